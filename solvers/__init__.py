@@ -1,0 +1,1 @@
+"""The model: species, boundaries, weak forms, Newton, currents."""

@@ -1,0 +1,139 @@
+"""What is imposed on the named boundaries: the [boundaries.NAME] tables.
+
+A boundary that is not listed is reflecting: no ion flux and no displacement field (the natural conditions of the weak
+forms). To add a condition: a key here, its term in `weak_forms` or in `steady`, its current in `currents`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Tag, field_serializer, field_validator
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.units import Concentration, Current, Potential, Table
+
+
+class Injection(Table):
+    """A prescribed total current of one species through a boundary; positive charge entering counts positive.
+
+    Attributes:
+        species: the species that carries the current.
+        value: A.
+    """
+
+    species: str
+    value: Current
+
+
+ConcentrationData = Annotated[
+    Annotated[Literal["bulk", "absorbing"], Tag("word")] | Annotated[dict[str, Concentration], Tag("table")],
+    Discriminator(lambda value: "table" if isinstance(value, dict) else "word"),
+]
+
+
+class Boundary(Table):
+    """Conditions on one boundary; what is left out is reflecting.
+
+    Attributes:
+        potential: prescribed potential, V.
+        concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3.
+        current: one prescribed current, or one for each of several species.
+    """
+
+    potential: Potential | None = None
+    concentrations: ConcentrationData | None = None
+    current: tuple[Injection, ...] | None = None
+
+    @field_validator("current", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict | Injection) else value
+
+    @field_validator("concentrations", mode="before")
+    @classmethod
+    def _word_or_table(cls, value: object) -> object:
+        if not isinstance(value, dict) and value not in ("bulk", "absorbing", None):
+            raise ValueError('write "bulk", "absorbing", or a table such as { Na = "12 mM", K = "155 mM" }')
+        return value
+
+    @field_serializer("current")
+    def _one_as_table(self, value: tuple[Injection, ...] | None) -> object:
+        if value is None:
+            return None
+        tables = [injection.model_dump(mode="json") for injection in value]
+        return tables[0] if len(tables) == 1 else tables
+
+    @property
+    def injections(self) -> tuple[Injection, ...]:
+        """All prescribed currents."""
+        return self.current or ()
+
+    def prescribed(self, electrolyte: Electrolyte) -> dict[str, float]:
+        """Prescribed concentration of each species that has one here, mol/m^3."""
+        if self.concentrations is None:
+            return {}
+        if self.concentrations == "bulk":
+            return electrolyte.bulk
+        if self.concentrations == "absorbing":
+            return dict.fromkeys(electrolyte.names, 0.0)
+        assert isinstance(self.concentrations, dict)
+        return self.concentrations
+
+
+Boundaries = dict[str, Boundary]
+
+
+def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
+    """Species known, nothing prescribed twice, prescribed concentrations neutral."""
+    key = f"boundaries.{name}"
+    prescribed = boundary.prescribed(electrolyte)
+    for species in prescribed:
+        if species not in electrolyte.names:
+            raise CaseError(f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}")
+    if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
+        electrolyte.check_neutral(f"{key}.concentrations", prescribed)
+    seen: set[str] = set()
+    for injection in boundary.injections:
+        species = injection.species
+        if species not in electrolyte.names:
+            raise CaseError(f"{key}.current.species", f"no such species; {nearest(species, electrolyte.names)}", species)
+        if electrolyte.species[electrolyte.index(species)].valence == 0:
+            raise CaseError(f"{key}.current.species", "carries no charge, so no current; name a charged one", species)
+        if species in prescribed:
+            raise CaseError(
+                f"{key}.current.species", f"its concentration is prescribed here too ({key}.concentrations); drop one", species
+            )
+        if species in seen:
+            raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)
+        seen.add(species)
+
+
+def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte: Electrolyte) -> None:
+    """Refuse boundary data that the shape or the species do not know, or that leave the problem without an answer.
+
+    Args:
+        boundaries: the tables by name.
+        known: names of the shape's boundaries.
+        electrolyte: the species.
+
+    Raises:
+        CaseError: names the key and what is missing or in excess.
+    """
+    for name, boundary in boundaries.items():
+        if name not in known:
+            raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
+        _check_boundary(name, boundary, electrolyte)
+    if not any(boundary.potential is not None for boundary in boundaries.values()):
+        raise CaseError(
+            "boundaries",
+            f'no boundary prescribes the potential; ground one of {", ".join(known)}: potential = "0 mV"',
+        )
+    for species in electrolyte.names:
+        if not any(species in boundary.prescribed(electrolyte) for boundary in boundaries.values()):
+            raise CaseError(
+                "boundaries",
+                f"no boundary prescribes the concentration of {species}, so its amount is undetermined; "
+                'set concentrations = "bulk" on one',
+            )

@@ -1,0 +1,65 @@
+"""Currents through boundaries from the assembled residual: exactly conservative.
+
+The residual of species i, tested against all basis functions of a boundary where its concentration is prescribed, is
+the flux that enters there (int D (dn c + z c dn phi)); grad c . n on the boundary would err by O(h).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.observables import Weights
+from spinepnp.solvers.scaling import Scales
+
+
+def injection_load(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
+    """Load vector of all prescribed currents, scaled: flux density times the weights of the patch.
+
+    The density is the current over the area of the discrete patch, so that the total is exact.
+
+    Returns:
+        Shape (local degrees of freedom, species).
+    """
+    load = np.zeros((len(weights.volume), len(electrolyte.species)))
+    for name, boundary in boundaries.items():
+        for injection in boundary.injections:
+            i = electrolyte.index(injection.species)
+            flux = injection.value / (electrolyte.species[i].valence * scales.current)
+            load[:, i] += flux / weights.area[name] * weights.boundary[name]
+    return load
+
+
+def terminal_currents(
+    reaction: np.ndarray,
+    dofs: dict[str, np.ndarray],
+    boundaries: Boundaries,
+    electrolyte: Electrolyte,
+    scales: Scales,
+    weights: Weights,
+) -> dict[str, np.ndarray]:
+    """Current of each species through each boundary; positive charge entering counts positive. Collective.
+
+    Args:
+        reaction: residual without boundary conditions minus the injected load, scaled, shape (local dofs, species).
+        dofs: local degrees of freedom of every boundary of the shape, each of them under one name only.
+        boundaries: what is imposed.
+        electrolyte: the species.
+        scales: of the residual.
+        weights: of all boundaries.
+
+    Returns:
+        Currents in A by boundary name, shape (species,). Newton's remaining residual is part of them, so that the sum
+        over all boundaries measures the balance.
+    """
+    valence = np.array([s.valence for s in electrolyte.species], dtype=float)
+    currents = {}
+    for name, on_boundary in dofs.items():
+        indicator = np.zeros(len(reaction))
+        indicator[on_boundary] = 1.0
+        current = weights.integral(indicator, reaction) * valence * scales.current
+        for injection in boundaries[name].injections if name in boundaries else ():
+            current[electrolyte.index(injection.species)] += injection.value
+        currents[name] = current
+    return currents

@@ -1,0 +1,155 @@
+"""Ions and the medium they move in: the [electrolyte] table."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import Field, field_validator, model_validator
+
+from spinepnp.errors import CaseError
+from spinepnp.units import (
+    BOLTZMANN,
+    CONCENTRATION,
+    ELEMENTARY_CHARGE,
+    FARADAY,
+    VACUUM_PERMITTIVITY,
+    ChargeDensity,
+    Concentration,
+    Diffusivity,
+    Table,
+    Temperature,
+    ThermalVoltage,
+    format_quantity,
+)
+
+#: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
+DEFAULT_THERMAL_VOLTAGE = 25.26e-3
+
+#: A charge of the bulk below this fraction of its ionic strength counts as zero (the inputs carry rounding).
+NEUTRALITY_TOLERANCE = 1e-9
+
+
+class Species(Table):
+    """One ionic species.
+
+    Attributes:
+        name: how boundaries and results call it.
+        valence: charge number z.
+        diffusivity: free diffusivity D, m^2/s.
+        concentration: bulk concentration, mol/m^3 (= mM).
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*$", max_length=40)
+    valence: int = Field(ge=-6, le=6)
+    diffusivity: Diffusivity
+    concentration: Concentration
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name in {"total", "displacement"}:
+            raise ValueError("is a word of the results; choose another name")
+        return name
+
+
+class Electrolyte(Table):
+    """All species and the medium.
+
+    Attributes:
+        species: at least one.
+        thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
+        temperature: K.
+        permittivity: relative permittivity.
+        tortuosity: the effective diffusivity is D / tortuosity^2.
+        fixed_charge: concentration of immobile unit charges, mol/m^3, signed, uniform.
+        neutral: false where a bulk that is not neutral is meant.
+    """
+
+    thermal_voltage: ThermalVoltage | None = None
+    temperature: Temperature | None = None
+    permittivity: float = Field(default=80.0, gt=0.0)
+    tortuosity: float = Field(default=1.0, ge=1.0)
+    fixed_charge: ChargeDensity = 0.0
+    neutral: bool = True
+    species: tuple[Species, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_thermal_voltage(self) -> Electrolyte:
+        if self.thermal_voltage is not None and self.temperature is not None:
+            raise ValueError("thermal_voltage and temperature say the same twice; give one of them")
+        return self
+
+    def resolved(self) -> Electrolyte:
+        """The same electrolyte with the default thermal voltage filled in where neither it nor a temperature is given."""
+        if self.thermal_voltage is None and self.temperature is None:
+            return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
+        return self
+
+    @property
+    def V_T(self) -> float:
+        """Thermal voltage kT/e, V."""
+        if self.temperature is not None:
+            return BOLTZMANN * self.temperature / ELEMENTARY_CHARGE
+        return DEFAULT_THERMAL_VOLTAGE if self.thermal_voltage is None else self.thermal_voltage
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the species in their order."""
+        return tuple(s.name for s in self.species)
+
+    @property
+    def bulk(self) -> dict[str, float]:
+        """Bulk concentration of each species, mol/m^3."""
+        return {s.name: s.concentration for s in self.species}
+
+    def index(self, name: str) -> int:
+        """Position of a species."""
+        return self.names.index(name)
+
+    def effective_diffusivity(self, species: Species) -> float:
+        """D / tortuosity^2, m^2/s."""
+        return species.diffusivity / self.tortuosity**2
+
+    def ionic_strength(self) -> float:
+        """Half the sum of z_i^2 c_i over the bulk, mol/m^3."""
+        return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
+
+    def debye_length(self) -> float:
+        """sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)) of the bulk, m; infinite where the bulk holds no ions."""
+        strength = 2.0 * self.ionic_strength()
+        if strength == 0.0:
+            return math.inf
+        return math.sqrt(self.permittivity * VACUUM_PERMITTIVITY * self.V_T / (FARADAY * strength))
+
+    def net_charge(self, concentrations: dict[str, float]) -> float:
+        """sum z_i c_i + fixed charge for given concentrations, mol/m^3."""
+        return sum(s.valence * concentrations[s.name] for s in self.species) + self.fixed_charge
+
+    def check_neutral(self, key: str, concentrations: dict[str, float]) -> None:
+        """Refuse concentrations that are not neutral, unless `neutral` is false.
+
+        Raises:
+            CaseError: with the charge left over and the three ways out.
+        """
+        charge = self.net_charge(concentrations)
+        scale = sum(abs(s.valence) * concentrations[s.name] for s in self.species) + abs(self.fixed_charge)
+        if self.neutral and abs(charge) > NEUTRALITY_TOLERANCE * scale:
+            raise CaseError(
+                key,
+                f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}; change a "
+                f'concentration, balance it by electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}", '
+                "or set electrolyte.neutral = false if it is meant",
+            )
+
+    def check(self) -> None:
+        """What no single field can say of itself.
+
+        Raises:
+            CaseError: a name used twice, nothing that carries charge, or a bulk that is not neutral.
+        """
+        for position, name in enumerate(self.names):
+            if name in self.names[:position]:
+                raise CaseError("electrolyte.species.name", "is used twice; give every species its own name", name)
+        if all(s.valence == 0 for s in self.species):
+            raise CaseError("electrolyte.species.valence", "no species carries charge; at least one must")
+        self.check_neutral("electrolyte.species.concentration", self.bulk)

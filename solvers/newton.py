@@ -1,0 +1,209 @@
+"""A thin wrapper of PETSc's SNES that says what happened.
+
+DOLFINx's own `NonlinearProblem` does not raise on failure and lets code override the command line; here the order is
+command line > case file > defaults, and every solve returns its reason and one row of statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import SolveError
+from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.solvers.options import SolverOptions
+
+DIRECT = {
+    "snes_type": "newtonls",
+    "snes_linesearch_type": "bt",
+    "ksp_type": "preonly",
+    "pc_type": "lu",
+    "pc_factor_mat_solver_type": "mumps",
+}
+
+#: Machine precision times the number of terms that cancel in a row, of which the diagonal one is the largest.
+ROUNDING = 4.0 * np.finfo(float).eps
+
+#: What a negative SNES reason means to the user, and what helps.
+FAILURES = {
+    "DIVERGED_LINEAR_SOLVE": "the linear solve failed (a singular system, or not enough memory for the factorisation)",
+    "DIVERGED_FNORM_NAN": "the residual is not a number",
+    "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
+    "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
+    "DIVERGED_DTOL": "the residual grew without bound",
+}
+
+
+@dataclass(frozen=True)
+class NewtonStatistics:
+    """One row of statistics a solve.
+
+    Attributes:
+        dofs: number of unknowns on all ranks.
+        ranks: number of MPI ranks.
+        newton: Newton steps.
+        krylov: linear iterations over all steps (1 a step for a direct solver).
+        assembly_s: seconds in residual and Jacobian assembly, largest over the ranks.
+        solve_s: seconds of the whole solve, largest over the ranks.
+        residual: final norm of the residual over that of the bulk state.
+        reason: PETSc's reason, in lower case without its prefix.
+    """
+
+    dofs: int
+    ranks: int
+    newton: int
+    krylov: int
+    assembly_s: float
+    solve_s: float
+    residual: float
+    reason: str
+
+    def row(self) -> dict[str, Any]:
+        """The statistics by name."""
+        return asdict(self)
+
+
+def _reason_name(code: int) -> str:
+    reasons = PETSc.SNES.ConvergedReason
+    names = {value: name for name, value in vars(reasons).items() if isinstance(value, int) and name != "ITERATING"}
+    return names.get(code, f"reason {code}")
+
+
+class Newton:
+    """Newton's method for one nonlinear system F(x) = 0.
+
+    Args:
+        comm: MPI communicator.
+        residual: fills the vector b with F(x); arguments (x, b).
+        jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
+        b: a vector that fits the system (owned here from now on).
+        A: a matrix that fits the system.
+        options: tolerances and PETSc options.
+    """
+
+    def __init__(
+        self,
+        comm: Any,
+        residual: Callable[[Any, Any], None],
+        jacobian: Callable[[Any, Any], None],
+        b: Any,
+        A: Any,
+        options: SolverOptions,
+    ) -> None:
+        self._residual, self._jacobian, self._b, self._A, self._options = residual, jacobian, b, A, options
+        self._assembly_seconds = 0.0
+        self._comm = comm
+        snes = self._snes = PETSc.SNES().create(comm)
+        snes.setFunction(self._timed_residual, b)
+        snes.setJacobian(self._timed_jacobian, A, A)
+        database = PETSc.Options()
+        mine = {k: v for k, v in {**DIRECT, **options.petsc}.items() if not database.hasName(k)}
+        for name, value in mine.items():
+            database.setValue(name, value)
+        snes.setFromOptions()
+        snes.setConvergenceTest(self._converged)
+        # Nested solvers read their options only once they are set up: the values leave the database after that.
+        self._to_clear = list(mine)
+
+    def _timed_residual(self, _snes: Any, x: Any, b: Any) -> None:
+        start = time.perf_counter()
+        self._residual(x, b)
+        self._assembly_seconds += time.perf_counter() - start
+
+    def _timed_jacobian(self, _snes: Any, x: Any, A: Any, _P: Any) -> None:
+        start = time.perf_counter()
+        self._jacobian(x, A)
+        self._assembly_seconds += time.perf_counter() - start
+
+    def _converged(self, snes: Any, iteration: int, norms: tuple[float, float, float]) -> Any:
+        """Converged at the tolerance, or where rounding leaves nothing to gain (weak currents on graded meshes)."""
+        reasons, residual = PETSc.SNES.ConvergedReason, norms[2]
+        if not np.isfinite(residual):
+            return reasons.DIVERGED_FNORM_NAN
+        if residual <= snes.getTolerances()[1]:
+            return reasons.CONVERGED_FNORM_ABS
+        if iteration > 0 and residual <= self._rounding(snes.getSolution()):
+            return reasons.CONVERGED_FNORM_RELATIVE
+        return reasons.CONVERGED_ITERATING
+
+    def _rounding(self, x: Any) -> float:
+        """Rounding error of a residual: machine precision times the terms that cancel in its rows."""
+        terms = self._A.getDiagonal()
+        terms.pointwiseMult(terms, x)
+        size = float(terms.norm())
+        terms.destroy()
+        return ROUNDING * size
+
+    def solve(self, x: Any, reference: float) -> NewtonStatistics:
+        """Solve from the initial guess in ``x``, in place. Collective.
+
+        Args:
+            x: PETSc vector with the initial guess; holds the solution afterwards.
+            reference: norm of the residual that counts as one (that of the bulk state).
+
+        Returns:
+            The statistics of a solve that converged.
+
+        Raises:
+            SolveError: it did not converge, with the reason; ``x`` holds the last iterate.
+        """
+        self._assembly_seconds, start = 0.0, time.perf_counter()
+        snes, options = self._snes, self._options
+        scale = reference if reference > 0.0 else 1.0
+        snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
+        snes.solve(None, x)
+        self._clear_options()
+        code = snes.getConvergedReason()
+        seconds = np.array([self._assembly_seconds, time.perf_counter() - start])
+        assembly, solve = _maximum_over_ranks(self._comm, seconds)
+        statistics = NewtonStatistics(
+            dofs=x.getSize(),
+            ranks=self._comm.size,
+            newton=snes.getIterationNumber(),
+            krylov=snes.getLinearSolveIterations(),
+            assembly_s=assembly,
+            solve_s=solve,
+            residual=snes.getFunctionNorm() / scale,
+            reason=_reason_name(code).lower(),
+        )
+        if code <= 0:
+            name = _reason_name(code)
+            why = FAILURES.get(name, "Newton failed")
+            raise NewtonError(
+                f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk state's)",
+                statistics,
+            )
+        return statistics
+
+    def _clear_options(self) -> None:
+        database = PETSc.Options()
+        for name in self._to_clear:
+            database.delValue(name)
+        self._to_clear = []
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        self._clear_options()
+        for item in (self._snes, self._A, self._b):
+            item.destroy()
+
+
+class NewtonError(SolveError):
+    """Newton failed; carries the statistics of the attempt."""
+
+    def __init__(self, message: str, statistics: NewtonStatistics) -> None:
+        super().__init__(message)
+        self.statistics = statistics
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.statistics)
+
+
+def _maximum_over_ranks(comm: Any, values: np.ndarray) -> tuple[float, ...]:
+    largest = np.empty_like(values)
+    comm.Allreduce(values, largest, op=MPI.MAX)
+    return tuple(float(v) for v in largest)

@@ -1,0 +1,78 @@
+"""Means over boundaries and the volume, by one weight vector each.
+
+The weights w_a = int phi_a over a patch are assembled once; every mean and every load is then a dot product, on any
+number of ranks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.stack import MPI, compile_form, dolfinx, fem, ufl
+
+
+def _integrals(space: Any, measure: Any) -> np.ndarray:
+    """int phi_a over a measure for each local basis function (owned ones complete, ghosts as well)."""
+    vector = fem.assemble_vector(compile_form(ufl.TestFunction(space) * measure))
+    vector.scatter_reverse(dolfinx.la.InsertMode.add)
+    vector.scatter_forward()
+    return vector.array.copy()
+
+
+class Weights:
+    """Weight vectors of every named boundary and of the volume, in a scalar Lagrange space.
+
+    Attributes:
+        boundary: w_a of each boundary by name; shape (local degrees of freedom,), ghosts included; um^2.
+        area: area of each boundary, um^2.
+        volume: w_a of the volume, um^3.
+        total_volume: um^3.
+    """
+
+    def __init__(self, space: Any, mesh: SpineMesh) -> None:
+        self._owned = space.dofmap.index_map.size_local
+        self._comm = mesh.mesh.comm
+        degree = max(2, 2 * space.element.basix_element.degree)
+        metadata = {"quadrature_degree": degree + 2}
+        topology = mesh.mesh.topology
+        self.boundary: dict[str, np.ndarray] = {}
+        for name, facets in mesh.boundary_facets.items():
+            entities = fem.compute_integration_domains(fem.IntegralType.exterior_facet, topology, np.sort(facets))
+            # One subdomain id for all, so that one kernel serves every boundary.
+            ds = ufl.Measure("ds", mesh.mesh, subdomain_data=[(1, entities)], subdomain_id=1, metadata=metadata)
+            self.boundary[name] = _integrals(space, ds)
+        self.volume = _integrals(space, ufl.Measure("dx", mesh.mesh, metadata=metadata))
+        self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
+        self.total_volume = self.sum(self.volume)
+
+    def sum(self, values: np.ndarray) -> float:
+        """Sum over all owned degrees of freedom of all ranks. Collective."""
+        return float(self._comm.allreduce(float(np.sum(values[: self._owned])), op=MPI.SUM))
+
+    def integral(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Integrals of several functions by their nodal values. Collective.
+
+        Args:
+            weights: one of the weight vectors, shape (n,).
+            values: nodal values, shape (n, functions).
+
+        Returns:
+            One integral a function, shape (functions,).
+        """
+        local = weights[: self._owned] @ values[: self._owned]
+        total = np.empty_like(local)
+        self._comm.Allreduce(local, total, op=MPI.SUM)
+        return total
+
+
+def minimum(comm: Any, values: np.ndarray) -> np.ndarray:
+    """Smallest value of each column over all ranks. Collective."""
+    local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
+    smallest = np.empty_like(local)
+    comm.Allreduce(np.ascontiguousarray(local), smallest, op=MPI.MIN)
+    return smallest
+
+

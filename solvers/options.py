@@ -1,0 +1,27 @@
+"""The [solver] table of a case file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from spinepnp.units import Table
+
+
+class SolverOptions(Table):
+    """How to solve.
+
+    Attributes:
+        linear: "direct" is monolithic MUMPS; "auto" chooses (today always "direct").
+        formulation: unknowns of the species (densities).
+        tolerance: Newton stops when the residual is this fraction of that of the bulk state.
+        max_newton: largest number of Newton steps.
+        petsc: PETSc options of the nonlinear and linear solver, without the leading dash; the command line's win.
+    """
+
+    linear: Literal["auto", "direct"] = "auto"
+    formulation: Literal["density"] = "density"
+    tolerance: float = Field(default=1e-10, gt=0.0, lt=1e-2)
+    max_newton: int = Field(default=30, ge=1, le=1000)
+    petsc: dict[str, str | int | float | bool] = Field(default_factory=dict)

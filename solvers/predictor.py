@@ -1,0 +1,155 @@
+"""The electroneutral predictor on a mesh: one Laplace solve, then pointwise algebra.
+
+It gives Newton its start (two steps instead of four), the limiting current, and the electroneutral answer that a full
+PNP result is compared with.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.meshes.stack import MPI, PETSc, compile_form, fem, ufl
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.electroneutral import Electroneutral
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.units import CURRENT, FARADAY, format_quantity
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The electroneutral answer at the local degrees of freedom.
+
+    Attributes:
+        u: V/V_T relative to the ground, shape (n,).
+        concentrations: mol/m^3, shape (species, n).
+        ground: potential of the grounded boundaries, V.
+    """
+
+    u: np.ndarray
+    concentrations: np.ndarray
+    ground: float
+
+
+def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:
+    """The one species that the electroneutral law covers, or ``None`` where the law does not hold.
+
+    It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
+    species on every boundary that prescribes anything. Without any injection the first charged species stands in.
+    """
+    grounds = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
+    same_ground = all(b.concentrations == "bulk" and b.potential == grounds[0].potential for b in grounds)
+    injected = {i.species for b in boundaries.values() for i in b.injections if i.value != 0.0}
+    balanced = abs(electrolyte.net_charge(electrolyte.bulk)) <= 1e-9 * max(electrolyte.ionic_strength(), 1e-300)
+    if not (grounds and same_ground and balanced and len(injected) <= 1):
+        return None
+    charged = (s.name for s in electrolyte.species if s.valence != 0)
+    return next(iter(injected), None) or next(charged)
+
+
+class Predictor:
+    """Unit-flux solutions of Laplace's equation on one mesh, kept for all currents.
+
+    G solves Lap G = 0 with G = 0 on the grounded boundaries, unit total flux through one patch and none through the rest.
+
+    Args:
+        space: scalar Lagrange space.
+        grounded: local degrees of freedom of the grounded boundaries.
+        weights: integral of each local basis function over a boundary, by boundary name (see `observables`).
+        areas: area of each boundary.
+    """
+
+    def __init__(self, space: Any, grounded: np.ndarray, weights: dict[str, np.ndarray], areas: dict[str, float]) -> None:
+        self._space, self._weights, self._areas = space, weights, areas
+        self._grounded = grounded
+        self._solutions: dict[str, np.ndarray] = {}
+        self._solver: Any = None
+
+    def _set_up(self) -> None:
+        u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
+        degree = max(1, 2 * self._space.element.basix_element.degree)
+        form = compile_form(ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx(metadata={"quadrature_degree": degree}))
+        ground = fem.dirichletbc(np.float64(0.0), self._grounded, self._space)
+        matrix = fem.petsc.assemble_matrix(form, bcs=[ground])
+        matrix.assemble()
+        solver = PETSc.KSP().create(self._space.mesh.comm)
+        solver.setOptionsPrefix("laplace_")
+        solver.setType("cg")
+        solver.getPC().setType("gamg")
+        solver.setTolerances(rtol=1e-13, max_it=1000)
+        solver.setOperators(matrix)
+        solver.setFromOptions()
+        self._solver, self._matrix, self._ground = solver, matrix, ground
+
+    def unit_flux(self, name: str) -> np.ndarray:
+        """G of one patch at the local degrees of freedom (ghosts too), in 1/um. Collective at its first call.
+
+        Raises:
+            SolveError: the linear solver did not converge.
+        """
+        if name not in self._solutions:
+            if self._solver is None:
+                self._set_up()
+            G = fem.Function(self._space)
+            right = fem.Function(self._space)
+            right.x.array[:] = self._weights[name] / self._areas[name]
+            right.x.array[self._grounded] = 0.0
+            self._solver.solve(right.x.petsc_vec, G.x.petsc_vec)
+            if self._solver.getConvergedReason() <= 0:
+                raise SolveError(f"Laplace's equation for {name}: PETSc reason {self._solver.getConvergedReason()}")
+            G.x.scatter_forward()
+            G.x.array[self._grounded] = 0.0  # exactly
+            self._solutions[name] = G.x.array.copy()
+        return self._solutions[name]
+
+    def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
+        """sum over patches of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
+        species = electrolyte.species[electrolyte.index(injected)]
+        per_ampere = 1.0 / (species.valence * FARADAY * electrolyte.effective_diffusivity(species) * MODEL_UNIT)
+        index_map = self._space.dofmap.index_map
+        phi = np.zeros(index_map.size_local + index_map.num_ghosts)
+        for name, boundary in boundaries.items():
+            for injection in boundary.injections:
+                if injection.value != 0.0:
+                    phi += injection.value * per_ampere * self.unit_flux(name)
+        return phi
+
+    def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
+        """The electroneutral answer, or ``None`` where the law does not hold. Collective.
+
+        Raises:
+            CaseError: a current beyond the limiting one, with the limit.
+        """
+        injected = injected_species(electrolyte, boundaries)
+        if injected is None:
+            return None
+        law = Electroneutral(electrolyte, injected)
+        phi = self._phi(electrolyte, boundaries, injected)
+        lowest = float(self._space.mesh.comm.allreduce(phi.min() if phi.size else math.inf, op=MPI.MIN))
+        limit = law.depletion()[1]
+        if lowest < 0.0 and lowest <= limit:
+            raise _beyond_limit(electrolyte, boundaries, injected, limit / lowest)
+        u = law.potential(phi)
+        ground = next(b.potential for b in boundaries.values() if b.potential is not None)
+        assert ground is not None
+        return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
+
+
+def _beyond_limit(electrolyte: Electrolyte, boundaries: Boundaries, injected: str, fraction: float) -> CaseError:
+    """The error for currents of which only ``fraction`` can flow."""
+    name, injection = next(
+        (name, i) for name, b in boundaries.items() for i in b.injections if i.species == injected and i.value != 0.0
+    )
+    limit = format_quantity(float(f"{injection.value * fraction:.4g}"), CURRENT)
+    direction = "above" if injection.value < 0 else "below"
+    return CaseError(
+        f"boundaries.{name}.current.value",
+        f"beyond the limiting current {limit}, where the concentration of {injected} reaches zero; "
+        f"choose one {direction} it",
+        format_quantity(injection.value, CURRENT),
+    )

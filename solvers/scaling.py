@@ -1,0 +1,51 @@
+"""Scales that make the equations dimensionless: potential by V_T, concentration by the bulk, length by 1 um.
+
+Poisson then reads -lambda^2 Lap phi = sum z_i c_i + rho with lambda about 1e-3, and Nernst-Planck
+div D_i (grad c_i + z_i c_i grad phi) = 0 with D_i near one. Unscaled, the conditioning hides every error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
+
+
+@dataclass(frozen=True)
+class Scales:
+    """SI values of one dimensionless unit.
+
+    Attributes:
+        potential: V.
+        concentration: mol/m^3.
+        diffusivity: m^2/s.
+        length: m (the unit of mesh coordinates).
+        debye: lambda, the Debye-like length sqrt(eps V_T / (F c)) over the unit of length, dimensionless.
+    """
+
+    potential: float
+    concentration: float
+    diffusivity: float
+    length: float
+    debye: float
+
+    @property
+    def current(self) -> float:
+        """F D c L, A."""
+        return FARADAY * self.diffusivity * self.concentration * self.length
+
+    @classmethod
+    def of(cls, electrolyte: Electrolyte) -> Scales:
+        """Scales of an electrolyte: its ionic strength (or 1 mM if it is empty) and its largest diffusivity."""
+        concentration = max(electrolyte.ionic_strength(), abs(electrolyte.fixed_charge)) or 1.0
+        permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY
+        return cls(
+            potential=electrolyte.V_T,
+            concentration=concentration,
+            diffusivity=max(electrolyte.effective_diffusivity(s) for s in electrolyte.species),
+            length=MODEL_UNIT,
+            debye=math.sqrt(permittivity * electrolyte.V_T / (FARADAY * concentration)) / MODEL_UNIT,
+        )

@@ -1,0 +1,311 @@
+"""Steady states of the Poisson-Nernst-Planck equations on one mesh.
+
+`SteadyProblem` is built once for a mesh and a structure (which boundary prescribes what, for how many species); values
+are then changed without compiling or allocating again, as a sweep does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh, boundary_layer_heights
+from spinepnp.meshes.stack import MPI, basix, compile_form, dolfinx, fem, ufl
+from spinepnp.solvers.boundaries import Boundaries, check_boundaries
+from spinepnp.solvers.currents import injection_load, terminal_currents
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.newton import Newton, NewtonStatistics
+from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.predictor import Prediction, Predictor
+from spinepnp.solvers.scaling import Scales
+from spinepnp.solvers.weak_forms import Coefficients, steady_residual
+
+#: Cells at least this many times smaller than the Debye length resolve it.
+CELLS_PER_DEBYE_LENGTH = 2.0
+
+Structure = tuple[tuple[str, ...], tuple[tuple[str, bool, tuple[str, ...]], ...]]
+
+
+def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
+    """What the compiled problem depends on: the species, and which boundary holds the potential and which species."""
+    held = (
+        (name, b.potential is not None, tuple(b.prescribed(electrolyte)))
+        for name, b in boundaries.items()
+        if b.potential is not None or b.concentrations is not None
+    )
+    return electrolyte.names, tuple(held)
+
+
+@dataclass(frozen=True)
+class BoundaryState:
+    """What a boundary shows: area (m^2), mean potential (V), mean concentrations (mol/m^3) and currents (A)."""
+
+    area: float
+    potential: float
+    concentration: dict[str, float]
+    current: dict[str, float]
+
+    @property
+    def total_current(self) -> float:
+        """Sum over the species, A."""
+        return sum(self.current.values())
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A steady state.
+
+    Attributes:
+        unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
+        electrolyte: what was solved for.
+        boundary: means and currents by boundary name.
+        volume: m^3.
+        mean_potential: over the volume, V.
+        mean_concentration: over the volume, mol/m^3.
+        min_concentration: smallest nodal value of each species, mol/m^3.
+        ion_balance: largest |sum of boundary currents| over the largest current of a species.
+        layers_resolved: whether the cells at every charged layer are finer than the Debye length there.
+        electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
+        statistics: of the Newton solve.
+    """
+
+    unknowns: np.ndarray
+    electrolyte: Electrolyte
+    boundary: dict[str, BoundaryState]
+    volume: float
+    mean_potential: float
+    mean_concentration: dict[str, float]
+    min_concentration: dict[str, float]
+    ion_balance: float
+    layers_resolved: bool
+    electroneutral: dict[str, float]
+    statistics: NewtonStatistics
+
+
+class SteadyProblem:
+    """The steady equations on one mesh, for one structure of boundary data.
+
+    Args:
+        mesh: distributed mesh with named boundaries; its communicator is used throughout.
+        electrolyte: the species; values can change between solves.
+        boundaries: what is imposed; values can change between solves.
+        options: of the solvers.
+
+    Raises:
+        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer.
+    """
+
+    def __init__(
+        self, mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
+    ) -> None:
+        electrolyte.check()
+        check_boundaries(boundaries, mesh.geometry.boundaries, electrolyte)
+        self.mesh, self.structure = mesh, structure_of(electrolyte, boundaries)
+        cell, degree = mesh.mesh.basix_cell(), mesh.options.element_degree
+        components = len(electrolyte.species) + 1
+        scalar = basix.ufl.element("Lagrange", cell, degree)
+        blocked = basix.ufl.element("Lagrange", cell, degree, shape=(components,))
+        self.space = fem.functionspace(mesh.mesh, blocked)
+        self._scalar_space = fem.functionspace(mesh.mesh, scalar)
+        self._components = components
+        self._U = fem.Function(self.space)
+        self._coefficients = Coefficients.on(mesh.mesh, len(electrolyte.species))
+        self._set_up_boundaries(boundaries)
+        self._set_up_newton(options or SolverOptions())
+
+    def _set_up_boundaries(self, boundaries: Boundaries) -> None:
+        mesh, facet_dim = self.mesh, self.mesh.mesh.topology.dim - 1
+        self._dofs = {
+            name: fem.locate_dofs_topological(self._scalar_space, facet_dim, facets)
+            for name, facets in mesh.boundary_facets.items()
+        }
+        self.weights = Weights(self._scalar_space, mesh)
+        self._held_values: dict[tuple[str, int], Any] = {}
+        self._conditions = []
+        names, held = self.structure
+        for name, holds_potential, species in held:
+            components = [names.index(s) for s in species] + ([len(names)] if holds_potential else [])
+            for i in components:
+                value = self._held_values[name, i] = fem.Constant(mesh.mesh, np.float64(0.0))
+                dofs = fem.locate_dofs_topological(self.space.sub(i), facet_dim, mesh.boundary_facets[name])
+                self._conditions.append(fem.dirichletbc(value, dofs, self.space.sub(i)))
+        # A degree of freedom on the rim of two boundaries belongs to the one that holds it, else to the first listed.
+        order = [h[0] for h in held] + [n for n in boundaries if n not in {h[0] for h in held}]
+        order += [n for n in self._dofs if n not in order]
+        taken = np.zeros(len(self.weights.volume), dtype=bool)
+        self._own_dofs = {}
+        for name in order:
+            self._own_dofs[name] = self._dofs[name][~taken[self._dofs[name]]]
+            taken[self._dofs[name]] = True
+        grounded = np.unique(np.concatenate([self._dofs[h[0]] for h in held]))
+        self._predictor = Predictor(self._scalar_space, grounded, self.weights.boundary, self.weights.area)
+
+    def _set_up_newton(self, options: SolverOptions) -> None:
+        residual = steady_residual(self._U, self._coefficients)
+        self._residual_form = compile_form(residual)
+        self._jacobian_form = compile_form(ufl.derivative(residual, self._U))
+        A = fem.petsc.create_matrix(self._jacobian_form)
+        self._b = fem.Function(self.space)
+        self._x = fem.Function(self.space)
+        self._load = np.zeros((len(self.weights.volume), self._components))
+        self._newton = Newton(
+            self.mesh.mesh.comm, self._assemble_residual, self._assemble_jacobian, self._b.x.petsc_vec, A, options
+        )
+
+    def _reaction(self) -> np.ndarray:
+        """Residual at the current unknowns minus the load, without boundary conditions; shape (local dofs, N + 1)."""
+        vector = fem.assemble_vector(self._residual_form)
+        vector.scatter_reverse(dolfinx.la.InsertMode.add)
+        vector.scatter_forward()
+        return vector.array.reshape(-1, self._components) - self._load
+
+    def _take(self, x: Any) -> None:
+        owned = self._U.x.index_map.size_local * self._components
+        self._U.x.array[:owned] = x.array_r
+        self._U.x.scatter_forward()
+
+    def _assemble_residual(self, x: Any, b: Any) -> None:
+        self._take(x)
+        residual = self._reaction().ravel()
+        b.array[:] = residual[: b.getLocalSize()]
+        # The iterates hold the prescribed values from the start: the rows of the conditions say so.
+        for condition in self._conditions:
+            dofs, count = condition.dof_indices()
+            b.array[dofs[:count]] = 0.0
+
+    def _assemble_jacobian(self, x: Any, A: Any) -> None:
+        self._take(x)
+        A.zeroEntries()
+        fem.petsc.assemble_matrix(A, self._jacobian_form, bcs=self._conditions)
+        A.assemble()
+
+    def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
+        """The electroneutral answer on this mesh, or ``None`` where it does not hold. Collective.
+
+        Raises:
+            CaseError: a current beyond the limiting one.
+        """
+        return self._predictor.predict(electrolyte, boundaries)
+
+    def solve(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Solution:
+        """Solve for given values. Collective.
+
+        Args:
+            electrolyte: species as at construction; values may differ.
+            boundaries: structure as at construction; values may differ.
+
+        Returns:
+            The steady state.
+
+        Raises:
+            CaseError: a current beyond the limiting one.
+            SolveError: Newton failed, with PETSc's reason.
+            ValueError: another structure than at construction.
+        """
+        if structure_of(electrolyte, boundaries) != self.structure:
+            raise ValueError("the problem was built for other species or boundary conditions")
+        scales = Scales.of(electrolyte)
+        self._coefficients.set(electrolyte, scales)
+        self._load[:, :-1] = injection_load(boundaries, electrolyte, scales, self.weights)
+        prediction = self.predict(electrolyte, boundaries)
+        to_scaled = np.array([1.0 / scales.concentration] * (self._components - 1) + [1.0 / scales.potential])
+        bulk = np.array([s.concentration for s in electrolyte.species] + [0.0])
+        reference = self._reference_norm(bulk * to_scaled, electrolyte, boundaries, to_scaled)
+        if prediction is not None:
+            start = np.column_stack([*prediction.concentrations, prediction.ground + electrolyte.V_T * prediction.u])
+            self._start_from(start * to_scaled, electrolyte, boundaries, to_scaled)
+        statistics = self._newton.solve(self._x.x.petsc_vec, reference)
+        self._take(self._x.x.petsc_vec)
+        return self._solution(electrolyte, boundaries, scales, to_scaled, prediction, statistics)
+
+    def _start_from(
+        self, start: np.ndarray, electrolyte: Electrolyte, boundaries: Boundaries, to_scaled: np.ndarray
+    ) -> None:
+        """Set the iterate, prescribed values included."""
+        self._x.x.array.reshape(-1, self._components)[:] = start
+        names = self.structure[0]
+        for (name, i), constant in self._held_values.items():
+            boundary = boundaries[name]
+            value = boundary.potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
+            assert value is not None
+            constant.value = value * to_scaled[i]
+        for condition in self._conditions:
+            condition.set(self._x.x.array)
+
+    def _reference_norm(
+        self, bulk: np.ndarray, electrolyte: Electrolyte, boundaries: Boundaries, to_scaled: np.ndarray
+    ) -> float:
+        """Norm of the residual of the bulk state with the boundary data: what Newton's residuals are measured against."""
+        self._start_from(bulk, electrolyte, boundaries, to_scaled)
+        self._assemble_residual(self._x.x.petsc_vec, self._b.x.petsc_vec)
+        return float(self._b.x.petsc_vec.norm())
+
+    def _solution(
+        self,
+        electrolyte: Electrolyte,
+        boundaries: Boundaries,
+        scales: Scales,
+        to_scaled: np.ndarray,
+        prediction: Prediction | None,
+        statistics: NewtonStatistics,
+    ) -> Solution:
+        names, weights = electrolyte.names, self.weights
+        unknowns = self._U.x.array.reshape(-1, self._components) / to_scaled
+        reaction = self._reaction()[:, :-1]
+        currents = terminal_currents(reaction, self._own_dofs, boundaries, electrolyte, scales, weights)
+        states, neutral = {}, {}
+        for name in self.mesh.geometry.boundaries:
+            mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
+            states[name] = BoundaryState(
+                area=weights.area[name] * scales.length**2,
+                potential=float(mean[-1]),
+                concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
+                current=dict(zip(names, currents[name].tolist(), strict=True)),
+            )
+            if prediction is not None:
+                u = float(weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name])
+                neutral[name] = prediction.ground + electrolyte.V_T * u
+        mean = weights.integral(weights.volume, unknowns) / weights.total_volume
+        owned = self._U.x.index_map.size_local
+        lowest = minimum(self.mesh.mesh.comm, unknowns[:owned])
+        net = np.abs(sum(currents.values()))
+        largest = max(float(np.abs(c).max()) for c in currents.values())
+        return Solution(
+            unknowns=unknowns,
+            electrolyte=electrolyte,
+            boundary=states,
+            volume=weights.total_volume * scales.length**3,
+            mean_potential=float(mean[-1]),
+            mean_concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
+            min_concentration=dict(zip(names, lowest[:-1].tolist(), strict=True)),
+            ion_balance=float(net.max()) / largest if largest > 0.0 else 0.0,
+            layers_resolved=self._layers_resolved(electrolyte, boundaries, scales),
+            electroneutral=neutral,
+            statistics=statistics,
+        )
+
+    def _layers_resolved(self, electrolyte: Electrolyte, boundaries: Boundaries, scales: Scales) -> bool:
+        """Whether the cells at every injecting boundary are finer than the local Debye length.
+
+        A zero-field injector carries a Debye layer (facts pnp D); a mesh that does not resolve it computes the
+        electroneutral value there.
+        """
+        values = self._U.x.array.reshape(-1, self._components)
+        valence = np.array([s.valence for s in electrolyte.species], dtype=float)
+        resolved = True
+        for name, boundary in boundaries.items():
+            if all(i.value == 0.0 for i in boundary.injections):
+                continue
+            strength = values[self._dofs[name], :-1] @ valence**2
+            heights = boundary_layer_heights(self.mesh, name)
+            if len(heights) and len(strength):
+                debye = scales.debye / np.sqrt(strength.max())
+                resolved = resolved and bool(heights.max() * CELLS_PER_DEBYE_LENGTH <= debye)
+        return bool(self.mesh.mesh.comm.allreduce(resolved, op=MPI.LAND))
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        self._newton.destroy()

@@ -1,0 +1,110 @@
+"""Entry point of `spinepnp` and `python -m spinepnp`: runs a verb and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from typing import Any
+
+INTERRUPTED = 130
+
+#: Seconds within which all ranks must have met the same error; else the job is aborted.
+AGREEMENT_SECONDS = 1.5
+
+#: Variables by which launchers tell a process its rank, for errors that come before MPI is started.
+RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
+
+
+def _world() -> Any:
+    """MPI's world communicator if MPI is running in this process and has several ranks, else ``None``."""
+    mpi4py = sys.modules.get("mpi4py.MPI")
+    if mpi4py is None or not mpi4py.Is_initialized() or mpi4py.Is_finalized():
+        return None
+    return mpi4py.COMM_WORLD if mpi4py.COMM_WORLD.size > 1 else None
+
+
+def _rank_from_launcher() -> int:
+    for name in RANK_VARIABLES:
+        if os.environ.get(name, "").isdecimal():
+            return int(os.environ[name])
+    return 0
+
+
+def _leave(code: int, line: str) -> int:
+    """Print ``line`` once for all ranks and give the exit code; abort the job if other ranks do not come here.
+
+    All ranks that met the same error meet in a barrier; a rank that waits in vain was alone with its error, says so
+    itself and ends the job, because the others would wait for it for ever.
+    """
+    world = _world()
+    if world is None:
+        if line and _rank_from_launcher() == 0:
+            print(line, file=sys.stderr, flush=True)
+        return code
+    request = world.Ibarrier()
+    # The lowest rank with an error speaks; it ends the job before the others' patience does.
+    deadline = time.monotonic() + AGREEMENT_SECONDS + 0.2 * min(world.rank, 5)
+    while not request.Test():
+        if time.monotonic() > deadline:
+            if line:
+                print(line, file=sys.stderr, flush=True)
+            world.Abort(code)
+        time.sleep(0.005)
+    if line and world.rank == 0:
+        print(line, file=sys.stderr, flush=True)
+    return code
+
+
+def main() -> None:
+    """Run the command line; never returns."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str], debug: bool) -> int:
+    import typer
+
+    from spinepnp.cli import app
+    from spinepnp.errors import SpineError
+
+    try:
+        return int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
+    except SpineError as error:
+        _trace(debug)
+        return _leave(error.exit_code, f"error: {error}")
+    except typer.Exit as error:
+        return int(error.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return _leave(INTERRUPTED, "interrupted; what was solved is kept, continue with --resume")
+    except typer.TyperException as error:
+        _trace(debug)
+        return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except MemoryError:
+        _trace(debug)
+        return _leave(1, "error: out of memory; use a larger mesh.size or more machines")
+    except Exception as error:
+        _trace(debug)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return _leave(1, f"error: unexpected {reason} (run again with --debug for details, and please report it)")
+
+
+def _usage_problem(error: Exception) -> str:
+    """What is wrong with a command line, on one line."""
+    describe = getattr(error, "format_message", None)
+    return " ".join(str(describe() if describe else error).split()).rstrip(".")
+
+
+def _trace(debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""The command line: `spinepnp VERB ...`. Heavy imports happen inside the verbs, so that --help starts at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spinepnp import __version__
+
+app = typer.Typer(
+    name="spinepnp",
+    help="Full 3D Poisson-Nernst-Planck in dendritic spines, held against analytic laws.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+CaseFile = Annotated[Path, typer.Argument(metavar="CASE", help="Case file (TOML).")]
+OverrideOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help='Change a key, for example geometry.radius="75 nm"; repeatable.'),
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"spinepnp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Full 3D Poisson-Nernst-Planck in dendritic spines, held against analytic laws."""
+    # --debug is read by `spinepnp.__main__` as well, which handles every error.
+
+
+@app.command()
+def run(
+    case: CaseFile,
+    output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
+    set_: OverrideOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Solve only what the directory does not hold.")] = False,
+) -> int:
+    """Solve one case: steady, or a sweep over one key."""
+    from spinepnp.errors import CaseError
+
+    if force and resume:
+        raise CaseError("--force", "and --resume exclude each other; give one of them")
+    from spinepnp.meshes.stack import MPI
+    from spinepnp.results import default_output
+    from spinepnp.run import run_case
+    from spinepnp.tables import print_outcome
+
+    comm = MPI.COMM_WORLD
+    directory = output if output is not None else default_output(case)
+    points = run_case(case, comm, directory, overrides=tuple(set_ or ()), force=force, resume=resume)
+    if comm.rank == 0:
+        print_outcome(points, directory)
+    return 1 if any(point.failure is not None for point in points) else 0
+
+
+@app.command()
+def test(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENTS]")] = None,
+) -> int:
+    """Run the test suite on one rank, and its parallel tests on two."""
+    from spinepnp.selftest import run_tests
+
+    return run_tests(arguments or [])

@@ -1,0 +1,80 @@
+"""The three ways a run can end badly, each told to the user in one line.
+
+Exit codes are those of the contract: 1 a solve failed, 2 bad input found before solving.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+MAX_VALUE_LENGTH = 120
+
+
+def _shown(value: object) -> str:
+    """``value`` as it is quoted in an error line: on one line, and never longer than a line should be."""
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 3] + "..."
+
+
+class SpineError(Exception):
+    """Base of every error that is told in one line and without a traceback."""
+
+    exit_code = 1
+
+
+class CaseError(SpineError):
+    """Bad input, found before solving (exit code 2).
+
+    Args:
+        key: dotted path of the offending key in the case file, or the name of the file, option or folder.
+        problem: what is wrong and what to do, without the key and the value.
+        value: the offending value as the user wrote it; omitted from the line when ``None``.
+    """
+
+    exit_code = 2
+
+    def __init__(self, key: str, problem: str, value: object = None) -> None:
+        self.key, self.problem, self.value = key, problem, value
+        super().__init__(f"{key}: {problem}" if value is None else f"{key} = {_shown(value)}: {problem}")
+
+    def __reduce__(self) -> tuple[type[CaseError], tuple[str, str, object]]:
+        # Errors travel between ranks by pickle.
+        return type(self), (self.key, self.problem, None if self.value is None else _Shown(_shown(self.value)))
+
+
+class _Shown:
+    """An already quoted value (a value of any type can be broadcast as the text it is shown as)."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class SolveError(SpineError):
+    """A solve failed (exit code 1); the message is the reason that the results carry."""
+
+
+class MissingStackError(SpineError):
+    """A part of the software stack (DOLFINx, PETSc, mpi4py, Gmsh) cannot be imported (exit code 2)."""
+
+    exit_code = 2
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the known word nearest to ``word`` and lists all of them.
+
+    Args:
+        word: what the user wrote.
+        known: what would have been understood.
+
+    Returns:
+        ``did you mean "radius"? known: length, radius`` (the question only where something is near).
+    """
+    options = list(known)
+    close = difflib.get_close_matches(word, options, n=1, cutoff=0.5)
+    question = f'did you mean "{close[0]}"? ' if close else ""
+    return f"{question}known: {', '.join(options)}" if options else "nothing can stand here"

@@ -1,0 +1,86 @@
+"""Fields on the whole mesh, gathered on rank 0 for files and pictures.
+
+Points and cells stand in the order in which Gmsh made them, so that the file is the same on any number of ranks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes.stack import dolfinx
+from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.units import CONCENTRATION, POTENTIAL
+
+VTK_TETRAHEDRON = {4: 10, 10: 24}  # VTK's cell types by number of nodes
+
+
+def field_names(species: tuple[str, ...]) -> list[str]:
+    """Names of the arrays in field files, in the order of the unknowns."""
+    return [f"concentration_{CONCENTRATION.suffix}.{name}" for name in species] + [f"potential_{POTENTIAL.suffix}"]
+
+
+def _nodal_values(problem: SteadyProblem, unknowns: np.ndarray) -> np.ndarray:
+    """Values of the unknowns at the nodes of the (curved) local geometry, shape (nodes, components)."""
+    mesh = problem.mesh.mesh
+    nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
+    basis = problem.space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
+    in_cells = np.einsum("na,cai->cni", basis, unknowns[problem.space.dofmap.list])
+    values = np.zeros((len(mesh.geometry.x), unknowns.shape[1]))
+    values[mesh.geometry.dofmap.ravel()] = in_cells.reshape(-1, unknowns.shape[1])
+    return values
+
+
+def gather(problem: SteadyProblem, solution: Solution) -> Any:
+    """A PyVista grid of the whole mesh with all unknowns in the units of the results. Collective.
+
+    Args:
+        problem: that was solved.
+        solution: its result.
+
+    Returns:
+        `pyvista.UnstructuredGrid` on rank 0 (coordinates in um), ``None`` elsewhere.
+    """
+    mesh: Any = problem.mesh.mesh
+    names = field_names(solution.electrolyte.names)
+    si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
+    values = _nodal_values(problem, solution.unknowns) / np.array(si)
+    owned = mesh.topology.index_map(mesh.topology.dim).size_local
+    to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, mesh.geometry.dofmap.shape[1]))
+    nodes = mesh.geometry.input_global_indices
+    # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
+    local = (
+        mesh.topology.original_cell_index[:owned],
+        nodes[mesh.geometry.dofmap[:owned][:, to_vtk]],
+        nodes,
+        mesh.geometry.x,
+        values,
+    )
+    parts = mesh.comm.gather(local, root=0)
+    return None if parts is None else _grid(parts, names)
+
+
+def _grid(parts: list[tuple[np.ndarray, ...]], names: list[str]) -> Any:
+    import pyvista
+
+    order = np.concatenate([p[0] for p in parts])
+    cells = np.concatenate([p[1] for p in parts])[np.argsort(order)]
+    used, first = np.unique(np.concatenate([p[2] for p in parts]), return_index=True)
+    points = np.concatenate([p[3] for p in parts])[first]
+    values = np.concatenate([p[4] for p in parts])[first]
+    connectivity = np.searchsorted(used, cells)
+    grid = pyvista.UnstructuredGrid({VTK_TETRAHEDRON[cells.shape[1]]: connectivity}, points)
+    for name, column in zip(names, values.T, strict=True):
+        grid.point_data[name] = column
+    return grid
+
+
+def save(grid: Any, path: Path) -> None:
+    """Write a grid as VTK XML, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial.vtu")
+    grid.save(partial)
+    partial.replace(path)
+
+

@@ -1,0 +1,137 @@
+"""Pictures of a run: the potential in the cut-open domain, and the observable against what was varied."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case import Case
+from spinepnp.units import CURRENT, POTENTIAL, kind_of_quantity
+from spinepnp.validation.laws import cylinder_law_of
+
+#: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
+OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
+
+COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
+
+
+def can_render() -> bool:
+    """Whether VTK can draw off screen on this machine."""
+    for name in OFF_SCREEN_LIBRARIES:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            continue
+        return True
+    return False
+
+
+def draw(case: Case, rows: list[dict[str, Any]], grid: Any, directory: Path) -> None:
+    """All pictures that suit a run. On rank 0 only.
+
+    Args:
+        case: what was run.
+        rows: rows of observables.csv.
+        grid: fields of the last point that was solved.
+        directory: that gets them.
+    """
+    if can_render():
+        draw_potential(grid, directory / "potential.png", case.title)
+    else:
+        print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
+    if case.study.kind == "sweep":
+        draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
+
+
+def draw_potential(grid: Any, path: Path, title: str) -> None:
+    """The potential on the surface of the domain, cut open along its axis.
+
+    Args:
+        grid: fields with an array ``potential_mV``.
+        path: of the PNG.
+        title: above the picture.
+    """
+    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    import pyvista
+
+    name = f"potential_{POTENTIAL.suffix}"
+    bar = {"title": f"potential ({POTENTIAL.unit})", "vertical": True, "position_x": 0.78, "position_y": 0.2}
+    bar |= {"height": 0.6, "title_font_size": 22, "label_font_size": 20, "fmt": "%.3g"}
+    low, high = (0.0 if abs(limit) < 1e-9 else limit for limit in grid.get_data_range(name))
+    if high - low < 1e-12:  # nothing but rounding: one colour
+        low, high = low - 0.5, high + 0.5
+    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
+    plotter.set_background("white")
+    centre = np.array(grid.center)
+    opened = grid.clip(normal="y", origin=centre, invert=False)
+    surface = opened.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
+    light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay readable off the colour bar
+    plotter.add_mesh(surface, scalars=name, cmap="viridis", clim=(low, high), scalar_bar_args=bar, **light)
+    lines = surface.contour(np.linspace(low, high, 12)[1:-1], scalars=name)
+    if lines.n_points:
+        plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False)
+    plotter.add_text(title or "potential", font_size=11, color="black", position="upper_edge")
+    plotter.add_axes(color="black")
+    size = max(np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1))
+    plotter.camera_position = [tuple(centre + size * np.array([0.9, -2.0, 0.6])), tuple(centre), (0.0, 0.0, 1.0)]
+    plotter.camera.parallel_projection = True
+    plotter.camera.parallel_scale = 0.62 * size
+    plotter.screenshot(str(path))
+    plotter.close()
+
+
+def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
+    """Potential at the injecting boundary (or each one that prescribes something) against the varied value.
+
+    Args:
+        case: what was run.
+        rows: rows that were solved.
+        directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
+    """
+    assert case.study.values is not None and case.study.vary is not None
+    kind = kind_of_quantity(case.study.values[0])
+    column = case.study.vary if kind is None else f"{case.study.vary}_{kind.suffix}"
+    try:
+        x = np.array([float(row[column]) for row in rows])
+    except (TypeError, ValueError):  # words were varied: nothing to draw against
+        return
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
+    is_current = kind is CURRENT
+    if is_current and case.compare is not None and case.compare.law == "cylinder" and len(x):
+        _draw_cylinder_law(axes, case, x)
+    elif case.compare is not None:
+        order = np.argsort(x)
+        law = np.array([float(row["law.potential_mV"]) for row in rows])
+        axes.plot(x[order], law[order], color=LAW, marker="_", markersize=14, linestyle="none", label="electroneutral law")
+    for name in names:
+        values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
+        axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"3D PNP, {name}", zorder=3)
+    axes.set_xlabel(f"{'current' if is_current else case.study.vary}{f' ({kind.unit})' if kind else ''}")
+    axes.set_ylabel(f"potential ({POTENTIAL.unit})")
+    axes.set_title(case.title, fontsize=10)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    figure.savefig(directory / ("iv.png" if is_current else "sweep.png"))
+
+
+def _draw_cylinder_law(axes: Any, case: Case, x: np.ndarray) -> None:
+    """The law and Ohm's law as curves under the computed points; currents in the unit of the results."""
+    law, injector, ground = cylinder_law_of(case.geometry, case.electrolyte, case.boundaries)
+    offset = case.boundaries[ground].potential or 0.0
+    lowest = law.limiting_current() / CURRENT.si
+    currents = np.linspace(max(min(0.0, 1.05 * x.min()), 0.999 * lowest), max(0.0, 1.05 * x.max()), 300)
+    voltage = (law.voltage(currents * CURRENT.si) + offset) / POTENTIAL.si
+    ohm = (law.ohmic_resistance() * currents * CURRENT.si + offset) / POTENTIAL.si
+    axes.plot(currents, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")
+    axes.plot(currents, voltage, color=LAW, linewidth=1.6, label=f"electroneutral law at {injector}")
+    if np.ptp(voltage) > 0.0:
+        axes.set_ylim(*(np.array([-0.05, 1.35]) * np.ptp(voltage) + voltage.min()))

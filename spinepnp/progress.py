@@ -1,0 +1,77 @@
+"""What a user sees while a run works: a bar with the time left on a terminal, plain lines elsewhere, and a log file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """Progress over a known number of points; silent on every rank but 0.
+
+    Args:
+        comm: MPI communicator.
+        total: number of points.
+        title: of the run.
+    """
+
+    def __init__(self, comm: Any, total: int, title: str) -> None:
+        self._speaks = comm.rank == 0
+        self._total, self._title = total, title
+        self._unlogged: list[str] = []
+        self._done, self._start = 0, time.monotonic()
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        if self._speaks and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as RichProgress
+
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = RichProgress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True))
+            self._bar.start()
+            self._task = self._bar.add_task(self._title, total=self._total)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def doing(self, what: str) -> None:
+        """Say what is being worked on (on a terminal only)."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=what)
+
+    def say(self, line: str) -> None:
+        """A plain line, for the screen and (by `log_to`) the log."""
+        if not self._speaks:
+            return
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False)
+        else:
+            print(line, file=sys.stderr, flush=True)
+        self._unlogged.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
+
+    def log_to(self, path: Path | None) -> None:
+        """Append all lines that were said so far to a log file, once there is one."""
+        if path is not None and self._unlogged:
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in self._unlogged)
+            self._unlogged.clear()
+
+    def done(self, line: str) -> None:
+        """One more point is finished; ``line`` says how it went."""
+        self._done += 1
+        elapsed = time.monotonic() - self._start
+        left = elapsed / self._done * (self._total - self._done)
+        tail = f", about {left:.0f} s left" if self._done < self._total else f", {elapsed:.1f} s in all"
+        self.say(f"[{self._done}/{self._total}] {line}{tail}")
+        if self._bar is not None:
+            self._bar.update(self._task, advance=1)

@@ -1,0 +1,178 @@
+"""Records a run as it goes: rows, summary, fields and pictures, written by rank 0 whatever rank solved what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spinepnp import plots
+from spinepnp.case import Case
+from spinepnp.errors import SpineError
+from spinepnp.fields import gather, save
+from spinepnp.meshes.communication import on_root
+from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions
+from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.units import kind_of_quantity, parse_quantity, to_unit
+from spinepnp.validation.laws import LawValue
+
+
+@dataclass
+class Point:
+    """One sweep value (or the only one): its case, and what became of it.
+
+    Attributes:
+        index: position in the sweep.
+        case: the case with this value.
+        value: as it stands in the case file; ``None`` for a steady study.
+        row: its row of observables.csv; empty until it is solved or has failed.
+        failure: why it has no solution.
+    """
+
+    index: int
+    case: Case
+    value: object = None
+    row: dict[str, Any] = field(default_factory=dict)
+    failure: SpineError | None = None
+
+    @property
+    def name(self) -> str:
+        """How lines on the screen call it."""
+        return "steady" if self.value is None else f"{self.case.study.vary} = {self.value}"
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The first column of its row: the varied path with its unit, and the value in that unit."""
+        if self.value is None:
+            return {}
+        kind = kind_of_quantity(self.value)
+        if kind is None:
+            return {str(self.case.study.vary): self.value}
+        magnitude = float(f"{to_unit(parse_quantity(self.value, kind), kind):.15g}")
+        return {f"{self.case.study.vary}_{kind.suffix}": magnitude}
+
+
+class Recorder:
+    """Writes the result directory of one run. All public methods are collective.
+
+    Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
+
+    Args:
+        comm: MPI communicator.
+        output: the directory.
+        case: the whole case.
+        points: all points; with ``resume`` those that the directory holds get their rows.
+        force: replace results that the directory holds.
+        resume: keep them and add to them.
+
+    Raises:
+        CaseError: the directory cannot be used.
+    """
+
+    def __init__(
+        self, comm: Any, output: Path, case: Case, points: list[Point], *, force: bool = False, resume: bool = False
+    ) -> None:
+        self._comm, self._case, self._points = comm, case, points
+        self._directory: ResultDirectory | None = None
+        self._begun = False
+        self._solver_rows: list[dict[str, Any]] = []
+        self._summarised = -1
+        self._grid: Any = None
+
+        def open_directory() -> list[dict[str, Any]]:
+            self._directory = ResultDirectory(output, force=force, resume=resume)
+            return self._recall(self._directory) if resume else [{} for _ in points]
+
+        for point, row in zip(points, on_root(comm, open_directory), strict=True):
+            point.row = row
+            if row:
+                self._summarised = point.index
+
+    @property
+    def log(self) -> Path | None:
+        """The log file, on rank 0 and once there is something to keep."""
+        return self._directory.path / "run.log" if self._directory is not None and self._begun else None
+
+    def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
+        """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
+        directory.check_same_case(self._case.to_toml())
+        self._solver_rows = [dict(row) for row in directory.read_table("solver.csv")]
+        held = [row for row in directory.read_table("observables.csv") if row.get("status") == "ok"]
+
+        def same(row: dict[str, Any], key: dict[str, Any]) -> bool:
+            return all(str(row.get(name)) == str(value) for name, value in key.items())
+
+        return [next((dict(row) for row in held if same(row, point.key)), {}) for point in self._points]
+
+    def _on_root(self, work: Callable[[ResultDirectory], None]) -> None:
+        def write() -> None:
+            assert self._directory is not None
+            if not self._begun:
+                self._directory.begin(self._case.to_toml())
+                self._begun = True
+            work(self._directory)
+
+        on_root(self._comm, write)
+
+    def solved(
+        self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
+    ) -> None:
+        """Record a solution."""
+        point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
+        grid = gather(problem, solution)
+        summary = summary_of(problem, solution, law, seconds)
+
+        def write(directory: ResultDirectory) -> None:
+            self._solver_rows.append({**point.key, **solution.statistics.row()})
+            if point.value is not None:
+                (directory.path / "points").mkdir(exist_ok=True)
+                save(grid, directory.path / "points" / f"{point.index + 1:04d}.vtu")
+            self._grid = grid
+            self._write_tables(directory, point, summary)
+
+        self._on_root(write)
+
+    def failed(self, point: Point, error: SpineError) -> None:
+        """Record a failure; input that was found bad before the solve waits for something else worth writing."""
+        point.failure = error
+        point.row = {**point.key, "status": f"failed: {error}"}
+        if not isinstance(error, NewtonError) and not self._begun_anywhere():
+            return
+        summary = {"status": "failed", "reason": str(error), "versions": versions(), "ranks": self._comm.size}
+
+        def write(directory: ResultDirectory) -> None:
+            if isinstance(error, NewtonError):
+                self._solver_rows.append({**point.key, **error.statistics.row()})
+            self._write_tables(directory, point, summary)
+
+        self._on_root(write)
+
+    def _begun_anywhere(self) -> bool:
+        return bool(self._comm.bcast(self._begun, root=0))
+
+    def _write_tables(self, directory: ResultDirectory, point: Point, summary: dict[str, Any]) -> None:
+        directory.write_table("observables.csv", [p.row for p in self._points if p.row])
+        directory.write_table("solver.csv", self._solver_rows)
+        if point.index > self._summarised:
+            self._summarised = point.index
+            failed = sum(p.failure is not None for p in self._points)
+            directory.write_summary({**summary, "failed_points": failed})
+
+    def finish(self) -> None:
+        """Write what shows the whole run: fields of the last point, pictures."""
+        if not self._begun_anywhere():
+            return
+
+        def write(directory: ResultDirectory) -> None:
+            if self._grid is not None:
+                save(self._grid, directory.path / "fields.vtu")
+                plots.draw(self._case, [p.row for p in self._points], self._grid, directory.path)
+
+        self._on_root(write)
+
+    def abandon(self) -> None:
+        """Remove an output directory that nothing was written to. Not collective."""
+        if self._directory is not None and not self._begun:
+            self._directory.discard()

@@ -1,0 +1,240 @@
+"""The result directory of the contract: what is written, under which names, in which units.
+
+Only rank 0 writes. Every file appears whole or not at all, so that an interrupted run leaves readable results.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import json
+import math
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from spinepnp import __version__
+from spinepnp.errors import CaseError
+from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.units import AREA, CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, VOLUME, Kind, to_unit
+from spinepnp.validation.laws import LawValue
+
+#: Any of these in a directory means that it holds results.
+RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def holds_results(directory: Path) -> bool:
+    """Whether a run has left its files in a directory."""
+    return any((directory / name).exists() for name in RESULT_FILES)
+
+
+class ResultDirectory:
+    """A directory for the results of one run; made on demand, and removed again if nothing came of it.
+
+    Args:
+        path: of the directory.
+        force: replace the results that it holds.
+        resume: keep them and add to them.
+
+    Raises:
+        CaseError: it holds results already, or cannot be written.
+    """
+
+    def __init__(self, path: Path, *, force: bool = False, resume: bool = False) -> None:
+        self.path = path
+        self._replace = False
+        existing = path.exists()
+        if existing and not path.is_dir():
+            raise CaseError("--output", "is a file; give the path of a directory", str(path))
+        if existing and holds_results(path) and not resume:
+            if not force:
+                raise CaseError(
+                    "--output", "holds results already; give --resume, --force (replaces them) or another --output", str(path)
+                )
+            self._replace = True
+        self._made = [p for p in (path, *path.parents) if not p.exists()]
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            self.discard()
+            reason = (error.strerror or str(error)).lower()
+            raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
+
+    def check_same_case(self, resolved_case: str) -> None:
+        """Refuse to resume a run of another case.
+
+        Raises:
+            CaseError: the resolved case that the directory holds differs.
+        """
+        before = self.path / "case.toml"
+        if before.exists() and before.read_text(encoding="utf-8") != resolved_case:
+            raise CaseError("--resume", "the directory holds results of another case; give another --output", str(self.path))
+
+    def begin(self, resolved_case: str) -> None:
+        """Start writing: clear what is replaced, and keep the resolved case."""
+        if self._replace:
+            for item in self.path.iterdir():
+                if item.name in RESULT_FILES or item.suffix in (".png", ".vtu", ".log"):
+                    item.unlink()
+            shutil.rmtree(self.path / "points", ignore_errors=True)
+        write_atomically(self.path / "case.toml", resolved_case)
+
+    def discard(self) -> None:
+        """Remove the directories that were made for this run, as far as they are empty."""
+        for directory in self._made:
+            try:
+                directory.rmdir()
+            except OSError:
+                break
+
+    def read_table(self, name: str) -> list[dict[str, str]]:
+        """Rows of a CSV table that is there already; none if it is not."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    def write_table(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Write a CSV table; its columns are those of all rows in the order of their first appearance."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        columns.sort(key="status".__eq__)  # the status is the last column
+        buffer = io.StringIO(newline="")
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.path / name, buffer.getvalue())
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write summary.json."""
+        write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinity: an infinite length (a bulk without ions) is null."""
+    return value if math.isfinite(value) else None
+
+
+def _concentrations(values: dict[str, float]) -> dict[str, float]:
+    return {name: to_unit(value, CONCENTRATION) for name, value in values.items()}
+
+
+def _named(kind: Kind, quantity: str = "") -> str:
+    """``potential_mV``: a quantity with its unit."""
+    return f"{quantity or kind.name}_{kind.suffix}"
+
+
+def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
+    """The physical part of summary.json: boundaries, volume, law.
+
+    Args:
+        solution: a steady state.
+        law: what it is held against, if anything.
+    """
+    boundaries = {}
+    for name, state in solution.boundary.items():
+        currents = {species: to_unit(value, CURRENT) for species, value in state.current.items()}
+        boundaries[name] = {
+            _named(AREA): to_unit(state.area, AREA),
+            _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
+            _named(CONCENTRATION): _concentrations(state.concentration),
+            _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
+        }
+        if name in solution.electroneutral:
+            boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
+                solution.electroneutral[name], POTENTIAL
+            )
+    result: dict[str, Any] = {
+        "boundaries": boundaries,
+        "volume": {
+            _named(POTENTIAL): to_unit(solution.mean_potential, POTENTIAL),
+            _named(CONCENTRATION): _concentrations(solution.mean_concentration),
+        },
+    }
+    if law is not None:
+        computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential
+        full = law.potential + law.layer_drop
+        result["law"] = {
+            _named(POTENTIAL): to_unit(law.potential, POTENTIAL),
+            _named(RESISTANCE): to_unit(law.resistance, RESISTANCE),
+            "relative_error": computed / law.potential - 1.0 if law.potential != 0.0 else None,
+            _named(POTENTIAL, "ohmic_potential"): to_unit(law.ohmic_potential, POTENTIAL),
+            _named(POTENTIAL, "full_pnp_potential"): to_unit(full, POTENTIAL),
+            "full_pnp_relative_error": computed / full - 1.0 if full != 0.0 else None,
+            _named(CONCENTRATION): _concentrations(law.concentration),
+        }
+    return result
+
+
+def summary_of(
+    problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
+) -> dict[str, Any]:
+    """All of summary.json for a point that was solved."""
+    mesh, statistics = problem.mesh, solution.statistics
+    return {
+        "status": "ok",
+        "versions": versions(),
+        "mesh": {
+            "cells": mesh.cells,
+            "vertices": mesh.vertices,
+            "dofs": statistics.dofs,
+            _named(VOLUME): to_unit(solution.volume, VOLUME),
+            "min_quality": mesh.min_quality,
+        },
+        _named(LENGTH, "debye_length"): _finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
+        "layers_resolved": solution.layers_resolved,
+        "ranks": statistics.ranks,
+        "seconds": seconds,
+        "newton_iterations": statistics.newton,
+        "krylov_iterations": statistics.krylov,
+        _named(CONCENTRATION, "min_concentration"): min(_concentrations(solution.min_concentration).values()),
+        "ion_balance_relative": solution.ion_balance,
+        **state_of(solution, law),
+    }
+
+
+def flatten(state: dict[str, Any]) -> dict[str, Any]:
+    """Columns of observables.csv: the keys of `state_of`, joined by dots (boundaries by their name alone)."""
+    flat: dict[str, Any] = {}
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else key, inner)
+        else:
+            flat[prefix] = value
+
+    for key, value in state.items():
+        walk("" if key == "boundaries" else key, value)
+    return flat
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"spinepnp": __version__, "python": platform.python_version()}
+    for module in ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista"):
+        try:
+            found[module] = importlib.metadata.version(module)
+        except importlib.metadata.PackageNotFoundError:
+            loaded = sys.modules.get(module)
+            found[module] = str(getattr(loaded, "__version__", "unknown"))
+    return found
+
+
+def default_output(case_path: Path) -> Path:
+    """``runs/STEM`` below the current directory."""
+    return Path("runs") / case_path.stem
+

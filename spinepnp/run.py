@@ -1,0 +1,134 @@
+"""One case from file to result directory: mesh, solve every point, write, draw.
+
+Collective throughout: every rank walks the same path, rank 0 writes and prints (`recorder`), and an error that only
+rank 0 can meet (a full disk, say) reaches all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case import Case, load_case
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.meshes import generate
+from spinepnp.meshes.communication import on_root
+from spinepnp.progress import Progress
+from spinepnp.recorder import Point, Recorder
+from spinepnp.solvers.steady import Solution, SteadyProblem, structure_of
+from spinepnp.units import POTENTIAL, to_unit
+from spinepnp.validation.laws import LAWS, LawValue
+
+
+class Model:
+    """The mesh and the compiled problem of the current point, kept as long as the next point fits them."""
+
+    def __init__(self, comm: Any) -> None:
+        self._comm = comm
+        self._key: tuple[Any, ...] | None = None
+        self.problem: SteadyProblem | None = None
+
+    def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
+        """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
+        key = (case.geometry, case.mesh, case.solver, structure_of(case.electrolyte, case.boundaries))
+        if self.problem is None or key != self._key:
+            say(f"meshing the {case.geometry.shape}")
+            mesh = generate(case.geometry, case.mesh, self._comm)
+            self.forget()
+            self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
+            self._key = key
+        return self.problem
+
+    def forget(self) -> None:
+        """Let go of the problem at hand; PETSc frees its objects when all ranks have done so."""
+        self.problem = None
+
+
+def run_case(
+    path: Path,
+    comm: Any,
+    output: Path,
+    *,
+    overrides: tuple[str, ...] = (),
+    force: bool = False,
+    resume: bool = False,
+) -> list[Point]:
+    """Run a case file. Collective.
+
+    Args:
+        path: of the case file.
+        comm: MPI communicator.
+        output: result directory.
+        overrides: ``key=value`` texts that change the case.
+        force: replace results that the directory holds.
+        resume: solve only the points that the directory does not hold.
+
+    Returns:
+        All points with their observables; failed ones with their reason.
+
+    Raises:
+        CaseError: bad input, found before anything was solved or written.
+    """
+    case = on_root(comm, lambda: load_case(path, overrides))
+    return solve_case(case, comm, output, force=force, resume=resume)
+
+
+def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resume: bool = False) -> list[Point]:
+    """Run a checked case; see `run_case`. Collective.
+
+    A sweep value that is impossible (a current beyond the limiting one) does not stop the others; where all are, the
+    first one's error is raised and nothing is written.
+    """
+    values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
+    points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
+    recorder = Recorder(comm, output, case, points, force=force, resume=resume)
+    todo = [point for point in points if not point.row]
+    model = Model(comm)
+    try:
+        with Progress(comm, len(todo), case.title or case.geometry.shape) as progress:
+            for point in todo:
+                _solve_point(point, model, recorder, progress)
+        if todo and all(isinstance(point.failure, CaseError) for point in points):
+            raise points[0].failure  # type: ignore[misc]
+        recorder.finish()
+    except BaseException:
+        recorder.abandon()
+        raise
+    finally:
+        model.forget()
+    return points
+
+
+def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progress) -> None:
+    start = time.monotonic()
+    progress.doing(point.name)
+    try:
+        problem = model.fit(point.case, progress.doing)
+        solution = problem.solve(point.case.electrolyte, point.case.boundaries)
+    except (CaseError, SolveError) as error:
+        recorder.failed(point, error)
+        progress.done(f"{point.name}: failed: {error}")
+    else:
+        law = law_of(point.case)
+        recorder.solved(point, problem, solution, law, time.monotonic() - start)
+        progress.done(f"{point.name}: {describe(point.case, solution, law)}")
+    progress.log_to(recorder.log)
+
+
+def law_of(case: Case) -> LawValue | None:
+    """What the law of [compare] says of a case."""
+    if case.compare is None:
+        return None
+    return LAWS[case.compare.law](case.geometry, case.electrolyte, case.boundaries)
+
+
+def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
+    """One line on a solution: potentials where current enters, iterations."""
+    names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
+    parts = [f"V({n}) = {to_unit(solution.boundary[n].potential, POTENTIAL):.5g} {POTENTIAL.unit}" for n in names]
+    if law is not None:
+        parts.append(f"law {to_unit(law.potential, POTENTIAL):.5g} {POTENTIAL.unit}")
+    parts.append(f"{solution.statistics.newton} Newton steps, {solution.statistics.solve_s:.1f} s")
+    return ", ".join(parts)

@@ -1,0 +1,76 @@
+"""The table that a run ends with."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from spinepnp.recorder import Point
+from spinepnp.units import kind_of_quantity
+
+#: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
+LAW_COLUMNS = (
+    ("3D PNP\n[mV]", "{injector}.potential_mV", ".5f"),
+    ("full PNP\n(law + layer)", "law.full_pnp_potential_mV", ".5f"),
+    ("deviation", "law.full_pnp_relative_error", "+.1e"),
+    ("electroneutral\nlaw [mV]", "law.potential_mV", ".5f"),
+    ("deviation", "law.relative_error", "+.1e"),
+    ("R\n[MOhm]", "law.resistance_MOhm", ".2f"),
+)
+
+
+def _cell(row: dict[str, Any], key: str, form: str) -> str:
+    value = row.get(key)
+    return "" if value in (None, "") else format(float(value), form)
+
+
+def _columns(point: Point) -> list[tuple[str, str, str]]:
+    names = [n for n, b in point.case.boundaries.items() if b.injections] or list(point.case.boundaries)
+    if point.case.compare is not None and len(names) == 1:
+        return [(title, key.format(injector=names[0]), form) for title, key, form in LAW_COLUMNS]
+    return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
+
+
+def print_outcome(points: list[Point], directory: Path) -> None:
+    """Print all points of a run on standard output, and where its results are. On rank 0 only."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
+    console.print(_table(points))
+    resolved = _layers_resolved(directory)
+    if resolved is not None:
+        meaning = "are resolved: full PNP values" if resolved else "are not resolved: electroneutral values"
+        console.print(f"Debye layers at the injecting boundaries {meaning}")
+    pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
+    console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
+
+
+def _layers_resolved(directory: Path) -> bool | None:
+    try:
+        value = json.loads((directory / "summary.json").read_text(encoding="utf-8")).get("layers_resolved")
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, bool) else None
+
+
+def _table(points: list[Point]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=points[0].case.title or None)
+    columns = _columns(points[0])
+    for name, value in points[0].key.items():
+        kind = kind_of_quantity(points[0].value)
+        path = name.removesuffix(f"_{kind.suffix}") if kind else name
+        heading = f"{path.replace('.value', '')}\n[{kind.unit}]" if kind else path
+        table.add_column(Text(heading), justify="right" if isinstance(value, float | int) else "left")
+    for title, _, _ in columns:
+        table.add_column(Text(title), justify="right")
+    table.add_column("status")
+    for point in points:
+        cells = [f"{v:g}" if isinstance(v, float) else str(v) for v in point.key.values()]
+        cells += [_cell(point.row, key, form) for _, key, form in columns]
+        table.add_row(*cells, "ok" if point.row.get("status") == "ok" else "failed")
+    return table

@@ -1,0 +1,207 @@
+"""Units live at the edge: case files and results carry them, everything inside is SI.
+
+This is the one place that converts. A quantity of a case file is text with a unit ("100 nm"); it becomes a float in SI
+by one of the pydantic types below (`Length`, `Potential`, ...) and goes back to text in the unit of the results.
+`Table` is the base of every model that stands for a table of the case file.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+from spinepnp.errors import nearest
+
+# CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
+ELEMENTARY_CHARGE = 1.602176634e-19  #: C
+BOLTZMANN = 1.380649e-23  #: J/K
+AVOGADRO = 6.02214076e23  #: 1/mol
+FARADAY = ELEMENTARY_CHARGE * AVOGADRO  #: C/mol
+VACUUM_PERMITTIVITY = 8.8541878128e-12  #: F/m
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of physical quantity: its unit in results, that unit in SI, and an example for error messages."""
+
+    name: str
+    unit: str
+    si: float
+    example: str
+
+    @property
+    def suffix(self) -> str:
+        """The unit as it ends a column name: ``mV``, ``um2_per_s``."""
+        return self.unit.replace("^", "").replace("/", "_per_")
+
+
+# The unit of a kind is the unit of the contract's results; `si` is checked against pint by a test.
+LENGTH = Kind("length", "nm", 1e-9, "100 nm")
+AREA = Kind("area", "um^2", 1e-12, "0.1 um^2")
+VOLUME = Kind("volume", "um^3", 1e-18, "0.5 um^3")
+POTENTIAL = Kind("potential", "mV", 1e-3, "10 mV")
+CURRENT = Kind("current", "pA", 1e-12, "50 pA")
+CONCENTRATION = Kind("concentration", "mM", 1.0, "150 mM")
+DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s")
+TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K")
+TIME = Kind("time", "ms", 1e-3, "10 ms")
+RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm")
+KINDS = (
+    LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
+)  # fmt: skip
+
+# A decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
+_QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s.+-].{0,39})?\s*", re.DOTALL)
+_UNIT = re.compile(r"[A-Za-zµμΩ°][A-Za-zµμΩ0-9 */^()·²³-]*")
+
+
+@functools.cache
+def _registry() -> Any:
+    import pint  # 0.2 s: only once a case file is read
+
+    registry = pint.UnitRegistry(cache_folder=None)
+    registry.define("@alias ohm = Ohm")  # the contract writes MOhm
+    return registry
+
+
+@functools.lru_cache(maxsize=1024)
+def _unit_in_si(unit: str) -> tuple[float, float, str]:
+    """Factor and offset that take a magnitude in ``unit`` to SI base units, and pint's name of its dimension.
+
+    Raises:
+        ValueError: the unit is not known.
+    """
+    registry = _registry()
+    if not _UNIT.fullmatch(unit) or re.search(r"\d{3}|[\^*]\s*[-(]*\s*\d{2}", unit):
+        raise ValueError(unit)
+    try:
+        parsed = registry.parse_units(unit.replace("²", "^2").replace("³", "^3").replace("·", "*"))
+        zero, one = (float(registry.Quantity(m, parsed).to_base_units().magnitude) for m in (0.0, 1.0))
+    except Exception as error:  # pint raises tokenizer, arithmetic and its own errors on a bad unit: all mean the same
+        raise ValueError(unit) from error
+    return one - zero, zero, str(parsed.dimensionality)
+
+
+@functools.cache
+def _dimension(kind: Kind) -> str:
+    return _unit_in_si(kind.unit)[2]
+
+
+def parse_quantity(text: object, kind: Kind) -> float:
+    """A quantity with its unit, in SI.
+
+    Args:
+        text: for example ``"100 nm"``; a `pint.Quantity` is taken too.
+        kind: what the quantity must be.
+
+    Returns:
+        The value in SI units.
+
+    Raises:
+        ValueError: no text, no number, no unit, an unknown unit, or the unit of something else; the message says
+            which, and what to write instead.
+    """
+    if hasattr(text, "magnitude") and hasattr(text, "units"):
+        text = f"{float(text.magnitude)!r} {text.units:~}"
+    example = f'for example "{kind.example}"'
+    if not isinstance(text, str):
+        raise ValueError(f"a {kind.name} is text with a unit, {example}")
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not a number with a unit; write a {kind.name}, {example}")
+    number, unit = match[1], (match[2] or "").strip()
+    if not unit:
+        raise ValueError(f"the unit is missing; write a {kind.name}, {example}")
+    try:
+        factor, offset, dimension = _unit_in_si(unit)
+    except ValueError:
+        raise ValueError(f'unknown unit "{unit}"; write a {kind.name}, {example}') from None
+    if dimension != _dimension(kind):
+        other = next((k.name for k in KINDS if _dimension(k) == dimension), None)
+        what = f"the unit of a {other}" if other else "not a unit of it"
+        raise ValueError(f'a {kind.name} is needed, "{unit}" is {what}; {example}')
+    # Decimal arithmetic rounds once, so that "1 um" and "1000 nm" are the same number.
+    value = float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
+    if not math.isfinite(value):
+        raise ValueError(f"too large a number; write a {kind.name}, {example}")
+    return value
+
+
+def kind_of_quantity(text: object) -> Kind | None:
+    """The kind of a quantity's text, or ``None`` for anything that is no quantity of a known kind."""
+    for kind in KINDS:
+        try:
+            parse_quantity(text, kind)
+        except ValueError:
+            continue
+        return kind
+    return None
+
+
+def to_unit(value: float, kind: Kind) -> float:
+    """An SI value in the unit of the results (nm, mV, pA, mM, ...)."""
+    return value / kind.si
+
+
+def format_quantity(value: float, kind: Kind) -> str:
+    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit)."""
+    magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
+    for digits in range(6, 18):
+        text = f"{float(magnitude):.{digits}g}"
+        if parse_quantity(f"{text} {kind.unit}", kind) == value:
+            break
+    return f"{text} {kind.unit}"
+
+
+class Table(BaseModel):
+    """A table of the case file: frozen, unknown keys refused, quantities as text with units at the edge."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, data: object) -> object:
+        if isinstance(data, dict):
+            for key in data:
+                if key not in cls.model_fields:
+                    hint = nearest(str(key), cls.model_fields)
+                    raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
+        return data
+
+
+def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = False) -> Any:
+    """A pydantic type that reads a quantity of ``kind`` as a float in SI and writes it back as text."""
+
+    def read(value: object) -> float:
+        try:
+            number = parse_quantity(value, kind)
+        except ValueError as error:
+            raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
+        if (positive and number <= 0) or (non_negative and number < 0):
+            sign = "greater than zero" if positive else "zero or greater"
+            problem = f'a {kind.name} here must be {sign}, for example "{kind.example}"'
+            raise PydanticCustomError("quantity", "{problem}", {"problem": problem})
+        return number
+
+    return Annotated[
+        float,
+        BeforeValidator(read, json_schema_input_type=str),
+        PlainSerializer(lambda value: format_quantity(value, kind), return_type=str),
+    ]
+
+
+Length = _quantity_type(LENGTH, positive=True)
+Potential = _quantity_type(POTENTIAL)
+ThermalVoltage = _quantity_type(POTENTIAL, positive=True)
+Current = _quantity_type(CURRENT)
+Concentration = _quantity_type(CONCENTRATION, non_negative=True)
+ChargeDensity = _quantity_type(CONCENTRATION)
+Diffusivity = _quantity_type(DIFFUSIVITY, positive=True)
+Temperature = _quantity_type(TEMPERATURE, positive=True)

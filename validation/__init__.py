@@ -1,0 +1,1 @@
+"""Analytic laws, reductions and validation cases."""

@@ -1,0 +1,7 @@
+"""Analytic laws in closed form: NumPy and SciPy only, nothing of the finite-element side."""
+
+from __future__ import annotations
+
+from spinepnp.validation.analytic.cylinder import CylinderLaw
+
+__all__ = ["CylinderLaw"]
