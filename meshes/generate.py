@@ -11,6 +11,7 @@ import numpy as np
 
 from spinepnp.errors import MissingStackError, SolveError
 from spinepnp.geometries import Geometry, Sizes
+from spinepnp.meshes import interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
@@ -58,6 +59,7 @@ def _gmsh_session() -> Iterator[Any]:
         yield gmsh
     finally:
         gmsh.finalize()
+        interrupts.install()
 
 
 def _mesh_in_gmsh(gmsh: Any, geometry: Geometry, sizes: Sizes, order: int) -> float:

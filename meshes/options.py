@@ -8,7 +8,7 @@ from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, Sizes
-from spinepnp.units import Length, Table
+from spinepnp.units import LENGTH, Length, Table, format_quantity
 
 
 class GradeOptions(Table):
@@ -54,6 +54,10 @@ class MeshOptions(Table):
                 choices = " and ".join(geometry.gradable)
                 raise CaseError(f"mesh.grade.{name}", f"a {geometry.shape} can be graded toward {choices} only")
             if grade.size > size:
-                raise CaseError(f"mesh.grade.{name}.size", "is coarser than mesh.size; make it smaller or leave it out")
+                raise CaseError(
+                    f"mesh.grade.{name}.size",
+                    f"is coarser than mesh.size = {format_quantity(size, LENGTH)}; make it smaller or leave it out",
+                    format_quantity(grade.size, LENGTH),
+                )
         grading = {name: Grading(g.size / MODEL_UNIT, g.growth) for name, g in self.grade.items()}
         return Sizes(size / MODEL_UNIT, grading)

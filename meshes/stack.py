@@ -8,13 +8,9 @@ missing, one line names the ways to get it.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
 
 from spinepnp.errors import MissingStackError
 
-# MPI_Abort's own banner would stand beside the one line that the user gets.
-os.environ.setdefault("MPIR_CVAR_SUPPRESS_ABORT_MESSAGE", "1")
 # NumPy's threads would fight with the ranks; the user's own setting wins.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -36,34 +32,4 @@ except ImportError as error:
         "'pip install spinepnp[wheels]' (Linux x86-64), conda-forge (fenics-dolfinx) or your distribution"
     ) from None
 
-
-def _kernel_cache() -> Path:
-    """Folder of compiled form kernels: the project's own, so that a broken entry of another program cannot hurt."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "spinepnp" / "kernels"
-
-
-#: Options of the just-in-time compiler of forms.
-JIT_OPTIONS: dict[str, Any] = {
-    "cache_dir": str(_kernel_cache()),
-    "cffi_extra_compile_args": ["-O3", "-g0"],
-    "timeout": 60,
-}
-
-
-def compile_form(expression: Any, **options: Any) -> Any:
-    """`dolfinx.fem.form` with the project's kernel cache; an entry left by a killed compiler is removed and compiled again.
-
-    Collective over the communicator of the form's mesh.
-
-    Args:
-        expression: a UFL form.
-        **options: passed on to `dolfinx.fem.form`.
-
-    Returns:
-        The compiled form.
-    """
-    return fem.form(expression, jit_options=JIT_OPTIONS, **options)
-
-
-__all__ = ["JIT_OPTIONS", "MPI", "PETSc", "basix", "compile_form", "dolfinx", "fem", "ufl"]
+__all__ = ["MPI", "PETSc", "basix", "dolfinx", "fem", "ufl"]

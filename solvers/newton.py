@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import SolveError
+from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.options import SolverOptions
 
@@ -96,6 +97,8 @@ class Newton:
     ) -> None:
         self._residual, self._jacobian, self._b, self._A, self._options = residual, jacobian, b, A, options
         self._assembly_seconds = 0.0
+        self._raised: BaseException | None = None
+        self._pending = interrupts.Pending()
         self._comm = comm
         snes = self._snes = PETSc.SNES().create(comm)
         snes.setFunction(self._timed_residual, b)
@@ -110,13 +113,19 @@ class Newton:
         self._to_clear = list(mine)
 
     def _timed_residual(self, _snes: Any, x: Any, b: Any) -> None:
-        start = time.perf_counter()
-        self._residual(x, b)
-        self._assembly_seconds += time.perf_counter() - start
+        self._assemble(self._residual, x, b)
 
     def _timed_jacobian(self, _snes: Any, x: Any, A: Any, _P: Any) -> None:
+        self._assemble(self._jacobian, x, A)
+
+    def _assemble(self, assemble: Callable[[Any, Any], None], x: Any, target: Any) -> None:
         start = time.perf_counter()
-        self._jacobian(x, A)
+        try:
+            self._pending.check()
+            assemble(x, target)
+        except BaseException as error:  # PETSc would replace it (Ctrl-C too) by an error code
+            self._raised = error
+            raise
         self._assembly_seconds += time.perf_counter() - start
 
     def _converged(self, snes: Any, iteration: int, norms: tuple[float, float, float]) -> Any:
@@ -155,8 +164,14 @@ class Newton:
         snes, options = self._snes, self._options
         scale = reference if reference > 0.0 else 1.0
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
-        snes.solve(None, x)
-        self._clear_options()
+        self._raised = None
+        try:
+            with interrupts.deferred() as self._pending:
+                snes.solve(None, x)
+        except PETSc.Error as error:
+            raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
+        finally:
+            self._clear_options()
         code = snes.getConvergedReason()
         seconds = np.array([self._assembly_seconds, time.perf_counter() - start])
         assembly, solve = _maximum_over_ranks(self._comm, seconds)

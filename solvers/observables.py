@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.stack import MPI, compile_form, dolfinx, fem, ufl
+from spinepnp.meshes.kernels import compile_form
+from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
 
 
 def _integrals(space: Any, measure: Any) -> np.ndarray:

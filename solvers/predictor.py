@@ -14,7 +14,8 @@ import numpy as np
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes.stack import MPI, PETSc, compile_form, fem, ufl
+from spinepnp.meshes.kernels import compile_form
+from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.solvers.electrolyte import Electrolyte

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
-from spinepnp.meshes.stack import MPI, basix, compile_form, dolfinx, fem, ufl
+from spinepnp.meshes.kernels import compile_form
+from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
 from spinepnp.solvers.boundaries import Boundaries, check_boundaries
 from spinepnp.solvers.currents import injection_load, terminal_currents
 from spinepnp.solvers.electrolyte import Electrolyte

@@ -9,6 +9,7 @@ import traceback
 from typing import Any
 
 INTERRUPTED = 130
+INTERRUPTION = "interrupted: what was solved is kept; the same command with --resume continues"
 
 #: Seconds within which all ranks must have met the same error; else the job is aborted.
 AGREEMENT_SECONDS = 1.5
@@ -50,6 +51,7 @@ def _leave(code: int, line: str) -> int:
         if time.monotonic() > deadline:
             if line:
                 print(line, file=sys.stderr, flush=True)
+            _silence()  # MPI_Abort has a line of its own
             world.Abort(code)
         time.sleep(0.005)
     if line and world.rank == 0:
@@ -57,12 +59,19 @@ def _leave(code: int, line: str) -> int:
     return code
 
 
+def _silence() -> None:
+    """Send what this process still prints, from C too, to nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
 def main() -> None:
     """Run the command line; never returns."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
-    sys.exit(_run(arguments, debug))
+    sys.exit(_run(arguments or ["--help"], debug))
 
 
 def _run(arguments: list[str], debug: bool) -> int:
@@ -77,14 +86,15 @@ def _run(arguments: list[str], debug: bool) -> int:
         _trace(debug)
         return _leave(error.exit_code, f"error: {error}")
     except typer.Exit as error:
-        return int(error.exit_code)
+        # Typer turns Ctrl-C into this exit code.
+        return _leave(INTERRUPTED, INTERRUPTION) if error.exit_code == INTERRUPTED else int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        return _leave(INTERRUPTED, "interrupted; what was solved is kept, continue with --resume")
+        return _leave(INTERRUPTED, INTERRUPTION)
     except typer.TyperException as error:
         _trace(debug)
         return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help")
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 1
     except MemoryError:
         _trace(debug)

@@ -52,12 +52,14 @@ def run(
     from spinepnp.errors import CaseError
 
     if force and resume:
-        raise CaseError("--force", "and --resume exclude each other; give one of them")
+        raise CaseError("--force", "excludes --resume; give one of them")
+    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output
     from spinepnp.run import run_case
     from spinepnp.tables import print_outcome
 
+    interrupts.install()
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(case)
     points = run_case(case, comm, directory, overrides=tuple(set_ or ()), force=force, resume=resume)

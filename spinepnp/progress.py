@@ -22,6 +22,7 @@ class Progress:
         self._speaks = comm.rank == 0
         self._total, self._title = total, title
         self._unlogged: list[str] = []
+        self._held: list[str] = []
         self._done, self._start = 0, time.monotonic()
         self._bar: Any = None
         self._task: Any = None
@@ -43,6 +44,13 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+            self._bar = None
+
+    def release(self) -> None:
+        """Say the lines that were held back."""
+        for line in self._held:
+            self.say(line)
+        self._held.clear()
 
     def doing(self, what: str) -> None:
         """Say what is being worked on (on a terminal only)."""
@@ -66,12 +74,19 @@ class Progress:
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 
-    def done(self, line: str) -> None:
-        """One more point is finished; ``line`` says how it went."""
+    def done(self, line: str, *, hold: bool = False) -> None:
+        """One more point is finished; ``line`` says how it went.
+
+        Args:
+            line: without counts and times, which are added.
+            hold: keep the line back until one is not held.
+        """
         self._done += 1
         elapsed = time.monotonic() - self._start
         left = elapsed / self._done * (self._total - self._done)
         tail = f", about {left:.0f} s left" if self._done < self._total else f", {elapsed:.1f} s in all"
-        self.say(f"[{self._done}/{self._total}] {line}{tail}")
+        self._held.append(f"[{self._done}/{self._total}] {line}{tail}")
+        if not hold:
+            self.release()
         if self._bar is not None:
             self._bar.update(self._task, advance=1)

@@ -92,6 +92,8 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
                 _solve_point(point, model, recorder, progress)
         if todo and all(isinstance(point.failure, CaseError) for point in points):
             raise points[0].failure  # type: ignore[misc]
+        progress.release()
+        progress.log_to(recorder.log)
         recorder.finish()
     except BaseException:
         recorder.abandon()
@@ -109,7 +111,8 @@ def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progr
         solution = problem.solve(point.case.electrolyte, point.case.boundaries)
     except (CaseError, SolveError) as error:
         recorder.failed(point, error)
-        progress.done(f"{point.name}: failed: {error}")
+        # Bad input is told once, as the error of the run, if it turns out to be all there is.
+        progress.done(f"{point.name}: failed: {error}", hold=isinstance(error, CaseError))
     else:
         law = law_of(point.case)
         recorder.solved(point, problem, solution, law, time.monotonic() - start)

@@ -1,0 +1,57 @@
+"""The test suite behind `spinepnp test`: everything on one rank, then the parallel tests on two."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from spinepnp.errors import CaseError, MissingStackError
+
+#: Seconds after which a hanging parallel test run is killed.
+PARALLEL_TIMEOUT = 900
+
+
+def run_tests(arguments: list[str]) -> int:
+    """Run pytest on one rank and then, under mpiexec, the tests marked ``mpi`` on two.
+
+    Args:
+        arguments: passed on to pytest; with any, only the first of the two runs is done.
+
+    Returns:
+        0 if all passed, 1 otherwise.
+
+    Raises:
+        CaseError: this is an installed package without its tests.
+        MissingStackError: no mpiexec beside this Python.
+    """
+    tests = Path(__file__).resolve().parent.parent / "tests"
+    if not tests.is_dir():
+        raise CaseError("test", "the test suite is part of a checkout, not of the installed package; run ./spine test there")
+    pytest = [sys.executable, "-m", "pytest", "--rootdir", str(tests.parent), str(tests)]
+    environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    if arguments:
+        return int(subprocess.run([*pytest[:-1], *arguments], env=environment).returncode != 0)
+    mpiexec = find_mpiexec()
+    serial = subprocess.run(pytest, env=environment).returncode
+    print("\nthe tests marked mpi, on two ranks:", flush=True)
+    parallel = subprocess.run(
+        [mpiexec, "-n", "2", *pytest, "-m", "mpi", "-p", "no:cacheprovider"],
+        env={**environment, "MPIEXEC_TIMEOUT": str(PARALLEL_TIMEOUT)},
+    ).returncode
+    return int(serial != 0 or parallel != 0)
+
+
+def find_mpiexec() -> str:
+    """The mpiexec beside this Python, or the one on the path.
+
+    Raises:
+        MissingStackError: there is none.
+    """
+    beside = Path(sys.executable).parent / "mpiexec"
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if found is None:
+        raise MissingStackError("mpiexec is not found; it comes with MPI (in the locked environment with mpich)")
+    return found

@@ -1,0 +1,55 @@
+"""Shared fixtures. MPI comes first: the wheels of PETSc and DOLFINx find its library only once mpi4py has loaded it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mpi4py import MPI
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = ROOT / "cases"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if MPI.COMM_WORLD.rank > 0:  # one report is enough
+        config.option.verbose = -2
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter._tw._file = open(os.devnull, "w")  # noqa: SIM115 - lives as long as the process
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Under MPI, a test that fails on one rank would leave the others waiting: end the job with its reason."""
+    if report.failed and MPI.COMM_WORLD.size > 1:
+        print(f"\nrank {MPI.COMM_WORLD.rank}: {report.nodeid}\n{report.longreprtext}", file=sys.__stderr__, flush=True)
+        MPI.COMM_WORLD.Abort(1)
+
+
+@pytest.fixture(scope="session")
+def comm() -> Any:
+    return MPI.COMM_WORLD
+
+
+@pytest.fixture(scope="session")
+def mpiexec() -> str:
+    from spinepnp.selftest import find_mpiexec
+
+    return find_mpiexec()
+
+
+@pytest.fixture
+def spinepnp(tmp_path: Path) -> Any:
+    """Runs the command line in a process of its own, in a temporary directory."""
+
+    def run(*arguments: str, ranks: int = 0, mpiexec: str = "", timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "spinepnp", *arguments]
+        if ranks:
+            command = [mpiexec, "-n", str(ranks), *command]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
+
+    return run

@@ -1,0 +1,125 @@
+"""Geometry and mesh of the cylinder: measures, tags, grading, the same mesh on any number of ranks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.geometries import Cylinder, Grading, Sizes
+from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
+from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+
+NECK = Cylinder(length="1 um", radius="100 nm")
+
+
+def measures(mesh):
+    """Volume and areas in um by integration over the mesh itself."""
+    one = fem.Constant(mesh.mesh, 1.0)
+    comm = mesh.mesh.comm
+    found = {"volume": comm.allreduce(fem.assemble_scalar(fem.form(one * ufl.dx(mesh.mesh))), op=MPI.SUM)}
+    for name, facets in mesh.boundary_facets.items():
+        entities = fem.compute_integration_domains(fem.IntegralType.exterior_facet, mesh.mesh.topology, np.sort(facets))
+        ds = ufl.Measure("ds", mesh.mesh, subdomain_data=[(1, entities)], subdomain_id=1)
+        found[name] = comm.allreduce(fem.assemble_scalar(fem.form(one * ds)), op=MPI.SUM)
+    return found
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("radius", ["50 nm", "75 nm", "100 nm", "400 nm"])
+def test_volume_and_areas_of_the_default_mesh(comm, radius):
+    cylinder = Cylinder(length="1 um", radius=radius)
+    found = measures(generate(cylinder, MeshOptions(), comm))
+    exact = cylinder.exact_measures()
+    scale = {name: 1e18 if name == "volume" else 1e12 for name in exact}
+    assert set(found) == {"volume", "base", "top", "wall"}
+    for name, value in exact.items():
+        assert found[name] == pytest.approx(value * scale[name], rel=1e-4), name
+
+
+def test_straight_cells_lose_area_and_curved_ones_do_not(comm):
+    exact = NECK.exact_measures()["base"] * 1e12
+    loss = {order: 1.0 - measures(generate(NECK, MeshOptions(order=order), comm))["base"] / exact for order in (1, 2)}
+    assert loss[1] > 5e-3
+    assert abs(loss[2]) < 1e-4
+
+
+def test_the_area_of_curved_cells_converges_with_the_fourth_power(comm):
+    exact = NECK.exact_measures()["base"] * 1e12
+    found = [measures(generate(NECK, MeshOptions(size=f"{h} nm"), comm))["base"] for h in (50.0, 25.0, 12.5)]
+    errors = np.abs(np.array(found) / exact - 1.0)
+    assert 0.5 * np.log2(errors[0] / errors[2]) == pytest.approx(4.0, abs=0.3)
+
+
+@pytest.mark.mpi
+def test_every_facet_of_the_surface_has_exactly_one_name(comm):
+    mesh = generate(NECK, MeshOptions(), comm)
+    topology = mesh.mesh.topology
+    owned = topology.index_map(2).size_local
+    named = np.sort(np.concatenate([f[f < owned] for f in mesh.boundary_facets.values()]))
+    assert np.array_equal(named, np.sort(dolfinx.mesh.exterior_facet_indices(topology)))
+
+
+@pytest.mark.mpi
+def test_the_mesh_is_the_same_on_any_number_of_ranks(comm):
+    options = MeshOptions(grade={"top": GradeOptions(size="0.5 nm")})
+    together, alone = generate(NECK, options, comm), generate(NECK, options, MPI.COMM_SELF)
+    assert (together.cells, together.vertices) == (alone.cells, alone.vertices)
+    if comm.rank == 0:
+        assert together.min_quality == alone.min_quality
+    nodes = together.mesh.geometry.input_global_indices
+    order = np.argsort(alone.mesh.geometry.input_global_indices)
+    assert np.array_equal(together.mesh.geometry.x, alone.mesh.geometry.x[order][nodes])
+
+
+@pytest.mark.mpi
+def test_grading_sets_the_height_of_the_first_layer(comm):
+    mesh = generate(NECK, MeshOptions(grade={"top": GradeOptions(size="0.2 nm", growth=1.4)}), comm)
+    top, base = (boundary_layer_heights(mesh, name) for name in ("top", "base"))
+    assert 0.5e-4 < comm.allreduce(top.max(initial=0.0), op=MPI.MAX) <= 2.6e-4
+    assert comm.allreduce(base.min(initial=1.0), op=MPI.MIN) > 1e-2
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    length=st.floats(min_value=0.01, max_value=100.0),
+    fraction=st.floats(min_value=0.02, max_value=2.0),
+    first=st.floats(min_value=1e-4, max_value=1.0),
+    growth=st.floats(min_value=1.05, max_value=3.0),
+    ends=st.sampled_from([(), ("a",), ("b",), ("a", "b")]),
+)
+def test_layers_fill_the_length_and_grow_no_faster_than_asked(length, fraction, first, growth, ends):
+    size = fraction * length
+    sizes = Sizes(size, {end: Grading(first * size, growth) for end in ends})
+    heights = sizes.layers(length, "a", "b")
+    assert heights.min() > 0.0
+    assert heights.sum() == pytest.approx(length, rel=1e-12)
+    assert heights.max() <= size * (1.0 + 1e-3)
+    if "a" in ends and first * size < length:
+        assert heights[0] <= first * size * growth * 1.05
+    ratios = np.maximum(heights[1:] / heights[:-1], heights[:-1] / heights[1:])
+    assert ratios.max(initial=1.0) <= growth * 1.05
+
+
+def test_estimated_cells_are_right_within_a_factor_of_two(comm):
+    for options in (MeshOptions(), MeshOptions(size="40 nm"), MeshOptions(grade={"top": GradeOptions(size="0.2 nm")})):
+        estimate = NECK.estimate_cells(options.sizes(NECK))
+        assert 0.5 < estimate / generate(NECK, options, comm).cells < 2.0
+
+
+@pytest.mark.mpi
+def test_a_mesh_beyond_the_memory_is_refused_before_meshing(comm):
+    with pytest.raises(CaseError, match=r"mesh.size = \"0.01 nm\": about .* cells need .* GB, .* are free; make it larger"):
+        generate(NECK, MeshOptions(size="0.01 nm"), comm)
+
+
+@pytest.mark.mpi
+def test_an_error_of_gmsh_reaches_every_rank(comm, monkeypatch):
+    def fail(self, gmsh, sizes):
+        raise Exception("no such surface")  # what Gmsh itself raises
+
+    monkeypatch.setattr(Cylinder, "build", fail)
+    with pytest.raises(SolveError, match="Gmsh could not mesh the cylinder: no such surface"):
+        generate(NECK, MeshOptions(), comm)
