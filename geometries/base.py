@@ -49,8 +49,9 @@ class Sizes:
     def layers(self, length: float, start: str, end: str) -> np.ndarray:
         """Heights of the layers that divide a length, graded toward the boundaries at its two ends.
 
-        The local height is h(s) = min(size, h_0 + (growth - 1) s) at the distance s from a graded end (that is geometric
-        growth); the layer positions divide the integral of 1/h evenly.
+        The local height is h(s) = min(size, ln(g) (h_0 / (g - 1) + s)) at the distance s from an end graded to h_0 with
+        growth g; the positions divide the integral of 1/h evenly, so that the layers are h_0, g h_0, g^2 h_0, ... or a
+        little thinner, to fill the length.
 
         Args:
             length: distance from ``start`` to ``end``, in model units.
@@ -70,7 +71,7 @@ class Sizes:
         for name, distance in ((start, z), (end, length - z)):
             if name in self.grade:
                 grade = self.grade[name]
-                height = np.minimum(height, grade.size + (grade.growth - 1.0) * distance)
+                height = np.minimum(height, np.log(grade.growth) * (grade.size / (grade.growth - 1.0) + distance))
         density = 1.0 / height
         number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
         count = max(1, int(np.ceil(number[-1] - 1e-9)))

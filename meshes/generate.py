@@ -15,7 +15,7 @@ from spinepnp.meshes import interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
-from spinepnp.meshes.stack import dolfinx
+from spinepnp.meshes.stack import cell_nodes, dolfinx
 
 TETRAHEDRA = {1: 4, 2: 11}  # Gmsh's element types by order
 
@@ -150,12 +150,13 @@ def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
     dim = topology.dim
     cell_of_facet = topology.connectivity(dim - 1, dim)
     facets_of_cell = topology.connectivity(dim, dim - 1)
+    nodes = cell_nodes(mesh.mesh)
     heights = []
     for facet in mesh.boundary_facets[name]:
         cell = cell_of_facet.links(facet)[0]
         # Vertex i of a simplex lies opposite to its facet i.
         opposite = int(np.flatnonzero(facets_of_cell.links(cell) == facet)[0])
-        vertices = geometry.x[geometry.dofmap[cell][: dim + 1]]
+        vertices = geometry.x[nodes[cell][: dim + 1]]
         on_facet = np.delete(vertices, opposite, axis=0)
         normal = np.cross(on_facet[1] - on_facet[0], on_facet[2] - on_facet[0])
         heights.append(abs(np.dot(vertices[opposite] - on_facet[0], normal)) / np.linalg.norm(normal))

@@ -8,6 +8,7 @@ missing, one line names the ways to get it.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from spinepnp.errors import MissingStackError
 
@@ -32,4 +33,11 @@ except ImportError as error:
         "'pip install spinepnp[wheels]' (Linux x86-64), conda-forge (fenics-dolfinx) or your distribution"
     ) from None
 
-__all__ = ["MPI", "PETSc", "basix", "dolfinx", "fem", "ufl"]
+
+def cell_nodes(mesh: Any) -> Any:
+    """Geometry nodes of the local cells, shape (cells, nodes a cell), in every supported version of DOLFINx."""
+    dofmaps = mesh.geometry.dofmaps
+    return dofmaps(0) if callable(dofmaps) else dofmaps[0]
+
+
+__all__ = ["MPI", "PETSc", "basix", "cell_nodes", "dolfinx", "fem", "ufl"]

@@ -7,7 +7,8 @@ command line > case file > defaults, and every solve returns its reason and one 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -103,14 +104,25 @@ class Newton:
         snes = self._snes = PETSc.SNES().create(comm)
         snes.setFunction(self._timed_residual, b)
         snes.setJacobian(self._timed_jacobian, A, A)
+        with self._petsc_options():
+            snes.setFromOptions()
+        snes.setConvergenceTest(self._converged)
+
+    @contextmanager
+    def _petsc_options(self) -> Iterator[None]:
+        """Our options in PETSc's database, where the command line has not set them, for the time of the block.
+
+        Nested solvers read theirs only when they are set up in the first solve, so that one needs the block as well.
+        """
         database = PETSc.Options()
-        mine = {k: v for k, v in {**DIRECT, **options.petsc}.items() if not database.hasName(k)}
+        mine = {k: v for k, v in {**DIRECT, **self._options.petsc}.items() if not database.hasName(k)}
         for name, value in mine.items():
             database.setValue(name, value)
-        snes.setFromOptions()
-        snes.setConvergenceTest(self._converged)
-        # Nested solvers read their options only once they are set up: the values leave the database after that.
-        self._to_clear = list(mine)
+        try:
+            yield
+        finally:
+            for name in mine:
+                database.delValue(name)
 
     def _timed_residual(self, _snes: Any, x: Any, b: Any) -> None:
         self._assemble(self._residual, x, b)
@@ -166,12 +178,10 @@ class Newton:
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         self._raised = None
         try:
-            with interrupts.deferred() as self._pending:
+            with self._petsc_options(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
             raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
-        finally:
-            self._clear_options()
         code = snes.getConvergedReason()
         seconds = np.array([self._assembly_seconds, time.perf_counter() - start])
         assembly, solve = _maximum_over_ranks(self._comm, seconds)
@@ -194,15 +204,8 @@ class Newton:
             )
         return statistics
 
-    def _clear_options(self) -> None:
-        database = PETSc.Options()
-        for name in self._to_clear:
-            database.delValue(name)
-        self._to_clear = []
-
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
-        self._clear_options()
         for item in (self._snes, self._A, self._b):
             item.destroy()
 

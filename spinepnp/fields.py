@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes.stack import dolfinx
+from spinepnp.meshes.stack import cell_nodes, dolfinx
 from spinepnp.solvers.steady import Solution, SteadyProblem
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
@@ -29,7 +29,7 @@ def _nodal_values(problem: SteadyProblem, unknowns: np.ndarray) -> np.ndarray:
     basis = problem.space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
     in_cells = np.einsum("na,cai->cni", basis, unknowns[problem.space.dofmap.list])
     values = np.zeros((len(mesh.geometry.x), unknowns.shape[1]))
-    values[mesh.geometry.dofmap.ravel()] = in_cells.reshape(-1, unknowns.shape[1])
+    values[cell_nodes(mesh).ravel()] = in_cells.reshape(-1, unknowns.shape[1])
     return values
 
 
@@ -48,12 +48,12 @@ def gather(problem: SteadyProblem, solution: Solution) -> Any:
     si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
     values = _nodal_values(problem, solution.unknowns) / np.array(si)
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
-    to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, mesh.geometry.dofmap.shape[1]))
+    to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
     nodes = mesh.geometry.input_global_indices
     # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
     local = (
         mesh.topology.original_cell_index[:owned],
-        nodes[mesh.geometry.dofmap[:owned][:, to_vtk]],
+        nodes[cell_nodes(mesh)[:owned][:, to_vtk]],
         nodes,
         mesh.geometry.x,
         values,

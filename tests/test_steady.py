@@ -20,7 +20,7 @@ from spinepnp.validation import references
 
 REFERENCE = references.load("cylinder")
 ROWS = references.rows("cylinder")
-GRADED = MeshOptions(grade={"top": GradeOptions(size="0.2 nm")})
+GRADED = MeshOptions(grade={"top": GradeOptions(size="0.1 nm")})
 
 
 def ion(name, valence, concentration, diffusivity="200 um^2/s"):
@@ -105,7 +105,7 @@ def test_a_mesh_that_does_not_resolve_the_layer_computes_the_electroneutral_law(
 def test_the_resolved_layer_adds_what_full_pnp_adds(comm, radius, current):
     """-2.838 and -0.865 uV on top of the law, within 2 %, on a mesh of 0.1 nm at the injector."""
     row = next(r for r in ROWS if (r["radius"], r["current"]) == (radius, current))
-    mesh = MeshOptions(size=f"{radius / 8} nm", grade={"top": GradeOptions(size="0.1 nm", growth=1.2)})
+    mesh = MeshOptions(size=f"{radius / 4} nm", grade={"top": GradeOptions(size="0.1 nm", growth=1.2)})
     solution = solve(TWO, neck(current=f"{current} pA"), comm, mesh, cylinder(f"{radius} nm"))
     added = (solution.boundary["top"].potential - solution.electroneutral["top"]) * 1e3
     assert added == pytest.approx(row["V_full"] - row["V_law"], rel=2e-2)
