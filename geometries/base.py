@@ -1,7 +1,7 @@
 """What every geometry offers: parameters, named boundaries, exact measures and a Gmsh model.
 
-A geometry is a frozen table of the case file (`shape` and its lengths in SI). It knows no mesh and no MPI: `build` makes
-the Gmsh model with one physical group per boundary name and one for the volume, in micrometres.
+A geometry is a frozen table of the case file (`shape` and its lengths in SI). It knows no mesh and no MPI: `build`
+makes the Gmsh model with one physical group per boundary name and one for the volume, in micrometres.
 """
 
 from __future__ import annotations

@@ -1,8 +1,19 @@
-"""From geometries to distributed DOLFINx meshes."""
+"""From geometries to distributed DOLFINx meshes. What needs DOLFINx is imported at its first use."""
 
 from __future__ import annotations
 
-from spinepnp.meshes.generate import SpineMesh, boundary_layer_heights, generate
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from spinepnp.meshes.options import GradeOptions, MeshOptions
 
+if TYPE_CHECKING:
+    from spinepnp.meshes.generation import SpineMesh, boundary_layer_heights, generate
+
 __all__ = ["GradeOptions", "MeshOptions", "SpineMesh", "boundary_layer_heights", "generate"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module("spinepnp.meshes.generation"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

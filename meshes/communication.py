@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
-
-T = TypeVar("T")
+from typing import Any, cast
 
 
-def on_root(comm: Any, work: Callable[[], T]) -> T:
+def on_root[T](comm: Any, work: Callable[[], T]) -> T:
     """Do ``work`` on rank 0 and give its result, or its exception, to every rank.
 
     Collective. An error thus ends every rank the same way, and nobody waits for a rank that has raised.
@@ -29,7 +27,7 @@ def on_root(comm: Any, work: Callable[[], T]) -> T:
             outcome = (work(), None)
         except Exception as error:
             outcome = (None, error)
-    result, error = comm.bcast(outcome, root=0)
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
+    result, failure = comm.bcast(outcome, root=0)
+    if failure is not None:
+        raise failure
+    return cast(T, result)

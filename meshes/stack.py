@@ -4,7 +4,7 @@ The order matters: the wheels of PETSc and DOLFINx find the MPI library only onc
 missing, one line names the ways to get it.
 """
 
-# ruff: noqa: E402, I001 - the import order is the point of this file
+# ruff: noqa: I001 - the import order is the point of this file
 from __future__ import annotations
 
 import os

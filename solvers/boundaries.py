@@ -91,19 +91,25 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
     prescribed = boundary.prescribed(electrolyte)
     for species in prescribed:
         if species not in electrolyte.names:
-            raise CaseError(f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}")
+            raise CaseError(
+                f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}"
+            )
     if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
         electrolyte.check_neutral(f"{key}.concentrations", prescribed)
     seen: set[str] = set()
     for injection in boundary.injections:
         species = injection.species
         if species not in electrolyte.names:
-            raise CaseError(f"{key}.current.species", f"no such species; {nearest(species, electrolyte.names)}", species)
+            raise CaseError(
+                f"{key}.current.species", f"no such species; {nearest(species, electrolyte.names)}", species
+            )
         if electrolyte.species[electrolyte.index(species)].valence == 0:
             raise CaseError(f"{key}.current.species", "carries no charge, so no current; name a charged one", species)
         if species in prescribed:
             raise CaseError(
-                f"{key}.current.species", f"its concentration is prescribed here too ({key}.concentrations); drop one", species
+                f"{key}.current.species",
+                f"its concentration is prescribed here too ({key}.concentrations); drop one",
+                species,
             )
         if species in seen:
             raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)

@@ -80,7 +80,7 @@ class Electrolyte(Table):
         return self
 
     def resolved(self) -> Electrolyte:
-        """The same electrolyte with the default thermal voltage filled in where neither it nor a temperature is given."""
+        """The same electrolyte with the default thermal voltage filled in, unless it or a temperature is given."""
         if self.thermal_voltage is None and self.temperature is None:
             return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
         return self

@@ -5,8 +5,8 @@ of Phi, and Phi solves Laplace's equation in any shape (facts pnp B6, generalise
 
     Phi(u) = sum_{j != k} (z_j/z_k - 1) C_j (1 - exp(-z_j u)) - rho u = I G / (z_k F D_k).
 
-dPhi/du = (1/z_k) sum_i z_i^2 c_i over all species, so Phi is monotone as long as no concentration is negative; where c_k
-reaches zero, the current reaches its limit.
+dPhi/du = (1/z_k) sum_i z_i^2 c_i over all species, so Phi is monotone as long as no concentration is negative; where
+c_k reaches zero, the current reaches its limit.
 """
 
 from __future__ import annotations

@@ -27,13 +27,16 @@ DIRECT = {
     "pc_factor_mat_solver_type": "mumps",
 }
 
+#: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
+NOT_A_NUMBER = -4
+
 #: Machine precision times the number of terms that cancel in a row, of which the diagonal one is the largest.
 ROUNDING = 4.0 * np.finfo(float).eps
 
 #: What a negative SNES reason means to the user, and what helps.
 FAILURES = {
     "DIVERGED_LINEAR_SOLVE": "the linear solve failed (a singular system, or not enough memory for the factorisation)",
-    "DIVERGED_FNORM_NAN": "the residual is not a number",
+    "DIVERGED_FUNCTION_NANORINF": "the residual is not a number",
     "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
     "DIVERGED_DTOL": "the residual grew without bound",
@@ -144,7 +147,7 @@ class Newton:
         """Converged at the tolerance, or where rounding leaves nothing to gain (weak currents on graded meshes)."""
         reasons, residual = PETSc.SNES.ConvergedReason, norms[2]
         if not np.isfinite(residual):
-            return reasons.DIVERGED_FNORM_NAN
+            return NOT_A_NUMBER
         if residual <= snes.getTolerances()[1]:
             return reasons.CONVERGED_FNORM_ABS
         if iteration > 0 and residual <= self._rounding(snes.getSolution()):
@@ -182,7 +185,7 @@ class Newton:
                 snes.solve(None, x)
         except PETSc.Error as error:
             raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
-        code = snes.getConvergedReason()
+        code: Any = snes.getConvergedReason()
         seconds = np.array([self._assembly_seconds, time.perf_counter() - start])
         assembly, solve = _maximum_over_ranks(self._comm, seconds)
         statistics = NewtonStatistics(
@@ -199,7 +202,7 @@ class Newton:
             name = _reason_name(code)
             why = FAILURES.get(name, "Newton failed")
             raise NewtonError(
-                f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk state's)",
+                f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk's)",
                 statistics,
             )
         return statistics

@@ -75,5 +75,3 @@ def minimum(comm: Any, values: np.ndarray) -> np.ndarray:
     smallest = np.empty_like(local)
     comm.Allreduce(np.ascontiguousarray(local), smallest, op=MPI.MIN)
     return smallest
-
-

@@ -17,8 +17,8 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers.boundaries import Boundaries
-from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
 
@@ -56,7 +56,7 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
 class Predictor:
     """Unit-flux solutions of Laplace's equation on one mesh, kept for all currents.
 
-    G solves Lap G = 0 with G = 0 on the grounded boundaries, unit total flux through one patch and none through the rest.
+    G solves Lap G = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the rest.
 
     Args:
         space: scalar Lagrange space.
@@ -65,7 +65,9 @@ class Predictor:
         areas: area of each boundary.
     """
 
-    def __init__(self, space: Any, grounded: np.ndarray, weights: dict[str, np.ndarray], areas: dict[str, float]) -> None:
+    def __init__(
+        self, space: Any, grounded: np.ndarray, weights: dict[str, np.ndarray], areas: dict[str, float]
+    ) -> None:
         self._space, self._weights, self._areas = space, weights, areas
         self._grounded = grounded
         self._solutions: dict[str, np.ndarray] = {}

@@ -239,7 +239,7 @@ class SteadyProblem:
     def _reference_norm(
         self, bulk: np.ndarray, electrolyte: Electrolyte, boundaries: Boundaries, to_scaled: np.ndarray
     ) -> float:
-        """Norm of the residual of the bulk state with the boundary data: what Newton's residuals are measured against."""
+        """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals."""
         self._start_from(bulk, electrolyte, boundaries, to_scaled)
         self._assemble_residual(self._x.x.petsc_vec, self._b.x.petsc_vec)
         return float(self._b.x.petsc_vec.norm())
@@ -310,3 +310,24 @@ class SteadyProblem:
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
         self._newton.destroy()
+
+
+def solve_steady(
+    mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
+) -> Solution:
+    """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
+
+    Args:
+        mesh: distributed mesh with named boundaries.
+        electrolyte: the species.
+        boundaries: what is imposed, by name.
+        options: of the solvers.
+
+    Returns:
+        The steady state.
+
+    Raises:
+        CaseError: bad boundary data, or a current beyond the limiting one.
+        SolveError: Newton failed, with PETSc's reason.
+    """
+    return SteadyProblem(mesh, electrolyte, boundaries, options).solve(electrolyte, boundaries)

@@ -72,7 +72,9 @@ def steady_residual(U: Any, coefficients: Coefficients) -> Any:
     """
     space = U.function_space
     test = ufl.TestFunction(space)
-    dx = ufl.Measure("dx", space.mesh, metadata={"quadrature_degree": quadrature_degree(space.element.basix_element.degree)})
+    dx = ufl.Measure(
+        "dx", space.mesh, metadata={"quadrature_degree": quadrature_degree(space.element.basix_element.degree)}
+    )
     count = len(coefficients.valence)
     phi, w = U[count], test[count]
     form = coefficients.debye_squared * ufl.inner(ufl.grad(phi), ufl.grad(w)) * dx

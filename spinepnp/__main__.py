@@ -1,4 +1,4 @@
-"""Entry point of `spinepnp` and `python -m spinepnp`: runs a verb and turns every error into one line and an exit code."""
+"""Entry point of `spinepnp`: runs a verb and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 import traceback
 from typing import Any
 
+from spinepnp.errors import LonelyError, SpineError, all_ranks_come
+
 INTERRUPTED = 130
 INTERRUPTION = "interrupted: what was solved is kept; the same command with --resume continues"
-
-#: Seconds within which all ranks must have met the same error; else the job is aborted.
-AGREEMENT_SECONDS = 1.5
 
 #: Variables by which launchers tell a process its rank, for errors that come before MPI is started.
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
@@ -34,28 +33,25 @@ def _rank_from_launcher() -> int:
 
 
 def _leave(code: int, line: str) -> int:
-    """Print ``line`` once for all ranks and give the exit code; abort the job if other ranks do not come here.
+    """Print ``line`` once for all ranks and end with an exit code.
 
-    All ranks that met the same error meet in a barrier; a rank that waits in vain was alone with its error, says so
-    itself and ends the job, because the others would wait for it for ever.
+    With several ranks the job is aborted in any case: after an error the ranks may stand at different places, and an
+    orderly end would wait for what never comes.
     """
     world = _world()
     if world is None:
-        if line and _rank_from_launcher() == 0:
+        if _rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)
         return code
-    request = world.Ibarrier()
-    # The lowest rank with an error speaks; it ends the job before the others' patience does.
-    deadline = time.monotonic() + AGREEMENT_SECONDS + 0.2 * min(world.rank, 5)
-    while not request.Test():
-        if time.monotonic() > deadline:
-            if line:
-                print(line, file=sys.stderr, flush=True)
-            _silence()  # MPI_Abort has a line of its own
-            world.Abort(code)
-        time.sleep(0.005)
-    if line and world.rank == 0:
+    # Rank 0 speaks if all have come; else the lowest rank that has an error, before the others lose their patience.
+    together = all_ranks_come(world, 1.5 + 0.2 * min(world.rank, 5))
+    if world.rank == 0 or not together:
         print(line, file=sys.stderr, flush=True)
+    else:
+        time.sleep(1.0)
+    sys.stdout.flush()
+    _silence()  # MPI_Abort has a line of its own
+    world.Abort(code)
     return code
 
 
@@ -78,16 +74,17 @@ def _run(arguments: list[str], debug: bool) -> int:
     import typer
 
     from spinepnp.cli import app
-    from spinepnp.errors import SpineError
 
     try:
-        return int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
+        code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
+        # Typer turns Ctrl-C into this code.
+        return _leave(INTERRUPTED, INTERRUPTION) if code == INTERRUPTED else code
     except SpineError as error:
         _trace(debug)
         return _leave(error.exit_code, f"error: {error}")
-    except typer.Exit as error:
-        # Typer turns Ctrl-C into this exit code.
-        return _leave(INTERRUPTED, INTERRUPTION) if error.exit_code == INTERRUPTED else int(error.exit_code)
+    except LonelyError as error:
+        _trace(debug)
+        return _leave(1, f"error: {error}")
     except (typer.Abort, KeyboardInterrupt):
         return _leave(INTERRUPTED, INTERRUPTION)
     except typer.TyperException as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
@@ -107,7 +107,8 @@ class Case(Table):
         """
         if self.study.kind == "steady":
             return [self]
-        assert self.study.vary is not None and self.study.values is not None
+        assert self.study.vary is not None
+        assert self.study.values is not None
         root = self.study.vary.split(".")[0]
         if root not in ("geometry", "mesh", "electrolyte", "boundaries", "solver"):
             choices = ("geometry", "mesh", "electrolyte", "boundaries", "solver")
@@ -138,7 +139,7 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
     """
     keys = path.split(".")
     if not all(keys):
-        raise CaseError(path or "study.vary", "is not a path of keys joined by dots, such as boundaries.top.current.value")
+        raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
     table: Any = data
     for key in keys[:-1]:
         item = _item(table, key, path)
@@ -172,10 +173,9 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     table = data
     location = list(error["loc"])
     for position, part in enumerate(location):
-        if isinstance(table, dict) and part in table:
-            keys.append(str(part))
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int) and part < len(table):
+        if (isinstance(table, dict) and part in table) or (
+            isinstance(table, list) and isinstance(part, int) and part < len(table)
+        ):
             keys.append(str(part))
             table = table[part]
         elif position == len(location) - 1 and error["type"] == "missing":
@@ -192,7 +192,11 @@ def _problem_of(error: Any) -> str:
     if error["type"] == "missing":
         return "is missing; add it"
     message = str(error["msg"])
-    for prefix, plain in (("Value error, ", ""), ("Input should be a valid ", "must be a "), ("Input should ", "must ")):
+    for prefix, plain in (
+        ("Value error, ", ""),
+        ("Input should be a valid ", "must be a "),
+        ("Input should ", "must "),
+    ):
         if message.startswith(prefix):
             message = plain + message[len(prefix) :]
     message = message.replace("must be a integer", "must be an integer")
@@ -209,11 +213,12 @@ def make_case(data: dict[str, Any]) -> Case:
     Raises:
         CaseError: the first thing that is wrong with it.
     """
-    shape = data["geometry"].get("shape") if isinstance(data.get("geometry"), dict) else None
-    if shape is not None and shape not in SHAPES:
-        raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
-    if isinstance(data.get("geometry"), dict) and shape is None:
-        raise CaseError("geometry.shape", f"is missing; {nearest('', SHAPES)}")
+    if isinstance(data.get("geometry"), dict):
+        shape = data["geometry"].get("shape")
+        if shape is None:
+            raise CaseError("geometry.shape", f"is missing; {nearest('', SHAPES)}")
+        if not isinstance(shape, str) or shape not in SHAPES:
+            raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
     try:
         case = Case.model_validate(data)
     except ValidationError as error:

@@ -33,7 +33,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Full 3D Poisson-Nernst-Planck in dendritic spines, held against analytic laws."""
@@ -68,8 +70,8 @@ def run(
     return 1 if any(point.failure is not None for point in points) else 0
 
 
-@app.command()
-def test(
+@app.command("test")
+def run_suite(
     arguments: Annotated[list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENTS]")] = None,
 ) -> int:
     """Run the test suite on one rank, and its parallel tests on two."""

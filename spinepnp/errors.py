@@ -6,7 +6,9 @@ Exit codes are those of the contract: 1 a solve failed, 2 bad input found before
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterable
+from typing import Any
 
 MAX_VALUE_LENGTH = 120
 
@@ -58,10 +60,34 @@ class SolveError(SpineError):
     """A solve failed (exit code 1); the message is the reason that the results carry."""
 
 
+class LonelyError(Exception):
+    """An error that only this rank has met; ends the whole job. Its message is that of the error."""
+
+
 class MissingStackError(SpineError):
     """A part of the software stack (DOLFINx, PETSc, mpi4py, Gmsh) cannot be imported (exit code 2)."""
 
     exit_code = 2
+
+
+def all_ranks_come(comm: Any, patience: float = 1.5) -> bool:
+    """Whether every rank comes here, as all do that met the same error. Not a wait for ever.
+
+    A rank that meets an error of its own alone is waited for by the others in some other place; it learns so here and
+    must then end the whole job.
+
+    Args:
+        comm: MPI communicator.
+        patience: seconds to wait for the others.
+    """
+    if comm.size == 1:
+        return True
+    request, deadline = comm.Ibarrier(), time.monotonic() + patience
+    while not request.Test():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -82,5 +82,3 @@ def save(grid: Any, path: Path) -> None:
     partial = path.with_name(f".{path.name}.partial.vtu")
     grid.save(partial)
     partial.replace(path)
-
-

@@ -93,7 +93,8 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
         rows: rows that were solved.
         directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
     """
-    assert case.study.values is not None and case.study.vary is not None
+    assert case.study.values is not None
+    assert case.study.vary is not None
     kind = kind_of_quantity(case.study.values[0])
     column = case.study.vary if kind is None else f"{case.study.vary}_{kind.suffix}"
     try:
@@ -111,7 +112,9 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
     elif case.compare is not None:
         order = np.argsort(x)
         law = np.array([float(row["law.potential_mV"]) for row in rows])
-        axes.plot(x[order], law[order], color=LAW, marker="_", markersize=14, linestyle="none", label="electroneutral law")
+        axes.plot(
+            x[order], law[order], color=LAW, marker="_", markersize=14, linestyle="none", label="electroneutral law"
+        )
     for name in names:
         values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
         axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"3D PNP, {name}", zorder=3)

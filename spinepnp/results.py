@@ -60,7 +60,9 @@ class ResultDirectory:
         if existing and holds_results(path) and not resume:
             if not force:
                 raise CaseError(
-                    "--output", "holds results already; give --resume, --force (replaces them) or another --output", str(path)
+                    "--output",
+                    "holds results already; give --resume, --force (replaces them) or another --output",
+                    str(path),
                 )
             self._replace = True
         self._made = [p for p in (path, *path.parents) if not p.exists()]
@@ -81,7 +83,9 @@ class ResultDirectory:
         """
         before = self.path / "case.toml"
         if before.exists() and before.read_text(encoding="utf-8") != resolved_case:
-            raise CaseError("--resume", "the directory holds results of another case; give another --output", str(self.path))
+            raise CaseError(
+                "--resume", "the directory holds results of another case; give another --output", str(self.path)
+            )
 
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
@@ -179,9 +183,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     return result
 
 
-def summary_of(
-    problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
-) -> dict[str, Any]:
+def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
     """All of summary.json for a point that was solved."""
     mesh, statistics = problem.mesh, solution.statistics
     return {
@@ -237,4 +239,3 @@ def versions() -> dict[str, str]:
 def default_output(case_path: Path) -> Path:
     """``runs/STEM`` below the current directory."""
     return Path("runs") / case_path.stem
-

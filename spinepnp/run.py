@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case import Case, load_case
-from spinepnp.errors import CaseError, SolveError
+from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.progress import Progress
@@ -26,7 +26,7 @@ class Model:
     """The mesh and the compiled problem of the current point, kept as long as the next point fits them."""
 
     def __init__(self, comm: Any) -> None:
-        self._comm = comm
+        self.comm = comm
         self._key: tuple[Any, ...] | None = None
         self.problem: SteadyProblem | None = None
 
@@ -35,7 +35,7 @@ class Model:
         key = (case.geometry, case.mesh, case.solver, structure_of(case.electrolyte, case.boundaries))
         if self.problem is None or key != self._key:
             say(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, self._comm)
+            mesh = generate(case.geometry, case.mesh, self.comm)
             self.forget()
             self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
             self._key = key
@@ -110,6 +110,8 @@ def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progr
         problem = model.fit(point.case, progress.doing)
         solution = problem.solve(point.case.electrolyte, point.case.boundaries)
     except (CaseError, SolveError) as error:
+        if not all_ranks_come(model.comm):
+            raise LonelyError(str(error)) from error
         recorder.failed(point, error)
         # Bad input is told once, as the error of the run, if it turns out to be all there is.
         progress.done(f"{point.name}: failed: {error}", hold=isinstance(error, CaseError))

@@ -29,7 +29,9 @@ def run_tests(arguments: list[str]) -> int:
     """
     tests = Path(__file__).resolve().parent.parent / "tests"
     if not tests.is_dir():
-        raise CaseError("test", "the test suite is part of a checkout, not of the installed package; run ./spine test there")
+        raise CaseError(
+            "test", "the test suite is part of a checkout, not of the installed package; run ./spine test there"
+        )
     pytest = [sys.executable, "-m", "pytest", "--rootdir", str(tests.parent), str(tests)]
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     if arguments:

@@ -86,7 +86,8 @@ def _unit_in_si(unit: str) -> tuple[float, float, str]:
         zero, one = (float(registry.Quantity(m, parsed).to_base_units().magnitude) for m in (0.0, 1.0))
     except Exception as error:  # pint raises tokenizer, arithmetic and its own errors on a bad unit: all mean the same
         raise ValueError(unit) from error
-    return one - zero, zero, str(parsed.dimensionality)
+    # Fifteen digits: pint's prefixes carry a last-bit error (1 mM would be 0.9999999999999998 mol/m^3).
+    return float(f"{one - zero:.15g}"), zero, str(parsed.dimensionality)
 
 
 @functools.cache

@@ -46,7 +46,9 @@ def mpiexec() -> str:
 def spinepnp(tmp_path: Path) -> Any:
     """Runs the command line in a process of its own, in a temporary directory."""
 
-    def run(*arguments: str, ranks: int = 0, mpiexec: str = "", timeout: float = 120.0) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, ranks: int = 0, mpiexec: str = "", timeout: float = 120.0
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "spinepnp", *arguments]
         if ranks:
             command = [mpiexec, "-n", str(ranks), *command]

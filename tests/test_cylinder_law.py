@@ -15,7 +15,12 @@ ROWS = references.rows("cylinder")
 
 def law(radius_nm: float, injected: float = 12.0) -> CylinderLaw:
     return CylinderLaw(
-        length=1e-6, radius=radius_nm * 1e-9, diffusivity=2e-10, injected=injected, anions=167.0, thermal_voltage=25.26e-3
+        length=1e-6,
+        radius=radius_nm * 1e-9,
+        diffusivity=2e-10,
+        injected=injected,
+        anions=167.0,
+        thermal_voltage=25.26e-3,
     )
 
 

@@ -9,15 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.validation import references
 
 
 def electrolyte(*ions: tuple[str, int, float], fixed: float = 0.0) -> Electrolyte:
-    species = [
-        {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": f"{c!r} mM"} for n, z, c in ions
-    ]
+    species = [{"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": f"{c!r} mM"} for n, z, c in ions]
     return Electrolyte.model_validate({"species": species, "fixed_charge": f"{fixed!r} mM"})
 
 

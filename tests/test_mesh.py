@@ -111,7 +111,9 @@ def test_estimated_cells_are_right_within_a_factor_of_two(comm):
 
 @pytest.mark.mpi
 def test_a_mesh_beyond_the_memory_is_refused_before_meshing(comm):
-    with pytest.raises(CaseError, match=r"mesh.size = \"0.01 nm\": about .* cells need .* GB, .* are free; make it larger"):
+    with pytest.raises(
+        CaseError, match=r"mesh.size = \"0.01 nm\": about .* cells need .* GB, .* are free; make it larger"
+    ):
         generate(NECK, MeshOptions(size="0.01 nm"), comm)
 
 

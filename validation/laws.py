@@ -45,7 +45,9 @@ def _refuse(problem: str) -> CaseError:
     return CaseError("compare.law", f"the cylinder law needs {problem}; change the case or drop [compare]", "cylinder")
 
 
-def cylinder_law_of(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[CylinderLaw, str, str]:
+def cylinder_law_of(
+    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries
+) -> tuple[CylinderLaw, str, str]:
     """The cylinder law of a case, with its injector and its ground.
 
     Raises:

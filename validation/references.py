@@ -22,7 +22,7 @@ def load(section: str) -> dict[str, Any]:
         KeyError: no such section.
     """
     text = resources.files("spinepnp.validation").joinpath("references.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)[section]  # type: ignore[no-any-return]
+    return tomllib.loads(text)[section]
 
 
 def rows(section: str) -> list[dict[str, float]]:

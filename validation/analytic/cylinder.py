@@ -1,7 +1,7 @@
 """Electroneutral current-voltage laws of a cylinder (paper 001, eqs. (5)-(7), (12)-(14)).
 
-A current I of one monovalent cation enters at x = L; at x = 0 the concentrations are those of the bulk and the potential
-is zero; all ions are monovalent and only the injected one has a flux. All arguments and results in SI units; pure NumPy.
+A current I of one monovalent cation enters at x = L; at x = 0 the concentrations are those of the bulk and the
+potential is zero; all ions are monovalent and only the injected one has a flux. All arguments and results in SI units.
 
 Paper 001 has errors that are corrected here: eq. (14) lacks the factor 1/I, and its eq. (12) holds only while the
 concentration of the injected ion is not negative (see `limiting_current`).
@@ -91,9 +91,10 @@ class CylinderLaw:
     def layer_drop(self, current: ArrayLike) -> Values:
         """Voltage that the Debye layer at a zero-field injector adds, V: -V_T lambda_D(c_L) u'(L) (facts pnp D).
 
-        First order in lambda_D / L; predicts the full Poisson-Nernst-Planck value to 0.4 % of the drop.
+        First order in lambda_D / L; not a number beyond the limit. Predicts what full PNP adds to the law to 0.4 %.
         """
         anions = self.concentrations(current)[2]
         slope = np.asarray(current, dtype=float) * self.anions / self._slope / anions
-        debye = np.sqrt(self.permittivity * self.thermal_voltage / (2.0 * FARADAY * anions))
+        with np.errstate(invalid="ignore"):
+            debye = np.sqrt(self.permittivity * self.thermal_voltage / (2.0 * FARADAY * anions))
         return np.asarray(-self.thermal_voltage * debye * slope)

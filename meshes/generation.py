@@ -161,5 +161,3 @@ def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
         normal = np.cross(on_facet[1] - on_facet[0], on_facet[2] - on_facet[0])
         heights.append(abs(np.dot(vertices[opposite] - on_facet[0], normal)) / np.linalg.norm(normal))
     return np.asarray(heights)
-
-

@@ -1,0 +1,231 @@
+"""Case files: what is read, filled in, overridden and refused, each refusal with its key, its value and a way out."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from conftest import CASES
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spinepnp.case import Case, load_case, make_case, parse_override, read_case, set_value
+from spinepnp.errors import CaseError, nearest
+
+TWO = CASES / "cylinder_iv.toml"
+THREE = CASES / "cylinder_iv_three_species.toml"
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_shipped_case_is_good_and_its_resolved_form_is_itself(path):
+    case = load_case(path)
+    assert case.points()
+    again = make_case(tomllib.loads(case.to_toml()))
+    assert again == case
+    assert again.to_toml() == case.to_toml()
+
+
+def test_defaults_are_filled_in():
+    case = load_case(TWO, ["mesh={}", 'electrolyte.thermal_voltage="25.26 mV"'])
+    resolved = tomllib.loads(case.to_toml())
+    assert resolved["mesh"] == {"size": "25 nm", "order": 2, "refine": 0, "element_degree": 1, "grade": {}}
+    assert resolved["electrolyte"]["fixed_charge"] == "0 mM"
+    assert resolved["electrolyte"]["tortuosity"] == 1.0
+    assert resolved["geometry"]["dimension"] == "3d"
+    assert resolved["solver"]["linear"] == "auto"
+
+
+def test_temperature_stands_for_the_thermal_voltage():
+    text = TWO.read_text().replace('thermal_voltage = "25.26 mV"', 'temperature = "20 degC"')
+    case = read_case(text, "case")
+    assert pytest.approx(25.2616e-3, rel=1e-5) == case.electrolyte.V_T
+    assert "thermal_voltage" not in tomllib.loads(case.to_toml())["electrolyte"]
+
+
+def test_tortuosity_divides_the_diffusivity_by_its_square():
+    electrolyte = load_case(TWO, ["electrolyte.tortuosity=2"]).electrolyte
+    assert electrolyte.effective_diffusivity(electrolyte.species[0]) == pytest.approx(50e-12)
+
+
+def test_the_debye_length_of_the_papers():
+    assert load_case(TWO).electrolyte.debye_length() == pytest.approx(0.74513e-9, rel=1e-5)
+
+
+def test_a_sweep_gives_one_checked_case_a_value():
+    points = load_case(CASES / "cylinder_iv_radii.toml").points()
+    assert [p.geometry.radius for p in points] == [50e-9, 75e-9, 100e-9]
+    assert len({p.mesh.size for p in points}) == 1 or all(p.mesh.size <= p.geometry.radius for p in points)
+
+
+def test_lists_are_entered_by_name_or_number():
+    for path in ("electrolyte.species.Na.diffusivity", "electrolyte.species.0.diffusivity"):
+        case = load_case(THREE, [f'{path}="650 um^2/s"'])
+        assert case.electrolyte.species[0].diffusivity == pytest.approx(650e-12)
+
+
+def test_one_current_or_a_list_of_them():
+    data = load_case(THREE).to_dict()
+    del data["compare"], data["study"]
+    data["boundaries"]["top"]["current"] = [{"species": "Na", "value": "10 pA"}, {"species": "K", "value": "-5 pA"}]
+    case = make_case(data)
+    assert [(i.species, i.value) for i in case.boundaries["top"].injections] == [("Na", 1e-11), ("K", -5e-12)]
+    assert make_case(tomllib.loads(case.to_toml())) == case
+
+
+BAD = [
+    ('geometry.radius="-5 nm"', 'geometry.radius = "-5 nm": a length here must be greater than zero'),
+    ("geometry.radius=100", "geometry.radius = 100: a length is text with a unit"),
+    ('geometry.radius="100"', 'geometry.radius = "100": the unit is missing'),
+    ('geometry.length="20 mV"', 'geometry.length = "20 mV": a length is needed, "mV" is the unit of a potential'),
+    ('geometry.lenght="1 um"', 'geometry.lenght: unknown key; did you mean "length"?'),
+    (
+        'geometry.shape="cylindre"',
+        'geometry.shape = "cylindre": no such shape in this version; did you mean "cylinder"?',
+    ),
+    ("geometry=3", "geometry = 3: must be a table"),
+    ("boundaries.base={concentrations='bulk'}", "boundaries: no boundary prescribes the potential; ground one of"),
+    ("boundaries.base={potential='0 mV'}", "boundaries: no boundary prescribes the concentration of"),
+    ("boundaries.tip.potential='0 mV'", 'boundaries.tip: no such boundary; did you mean "top"?'),
+    ("boundaries.top.current.species='Ka'", 'boundaries.top.current.species = "Ka": no such species; did you mean'),
+    ("boundaries.top.current.value=nan", "boundaries.top.current.value = nan: a current is text with a unit"),
+    ("boundaries.top.current={species='Na'}", "boundaries.top.current.value: is missing; add it"),
+    ("boundaries.base.concentrations='bluk'", 'boundaries.base.concentrations = "bluk": write "bulk", "absorbing", or'),
+    ("boundaries.base.concentrations={Q='1 mM'}", "boundaries.base.concentrations.Q: no such species"),
+    ("boundaries.base.concentrations={Na='1 mM', K='1 mM', A='1 mM'}", "boundaries.base.concentrations: the charges"),
+    ("boundaries.base.current={species='Na', value='1 pA'}", "its concentration is prescribed here too"),
+    ("electrolyte.species.A.concentration='160 mM'", "leave 7 mM; change a concentration, balance it by"),
+    ("electrolyte.species.A.name='K'", 'electrolyte.species.name = "K": is used twice'),
+    ("electrolyte.species.A.valence=1.5", "electrolyte.species.2.valence = 1.5: must be an integer"),
+    ("electrolyte.species.Na.diffusivity='0 um^2/s'", "a diffusivity here must be greater than zero"),
+    ("electrolyte.species=[]", "electrolyte.species: must have at least one entry"),
+    ("electrolyte.permittivity=nan", "electrolyte.permittivity = nan: must be a finite number"),
+    ("electrolyte.permittivity=inf", "electrolyte.permittivity = inf: must be a finite number"),
+    ("electrolyte.temperature='293 K'", "electrolyte: thermal_voltage and temperature say the same twice"),
+    ("mesh.size='0 nm'", 'mesh.size = "0 nm": a length here must be greater than zero'),
+    ("mesh.order=3", "mesh.order = 3: must be 1 or 2"),
+    ("mesh.grade.tip.size='1 nm'", 'mesh.grade.tip: no such boundary; did you mean "top"?'),
+    ("mesh.grade.wall.size='1 nm'", "mesh.grade.wall: a cylinder can be graded toward base and top only"),
+    ("mesh.grade.top.size='1 um'", 'mesh.grade.top.size = "1000 nm": is coarser than mesh.size = 25 nm'),
+    ("study.kind='transient'", "study.kind = \"transient\": must be 'steady' or 'sweep'"),
+    ("study.values=[]", "study: a sweep needs both vary"),
+    ("compare.law='cylindre'", 'compare.law = "cylindre": no such law; did you mean "cylinder"?'),
+    ("solver.tolerance=0", "solver.tolerance = 0: must be greater than 0"),
+    ("closed.amounts={Na='5 ions'}", "closed: unknown key"),
+    ("title.text='a'", 'title.text: "text" cannot stand below a plain value'),
+]
+
+
+@pytest.mark.parametrize(("override", "complaint"), BAD, ids=[b[0] for b in BAD])
+def test_what_is_refused(override, complaint):
+    with pytest.raises(CaseError) as caught:
+        load_case(THREE, [override])
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ('study.values=["10 pA", "10 nm"]', 'boundaries.top.current.value = "10 nm": a current is needed'),
+        ('study.vary="boundaries.top.curent.value"', 'boundaries.top.curent: unknown key; did you mean "current"?'),
+        ('study.vary="geometry"', 'geometry = "10 pA": must be a table'),
+        ('study.vary="study.kind"', 'study.vary = "study.kind": cannot be varied'),
+        ('study.vary="a..b"', 'study.vary = "a..b"'),
+    ],
+)
+def test_a_sweep_over_nonsense_is_refused_before_solving(override, complaint):
+    with pytest.raises(CaseError) as caught:
+        load_case(THREE, [override]).points()
+    assert complaint in str(caught.value)
+
+
+def test_a_charged_bulk_is_allowed_where_it_is_meant_or_balanced():
+    for way in ("electrolyte.neutral=false", 'electrolyte.fixed_charge="-7 mM"'):
+        text = THREE.read_text().replace('[compare]\nlaw = "cylinder"\n', "")
+        case = read_case(text, "case", [("electrolyte.species.A.concentration", "160 mM"), parse_override(way)])
+        assert case.electrolyte.species[2].concentration == 160.0
+
+
+@pytest.mark.parametrize(
+    "assumption",
+    [
+        "electrolyte.species.C.valence=2",
+        'boundaries.wall.potential="0 mV"',
+        'boundaries.top.potential="0 mV"',
+        'boundaries.wall.current={species="C", value="1 pA"}',
+        'boundaries.top.current.species="A"',
+    ],
+)
+def test_a_law_whose_assumptions_do_not_hold_is_refused(assumption):
+    with pytest.raises(CaseError, match=r"the cylinder law needs .*; change the case or drop"):
+        load_case(
+            TWO,
+            [assumption, 'electrolyte.species.A.concentration="334 mM"'] if "valence" in assumption else [assumption],
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("title = ", "is not valid TOML"), ("[geometry\n", "is not valid TOML"), ("", "geometry: is missing")],
+)
+def test_malformed_files(text, complaint):
+    with pytest.raises(CaseError) as caught:
+        read_case(text, "case.toml")
+    assert complaint in str(caught.value)
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+SECTIONS = ("title", "geometry", "mesh", "electrolyte", "boundaries", "study", "compare", "solver", "other")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(SECTIONS),
+    st.one_of(json, st.dictionaries(st.sampled_from(["shape", "species", "kind", "base"]), json)),
+)
+def test_any_data_is_either_a_case_or_refused_in_one_line(section, value):
+    data = load_case(TWO).to_dict()
+    data[section] = value
+    try:
+        assert isinstance(make_case(data), Case)
+    except CaseError as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 800
+
+
+@given(st.text(max_size=30), json)
+def test_any_path_is_either_set_or_refused(path, value):
+    data = {"a": {"b": [{"name": "x", "v": 1}]}, "c": 2}
+    try:
+        set_value(data, path, value)
+    except CaseError as error:
+        assert str(error)
+
+
+def test_set_value_makes_tables_on_the_way():
+    data: dict = {}
+    set_value(data, "mesh.grade.top.size", "1 nm")
+    assert data == {"mesh": {"grade": {"top": {"size": "1 nm"}}}}
+
+
+def test_override_values_are_toml_or_else_text():
+    assert parse_override('a.b="5 nm"') == ("a.b", "5 nm")
+    assert parse_override("a.b=5 nm") == ("a.b", "5 nm")
+    assert parse_override("a.b=[1, 2]") == ("a.b", [1, 2])
+    assert parse_override("a=b=c") == ("a", "b=c")
+
+
+def test_the_nearest_word_is_named():
+    assert nearest("radious", ["length", "radius"]) == 'did you mean "radius"? known: length, radius'
+    assert nearest("zzz", ["length", "radius"]) == "known: length, radius"
+
+
+def test_an_error_survives_the_way_between_ranks():
+    import pickle
+
+    error = CaseError("a.b", "is bad", {"x": [1, 2]})
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
