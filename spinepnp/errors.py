@@ -15,8 +15,11 @@ MAX_VALUE_LENGTH = 120
 
 def _shown(value: object) -> str:
     """``value`` as it is quoted in an error line: on one line, and never longer than a line should be."""
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    text = " ".join(text.split())
+    return _short(f'"{value}"' if isinstance(value, str) else str(value))
+
+
+def _short(text: str) -> str:
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= MAX_VALUE_LENGTH else text[: MAX_VALUE_LENGTH - 3] + "..."
 
 
@@ -39,7 +42,8 @@ class CaseError(SpineError):
 
     def __init__(self, key: str, problem: str, value: object = None) -> None:
         self.key, self.problem, self.value = key, problem, value
-        super().__init__(f"{key}: {problem}" if value is None else f"{key} = {_shown(value)}: {problem}")
+        shown = "" if value is None else f" = {_shown(value)}"
+        super().__init__(f"{_short(key)}{shown}: {' '.join(problem.split())}")
 
     def __reduce__(self) -> tuple[type[CaseError], tuple[str, str, object]]:
         # Errors travel between ranks by pickle.

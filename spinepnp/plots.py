@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case import Case
-from spinepnp.units import CURRENT, POTENTIAL, kind_of_quantity
-from spinepnp.validation.laws import cylinder_law_of
+from spinepnp.units import CURRENT, POTENTIAL, Kind, kind_of_quantity, to_unit
+from spinepnp.validation.laws import LAWS
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
@@ -101,40 +101,40 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
         x = np.array([float(row[column]) for row in rows])
     except (TypeError, ValueError):  # words were varied: nothing to draw against
         return
+    if not len(x):
+        return
     import matplotlib.figure
 
     figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
-    is_current = kind is CURRENT
-    if is_current and case.compare is not None and case.compare.law == "cylinder" and len(x):
-        _draw_cylinder_law(axes, case, x)
-    elif case.compare is not None:
-        order = np.argsort(x)
-        law = np.array([float(row["law.potential_mV"]) for row in rows])
-        axes.plot(
-            x[order], law[order], color=LAW, marker="_", markersize=14, linestyle="none", label="electroneutral law"
-        )
+    if kind is not None and case.compare is not None:
+        _draw_law(axes, case, kind, x)
     for name in names:
         values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
         axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"3D PNP, {name}", zorder=3)
-    axes.set_xlabel(f"{'current' if is_current else case.study.vary}{f' ({kind.unit})' if kind else ''}")
+    axes.set_xlabel(f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}")
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
     axes.set_title(case.title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    figure.savefig(directory / ("iv.png" if is_current else "sweep.png"))
+    figure.savefig(directory / ("iv.png" if kind is CURRENT else "sweep.png"))
 
 
-def _draw_cylinder_law(axes: Any, case: Case, x: np.ndarray) -> None:
-    """The law and Ohm's law as curves under the computed points; currents in the unit of the results."""
-    law, injector, ground = cylinder_law_of(case.geometry, case.electrolyte, case.boundaries)
-    offset = case.boundaries[ground].potential or 0.0
-    lowest = law.limiting_current() / CURRENT.si
-    currents = np.linspace(max(min(0.0, 1.05 * x.min()), 0.999 * lowest), max(0.0, 1.05 * x.max()), 300)
-    voltage = (law.voltage(currents * CURRENT.si) + offset) / POTENTIAL.si
-    ohm = (law.ohmic_resistance() * currents * CURRENT.si + offset) / POTENTIAL.si
-    axes.plot(currents, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")
-    axes.plot(currents, voltage, color=LAW, linewidth=1.6, label=f"electroneutral law at {injector}")
-    if np.ptp(voltage) > 0.0:
-        axes.set_ylim(*(np.array([-0.05, 1.35]) * np.ptp(voltage) + voltage.min()))
+def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
+    """The law of [compare] and Ohm's law as curves over the varied value, a current's from zero on."""
+    assert case.study.vary is not None
+    assert case.compare is not None
+    low, high = (min(0.0, x.min()), max(0.0, x.max())) if kind is CURRENT else (x.min(), x.max())
+    curve, law, ohm = np.linspace(low, high, 81), [], []
+    for value in curve:
+        point = case.with_value(case.study.vary, f"{value} {kind.unit}")
+        answer = LAWS[case.compare.law](point.geometry, point.electrolyte, point.boundaries)
+        ground = point.boundaries[answer.ground].potential or 0.0
+        law.append(to_unit(answer.potential + ground, POTENTIAL))
+        ohm.append(to_unit(answer.ohmic_potential + ground, POTENTIAL))
+    axes.plot(curve, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")
+    axes.plot(curve, law, color=LAW, linewidth=1.6, label="electroneutral law")
+    finite = np.array(law)[np.isfinite(law)]
+    if np.ptp(finite) > 0.0:
+        axes.set_ylim(*(np.array([-0.05, 1.35]) * np.ptp(finite) + finite.min()))

@@ -15,8 +15,10 @@ from spinepnp.case import Case, load_case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
+from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
+from spinepnp.solvers.options import direct_solver_memory
 from spinepnp.solvers.steady import Solution, SteadyProblem, structure_of
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.laws import LAWS, LawValue
@@ -34,6 +36,7 @@ class Model:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
         key = (case.geometry, case.mesh, case.solver, structure_of(case.electrolyte, case.boundaries))
         if self.problem is None or key != self._key:
+            on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, self.comm)
             self.forget()
@@ -44,6 +47,17 @@ class Model:
     def forget(self) -> None:
         """Let go of the problem at hand; PETSc frees its objects when all ranks have done so."""
         self.problem = None
+
+
+def check_feasible(case: Case) -> None:
+    """Refuse a case whose mesh or direct solve would not fit into memory.
+
+    Raises:
+        CaseError: names the mesh size and the estimate.
+    """
+    cells = case.geometry.estimate_cells(case.mesh.sizes(case.geometry))
+    unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
+    check_memory(cells, case.mesh, direct_solver_memory(unknowns))
 
 
 def run_case(

@@ -8,11 +8,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from mpi4py import MPI
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "cases"
+
+# No deadline: a busy machine is no error. In CI the same examples every time.
+hypothesis.settings.register_profile("spinepnp", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("spinepnp")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -182,7 +182,7 @@ json = st.recursive(
 SECTIONS = ("title", "geometry", "mesh", "electrolyte", "boundaries", "study", "compare", "solver", "other")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(SECTIONS),
     st.one_of(json, st.dictionaries(st.sampled_from(["shape", "species", "kind", "base"]), json)),

@@ -82,7 +82,7 @@ def test_grading_sets_the_height_of_the_first_layer(comm):
     assert comm.allreduce(base.min(initial=1.0), op=MPI.MIN) > 1e-2
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     length=st.floats(min_value=0.01, max_value=100.0),
     fraction=st.floats(min_value=0.02, max_value=2.0),

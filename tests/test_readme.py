@@ -1,0 +1,81 @@
+"""What README and docs say is what the program does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+
+import pytest
+from conftest import ROOT
+
+from spinepnp.case import Case, load_case
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_commands_of_the_readme_name_files_that_exist():
+    commands = re.findall(r"^    (\./spine .*)$", README, flags=re.M)
+    assert "./spine test" in commands
+    cases = [word for command in commands for word in shlex.split(command) if word.endswith(".toml")]
+    assert len(cases) >= 5
+    for case in cases:
+        load_case(ROOT / case).points()
+
+
+def test_the_case_of_the_readme_is_part_of_the_first_case():
+    excerpt = tomllib.loads(re.search(r"```toml\n(.*?)```", README, flags=re.S)[1])
+    whole = tomllib.loads((ROOT / "cases" / "cylinder_iv.toml").read_text())
+    for table, content in excerpt.items():
+        assert whole[table] == content
+
+
+def test_links_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_table_of_the_readme_is_what_a_run_computes(comm):
+    """The voltages printed in README, recomputed."""
+    from spinepnp.meshes import generate
+    from spinepnp.solvers import SteadyProblem
+    from spinepnp.validation.laws import LAWS
+
+    rows = re.findall(
+        r"^│ +(\d+) │ +([\d.]+) │ +([\d.]+) │ +\S+ │ +([\d.]+) │ +\S+ │ +([\d.]+) │ ok", README, flags=re.M
+    )
+    points = load_case(ROOT / "cases" / "cylinder_iv.toml").points()
+    assert len(rows) == len(points) == 4
+    problem = None
+    for (current, computed, full, law, resistance), case in zip(rows, points, strict=True):
+        if problem is None:
+            mesh = generate(case.geometry, case.mesh, comm)
+            problem = SteadyProblem(mesh, case.electrolyte, case.boundaries)
+        solution = problem.solve(case.electrolyte, case.boundaries)
+        answer = LAWS["cylinder"](case.geometry, case.electrolyte, case.boundaries)
+        assert f"{answer.current * 1e12:g}" == current
+        assert float(computed) == pytest.approx(solution.boundary["top"].potential * 1e3, abs=1.1e-5)
+        assert float(full) == pytest.approx((answer.potential + answer.layer_drop) * 1e3, abs=6e-6)
+        assert float(law) == pytest.approx(answer.potential * 1e3, abs=6e-6)
+        assert float(resistance) == pytest.approx(answer.resistance * 1e-6, abs=6e-3)
+
+
+def test_the_python_example_runs(capsys):
+    code = re.search(r"```python\n(.*?)```", README, flags=re.S)[1]
+    exec(compile(code, "README.md", "exec"), {})  # our own file
+    assert float(capsys.readouterr().out) == pytest.approx(6.2e-3, rel=0.05)
+
+
+def test_every_key_of_a_case_is_documented():
+    page = (ROOT / "docs" / "case-file.md").read_text()
+
+    def keys(model):
+        for name, field in model.model_fields.items():
+            yield name
+            for inner in (field.annotation, *getattr(field.annotation, "__args__", ())):
+                if isinstance(inner, type) and hasattr(inner, "model_fields"):
+                    yield from keys(inner)
+
+    for key in set(keys(Case)) - {"title"}:
+        assert key in page, key
