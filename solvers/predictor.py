@@ -110,6 +110,13 @@ class Predictor:
             self._solutions[name] = G.x.array.copy()
         return self._solutions[name]
 
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        if self._solver is not None:
+            self._solver.destroy()
+            self._matrix.destroy()
+            self._solver = None
+
     def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
         """sum over patches of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
         species = electrolyte.species[electrolyte.index(injected)]

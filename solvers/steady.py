@@ -308,8 +308,9 @@ class SteadyProblem:
         return bool(self.mesh.mesh.comm.allreduce(resolved, op=MPI.LAND))
 
     def destroy(self) -> None:
-        """Free the PETSc objects. Collective."""
+        """Free the factorisation and all other PETSc objects. Collective."""
         self._newton.destroy()
+        self._predictor.destroy()
 
 
 def solve_steady(
@@ -330,4 +331,7 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    return SteadyProblem(mesh, electrolyte, boundaries, options).solve(electrolyte, boundaries)
+    problem = SteadyProblem(mesh, electrolyte, boundaries, options)
+    solution = problem.solve(electrolyte, boundaries)
+    problem.destroy()
+    return solution

@@ -32,11 +32,17 @@ def _rank_from_launcher() -> int:
     return 0
 
 
-def _leave(code: int, line: str) -> int:
+def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """Print ``line`` once for all ranks and end with an exit code.
 
-    With several ranks the job is aborted in any case: after an error the ranks may stand at different places, and an
-    orderly end would wait for what never comes.
+    Args:
+        code: of the whole job.
+        line: for standard error.
+        orderly: all ranks have met the error at the same place if they have met it at all, so that MPI can be shut
+            down; otherwise the job is aborted, because an orderly end would wait for what never comes.
+
+    Returns:
+        The code, where this process may end by itself.
     """
     world = _world()
     if world is None:
@@ -47,10 +53,11 @@ def _leave(code: int, line: str) -> int:
     together = all_ranks_come(world, 1.5 + 0.2 * min(world.rank, 5))
     if world.rank == 0 or not together:
         print(line, file=sys.stderr, flush=True)
-    else:
-        time.sleep(1.0)
+    if together and orderly:
+        return code
     sys.stdout.flush()
     _silence()  # MPI_Abort has a line of its own
+    time.sleep(0.3 if world.rank == 0 or not together else 3.0)  # mpiexec drops what it has not yet passed on
     world.Abort(code)
     return code
 
@@ -81,7 +88,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _leave(INTERRUPTED, INTERRUPTION) if code == INTERRUPTED else code
     except SpineError as error:
         _trace(debug)
-        return _leave(error.exit_code, f"error: {error}")
+        return _leave(error.exit_code, f"error: {error}", orderly=True)
     except LonelyError as error:
         _trace(debug)
         return _leave(1, f"error: {error}")
@@ -89,7 +96,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _leave(INTERRUPTED, INTERRUPTION)
     except typer.TyperException as error:
         _trace(debug)
-        return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help")
+        return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help", orderly=True)
     except BrokenPipeError:
         _silence()
         return 1

@@ -39,13 +39,15 @@ class Model:
             on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, self.comm)
-            self.forget()
+            self.close()
             self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
             self._key = key
         return self.problem
 
-    def forget(self) -> None:
-        """Let go of the problem at hand; PETSc frees its objects when all ranks have done so."""
+    def close(self) -> None:
+        """Free the problem at hand. Collective: not for the way out after an error."""
+        if self.problem is not None:
+            self.problem.destroy()
         self.problem = None
 
 
@@ -104,6 +106,7 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
         with Progress(comm, len(todo), case.title or case.geometry.shape) as progress:
             for point in todo:
                 _solve_point(point, model, recorder, progress)
+        model.close()
         if todo and all(isinstance(point.failure, CaseError) for point in points):
             raise points[0].failure  # type: ignore[misc]
         progress.release()
@@ -112,8 +115,6 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
     except BaseException:
         recorder.abandon()
         raise
-    finally:
-        model.forget()
     return points
 
 
