@@ -7,8 +7,9 @@ makes the Gmsh model with one physical group per boundary name and one for the v
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,7 +47,9 @@ class Sizes:
     size: float
     grade: dict[str, Grading] = field(default_factory=dict)
 
-    def layers(self, length: float, start: str, end: str) -> np.ndarray:
+    def layers(
+        self, length: float, start: str, end: str, relative: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> np.ndarray:
         """Heights of the layers that divide a length, graded toward the boundaries at its two ends.
 
         The local height is h(s) = min(size, ln(g) (h_0 / (g - 1) + s)) at the distance s from an end graded to h_0 with
@@ -57,6 +60,7 @@ class Sizes:
             length: distance from ``start`` to ``end``, in model units.
             start: name of the boundary at the start of the length.
             end: name of the boundary at its end.
+            relative: local size over the bulk size, at most one, as a function of the distance from ``start``.
 
         Returns:
             Positive heights, shape (n,), that add up to ``length``.
@@ -67,7 +71,7 @@ class Sizes:
                 distance = np.geomspace(self.grade[name].size * 1e-2, length, 2001)[:-1]
                 points.append(distance if name == start else length - distance)
         z = np.unique(np.concatenate(points))
-        height = np.full_like(z, self.size)
+        height = self.size * (np.ones_like(z) if relative is None else relative(z))
         for name, distance in ((start, z), (end, length - z)):
             if name in self.grade:
                 grade = self.grade[name]
@@ -83,16 +87,40 @@ class Sizes:
 class Geometry(Table, ABC):
     """Base of all shapes.
 
-    Class attributes:
-        boundaries: names of the boundaries, in the order of the contract.
-        gradable: those toward which the builder can grade the mesh.
+    A shape may be meshed in simpler coordinates and put in place afterwards (`place`): all nodes of the curved cells
+    then lie where the exact map puts them.
     """
-
-    boundaries: ClassVar[tuple[str, ...]] = ()
-    gradable: ClassVar[tuple[str, ...]] = ()
 
     shape: str
     dimension: Literal["3d"] = "3d"
+
+    @property
+    @abstractmethod
+    def boundaries(self) -> tuple[str, ...]:
+        """Names of the boundaries, in the order of the contract."""
+
+    @property
+    def gradable(self) -> tuple[str, ...]:
+        """Those boundaries toward which `build` can grade the mesh."""
+        return self.boundaries
+
+    def check(self) -> None:  # noqa: B027 - most shapes have nothing to add
+        """Refuse parameters that are impossible together.
+
+        Raises:
+            CaseError: names the parameter and what to do.
+        """
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Physical coordinates of mesh nodes.
+
+        Args:
+            x: coordinates in the Gmsh model, model units, shape (n, 3).
+
+        Returns:
+            Coordinates in space, model units, shape (n, 3); by default the same.
+        """
+        return x
 
     @abstractmethod
     def default_size(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Sizes, triangles_in
 from spinepnp.units import Length
@@ -26,12 +26,19 @@ class Cylinder(Geometry):
         radius: m.
     """
 
-    boundaries: ClassVar[tuple[str, ...]] = ("base", "top", "wall")
-    gradable: ClassVar[tuple[str, ...]] = ("base", "top")
-
     shape: Literal["cylinder"] = "cylinder"
     length: Length
     radius: Length
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """Both ends and the wall."""
+        return ("base", "top", "wall")
+
+    @property
+    def gradable(self) -> tuple[str, ...]:
+        """The flat ends."""
+        return ("base", "top")
 
     def default_size(self) -> float:
         """A quarter of the radius: with curved cells the voltage then errs by less than 1e-4."""

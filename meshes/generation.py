@@ -15,6 +15,7 @@ from spinepnp.meshes import interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
+from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.stack import cell_nodes, dolfinx
 
 TETRAHEDRA = {1: 4, 2: 11}  # Gmsh's element types by order
@@ -62,14 +63,11 @@ def _gmsh_session() -> Iterator[Any]:
         interrupts.install()
 
 
-def _mesh_in_gmsh(gmsh: Any, geometry: Geometry, sizes: Sizes, order: int) -> float:
+def _mesh_in_gmsh(gmsh: Any, geometry: Geometry, sizes: Sizes, order: int) -> None:
     """Mesh the geometry in the running Gmsh session.
 
-    Returns:
-        The smallest cell quality.
-
     Raises:
-        SolveError: Gmsh failed, or a curved cell is inverted.
+        SolveError: Gmsh failed.
     """
     try:
         gmsh.model.add(geometry.shape)
@@ -81,9 +79,6 @@ def _mesh_in_gmsh(gmsh: Any, geometry: Geometry, sizes: Sizes, order: int) -> fl
     tags, _ = gmsh.model.mesh.getElementsByType(TETRAHEDRA[order])
     if len(tags) == 0:
         raise SolveError(f"Gmsh made no cells for the {geometry.shape}; try another mesh.size")
-    if gmsh.model.mesh.getElementQualities(tags, "minDetJac").min() <= 0.0:
-        raise SolveError("the mesh has an inverted curved cell; make mesh.size smaller or set mesh.order = 1")
-    return float(gmsh.model.mesh.getElementQualities(tags, "gamma").min())
 
 
 def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
@@ -99,16 +94,19 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
 
     Raises:
         CaseError: the options do not fit the shape, or the mesh does not fit into memory.
-        SolveError: Gmsh failed.
+        SolveError: Gmsh failed, or a curved cell is inverted.
     """
+    geometry.check()
     options = options.resolved(geometry)
     sizes = options.sizes(geometry)
     on_root(comm, lambda: check_memory(geometry.estimate_cells(sizes), options))
     with _session_on_root(comm) as gmsh:
-        quality = on_root(comm, lambda: _mesh_in_gmsh(gmsh, geometry, sizes, options.order))
+        on_root(comm, lambda: _mesh_in_gmsh(gmsh, geometry, sizes, options.order))
         data = dolfinx.io.gmsh.model_to_mesh(gmsh.model if gmsh else None, comm, 0, gdim=3)
     facets = {name: data.facet_tags.find(data.physical_groups[name].tag) for name in geometry.boundaries}
     mesh = data.mesh
+    mesh.geometry.x[:] = geometry.place(mesh.geometry.x)
+    quality = check_quality(mesh)
     mesh.topology.create_connectivity(mesh.topology.dim - 1, mesh.topology.dim)
     mesh.topology.create_connectivity(mesh.topology.dim, mesh.topology.dim - 1)
     topology = mesh.topology

@@ -73,6 +73,7 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
+        self.geometry.check()
         self.electrolyte.check()
         check_boundaries(self.boundaries, self.geometry.boundaries, self.electrolyte)
         self.mesh.sizes(self.geometry)
