@@ -104,7 +104,7 @@ class Geometry(Table, ABC):
         """Those boundaries toward which `build` can grade the mesh."""
         return self.boundaries
 
-    def check(self) -> None:  # noqa: B027 - most shapes have nothing to add
+    def check(self) -> None:
         """Refuse parameters that are impossible together.
 
         Raises:

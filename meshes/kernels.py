@@ -30,6 +30,10 @@ def kernel_cache() -> Path:
     ):
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Compiled code is loaded from here: nobody else may have made the folder or may write to it.
+            status = folder.stat()
+            if status.st_uid != os.getuid() or status.st_mode & 0o022:
+                continue
             with tempfile.TemporaryFile(dir=folder):
                 return folder
         except OSError:

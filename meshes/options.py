@@ -8,14 +8,14 @@ from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, Sizes
-from spinepnp.units import LENGTH, Length, Table, format_quantity
+from spinepnp.units import LENGTH, Length, Number, Table, format_quantity
 
 
 class GradeOptions(Table):
     """Grading toward one boundary: the edge length there and the ratio of neighbouring layers."""
 
     size: Length
-    growth: float = Field(default=1.4, gt=1.0, le=10.0)
+    growth: Number = Field(default=1.4, ge=1.01, le=10.0)
 
 
 class MeshOptions(Table):

@@ -33,7 +33,7 @@ def injection_load(boundaries: Boundaries, electrolyte: Electrolyte, scales: Sca
 
 def terminal_currents(
     reaction: np.ndarray,
-    dofs: dict[str, np.ndarray],
+    indicators: dict[str, np.ndarray],
     boundaries: Boundaries,
     electrolyte: Electrolyte,
     scales: Scales,
@@ -43,7 +43,7 @@ def terminal_currents(
 
     Args:
         reaction: residual without boundary conditions minus the injected load, scaled, shape (local dofs, species).
-        dofs: local degrees of freedom of every boundary of the shape, each of them under one name only.
+        indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (local dofs, species).
         boundaries: what is imposed.
         electrolyte: the species.
         scales: of the residual.
@@ -55,10 +55,8 @@ def terminal_currents(
     """
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     currents = {}
-    for name, on_boundary in dofs.items():
-        indicator = np.zeros(len(reaction))
-        indicator[on_boundary] = 1.0
-        current = weights.integral(indicator, reaction) * valence * scales.current
+    for name, indicator in indicators.items():
+        current = weights.integral(np.ones(len(reaction)), indicator * reaction) * valence * scales.current
         for injection in boundaries[name].injections if name in boundaries else ():
             current[electrolyte.index(injection.species)] += injection.value
         currents[name] = current

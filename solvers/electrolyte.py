@@ -16,9 +16,12 @@ from spinepnp.units import (
     ChargeDensity,
     Concentration,
     Diffusivity,
+    Flag,
+    Number,
     Table,
     Temperature,
     ThermalVoltage,
+    Whole,
     format_quantity,
 )
 
@@ -40,7 +43,7 @@ class Species(Table):
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*$", max_length=40)
-    valence: int = Field(ge=-6, le=6)
+    valence: Whole = Field(ge=-6, le=6)
     diffusivity: Diffusivity
     concentration: Concentration
 
@@ -67,10 +70,10 @@ class Electrolyte(Table):
 
     thermal_voltage: ThermalVoltage | None = None
     temperature: Temperature | None = None
-    permittivity: float = Field(default=80.0, gt=0.0)
-    tortuosity: float = Field(default=1.0, ge=1.0)
+    permittivity: Number = Field(default=80.0, gt=0.0, le=1e6)
+    tortuosity: Number = Field(default=1.0, ge=1.0, le=1e3)
     fixed_charge: ChargeDensity = 0.0
-    neutral: bool = True
+    neutral: Flag = True
     species: tuple[Species, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

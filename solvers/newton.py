@@ -1,7 +1,7 @@
 """A thin wrapper of PETSc's SNES that says what happened.
 
-DOLFINx's own `NonlinearProblem` does not raise on failure and lets code override the command line; here the order is
-command line > case file > defaults, and every solve returns its reason and one row of statistics.
+DOLFINx's own `NonlinearProblem` does not raise on failure and lets code override the user's options; here the order is
+PETSC_OPTIONS of the environment > case file > defaults, and every solve returns its reason and one row of statistics.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import SolveError
+from spinepnp.errors import CaseError, SolveError, nearest
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.options import SolverOptions
@@ -26,6 +26,9 @@ DIRECT = {
     "pc_type": "lu",
     "pc_factor_mat_solver_type": "mumps",
 }
+
+#: Full Newton steps that are tried from a guess close to the solution, before the line search takes over.
+FULL_STEPS = 6
 
 #: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
 NOT_A_NUMBER = -4
@@ -103,13 +106,36 @@ class Newton:
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
         self._pending = interrupts.Pending()
+        self._read: set[str] = set()
         self._comm = comm
         snes = self._snes = PETSc.SNES().create(comm)
         snes.setFunction(self._timed_residual, b)
         snes.setJacobian(self._timed_jacobian, A, A)
-        with self._petsc_options():
-            snes.setFromOptions()
+        self._check_options()
+        try:
+            with self._petsc_options():
+                snes.setFromOptions()
+        except PETSc.Error as error:
+            last = str(error).strip().splitlines()[-1].split("] ")[-1]
+            raise CaseError(
+                "solver.petsc", f"PETSc refuses an option ({last}); correct it", str(options.petsc)
+            ) from None
         snes.setConvergenceTest(self._converged)
+
+    def _check_options(self) -> None:
+        """Refuse types of solvers that PETSc does not have before PETSc aborts on them."""
+        known = {
+            "snes_type": PETSc.SNES.Type,
+            "ksp_type": PETSc.KSP.Type,
+            "pc_type": PETSc.PC.Type,
+            "pc_factor_mat_solver_type": PETSc.Mat.SolverType,
+        }
+        for name, value in self._options.petsc.items():
+            types = {str(v) for k, v in vars(known.get(name, object)).items() if k.isupper()}
+            if name in known and value not in types:
+                raise CaseError(
+                    f"solver.petsc.{name}", f"PETSc has no such type; {nearest(str(value), sorted(types))}", value
+                )
 
     @contextmanager
     def _petsc_options(self) -> Iterator[None]:
@@ -124,6 +150,7 @@ class Newton:
         try:
             yield
         finally:
+            self._read |= {name for name in self._options.petsc if name not in mine or database.used(name)}
             for name in mine:
                 database.delValue(name)
 
@@ -162,12 +189,13 @@ class Newton:
         terms.destroy()
         return ROUNDING * size
 
-    def solve(self, x: Any, reference: float) -> NewtonStatistics:
+    def solve(self, x: Any, reference: float, *, near: bool = False) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
         Args:
             x: PETSc vector with the initial guess; holds the solution afterwards.
             reference: norm of the residual that counts as one (that of the bulk state).
+            near: whether the guess is close to the solution.
 
         Returns:
             The statistics of a solve that converged.
@@ -179,20 +207,27 @@ class Newton:
         snes, options = self._snes, self._options
         scale = reference if reference > 0.0 else 1.0
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
-        self._raised = None
-        try:
-            with self._petsc_options(), interrupts.deferred() as self._pending:
-                snes.solve(None, x)
-        except PETSc.Error as error:
-            raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
-        code: Any = snes.getConvergedReason()
+        steps = krylov = 0
+        code: Any = 0
+        if near and not PETSc.Options().hasName("snes_linesearch_type"):
+            # Close to the solution full steps are right, and a line search would lose weak currents in rounding.
+            guess = x.copy()
+            self._search(x, "basic", min(options.max_newton, FULL_STEPS))
+            code = snes.getConvergedReason()
+            if code <= 0:
+                steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
+                guess.copy(x)
+            guess.destroy()
+        if not near or steps:
+            self._search(x, None, options.max_newton)
+        code = snes.getConvergedReason()
         seconds = np.array([self._assembly_seconds, time.perf_counter() - start])
         assembly, solve = _maximum_over_ranks(self._comm, seconds)
         statistics = NewtonStatistics(
             dofs=x.getSize(),
             ranks=self._comm.size,
-            newton=snes.getIterationNumber(),
-            krylov=snes.getLinearSolveIterations(),
+            newton=steps + snes.getIterationNumber(),
+            krylov=krylov + snes.getLinearSolveIterations(),
             assembly_s=assembly,
             solve_s=solve,
             residual=snes.getFunctionNorm() / scale,
@@ -206,6 +241,28 @@ class Newton:
                 statistics,
             )
         return statistics
+
+    def _search(self, x: Any, line_search: str | None, max_newton: int) -> None:
+        """One attempt of SNES, with the line search of the options or another one."""
+        snes = self._snes
+        chosen = self._options.petsc.get("snes_linesearch_type", DIRECT["snes_linesearch_type"])
+        database = PETSc.Options()
+        chosen = database.getString("snes_linesearch_type", str(chosen))
+        snes.getLineSearch().setType(line_search or chosen)
+        snes.setTolerances(max_it=max_newton)
+        self._raised = None
+        try:
+            with self._petsc_options(), interrupts.deferred() as self._pending:
+                snes.solve(None, x)
+        except PETSc.Error as error:
+            raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
+        self._refuse_unused()
+
+    def _refuse_unused(self) -> None:
+        """A misspelt PETSc option is one that nobody has read after the first solve."""
+        for name in self._options.petsc:
+            if name not in self._read:
+                raise CaseError(f"solver.petsc.{name}", "is read by no part of this solver; correct or drop it")
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

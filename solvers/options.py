@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from spinepnp.units import Table
+from spinepnp.units import Number, Table, Whole
 
 #: Peak memory of MUMPS over n^(4/3) for n unknowns, bytes: 270 to 360 measured for 10 k to 125 k unknowns.
 DIRECT_SOLVER_BYTES = 350.0
@@ -17,6 +17,10 @@ def direct_solver_memory(dofs: float) -> float:
     return float(DIRECT_SOLVER_BYTES * dofs ** (4.0 / 3.0))
 
 
+#: PETSc options that keys of our own stand for.
+OURS = {"snes_max_it": "max_newton", "snes_atol": "tolerance", "snes_rtol": "tolerance", "snes_stol": "tolerance"}
+
+
 class SolverOptions(Table):
     """How to solve.
 
@@ -25,11 +29,20 @@ class SolverOptions(Table):
         formulation: unknowns of the species (densities).
         tolerance: Newton stops when the residual is this fraction of that of the bulk state.
         max_newton: largest number of Newton steps.
-        petsc: PETSc options of the nonlinear and linear solver, without the leading dash; the command line's win.
+        petsc: PETSc options of the nonlinear and linear solver, without the leading dash; those of the environment
+            variable PETSC_OPTIONS win.
     """
 
     linear: Literal["auto", "direct"] = "auto"
     formulation: Literal["density"] = "density"
-    tolerance: float = Field(default=1e-10, gt=0.0, lt=1e-2)
-    max_newton: int = Field(default=30, ge=1, le=1000)
+    tolerance: Number = Field(default=1e-10, gt=0.0, lt=1e-2)
+    max_newton: Whole = Field(default=30, ge=1, le=1000)
     petsc: dict[str, str | int | float | bool] = Field(default_factory=dict)
+
+    @field_validator("petsc")
+    @classmethod
+    def _not_ours(cls, petsc: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        for name in petsc:
+            if name in OURS:
+                raise ValueError(f"{name} is set by solver.{OURS[name]}; use that key")
+        return petsc

@@ -42,9 +42,12 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
 
     It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
     species on every boundary that prescribes anything. Without any injection the first charged species stands in.
+    That the Debye length is small is for the caller to see.
     """
     grounds = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    same_ground = all(b.concentrations == "bulk" and b.potential == grounds[0].potential for b in grounds)
+    same_ground = all(
+        b.prescribed(electrolyte) == electrolyte.bulk and b.potential == grounds[0].potential for b in grounds
+    )
     injected = {i.species for b in boundaries.values() for i in b.injections if i.value != 0.0}
     balanced = abs(electrolyte.net_charge(electrolyte.bulk)) <= 1e-9 * max(electrolyte.ionic_strength(), 1e-300)
     if not (grounds and same_ground and balanced and len(injected) <= 1):
@@ -152,9 +155,17 @@ class Predictor:
 
 def _beyond_limit(electrolyte: Electrolyte, boundaries: Boundaries, injected: str, fraction: float) -> CaseError:
     """The error for currents of which only ``fraction`` can flow."""
-    name, injection = next(
-        (name, i) for name, b in boundaries.items() for i in b.injections if i.species == injected and i.value != 0.0
-    )
+    valence = electrolyte.species[electrolyte.index(injected)].valence
+    injections = [(n, i) for n, b in boundaries.items() for i in b.injections if i.value != 0.0]
+    # The patch to blame is the one that takes most of the species out.
+    name, injection = min(injections, key=lambda item: item[1].value * valence)
+    if len(injections) > 1:
+        return CaseError(
+            f"boundaries.{name}.current.value",
+            f"beyond the limit: all currents together can be {100.0 * fraction:.3g} % of these, where the "
+            f"concentration of {injected} reaches zero; choose weaker ones",
+            format_quantity(injection.value, CURRENT),
+        )
     limit = format_quantity(float(f"{injection.value * fraction:.4g}"), CURRENT)
     direction = "above" if injection.value < 0 else "below"
     return CaseError(

@@ -6,23 +6,34 @@ are then changed without compiling or allocating again, as a sweep does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
-from spinepnp.solvers.boundaries import Boundaries, check_boundaries
+from spinepnp.solvers.boundaries import Boundaries, Boundary, check_boundaries
 from spinepnp.solvers.currents import injection_load, terminal_currents
-from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.newton import Newton, NewtonStatistics
+from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.weak_forms import Coefficients, steady_residual
+from spinepnp.units import CONCENTRATION, format_quantity
+
+#: Rounding of terminal currents over F D c L.
+CURRENT_ROUNDING = 1e-13
+
+#: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
+LARGEST_LAYER = 0.1
+
+#: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
+NEGATIVE = 1e-9
 
 #: Cells this many times thinner than the Debye length resolve it: linear elements then give its potential drop to 2 %.
 CELLS_PER_DEBYE_LENGTH = 2.0
@@ -68,7 +79,7 @@ class Solution:
         mean_concentration: over the volume, mol/m^3.
         min_concentration: smallest nodal value of each species, mol/m^3.
         ion_balance: largest |sum of boundary currents| over the largest current of a species.
-        layers_resolved: whether the cells at every charged layer are finer than the Debye length there.
+        layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         statistics: of the Newton solve.
     """
@@ -84,6 +95,17 @@ class Solution:
     layers_resolved: bool
     electroneutral: dict[str, float]
     statistics: NewtonStatistics
+
+
+def _carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
+    """Whether a Debye layer can form at a boundary with these data."""
+    prescribed = boundary.prescribed(electrolyte)
+    if not prescribed and boundary.potential is None:
+        return any(i.value != 0.0 for i in boundary.injections)
+    if boundary.potential is None or set(prescribed) != set(electrolyte.names):
+        return True
+    scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
+    return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
 
 
 class SteadyProblem:
@@ -133,16 +155,25 @@ class SteadyProblem:
                 value = self._held_values[name, i] = fem.Constant(mesh.mesh, np.float64(0.0))
                 dofs = fem.locate_dofs_topological(self.space.sub(i), facet_dim, mesh.boundary_facets[name])
                 self._conditions.append(fem.dirichletbc(value, dofs, self.space.sub(i)))
-        # A degree of freedom on the rim of two boundaries belongs to the one that holds it, else to the first listed.
-        order = [h[0] for h in held] + [n for n in boundaries if n not in {h[0] for h in held}]
-        order += [n for n in self._dofs if n not in order]
-        taken = np.zeros(len(self.weights.volume), dtype=bool)
-        self._own_dofs = {}
-        for name in order:
-            self._own_dofs[name] = self._dofs[name][~taken[self._dofs[name]]]
-            taken[self._dofs[name]] = True
+        self._owner_weights = self._indicators(names, held)
         grounded = np.unique(np.concatenate([self._dofs[h[0]] for h in held]))
         self._predictor = Predictor(self._scalar_space, grounded, self.weights.boundary, self.weights.area)
+
+    def _indicators(
+        self, names: tuple[str, ...], held: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    ) -> dict[str, np.ndarray]:
+        """Which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape (local dofs, species).
+
+        On the rim of two boundaries it is the one that holds the species.
+        """
+        taken = np.zeros((len(self.weights.volume), len(names)), dtype=bool)
+        indicators = {name: np.zeros_like(taken, dtype=float) for name in self._dofs}
+        holders = [(name, names.index(s)) for name, _, species in held for s in species]
+        for name, i in holders + [(name, i) for name in self._dofs for i in range(len(names))]:
+            free = self._dofs[name][~taken[self._dofs[name], i]]
+            indicators[name][free, i] = 1.0
+            taken[free, i] = True
+        return indicators
 
     def _set_up_newton(self, options: SolverOptions) -> None:
         residual = steady_residual(self._U, self._coefficients)
@@ -189,6 +220,10 @@ class SteadyProblem:
         Raises:
             CaseError: a current beyond the limiting one.
         """
+        # The law is that of a thin Debye layer: a tenth of volume over surface at most.
+        width = self.weights.total_volume / sum(self.weights.area.values()) * MODEL_UNIT
+        if electrolyte.debye_length() > LARGEST_LAYER * width:
+            return None
         return self._predictor.predict(electrolyte, boundaries)
 
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Solution:
@@ -213,12 +248,14 @@ class SteadyProblem:
         self._load[:, :-1] = injection_load(boundaries, electrolyte, scales, self.weights)
         prediction = self.predict(electrolyte, boundaries)
         to_scaled = np.array([1.0 / scales.concentration] * (self._components - 1) + [1.0 / scales.potential])
+        # Potentials are relative to one that is prescribed: a common offset must not cost digits.
+        self._gauge = next(b.potential for b in boundaries.values() if b.potential is not None)
         bulk = np.array([s.concentration for s in electrolyte.species] + [0.0])
         reference = self._reference_norm(bulk * to_scaled, electrolyte, boundaries, to_scaled)
         if prediction is not None:
-            start = np.column_stack([*prediction.concentrations, prediction.ground + electrolyte.V_T * prediction.u])
+            start = np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])
             self._start_from(start * to_scaled, electrolyte, boundaries, to_scaled)
-        statistics = self._newton.solve(self._x.x.petsc_vec, reference)
+        statistics = self._newton.solve(self._x.x.petsc_vec, reference, near=prediction is not None)
         self._take(self._x.x.petsc_vec)
         return self._solution(electrolyte, boundaries, scales, to_scaled, prediction, statistics)
 
@@ -230,9 +267,11 @@ class SteadyProblem:
         names = self.structure[0]
         for (name, i), constant in self._held_values.items():
             boundary = boundaries[name]
-            value = boundary.potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
-            assert value is not None
-            constant.value = value * to_scaled[i]
+            if i == len(names):
+                assert boundary.potential is not None
+                constant.value = (boundary.potential - self._gauge) * to_scaled[i]
+            else:
+                constant.value = boundary.prescribed(electrolyte)[names[i]] * to_scaled[i]
         for condition in self._conditions:
             condition.set(self._x.x.array)
 
@@ -255,8 +294,10 @@ class SteadyProblem:
     ) -> Solution:
         names, weights = electrolyte.names, self.weights
         unknowns = self._U.x.array.reshape(-1, self._components) / to_scaled
+        unknowns[:, -1] += self._gauge
+        lowest = self._lowest_concentrations(unknowns, statistics)
         reaction = self._reaction()[:, :-1]
-        currents = terminal_currents(reaction, self._own_dofs, boundaries, electrolyte, scales, weights)
+        currents = terminal_currents(reaction, self._owner_weights, boundaries, electrolyte, scales, weights)
         states, neutral = {}, {}
         for name in self.mesh.geometry.boundaries:
             mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
@@ -270,8 +311,6 @@ class SteadyProblem:
                 u = float(weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name])
                 neutral[name] = prediction.ground + electrolyte.V_T * u
         mean = weights.integral(weights.volume, unknowns) / weights.total_volume
-        owned = self._U.x.index_map.size_local
-        lowest = minimum(self.mesh.mesh.comm, unknowns[:owned])
         net = np.abs(sum(currents.values()))
         largest = max(float(np.abs(c).max()) for c in currents.values())
         return Solution(
@@ -281,31 +320,53 @@ class SteadyProblem:
             volume=weights.total_volume * scales.length**3,
             mean_potential=float(mean[-1]),
             mean_concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
-            min_concentration=dict(zip(names, lowest[:-1].tolist(), strict=True)),
-            ion_balance=float(net.max()) / largest if largest > 0.0 else 0.0,
+            min_concentration=dict(zip(names, lowest.tolist(), strict=True)),
+            # Currents that are nothing but rounding have no balance.
+            ion_balance=float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0,
             layers_resolved=self._layers_resolved(electrolyte, boundaries, scales),
             electroneutral=neutral,
             statistics=statistics,
         )
 
-    def _layers_resolved(self, electrolyte: Electrolyte, boundaries: Boundaries, scales: Scales) -> bool:
-        """Whether the cells at every injecting boundary are finer than the local Debye length.
+    def _lowest_concentrations(self, unknowns: np.ndarray, statistics: NewtonStatistics) -> np.ndarray:
+        """Smallest nodal value of each species, mol/m^3. Collective.
 
-        A zero-field injector carries a Debye layer (facts pnp D); a mesh that does not resolve it computes the
-        electroneutral value there.
+        Raises:
+            NewtonError: one is negative: the equations have converged to something that is not an answer.
         """
-        values = self._U.x.array.reshape(-1, self._components)
+        names, owned = self.structure[0], self._U.x.index_map.size_local
+        comm = self.mesh.mesh.comm
+        lowest = minimum(comm, unknowns[:owned, :-1])
+        largest = -minimum(comm, -unknowns[:owned, :-1])
+        worst = int(np.argmin(lowest))
+        if lowest[worst] < -NEGATIVE * largest.max():
+            value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
+            raise NewtonError(
+                f"the concentration of {names[worst]} is negative ({value} at its lowest): a current is beyond its "
+                "limit, or the mesh is too coarse for the layers at its boundaries",
+                replace(statistics, reason="negative_concentration"),
+            )
+        return lowest
+
+    def _layers_resolved(self, electrolyte: Electrolyte, boundaries: Boundaries, scales: Scales) -> bool:
+        """Whether the cells at every boundary that can carry a Debye layer are finer than the Debye length there.
+
+        A zero-field injector carries one (facts pnp D), and so does every boundary that imposes something without
+        holding both the potential and a neutral set of concentrations. Where the mesh does not resolve a layer, the
+        answer is the electroneutral one. Collective.
+        """
+        values, comm = self._U.x.array.reshape(-1, self._components), self.mesh.mesh.comm
         valence = np.array([s.valence for s in electrolyte.species], dtype=float)
         resolved = True
         for name, boundary in boundaries.items():
-            if all(i.value == 0.0 for i in boundary.injections):
+            if not _carries_layer(boundary, electrolyte):
                 continue
-            strength = values[self._dofs[name], :-1] @ valence**2
-            heights = boundary_layer_heights(self.mesh, name)
-            if len(heights) and len(strength):
-                debye = scales.debye / np.sqrt(strength.max())
-                resolved = resolved and bool(heights.max() * CELLS_PER_DEBYE_LENGTH <= debye)
-        return bool(self.mesh.mesh.comm.allreduce(resolved, op=MPI.LAND))
+            strength = (values[self._dofs[name], :-1] @ valence**2).max(initial=0.0)
+            height = boundary_layer_heights(self.mesh, name).max(initial=0.0)
+            strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
+            if strongest > 0.0 and tallest * CELLS_PER_DEBYE_LENGTH > scales.debye / np.sqrt(strongest):
+                resolved = False
+        return resolved
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""
@@ -332,6 +393,7 @@ def solve_steady(
         SolveError: Newton failed, with PETSc's reason.
     """
     problem = SteadyProblem(mesh, electrolyte, boundaries, options)
-    solution = problem.solve(electrolyte, boundaries)
-    problem.destroy()
-    return solution
+    try:
+        return problem.solve(electrolyte, boundaries)
+    finally:
+        problem.destroy()

@@ -6,6 +6,7 @@ which every default is filled in and every quantity is SI.
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -161,7 +162,7 @@ def parse_override(text: str) -> tuple[str, object]:
         raise CaseError("--set", 'write key=value, for example --set geometry.radius="75 nm"', text)
     try:
         return path.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return path.strip(), value.strip()
 
 
@@ -248,7 +249,7 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
         raise CaseError(name, f"is not valid TOML: {error}") from None
     except RecursionError:
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
@@ -264,8 +265,9 @@ def read_text(path: Path) -> str:
         CaseError: it cannot be read, or is no text.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise CaseError(str(path), "is too large for a case file")
+        status = path.stat()
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)) or status.st_size > LARGEST_FILE:
+            raise CaseError(str(path), "is no file, or too large for a case; give the path of a case file")
         return path.read_text(encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()

@@ -53,6 +53,8 @@ def run(
     """Solve one case: steady, or a sweep over one key."""
     from spinepnp.errors import CaseError
 
+    if output is not None and str(output) == ".":
+        raise CaseError("--output", "is the current directory; give a directory of its own", str(output))
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
     from spinepnp.meshes import interrupts
@@ -70,11 +72,9 @@ def run(
     return 1 if any(point.failure is not None for point in points) else 0
 
 
-@app.command("test")
-def run_suite(
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="[PYTEST ARGUMENTS]")] = None,
-) -> int:
-    """Run the test suite on one rank, and its parallel tests on two."""
+@app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_suite(context: typer.Context) -> int:
+    """Run the test suite on one rank, and its parallel tests on two; arguments go to pytest (then on one rank only)."""
     from spinepnp.selftest import run_tests
 
-    return run_tests(arguments or [])
+    return run_tests(list(context.args))

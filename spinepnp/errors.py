@@ -64,6 +64,10 @@ class SolveError(SpineError):
     """A solve failed (exit code 1); the message is the reason that the results carry."""
 
 
+class OutputError(SpineError):
+    """Results cannot be written (exit code 1): a full disk, for one."""
+
+
 class LonelyError(Exception):
     """An error that only this rank has met; ends the whole job. Its message is that of the error."""
 

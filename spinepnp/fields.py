@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes.stack import cell_nodes, dolfinx
+from spinepnp.results import write_atomically
 from spinepnp.solvers.steady import Solution, SteadyProblem
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
@@ -78,7 +79,17 @@ def _grid(parts: list[tuple[np.ndarray, ...]], names: list[str]) -> Any:
 
 
 def save(grid: Any, path: Path) -> None:
-    """Write a grid as VTK XML, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial.vtu")
-    grid.save(partial)
-    partial.replace(path)
+    """Write a grid as VTK XML, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
+
+    # VTK itself crashes on a full disk: it writes to memory, and Python to the disk.
+    writer = vtkXMLUnstructuredGridWriter()
+    writer.SetInputData(grid)
+    writer.SetDataModeToBinary()
+    writer.WriteToOutputStringOn()
+    writer.Write()
+    write_atomically(path, writer.GetOutputString())

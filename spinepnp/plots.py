@@ -31,21 +31,26 @@ def can_render() -> bool:
     return False
 
 
-def draw(case: Case, rows: list[dict[str, Any]], grid: Any, directory: Path) -> None:
-    """All pictures that suit a run. On rank 0 only.
+def draw(case: Case, rows: list[dict[str, Any]], fields: Path, directory: Path) -> None:
+    """All pictures that suit a run. On rank 0 only; one that fails is a warning, not an error of the run.
 
     Args:
         case: what was run.
         rows: rows of observables.csv.
-        grid: fields of the last point that was solved.
+        fields: file with the fields of the last point that was solved.
         directory: that gets them.
     """
-    if can_render():
-        draw_potential(grid, directory / "potential.png", case.title)
-    else:
-        print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
-    if case.study.kind == "sweep":
-        draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
+    try:
+        if not can_render():
+            print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
+        elif fields.exists():
+            import pyvista
+
+            draw_potential(pyvista.read(fields), directory / "potential.png", case.title)
+        if case.study.kind == "sweep":
+            draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
+    except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
+        print(f"a picture could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
 
 
 def draw_potential(grid: Any, path: Path, title: str) -> None:
@@ -75,7 +80,12 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
     lines = surface.contour(np.linspace(low, high, 12)[1:-1], scalars=name)
     if lines.n_points:
         plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False)
-    plotter.add_text(title or "potential", font_size=11, color="black", position="upper_edge")
+    plotter.add_text(
+        title.replace("$", "") or "potential",  # VTK would read a formula
+        font_size=11,
+        color="black",
+        position="upper_edge",
+    )
     plotter.add_axes(color="black")
     size = max(np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1))
     plotter.camera_position = [tuple(centre + size * np.array([0.9, -2.0, 0.6])), tuple(centre), (0.0, 0.0, 1.0)]
@@ -115,7 +125,7 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
         axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"3D PNP, {name}", zorder=3)
     axes.set_xlabel(f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}")
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
-    axes.set_title(case.title, fontsize=10)
+    axes.set_title(case.title, fontsize=10, parse_math=False)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(directory / ("iv.png" if kind is CURRENT else "sweep.png"))

@@ -9,10 +9,10 @@ from typing import Any
 
 from spinepnp import plots
 from spinepnp.case import Case
-from spinepnp.errors import SpineError
+from spinepnp.errors import CaseError, OutputError, SpineError
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
-from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions
+from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions, write_atomically
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.steady import Solution, SteadyProblem
 from spinepnp.units import kind_of_quantity, parse_quantity, to_unit
@@ -79,7 +79,6 @@ class Recorder:
         self._begun = False
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
-        self._grid: Any = None
 
         def open_directory() -> list[dict[str, Any]]:
             self._directory = ResultDirectory(output, force=force, resume=resume)
@@ -114,7 +113,13 @@ class Recorder:
                 self._begun = True
             work(self._directory)
 
-        on_root(self._comm, write)
+        try:
+            on_root(self._comm, write)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise OutputError(
+                f"the results cannot be written ({reason}); make room, then continue with --resume"
+            ) from None
 
     def solved(
         self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
@@ -126,10 +131,7 @@ class Recorder:
 
         def write(directory: ResultDirectory) -> None:
             self._solver_rows.append({**point.key, **solution.statistics.row()})
-            if point.value is not None:
-                (directory.path / "points").mkdir(exist_ok=True)
-                save(grid, directory.path / "points" / f"{point.index + 1:04d}.vtu")
-            self._grid = grid
+            save(grid, self._fields_of(directory, point))
             self._write_tables(directory, point, summary)
 
         self._on_root(write)
@@ -138,7 +140,7 @@ class Recorder:
         """Record a failure; input that was found bad before the solve waits for something else worth writing."""
         point.failure = error
         point.row = {**point.key, "status": f"failed: {error}"}
-        if not isinstance(error, NewtonError) and not self._begun_anywhere():
+        if isinstance(error, CaseError) and not self._begun_anywhere():
             return
         summary = {"status": "failed", "reason": str(error), "versions": versions(), "ranks": self._comm.size}
 
@@ -162,15 +164,25 @@ class Recorder:
 
     def finish(self) -> None:
         """Write what shows the whole run: fields of the last point, pictures."""
-        if not self._begun_anywhere():
+        solved = [point for point in self._points if point.row.get("status") == "ok"]
+        if not solved:
             return
 
         def write(directory: ResultDirectory) -> None:
-            if self._grid is not None:
-                save(self._grid, directory.path / "fields.vtu")
-                plots.draw(self._case, [p.row for p in self._points], self._grid, directory.path)
+            last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
+            if last.exists() and last != fields:
+                write_atomically(fields, last.read_bytes())
+            plots.draw(self._case, [p.row for p in self._points], fields, directory.path)
 
         self._on_root(write)
+
+    @staticmethod
+    def _fields_of(directory: ResultDirectory, point: Point) -> Path:
+        """File for the fields of a point."""
+        if point.value is None:
+            return directory.path / "fields.vtu"
+        (directory.path / "points").mkdir(exist_ok=True)
+        return directory.path / "points" / f"{point.index + 1:04d}.vtu"
 
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""

@@ -11,14 +11,13 @@ import io
 import json
 import math
 import platform
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from spinepnp import __version__
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, OutputError
 from spinepnp.solvers.steady import Solution, SteadyProblem
 from spinepnp.units import AREA, CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, VOLUME, Kind, to_unit
 from spinepnp.validation.laws import LawValue
@@ -27,11 +26,24 @@ from spinepnp.validation.laws import LawValue
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+#: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
+OTHER_FILES = ("fields.vtu", "run.log", "potential.png", "iv.png", "sweep.png")
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written, with the reason.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{path}: cannot be written ({reason}); make room, then continue with --resume") from None
 
 
 def holds_results(directory: Path) -> bool:
@@ -52,10 +64,17 @@ class ResultDirectory:
     """
 
     def __init__(self, path: Path, *, force: bool = False, resume: bool = False) -> None:
+        if str(path) == ".":
+            raise CaseError("--output", "is the current directory; give a directory of its own", str(path))
         self.path = path
         self._replace = False
-        existing = path.exists()
-        if existing and not path.is_dir():
+        try:
+            existing = path.exists()
+            is_file = existing and not path.is_dir()
+        except OSError as error:  # a name too long, for one
+            reason = (error.strerror or str(error)).lower()
+            raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
+        if is_file:
             raise CaseError("--output", "is a file; give the path of a directory", str(path))
         if existing and holds_results(path) and not resume:
             if not force:
@@ -82,7 +101,7 @@ class ResultDirectory:
             CaseError: the resolved case that the directory holds differs.
         """
         before = self.path / "case.toml"
-        if before.exists() and before.read_text(encoding="utf-8") != resolved_case:
+        if before.exists() and before.read_bytes() != resolved_case.encode():
             raise CaseError(
                 "--resume", "the directory holds results of another case; give another --output", str(self.path)
             )
@@ -90,10 +109,12 @@ class ResultDirectory:
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
         if self._replace:
-            for item in self.path.iterdir():
-                if item.name in RESULT_FILES or item.suffix in (".png", ".vtu", ".log"):
-                    item.unlink()
-            shutil.rmtree(self.path / "points", ignore_errors=True)
+            points = self.path / "points"
+            ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
+            for item in (*ours, *points.glob("[0-9][0-9][0-9][0-9].vtu")):
+                item.unlink(missing_ok=True)
+            if points.is_dir() and not any(points.iterdir()):
+                points.rmdir()
         write_atomically(self.path / "case.toml", resolved_case)
 
     def discard(self) -> None:
@@ -109,8 +130,13 @@ class ResultDirectory:
         path = self.path / name
         if not path.exists():
             return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error):
+            raise CaseError(
+                "--resume", "this table cannot be read; give another --output, or --force", str(path)
+            ) from None
 
     def write_table(self, name: str, rows: list[dict[str, Any]]) -> None:
         """Write a CSV table; its columns are those of all rows in the order of their first appearance."""
@@ -167,6 +193,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             _named(POTENTIAL): to_unit(solution.mean_potential, POTENTIAL),
             _named(CONCENTRATION): _concentrations(solution.mean_concentration),
         },
+        "layers_resolved": solution.layers_resolved,
     }
     if law is not None:
         computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential
@@ -174,6 +201,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         result["law"] = {
             _named(POTENTIAL): to_unit(law.potential, POTENTIAL),
             _named(RESISTANCE): to_unit(law.resistance, RESISTANCE),
+            _named(POTENTIAL, "computed_potential"): to_unit(computed, POTENTIAL),
             "relative_error": computed / law.potential - 1.0 if law.potential != 0.0 else None,
             _named(POTENTIAL, "ohmic_potential"): to_unit(law.ohmic_potential, POTENTIAL),
             _named(POTENTIAL, "full_pnp_potential"): to_unit(full, POTENTIAL),
@@ -197,7 +225,6 @@ def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None,
             "min_quality": mesh.min_quality,
         },
         _named(LENGTH, "debye_length"): _finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
-        "layers_resolved": solution.layers_resolved,
         "ranks": statistics.ranks,
         "seconds": seconds,
         "newton_iterations": statistics.newton,

@@ -147,8 +147,10 @@ def law_of(case: Case) -> LawValue | None:
 def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
     """One line on a solution: potentials where current enters, iterations."""
     names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
-    parts = [f"V({n}) = {to_unit(solution.boundary[n].potential, POTENTIAL):.5g} {POTENTIAL.unit}" for n in names]
+    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in names}
+    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}" for n, value in potential.items()]
     if law is not None:
-        parts.append(f"law {to_unit(law.potential, POTENTIAL):.5g} {POTENTIAL.unit}")
+        ground = solution.boundary[law.ground].potential
+        parts.append(f"law {to_unit(law.potential + ground, POTENTIAL):.5g} {POTENTIAL.unit}")
     parts.append(f"{solution.statistics.newton} Newton steps, {solution.statistics.solve_s:.1f} s")
     return ", ".join(parts)

@@ -35,7 +35,10 @@ def run_tests(arguments: list[str]) -> int:
     pytest = [sys.executable, "-m", "pytest", "--rootdir", str(tests.parent), str(tests)]
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     if arguments:
-        return int(subprocess.run([*pytest[:-1], *arguments], env=environment).returncode != 0)
+        # Files given by the user replace the tests folder; they are relative to the checkout.
+        named = [a for a in arguments if (tests.parent / a.split("::")[0]).exists()]
+        command = [*(pytest[:-1] if named else pytest), *arguments]
+        return int(subprocess.run(command, env=environment, cwd=tests.parent).returncode != 0)
     mpiexec = find_mpiexec()
     serial = subprocess.run(pytest, env=environment).returncode
     print("\nthe tests marked mpi, on two ranks:", flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from spinepnp.units import kind_of_quantity
 
 #: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
 LAW_COLUMNS = (
-    ("3D PNP\n[mV]", "{injector}.potential_mV", ".5f"),
+    ("3D PNP\n[mV]", "law.computed_potential_mV", ".5f"),
     ("full PNP\n(law + layer)", "law.full_pnp_potential_mV", ".5f"),
     ("deviation", "law.full_pnp_relative_error", "+.1e"),
     ("electroneutral\nlaw [mV]", "law.potential_mV", ".5f"),
@@ -29,7 +28,7 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
 def _columns(point: Point) -> list[tuple[str, str, str]]:
     names = [n for n, b in point.case.boundaries.items() if b.injections] or list(point.case.boundaries)
     if point.case.compare is not None and len(names) == 1:
-        return [(title, key.format(injector=names[0]), form) for title, key, form in LAW_COLUMNS]
+        return list(LAW_COLUMNS)
     return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
 
 
@@ -39,20 +38,13 @@ def print_outcome(points: list[Point], directory: Path) -> None:
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     console.print(_table(points))
-    resolved = _layers_resolved(directory)
-    if resolved is not None:
-        meaning = "are resolved: full PNP values" if resolved else "are not resolved: electroneutral values"
-        console.print(f"Debye layers at the injecting boundaries {meaning}")
+    resolved = [str(p.row["layers_resolved"]) == "True" for p in points if "layers_resolved" in p.row]
+    if resolved:
+        meaning = "are resolved: full PNP values" if all(resolved) else "are not resolved: electroneutral values"
+        some = "" if all(resolved) or not any(resolved) else f" in {resolved.count(False)} of {len(resolved)} rows"
+        console.print(f"Debye layers at the boundaries {meaning}{some}")
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
-
-
-def _layers_resolved(directory: Path) -> bool | None:
-    try:
-        value = json.loads((directory / "summary.json").read_text(encoding="utf-8")).get("layers_resolved")
-    except (OSError, ValueError):
-        return None
-    return value if isinstance(value, bool) else None
 
 
 def _table(points: list[Point]) -> Any:

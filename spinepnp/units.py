@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
 from spinepnp.errors import nearest
@@ -29,12 +29,23 @@ VACUUM_PERMITTIVITY = 8.8541878128e-12  #: F/m
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of physical quantity: its unit in results, that unit in SI, and an example for error messages."""
+    """A kind of physical quantity.
+
+    Attributes:
+        name: for messages.
+        unit: of the results.
+        si: that unit in SI.
+        example: for messages.
+        smallest: plausible magnitude in SI of a value that is not zero; what lies outside is taken for a slip.
+        largest: likewise.
+    """
 
     name: str
     unit: str
     si: float
     example: str
+    smallest: float
+    largest: float
 
     @property
     def suffix(self) -> str:
@@ -43,16 +54,16 @@ class Kind:
 
 
 # The unit of a kind is the unit of the contract's results; `si` is checked against pint by a test.
-LENGTH = Kind("length", "nm", 1e-9, "100 nm")
-AREA = Kind("area", "um^2", 1e-12, "0.1 um^2")
-VOLUME = Kind("volume", "um^3", 1e-18, "0.5 um^3")
-POTENTIAL = Kind("potential", "mV", 1e-3, "10 mV")
-CURRENT = Kind("current", "pA", 1e-12, "50 pA")
-CONCENTRATION = Kind("concentration", "mM", 1.0, "150 mM")
-DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s")
-TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K")
-TIME = Kind("time", "ms", 1e-3, "10 ms")
-RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm")
+LENGTH = Kind("length", "nm", 1e-9, "100 nm", 1e-14, 1.0)
+AREA = Kind("area", "um^2", 1e-12, "0.1 um^2", 1e-28, 1.0)
+VOLUME = Kind("volume", "um^3", 1e-18, "0.5 um^3", 1e-42, 1.0)
+POTENTIAL = Kind("potential", "mV", 1e-3, "10 mV", 1e-30, 1e4)
+CURRENT = Kind("current", "pA", 1e-12, "50 pA", 1e-40, 1.0)
+CONCENTRATION = Kind("concentration", "mM", 1.0, "150 mM", 1e-30, 1e6)
+DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s", 1e-20, 1.0)
+TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K", 1e-3, 1e5)
+TIME = Kind("time", "ms", 1e-3, "10 ms", 1e-20, 1e9)
+RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
 )  # fmt: skip
@@ -129,9 +140,13 @@ def parse_quantity(text: object, kind: Kind) -> float:
         what = f"the unit of a {other}" if other else "not a unit of it"
         raise ValueError(f'a {kind.name} is needed, "{unit}" is {what}; {example}')
     # Decimal arithmetic rounds once, so that "1 um" and "1000 nm" are the same number.
-    value = float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
-    if not math.isfinite(value):
-        raise ValueError(f"too large a number; write a {kind.name}, {example}")
+    try:
+        value = float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
+    except ArithmeticError:  # an exponent beyond Decimal's
+        value = math.inf
+    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
+        size = "large" if abs(value) > kind.largest else "small"
+        raise ValueError(f"too {size} a {kind.name} to be meant, {example}")
     return value
 
 
@@ -175,6 +190,12 @@ class Table(BaseModel):
                     hint = nearest(str(key), cls.model_fields)
                     raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
         return data
+
+
+#: Numbers without a unit; text and true/false do not pass for them.
+Number = Annotated[float, Strict()]
+Whole = Annotated[int, Strict()]
+Flag = Annotated[bool, Strict()]
 
 
 def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = False) -> Any:

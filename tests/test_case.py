@@ -110,6 +110,14 @@ BAD = [
     ("study.values=[]", "study: a sweep needs both vary"),
     ("compare.law='cylindre'", 'compare.law = "cylindre": no such law; did you mean "cylinder"?'),
     ("solver.tolerance=0", "solver.tolerance = 0: must be greater than 0"),
+    ('geometry.radius="1e9999999 nm"', "too large a length to be meant"),
+    ('geometry.radius="1e-300 m"', "too small a length to be meant"),
+    ('boundaries.top.current.value="1e300 A"', "too large a current to be meant"),
+    ("electrolyte.tortuosity=1e200", "must be less than or equal to 1000"),
+    ("electrolyte.permittivity=true", "electrolyte.permittivity = True: must be a"),
+    ("electrolyte.species.Na.valence=true", "valence = True: must be a"),
+    ("electrolyte.neutral=0", "electrolyte.neutral = 0: must be a"),
+    ("solver.petsc={snes_max_it=1}", "snes_max_it is set by solver.max_newton; use that key"),
     ("closed.amounts={Na='5 ions'}", "closed: unknown key"),
     ("title.text='a'", 'title.text: "text" cannot stand below a plain value'),
 ]
@@ -146,6 +154,12 @@ def test_a_charged_bulk_is_allowed_where_it_is_meant_or_balanced():
         assert case.electrolyte.species[2].concentration == 160.0
 
 
+OTHER_BULK = {
+    "electrolyte.species.C.valence=2": ['electrolyte.species.A.concentration="334 mM"'],
+    "electrolyte.neutral=false": ['electrolyte.species.A.concentration="100 mM"'],
+}
+
+
 @pytest.mark.parametrize(
     "assumption",
     [
@@ -154,20 +168,23 @@ def test_a_charged_bulk_is_allowed_where_it_is_meant_or_balanced():
         'boundaries.top.potential="0 mV"',
         'boundaries.wall.current={species="C", value="1 pA"}',
         'boundaries.top.current.species="A"',
+        "electrolyte.neutral=false",
     ],
 )
 def test_a_law_whose_assumptions_do_not_hold_is_refused(assumption):
     with pytest.raises(CaseError, match=r"the cylinder law needs .*; change the case or drop"):
-        load_case(
-            TWO,
-            [assumption, 'electrolyte.species.A.concentration="334 mM"'] if "valence" in assumption else [assumption],
-        )
+        load_case(TWO, [assumption, *OTHER_BULK.get(assumption, [])])
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [("title = ", "is not valid TOML"), ("[geometry\n", "is not valid TOML"), ("", "geometry: is missing")],
-)
+MALFORMED = {
+    "no value": ("title = ", "is not valid TOML"),
+    "open table": ("[geometry\n", "is not valid TOML"),
+    "long number": ("title = " + "1" * 5000, "is not valid TOML"),
+    "empty": ("", "geometry: is missing"),
+}
+
+
+@pytest.mark.parametrize(("text", "complaint"), MALFORMED.values(), ids=MALFORMED)
 def test_malformed_files(text, complaint):
     with pytest.raises(CaseError) as caught:
         read_case(text, "case.toml")

@@ -169,6 +169,10 @@ IMPOSSIBLE = ["--set", 'study.values=["-10 pA"]']
         ([str(ROOT / "LICENSE")], "is not valid TOML"),
         ([TWO, "--set", "nonsense"], '--set = "nonsense": write key=value'),
         ([TWO, "--resume", "--force"], "--force: excludes --resume"),
+        ([TWO, "--output", "."], '--output = ".": is the current directory'),
+        ([TWO, "--output", ""], "is the current directory"),
+        ([TWO, "--output", "x" * 300], "cannot be used (file name too long)"),
+        (["/dev/zero"], "is no file, or too large for a case"),
         ([TWO, "--frobnicate"], "No such option: --frobnicate"),
         ([], "Missing argument"),
     ],
@@ -223,6 +227,51 @@ def test_a_failed_solve_keeps_its_reason_and_is_never_ok(tmp_path):
     assert (pandas.read_csv(out / "solver.csv")["reason"] == "diverged_max_it").all()
 
 
+def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
+    from spinepnp.geometries import Cylinder
+
+    monkeypatch.setattr(Cylinder, "build", lambda self, gmsh, sizes: 1 / 0)
+    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 1
+    summary, table = results(tmp_path / "out")
+    assert summary["status"] == "failed"
+    assert "Gmsh could not mesh the cylinder" in summary["reason"]
+    assert table["status"].str.startswith("failed: ").all()
+
+
+def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path, monkeypatch, capfd):
+    from spinepnp import plots
+
+    monkeypatch.setattr(plots, "draw_potential", lambda *arguments: 1 / 0)
+    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 0
+    assert "a picture could not be drawn: division by zero" in capfd.readouterr().err
+
+
+def test_a_title_is_no_formula(tmp_path):
+    arguments = ["--set", r'title="a $\foo_$ b"', "--set", 'study.values=["10 pA"]']
+    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE, *arguments], debug=False) == 0
+    assert {"iv.png", "potential.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
+
+
+def test_a_full_disk_is_one_line_and_keeps_what_is_whole(tmp_path, monkeypatch, capfd):
+    """The disk is full from the second point on."""
+    from pathlib import Path
+
+    write = Path.write_bytes
+
+    def full(self, content):
+        if "0002.vtu" in self.name:
+            raise OSError(28, "No space left on device")
+        return write(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 1
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert error.startswith("error: ")
+    assert "cannot be written (no space left on device); make room, then continue with --resume" in error
+    assert list(results(tmp_path / "out")[1]["status"]) == ["ok"]
+    assert not list((tmp_path / "out").rglob("*.partial"))
+
+
 def test_resume_solves_only_what_is_missing(tmp_path):
     out = tmp_path / "out"
     base = ["run", TWO, "--output", str(out), *COARSE]
@@ -231,6 +280,15 @@ def test_resume_solves_only_what_is_missing(tmp_path):
     (out / "observables.csv").write_text("\n".join(whole[:2] + whole[3:]) + "\n")
     assert _run([*base, "--resume"], debug=False) == 0
     assert (out / "observables.csv").read_text().splitlines() == whole
+    # The fields are those of the last value, not of the one that was solved last.
+    import pyvista
+
+    assert pyvista.read(out / "fields.vtu")["potential_mV"].max() == pytest.approx(17.347, rel=1e-3)
+    (out / "fields.vtu").unlink()
+    (out / "iv.png").unlink()
+    assert _run([*base, "--resume"], debug=False) == 0
+    assert (out / "fields.vtu").exists()
+    assert (out / "iv.png").exists()
     assert len(pandas.read_csv(out / "solver.csv")) == 5
     assert results(out)[0]["boundaries"]["top"]["current_pA"]["total"] == pytest.approx(200.0)
 
@@ -247,11 +305,13 @@ def test_force_replaces_results_and_leaves_other_files(tmp_path):
     out = tmp_path / "out"
     base = ["run", TWO, "--output", str(out), *COARSE]
     assert _run(base, debug=False) == 0
-    (out / "notes.txt").write_text("mine")
+    mine = [out / "notes.txt", out / "figure.png", out / "mine.log", out / "points" / "mine.vtu"]
+    for path in mine:
+        path.write_text("mine")
     assert _run([*base, "--force", "--set", 'study.values=["10 pA"]'], debug=False) == 0
     assert len(results(out)[1]) == 1
-    assert len(list((out / "points").iterdir())) == 1
-    assert (out / "notes.txt").read_text() == "mine"
+    assert sorted(path.name for path in (out / "points").iterdir()) == ["0001.vtu", "mine.vtu"]
+    assert [path.read_text() for path in mine] == ["mine"] * 4
 
 
 @pytest.mark.parametrize(("number", "ranks"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGINT, 2)])

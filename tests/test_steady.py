@@ -187,11 +187,98 @@ def test_close_to_the_limit_no_concentration_is_negative(comm):
     assert 0.0 < solution.min_concentration["Na"] < 0.05
 
 
-@pytest.mark.parametrize("current", ["0 pA", "1e-6 pA", "0.01 pA", "1e4 pA"])
-def test_weak_and_strong_currents_converge(comm, current):
+def test_weak_currents_meet_the_resistance_of_full_pnp(comm):
+    """V/I does not depend on the current where it is weak, and is not the electroneutral one (7e-4 away)."""
+    mesh = generate(cylinder(), GRADED, comm)
+    problem = SteadyProblem(mesh, TWO, neck())
+    resistances = []
+    for current in (1e-2, 1e-3, 1e-4, 1e-6, 1e-8):
+        solution = problem.solve(TWO, neck(current=f"{current} pA"))
+        resistances.append(solution.boundary["top"].potential / (current * 1e-12))
+        assert solution.statistics.newton <= 3
+    assert resistances == pytest.approx([resistances[-1]] * 5, rel=1e-4)
+    assert solution.electroneutral["top"] / 1e-20 / resistances[-1] - 1.0 == pytest.approx(7.4e-4, rel=0.1)
+
+
+@pytest.mark.parametrize("current", ["0 pA", "1e4 pA"])
+def test_no_current_and_a_strong_one(comm, current):
     solution = solve(TWO, neck(current=current), comm)
     assert solution.boundary["top"].potential == pytest.approx(solution.electroneutral["top"], rel=2e-2, abs=1e-15)
-    assert solution.statistics.newton <= 3
+    assert solution.ion_balance < 1e-10
+
+
+@pytest.mark.parametrize("volts", [0.05, -2.0, 1000.0])
+def test_a_common_potential_changes_nothing(comm, volts):
+    raised = neck(current="10 pA")
+    raised["base"] = Boundary(potential=f"{volts} V", concentrations="bulk")
+    plain, shifted = (solve(TWO, b, comm) for b in (neck(current="10 pA"), raised))
+    difference = shifted.boundary["top"].potential - shifted.boundary["base"].potential
+    assert difference == pytest.approx(plain.boundary["top"].potential, rel=1e-9, abs=4e-16 * abs(volts))
+    assert shifted.boundary["base"].potential == pytest.approx(volts, rel=1e-12)
+    assert shifted.ion_balance < 1e-10
+
+
+def test_negative_concentrations_are_no_answer(comm):
+    """Two injected species: no limit is known beforehand, so what Newton finds is looked at."""
+    both = neck()
+    both["top"] = Boundary(current=({"species": "Na", "value": "-50 pA"}, {"species": "K", "value": "1e-6 pA"}))
+    with pytest.raises(NewtonError, match="the concentration of Na is negative") as caught:
+        solve(THREE, both, comm)
+    assert caught.value.statistics.reason == "negative_concentration"
+
+
+def test_a_bulk_spelled_as_numbers_is_the_bulk(comm):
+    spelled = neck("Na", "-50 pA")
+    spelled["base"] = Boundary(potential="0 mV", concentrations={"Na": "12 mM", "K": "155 mM", "A": "167 mM"})
+    with pytest.raises(CaseError, match="beyond the limiting current"):
+        solve(THREE, spelled, comm)
+
+
+def test_where_the_debye_layer_fills_the_neck_the_electroneutral_law_is_not_used(comm):
+    thin = Electrolyte(species=(ion("C", 1, "1e-3 mM"), ion("A", -1, "1e-3 mM")))
+    solution = solve(thin, neck(current="1e-4 pA"), comm, MeshOptions())
+    assert solution.electroneutral == {}
+    assert solution.ion_balance < 1e-9
+
+
+@pytest.mark.parametrize("first", ["wall", "base"])
+def test_a_boundary_that_holds_the_potential_alone_takes_no_ions(comm, first):
+    data = {
+        "base": Boundary(potential="0 mV", concentrations="bulk"),
+        "wall": Boundary(potential="0 mV"),
+        "top": Boundary(current={"species": "Na", "value": "1 pA"}),
+    }
+    ordered = {first: data[first], **data}
+    solution = solve(THREE, ordered, comm, MeshOptions())
+    assert solution.boundary["wall"].current["Na"] == pytest.approx(0.0, abs=1e-20)
+    assert solution.boundary["base"].current["Na"] == pytest.approx(-1e-12, rel=1e-9)
+    assert not solution.layers_resolved
+
+
+def test_without_a_layer_there_is_nothing_to_resolve(comm):
+    assert solve(TWO, neck(current="0 pA"), comm, MeshOptions()).layers_resolved
+
+
+def test_several_patches_beyond_the_limit(comm):
+    several = neck("Na", "10 pA")
+    several["wall"] = Boundary(current={"species": "Na", "value": "-900 pA"})
+    with pytest.raises(CaseError, match="all currents together can be") as caught:
+        solve(THREE, several, comm, MeshOptions())
+    assert caught.value.key == "boundaries.wall.current.value"
+
+
+@pytest.mark.parametrize(
+    ("petsc", "complaint"),
+    [
+        ({"snes_type": "nonsense"}, 'solver.petsc.snes_type = "nonsense": PETSc has no such type'),
+        ({"pc_factor_mat_solver_type": "nonsense"}, "PETSc has no such type"),
+        ({"ksp_tpye": "gmres"}, "solver.petsc.ksp_tpye: is read by no part of this solver"),
+    ],
+)
+def test_wrong_petsc_options_are_refused(comm, petsc, complaint):
+    with pytest.raises(CaseError) as caught:
+        solve(TWO, neck(), comm, MeshOptions(), options=SolverOptions(petsc=petsc))
+    assert complaint in str(caught.value)
 
 
 def test_anions_can_be_injected(comm):

@@ -57,6 +57,10 @@ def cylinder_law_of(
         raise _refuse(f'shape = "cylinder", not "{geometry.shape}"')
     if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.fixed_charge != 0.0:
         raise _refuse("monovalent ions and no fixed charge")
+    if abs(electrolyte.net_charge(electrolyte.bulk)) > 1e-9 * electrolyte.ionic_strength() or not any(
+        s.valence < 0 and s.concentration > 0.0 for s in electrolyte.species
+    ):
+        raise _refuse("a neutral bulk with anions")
     injecting = [(name, i) for name, b in boundaries.items() for i in b.injections]
     if len(injecting) != 1 or injecting[0][0] not in ("base", "top"):
         raise _refuse("one current, at base or top")
