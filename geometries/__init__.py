@@ -5,13 +5,32 @@ To add a shape: one file with a subclass of `Geometry`, its name in `SHAPES` and
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Grading, Sizes
+from spinepnp.geometries.cone import Cone
 from spinepnp.geometries.cylinder import Cylinder
+from spinepnp.geometries.hyperboloid import Hyperboloid
+from spinepnp.geometries.tube import Tube
 
 #: Every shape by the name it has in a case file.
-SHAPES: dict[str, type[Geometry]] = {"cylinder": Cylinder}
+SHAPES: dict[str, type[Geometry]] = {"cylinder": Cylinder, "cone": Cone, "tube": Tube, "hyperboloid": Hyperboloid}
 
 #: The type of a [geometry] table.
-AnyGeometry = Cylinder
+AnyGeometry = Annotated[Cylinder | Cone | Tube | Hyperboloid, Field(discriminator="shape")]
 
-__all__ = ["MODEL_UNIT", "SHAPES", "VOLUME_NAME", "AnyGeometry", "Cylinder", "Geometry", "Grading", "Sizes"]
+__all__ = [
+    "MODEL_UNIT",
+    "SHAPES",
+    "VOLUME_NAME",
+    "AnyGeometry",
+    "Cone",
+    "Cylinder",
+    "Geometry",
+    "Grading",
+    "Hyperboloid",
+    "Sizes",
+    "Tube",
+]

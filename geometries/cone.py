@@ -1,0 +1,68 @@
+"""The truncated cone."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from spinepnp.geometries.base import MODEL_UNIT
+from spinepnp.geometries.extruded import Extruded
+from spinepnp.units import Length
+
+
+class Cone(Extruded):
+    r"""A truncated circular cone on the z axis.
+
+    ::
+
+              _
+             / \        top    z = length, radius top_radius
+            /   \       wall
+           /     \
+           \_____/      base   z = 0, radius base_radius
+
+    Attributes:
+        length: height, m.
+        base_radius: m.
+        top_radius: m.
+    """
+
+    shape: Literal["cone"] = "cone"
+    length: Length
+    base_radius: Length
+    top_radius: Length
+
+    @property
+    def _largest(self) -> float:
+        return max(self.base_radius, self.top_radius)
+
+    def default_size(self) -> float:
+        """A quarter of the larger radius; cells shrink with the cross-section."""
+        return min(self._largest / 4.0, self.length / 4.0)
+
+    def reference(self) -> tuple[float, float, float]:
+        """The cylinder around the cone."""
+        return self._largest / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
+
+    def relative_size(self, z: np.ndarray) -> np.ndarray:
+        """Radius over the largest one."""
+        fraction = np.clip(z * MODEL_UNIT / self.length, 0.0, 1.0)
+        return (self.base_radius + (self.top_radius - self.base_radius) * fraction) / self._largest
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Scale every cross-section to its radius."""
+        z = x[:, 2:] * MODEL_UNIT / self.length
+        scale = (self.base_radius + (self.top_radius - self.base_radius) * z) / self._largest
+        return np.hstack([x[:, :2] * scale, x[:, 2:]])
+
+    def exact_measures(self) -> dict[str, float]:
+        """Volume in m^3 and areas in m^2."""
+        r, R, L = self.base_radius, self.top_radius, self.length
+        return {
+            "volume": math.pi * L / 3.0 * (r * r + r * R + R * R),
+            "base": math.pi * r**2,
+            "top": math.pi * R**2,
+            "wall": math.pi * (r + R) * math.hypot(L, R - r),
+        }

@@ -1,0 +1,93 @@
+"""The hyperboloid: a neck with a constriction (paper 001, eq. (15); facts pnp B7)."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from spinepnp.geometries.base import MODEL_UNIT
+from spinepnp.geometries.extruded import Extruded
+from spinepnp.units import Length
+
+
+class Hyperboloid(Extruded):
+    r"""The inside of y^2/a^2 + x^2/b^2 = 1 + z^2/c^2, a circular (a = b) or elliptic throat.
+
+    ::
+
+           \_______/    top    z = half_length (flat), or the confocal cap through it
+            \     /
+             |   |      wall
+            /     \
+           /_______\    base   z = -half_length
+
+    Attributes:
+        a: half axis of the throat along y, m.
+        b: half axis along x, m; `a` by default.
+        c: length over which the throat opens, m.
+        half_length: m; with confocal ends, where they cross the axis.
+        ends: "flat" discs, or "confocal" ellipsoids, which meet the wall at right angles.
+    """
+
+    shape: Literal["hyperboloid"] = "hyperboloid"
+    a: Length
+    b: Length | None = None
+    c: Length
+    half_length: Length
+    ends: Literal["flat", "confocal"] = "flat"
+
+    @property
+    def _axes(self) -> tuple[float, float, float, float]:
+        """Half axes along y and x, c and half_length in model units."""
+        b = self.a if self.b is None else self.b
+        return self.a / MODEL_UNIT, b / MODEL_UNIT, self.c / MODEL_UNIT, self.half_length / MODEL_UNIT
+
+    def _opening(self, z: np.ndarray) -> np.ndarray:
+        """sqrt(1 + z^2/c^2): how far the wall has opened at a height, flat ends."""
+        return np.sqrt(1.0 + (z / self._axes[2]) ** 2)
+
+    def default_size(self) -> float:
+        """A fifth of the mean half axis at the ends; cells shrink with the cross-section toward the throat."""
+        mean = self.reference()[0] * math.sqrt(self.aspect())
+        return min(mean * MODEL_UNIT / 5.0, self.half_length / 4.0)
+
+    def reference(self) -> tuple[float, float, float]:
+        """The elliptic cylinder around it."""
+        _, b, _, half = self._axes
+        return b * float(self._opening(np.array(half))), 2.0 * half, -half
+
+    def aspect(self) -> float:
+        """a over b."""
+        return self._axes[0] / self._axes[1]
+
+    def relative_size(self, z: np.ndarray) -> np.ndarray:
+        """Opening over that at the ends."""
+        half = self._axes[3]
+        return self._opening(np.clip(z - half, -half, half)) / self._opening(np.array(half))
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Open the cross-sections, flat or onto the ellipsoids confocal with the wall.
+
+        These are x^2/(b^2+c^2+t^2) + y^2/(a^2+c^2+t^2) + z^2/t^2 = 1 for t from -half_length to half_length.
+        """
+        a, b, c, _ = self._axes
+        radius = self.reference()[0]
+        p, q = x[:, 0] / radius, x[:, 1] / (radius * self.aspect())
+        t = x[:, 2]
+        if self.ends == "flat":
+            opening = self._opening(t)
+            return np.column_stack([b * p * opening, a * q * opening, t])
+        A, B = b * b + c * c, a * a + c * c
+        height = t * np.sqrt(1.0 - (b * p) ** 2 / A - (a * q) ** 2 / B)
+        return np.column_stack([b * p * np.sqrt(1.0 + t * t / A), a * q * np.sqrt(1.0 + t * t / B), height])
+
+    def exact_measures(self) -> dict[str, float]:
+        """Volume in m^3 and areas in m^2; closed forms where the ends are flat, but for the wall."""
+        measures = super().exact_measures()
+        if self.ends == "flat":
+            b, L = self.a if self.b is None else self.b, self.half_length
+            measures["volume"] = math.pi * self.a * b * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))
+            measures["base"] = measures["top"] = math.pi * self.a * b * (1.0 + (L / self.c) ** 2)
+        return measures

@@ -1,0 +1,155 @@
+"""Radius profiles of tubes: an expression in z with quantities, or a table; parsed, never executed."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import functools
+import operator
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.interpolate import PchipInterpolator
+
+from spinepnp.errors import nearest
+from spinepnp.units import LENGTH, parse_quantity
+
+#: Radius in m at heights in m.
+Profile = Callable[[np.ndarray], np.ndarray]
+
+FUNCTIONS = {name: getattr(np, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "abs")}
+OPERATORS: dict[type, Callable[..., np.ndarray]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+_LENGTH = re.compile(r"(?<![\w.])(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(nm|um|µm|μm|mm|cm|m)\b")
+
+#: An expression longer or deeper than this is no profile.
+LONGEST, DEEPEST = 500, 40
+
+
+class Dimensional:
+    """A number or array with its power of length, so that "60 nm + 3" is refused.
+
+    Args:
+        value: in SI units.
+        power: 0 for a plain number, 1 for a length, and so on.
+    """
+
+    def __init__(self, value: np.ndarray | float, power: float = 0.0) -> None:
+        self.value, self.power = np.asarray(value, dtype=float), power
+
+
+def _combine(kind: type, left: Dimensional, right: Dimensional) -> Dimensional:
+    if kind in (ast.Add, ast.Sub):
+        if left.power != right.power:
+            raise ValueError("a length is added to something that is none")
+        return Dimensional(OPERATORS[kind](left.value, right.value), left.power)
+    if kind is ast.Pow:
+        if right.power != 0 or right.value.ndim:
+            raise ValueError("an exponent must be a plain number")
+        exponent = float(right.value)
+        if abs(exponent) > 100:
+            raise ValueError("an exponent is too large")
+        return Dimensional(left.value**exponent, left.power * exponent)
+    power = left.power + right.power if kind is ast.Mult else left.power - right.power
+    return Dimensional(OPERATORS[kind](left.value, right.value), power)
+
+
+def _evaluate(node: ast.AST, names: dict[str, Dimensional], depth: int = 0) -> Dimensional:
+    if depth > DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return Dimensional(float(node.value))
+    if isinstance(node, ast.Name):
+        if node.id not in names:
+            raise ValueError(f'"{node.id}" is not known; {nearest(node.id, [*("z", "pi"), *FUNCTIONS])}')
+        return names[node.id]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        left, right = (_evaluate(side, names, depth + 1) for side in (node.left, node.right))
+        return _combine(type(node.op), left, right)
+    if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
+        inner = _evaluate(node.operand, names, depth + 1)
+        return Dimensional(OPERATORS[type(node.op)](inner.value), inner.power)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
+        if node.func.id not in FUNCTIONS:
+            raise ValueError(f'the function "{node.func.id}" is not known; {nearest(node.func.id, FUNCTIONS)}')
+        inner = _evaluate(node.args[0], names, depth + 1)
+        if node.func.id == "sqrt":
+            return Dimensional(np.sqrt(inner.value), inner.power / 2.0)
+        if node.func.id != "abs" and inner.power != 0:
+            raise ValueError(f"the argument of {node.func.id} must be a plain number, not a length")
+        return Dimensional(FUNCTIONS[node.func.id](inner.value), inner.power)
+    raise ValueError("only numbers, lengths, z, pi, + - * / ** and functions of one argument can stand in it")
+
+
+def _expression(text: str) -> Profile:
+    lengths: dict[str, Dimensional] = {}
+
+    def remember(match: re.Match[str]) -> str:
+        name = f"_length{len(lengths)}"
+        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH), 1.0)
+        return name
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Python's remarks on odd numbers mean nothing to the user
+            tree = ast.parse(_LENGTH.sub(remember, text).strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError('it cannot be read; write a formula such as "60 nm + 30 nm*cos(2*pi*z/(500 nm))"') from None
+
+    def profile(z: np.ndarray) -> np.ndarray:
+        z = np.asarray(z, dtype=float)
+        with np.errstate(all="ignore"):
+            found = _evaluate(tree, {**lengths, "z": Dimensional(z, 1.0), "pi": Dimensional(np.pi)})
+        if found.power != 1.0:
+            raise ValueError("its value is not a length")
+        return np.broadcast_to(found.value, z.shape)
+
+    profile(np.zeros(1))
+    return profile
+
+
+def _table(path: Path) -> Profile:
+    """Monotone cubic interpolation of a CSV file with the columns ``z_nm`` and ``radius_nm`` (or ``_um``)."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        columns = {}
+        for name in ("z", "radius"):
+            header = next(h for h in (rows[0] if rows else {}) if h.strip() in (f"{name}_nm", f"{name}_um"))
+            unit = 1e-9 if header.strip().endswith("_nm") else 1e-6
+            columns[name] = np.array([float(row[header]) for row in rows]) * unit
+    except OSError as error:
+        raise ValueError(f"the table cannot be read ({(error.strerror or str(error)).lower()})") from None
+    except (StopIteration, ValueError, TypeError, csv.Error):
+        raise ValueError("the table needs the columns z_nm and radius_nm (or z_um, radius_um) with numbers") from None
+    if len(columns["z"]) < 2 or not np.all(np.diff(columns["z"]) > 0.0) or not np.all(np.isfinite(columns["radius"])):
+        raise ValueError("the table needs at least two rows with rising z and finite radii")
+    interpolator = PchipInterpolator(columns["z"], columns["radius"], extrapolate=False)
+    return lambda z: np.asarray(interpolator(z))
+
+
+@functools.lru_cache(maxsize=64)
+def read_profile(text: str) -> Profile:
+    """A radius profile from its text in a case file.
+
+    Args:
+        text: an expression in z ("60 nm + 30 nm*cos(2*pi*z/(500 nm))"), or the path of a CSV table.
+
+    Returns:
+        A function from heights to radii, both in m; not a number outside a table.
+
+    Raises:
+        ValueError: it is neither; says why.
+    """
+    if len(text) > LONGEST:
+        raise ValueError("it is too long")
+    return _table(Path(text)) if text.strip().lower().endswith(".csv") else _expression(text)

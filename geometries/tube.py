@@ -1,0 +1,82 @@
+"""The tube: a body of revolution with any radius profile, such as a corrugated neck."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries.base import MODEL_UNIT
+from spinepnp.geometries.extruded import Extruded
+from spinepnp.geometries.profile import read_profile
+from spinepnp.units import Length
+
+#: Heights at which a profile is looked at before meshing.
+SAMPLES = 2001
+
+
+class Tube(Extruded):
+    r"""A body of revolution on the z axis, radius given by a profile r(z).
+
+    ::
+
+             |   |      top    z = length
+             /   \
+            |     |     wall   radius r(z)
+             \   /
+             |___|      base   z = 0
+
+    Attributes:
+        length: height, m.
+        profile: an expression in z, such as "60 nm + 30 nm*cos(2*pi*z/(500 nm))", or the path of a CSV table with the
+            columns z_nm and radius_nm.
+    """
+
+    shape: Literal["tube"] = "tube"
+    length: Length
+    profile: str
+
+    def radius(self, z: np.ndarray) -> np.ndarray:
+        """Radius in m at heights in m."""
+        return read_profile(self.profile)(z)
+
+    def check(self) -> None:
+        """The profile must be readable, and positive and finite along the whole length.
+
+        Raises:
+            CaseError: says what is wrong with it, or where.
+        """
+        z = np.linspace(0.0, self.length, SAMPLES)
+        try:
+            radius = self.radius(z)
+        except ValueError as error:
+            raise CaseError("geometry.profile", str(error), self.profile) from None
+        bad = ~(np.isfinite(radius) & (radius > 0.0))
+        if bad.any():
+            place = z[int(np.argmax(bad))] * 1e9
+            raise CaseError(
+                "geometry.profile", f"the radius is not positive at z = {place:.4g} nm; change it there", self.profile
+            )
+
+    def _radii(self) -> np.ndarray:
+        return self.radius(np.linspace(0.0, self.length, SAMPLES))
+
+    def default_size(self) -> float:
+        """A quarter of the largest radius; cells shrink with the cross-section."""
+        return float(min(self._radii().max() / 4.0, self.length / 4.0))
+
+    def reference(self) -> tuple[float, float, float]:
+        """The cylinder around the tube."""
+        return float(self._radii().max()) / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
+
+    def relative_size(self, z: np.ndarray) -> np.ndarray:
+        """Radius over the largest one."""
+        return self.radius(np.clip(z * MODEL_UNIT, 0.0, self.length)) / self._radii().max()
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Scale every cross-section to its radius."""
+        z = x[:, 2] * MODEL_UNIT
+        # Rounding must not leave the domain of a table.
+        radius = self.radius(np.clip(z, 0.0, self.length)) / MODEL_UNIT
+        return np.column_stack([x[:, :2] * (radius / self.reference()[0])[:, None], x[:, 2]])
