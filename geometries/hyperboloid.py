@@ -49,9 +49,9 @@ class Hyperboloid(Extruded):
         return np.sqrt(1.0 + (z / self._axes[2]) ** 2)
 
     def default_size(self) -> float:
-        """A fifth of the mean half axis at the ends; cells shrink with the cross-section toward the throat."""
-        mean = self.reference()[0] * math.sqrt(self.aspect())
-        return min(mean * MODEL_UNIT / 5.0, self.half_length / 4.0)
+        """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
+        radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()
+        return min(radius * math.sqrt(aspect) / 5.0, radius * min(1.0, aspect) / 4.0, self.half_length / 4.0)
 
     def reference(self) -> tuple[float, float, float]:
         """The elliptic cylinder around it."""
