@@ -67,7 +67,7 @@ def _combine(kind: type, left: Dimensional, right: Dimensional) -> Dimensional:
 def _evaluate(node: ast.AST, names: dict[str, Dimensional], depth: int = 0) -> Dimensional:
     if depth > DEEPEST:
         raise ValueError("it is nested too deeply")
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         return Dimensional(float(node.value))
     if isinstance(node, ast.Name):
         if node.id not in names:
