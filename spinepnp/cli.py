@@ -72,6 +72,25 @@ def run(
     return 1 if any(point.failure is not None for point in points) else 0
 
 
+@app.command()
+def mesh(
+    case: CaseFile,
+    output: Annotated[Path | None, typer.Option(help="Directory; runs/STEM by default.")] = None,
+    set_: OverrideOption = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a mesh that the directory holds.")] = False,
+) -> int:
+    """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
+    from spinepnp.mesh_case import mesh_case
+    from spinepnp.meshes import interrupts
+    from spinepnp.meshes.stack import MPI
+    from spinepnp.results import default_output
+
+    interrupts.install()
+    directory = output if output is not None else default_output(case)
+    mesh_case(case, MPI.COMM_WORLD, directory, overrides=tuple(set_ or ()), force=force)
+    return 0
+
+
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_suite(context: typer.Context) -> int:
     """Run the test suite on one rank, and its parallel tests on two; arguments go to pytest (then on one rank only)."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import cell_nodes, dolfinx
 from spinepnp.results import write_atomically
 from spinepnp.solvers.steady import Solution, SteadyProblem
@@ -44,10 +45,17 @@ def gather(problem: SteadyProblem, solution: Solution) -> Any:
     Returns:
         `pyvista.UnstructuredGrid` on rank 0 (coordinates in um), ``None`` elsewhere.
     """
-    mesh: Any = problem.mesh.mesh
     names = field_names(solution.electrolyte.names)
     si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
-    values = _nodal_values(problem, solution.unknowns) / np.array(si)
+    return _gather(problem.mesh.mesh, _nodal_values(problem, solution.unknowns) / np.array(si), names)
+
+
+def gather_mesh(mesh: SpineMesh) -> Any:
+    """A PyVista grid of a mesh alone; see `gather`. Collective."""
+    return _gather(mesh.mesh, np.zeros((len(mesh.mesh.geometry.x), 0)), [])
+
+
+def _gather(mesh: Any, values: np.ndarray, names: list[str]) -> Any:
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
     to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
     nodes = mesh.geometry.input_global_indices

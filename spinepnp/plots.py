@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case import Case
+from spinepnp.meshes.tetrahedra import shape_quality
 from spinepnp.units import CURRENT, POTENTIAL, Kind, kind_of_quantity, to_unit
 from spinepnp.validation.laws import LAWS
 
@@ -87,12 +88,46 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
         position="upper_edge",
     )
     plotter.add_axes(color="black")
+    _look_at(plotter, grid)
+    plotter.screenshot(str(path))
+    plotter.close()
+
+
+def draw_mesh(grid: Any, path: Path, title: str) -> None:
+    """The cells of a mesh, cut open along its axis, coloured by their quality.
+
+    Args:
+        grid: the mesh (`fields.gather_mesh`).
+        path: of the PNG.
+        title: above the picture.
+    """
+    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    import pyvista
+
+    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :4]
+    straight = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: corners}, grid.points)
+    straight.cell_data["quality"] = shape_quality(grid.points[corners])
+    centre = np.array(grid.center)
+    half = straight.extract_cells(straight.cell_centers().points[:, 1] > centre[1])
+    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
+    plotter.set_background("white")
+    bar = {"title": "quality", "vertical": True, "position_x": 0.8, "position_y": 0.2, "height": 0.6}
+    plotter.add_mesh(
+        half, scalars="quality", clim=(0.0, 1.0), cmap="RdYlGn", show_edges=True, line_width=0.5, scalar_bar_args=bar
+    )
+    plotter.add_text(title.replace("$", "") or "mesh", font_size=11, color="black", position="upper_edge")
+    _look_at(plotter, grid)
+    plotter.screenshot(str(path))
+    plotter.close()
+
+
+def _look_at(plotter: Any, grid: Any) -> None:
+    """The whole grid from the open side, a little from above."""
+    centre = np.array(grid.center)
     size = max(np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1))
     plotter.camera_position = [tuple(centre + size * np.array([0.9, -2.0, 0.6])), tuple(centre), (0.0, 0.0, 1.0)]
     plotter.camera.parallel_projection = True
     plotter.camera.parallel_scale = 0.62 * size
-    plotter.screenshot(str(path))
-    plotter.close()
 
 
 def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:

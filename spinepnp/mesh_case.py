@@ -1,0 +1,90 @@
+"""The verb `mesh`: the mesh of a case with a report on it, without solving."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from spinepnp import plots
+from spinepnp.case import Case, load_case
+from spinepnp.errors import CaseError
+from spinepnp.fields import gather_mesh, save
+from spinepnp.meshes import SpineMesh, generate
+from spinepnp.meshes.communication import on_root
+from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
+from spinepnp.meshes.report import describe
+from spinepnp.results import ResultDirectory, write_atomically
+from spinepnp.solvers.options import direct_solver_memory, direct_solver_seconds
+
+
+def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
+    """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
+
+    Args:
+        path: of the case file.
+        comm: MPI communicator.
+        output: directory for the three files.
+        overrides: ``key=value`` texts that change the case.
+        force: replace those that are there.
+
+    Raises:
+        CaseError: bad input, or a mesh is there already.
+        SolveError: Gmsh failed.
+    """
+    case = on_root(comm, lambda: load_case(path, overrides))
+
+    def open_directory() -> None:
+        if (output / "mesh.json").exists() and not force:
+            raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
+        ResultDirectory(output, resume=True)
+
+    sizes = case.mesh.sizes(case.geometry)
+    on_root(comm, lambda: check_memory(case.geometry.estimate_cells(sizes), case.mesh))
+    mesh = generate(case.geometry, case.mesh, comm)
+    facts = {**describe(mesh, case.electrolyte.debye_length()), **_estimates(case, mesh)}
+    grid = gather_mesh(mesh)
+    on_root(comm, open_directory)
+    on_root(comm, lambda: _write(case, facts, grid, output))
+
+
+def _estimates(case: Case, mesh: SpineMesh) -> dict[str, float]:
+    """What a direct solve on the mesh would take."""
+    nodes = mesh.vertices if case.mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
+    unknowns = nodes * (len(case.electrolyte.species) + 1)
+    return {
+        "dofs": round(unknowns),
+        "estimated_memory_GB": direct_solver_memory(unknowns) / 1e9,
+        "estimated_solve_s": direct_solver_seconds(unknowns),
+    }
+
+
+def _write(case: Case, facts: dict[str, Any], grid: Any, output: Path) -> None:
+    write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n")
+    save(grid, output / "mesh.vtu")
+    if plots.can_render():
+        plots.draw_mesh(grid, output / "mesh.png", case.title)
+    else:
+        print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
+    print(_table(facts))
+    print(f"results: {output} (mesh.json, mesh.vtu, mesh.png)")
+
+
+def _table(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}, {facts['dofs']} unknowns",
+        f"quality: smallest {facts['min_quality']:.3f}, mean {facts['mean_quality']:.3f}; "
+        f"edges {facts['shortest_edge_nm']:.4g} to {facts['longest_edge_nm']:.4g} nm",
+        f"volume {facts['volume_um3']:.6g} um3, {facts['volume_relative_error']:+.1e} of the exact one",
+    ]
+    for name, part in facts["boundaries"].items():
+        layers = part["cells_per_debye_length"]
+        per = "" if layers is None else f", {layers:.2g} cells per Debye length"
+        lines.append(
+            f"{name}: area {part['area_um2']:.6g} um2, {part['area_relative_error']:+.1e} of the exact one{per}"
+        )
+    lines.append(
+        f"a direct solve: about {facts['estimated_memory_GB']:.2g} GB and {facts['estimated_solve_s']:.2g} s on one core"
+    )
+    return "\n".join(lines)
