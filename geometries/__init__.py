@@ -9,28 +9,49 @@ from typing import Annotated
 
 from pydantic import Field
 
+from spinepnp.geometries.ball import Ball, BallWindow
+from spinepnp.geometries.ball_neck import BallNeck
 from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Grading, Sizes
 from spinepnp.geometries.cone import Cone
 from spinepnp.geometries.cylinder import Cylinder
 from spinepnp.geometries.hyperboloid import Hyperboloid
+from spinepnp.geometries.pore import Pore
+from spinepnp.geometries.shell import Shell
 from spinepnp.geometries.tube import Tube
 
 #: Every shape by the name it has in a case file.
-SHAPES: dict[str, type[Geometry]] = {"cylinder": Cylinder, "cone": Cone, "tube": Tube, "hyperboloid": Hyperboloid}
+SHAPES: dict[str, type[Geometry]] = {
+    "cylinder": Cylinder,
+    "cone": Cone,
+    "tube": Tube,
+    "hyperboloid": Hyperboloid,
+    "ball_neck": BallNeck,
+    "ball": Ball,
+    "ball_window": BallWindow,
+    "shell": Shell,
+    "pore": Pore,
+}
 
 #: The type of a [geometry] table.
-AnyGeometry = Annotated[Cylinder | Cone | Tube | Hyperboloid, Field(discriminator="shape")]
+AnyGeometry = Annotated[
+    Cylinder | Cone | Tube | Hyperboloid | BallNeck | Ball | BallWindow | Shell | Pore, Field(discriminator="shape")
+]
 
 __all__ = [
     "MODEL_UNIT",
     "SHAPES",
     "VOLUME_NAME",
     "AnyGeometry",
+    "Ball",
+    "BallNeck",
+    "BallWindow",
     "Cone",
     "Cylinder",
     "Geometry",
     "Grading",
     "Hyperboloid",
+    "Pore",
+    "Shell",
     "Sizes",
     "Tube",
 ]

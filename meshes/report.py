@@ -72,9 +72,9 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         debye_length: of the bulk, m.
 
     Returns:
-        Cells, vertices, order, quality (smallest and mean), edges, and for the volume and each boundary the measure, the
-        exact one and their relative difference; for each boundary the height of the cells on it and how many of them
-        make up a Debye length.
+        Cells, vertices, order, quality (smallest and mean), edges, and for the volume and each boundary the measure,
+        the exact one and their relative difference; for each boundary the height of the cells on it and how many of
+        them make up a Debye length.
     """
     domain, comm = mesh.mesh, mesh.mesh.comm
     x = domain.geometry.x[_owned_cells(domain)[:, :4]]

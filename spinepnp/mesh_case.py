@@ -84,7 +84,6 @@ def _table(facts: dict[str, Any]) -> str:
         lines.append(
             f"{name}: area {part['area_um2']:.6g} um2, {part['area_relative_error']:+.1e} of the exact one{per}"
         )
-    lines.append(
-        f"a direct solve: about {facts['estimated_memory_GB']:.2g} GB and {facts['estimated_solve_s']:.2g} s on one core"
-    )
+    memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
+    lines.append(f"a direct solve: about {memory:.2g} GB and {seconds:.2g} s on one core")
     return "\n".join(lines)

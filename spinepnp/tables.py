@@ -37,6 +37,8 @@ def print_outcome(points: list[Point], directory: Path) -> None:
     from rich.console import Console
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
+    if points[0].case.title:
+        console.print(points[0].case.title)
     console.print(_table(points))
     resolved = [str(p.row["layers_resolved"]) == "True" for p in points if "layers_resolved" in p.row]
     if resolved:
@@ -51,7 +53,7 @@ def _table(points: list[Point]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=points[0].case.title or None)
+    table = Table()
     columns = _columns(points[0])
     for name, value in points[0].key.items():
         kind = kind_of_quantity(points[0].value)

@@ -64,6 +64,8 @@ DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s", 1e-20, 1.0)
 TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K", 1e-3, 1e5)
 TIME = Kind("time", "ms", 1e-3, "10 ms", 1e-20, 1e9)
 RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
+#: Not among the kinds that a value is recognised as: its dimension is that of a plain number.
+ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
 )  # fmt: skip
@@ -220,6 +222,8 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
 
 
 Length = _quantity_type(LENGTH, positive=True)
+NonNegativeLength = _quantity_type(LENGTH, non_negative=True)
+Angle = _quantity_type(ANGLE, non_negative=True)
 Potential = _quantity_type(POTENTIAL)
 ThermalVoltage = _quantity_type(POTENTIAL, positive=True)
 Current = _quantity_type(CURRENT)

@@ -1,0 +1,166 @@
+"""The ball, closed or with a window: a spine head alone (paper 000)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, Literal
+
+from spinepnp.geometries.base import MODEL_UNIT, Sizes
+from spinepnp.geometries.meridian import Piece, Refinement, set_size_fields
+from spinepnp.geometries.revolved import BAND, CURVATURE, Revolved, name_groups, refuse_unless
+from spinepnp.units import Angle, Length
+
+#: Edges at the window's rim, over its radius: the flux into the window is singular there, and its access resistance
+#: errs by about 1.5 %, halved with the edges.
+RIM = 1.0 / 32.0
+
+
+class Ball(Revolved):
+    r"""A closed ball about the origin.
+
+    ::
+
+            ___
+          /     \
+         |   o   |    wall
+          \ ___ /
+
+    Attributes:
+        radius: m.
+    """
+
+    shape: Literal["ball"] = "ball"
+    radius: Length
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """The sphere."""
+        return ("wall",)
+
+    def default_size(self) -> float:
+        """A sixth of the radius: curved cells then have the sphere's area and volume to 1e-5."""
+        return CURVATURE * self.radius
+
+    def meridian(self) -> list[list[Piece]]:
+        """A half circle."""
+        R = self.radius / MODEL_UNIT
+        return [[Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))]]
+
+
+class BallWindow(Revolved):
+    r"""A ball about the origin with a window at its south pole and a cap (Box 1 of paper 000).
+
+    ::
+
+          __cap__
+         /       \     cap      from the north pole by cap_angle, toward +x
+        |    o    |    wall
+         \       /
+          window       window   at the south pole
+
+    Window and cap are parts of the sphere.
+
+    Attributes:
+        radius: m.
+        window_radius: of the window's rim, m.
+        cap_radius: of the cap's rim, m; without it there is no boundary "cap".
+        cap_angle: angle of the cap's middle from the north pole about the centre, rad.
+    """
+
+    shape: Literal["ball_window"] = "ball_window"
+    radius: Length
+    window_radius: Length
+    cap_radius: Length | None = None
+    cap_angle: Angle = 0.0
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """Window, cap (where there is one) and wall."""
+        return ("window", *(() if self.cap_radius is None else ("cap",)), "wall")
+
+    def _half_angle(self, rim: float | None) -> float:
+        """Angle about the centre from the middle of a patch to its rim, rad."""
+        return 0.0 if rim is None else math.asin(rim / self.radius)
+
+    def _gap(self) -> float:
+        """Smallest angle between the rims of window and cap, rad."""
+        return math.pi - self.cap_angle - self._half_angle(self.cap_radius) - self._half_angle(self.window_radius)
+
+    def check(self) -> None:
+        """Window and cap are smaller than the ball and do not overlap."""
+        for key, rim in (("window_radius", self.window_radius), ("cap_radius", self.cap_radius)):
+            problem = "must be smaller than radius, it is the radius of the rim"
+            refuse_unless(rim is None or rim <= 0.999 * self.radius, key, problem, rim)
+        needed = self.cap_angle == 0.0 or self.cap_radius is not None
+        refuse_unless(needed, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
+        refuse_unless(self._gap() >= 1e-3, "cap_angle", "puts the cap onto the window; make it smaller")
+
+    def default_size(self) -> float:
+        """A sixth of the radius; window and cap are meshed finer by themselves."""
+        return CURVATURE * self.radius
+
+    def meridian(self) -> list[list[Piece]]:
+        """Window, wall and cap, the cap still at the pole: its angle changes no measure."""
+        R, centre = self.radius / MODEL_UNIT, (0.0, 0.0)
+        chain = [Piece("window", (0.0, -R), self._at(math.pi - self._half_angle(self.window_radius)), centre)]
+        if self.cap_radius is None:
+            return [[*chain, Piece("wall", chain[0].end, (0.0, R), centre)]]
+        rim = self._at(self._half_angle(self.cap_radius))
+        return [[*chain, Piece("wall", chain[0].end, rim, centre), Piece("cap", rim, (0.0, R), centre)]]
+
+    def _at(self, angle: float) -> tuple[float, float]:
+        """Point (r, z) of the sphere at an angle from the north pole, in model units."""
+        R = self.radius / MODEL_UNIT
+        return R * math.sin(angle), R * math.cos(angle)
+
+    def refinements(self, scale: float) -> list[Refinement]:
+        """Small edges at the window's rim."""
+        rim = self._at(math.pi - self._half_angle(self.window_radius))
+        return [Refinement(Piece("window", rim, rim), scale * RIM * rim[0])]
+
+    def _patches(self) -> dict[str, tuple[float, float]]:
+        """Angle of the middle from the north pole, and half angle, of window and cap, rad."""
+        found = {"window": (math.pi, self._half_angle(self.window_radius))}
+        if self.cap_radius is not None:
+            found["cap"] = (self.cap_angle, self._half_angle(self.cap_radius))
+        return found
+
+    def all_refinements(self, sizes: Sizes) -> list[Refinement]:
+        """Those of a body of revolution, the ones of the cap turned to where it is."""
+        found = super().all_refinements(sizes)
+        if self.cap_angle == 0.0 or self.cap_radius is None:
+            return found
+        R = self.radius / MODEL_UNIT
+        sphere = Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))
+        moved: dict[str, dict[str, Any]] = {"cap": {"tilt": self.cap_angle}, "wall": {"piece": sphere}, "window": {}}
+        found = [replace(refinement, **moved[refinement.piece.name]) for refinement in found]
+        between = self.cap_angle + self._half_angle(self.cap_radius) + 0.5 * self._gap()
+        return [*found, Refinement(Piece("", (0.0, R), (0.0, R)), BAND * self._gap() * R, tilt=between)]
+
+    def build(self, gmsh: Any, sizes: Sizes) -> None:
+        """A sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
+        occ, model, R = gmsh.model.occ, gmsh.model, self.radius / MODEL_UNIT
+        patches = self._patches()
+        ball = occ.addSphere(0.0, 0.0, 0.0, R)
+        # No rim may meet the seam of Gmsh's sphere or its poles: the poles go to +-y, the middle of the seam to the
+        # middle of the free side of the circle y = 0.
+        free = 0.5 * (3.0 * math.pi + self.cap_angle + patches["window"][1] - self._half_angle(self.cap_radius))
+        for axis, angle in (((1.0, 0.0, 0.0), 0.5 * math.pi), ((0.0, 1.0, 0.0), free - 0.5 * math.pi)):
+            occ.rotate([(3, ball)], 0.0, 0.0, 0.0, *axis, angle)
+        rims = []
+        for angle, half in patches.values():
+            normal = (math.sin(angle), 0.0, math.cos(angle))
+            middle = [R * math.cos(half) * n for n in normal]
+            rims.append((1, occ.addCircle(*middle, R * math.sin(half), zAxis=normal, xAxis=(0.0, 1.0, 0.0))))
+        _, became = occ.fragment([(3, ball)], rims)
+        occ.synchronize()
+        (volume,) = became[0]
+        curves = {frozenset(curve): name for name, curve in zip(patches, became[1:], strict=True)}
+        surfaces: dict[str, list[int]] = {name: [] for name in self.boundaries}
+        for face in model.getBoundary([volume], oriented=False):
+            bounds = frozenset(model.getBoundary([face], combined=False, oriented=False))
+            surfaces[curves.get(bounds, "wall")].append(face[1])
+        name_groups(gmsh, surfaces, volume[1])
+        set_size_fields(gmsh, self.all_refinements(sizes), sizes.size)
+        gmsh.option.setNumber("Mesh.OptimizeNetgen", 1)

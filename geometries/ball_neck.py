@@ -1,0 +1,217 @@
+"""A spherical spine head on a cylindrical neck (paper 000)."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from typing import Literal
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME
+from spinepnp.geometries.meridian import Piece, Refinement
+from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.units import Angle, Length, NonNegativeLength, Table
+
+#: A ring's name stands in dotted paths and column names.
+RING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+#: Bands that are nearer than this, over the length of the head's or neck's meridian, touch.
+TOUCHING = 1e-6
+
+#: Narrowest band, or strip of wall between two, over the same length.
+NARROWEST = 1e-3
+
+#: Edges of the neck's mesh, over its radius, and of the mesh at the sharp edge where it meets the head.
+NECK, CORNER = 1.0 / 3.0, 1.0 / 16.0
+
+
+class Ring(Table):
+    """A named band of the surface.
+
+    Attributes:
+        name: of the boundary.
+        theta: where it starts and ends on the head, in angles from the north pole about the head's centre, rad.
+        z: where it starts and ends on the neck's wall, m.
+    """
+
+    name: str
+    theta: tuple[Angle, Angle] | None = None
+    z: tuple[NonNegativeLength, NonNegativeLength] | None = None
+
+
+class BallNeck(Revolved):
+    r"""A ball on a cylinder that stands on z = 0; they meet at the circle of the neck's radius.
+
+    ::
+
+             __cap__
+           /         \
+          |     o     |    o       head centre, z = neck_length + sqrt(head_radius^2 - neck_radius^2)
+          #           #    ring    a band of the head or the neck, as many as wanted
+           \ __   __ /     wall    the rest; with a fillet, a torus rounds the edge of head and neck (the
+               | |                 head stays where it is)
+               | |
+               |_|         base    z = 0
+
+    Attributes:
+        head_radius: m.
+        neck_radius: m.
+        neck_length: from the base to the circle where ball and cylinder meet, m.
+        fillet: radius of the rounded edge between neck and head, m; zero for a sharp one.
+        cap_radius: of the rim of the cap at the north pole, m; without it there is no boundary "cap".
+        rings: named bands.
+    """
+
+    shape: Literal["ball_neck"] = "ball_neck"
+    head_radius: Length
+    neck_radius: Length
+    neck_length: Length
+    fillet: NonNegativeLength = 0.0
+    cap_radius: Length | None = None
+    rings: tuple[Ring, ...] = ()
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """Base, cap (where there is one), wall, and each ring."""
+        cap = () if self.cap_radius is None else ("cap",)
+        return ("base", *cap, "wall", *(ring.name for ring in self.rings))
+
+    @property
+    def head_centre(self) -> float:
+        """Height of the head's centre, m."""
+        return self.neck_length + math.sqrt(self.head_radius**2 - self.neck_radius**2)
+
+    @property
+    def _fillet_centre(self) -> float:
+        """Height of the centre of the fillet's arc, m; the neck's wall ends there."""
+        if self.fillet == 0.0:
+            return self.neck_length
+        reach, inward = self.head_radius + self.fillet, self.neck_radius + self.fillet
+        return self.head_centre - math.sqrt(reach**2 - inward**2)
+
+    @property
+    def _cap_angle(self) -> float:
+        """Angle from the north pole at which the cap ends, rad."""
+        return 0.0 if self.cap_radius is None else math.asin(self.cap_radius / self.head_radius)
+
+    @property
+    def _head_end(self) -> float:
+        """Angle from the north pole at which the head's sphere ends, rad."""
+        inward, reach = self.neck_radius + self.fillet, self.head_radius + self.fillet
+        return math.pi - math.asin(inward / reach)
+
+    def check(self) -> None:
+        """The neck is narrower than the head, the cap and the rings lie on the body and do not overlap."""
+        refuse_unless(
+            self.neck_radius < 0.999 * self.head_radius,
+            "neck_radius",
+            "must be smaller than head_radius; make the neck narrower or the head larger",
+            self.neck_radius,
+        )
+        refuse_unless(
+            self._fillet_centre >= 0.0,
+            "fillet",
+            "reaches below the base of the neck; make it smaller or the neck longer",
+            self.fillet,
+        )
+        if self.cap_radius is not None:
+            refuse_unless(
+                self.cap_radius <= 0.999 * self.head_radius,
+                "cap_radius",
+                "must be smaller than head_radius, it is the radius of the cap's rim",
+                self.cap_radius,
+            )
+        self._check_names()
+        for ring in self.rings:
+            self._check_ring(ring)
+        for on_head, length in ((True, self._head_end), (False, self._fillet_centre)):
+            self._check_gaps(on_head, length)
+
+    def _check_names(self) -> None:
+        seen = {"base", "cap", "wall", VOLUME_NAME}
+        for ring in self.rings:
+            key = "geometry.rings.name"
+            if not RING_NAME.fullmatch(ring.name):
+                raise CaseError(key, "must be a letter and then letters, digits, _ or -", ring.name)
+            if ring.name in seen:
+                raise CaseError(key, "is taken; give every ring a name of its own", ring.name)
+            seen.add(ring.name)
+
+    def _check_ring(self, ring: Ring) -> None:
+        key = f"geometry.rings.{ring.name}"
+        if (ring.theta is None) == (ring.z is None):
+            raise CaseError(key, 'needs either theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"]')
+        if ring.theta is not None:
+            what, (first, last), low, high = "theta", ring.theta, 0.0, self._head_end
+            unit, place = math.degrees(1.0), "{:.6g} deg and {:.6g} deg, where the head ends"
+        else:
+            assert ring.z is not None
+            what, (first, last), low, high = "z", ring.z, 0.0, self._fillet_centre
+            unit, place = 1e9, "{:.6g} nm and {:.6g} nm, where the neck's wall ends"
+        if last - first < NARROWEST * high:
+            raise CaseError(f"{key}.{what}", "must have its smaller value first, and some width")
+        if first < low or last > high * (1.0 + TOUCHING):
+            raise CaseError(f"{key}.{what}", f"must lie between {place.format(low * unit, high * unit)}")
+
+    def _check_gaps(self, on_head: bool, length: float) -> None:
+        """Neighbours touch, or leave a strip of wall that can be meshed."""
+        ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
+        for before, after in itertools.pairwise(ends):
+            one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
+            key, gap = f"geometry.rings.{one[2]}.{'theta' if on_head else 'z'}", (after[0] - before[1]) / length
+            if gap < -TOUCHING:
+                raise CaseError(key, f"overlaps {other[2]}; move one of them")
+            if TOUCHING < gap < NARROWEST and one[2] not in ("cap", "the end"):
+                raise CaseError(key, f"almost touches {other[2]}; let them touch or leave more room")
+
+    def _bands(self, on_head: bool) -> list[tuple[float, float, str]]:
+        """Start, end and name of the rings (and the cap) on the head, in rad, or on the neck, in m, in order."""
+        bands = [(*b, ring.name) for ring in self.rings if (b := ring.theta if on_head else ring.z) is not None]
+        if on_head and self.cap_radius is not None:
+            bands.append((0.0, self._cap_angle, "cap"))
+        return sorted(bands)
+
+    def default_size(self) -> float:
+        """A sixth of the head's radius; neck, cap and rings are meshed finer by themselves."""
+        return CURVATURE * self.head_radius
+
+    def refinements(self, scale: float) -> list[Refinement]:
+        """Thirds of the radius in the neck; at a sharp edge to the head finer, the field is singular there."""
+        r, top = self.neck_radius / MODEL_UNIT, self._fillet_centre / MODEL_UNIT
+        found = [Refinement(Piece("", (r, 0.0), (r, top)), scale * NECK * r)]
+        if self.fillet == 0.0:
+            found.append(Refinement(Piece("", (r, top), (r, top)), scale * CORNER * r))
+        return found
+
+    def meridian(self) -> list[list[Piece]]:
+        """Base, neck from below, fillet, head from below."""
+        r, R, f = (x / MODEL_UNIT for x in (self.neck_radius, self.head_radius, self.fillet))
+        top, centre = self._fillet_centre / MODEL_UNIT, (0.0, self.head_centre / MODEL_UNIT)
+        chain = [Piece("base", (0.0, 0.0), (r, 0.0))]
+        for z, name in _stations(0.0, self._fillet_centre, self._bands(on_head=False)):
+            chain.append(Piece(name, chain[-1].end, (r, z / MODEL_UNIT)))
+        end = math.pi - self._head_end
+        if f > 0.0:
+            on_head = (R * math.sin(end), centre[1] - R * math.cos(end))
+            chain.append(Piece("wall", chain[-1].end, on_head, (r + f, top), -1))
+        bands = [(math.pi - b, math.pi - a, name) for a, b, name in reversed(self._bands(on_head=True))]
+        for angle, name in _stations(end, math.pi, bands):
+            point = (R * math.sin(angle), centre[1] - R * math.cos(angle)) if angle < math.pi else (0.0, centre[1] + R)
+            chain.append(Piece(name, chain[-1].end, point, centre))
+        return [chain]
+
+
+def _stations(start: float, end: float, bands: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
+    """Where each piece from ``start`` to ``end`` ends, and its name: bands in order, and the wall between them.
+
+    What is narrower than rounding errors is no piece: its neighbours touch.
+    """
+    found, at = [], start
+    for first, last, name in bands:
+        if first - at > TOUCHING * end:
+            found.append((first, "wall"))
+        # A band that reaches the end up to rounding ends there exactly.
+        at = end if end - last <= TOUCHING * end else last
+        found.append((at, name))
+    return found if at == end else [*found, (end, "wall")]

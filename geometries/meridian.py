@@ -1,0 +1,239 @@
+"""The meridian of a body of revolution, and the edge lengths around it.
+
+A meridian is a closed chain in the half plane r >= 0: straight lines and circular arcs that each carry the name of the
+boundary they sweep when turned about the z axis, and the axis, which sweeps nothing. From it come exact measures, the
+edge length wanted at every point, and the number of cells to expect. One unit of length throughout; source of the
+integrals: Pappus.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from spinepnp.geometries.base import Grading
+
+#: How fast the edge length grows with the distance from a small patch: faster ones cost quality, slower ones cells.
+SLOPE = 0.3
+
+#: No steeper growth than this can be followed by tetrahedra of a good shape.
+STEEPEST = 0.6
+
+#: Squares that the estimate of the number of cells may make, to bound its time.
+MOST_SQUARES = 200_000
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A line or an arc of a meridian, from ``start`` to ``end``, as points (r, z).
+
+    The chain runs with the body on its left: up along the outer wall, and down along the surface of a cavity.
+
+    Attributes:
+        name: of the boundary that it sweeps.
+        start: where it starts.
+        end: where it ends.
+        centre: of an arc of at most a half turn; ``None`` for a line.
+        turn: +1 for an arc that runs counterclockwise in the plane (r to the right, z up), -1 for a clockwise one.
+    """
+
+    name: str
+    start: Point
+    end: Point
+    centre: Point | None = None
+    turn: int = 1
+
+    @property
+    def radius(self) -> float:
+        """Of an arc."""
+        assert self.centre is not None
+        return math.dist(self.start, self.centre)
+
+    def angles(self) -> tuple[float, float]:
+        """Angles from the r direction at which an arc starts and ends; the second is smaller for a clockwise one."""
+        assert self.centre is not None
+        (r, z), two_pi = self.centre, 2.0 * math.pi
+        first, last = (math.atan2(p[1] - z, p[0] - r) for p in (self.start, self.end))
+        return first, first + self.turn * ((self.turn * (last - first)) % two_pi)
+
+    def length(self) -> float:
+        """Length in the half plane."""
+        if self.centre is None:
+            return math.dist(self.start, self.end)
+        first, last = self.angles()
+        return self.radius * abs(last - first)
+
+    def area(self) -> float:
+        """Area of the surface it sweeps."""
+        if self.centre is None:
+            return math.pi * (self.start[0] + self.end[0]) * math.dist(self.start, self.end)
+        first, last = self.angles()
+        R, sine = self.radius, math.sin(last) - math.sin(first)
+        return abs(2.0 * math.pi * R * (self.centre[0] * (last - first) + R * sine))
+
+    def volume(self) -> float:
+        """The integral of pi r^2 dz along it; all pieces add up to the volume of the body."""
+        (a, z0), (b, z1) = self.start, self.end
+        if self.centre is None:
+            return math.pi / 3.0 * (a * a + a * b + b * b) * (z1 - z0)
+        (first, last), R, c = self.angles(), self.radius, self.centre[0]
+
+        def antiderivative(angle: float) -> float:
+            s = math.sin(angle)
+            return c * c * s + c * R * (angle + s * math.cos(angle)) + R * R * (s - s**3 / 3.0)
+
+        return math.pi * R * (antiderivative(last) - antiderivative(first))
+
+    def points(self, count: int) -> np.ndarray:
+        """Points along it, shape (count + 1, 2); for a line just its ends."""
+        if self.centre is None:
+            return np.array([self.start, self.end])
+        angle = np.linspace(*self.angles(), count + 1)
+        found = np.asarray(self.centre) + self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        found[0], found[-1] = self.start, self.end
+        return found
+
+    def divided(self) -> list[Piece]:
+        """The same in arcs of at most a third of a turn: an arc of a half turn has no unique side."""
+        if self.centre is None:
+            return [self]
+        first, last = self.angles()
+        points = self.points(max(1, math.ceil(abs(last - first) / (2.0 * math.pi / 3.0) - 1e-9)))
+        ends = [(float(r), float(z)) for r, z in points]
+        return [replace(self, start=p, end=q) for p, q in itertools.pairwise(ends)]
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """A smaller edge length near a piece: ``size`` on it, growing with the distance by ``slope``.
+
+    Attributes:
+        piece: where.
+        size: edge length there.
+        slope: growth with the distance.
+        tilt: angle about the origin, from the z axis toward +x, by which the swept piece is turned in space, rad.
+    """
+
+    piece: Piece
+    size: float
+    slope: float = SLOPE
+    tilt: float = 0.0
+
+    @classmethod
+    def graded(cls, piece: Piece, grade: Grading) -> Refinement:
+        """The grading of a case file: the same law as that of layers (`Sizes.layers`)."""
+        log = math.log(grade.growth)
+        return cls(piece, log / (grade.growth - 1.0) * grade.size, min(log, STEEPEST))
+
+    def edges(self, r: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Edge length at points of the half plane, before any tilt."""
+        return self.size + self.slope * self._distance(r, z)
+
+    def _distance(self, r: np.ndarray, z: np.ndarray) -> np.ndarray:
+        piece = self.piece
+        if piece.centre is None:
+            (a, b), (c, d) = piece.start, self._along()
+            t = np.clip((r - a) * c + (z - b) * d, 0.0, 1.0) if c or d else np.zeros_like(r)
+            return np.hypot(r - a - t * (piece.end[0] - a), z - b - t * (piece.end[1] - b))
+        (a, b), (middle, half), R = piece.centre, self._opening(), piece.radius
+        rho = np.hypot(r - a, z - b)
+        cosine = np.divide(
+            (r - a) * math.cos(middle) + (z - b) * math.sin(middle), rho, out=np.ones_like(r), where=rho > 0.0
+        )
+        beyond = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)) - half, 0.0)
+        return np.sqrt(np.maximum(rho**2 + R**2 - 2.0 * rho * R * np.cos(beyond), 0.0))
+
+    def expression(self) -> str:
+        """The same as `edges`, but tilted, in the language of Gmsh's MathEval field."""
+        piece, sine, cosine = self.piece, math.sin(self.tilt), math.cos(self.tilt)
+        x, height = (f"(x*({cosine!r})-z*({sine!r}))", f"(x*({sine!r})+z*({cosine!r}))") if self.tilt else ("x", "z")
+        r = f"sqrt({x}^2+y*y)"
+        if piece.centre is None:
+            (a, b), (c, d) = piece.start, self._along()
+            u, v = piece.end[0] - a, piece.end[1] - b
+            t = f"min(1,max(0,({r}-({a!r}))*({c!r})+({height}-({b!r}))*({d!r})))"
+            square = f"({r}-({a!r})-{t}*({u!r}))^2+({height}-({b!r})-{t}*({v!r}))^2"
+        else:
+            (a, b), (middle, half), R = piece.centre, self._opening(), piece.radius
+            across, up = f"({r}-({a!r}))", f"({height}-({b!r}))"
+            rho = f"sqrt({across}^2+{up}^2+1e-30)"
+            cosine_beyond = f"({across}*({math.cos(middle)!r})+{up}*({math.sin(middle)!r}))/{rho}"
+            beyond = f"max(0,acos(max(-1,min(1,{cosine_beyond})))-({half!r}))"
+            square = f"max(0,{across}^2+{up}^2+{R * R!r}-{2.0 * R!r}*{rho}*cos({beyond}))"
+        return f"{self.size!r}+{self.slope!r}*sqrt({square})"
+
+    def _along(self) -> Point:
+        """Vector whose product with the way from the start of a line is the fraction of the line passed."""
+        (a, b), (c, d) = self.piece.start, self.piece.end
+        square = (c - a) ** 2 + (d - b) ** 2
+        return ((c - a) / square, (d - b) / square) if square > 0.0 else (0.0, 0.0)
+
+    def _opening(self) -> Point:
+        """Angle of the middle of an arc, and the half of the angle that it spans."""
+        first, last = self.piece.angles()
+        return 0.5 * (first + last), 0.5 * abs(last - first)
+
+
+def smallest_edges(refinements: list[Refinement], size: float, r: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Edge length at points of the half plane: the smallest of all."""
+    return reduce(np.minimum, (f.edges(r, z) for f in refinements), np.full_like(r, size))
+
+
+def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> None:
+    """Tell Gmsh the edge length at every point; nothing else then decides on it."""
+    fields = gmsh.model.mesh.field
+    tags = []
+    for refinement in refinements:
+        if refinement.size < size:
+            tags.append(fields.add("MathEval"))
+            fields.setString(tags[-1], "F", refinement.expression())
+    if tags:
+        smallest = fields.add("Min")
+        fields.setNumbers(smallest, "FieldsList", tags)
+        fields.setAsBackgroundMesh(smallest)
+    for option in ("ExtendFromBoundary", "FromPoints", "FromCurvature"):
+        gmsh.option.setNumber(f"Mesh.MeshSize{option}", 0)
+    gmsh.option.setNumber("Mesh.MeshSizeMin", 0.0)
+    gmsh.option.setNumber("Mesh.MeshSizeMax", size)
+
+
+def tetrahedra_in(chains: list[list[Piece]], refinements: list[Refinement], size: float) -> float:
+    """How many regular tetrahedra of the wanted edges fill a body of revolution.
+
+    The half plane is divided into squares no larger than half the edge wanted there (edges grow slowly, so that no
+    small patch is missed); a square counts where its centre lies in the body.
+    """
+    outlines = [np.concatenate([piece.points(48) for piece in chain]) for chain in chains]
+    low, high = outlines[0].min(axis=0), outlines[0].max(axis=0)
+    side = float(max(high - low)) / 8.0
+    across, up = (np.arange(low[i] + 0.5 * side, high[i] + 0.5 * side, side) for i in (0, 1))
+    r, z = (a.ravel() for a in np.meshgrid(across, up))
+    total, made = 0.0, 0
+    while len(r):
+        edge = smallest_edges(refinements, size, r, z)
+        made += len(r)
+        done = (side <= 0.5 * edge) if made < MOST_SQUARES else np.ones(len(r), dtype=bool)
+        counted = done & _inside(outlines, r, z)
+        total += float(np.sum(2.0 * math.pi * r[counted] * side**2 * 6.0 * math.sqrt(2.0) / edge[counted] ** 3))
+        side *= 0.5
+        r, z = r[~done], z[~done]
+        r = np.concatenate([r + 0.5 * i * side for i in (-1, 1) for _ in range(2)])
+        z = np.concatenate([z + 0.5 * j * side for _ in range(2) for j in (-1, 1)])
+    return max(total, 6.0)
+
+
+def _inside(outlines: list[np.ndarray], r: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Whether points lie in the body: a ray away from the axis crosses the outlines an odd number of times."""
+    inside = np.zeros(len(r), dtype=bool)
+    for outline in outlines:
+        for (a, b), (c, d) in itertools.pairwise(outline):
+            if b != d:
+                inside ^= ((b <= z) != (d <= z)) & (a + (z - b) * (c - a) / (d - b) > r)
+    return inside

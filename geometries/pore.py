@@ -1,0 +1,82 @@
+"""A cylindrical pore in a membrane, bare or between two reservoirs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from spinepnp.geometries.base import MODEL_UNIT
+from spinepnp.geometries.meridian import Piece, Refinement
+from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.units import Length, NonNegativeLength
+
+
+class Pore(Revolved):
+    r"""A pore along the z axis; a reservoir is a half ball over each mouth.
+
+    ::
+
+             _______
+           /         \      inside    the far surface of the upper half ball
+          |____   ____|               (bare pore: its end z = length)
+               | |          wall      the pore and both faces of the membrane
+           ____| |____
+          |           |     outside   the far surface of the lower half ball
+           \ _______ /                (bare pore: its end z = 0)
+
+    Attributes:
+        radius: of the pore, m.
+        length: of the pore, m.
+        reservoir_radius: of the half balls, m; zero for a bare pore.
+    """
+
+    shape: Literal["pore"] = "pore"
+    radius: Length
+    length: Length
+    reservoir_radius: NonNegativeLength = 0.0
+
+    @property
+    def boundaries(self) -> tuple[str, ...]:
+        """Both sides and the wall."""
+        return ("outside", "inside", "wall")
+
+    def check(self) -> None:
+        """A reservoir is wider than the pore."""
+        refuse_unless(
+            self.reservoir_radius == 0.0 or self.reservoir_radius > 1.01 * self.radius,
+            "reservoir_radius",
+            "must be larger than radius, or zero for a bare pore",
+            self.reservoir_radius,
+        )
+
+    def default_size(self) -> float:
+        """A sixth of the reservoirs, or a quarter of the bare pore."""
+        if self.reservoir_radius > 0.0:
+            return CURVATURE * self.reservoir_radius
+        return min(self.radius, self.length) / 4.0
+
+    def refinements(self, scale: float) -> list[Refinement]:
+        """Quarters of the radius in the pore, and half of that at its mouths, where the field is singular."""
+        r, length = self.radius / MODEL_UNIT, self.length / MODEL_UNIT
+        found = [Refinement(Piece("", (r, 0.0), (r, length)), scale * r / 4.0)]
+        if self.reservoir_radius > 0.0:
+            mouths = (Piece("", (r, z), (r, z)) for z in (0.0, length))
+            found += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
+        return found
+
+    def meridian(self) -> list[list[Piece]]:
+        """From the lower pole along the walls to the upper one."""
+        r, length, R = (x / MODEL_UNIT for x in (self.radius, self.length, self.reservoir_radius))
+        pore = Piece("wall", (r, 0.0), (r, length))
+        if R == 0.0:
+            return [
+                [Piece("outside", (0.0, 0.0), pore.start), pore, Piece("inside", pore.end, (0.0, length))],
+            ]
+        return [
+            [
+                Piece("outside", (0.0, -R), (R, 0.0), (0.0, 0.0)),
+                Piece("wall", (R, 0.0), pore.start),
+                pore,
+                Piece("wall", pore.end, (R, length)),
+                Piece("inside", (R, length), (0.0, length + R), (0.0, length)),
+            ]
+        ]
