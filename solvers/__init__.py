@@ -10,7 +10,8 @@ from spinepnp.solvers.electrolyte import Electrolyte, Species
 from spinepnp.solvers.options import SolverOptions
 
 if TYPE_CHECKING:
-    from spinepnp.solvers.steady import Solution, SteadyProblem, solve_steady
+    from spinepnp.solvers.solution import Solution
+    from spinepnp.solvers.steady import SteadyProblem, solve_steady
 
 __all__ = [
     "Boundary",

@@ -6,23 +6,25 @@ are then changed without compiling or allocating again, as a sweep does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes import SpineMesh, boundary_layer_heights
+from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
-from spinepnp.solvers.boundaries import Boundaries, Boundary, check_boundaries
+from spinepnp.meshes.stack import basix, dolfinx, fem, ufl
+from spinepnp.solvers.boundaries import Boundaries, check_boundaries
 from spinepnp.solvers.currents import injection_load, terminal_currents
-from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.layers import layers_resolved
 from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.scaling import Scales
+from spinepnp.solvers.solution import BoundaryState, Solution
 from spinepnp.solvers.weak_forms import Coefficients, steady_residual
 from spinepnp.units import CONCENTRATION, format_quantity
 
@@ -35,9 +37,6 @@ LARGEST_LAYER = 0.1
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
 
-#: Cells this many times thinner than the Debye length resolve it: linear elements then give its potential drop to 2 %.
-CELLS_PER_DEBYE_LENGTH = 2.0
-
 Structure = tuple[tuple[str, ...], tuple[tuple[str, bool, tuple[str, ...]], ...]]
 
 
@@ -49,63 +48,6 @@ def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
         if b.potential is not None or b.concentrations is not None
     )
     return electrolyte.names, tuple(held)
-
-
-@dataclass(frozen=True)
-class BoundaryState:
-    """What a boundary shows: area (m^2), mean potential (V), mean concentrations (mol/m^3) and currents (A)."""
-
-    area: float
-    potential: float
-    concentration: dict[str, float]
-    current: dict[str, float]
-
-    @property
-    def total_current(self) -> float:
-        """Sum over the species, A."""
-        return sum(self.current.values())
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A steady state.
-
-    Attributes:
-        unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
-        electrolyte: what was solved for.
-        boundary: means and currents by boundary name.
-        volume: m^3.
-        mean_potential: over the volume, V.
-        mean_concentration: over the volume, mol/m^3.
-        min_concentration: smallest nodal value of each species, mol/m^3.
-        ion_balance: largest |sum of boundary currents| over the largest current of a species.
-        layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
-        electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
-        statistics: of the Newton solve.
-    """
-
-    unknowns: np.ndarray
-    electrolyte: Electrolyte
-    boundary: dict[str, BoundaryState]
-    volume: float
-    mean_potential: float
-    mean_concentration: dict[str, float]
-    min_concentration: dict[str, float]
-    ion_balance: float
-    layers_resolved: bool
-    electroneutral: dict[str, float]
-    statistics: NewtonStatistics
-
-
-def _carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
-    """Whether a Debye layer can form at a boundary with these data."""
-    prescribed = boundary.prescribed(electrolyte)
-    if not prescribed and boundary.potential is None:
-        return any(i.value != 0.0 for i in boundary.injections)
-    if boundary.potential is None or set(prescribed) != set(electrolyte.names):
-        return True
-    scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
-    return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
 
 
 class SteadyProblem:
@@ -323,7 +265,7 @@ class SteadyProblem:
             min_concentration=dict(zip(names, lowest.tolist(), strict=True)),
             # Currents that are nothing but rounding have no balance.
             ion_balance=float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0,
-            layers_resolved=self._layers_resolved(electrolyte, boundaries, scales),
+            layers_resolved=layers_resolved(self.mesh, self._dofs, self._U.x.array, electrolyte, boundaries, scales),
             electroneutral=neutral,
             statistics=statistics,
         )
@@ -347,26 +289,6 @@ class SteadyProblem:
                 replace(statistics, reason="negative_concentration"),
             )
         return lowest
-
-    def _layers_resolved(self, electrolyte: Electrolyte, boundaries: Boundaries, scales: Scales) -> bool:
-        """Whether the cells at every boundary that can carry a Debye layer are finer than the Debye length there.
-
-        A zero-field injector carries one (facts pnp D), and so does every boundary that imposes something without
-        holding both the potential and a neutral set of concentrations. Where the mesh does not resolve a layer, the
-        answer is the electroneutral one. Collective.
-        """
-        values, comm = self._U.x.array.reshape(-1, self._components), self.mesh.mesh.comm
-        valence = np.array([s.valence for s in electrolyte.species], dtype=float)
-        resolved = True
-        for name, boundary in boundaries.items():
-            if not _carries_layer(boundary, electrolyte):
-                continue
-            strength = (values[self._dofs[name], :-1] @ valence**2).max(initial=0.0)
-            height = boundary_layer_heights(self.mesh, name).max(initial=0.0)
-            strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
-            if strongest > 0.0 and tallest * CELLS_PER_DEBYE_LENGTH > scales.debye / np.sqrt(strongest):
-                resolved = False
-        return resolved
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""

@@ -13,7 +13,8 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import cell_nodes, dolfinx
 from spinepnp.results import write_atomically
-from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 VTK_TETRAHEDRON = {4: 10, 10: 24}  # VTK's cell types by number of nodes

@@ -14,7 +14,8 @@ from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions, write_atomically
 from spinepnp.solvers.newton import NewtonError
-from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import kind_of_quantity, parse_quantity, to_unit
 from spinepnp.validation.laws import LawValue
 

@@ -18,7 +18,8 @@ from typing import Any
 
 from spinepnp import __version__
 from spinepnp.errors import CaseError, OutputError
-from spinepnp.solvers.steady import Solution, SteadyProblem
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import AREA, CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, VOLUME, Kind, to_unit
 from spinepnp.validation.laws import LawValue
 

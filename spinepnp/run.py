@@ -19,7 +19,8 @@ from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
 from spinepnp.solvers.options import direct_solver_memory
-from spinepnp.solvers.steady import Solution, SteadyProblem, structure_of
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem, structure_of
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.laws import LAWS, LawValue
 
@@ -107,8 +108,9 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
             for point in todo:
                 _solve_point(point, model, recorder, progress)
         model.close()
-        if todo and all(isinstance(point.failure, CaseError) for point in points):
-            raise points[0].failure  # type: ignore[misc]
+        refused = [point.failure for point in points if isinstance(point.failure, CaseError)]
+        if todo and len(refused) == len(points):
+            raise refused[0]
         progress.release()
         progress.log_to(recorder.log)
         recorder.finish()
