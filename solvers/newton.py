@@ -139,7 +139,7 @@ class Newton:
 
     @contextmanager
     def _petsc_options(self) -> Iterator[None]:
-        """Our options in PETSc's database, where the command line has not set them, for the time of the block.
+        """Our options in PETSc's database, where PETSC_OPTIONS has not set them, for the time of the block.
 
         Nested solvers read theirs only when they are set up in the first solve, so that one needs the block as well.
         """
@@ -209,7 +209,9 @@ class Newton:
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         steps = krylov = 0
         code: Any = 0
-        if near and not PETSc.Options().hasName("snes_linesearch_type"):
+        chosen_by_user = {"snes_linesearch_type"} & {*options.petsc, *PETSc.Options().getAll()}
+        near = near and not chosen_by_user
+        if near:
             # Close to the solution full steps are right, and a line search would lose weak currents in rounding.
             guess = x.copy()
             self._search(x, "basic", min(options.max_newton, FULL_STEPS))

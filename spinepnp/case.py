@@ -229,11 +229,20 @@ def make_case(data: dict[str, Any]) -> Case:
         first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
         key, value = _key_of(first, data)
         raise CaseError(key, _problem_of(first), value) from None
-    case = case.model_copy(
-        update={"mesh": case.mesh.resolved(case.geometry), "electrolyte": case.electrolyte.resolved()}
-    )
+    case = _resolved(case)
     case.check()
     return case
+
+
+def _resolved(case: Case) -> Case:
+    """The case with its defaults filled in, but for those that depend on what a sweep varies: these are each value's."""
+    vary = case.study.vary or ""
+    update: dict[str, Any] = {}
+    if not vary.startswith("geometry."):
+        update["mesh"] = case.mesh.resolved(case.geometry)
+    if vary != "electrolyte.temperature":
+        update["electrolyte"] = case.electrolyte.resolved()
+    return case.model_copy(update=update)
 
 
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:

@@ -13,7 +13,7 @@ from spinepnp.errors import CaseError
 from spinepnp.fields import gather_mesh, save
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.communication import on_root
-from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
+from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
 from spinepnp.results import ResultDirectory, write_atomically
 from spinepnp.solvers.options import direct_solver_memory, direct_solver_seconds
@@ -40,8 +40,6 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
         ResultDirectory(output, resume=True)
 
-    sizes = case.mesh.sizes(case.geometry)
-    on_root(comm, lambda: check_memory(case.geometry.estimate_cells(sizes), case.mesh))
     mesh = generate(case.geometry, case.mesh, comm)
     facts = {**describe(mesh, case.electrolyte.debye_length()), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)

@@ -60,7 +60,7 @@ def check_feasible(case: Case) -> None:
     """
     cells = case.geometry.estimate_cells(case.mesh.sizes(case.geometry))
     unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
-    check_memory(cells, case.mesh, direct_solver_memory(unknowns))
+    check_memory(cells, case.mesh.resolved(case.geometry), direct_solver_memory(unknowns))
 
 
 def run_case(

@@ -54,7 +54,15 @@ def test_the_debye_length_of_the_papers():
 def test_a_sweep_gives_one_checked_case_a_value():
     points = load_case(CASES / "cylinder_iv_radii.toml").points()
     assert [p.geometry.radius for p in points] == [50e-9, 75e-9, 100e-9]
-    assert len({p.mesh.size for p in points}) == 1 or all(p.mesh.size <= p.geometry.radius for p in points)
+    # A default that depends on what is varied is that of each value.
+    assert [p.mesh.resolved(p.geometry).size for p in points] == pytest.approx([12.5e-9, 18.75e-9, 25e-9])
+
+
+def test_the_temperature_can_be_varied_where_no_thermal_voltage_is_given():
+    text = TWO.read_text().replace('thermal_voltage = "25.26 mV"\n', "").split("[study]")[0]
+    study = '[study]\nkind = "sweep"\nvary = "electrolyte.temperature"\nvalues = ["280 K", "310 K"]\n'
+    points = read_case(text + study, "case").points()
+    assert [p.electrolyte.V_T for p in points] == pytest.approx([24.1284e-3, 26.7136e-3], rel=1e-4)
 
 
 def test_lists_are_entered_by_name_or_number():

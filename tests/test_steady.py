@@ -355,6 +355,13 @@ def test_petsc_options_of_the_case_reach_the_solver(comm):
         solve(TWO, neck(), comm, options=options)
 
 
+def test_the_line_search_of_the_case_is_used_near_the_predictor_too(comm):
+    mesh = generate(cylinder(), MeshOptions(), comm)
+    problem = SteadyProblem(mesh, TWO, neck(), SolverOptions(petsc={"snes_linesearch_type": "l2"}))
+    problem.solve(TWO, neck())
+    assert problem._newton._snes.getLineSearch().getType() == "l2"
+
+
 def test_statistics_are_one_plain_row(comm):
     row = solve(TWO, neck(), comm).statistics.row()
     assert set(row) >= {"dofs", "ranks", "newton", "krylov", "assembly_s", "solve_s", "reason"}
