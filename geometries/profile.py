@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from spinepnp.errors import nearest
+from spinepnp.errors import nearest, reason_of
 from spinepnp.units import LENGTH, parse_quantity
 
 #: Radius in m at heights in m.
@@ -128,7 +128,7 @@ def _table(path: Path) -> Profile:
             unit = 1e-9 if header.strip().endswith("_nm") else 1e-6
             columns[name] = np.array([float(row[header]) for row in rows]) * unit
     except OSError as error:
-        raise ValueError(f"the table cannot be read ({(error.strerror or str(error)).lower()})") from None
+        raise ValueError(f"the table cannot be read ({reason_of(error)})") from None
     except (StopIteration, ValueError, TypeError, csv.Error):
         raise ValueError("the table needs the columns z_nm and radius_nm (or z_um, radius_um) with numbers") from None
     if len(columns["z"]) < 2 or not np.all(np.diff(columns["z"]) > 0.0) or not np.all(np.isfinite(columns["radius"])):

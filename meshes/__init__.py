@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from spinepnp.meshes.options import GradeOptions, MeshOptions
 
 if TYPE_CHECKING:
-    from spinepnp.meshes.generation import SpineMesh, boundary_layer_heights, generate
+    from spinepnp.meshes.generation import SpineMesh, boundary_cells, boundary_layer_heights, generate
 
-__all__ = ["GradeOptions", "MeshOptions", "SpineMesh", "boundary_layer_heights", "generate"]
+__all__ = ["GradeOptions", "MeshOptions", "SpineMesh", "boundary_cells", "boundary_layer_heights", "generate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
-from spinepnp.meshes.stack import cell_nodes, dolfinx
+from spinepnp.meshes.stack import cell_nodes, dolfinx, fem
 
 TETRAHEDRA = {1: 4, 2: 11}  # Gmsh's element types by order
 
@@ -138,24 +138,23 @@ def _session_on_root(comm: Any) -> Iterator[Any]:
             session.__exit__(None, None, None)
 
 
+def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
+    """Owned cells with a facet on a boundary, and which of their facets it is, shape (facets, 2). Not collective."""
+    facets = np.sort(mesh.boundary_facets[name])
+    pairs = fem.compute_integration_domains(fem.IntegralType.exterior_facet, mesh.mesh.topology, facets)
+    return np.asarray(pairs).reshape(-1, 2)
+
+
 def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
     """Heights over a boundary of the cells that have a facet on it, in micrometres.
 
     The height of a cell over its facet, 3 |cell| / |facet|, is what resolves a Debye layer there; it is taken from the
-    straight cell. Not collective: each rank gives those of its own facets, shape (number of local facets,).
+    straight cell. Not collective: each rank gives those of its own cells, shape (facets of owned cells,).
     """
-    topology, geometry = mesh.mesh.topology, mesh.mesh.geometry
-    dim = topology.dim
-    cell_of_facet = topology.connectivity(dim - 1, dim)
-    facets_of_cell = topology.connectivity(dim, dim - 1)
-    nodes = cell_nodes(mesh.mesh)
-    heights = []
-    for facet in mesh.boundary_facets[name]:
-        cell = cell_of_facet.links(facet)[0]
-        # Vertex i of a simplex lies opposite to its facet i.
-        opposite = int(np.flatnonzero(facets_of_cell.links(cell) == facet)[0])
-        vertices = geometry.x[nodes[cell][: dim + 1]]
-        on_facet = np.delete(vertices, opposite, axis=0)
-        normal = np.cross(on_facet[1] - on_facet[0], on_facet[2] - on_facet[0])
-        heights.append(abs(np.dot(vertices[opposite] - on_facet[0], normal)) / np.linalg.norm(normal))
-    return np.asarray(heights)
+    cells, sides = boundary_cells(mesh, name).T
+    corners = mesh.mesh.geometry.x[cell_nodes(mesh.mesh)[cells][:, :4]]
+    # Vertex i of a simplex lies opposite to its facet i.
+    each = np.arange(len(cells))
+    opposite, (a, b, c) = corners[each, sides], (corners[each, (sides + k) % 4] for k in (1, 2, 3))
+    normal = np.cross(b - a, c - a)
+    return np.asarray(np.abs(np.einsum("fi,fi->f", opposite - a, normal)) / np.linalg.norm(normal, axis=1))

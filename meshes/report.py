@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes.generation import SpineMesh, boundary_layer_heights
+from spinepnp.meshes.generation import SpineMesh, boundary_cells, boundary_layer_heights
 from spinepnp.meshes.stack import MPI, basix, cell_nodes
 from spinepnp.meshes.tetrahedra import shape_quality
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
@@ -33,24 +33,13 @@ def volume(mesh: Any) -> float:
 def area(mesh: SpineMesh, name: str) -> float:
     """Area of a boundary of the curved mesh, um^2. Collective."""
     domain = mesh.mesh
-    topology, dim = domain.topology, domain.topology.dim
     element = domain.ufl_domain().ufl_coordinate_element().basix_element
     points, weights = basix.make_quadrature(basix.CellType.triangle, DEGREE)
     corners = basix.geometry(element.cell_type)
-    owned = topology.index_map(dim).size_local
-    total = 0.0
-    cells_of, facets_of, nodes = (
-        topology.connectivity(dim - 1, dim),
-        topology.connectivity(dim, dim - 1),
-        cell_nodes(domain),
-    )
-    by_side: dict[int, list[int]] = {}
-    for facet in mesh.boundary_facets[name]:
-        cell = int(cells_of.links(facet)[0])
-        if cell < owned:
-            by_side.setdefault(int(np.flatnonzero(facets_of.links(cell) == facet)[0]), []).append(cell)
-    for side, cells in by_side.items():
-        origin, first, second = corners[basix.topology(element.cell_type)[dim - 1][side]]
+    pairs, nodes, total = boundary_cells(mesh, name), cell_nodes(domain), 0.0
+    for side in np.unique(pairs[:, 1]):
+        cells = pairs[pairs[:, 1] == side, 0]
+        origin, first, second = corners[basix.topology(element.cell_type)[2][side]]
         directions = np.stack([first - origin, second - origin])
         gradients = element.tabulate(1, origin + points @ directions)[1:, :, :, 0]
         jacobian = np.einsum("dpn,cni->cpid", gradients, domain.geometry.x[nodes[cells]])

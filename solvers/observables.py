@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes import SpineMesh
+from spinepnp.meshes import SpineMesh, boundary_cells
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
 
@@ -38,10 +38,9 @@ class Weights:
         self._comm = mesh.mesh.comm
         degree = max(2, 2 * space.element.basix_element.degree)
         metadata = {"quadrature_degree": degree + 2}
-        topology = mesh.mesh.topology
         self.boundary: dict[str, np.ndarray] = {}
-        for name, facets in mesh.boundary_facets.items():
-            entities = fem.compute_integration_domains(fem.IntegralType.exterior_facet, topology, np.sort(facets))
+        for name in mesh.boundary_facets:
+            entities = boundary_cells(mesh, name).ravel()
             # One subdomain id for all, so that one kernel serves every boundary.
             ds = ufl.Measure("ds", mesh.mesh, subdomain_data=[(1, entities)], subdomain_id=1, metadata=metadata)
             self.boundary[name] = _integrals(space, ds)

@@ -15,14 +15,14 @@ from typing import Any, Literal
 import tomli_w
 from pydantic import ValidationError, model_validator
 
-from spinepnp.errors import CaseError, nearest
+from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.solvers.boundaries import Boundary, check_boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.options import SolverOptions
-from spinepnp.units import Table
-from spinepnp.validation.laws import LAWS
+from spinepnp.units import Kind, Table, kind_of_quantity
+from spinepnp.validation.laws import LAWS, LawValue
 
 #: A case file larger than this is not one.
 LARGEST_FILE = 4_000_000
@@ -40,6 +40,17 @@ class Study(Table):
     kind: Literal["steady", "sweep"] = "steady"
     vary: str | None = None
     values: tuple[str | int | float | bool, ...] | None = None
+
+    @property
+    def kind_of_values(self) -> Kind | None:
+        """Kind of quantity that is varied; ``None`` for plain numbers and words."""
+        return kind_of_quantity(self.values[0]) if self.values else None
+
+    @property
+    def column(self) -> str:
+        """Name of the column with the varied values: the path with its unit."""
+        kind = self.kind_of_values
+        return str(self.vary) if kind is None else f"{self.vary}_{kind.suffix}"
 
     @model_validator(mode="after")
     def _sweep_is_whole(self) -> Study:
@@ -81,7 +92,22 @@ class Case(Table):
         if self.compare is not None:
             if self.compare.law not in LAWS:
                 raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
-            LAWS[self.compare.law](self.geometry, self.electrolyte, self.boundaries)
+            self.law()
+
+    def law(self) -> LawValue | None:
+        """What the law of [compare] says of the case, if there is one.
+
+        Raises:
+            CaseError: the case does not meet the assumptions of the law.
+        """
+        if self.compare is None:
+            return None
+        return LAWS[self.compare.law](self.geometry, self.electrolyte, self.boundaries)
+
+    @property
+    def shown_boundaries(self) -> list[str]:
+        """Boundaries whose potential a user wants to see: those where current enters, or else all with data."""
+        return [n for n, b in self.boundaries.items() if b.injections] or list(self.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
         """The case as it stands in a TOML file: quantities as text, nothing that is unset."""
@@ -235,7 +261,7 @@ def make_case(data: dict[str, Any]) -> Case:
 
 
 def _resolved(case: Case) -> Case:
-    """The case with its defaults filled in, but for those that depend on what a sweep varies: these are each value's."""
+    """The case with its defaults filled in; those that depend on what a sweep varies are left to each value."""
     vary = case.study.vary or ""
     update: dict[str, Any] = {}
     if not vary.startswith("geometry."):
@@ -279,8 +305,7 @@ def read_text(path: Path) -> str:
             raise CaseError(str(path), "is no file, or too large for a case; give the path of a case file")
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CaseError(str(path), f"cannot be read ({reason}); give the path of a case file") from None
+        raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give the path of a case file") from None
     except UnicodeDecodeError:
         raise CaseError(str(path), "is not a text file; give the path of a case file (TOML)") from None
 

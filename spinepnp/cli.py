@@ -53,8 +53,6 @@ def run(
     """Solve one case: steady, or a sweep over one key."""
     from spinepnp.errors import CaseError
 
-    if output is not None and str(output) == ".":
-        raise CaseError("--output", "is the current directory; give a directory of its own", str(output))
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
     from spinepnp.meshes import interrupts

@@ -98,6 +98,11 @@ def all_ranks_come(comm: Any, patience: float = 1.5) -> bool:
     return True
 
 
+def reason_of(error: OSError) -> str:
+    """Why the operating system refused, in lower case: ``no such file or directory``."""
+    return (error.strerror or str(error)).lower()
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the known word nearest to ``word`` and lists all of them.
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from spinepnp.case import Case
 from spinepnp.meshes.tetrahedra import shape_quality
-from spinepnp.units import CURRENT, POTENTIAL, Kind, kind_of_quantity, to_unit
-from spinepnp.validation.laws import LAWS
+from spinepnp.units import CURRENT, POTENTIAL, Kind, to_unit
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
@@ -138,12 +137,9 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
         rows: rows that were solved.
         directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
     """
-    assert case.study.values is not None
-    assert case.study.vary is not None
-    kind = kind_of_quantity(case.study.values[0])
-    column = case.study.vary if kind is None else f"{case.study.vary}_{kind.suffix}"
+    kind, names = case.study.kind_of_values, case.shown_boundaries
     try:
-        x = np.array([float(row[column]) for row in rows])
+        x = np.array([float(row[case.study.column]) for row in rows])
     except (TypeError, ValueError):  # words were varied: nothing to draw against
         return
     if not len(x):
@@ -152,7 +148,6 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
 
     figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
     if kind is not None and case.compare is not None:
         _draw_law(axes, case, kind, x)
     for name in names:
@@ -169,12 +164,12 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
 def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
     """The law of [compare] and Ohm's law as curves over the varied value, a current's from zero on."""
     assert case.study.vary is not None
-    assert case.compare is not None
     low, high = (min(0.0, x.min()), max(0.0, x.max())) if kind is CURRENT else (x.min(), x.max())
     curve, law, ohm = np.linspace(low, high, 81), [], []
     for value in curve:
         point = case.with_value(case.study.vary, f"{value} {kind.unit}")
-        answer = LAWS[case.compare.law](point.geometry, point.electrolyte, point.boundaries)
+        answer = point.law()
+        assert answer is not None
         ground = point.boundaries[answer.ground].potential or 0.0
         law.append(to_unit(answer.potential + ground, POTENTIAL))
         ohm.append(to_unit(answer.ohmic_potential + ground, POTENTIAL))

@@ -9,14 +9,14 @@ from typing import Any
 
 from spinepnp import plots
 from spinepnp.case import Case
-from spinepnp.errors import CaseError, OutputError, SpineError
+from spinepnp.errors import CaseError, OutputError, SpineError, reason_of
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions, write_atomically
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.units import kind_of_quantity, parse_quantity, to_unit
+from spinepnp.units import parse_quantity, to_unit
 from spinepnp.validation.laws import LawValue
 
 
@@ -48,11 +48,10 @@ class Point:
         """The first column of its row: the varied path with its unit, and the value in that unit."""
         if self.value is None:
             return {}
-        kind = kind_of_quantity(self.value)
+        kind = self.case.study.kind_of_values
         if kind is None:
-            return {str(self.case.study.vary): self.value}
-        magnitude = float(f"{to_unit(parse_quantity(self.value, kind), kind):.15g}")
-        return {f"{self.case.study.vary}_{kind.suffix}": magnitude}
+            return {self.case.study.column: self.value}
+        return {self.case.study.column: float(f"{to_unit(parse_quantity(self.value, kind), kind):.15g}")}
 
 
 class Recorder:
@@ -117,7 +116,7 @@ class Recorder:
         try:
             on_root(self._comm, write)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise OutputError(
                 f"the results cannot be written ({reason}); make room, then continue with --resume"
             ) from None

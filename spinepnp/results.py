@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp import __version__
-from spinepnp.errors import CaseError, OutputError
+from spinepnp.errors import CaseError, OutputError, reason_of
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import AREA, CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, VOLUME, Kind, to_unit
@@ -25,7 +25,6 @@ from spinepnp.validation.laws import LawValue
 
 #: Any of these in a directory means that it holds results.
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
-
 
 #: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = ("fields.vtu", "run.log", "potential.png", "iv.png", "sweep.png")
@@ -43,7 +42,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise OutputError(f"{path}: cannot be written ({reason}); make room, then continue with --resume") from None
 
 
@@ -73,7 +72,7 @@ class ResultDirectory:
             existing = path.exists()
             is_file = existing and not path.is_dir()
         except OSError as error:  # a name too long, for one
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
         if is_file:
             raise CaseError("--output", "is a file; give the path of a directory", str(path))
@@ -92,7 +91,7 @@ class ResultDirectory:
                 pass
         except OSError as error:
             self.discard()
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
     def check_same_case(self, resolved_case: str) -> None:

@@ -22,7 +22,7 @@ from spinepnp.solvers.options import direct_solver_memory
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem, structure_of
 from spinepnp.units import POTENTIAL, to_unit
-from spinepnp.validation.laws import LAWS, LawValue
+from spinepnp.validation.laws import LawValue
 
 
 class Model:
@@ -133,23 +133,15 @@ def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progr
         # Bad input is told once, as the error of the run, if it turns out to be all there is.
         progress.done(f"{point.name}: failed: {error}", hold=isinstance(error, CaseError))
     else:
-        law = law_of(point.case)
+        law = point.case.law()
         recorder.solved(point, problem, solution, law, time.monotonic() - start)
         progress.done(f"{point.name}: {describe(point.case, solution, law)}")
     progress.log_to(recorder.log)
 
 
-def law_of(case: Case) -> LawValue | None:
-    """What the law of [compare] says of a case."""
-    if case.compare is None:
-        return None
-    return LAWS[case.compare.law](case.geometry, case.electrolyte, case.boundaries)
-
-
 def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
     """One line on a solution: potentials where current enters, iterations."""
-    names = [n for n, b in case.boundaries.items() if b.injections] or list(case.boundaries)
-    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in names}
+    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
     parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}" for n, value in potential.items()]
     if law is not None:
         ground = solution.boundary[law.ground].potential

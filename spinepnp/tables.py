@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.recorder import Point
-from spinepnp.units import kind_of_quantity
 
 #: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
 LAW_COLUMNS = (
@@ -26,7 +25,7 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
 
 
 def _columns(point: Point) -> list[tuple[str, str, str]]:
-    names = [n for n, b in point.case.boundaries.items() if b.injections] or list(point.case.boundaries)
+    names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
         return list(LAW_COLUMNS)
     return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
@@ -55,10 +54,9 @@ def _table(points: list[Point]) -> Any:
 
     table = Table()
     columns = _columns(points[0])
-    for name, value in points[0].key.items():
-        kind = kind_of_quantity(points[0].value)
-        path = name.removesuffix(f"_{kind.suffix}") if kind else name
-        heading = f"{path.replace('.value', '')}\n[{kind.unit}]" if kind else path
+    for value in points[0].key.values():
+        kind, path = points[0].case.study.kind_of_values, str(points[0].case.study.vary)
+        heading = f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path
         table.add_column(Text(heading), justify="right" if isinstance(value, float | int) else "left")
     for title, _, _ in columns:
         table.add_column(Text(title), justify="right")
