@@ -11,12 +11,13 @@ from pydantic import Field
 
 from spinepnp.geometries.ball import Ball, BallWindow
 from spinepnp.geometries.ball_neck import BallNeck
-from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Grading, Sizes
+from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, VOLUME_NAME, Geometry, Grading, Obstacle, Sizes
 from spinepnp.geometries.cone import Cone
 from spinepnp.geometries.cylinder import Cylinder
 from spinepnp.geometries.hyperboloid import Hyperboloid
 from spinepnp.geometries.pore import Pore
 from spinepnp.geometries.shell import Shell
+from spinepnp.geometries.straight import StraightMesh
 from spinepnp.geometries.tube import Tube
 
 #: Every shape by the name it has in a case file.
@@ -39,6 +40,7 @@ AnyGeometry = Annotated[
 
 __all__ = [
     "MODEL_UNIT",
+    "OBSTACLE_NAME",
     "SHAPES",
     "VOLUME_NAME",
     "AnyGeometry",
@@ -50,8 +52,10 @@ __all__ = [
     "Geometry",
     "Grading",
     "Hyperboloid",
+    "Obstacle",
     "Pore",
     "Shell",
     "Sizes",
+    "StraightMesh",
     "Tube",
 ]

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from spinepnp.geometries.base import MODEL_UNIT, Sizes
+import numpy as np
+
+from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, Sizes
 from spinepnp.geometries.meridian import Piece, Refinement, set_size_fields
-from spinepnp.geometries.revolved import BAND, CURVATURE, Revolved, name_groups, refuse_unless
+from spinepnp.geometries.model import read_model
+from spinepnp.geometries.revolved import (
+    BAND,
+    CURVATURE,
+    Covering,
+    Revolved,
+    name_groups,
+    refuse_unless,
+    sphere_covering,
+)
+from spinepnp.geometries.straight import StraightMesh
+from spinepnp.geometries.surfaces import Surface
 from spinepnp.units import Angle, Length
 
 #: Edges at the window's rim, over its radius: the flux into the window is singular there, and its access resistance
@@ -34,7 +47,7 @@ class Ball(Revolved):
     radius: Length
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
+    def named(self) -> tuple[str, ...]:
         """The sphere."""
         return ("wall",)
 
@@ -46,6 +59,23 @@ class Ball(Revolved):
         """A half circle."""
         R = self.radius / MODEL_UNIT
         return [[Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))]]
+
+    def coverings(self, sizes: Sizes) -> list[Covering]:
+        """The whole sphere."""
+        return sphere_covering(self.radius, ("wall",), "wall", sizes, self.room(self.radius))
+
+    def core(self, coverings: list[Covering]) -> Self:
+        """A smaller ball."""
+        return self.model_copy(update={"radius": coverings[0].core_radius * MODEL_UNIT}) if coverings else self
+
+    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+        """The radius."""
+        heights = sizes.layers(self.radius / MODEL_UNIT, "centre", "wall")
+        return np.concatenate(([0.0], heights.cumsum())), None, "wall"
+
+    def cross_section(self, x: np.ndarray) -> np.ndarray:
+        """Of a sphere about the origin."""
+        return 4.0 * math.pi * x**2
 
 
 class BallWindow(Revolved):
@@ -68,6 +98,8 @@ class BallWindow(Revolved):
         cap_angle: angle of the cap's middle from the north pole about the centre, rad.
     """
 
+    dimensions: ClassVar[tuple[str, ...]] = ("3d", "axisymmetric")
+
     shape: Literal["ball_window"] = "ball_window"
     radius: Length
     window_radius: Length
@@ -75,7 +107,7 @@ class BallWindow(Revolved):
     cap_angle: Angle = 0.0
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
+    def named(self) -> tuple[str, ...]:
         """Window, cap (where there is one) and wall."""
         return ("window", *(() if self.cap_radius is None else ("cap",)), "wall")
 
@@ -95,6 +127,9 @@ class BallWindow(Revolved):
         needed = self.cap_angle == 0.0 or self.cap_radius is not None
         refuse_unless(needed, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
         refuse_unless(self._gap() >= 1e-3, "cap_angle", "puts the cap onto the window; make it smaller")
+        turned = self.dimension == "3d" or self.cap_angle == 0.0
+        refuse_unless(turned, "cap_angle", 'must be zero with dimension = "axisymmetric"')
+        super().check()
 
     def default_size(self) -> float:
         """A sixth of the radius; window and cap are meshed finer by themselves."""
@@ -126,20 +161,47 @@ class BallWindow(Revolved):
             found["cap"] = (self.cap_angle, self._half_angle(self.cap_radius))
         return found
 
-    def all_refinements(self, sizes: Sizes) -> list[Refinement]:
+    def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
         """Those of a body of revolution, the ones of the cap turned to where it is."""
-        found = super().all_refinements(sizes)
+        found = super().all_refinements(sizes, default)
         if self.cap_angle == 0.0 or self.cap_radius is None:
             return found
         R = self.radius / MODEL_UNIT
         sphere = Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))
-        moved: dict[str, dict[str, Any]] = {"cap": {"tilt": self.cap_angle}, "wall": {"piece": sphere}, "window": {}}
-        found = [replace(refinement, **moved[refinement.piece.name]) for refinement in found]
+        moved: dict[str, dict[str, Any]] = {"cap": {"tilt": self.cap_angle}, "wall": {"piece": sphere}}
+        found = [replace(refinement, **moved.get(refinement.piece.name, {})) for refinement in found]
         between = self.cap_angle + self._half_angle(self.cap_radius) + 0.5 * self._gap()
         return [*found, Refinement(Piece("", (0.0, R), (0.0, R)), BAND * self._gap() * R, tilt=between)]
 
-    def build(self, gmsh: Any, sizes: Sizes) -> None:
+    def surfaces(self) -> list[Surface]:
+        """The turned pieces; the wall is the whole sphere where the cap is off the pole."""
+        R = self.radius / MODEL_UNIT
+        found = []
+        for surface in super().surfaces():
+            if self.cap_angle > 0.0 and surface.piece.name == "cap":
+                surface = replace(surface, tilt=self.cap_angle)
+            if self.cap_angle > 0.0 and surface.piece.name == "wall":
+                surface = replace(surface, piece=Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0)))
+            found.append(surface)
+        return found
+
+    def coverings(self, sizes: Sizes) -> list[Covering]:
+        """The whole sphere, window and cap included, where the wall is graded."""
+        return sphere_covering(self.radius, self.named, "wall", sizes, self.room(self.radius))
+
+    def core(self, coverings: list[Covering]) -> Self:
+        """The same in a smaller ball, seen from the centre."""
+        if not coverings:
+            return self
+        factor = coverings[0].core_radius / coverings[0].radius
+        cap = None if self.cap_radius is None else factor * self.cap_radius
+        update = {"radius": factor * self.radius, "window_radius": factor * self.window_radius, "cap_radius": cap}
+        return self.model_copy(update=update)
+
+    def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> StraightMesh:
         """A sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
+        if self.dimension != "3d":
+            return super().mesh_core(gmsh, sizes, refinements)
         occ, model, R = gmsh.model.occ, gmsh.model, self.radius / MODEL_UNIT
         patches = self._patches()
         ball = occ.addSphere(0.0, 0.0, 0.0, R)
@@ -148,19 +210,27 @@ class BallWindow(Revolved):
         free = 0.5 * (3.0 * math.pi + self.cap_angle + patches["window"][1] - self._half_angle(self.cap_radius))
         for axis, angle in (((1.0, 0.0, 0.0), 0.5 * math.pi), ((0.0, 1.0, 0.0), free - 0.5 * math.pi)):
             occ.rotate([(3, ball)], 0.0, 0.0, 0.0, *axis, angle)
-        rims = []
+        tools = []
         for angle, half in patches.values():
             normal = (math.sin(angle), 0.0, math.cos(angle))
             middle = [R * math.cos(half) * n for n in normal]
-            rims.append((1, occ.addCircle(*middle, R * math.sin(half), zAxis=normal, xAxis=(0.0, 1.0, 0.0))))
-        _, became = occ.fragment([(3, ball)], rims)
+            tools.append((1, occ.addCircle(*middle, R * math.sin(half), zAxis=normal, xAxis=(0.0, 1.0, 0.0))))
+        if self.obstacle is not None:
+            centre = [x / MODEL_UNIT for x in self.obstacle.centre]
+            tools.append((3, occ.addSphere(*centre, self.obstacle.radius / MODEL_UNIT)))
+        _, became = occ.fragment([(3, ball)], tools)
         occ.synchronize()
-        (volume,) = became[0]
-        curves = {frozenset(curve): name for name, curve in zip(patches, became[1:], strict=True)}
+        organelle = [] if self.obstacle is None else became[-1]
+        (body,) = (entity for entity in became[0] if entity not in organelle)
+        curves = {frozenset(curve): name for name, curve in zip(patches, became[1:], strict=False)}
         surfaces: dict[str, list[int]] = {name: [] for name in self.boundaries}
-        for face in model.getBoundary([volume], oriented=False):
+        inner = model.getBoundary(organelle, oriented=False)
+        for face in model.getBoundary([body], oriented=False):
             bounds = frozenset(model.getBoundary([face], combined=False, oriented=False))
-            surfaces[curves.get(bounds, "wall")].append(face[1])
-        name_groups(gmsh, surfaces, volume[1])
-        set_size_fields(gmsh, self.all_refinements(sizes), sizes.size)
+            surfaces[OBSTACLE_NAME if face in inner else curves.get(bounds, "wall")].append(face[1])
+        model.removeEntities(organelle)
+        name_groups(gmsh, surfaces, body[1])
+        set_size_fields(gmsh, refinements, sizes.size)
         gmsh.option.setNumber("Mesh.OptimizeNetgen", 1)
+        model.mesh.generate(3)
+        return read_model(gmsh, tuple(surfaces), 3)

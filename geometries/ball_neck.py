@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME
+from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, VOLUME_NAME
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
 from spinepnp.units import Angle, Length, NonNegativeLength, Table
@@ -63,6 +63,8 @@ class BallNeck(Revolved):
         rings: named bands.
     """
 
+    dimensions: ClassVar[tuple[str, ...]] = ("3d", "axisymmetric")
+
     shape: Literal["ball_neck"] = "ball_neck"
     head_radius: Length
     neck_radius: Length
@@ -72,7 +74,7 @@ class BallNeck(Revolved):
     rings: tuple[Ring, ...] = ()
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
+    def named(self) -> tuple[str, ...]:
         """Base, cap (where there is one), wall, and each ring."""
         cap = () if self.cap_radius is None else ("cap",)
         return ("base", *cap, "wall", *(ring.name for ring in self.rings))
@@ -127,9 +129,10 @@ class BallNeck(Revolved):
             self._check_ring(ring)
         for on_head, length in ((True, self._head_end), (False, self._fillet_centre)):
             self._check_gaps(on_head, length)
+        super().check()
 
     def _check_names(self) -> None:
-        seen = {"base", "cap", "wall", VOLUME_NAME}
+        seen = {"base", "cap", "wall", VOLUME_NAME, OBSTACLE_NAME}
         for ring in self.rings:
             key = "geometry.rings.name"
             if not RING_NAME.fullmatch(ring.name):

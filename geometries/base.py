@@ -1,25 +1,37 @@
 """What every geometry offers: parameters, named boundaries, exact measures and a Gmsh model.
 
-A geometry is a frozen table of the case file (`shape` and its lengths in SI). It knows no mesh and no MPI: `build`
-makes the Gmsh model with one physical group per boundary name and one for the volume, in micrometres.
+A geometry is a frozen table of the case file (`shape` and its lengths in SI). It knows no DOLFINx and no MPI:
+`straight_mesh` gives arrays, in micrometres, mostly from a Gmsh model with one physical group per boundary name.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from spinepnp.units import Table
+from spinepnp.errors import CaseError
+from spinepnp.geometries.straight import StraightMesh
+from spinepnp.units import Coordinate, Length, Table
+
+if TYPE_CHECKING:
+    from spinepnp.geometries.covering import Covering
+    from spinepnp.geometries.surfaces import Surface
 
 #: One unit of length of a Gmsh model or a mesh, in metres: micrometres keep coordinates near one.
 MODEL_UNIT = 1e-6
 
 #: Name of the physical group that holds all cells.
 VOLUME_NAME = "volume"
+
+#: Name of the surface of an obstacle.
+OBSTACLE_NAME = "obstacle"
 
 
 @dataclass(frozen=True)
@@ -83,26 +95,90 @@ class Sizes:
         positions[0], positions[-1] = 0.0, length
         return np.diff(positions)
 
+    def covering(self, name: str, most: float) -> np.ndarray:
+        """Heights of the layers that cover a wall graded by the case, the innermost first.
+
+        They are h_0, g h_0, g^2 h_0, ... up to half of the bulk size, and end before they are ``most`` thick in all.
+
+        Args:
+            name: of the wall.
+            most: in model units.
+
+        Returns:
+            Shape (n,); empty where the case does not grade the wall.
+        """
+        if name not in self.grade:
+            return np.empty(0)
+        first, growth = self.grade[name].size, self.grade[name].growth
+        count = max(1, int(np.ceil(np.log(0.5 * self.size / first) / np.log(growth))))
+        heights = first * growth ** np.arange(count)
+        keep = max(1, int(np.searchsorted(np.cumsum(heights), most)))
+        return heights[:keep][::-1]
+
+
+#: Part of the radius that thin layers on a wall may take.
+ROOM = 1.0 / 3.0
+
+#: Dimension of the cells of each kind of mesh.
+DIMENSIONS = {"3d": 3, "axisymmetric": 2, "1d": 1}
+
+
+class Obstacle(Table):
+    """An organelle in the domain: a body that is cut out, with a surface of its own.
+
+    Attributes:
+        shape: "sphere".
+        centre: coordinates, m.
+        radius: m.
+    """
+
+    shape: Literal["sphere"] = "sphere"
+    centre: tuple[Coordinate, Coordinate, Coordinate]
+    radius: Length
+
+    @property
+    def off_axis(self) -> float:
+        """Distance of the centre from the z axis, m."""
+        return math.hypot(*self.centre[:2])
+
 
 class Geometry(Table, ABC):
     """Base of all shapes.
 
     A shape may be meshed in simpler coordinates and put in place afterwards (`place`): all nodes of the curved cells
-    then lie where the exact map puts them.
+    then lie where the exact map puts them. The mesh is straight at first; the nodes of curved cells lie on the
+    exact `surfaces` of the boundary, and at the level of their layer in thin layers (`coverings`).
+
+    Attributes:
+        dimension: of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and z), or a
+            line ("1d", the z axis of a neck or the radius of a ball).
+        obstacle: cut out of the body; its surface is the boundary "obstacle".
     """
 
+    #: Kinds of mesh that the shape has.
+    dimensions: ClassVar[tuple[str, ...]] = ("3d", "axisymmetric", "1d")
+
+    #: Whether the shape takes an obstacle.
+    takes_obstacle: ClassVar[bool] = True
+
     shape: str
-    dimension: Literal["3d"] = "3d"
+    dimension: Literal["3d", "axisymmetric", "1d"] = "3d"
+    obstacle: Obstacle | None = None
+
+    @property
+    def cell_dimension(self) -> int:
+        """Dimension of the cells, and of space as the mesh sees it."""
+        return DIMENSIONS[self.dimension]
 
     @property
     @abstractmethod
-    def boundaries(self) -> tuple[str, ...]:
-        """Names of the boundaries, in the order of the contract."""
+    def named(self) -> tuple[str, ...]:
+        """Names of the body's boundaries, in the order of the contract."""
 
     @property
-    def gradable(self) -> tuple[str, ...]:
-        """Those boundaries toward which `build` can grade the mesh."""
-        return self.boundaries
+    def boundaries(self) -> tuple[str, ...]:
+        """Names of all boundaries: the body's, and the obstacle's."""
+        return self.named if self.obstacle is None else (*self.named, OBSTACLE_NAME)
 
     def check(self) -> None:
         """Refuse parameters that are impossible together.
@@ -110,38 +186,100 @@ class Geometry(Table, ABC):
         Raises:
             CaseError: names the parameter and what to do.
         """
+        if self.dimension not in self.dimensions:
+            choices = " or ".join(f'"{name}"' for name in self.dimensions)
+            raise CaseError("geometry.dimension", f"a {self.shape} can be {choices} only", self.dimension)
+        if self.obstacle is None:
+            return
+        if not self.takes_obstacle:
+            raise CaseError("geometry.obstacle", f"a {self.shape} cannot have one; leave it out")
+        if self.dimension == "1d":
+            raise CaseError("geometry.obstacle", 'cannot stand in a line; set dimension = "3d" or leave it out')
+        if self.dimension == "axisymmetric" and self.obstacle.off_axis > 0.0:
+            raise CaseError("geometry.obstacle.centre", 'lies off the axis; move it there or set dimension = "3d"')
 
     def place(self, x: np.ndarray) -> np.ndarray:
         """Physical coordinates of mesh nodes.
 
         Args:
-            x: coordinates in the Gmsh model, model units, shape (n, 3).
+            x: coordinates in the straight mesh, model units, shape (n, 3).
 
         Returns:
             Coordinates in space, model units, shape (n, 3); by default the same.
         """
         return x
 
+    def place_nodes(self, x: np.ndarray) -> np.ndarray:
+        """The same for the nodes of a mesh of any dimension, shape (n, dimension)."""
+        if x.shape[1] == 3:
+            return self.place(x)
+        if x.shape[1] == 2:
+            return self.place(np.column_stack([x[:, 0], np.zeros(len(x)), x[:, 1]]))[:, [0, 2]]
+        return x
+
+    def coverings(self, sizes: Sizes) -> list[Covering]:
+        """Thin layers with which the mesh covers the walls that the case grades, where the shape can."""
+        return []
+
+    def surfaces(self) -> list[Surface]:
+        """The exact boundary, in the coordinates of the straight mesh; empty where straight facets are exact."""
+        return []
+
+    def weight(self, x: np.ndarray) -> np.ndarray:
+        """What one unit of length or area of the mesh stands for, model units: 2 pi r, or the area of a cross-section.
+
+        Args:
+            x: points in space, shape (n, dimension).
+        """
+        if self.dimension == "axisymmetric":
+            return 2.0 * np.pi * x[:, 0]
+        return np.ones(len(x)) if self.dimension == "3d" else self.cross_section(x[:, 0])
+
+    def cross_section(self, x: np.ndarray) -> np.ndarray:
+        """Area of the section of a line's body at each position, model units."""
+        raise NotImplementedError
+
+    def files(self) -> dict[str, str]:
+        """Digest of each file that the shape is read from, by its key: part of what a kept mesh is known by."""
+        return {}
+
     @abstractmethod
     def default_size(self) -> float:
         """Target edge length where the case says none, in metres."""
 
     @abstractmethod
+    def body_measures(self) -> dict[str, float]:
+        """Exact volume (key ``volume``, m^3) and area of each boundary (m^2) of the body without obstacle."""
+
     def exact_measures(self) -> dict[str, float]:
         """Exact volume (key ``volume``, m^3) and area of each boundary (m^2)."""
+        body = self.body_measures()
+        found = {name: body[name] for name in ("volume", *self.named)}
+        if self.obstacle is not None:
+            found["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
+            found[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
+        return found
 
     @abstractmethod
     def estimate_cells(self, sizes: Sizes) -> float:
-        """Number of cells that `build` and meshing would give, within a factor two."""
+        """Number of cells that the mesh will have, within a factor two."""
 
     @abstractmethod
-    def build(self, gmsh: Any, sizes: Sizes) -> None:
-        """Fill the current Gmsh model (already named and empty), with physical groups by name; mesh sizes set.
+    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
+        """Mesh the shape.
 
         Args:
-            gmsh: the initialised Gmsh module.
+            gmsh: the initialised Gmsh module, with an empty current model.
             sizes: what to aim at, in model units.
+
+        Raises:
+            Exception: Gmsh failed (it raises nothing more specific).
         """
+
+
+def digest_of(path: str) -> str:
+    """Digest of a file's content."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def triangles_in(area: float, size: float) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
+from spinepnp.geometries.meridian import Piece
 from spinepnp.units import Length
 
 
@@ -51,13 +52,24 @@ class Cone(Extruded):
         fraction = np.clip(z * MODEL_UNIT / self.length, 0.0, 1.0)
         return (self.base_radius + (self.top_radius - self.base_radius) * fraction) / self._largest
 
-    def place(self, x: np.ndarray) -> np.ndarray:
+    def stretch(self, x: np.ndarray) -> np.ndarray:
         """Scale every cross-section to its radius."""
         z = x[:, 2:] * MODEL_UNIT / self.length
         scale = (self.base_radius + (self.top_radius - self.base_radius) * z) / self._largest
         return np.hstack([x[:, :2] * scale, x[:, 2:]])
 
-    def exact_measures(self) -> dict[str, float]:
+    def meridian(self) -> list[list[Piece]]:
+        """A trapezium."""
+        r, R, length = (x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length))
+        return [
+            [
+                Piece("base", (0.0, 0.0), (r, 0.0)),
+                Piece("wall", (r, 0.0), (R, length)),
+                Piece("top", (R, length), (0.0, length)),
+            ]
+        ]
+
+    def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
         r, R, L = self.base_radius, self.top_radius, self.length
         return {

@@ -7,6 +7,7 @@ from typing import Literal
 
 from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
+from spinepnp.geometries.meridian import Piece
 from spinepnp.units import Length
 
 
@@ -39,7 +40,18 @@ class Cylinder(Extruded):
         """The cylinder itself."""
         return self.radius / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
 
-    def exact_measures(self) -> dict[str, float]:
+    def meridian(self) -> list[list[Piece]]:
+        """A rectangle."""
+        r, length = self.radius / MODEL_UNIT, self.length / MODEL_UNIT
+        return [
+            [
+                Piece("base", (0.0, 0.0), (r, 0.0)),
+                Piece("wall", (r, 0.0), (r, length)),
+                Piece("top", (r, length), (0.0, length)),
+            ]
+        ]
+
+    def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
         disc = math.pi * self.radius**2
         return {

@@ -13,24 +13,30 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Sizes, triangles_in
+from spinepnp.geometries.base import MODEL_UNIT, ROOM, VOLUME_NAME, Geometry, Sizes, triangles_in
+from spinepnp.geometries.covering import Covering
+from spinepnp.geometries.meridian import Piece, Refinement
+from spinepnp.geometries.model import read_model
+from spinepnp.geometries.obstacle import check_obstacle
+from spinepnp.geometries.revolved import estimate_revolved, mesh_revolved, refinements_of, surfaces_of
+from spinepnp.geometries.straight import StraightMesh, cover_core, grid_mesh, interval_mesh
+from spinepnp.geometries.surfaces import Surface
 
 #: Step of the central differences by which the map is differentiated, relative to the reference cylinder.
 STEP = 1e-5
 
 
 class Extruded(Geometry):
-    """Base of the shapes with a `base`, a `top` and one `wall` around the z axis."""
+    """Base of the shapes with a `base`, a `top` and one `wall` around the z axis.
+
+    Grading toward base or top makes the layers thin; grading toward the wall covers it with thin layers of its own, up
+    to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has a `meridian`.
+    """
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
-        """Both ends and the wall."""
-        return ("base", "top", "wall")
-
-    @property
-    def gradable(self) -> tuple[str, ...]:
-        """Both ends."""
-        return ("base", "top")
+    def named(self) -> tuple[str, ...]:
+        """Both ends and the wall, which a line does not have."""
+        return ("base", "top") if self.dimension == "1d" else ("base", "top", "wall")
 
     @abstractmethod
     def reference(self) -> tuple[float, float, float]:
@@ -44,23 +50,77 @@ class Extruded(Geometry):
         """Cross-section at a distance from the base over the largest one: the size of the cells follows it."""
         return np.ones_like(z)
 
+    def stretch(self, x: np.ndarray) -> np.ndarray:
+        """The map from the reference cylinder to the body, model units, shape (n, 3) to (n, 3)."""
+        return x
+
+    def place(self, x: np.ndarray) -> np.ndarray:
+        """Stretched, where it was meshed as a cylinder."""
+        return x if self.obstacle is not None else self.stretch(x)
+
+    def meridian(self) -> list[list[Piece]]:
+        """Pieces of the body itself, needed where it holds an obstacle."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """An obstacle lies inside."""
+        super().check()
+        if self.obstacle is not None:
+            check_obstacle(self.obstacle, self.meridian())
+
+    def all_refinements(self, sizes: Sizes) -> list[Refinement]:
+        """Where edges are smaller than in the bulk of a body with an obstacle."""
+        return refinements_of(self.meridian(), self.obstacle, [], sizes, self.default_size() / MODEL_UNIT)
+
     def _heights(self, sizes: Sizes) -> np.ndarray:
         return sizes.layers(self.reference()[1], "base", "top", self.relative_size)
 
-    def estimate_cells(self, sizes: Sizes) -> float:
-        """Three tetrahedra for each triangle of the disc and each layer."""
-        radius, length, _ = self.reference()
-        disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
-        if length / sizes.size > 1e5:  # far beyond any memory: no need to lay out the layers
-            return 3.0 * disc * length / sizes.size
-        return 3.0 * disc * len(self._heights(sizes))
+    def coverings(self, sizes: Sizes) -> list[Covering]:
+        """On the wall; a meridian and a body with an obstacle have none."""
+        if self.dimension != "3d" or self.obstacle is not None:
+            return []
+        radius, aspect = self.reference()[0], self.aspect()
+        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect))
+        return [Covering(("wall",), radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
-    def build(self, gmsh: Any, sizes: Sizes) -> None:
-        """The reference cylinder: a disc, extruded in layers."""
+    def estimate_cells(self, sizes: Sizes) -> float:
+        """Three tetrahedra for each triangle of the disc and each layer; more for each thin layer at the wall."""
+        if self.obstacle is not None:
+            refinements, dim = self.all_refinements(sizes), self.cell_dimension
+            return estimate_revolved(self.meridian(), self.obstacle, refinements, sizes.size, dim)
+        radius, length, _ = self.reference()
+        # Far beyond any memory there is no need to lay out the layers.
+        layers = len(self._heights(sizes)) if length / sizes.size < 1e5 else length / sizes.size
+        covering = sum(len(cover.heights) for cover in self.coverings(sizes))
+        if self.dimension == "1d":
+            return layers
+        if self.dimension == "axisymmetric":
+            return 2.0 * layers * len(sizes.layers(radius, "axis", "wall"))
+        disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
+        around = np.pi * radius * (1.0 + self.aspect()) / sizes.size
+        return 3.0 * layers * (disc + 2.0 * around * covering)
+
+    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
+        """The reference cylinder: a disc, extruded in layers; its meridian; or its axis."""
+        if self.obstacle is not None:
+            refinements, dim = self.all_refinements(sizes), self.cell_dimension
+            return mesh_revolved(gmsh, self.meridian(), self.obstacle, refinements, sizes.size, dim)
+        radius, _, start = self.reference()
+        z = start + np.concatenate(([0.0], self._heights(sizes).cumsum()))
+        if self.dimension == "1d":
+            return interval_mesh(z, "base", "top")
+        if self.dimension == "axisymmetric":
+            return grid_mesh(np.concatenate(([0.0], sizes.layers(radius, "axis", "wall").cumsum())), z)
+        coverings = self.coverings(sizes)
+        self._extrude(gmsh, sizes, coverings[0].core_radius / radius if coverings else 1.0)
+        return cover_core(read_model(gmsh, self.boundaries, 3), coverings)
+
+    def _extrude(self, gmsh: Any, sizes: Sizes, fraction: float) -> None:
+        """The model of the reference cylinder, its radius reduced to a fraction, and its mesh."""
         occ, model = gmsh.model.occ, gmsh.model
         radius, length, start = self.reference()
         heights = self._heights(sizes)
-        axes = (radius, radius * self.aspect())
+        axes = (fraction * radius, fraction * radius * self.aspect())
         along = [1.0, 0.0, 0.0] if axes[0] >= axes[1] else [0.0, 1.0, 0.0]  # OCC wants the longer axis first
         disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), xAxis=along)
         ends = (heights.cumsum() / length).tolist()
@@ -70,10 +130,27 @@ class Extruded(Geometry):
         for name, tags in (("base", [disc]), ("top", [top]), ("wall", [tag for _, tag in walls])):
             model.addPhysicalGroup(2, tags, name=name)
         model.addPhysicalGroup(3, [body], name=VOLUME_NAME)
-        gmsh.option.setNumber("Mesh.MeshSizeMin", sizes.size)
-        gmsh.option.setNumber("Mesh.MeshSizeMax", sizes.size)
+        for option in ("Min", "Max"):
+            gmsh.option.setNumber(f"Mesh.MeshSize{option}", fraction * sizes.size)
+        model.mesh.generate(3)
 
-    def exact_measures(self) -> dict[str, float]:
+    def surfaces(self) -> list[Surface]:
+        """Those of the reference cylinder, or of the body that holds an obstacle."""
+        if self.dimension == "1d":
+            return []
+        if self.obstacle is not None:
+            return surfaces_of(self.meridian(), self.obstacle)
+        radius, length, start = self.reference()
+        corners = [(0.0, start), (radius, start), (radius, start + length), (0.0, start + length)]
+        pieces = (Piece(n, *ends) for n, ends in zip(("base", "wall", "top"), itertools.pairwise(corners), strict=True))
+        return [Surface(piece, aspect=self.aspect()) for piece in pieces]
+
+    def cross_section(self, x: np.ndarray) -> np.ndarray:
+        """Area of the disc or ellipse at each height, model units."""
+        radius, _, start = self.reference()
+        return np.pi * self.aspect() * (radius * self.relative_size(x - start)) ** 2
+
+    def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""
         radius, length, start = self.reference()
         aspect = self.aspect()
@@ -84,7 +161,7 @@ class Extruded(Geometry):
 
         def at(r: np.ndarray, angle: np.ndarray, height: np.ndarray) -> np.ndarray:
             x = np.stack(np.broadcast_arrays(r * np.cos(angle), aspect * r * np.sin(angle), height), axis=-1)
-            return self.place(x.reshape(-1, 3)).reshape(x.shape)
+            return self.stretch(x.reshape(-1, 3)).reshape(x.shape)
 
         def area(u: np.ndarray, v: np.ndarray, surface: Callable[..., np.ndarray], steps: tuple[float, float]) -> Any:
             along_u = (surface(u + steps[0], v) - surface(u - steps[0], v)) / (2.0 * steps[0])

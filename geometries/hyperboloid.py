@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
+from spinepnp.errors import CaseError
 from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.units import Length
@@ -31,6 +32,8 @@ class Hyperboloid(Extruded):
         ends: "flat" discs, or "confocal" ellipsoids, which meet the wall at right angles.
     """
 
+    takes_obstacle: ClassVar[bool] = False
+
     shape: Literal["hyperboloid"] = "hyperboloid"
     a: Length
     b: Length | None = None
@@ -47,6 +50,15 @@ class Hyperboloid(Extruded):
     def _opening(self, z: np.ndarray) -> np.ndarray:
         """sqrt(1 + z^2/c^2): how far the wall has opened at a height, flat ends."""
         return np.sqrt(1.0 + (z / self._axes[2]) ** 2)
+
+    def check(self) -> None:
+        """A meridian needs a circular throat, a line flat ends."""
+        super().check()
+        circular = self.b is None or self.b == self.a
+        if self.dimension == "axisymmetric" and not circular:
+            raise CaseError("geometry.dimension", 'an elliptic throat needs "3d"; or let b be a', self.dimension)
+        if self.dimension == "1d" and self.ends != "flat":
+            raise CaseError("geometry.ends", 'a line needs "flat" ends', self.ends)
 
     def default_size(self) -> float:
         """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
@@ -67,7 +79,7 @@ class Hyperboloid(Extruded):
         half = self._axes[3]
         return self._opening(np.clip(z - half, -half, half)) / self._opening(np.array(half))
 
-    def place(self, x: np.ndarray) -> np.ndarray:
+    def stretch(self, x: np.ndarray) -> np.ndarray:
         """Open the cross-sections, flat or onto the ellipsoids confocal with the wall.
 
         These are x^2/(b^2+c^2+t^2) + y^2/(a^2+c^2+t^2) + z^2/t^2 = 1 for t from -half_length to half_length.
@@ -83,9 +95,9 @@ class Hyperboloid(Extruded):
         height = t * np.sqrt(1.0 - (b * p) ** 2 / A - (a * q) ** 2 / B)
         return np.column_stack([b * p * np.sqrt(1.0 + t * t / A), a * q * np.sqrt(1.0 + t * t / B), height])
 
-    def exact_measures(self) -> dict[str, float]:
+    def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2; closed forms where the ends are flat, but for the wall."""
-        measures = super().exact_measures()
+        measures = super().body_measures()
         if self.ends == "flat":
             b, L = self.a if self.b is None else self.b, self.half_length
             measures["volume"] = math.pi * self.a * b * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))

@@ -100,6 +100,24 @@ class Piece:
         found[0], found[-1] = self.start, self.end
         return found
 
+    def nearest(self, r: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Its points that are nearest to points of the half plane."""
+        if self.centre is None:
+            (a, b), (c, d) = self.start, self.end
+            square = (c - a) ** 2 + (d - b) ** 2
+            t = ((r - a) * (c - a) + (z - b) * (d - b)) / square if square > 0.0 else np.zeros_like(r)
+            t = np.clip(t, 0.0, 1.0)
+            return a + t * (c - a), b + t * (d - b)
+        (a, b), (middle, half) = self.centre, self.opening()
+        turned = np.arctan2(z - b, r - a) - middle
+        angle = middle + np.clip((turned + math.pi) % (2.0 * math.pi) - math.pi, -half, half)
+        return a + self.radius * np.cos(angle), b + self.radius * np.sin(angle)
+
+    def opening(self) -> Point:
+        """Angle of the middle of an arc, and the half of the angle that it spans."""
+        first, last = self.angles()
+        return 0.5 * (first + last), 0.5 * abs(last - first)
+
     def divided(self) -> list[Piece]:
         """The same in arcs of at most a third of a turn: an arc of a half turn has no unique side."""
         if self.centre is None:
@@ -119,12 +137,14 @@ class Refinement:
         size: edge length there.
         slope: growth with the distance.
         tilt: angle about the origin, from the z axis toward +x, by which the swept piece is turned in space, rad.
+        shift: of its axis along x and y.
     """
 
     piece: Piece
     size: float
     slope: float = SLOPE
     tilt: float = 0.0
+    shift: Point = (0.0, 0.0)
 
     @classmethod
     def graded(cls, piece: Piece, grade: Grading) -> Refinement:
@@ -133,35 +153,23 @@ class Refinement:
         return cls(piece, log / (grade.growth - 1.0) * grade.size, min(log, STEEPEST))
 
     def edges(self, r: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Edge length at points of the half plane, before any tilt."""
-        return self.size + self.slope * self._distance(r, z)
-
-    def _distance(self, r: np.ndarray, z: np.ndarray) -> np.ndarray:
-        piece = self.piece
-        if piece.centre is None:
-            (a, b), (c, d) = piece.start, self._along()
-            t = np.clip((r - a) * c + (z - b) * d, 0.0, 1.0) if c or d else np.zeros_like(r)
-            return np.hypot(r - a - t * (piece.end[0] - a), z - b - t * (piece.end[1] - b))
-        (a, b), (middle, half), R = piece.centre, self._opening(), piece.radius
-        rho = np.hypot(r - a, z - b)
-        cosine = np.divide(
-            (r - a) * math.cos(middle) + (z - b) * math.sin(middle), rho, out=np.ones_like(r), where=rho > 0.0
-        )
-        beyond = np.maximum(np.arccos(np.clip(cosine, -1.0, 1.0)) - half, 0.0)
-        return np.sqrt(np.maximum(rho**2 + R**2 - 2.0 * rho * R * np.cos(beyond), 0.0))
+        """Edge length at points of the half plane, before any tilt and shift."""
+        across, up = self.piece.nearest(r, z)
+        return self.size + self.slope * np.hypot(r - across, z - up)
 
     def expression(self) -> str:
-        """The same as `edges`, but tilted, in the language of Gmsh's MathEval field."""
+        """The same as `edges`, but tilted and shifted, in the language of Gmsh's MathEval field."""
         piece, sine, cosine = self.piece, math.sin(self.tilt), math.cos(self.tilt)
-        x, height = (f"(x*({cosine!r})-z*({sine!r}))", f"(x*({sine!r})+z*({cosine!r}))") if self.tilt else ("x", "z")
-        r = f"sqrt({x}^2+y*y)"
+        x, y = (f"({name}-({by!r}))" if by else name for name, by in zip("xy", self.shift, strict=True))
+        across, height = (f"({x}*({cosine!r})-z*({sine!r}))", f"({x}*({sine!r})+z*({cosine!r}))") if sine else (x, "z")
+        r = f"sqrt({across}^2+{y}^2)"
         if piece.centre is None:
             (a, b), (c, d) = piece.start, self._along()
             u, v = piece.end[0] - a, piece.end[1] - b
             t = f"min(1,max(0,({r}-({a!r}))*({c!r})+({height}-({b!r}))*({d!r})))"
             square = f"({r}-({a!r})-{t}*({u!r}))^2+({height}-({b!r})-{t}*({v!r}))^2"
         else:
-            (a, b), (middle, half), R = piece.centre, self._opening(), piece.radius
+            (a, b), (middle, half), R = piece.centre, piece.opening(), piece.radius
             across, up = f"({r}-({a!r}))", f"({height}-({b!r}))"
             rho = f"sqrt({across}^2+{up}^2+1e-30)"
             cosine_beyond = f"({across}*({math.cos(middle)!r})+{up}*({math.sin(middle)!r}))/{rho}"
@@ -174,11 +182,6 @@ class Refinement:
         (a, b), (c, d) = self.piece.start, self.piece.end
         square = (c - a) ** 2 + (d - b) ** 2
         return ((c - a) / square, (d - b) / square) if square > 0.0 else (0.0, 0.0)
-
-    def _opening(self) -> Point:
-        """Angle of the middle of an arc, and the half of the angle that it spans."""
-        first, last = self.piece.angles()
-        return 0.5 * (first + last), 0.5 * abs(last - first)
 
 
 def smallest_edges(refinements: list[Refinement], size: float, r: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -204,11 +207,17 @@ def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> No
     gmsh.option.setNumber("Mesh.MeshSizeMax", size)
 
 
-def tetrahedra_in(chains: list[list[Piece]], refinements: list[Refinement], size: float) -> float:
-    """How many regular tetrahedra of the wanted edges fill a body of revolution.
+def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size: float, dim: int) -> float:
+    """How many regular simplices of the wanted edges fill a body of revolution, or its meridian.
 
     The half plane is divided into squares no larger than half the edge wanted there (edges grow slowly, so that no
     small patch is missed); a square counts where its centre lies in the body.
+
+    Args:
+        chains: the meridian.
+        refinements: where edges are smaller than ``size``.
+        size: in the bulk.
+        dim: 3 for tetrahedra in the body, 2 for triangles in the meridian.
     """
     outlines = [np.concatenate([piece.points(48) for piece in chain]) for chain in chains]
     low, high = outlines[0].min(axis=0), outlines[0].max(axis=0)
@@ -220,8 +229,9 @@ def tetrahedra_in(chains: list[list[Piece]], refinements: list[Refinement], size
         edge = smallest_edges(refinements, size, r, z)
         made += len(r)
         done = (side <= 0.5 * edge) if made < MOST_SQUARES else np.ones(len(r), dtype=bool)
-        counted = done & _inside(outlines, r, z)
-        total += float(np.sum(2.0 * math.pi * r[counted] * side**2 * 6.0 * math.sqrt(2.0) / edge[counted] ** 3))
+        counted = done & inside(outlines, r, z)
+        content = 2.0 * math.pi * r * 6.0 * math.sqrt(2.0) / edge**3 if dim == 3 else 4.0 / math.sqrt(3.0) / edge**2
+        total += float(np.sum(content[counted] * side**2))
         side *= 0.5
         r, z = r[~done], z[~done]
         r = np.concatenate([r + 0.5 * i * side for i in (-1, 1) for _ in range(2)])
@@ -229,7 +239,16 @@ def tetrahedra_in(chains: list[list[Piece]], refinements: list[Refinement], size
     return max(total, 6.0)
 
 
-def _inside(outlines: list[np.ndarray], r: np.ndarray, z: np.ndarray) -> np.ndarray:
+def facets_on(piece: Piece, refinements: list[Refinement], size: float, dim: int) -> float:
+    """How many regular facets of the wanted edges cover the surface that a piece sweeps, or the piece itself."""
+    points = piece.points(1000)
+    middle, length = 0.5 * (points[1:] + points[:-1]), np.linalg.norm(np.diff(points, axis=0), axis=1)
+    edge = smallest_edges(refinements, size, middle[:, 0], middle[:, 1])
+    each = 2.0 * math.pi * middle[:, 0] * 4.0 / math.sqrt(3.0) / edge**2 if dim == 3 else 1.0 / edge
+    return float(np.sum(each * length))
+
+
+def inside(outlines: list[np.ndarray], r: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Whether points lie in the body: a ray away from the axis crosses the outlines an odd number of times."""
     inside = np.zeros(len(r), dtype=bool)
     for outline in outlines:

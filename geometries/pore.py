@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from spinepnp.geometries.base import MODEL_UNIT
+import numpy as np
+
+from spinepnp.geometries.base import MODEL_UNIT, Sizes
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
 from spinepnp.units import Length, NonNegativeLength
@@ -35,9 +37,9 @@ class Pore(Revolved):
     reservoir_radius: NonNegativeLength = 0.0
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
-        """Both sides and the wall."""
-        return ("outside", "inside", "wall")
+    def named(self) -> tuple[str, ...]:
+        """Both sides and the wall, which a line does not have."""
+        return ("outside", "inside") if self.dimension == "1d" else ("outside", "inside", "wall")
 
     def check(self) -> None:
         """A reservoir is wider than the pore."""
@@ -47,6 +49,9 @@ class Pore(Revolved):
             "must be larger than radius, or zero for a bare pore",
             self.reservoir_radius,
         )
+        bare = self.dimension != "1d" or self.reservoir_radius == 0.0
+        refuse_unless(bare, "reservoir_radius", 'must be zero with dimension = "1d"', self.reservoir_radius)
+        super().check()
 
     def default_size(self) -> float:
         """A sixth of the reservoirs, or a quarter of the bare pore."""
@@ -62,6 +67,15 @@ class Pore(Revolved):
             mouths = (Piece("", (r, z), (r, z)) for z in (0.0, length))
             found += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
         return found
+
+    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+        """Along the axis."""
+        heights = sizes.layers(self.length / MODEL_UNIT, "outside", "inside")
+        return np.concatenate(([0.0], heights.cumsum())), "outside", "inside"
+
+    def cross_section(self, x: np.ndarray) -> np.ndarray:
+        """Of the pore."""
+        return np.full(len(x), np.pi * (self.radius / MODEL_UNIT) ** 2)
 
     def meridian(self) -> list[list[Piece]]:
         """From the lower pole along the walls to the upper one."""

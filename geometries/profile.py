@@ -6,6 +6,7 @@ import ast
 import csv
 import functools
 import operator
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -137,7 +138,11 @@ def _table(path: Path) -> Profile:
     return lambda z: np.asarray(interpolator(z))
 
 
-@functools.lru_cache(maxsize=64)
+def is_table(text: str) -> bool:
+    """Whether a profile is the path of a table."""
+    return text.strip().lower().endswith(".csv")
+
+
 def read_profile(text: str) -> Profile:
     """A radius profile from its text in a case file.
 
@@ -152,4 +157,20 @@ def read_profile(text: str) -> Profile:
     """
     if len(text) > LONGEST:
         raise ValueError("it is too long")
-    return _table(Path(text)) if text.strip().lower().endswith(".csv") else _expression(text)
+    if not is_table(text):
+        return _kept_expression(text)
+    try:
+        changed = os.stat(text).st_mtime_ns
+    except OSError as error:
+        raise ValueError(f"the table cannot be read ({reason_of(error)})") from None
+    return _kept_table(text, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_expression(text: str) -> Profile:
+    return _expression(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _kept_table(path: str, _changed: int) -> Profile:
+    return _table(Path(path))

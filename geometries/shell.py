@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import ClassVar, Literal, Self
 
-from spinepnp.geometries.base import MODEL_UNIT
+import numpy as np
+
+from spinepnp.geometries.base import MODEL_UNIT, ROOM, Sizes
 from spinepnp.geometries.meridian import Piece
-from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.geometries.revolved import CURVATURE, Covering, Revolved, refuse_unless, sphere_covering
 from spinepnp.units import Length
 
 
@@ -27,12 +30,14 @@ class Shell(Revolved):
         outer_radius: m.
     """
 
+    takes_obstacle: ClassVar[bool] = False
+
     shape: Literal["shell"] = "shell"
     inner_radius: Length
     outer_radius: Length
 
     @property
-    def boundaries(self) -> tuple[str, ...]:
+    def named(self) -> tuple[str, ...]:
         """Both spheres."""
         return ("inner", "outer")
 
@@ -44,10 +49,32 @@ class Shell(Revolved):
             "leaves no room inside outer_radius; make it smaller",
             self.inner_radius,
         )
+        super().check()
 
     def default_size(self) -> float:
         """A sixth of the outer radius, and two edges across the gap."""
         return min(CURVATURE * self.outer_radius, (self.outer_radius - self.inner_radius) / 2.0)
+
+    def coverings(self, sizes: Sizes) -> list[Covering]:
+        """Either sphere."""
+        room = (self.outer_radius - self.inner_radius) * ROOM
+        spheres = (("outer", self.outer_radius, 1), ("inner", self.inner_radius, -1))
+        return [c for name, R, side in spheres for c in sphere_covering(R, (name,), name, sizes, room, side)]
+
+    def core(self, coverings: list[Covering]) -> Self:
+        """A narrower shell."""
+        radii = {f"{cover.names[0]}_radius": cover.core_radius * MODEL_UNIT for cover in coverings}
+        return self.model_copy(update=radii)
+
+    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+        """Along a radius."""
+        start = self.inner_radius / MODEL_UNIT
+        heights = sizes.layers(self.outer_radius / MODEL_UNIT - start, "inner", "outer")
+        return start + np.concatenate(([0.0], heights.cumsum())), "inner", "outer"
+
+    def cross_section(self, x: np.ndarray) -> np.ndarray:
+        """Of a sphere about the origin."""
+        return 4.0 * math.pi * x**2
 
     def meridian(self) -> list[list[Piece]]:
         """Two half circles."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT
+from spinepnp.geometries.base import MODEL_UNIT, digest_of
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.profile import read_profile
+from spinepnp.geometries.profile import is_table, read_profile
 from spinepnp.units import Length
 
 #: Heights at which a profile is looked at before meshing.
@@ -33,6 +33,8 @@ class Tube(Extruded):
             columns z_nm and radius_nm.
     """
 
+    takes_obstacle: ClassVar[bool] = False
+
     shape: Literal["tube"] = "tube"
     length: Length
     profile: str
@@ -47,6 +49,7 @@ class Tube(Extruded):
         Raises:
             CaseError: says what is wrong with it, or where.
         """
+        super().check()
         z = np.linspace(0.0, self.length, SAMPLES)
         try:
             radius = self.radius(z)
@@ -58,6 +61,10 @@ class Tube(Extruded):
             raise CaseError(
                 "geometry.profile", f"the radius is not positive at z = {place:.4g} nm; change it there", self.profile
             )
+
+    def files(self) -> dict[str, str]:
+        """The table of the profile, where it is one."""
+        return {"profile": digest_of(self.profile)} if is_table(self.profile) else {}
 
     def _radii(self) -> np.ndarray:
         return self.radius(np.linspace(0.0, self.length, SAMPLES))
@@ -74,7 +81,7 @@ class Tube(Extruded):
         """Radius over the largest one."""
         return self.radius(np.clip(z * MODEL_UNIT, 0.0, self.length)) / self._radii().max()
 
-    def place(self, x: np.ndarray) -> np.ndarray:
+    def stretch(self, x: np.ndarray) -> np.ndarray:
         """Scale every cross-section to its radius."""
         z = x[:, 2] * MODEL_UNIT
         # Rounding must not leave the domain of a table.

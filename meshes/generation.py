@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import MissingStackError, SolveError
-from spinepnp.geometries import Geometry, Sizes
+from spinepnp.errors import CaseError, MissingStackError, SolveError
+from spinepnp.geometries import Geometry, Sizes, StraightMesh
+from spinepnp.geometries.straight import order_for_refinement
 from spinepnp.meshes import interrupts
+from spinepnp.meshes.cache import kept
 from spinepnp.meshes.communication import on_root
+from spinepnp.meshes.lattice import TaggedMesh, cells_of_facets, curved, domain_of, refined, tag_facets
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
-from spinepnp.meshes.stack import cell_nodes, dolfinx, fem
-
-TETRAHEDRA = {1: 4, 2: 11}  # Gmsh's element types by order
+from spinepnp.meshes.stack import dolfinx
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SpineMesh:
         min_quality: smallest ratio of inscribed to circumscribed radius (times 3; 1 for a regular tetrahedron).
         cells: number of cells on all ranks.
         vertices: number of vertices on all ranks.
+        cell_order: number of each owned cell in the order of the whole mesh, the same on any number of ranks.
     """
 
     mesh: Any
@@ -42,6 +44,7 @@ class SpineMesh:
     min_quality: float
     cells: int
     vertices: int
+    cell_order: np.ndarray
 
 
 @contextmanager
@@ -63,30 +66,49 @@ def _gmsh_session() -> Iterator[Any]:
         interrupts.install()
 
 
-def _mesh_in_gmsh(gmsh: Any, geometry: Geometry, sizes: Sizes, order: int) -> None:
-    """Mesh the geometry in the running Gmsh session.
+def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
+    """Mesh the geometry. On one rank.
 
     Raises:
         SolveError: Gmsh failed.
     """
-    try:
-        gmsh.model.add(geometry.shape)
-        geometry.build(gmsh, sizes)
-        gmsh.model.mesh.generate(3)
-        gmsh.model.mesh.setOrder(order)
-    except Exception as error:  # Gmsh raises bare Exception with its last message
-        raise SolveError(f"Gmsh could not mesh the {geometry.shape}: {error}") from None
-    tags, _ = gmsh.model.mesh.getElementsByType(TETRAHEDRA[order])
-    if len(tags) == 0:
-        raise SolveError(f"Gmsh made no cells for the {geometry.shape}; try another mesh.size")
+    with _gmsh_session() as gmsh:
+        try:
+            gmsh.model.add(geometry.shape)
+            mesh = geometry.straight_mesh(gmsh, sizes)
+        except (CaseError, MemoryError):
+            raise
+        except Exception as error:  # Gmsh raises bare Exception with its last message
+            raise SolveError(f"Gmsh could not mesh the {geometry.shape}: {error}") from None
+    if mesh.cells.shape[1] != 4:
+        return mesh
+    return replace(mesh, cells=order_for_refinement(mesh.cells, geometry.place_nodes(mesh.points)))
+
+
+def _distributed(straight: list[StraightMesh], geometry: Geometry, comm: Any) -> TaggedMesh:
+    """A straight mesh of rank 0 (in a list; empty elsewhere) on all ranks. Collective."""
+    dim = geometry.cell_dimension
+    shapes = comm.bcast((straight[0].cells.shape[1], straight[0].facets.shape[1]) if straight else None, root=0)
+    if straight:
+        points, cells, facets = straight[0].points, straight[0].cells, straight[0].facets
+        # From here on a value is a place in the boundaries of the geometry.
+        values = np.array([geometry.boundaries.index(name) for name in straight[0].names])[straight[0].values]
+    else:
+        points, cells, facets = (np.empty((0, n)) for n in (dim, *shapes))
+        values = np.empty(0)
+    cell = {1: "interval", 2: "triangle", 3: "tetrahedron"}[dim]
+    domain = domain_of(cell, 1 if shapes[0] == dim + 1 else 2, dim)
+    mesh = dolfinx.mesh.create_mesh(comm, cells, domain, points)
+    found, values = tag_facets(mesh, facets, values)
+    return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index)
 
 
 def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
-    """Mesh a geometry on rank 0 and distribute it. Collective.
+    """Mesh a geometry on rank 0, or take the mesh that is kept; distribute, curve and refine it. Collective.
 
     Args:
         geometry: the shape.
-        options: sizes, order, grading.
+        options: sizes, order, grading, refinements.
         comm: MPI communicator; the mesh is the same on any number of ranks.
 
     Returns:
@@ -96,65 +118,34 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
         CaseError: the options do not fit the shape, or the mesh does not fit into memory.
         SolveError: Gmsh failed, or a curved cell is inverted.
     """
-    geometry.check()
+    on_root(comm, geometry.check)
     options = options.resolved(geometry)
     sizes = options.sizes(geometry)
-    on_root(comm, lambda: check_memory(geometry.estimate_cells(sizes), options))
-    with _session_on_root(comm) as gmsh:
-        on_root(comm, lambda: _mesh_in_gmsh(gmsh, geometry, sizes, options.order))
-        data = dolfinx.io.gmsh.model_to_mesh(gmsh.model if gmsh else None, comm, 0, gdim=3)
-    facets = {name: data.facet_tags.find(data.physical_groups[name].tag) for name in geometry.boundaries}
-    mesh = data.mesh
-    mesh.geometry.x[:] = geometry.place(mesh.geometry.x)
+    on_root(comm, lambda: check_memory(options.cells(geometry), options))
+    straight: list[StraightMesh] = []
+    on_root(comm, lambda: straight.append(kept(geometry, sizes, lambda: _straight_mesh(geometry, sizes))))
+    tagged = _distributed(straight, geometry, comm)
+    straight.clear()
+    if options.order == 2 and geometry.surfaces():
+        tagged = curved(tagged, geometry, sizes)
+    for _ in range(options.refine):
+        tagged = refined(tagged, geometry, sizes)
+    mesh, dim = tagged.mesh, geometry.cell_dimension
+    mesh.geometry.x[:, :dim] = geometry.place_nodes(mesh.geometry.x[:, :dim])
     quality = check_quality(mesh)
-    mesh.topology.create_connectivity(mesh.topology.dim - 1, mesh.topology.dim)
-    mesh.topology.create_connectivity(mesh.topology.dim, mesh.topology.dim - 1)
     topology = mesh.topology
     return SpineMesh(
         mesh=mesh,
         geometry=geometry,
         options=options,
-        boundary_facets=facets,
+        boundary_facets={name: tagged.facets[tagged.values == i] for i, name in enumerate(geometry.boundaries)},
         min_quality=quality,
         cells=topology.index_map(topology.dim).size_global,
         vertices=topology.index_map(0).size_global,
+        cell_order=tagged.order,
     )
-
-
-@contextmanager
-def _session_on_root(comm: Any) -> Iterator[Any]:
-    """Gmsh on rank 0 and ``None`` elsewhere; a Gmsh that cannot be loaded is an error of every rank."""
-    session = _gmsh_session()
-    gmsh: list[Any] = [None]
-
-    def enter() -> None:
-        gmsh[0] = session.__enter__()
-
-    on_root(comm, enter)
-    try:
-        yield gmsh[0]
-    finally:
-        if gmsh[0] is not None:
-            session.__exit__(None, None, None)
 
 
 def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
     """Owned cells with a facet on a boundary, and which of their facets it is, shape (facets, 2). Not collective."""
-    facets = np.sort(mesh.boundary_facets[name])
-    pairs = fem.compute_integration_domains(fem.IntegralType.exterior_facet, mesh.mesh.topology, facets)
-    return np.asarray(pairs).reshape(-1, 2)
-
-
-def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
-    """Heights over a boundary of the cells that have a facet on it, in micrometres.
-
-    The height of a cell over its facet, 3 |cell| / |facet|, is what resolves a Debye layer there; it is taken from the
-    straight cell. Not collective: each rank gives those of its own cells, shape (facets of owned cells,).
-    """
-    cells, sides = boundary_cells(mesh, name).T
-    corners = mesh.mesh.geometry.x[cell_nodes(mesh.mesh)[cells][:, :4]]
-    # Vertex i of a simplex lies opposite to its facet i.
-    each = np.arange(len(cells))
-    opposite, (a, b, c) = corners[each, sides], (corners[each, (sides + k) % 4] for k in (1, 2, 3))
-    normal = np.cross(b - a, c - a)
-    return np.asarray(np.abs(np.einsum("fi,fi->f", opposite - a, normal)) / np.linalg.norm(normal, axis=1))
+    return cells_of_facets(mesh.mesh, mesh.boundary_facets[name])

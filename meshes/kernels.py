@@ -6,39 +6,16 @@ Such an entry is removed: at once if it is old, and after the wait if it is not.
 
 from __future__ import annotations
 
-import functools
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from spinepnp.meshes.communication import on_root
+from spinepnp.meshes.folders import cache_folder
 from spinepnp.meshes.stack import fem
 
 #: Seconds after which a compilation that has not ended is taken for dead; a kernel takes about one.
 PATIENCE = 30
-
-
-@functools.cache
-def kernel_cache() -> Path:
-    """Folder of the compiled kernels: in the user's cache, or in the temporary folder where that cannot be written."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    for folder in (
-        Path(base) / "spinepnp" / "kernels",
-        Path(tempfile.gettempdir()) / f"spinepnp-kernels-{os.getuid()}",
-    ):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Compiled code is loaded from here: nobody else may have made the folder or may write to it.
-            status = folder.stat()
-            if status.st_uid != os.getuid() or status.st_mode & 0o022:
-                continue
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
-        except OSError:
-            continue
-    return Path(tempfile.mkdtemp(prefix="spinepnp-kernels-"))
 
 
 def remove_dead_entries(folder: Path, age: float) -> int:
@@ -67,7 +44,7 @@ _cleaned: set[Path] = set()
 
 def _clean_once(comm: Any) -> Path:
     def clean() -> Path:
-        folder = kernel_cache()
+        folder = cache_folder("kernels")
         if folder not in _cleaned:
             remove_dead_entries(folder, PATIENCE)
             _cleaned.add(folder)

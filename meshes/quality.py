@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import SolveError
+from spinepnp.meshes.simplices import determinants, shape_quality
 from spinepnp.meshes.stack import MPI, basix, cell_nodes
-from spinepnp.meshes.tetrahedra import shape_quality
+
+#: A cell is straight if no node is off by more than this fraction of its extent.
+STRAIGHT = 1e-12
 
 #: Cells looked at together, to bound the memory.
 CHUNK = 50_000
@@ -17,7 +20,7 @@ CHUNK = 50_000
 def smallest_jacobian(mesh: Any) -> float:
     """Smallest ratio of a cell's Jacobian determinant, over sample points, to its mean size; negative if inverted.
 
-    The sample points are the nodes of fourth-degree elements: the determinant of second-order tetrahedra is cubic.
+    The sample points are the nodes of fourth-degree elements: the determinant of second-order cells is cubic at most.
     Collective.
     """
     element = mesh.ufl_domain().ufl_coordinate_element().basix_element
@@ -25,15 +28,20 @@ def smallest_jacobian(mesh: Any) -> float:
         basix.ElementFamily.P, element.cell_type, 4, lagrange_variant=basix.LagrangeVariant.equispaced
     ).points
     gradients = element.tabulate(1, points)[1:, :, :, 0]  # (derivative, point, node)
-    cells = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local]
-    smallest = np.inf
+    dim = mesh.topology.dim
+    cells = cell_nodes(mesh)[: mesh.topology.index_map(dim).size_local]
+    # Where all nodes lie where those of a straight cell would, the determinant is constant.
+    corners = np.column_stack([1.0 - element.points.sum(axis=1), element.points])
+    smallest = 1.0
     for start in range(0, len(cells), CHUNK):
-        x = mesh.geometry.x[cells[start : start + CHUNK]]
-        determinant = np.linalg.det(np.einsum("dpn,cni->cpid", gradients, x))
+        x = mesh.geometry.x[cells[start : start + CHUNK], :dim]
+        straight = np.tensordot(x[:, : dim + 1], corners, axes=(1, 1)).transpose(0, 2, 1)
+        bent = np.abs(x - straight).max(axis=(1, 2)) > STRAIGHT * np.ptp(x[:, : dim + 1], axis=1).max(axis=1)
+        determinant = determinants(gradients, x[bent])
         # The orientation of a cell is arbitrary: what counts is that the sign does not change.
-        sign = np.sign(determinant.mean(axis=1, keepdims=True))
-        relative = determinant * sign / np.abs(determinant).mean(axis=1, keepdims=True)
-        smallest = min(smallest, float(relative.min()))
+        mean = determinant.mean(axis=0)
+        relative = determinant * np.sign(mean) / np.abs(determinant).mean(axis=0)
+        smallest = min(smallest, float(relative.min(initial=1.0)))
     return float(mesh.comm.allreduce(smallest, op=MPI.MIN))
 
 
@@ -45,6 +53,7 @@ def check_quality(mesh: Any) -> float:
     """
     if smallest_jacobian(mesh) <= 0.0:
         raise SolveError("the mesh has an inverted curved cell; make mesh.size smaller or set mesh.order = 1")
-    cells = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local]
-    quality = shape_quality(mesh.geometry.x[cells[:, :4]])
+    dim = mesh.topology.dim
+    cells = cell_nodes(mesh)[: mesh.topology.index_map(dim).size_local]
+    quality = shape_quality(mesh.geometry.x[cells[:, : dim + 1]])
     return float(mesh.comm.allreduce(float(quality.min(initial=1.0)), op=MPI.MIN))

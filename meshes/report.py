@@ -7,50 +7,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes.generation import SpineMesh, boundary_cells, boundary_layer_heights
-from spinepnp.meshes.stack import MPI, basix, cell_nodes
-from spinepnp.meshes.tetrahedra import shape_quality
+from spinepnp.meshes.generation import SpineMesh
+from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
+from spinepnp.meshes.simplices import edge_lengths, shape_quality
+from spinepnp.meshes.stack import MPI
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
-
-#: Quadrature degree of the measures: exact for the determinants of second-order tetrahedra and their facets.
-DEGREE = 6
-
-
-def _owned_cells(mesh: Any) -> np.ndarray:
-    return cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local]
-
-
-def volume(mesh: Any) -> float:
-    """Volume of the curved mesh, um^3. Collective."""
-    element = mesh.ufl_domain().ufl_coordinate_element().basix_element
-    points, weights = basix.make_quadrature(element.cell_type, DEGREE)
-    gradients = element.tabulate(1, points)[1:, :, :, 0]
-    x = mesh.geometry.x[_owned_cells(mesh)]
-    determinant = np.abs(np.linalg.det(np.einsum("dpn,cni->cpid", gradients, x)))
-    return float(mesh.comm.allreduce(float((determinant @ weights).sum()), op=MPI.SUM))
-
-
-def area(mesh: SpineMesh, name: str) -> float:
-    """Area of a boundary of the curved mesh, um^2. Collective."""
-    domain = mesh.mesh
-    element = domain.ufl_domain().ufl_coordinate_element().basix_element
-    points, weights = basix.make_quadrature(basix.CellType.triangle, DEGREE)
-    corners = basix.geometry(element.cell_type)
-    pairs, nodes, total = boundary_cells(mesh, name), cell_nodes(domain), 0.0
-    for side in np.unique(pairs[:, 1]):
-        cells = pairs[pairs[:, 1] == side, 0]
-        origin, first, second = corners[basix.topology(element.cell_type)[2][side]]
-        directions = np.stack([first - origin, second - origin])
-        gradients = element.tabulate(1, origin + points @ directions)[1:, :, :, 0]
-        jacobian = np.einsum("dpn,cni->cpid", gradients, domain.geometry.x[nodes[cells]])
-        tangents = np.einsum("cpid,kd->cpki", jacobian, directions)
-        normal = np.cross(tangents[:, :, 0], tangents[:, :, 1])
-        total += float((np.linalg.norm(normal, axis=-1) @ weights).sum())
-    return float(domain.comm.allreduce(total, op=MPI.SUM))
-
-
-def _edges(x: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.linalg.norm(x[:, i] - x[:, j], axis=1) for i in range(4) for j in range(i)])
 
 
 def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
@@ -66,15 +27,16 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         them make up a Debye length.
     """
     domain, comm = mesh.mesh, mesh.mesh.comm
-    x = domain.geometry.x[_owned_cells(domain)[:, :4]]
-    quality, edges = shape_quality(x), _edges(x)
+    x = domain.geometry.x[owned_cells(domain)[:, : domain.topology.dim + 1]]
+    quality, edges = shape_quality(x), edge_lengths(x)
     exact = mesh.geometry.exact_measures()
-    found = volume(domain) * MODEL_UNIT**3
+    found = volume(mesh) * MODEL_UNIT**3
     result: dict[str, Any] = {
         "shape": mesh.geometry.shape,
+        "dimension": mesh.geometry.dimension,
         "cells": mesh.cells,
         "vertices": mesh.vertices,
-        "order": mesh.options.order,
+        "order": domain.ufl_domain().ufl_coordinate_element().degree,
         "min_quality": mesh.min_quality,
         "mean_quality": comm.allreduce(float(quality.sum()), op=MPI.SUM) / mesh.cells,
         f"shortest_edge_{LENGTH.suffix}": to_unit(

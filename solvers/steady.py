@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries import MODEL_UNIT
+from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT, Geometry
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import basix, dolfinx, fem, ufl
@@ -50,6 +51,16 @@ def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
     return electrolyte.names, tuple(held)
 
 
+def check_dimension(geometry: Geometry) -> None:
+    """Refuse a mesh of fewer dimensions, which this version can make but not solve on.
+
+    Raises:
+        CaseError: names the key.
+    """
+    if geometry.dimension != "3d":
+        raise CaseError("geometry.dimension", 'can be meshed but not yet solved; set "3d"', geometry.dimension)
+
+
 class SteadyProblem:
     """The steady equations on one mesh, for one structure of boundary data.
 
@@ -66,6 +77,7 @@ class SteadyProblem:
     def __init__(
         self, mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
     ) -> None:
+        check_dimension(mesh.geometry)
         electrolyte.check()
         check_boundaries(boundaries, mesh.geometry.boundaries, electrolyte)
         self.mesh, self.structure = mesh, structure_of(electrolyte, boundaries)

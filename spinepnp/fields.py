@@ -1,6 +1,7 @@
 """Fields on the whole mesh, gathered on rank 0 for files and pictures.
 
-Points and cells stand in the order in which Gmsh made them, so that the file is the same on any number of ranks.
+Cells stand in the order in which they were made and points in the order in which the cells name them, so that the file
+is the same on any number of ranks.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
-VTK_TETRAHEDRON = {4: 10, 10: 24}  # VTK's cell types by number of nodes
+VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}  # VTK's cell types by number of nodes
 
 
 def field_names(species: tuple[str, ...]) -> list[str]:
@@ -48,21 +49,22 @@ def gather(problem: SteadyProblem, solution: Solution) -> Any:
     """
     names = field_names(solution.electrolyte.names)
     si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
-    return _gather(problem.mesh.mesh, _nodal_values(problem, solution.unknowns) / np.array(si), names)
+    return _gather(problem.mesh, _nodal_values(problem, solution.unknowns) / np.array(si), names)
 
 
 def gather_mesh(mesh: SpineMesh) -> Any:
     """A PyVista grid of a mesh alone; see `gather`. Collective."""
-    return _gather(mesh.mesh, np.zeros((len(mesh.mesh.geometry.x), 0)), [])
+    return _gather(mesh, np.zeros((len(mesh.mesh.geometry.x), 0)), [])
 
 
-def _gather(mesh: Any, values: np.ndarray, names: list[str]) -> Any:
+def _gather(spine: SpineMesh, values: np.ndarray, names: list[str]) -> Any:
+    mesh = spine.mesh
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
     to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
     nodes = mesh.geometry.input_global_indices
     # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
     local = (
-        mesh.topology.original_cell_index[:owned],
+        spine.cell_order[:owned],
         nodes[cell_nodes(mesh)[:owned][:, to_vtk]],
         nodes,
         mesh.geometry.x,
@@ -77,11 +79,16 @@ def _grid(parts: list[tuple[np.ndarray, ...]], names: list[str]) -> Any:
 
     order = np.concatenate([p[0] for p in parts])
     cells = np.concatenate([p[1] for p in parts])[np.argsort(order)]
-    used, first = np.unique(np.concatenate([p[2] for p in parts]), return_index=True)
-    points = np.concatenate([p[3] for p in parts])[first]
-    values = np.concatenate([p[4] for p in parts])[first]
-    connectivity = np.searchsorted(used, cells)
-    grid = pyvista.UnstructuredGrid({VTK_TETRAHEDRON[cells.shape[1]]: connectivity}, points)
+    # Nodes in the order in which the cells first name them: the same on any number of ranks.
+    used, first, numbers = np.unique(cells, return_index=True, return_inverse=True)
+    renumbered = np.empty(len(used), dtype=np.int64)
+    renumbered[np.argsort(first)] = np.arange(len(used))
+    known, place = np.unique(np.concatenate([p[2] for p in parts]), return_index=True)
+    place = place[np.searchsorted(known, used[np.argsort(first)])]
+    points = np.concatenate([p[3] for p in parts])[place]
+    values = np.concatenate([p[4] for p in parts])[place]
+    connectivity = renumbered[numbers.reshape(cells.shape)]
+    grid = pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
     for name, column in zip(names, values.T, strict=True):
         grid.point_data[name] = column
     return grid

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case import Case
-from spinepnp.meshes.tetrahedra import shape_quality
+from spinepnp.meshes.simplices import shape_quality
 from spinepnp.units import CURRENT, POTENTIAL, Kind, to_unit
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.

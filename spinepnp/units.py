@@ -222,6 +222,7 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
 
 
 Length = _quantity_type(LENGTH, positive=True)
+Coordinate = _quantity_type(LENGTH)
 NonNegativeLength = _quantity_type(LENGTH, non_negative=True)
 Angle = _quantity_type(ANGLE, non_negative=True)
 Potential = _quantity_type(POTENTIAL)

@@ -112,7 +112,7 @@ BAD = [
     ("mesh.size='0 nm'", 'mesh.size = "0 nm": a length here must be greater than zero'),
     ("mesh.order=3", "mesh.order = 3: must be 1 or 2"),
     ("mesh.grade.tip.size='1 nm'", 'mesh.grade.tip: no such boundary; did you mean "top"?'),
-    ("mesh.grade.wall.size='1 nm'", "mesh.grade.wall: a cylinder can be graded toward base and top only"),
+    ("mesh.grade.rim.size='1 nm'", "mesh.grade.rim: no such boundary"),
     ("mesh.grade.top.size='1 um'", 'mesh.grade.top.size = "1000 nm": is coarser than mesh.size = 25 nm'),
     ("study.kind='transient'", "study.kind = \"transient\": must be 'steady' or 'sweep'"),
     ("study.values=[]", "study: a sweep needs both vary"),

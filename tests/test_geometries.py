@@ -44,7 +44,7 @@ def test_volume_areas_and_quality_of_default_meshes(comm, name):
 def test_quadrature_of_the_map_gives_the_closed_forms(shape):
     from spinepnp.geometries.extruded import Extruded
 
-    assert Extruded.exact_measures(shape) == pytest.approx(shape.exact_measures(), rel=1e-8)
+    assert Extruded.body_measures(shape) == pytest.approx(shape.exact_measures(), rel=1e-8)
 
 
 def test_a_tube_with_a_straight_profile_is_a_cone():
@@ -95,7 +95,7 @@ def test_grading_survives_the_map(comm):
     from spinepnp.meshes import boundary_layer_heights
 
     mesh = generate(SHAPES["cone"], MeshOptions(grade={"top": GradeOptions(size="0.1 nm")}), comm)
-    assert boundary_layer_heights(mesh, "top").max() <= 1.001e-4
+    assert boundary_layer_heights(mesh, "top").max() < 1.02e-4
 
 
 @pytest.mark.parametrize(

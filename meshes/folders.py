@@ -1,0 +1,30 @@
+"""Folders for what is kept between runs: compiled kernels and meshes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from pathlib import Path
+
+
+@functools.cache
+def cache_folder(name: str) -> Path:
+    """A folder of the user's cache, or of the temporary folder where that cannot be written.
+
+    Args:
+        name: of the kind of things that are kept in it.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    for folder in (Path(base) / "spinepnp" / name, Path(tempfile.gettempdir()) / f"spinepnp-{name}-{os.getuid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Code is loaded from such a folder: nobody else may have made it or may write to it.
+            status = folder.stat()
+            if status.st_uid != os.getuid() or status.st_mode & 0o022:
+                continue
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix=f"spinepnp-{name}-"))

@@ -1,0 +1,108 @@
+"""Volumes, areas and heights of the cells of a (curved) mesh, by quadrature over its own geometry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes.generation import SpineMesh, boundary_cells
+from spinepnp.meshes.simplices import determinants
+from spinepnp.meshes.stack import MPI, basix, cell_nodes
+
+#: Quadrature degree: exact for the determinants of second-order tetrahedra.
+DEGREE = 6
+
+#: Cell types of facets, by the dimension of the cells.
+FACETS = {2: basix.CellType.interval, 3: basix.CellType.triangle}
+
+#: Cells looked at together, to bound the memory.
+CHUNK = 50_000
+
+
+def owned_cells(mesh: Any) -> np.ndarray:
+    """Geometry nodes of the cells that this rank owns, shape (cells, nodes)."""
+    return np.asarray(cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local])
+
+
+def _element(mesh: Any) -> Any:
+    return mesh.ufl_domain().ufl_coordinate_element().basix_element
+
+
+def _weight(mesh: SpineMesh, x: np.ndarray) -> np.ndarray:
+    """The weight of the measure at points, shape (point, cell, coordinate) to (point, cell)."""
+    return mesh.geometry.weight(x.reshape(-1, x.shape[-1])).reshape(x.shape[:2])
+
+
+def cell_contents(mesh: SpineMesh, cells: np.ndarray, weighted: bool = True) -> np.ndarray:
+    """Volume of each cell, or what it stands for in the body, shape (cells,).
+
+    Args:
+        mesh: in micrometres.
+        cells: geometry nodes of the cells, shape (cells, nodes).
+        weighted: False for the plain area or length of the cells of a meridian or a line.
+    """
+    element, dim = _element(mesh.mesh), mesh.mesh.topology.dim
+    points, weights = basix.make_quadrature(element.cell_type, DEGREE)
+    tables = element.tabulate(1, points)[:, :, :, 0]
+    found = [np.empty(0)]
+    for start in range(0, len(cells), CHUNK):
+        x = mesh.mesh.geometry.x[cells[start : start + CHUNK], :dim]
+        content = np.abs(determinants(tables[1:], x))
+        if weighted:
+            content = content * _weight(mesh, np.tensordot(tables[0], x, axes=(1, 1)))
+        found.append(weights @ content)
+    return np.concatenate(found)
+
+
+def facet_contents(mesh: SpineMesh, pairs: np.ndarray, weighted: bool = True) -> np.ndarray:
+    """Area of each facet, or what it stands for, shape (facets,).
+
+    Args:
+        mesh: in micrometres.
+        pairs: cell and number of its facet, shape (facets, 2).
+        weighted: False for the plain length of the edges of a meridian.
+    """
+    domain, dim = mesh.mesh, mesh.mesh.topology.dim
+    element = _element(domain)
+    corners, topology = basix.geometry(element.cell_type), basix.topology(element.cell_type)
+    points, weights = (np.empty((1, 0)), np.ones(1)) if dim == 1 else basix.make_quadrature(FACETS[dim], DEGREE)
+    nodes, found = cell_nodes(domain), np.empty(len(pairs))
+    for side in np.unique(pairs[:, 1]):
+        here = pairs[:, 1] == side
+        origin, *others = corners[topology[dim - 1][side]]
+        directions = np.array(others).reshape(-1, dim) - origin
+        tables = element.tabulate(1, origin + points @ directions)[:, :, :, 0]
+        x = domain.geometry.x[nodes[pairs[here, 0]], :dim]
+        tangents = np.einsum("dpn,cni,kd->pcki", tables[1:], x, directions)
+        if dim == 3:  # not by the root of a determinant, which costs digits
+            content = np.linalg.norm(np.cross(tangents[:, :, 0], tangents[:, :, 1]), axis=-1)
+        else:
+            content = np.linalg.norm(tangents, axis=-1).prod(axis=-1)
+        if weighted:
+            content = content * _weight(mesh, np.einsum("pn,cni->pci", tables[0], x))
+        found[here] = weights @ content
+    return found
+
+
+def volume(mesh: SpineMesh) -> float:
+    """Volume of the mesh, or of the body that a meridian or a line stands for, um^3. Collective."""
+    total = float(cell_contents(mesh, owned_cells(mesh.mesh)).sum())
+    return float(mesh.mesh.comm.allreduce(total, op=MPI.SUM))
+
+
+def area(mesh: SpineMesh, name: str) -> float:
+    """Area of a boundary of the mesh, or of what it stands for, um^2. Collective."""
+    total = float(facet_contents(mesh, boundary_cells(mesh, name)).sum())
+    return float(mesh.mesh.comm.allreduce(total, op=MPI.SUM))
+
+
+def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
+    """Heights over a boundary of the cells that have a facet on it, in micrometres.
+
+    The height of a cell over its facet, d |cell| / |facet| in d dimensions, is what resolves a Debye layer there. Not
+    collective: each rank gives those of its own cells, shape (facets of owned cells,).
+    """
+    pairs = boundary_cells(mesh, name)
+    cells = cell_contents(mesh, cell_nodes(mesh.mesh)[pairs[:, 0]], weighted=False)
+    return mesh.mesh.topology.dim * cells / facet_contents(mesh, pairs, weighted=False)
