@@ -18,6 +18,7 @@ from spinepnp.geometries.hyperboloid import Hyperboloid
 from spinepnp.geometries.pore import Pore
 from spinepnp.geometries.shell import Shell
 from spinepnp.geometries.straight import StraightMesh
+from spinepnp.geometries.surface_import import ImportedSurface
 from spinepnp.geometries.tube import Tube
 
 #: Every shape by the name it has in a case file.
@@ -31,11 +32,13 @@ SHAPES: dict[str, type[Geometry]] = {
     "ball_window": BallWindow,
     "shell": Shell,
     "pore": Pore,
+    "surface": ImportedSurface,
 }
 
 #: The type of a [geometry] table.
 AnyGeometry = Annotated[
-    Cylinder | Cone | Tube | Hyperboloid | BallNeck | Ball | BallWindow | Shell | Pore, Field(discriminator="shape")
+    Cylinder | Cone | Tube | Hyperboloid | BallNeck | Ball | BallWindow | Shell | Pore | ImportedSurface,
+    Field(discriminator="shape"),
 ]
 
 __all__ = [
@@ -52,6 +55,7 @@ __all__ = [
     "Geometry",
     "Grading",
     "Hyperboloid",
+    "ImportedSurface",
     "Obstacle",
     "Pore",
     "Shell",

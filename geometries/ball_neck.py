@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from typing import ClassVar, Literal
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, VOLUME_NAME
 from spinepnp.geometries.meridian import Piece, Refinement
+from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
 from spinepnp.units import Angle, Length, NonNegativeLength, Table
-
-#: A ring's name stands in dotted paths and column names.
-RING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 #: Bands that are nearer than this, over the length of the head's or neck's meridian, touch.
 TOUCHING = 1e-6
@@ -134,12 +131,7 @@ class BallNeck(Revolved):
     def _check_names(self) -> None:
         seen = {"base", "cap", "wall", VOLUME_NAME, OBSTACLE_NAME}
         for ring in self.rings:
-            key = "geometry.rings.name"
-            if not RING_NAME.fullmatch(ring.name):
-                raise CaseError(key, "must be a letter and then letters, digits, _ or -", ring.name)
-            if ring.name in seen:
-                raise CaseError(key, "is taken; give every ring a name of its own", ring.name)
-            seen.add(ring.name)
+            check_name("geometry.rings.name", ring.name, seen)
 
     def _check_ring(self, ring: Ring) -> None:
         key = f"geometry.rings.{ring.name}"

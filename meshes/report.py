@@ -23,8 +23,8 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
 
     Returns:
         Cells, vertices, order, quality (smallest and mean), edges, and for the volume and each boundary the measure,
-        the exact one and their relative difference; for each boundary the height of the cells on it and how many of
-        them make up a Debye length.
+        the exact one and their relative difference (``None`` where it is not known); for each boundary the height of
+        the cells on it and how many of them make up a Debye length.
     """
     domain, comm = mesh.mesh, mesh.mesh.comm
     x = domain.geometry.x[owned_cells(domain)[:, : domain.topology.dim + 1]]
@@ -46,8 +46,8 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
             comm.allreduce(float(edges.max(initial=0.0)), op=MPI.MAX) * MODEL_UNIT, LENGTH
         ),
         f"volume_{VOLUME.suffix}": to_unit(found, VOLUME),
-        f"exact_volume_{VOLUME.suffix}": to_unit(exact["volume"], VOLUME),
-        "volume_relative_error": found / exact["volume"] - 1.0,
+        f"exact_volume_{VOLUME.suffix}": to_unit(exact["volume"], VOLUME) if exact else None,
+        "volume_relative_error": found / exact["volume"] - 1.0 if exact else None,
         "boundaries": {},
     }
     for name in mesh.geometry.boundaries:
@@ -55,8 +55,8 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         height = comm.allreduce(float(boundary_layer_heights(mesh, name).max(initial=0.0)), op=MPI.MAX) * MODEL_UNIT
         result["boundaries"][name] = {
             f"area_{AREA.suffix}": to_unit(size, AREA),
-            f"exact_area_{AREA.suffix}": to_unit(exact[name], AREA),
-            "area_relative_error": size / exact[name] - 1.0,
+            f"exact_area_{AREA.suffix}": to_unit(exact[name], AREA) if exact else None,
+            "area_relative_error": size / exact[name] - 1.0 if exact else None,
             f"cell_height_{LENGTH.suffix}": to_unit(height, LENGTH),
             "cells_per_debye_length": debye_length / height if np.isfinite(debye_length) else None,
         }

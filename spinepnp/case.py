@@ -9,6 +9,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,9 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.units import Kind, Table, kind_of_quantity
 from spinepnp.validation.laws import LAWS, LawValue
+
+#: Keys that can hold the path of a file.
+FILES = ("geometry.file", "geometry.profile")
 
 #: A case file larger than this is not one.
 LARGEST_FILE = 4_000_000
@@ -255,6 +259,7 @@ def make_case(data: dict[str, Any]) -> Case:
         first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
         key, value = _key_of(first, data)
         raise CaseError(key, _problem_of(first), value) from None
+    case.geometry.check()
     case = _resolved(case)
     case.check()
     return case
@@ -271,13 +276,28 @@ def _resolved(case: Case) -> Case:
     return case.model_copy(update=update)
 
 
-def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
+def _find_files(data: dict[str, Any], folder: Path) -> None:
+    """Let paths that are relative to the case file be so: they become absolute if that file exists."""
+    for path in FILES:
+        table: Any = data
+        *tables, key = path.split(".")
+        for name in tables:
+            table = table.get(name) if isinstance(table, dict) else None
+        if isinstance(table, dict) and isinstance(table.get(key), str):
+            with suppress(OSError, ValueError):
+                beside = folder / table[key]
+                if beside.is_file():
+                    table[key] = str(beside.resolve())
+
+
+def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()) -> Case:
     """A checked case from TOML text.
 
     Args:
         text: the file's content.
         name: how errors call it.
         overrides: keys to set, in order.
+        folder: to which paths in the case are relative; those that are not found there stay as they are.
 
     Raises:
         CaseError: malformed TOML, or the first thing that is wrong with the case.
@@ -290,6 +310,7 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
     for path, value in overrides:
         set_value(data, path, value)
+    _find_files(data, folder)
     return make_case(data)
 
 
@@ -320,4 +341,4 @@ def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
     Raises:
         CaseError: anything that is wrong with it.
     """
-    return read_case(read_text(path), str(path), [parse_override(o) for o in overrides])
+    return read_case(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)

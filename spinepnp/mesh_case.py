@@ -74,14 +74,16 @@ def _table(facts: dict[str, Any]) -> str:
         f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}, {facts['dofs']} unknowns",
         f"quality: smallest {facts['min_quality']:.3f}, mean {facts['mean_quality']:.3f}; "
         f"edges {facts['shortest_edge_nm']:.4g} to {facts['longest_edge_nm']:.4g} nm",
-        f"volume {facts['volume_um3']:.6g} um3, {facts['volume_relative_error']:+.1e} of the exact one",
+        f"volume {facts['volume_um3']:.6g} um3{_off(facts['volume_relative_error'])}",
     ]
     for name, part in facts["boundaries"].items():
         layers = part["cells_per_debye_length"]
         per = "" if layers is None else f", {layers:.2g} cells per Debye length"
-        lines.append(
-            f"{name}: area {part['area_um2']:.6g} um2, {part['area_relative_error']:+.1e} of the exact one{per}"
-        )
+        lines.append(f"{name}: area {part['area_um2']:.6g} um2{_off(part['area_relative_error'])}{per}")
     memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
     lines.append(f"a direct solve: about {memory:.2g} GB and {seconds:.2g} s on one core")
     return "\n".join(lines)
+
+
+def _off(error: float | None) -> str:
+    return "" if error is None else f", {error:+.1e} of the exact one"

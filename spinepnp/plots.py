@@ -62,7 +62,6 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
         title: above the picture.
     """
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-    import pyvista
 
     name = f"potential_{POTENTIAL.suffix}"
     bar = {"title": f"potential ({POTENTIAL.unit})", "vertical": True, "position_x": 0.78, "position_y": 0.2}
@@ -70,30 +69,20 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
     low, high = (0.0 if abs(limit) < 1e-9 else limit for limit in grid.get_data_range(name))
     if high - low < 1e-12:  # nothing but rounding: one colour
         low, high = low - 0.5, high + 0.5
-    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
-    plotter.set_background("white")
-    centre = np.array(grid.center)
-    opened = grid.clip(normal="y", origin=centre, invert=False)
+    plotter = _plotter(grid, title or "potential")
+    opened = grid.clip(normal="y", origin=np.array(grid.center), invert=False)
     surface = opened.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
     light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay readable off the colour bar
     plotter.add_mesh(surface, scalars=name, cmap="viridis", clim=(low, high), scalar_bar_args=bar, **light)
     lines = surface.contour(np.linspace(low, high, 12)[1:-1], scalars=name)
     if lines.n_points:
         plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False)
-    plotter.add_text(
-        title.replace("$", "") or "potential",  # VTK would read a formula
-        font_size=11,
-        color="black",
-        position="upper_edge",
-    )
-    plotter.add_axes(color="black")
-    _look_at(plotter, grid)
     plotter.screenshot(str(path))
     plotter.close()
 
 
 def draw_mesh(grid: Any, path: Path, title: str) -> None:
-    """The cells of a mesh, cut open along its axis, coloured by their quality.
+    """The cells of a mesh, coloured by their quality: a body cut open along its axis, a meridian, or sizes on a line.
 
     Args:
         grid: the mesh (`fields.gather_mesh`).
@@ -103,30 +92,62 @@ def draw_mesh(grid: Any, path: Path, title: str) -> None:
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     import pyvista
 
-    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :4]
-    straight = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: corners}, grid.points)
+    kind = grid.celltypes[0]
+    if kind == pyvista.CellType.LINE:
+        _draw_line(grid, path, title)
+        return
+    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)
+    solid = kind in (pyvista.CellType.TETRA, pyvista.CellType.QUADRATIC_TETRA)
+    corners = corners[:, : 4 if solid else 3]
+    straight = pyvista.UnstructuredGrid(
+        {pyvista.CellType.TETRA if solid else pyvista.CellType.TRIANGLE: corners}, grid.points
+    )
     straight.cell_data["quality"] = shape_quality(grid.points[corners])
-    centre = np.array(grid.center)
-    half = straight.extract_cells(straight.cell_centers().points[:, 1] > centre[1])
-    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
-    plotter.set_background("white")
+    shown = straight
+    if solid:
+        shown = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
+    plotter = _plotter(grid, title or "mesh")
     bar = {"title": "quality", "vertical": True, "position_x": 0.8, "position_y": 0.2, "height": 0.6}
     plotter.add_mesh(
-        half, scalars="quality", clim=(0.0, 1.0), cmap="RdYlGn", show_edges=True, line_width=0.5, scalar_bar_args=bar
+        shown, scalars="quality", clim=(0.0, 1.0), cmap="RdYlGn", show_edges=True, line_width=0.5, scalar_bar_args=bar
     )
-    plotter.add_text(title.replace("$", "") or "mesh", font_size=11, color="black", position="upper_edge")
-    _look_at(plotter, grid)
     plotter.screenshot(str(path))
     plotter.close()
 
 
-def _look_at(plotter: Any, grid: Any) -> None:
-    """The whole grid from the open side, a little from above."""
+def _draw_line(grid: Any, path: Path, title: str) -> None:
+    """Size of the cells of a line against their place."""
+    import matplotlib.figure
+
+    ends = grid.points[grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :2], 0]
+    figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    order = np.argsort(ends.mean(axis=1))
+    axes.semilogy(ends.mean(axis=1)[order], np.ptp(ends, axis=1)[order] * 1e3, ".-", color=LAW)
+    axes.set_xlabel("position (um)")
+    axes.set_ylabel("size of the cell (nm)")
+    axes.set_title(title or "mesh", fontsize=10, parse_math=False)
+    axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+def _plotter(grid: Any, title: str) -> Any:
+    """A white window that looks at the whole grid: a body from its open side, a little from above; a meridian flat."""
+    import pyvista
+
+    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
+    plotter.set_background("white")
+    plotter.add_text(title.replace("$", ""), font_size=11, color="black", position="upper_edge")  # VTK reads formulas
     centre = np.array(grid.center)
-    size = max(np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1))
-    plotter.camera_position = [tuple(centre + size * np.array([0.9, -2.0, 0.6])), tuple(centre), (0.0, 0.0, 1.0)]
+    extent = np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1)
+    flat = extent[2] == 0.0
+    view, up = ((0.0, 0.0, 2.0), (0.0, 1.0, 0.0)) if flat else ((0.9, -2.0, 0.6), (0.0, 0.0, 1.0))
+    plotter.camera_position = [tuple(centre + extent.max() * np.array(view)), tuple(centre), up]
     plotter.camera.parallel_projection = True
-    plotter.camera.parallel_scale = 0.62 * size
+    plotter.camera.parallel_scale = 0.62 * extent.max()
+    if not flat:
+        plotter.add_axes(color="black")
+    return plotter
 
 
 def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:

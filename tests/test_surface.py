@@ -1,0 +1,221 @@
+"""Domains from files: formats, patches, and what is refused."""
+
+from __future__ import annotations
+
+import meshio
+import numpy as np
+import pytest
+from test_layers_and_refinement import errors
+
+from spinepnp.case import load_case
+from spinepnp.errors import CaseError
+from spinepnp.geometries import ImportedSurface
+from spinepnp.geometries.triangulation import find_intersection, problem_of, read_triangulation
+from spinepnp.meshes import MeshOptions, generate
+from spinepnp.meshes.measures import volume
+from spinepnp.meshes.report import describe
+from spinepnp.meshes.stack import MPI, dolfinx
+
+from conftest import CASES  # isort: skip
+
+SPINE = CASES / "surfaces" / "spine.ply"
+BASE = {"name": "base", "plane": {"point": ["0 nm"] * 3, "normal": [0, 0, 2]}}
+PSD = {"name": "psd", "disc": {"centre": ["227 nm", "198 nm", "1192 nm"], "radius": "115 nm"}}
+
+
+def written(tmp_path, change=lambda points, triangles: (points, triangles), suffix=".ply"):
+    """A copy of the shipped spine, changed."""
+    spine = read_triangulation(str(SPINE))
+    points, triangles = change(spine.points.copy(), spine.triangles.copy())
+    path = tmp_path / f"spine{suffix}"
+    mesh = meshio.Mesh(np.asarray(points, dtype=np.float32), [("triangle", np.asarray(triangles, dtype=np.int32))])
+    {".ply": meshio.ply, ".stl": meshio.stl, ".obj": meshio.obj}[suffix].write(path, mesh)
+    return path
+
+
+def surface(path, **keys):
+    return ImportedSurface(file=str(path), **({"unit": "um", "patches": [BASE, PSD]} | keys))
+
+
+@pytest.mark.mpi
+def test_the_shipped_spine(comm):
+    case = load_case(CASES / "spine_surface.toml")
+    assert case.geometry.boundaries == ("base", "psd", "side", "wall")
+    mesh = generate(case.geometry, case.mesh, comm)
+    assert max(abs(error) for error in errors(mesh).values()) < 1e-12
+    assert mesh.min_quality > 0.1
+    assert 0.5 < mesh.options.cells(case.geometry) / mesh.cells < 2.0
+    named = np.concatenate(list(mesh.boundary_facets.values()))
+    assert np.array_equal(np.sort(named), np.sort(dolfinx.mesh.exterior_facet_indices(mesh.mesh.topology)))
+    exact = case.geometry.exact_measures()
+    assert exact["base"] == pytest.approx(np.pi * (70e-9) ** 2, rel=0.02)
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".stl", ".obj"])
+def test_formats_hold_the_same_spine(tmp_path, suffix):
+    found, spine = surface(written(tmp_path, suffix=suffix)), surface(SPINE)
+    found.check()
+    assert found.boundaries == ("base", "psd", "wall")
+    assert found.exact_measures() == pytest.approx(spine.exact_measures(), rel=1e-4)
+
+
+def test_refinement_and_other_sizes_keep_the_polyhedron():
+    for options in (MeshOptions(refine=1), MeshOptions(size="100 nm"), MeshOptions(size="20 nm")):
+        mesh = generate(surface(SPINE), options, MPI.COMM_SELF)
+        assert max(abs(error) for error in errors(mesh).values()) < 1e-12
+        assert 0.5 < options.cells(mesh.geometry) / mesh.cells < 2.0
+
+
+def test_other_units_and_normals_that_point_inward(tmp_path):
+    inward = written(tmp_path, lambda p, t: (p * 1e3, t[:, ::-1]))
+    found = surface(inward, unit="nm")
+    found.check()
+    assert found.exact_measures() == pytest.approx(surface(SPINE).exact_measures(), rel=1e-5)
+
+
+def push(points, triangles):
+    """One corner of the head through the other side."""
+    top = np.argmax(points[:, 2])
+    points[top] = [0.2, 0.1, 0.3]
+    return points, triangles
+
+
+BROKEN = {
+    "open": (lambda p, t: (p, t[1:]), "is not watertight: 3 open edges, one at ("),
+    "flipped": (
+        lambda p, t: (p, np.vstack([t[:1, ::-1], t[1:]])),
+        "is not oriented: its triangles disagree at 3",
+    ),
+    "crossing": (push, "intersects itself at ("),
+    "doubled": (lambda p, t: (np.vstack([p, p + 5.0]), np.vstack([t, t + len(p)])), "has 2 separate pieces"),
+    "with a fin": (lambda p, t: (np.vstack([p, p[:1] + 1.0]), np.vstack([t, [t[0, 0], t[0, 1], len(p)]])), "edges"),
+    "flat": (lambda p, t: (p * [1, 1, 0], t), "repair it"),
+    "one triangle": (lambda p, t: (p, t[:1]), "fewer than four triangles"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_surface_is_refused_before_meshing(tmp_path, name):
+    change, message = BROKEN[name]
+    with pytest.raises(CaseError) as caught:
+        surface(written(tmp_path, change), patches=[]).check()
+    assert caught.value.key == "geometry.file"
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_sheets_that_cross_are_found_wherever_they_do(tmp_path):
+    """A slab through the neck, far finer or coarser than the spine's own triangles."""
+    spine = read_triangulation(str(SPINE))
+    assert problem_of(spine) is None
+    for count in (1, 30):
+        x = np.linspace(-1.0, 1.0, count + 1)
+        grid = np.stack(np.meshgrid(x, x), axis=-1).reshape(-1, 2)
+        n = np.arange((count + 1) ** 2).reshape(count + 1, -1)
+        a, b, c, d = n[:-1, :-1].ravel(), n[:-1, 1:].ravel(), n[1:, :-1].ravel(), n[1:, 1:].ravel()
+        sheet = np.concatenate([np.column_stack([a, b, d]), np.column_stack([a, d, c])])
+        points = np.vstack([spine.points, np.column_stack([grid, np.full(len(grid), 0.3123)])])
+        both = type(spine)(points, np.vstack([spine.triangles, sheet + len(spine.points)]), spine.values, spine.names)
+        assert find_intersection(both)[2] == pytest.approx(0.3123)
+
+
+@pytest.mark.parametrize(
+    ("keys", "key", "message"),
+    [
+        ({"unit": "m"}, "geometry.unit", "makes the domain 1.2 m wide"),
+        ({"unit": "pm"}, "geometry.unit", "makes the domain"),
+        ({"unit": "mV"}, "geometry.unit", "a length is needed"),
+        ({"unit": "um; rm"}, "geometry.unit", ""),
+        ({"patches": [BASE, BASE]}, "geometry.patches.name", "is taken"),
+        ({"patches": [BASE | {"name": "wall"}]}, "geometry.patches.name", "is taken"),
+        ({"patches": [BASE | {"name": "a b"}]}, "geometry.patches.name", "must be a letter"),
+        ({"patches": [BASE | {"name": "again"}, BASE]}, "geometry.patches.base", "overlaps again"),
+        ({"patches": [{"name": "far", "disc": {"centre": ["5 um"] * 3, "radius": "1 um"}}]}, "geometry.patches.far",
+         "takes no triangle"),
+        ({"patches": [{"name": "none"}]}, "geometry.patches.none", "needs either"),
+        ({"patches": [BASE | PSD | {"name": "both"}]}, "geometry.patches.both", "needs either"),
+        ({"patches": [{"name": "p", "plane": {"point": ["0 nm"] * 3, "normal": [0, 0, 0]}}]},
+         "geometry.patches.p.plane.normal", "must not be zero"),
+        ({"dimension": "axisymmetric"}, "geometry.dimension", "can be"),
+        ({"obstacle": {"centre": ["0 nm"] * 3, "radius": "5 nm"}}, "geometry.obstacle", "cannot have one"),
+    ],
+)  # fmt: skip
+def test_bad_keys(keys, key, message):
+    with pytest.raises(CaseError, match=key) as caught:
+        surface(SPINE, **keys).check()
+    assert caught.value.key == key
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("nowhere.stl", None),
+        ("spine.xyz", b"1 2 3"),
+        ("spine.ply", b"ply\nformat ascii 1.0\nend_header\n"),
+        ("spine.stl", b"solid spine\nendsolid spine\n"),
+        ("spine.obj", b"v 0 0 0\n"),
+        ("spine.msh", b"$MeshFormat\n4.1 0 8\n$EndMeshFormat\n"),
+        ("spine.ply", b"\x00\xff" * 40),
+    ],
+)
+def test_files_that_are_none(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(CaseError) as caught:
+        surface(tmp_path / name).check()
+    assert caught.value.key == "geometry.file"
+    assert "\n" not in str(caught.value)
+
+
+def gmsh_box(path, order, dim=3):
+    """A box of 100 nm with the names "left" and "right", in nm."""
+    import gmsh
+
+    gmsh.initialize(["", "-v", "0"], readConfigFiles=False, interruptible=False)
+    try:
+        occ, model = gmsh.model.occ, gmsh.model
+        body = occ.addCylinder(0, 0, 0, 100, 0, 0, 40)
+        occ.synchronize()
+        for _, face in model.getBoundary([(3, body)], oriented=False):
+            x = occ.getCenterOfMass(2, face)[0]
+            if x < 1.0 or x > 99.0:
+                model.addPhysicalGroup(2, [face], name="left" if x < 1.0 else "right")
+            elif dim == 2:
+                model.addPhysicalGroup(2, [face], name="wall")
+        if dim == 3:
+            model.addPhysicalGroup(3, [body], name="volume")
+        gmsh.option.setNumber("Mesh.MeshSizeMax", 15)
+        model.mesh.generate(dim)
+        model.mesh.setOrder(order)
+        gmsh.write(str(path))
+    finally:
+        gmsh.finalize()
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_gmsh_mesh_keeps_its_cells_and_names(tmp_path, order):
+    gmsh_box(tmp_path / "box.msh", order)
+    shape = surface(tmp_path / "box.msh", unit="nm", patches=[])
+    shape.check()
+    assert shape.boundaries == ("left", "right", "wall")
+    coarse, fine = (generate(shape, MeshOptions(refine=r), MPI.COMM_SELF) for r in (0, 1))
+    assert fine.cells == 8 * coarse.cells
+    if order == 1:
+        assert max(abs(error) for error in errors(coarse).values()) < 1e-12
+    found = describe(coarse, 1e-9)
+    assert found["order"] == order
+    assert found["volume_um3"] == pytest.approx(np.pi * 0.04**2 * 0.1, rel=0.03 if order == 1 else 2e-4)
+    assert volume(fine) == pytest.approx(found["volume_um3"], rel=1e-12)
+    for name in ("left", "right"):
+        circle = found["boundaries"][name]["area_um2"]
+        assert circle == pytest.approx(np.pi * 0.04**2, rel=0.03 if order == 1 else 2e-4)
+
+
+def test_a_gmsh_surface_is_filled(tmp_path):
+    gmsh_box(tmp_path / "box.msh", 1, dim=2)
+    disc = {"name": "spot", "disc": {"centre": ["50 nm", "40 nm", "0 nm"], "radius": "15 nm"}}
+    shape = surface(tmp_path / "box.msh", unit="nm", patches=[disc])
+    shape.check()
+    assert shape.boundaries == ("left", "right", "spot", "wall")
+    assert max(abs(error) for error in errors(generate(shape, MeshOptions(), MPI.COMM_SELF)).values()) < 1e-12
