@@ -161,6 +161,9 @@ class Geometry(Table, ABC):
     #: Whether the shape takes an obstacle.
     takes_obstacle: ClassVar[bool] = True
 
+    #: Whether the body stands on the z axis, so that a cut along it shows the inside.
+    on_axis: ClassVar[bool] = True
+
     shape: str
     dimension: Literal["3d", "axisymmetric", "1d"] = "3d"
     obstacle: Obstacle | None = None

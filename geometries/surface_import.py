@@ -81,6 +81,7 @@ class ImportedSurface(Geometry):
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d",)
     takes_obstacle: ClassVar[bool] = False
+    on_axis: ClassVar[bool] = False
 
     shape: Literal["surface"] = "surface"
     file: str

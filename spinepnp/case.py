@@ -71,6 +71,29 @@ class Compare(Table):
     law: str
 
 
+class MeshCase(Table):
+    """The part of a case file that makes its mesh, and is enough for the verb `mesh`."""
+
+    title: str = ""
+    geometry: AnyGeometry
+    mesh: MeshOptions = MeshOptions()
+    electrolyte: Electrolyte | None = None
+
+    def check(self) -> None:
+        """What the tables must agree on.
+
+        Raises:
+            CaseError: names the key and what to do.
+        """
+        if self.electrolyte is not None:
+            self.electrolyte.check()
+        self.mesh.sizes(self.geometry)
+
+    def resolved(self) -> MeshCase:
+        """The same with its defaults filled in."""
+        return self.model_copy(update={"mesh": self.mesh.resolved(self.geometry)})
+
+
 class Case(Table):
     """A whole case file."""
 
@@ -89,7 +112,6 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
-        self.geometry.check()
         self.electrolyte.check()
         check_boundaries(self.boundaries, self.geometry.boundaries, self.electrolyte)
         self.mesh.sizes(self.geometry)
@@ -97,6 +119,16 @@ class Case(Table):
             if self.compare.law not in LAWS:
                 raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
             self.law()
+
+    def resolved(self) -> Case:
+        """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
+        vary = self.study.vary or ""
+        update: dict[str, Any] = {}
+        if not vary.startswith("geometry."):
+            update["mesh"] = self.mesh.resolved(self.geometry)
+        if vary != "electrolyte.temperature":
+            update["electrolyte"] = self.electrolyte.resolved()
+        return self.model_copy(update=update)
 
     def law(self) -> LawValue | None:
         """What the law of [compare] says of the case, if there is one.
@@ -245,6 +277,15 @@ def make_case(data: dict[str, Any]) -> Case:
     Raises:
         CaseError: the first thing that is wrong with it.
     """
+    return _made(data, Case)
+
+
+def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kind:
+    """A checked case, or what only makes a mesh, from plain data.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
     if isinstance(data.get("geometry"), dict):
         shape = data["geometry"].get("shape")
         if shape is None:
@@ -252,7 +293,7 @@ def make_case(data: dict[str, Any]) -> Case:
         if not isinstance(shape, str) or shape not in SHAPES:
             raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
     try:
-        case = Case.model_validate(data)
+        case = kind.model_validate(data)
     except ValidationError as error:
         errors = error.errors(include_url=False)
         # An unknown key explains a missing one beside it, so it goes first.
@@ -260,20 +301,9 @@ def make_case(data: dict[str, Any]) -> Case:
         key, value = _key_of(first, data)
         raise CaseError(key, _problem_of(first), value) from None
     case.geometry.check()
-    case = _resolved(case)
+    case = case.resolved()
     case.check()
     return case
-
-
-def _resolved(case: Case) -> Case:
-    """The case with its defaults filled in; those that depend on what a sweep varies are left to each value."""
-    vary = case.study.vary or ""
-    update: dict[str, Any] = {}
-    if not vary.startswith("geometry."):
-        update["mesh"] = case.mesh.resolved(case.geometry)
-    if vary != "electrolyte.temperature":
-        update["electrolyte"] = case.electrolyte.resolved()
-    return case.model_copy(update=update)
 
 
 def _find_files(data: dict[str, Any], folder: Path) -> None:
@@ -290,8 +320,10 @@ def _find_files(data: dict[str, Any], folder: Path) -> None:
                     table[key] = str(beside.resolve())
 
 
-def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()) -> Case:
-    """A checked case from TOML text.
+def read_tables(
+    text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
+) -> dict[str, Any]:
+    """The tables of TOML text, unchecked.
 
     Args:
         text: the file's content.
@@ -300,7 +332,7 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
         folder: to which paths in the case are relative; those that are not found there stay as they are.
 
     Raises:
-        CaseError: malformed TOML, or the first thing that is wrong with the case.
+        CaseError: malformed TOML, or a path that leads nowhere.
     """
     try:
         data = tomllib.loads(text)
@@ -311,7 +343,16 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
     for path, value in overrides:
         set_value(data, path, value)
     _find_files(data, folder)
-    return make_case(data)
+    return data
+
+
+def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
+    """A checked case from TOML text; see `read_tables`.
+
+    Raises:
+        CaseError: malformed TOML, or the first thing that is wrong with the case.
+    """
+    return make_case(read_tables(text, name, overrides))
 
 
 def read_text(path: Path) -> str:
@@ -331,6 +372,10 @@ def read_text(path: Path) -> str:
         raise CaseError(str(path), "is not a text file; give the path of a case file (TOML)") from None
 
 
+def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
+    return read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+
+
 def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
     """Read and check a case file.
 
@@ -341,4 +386,14 @@ def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
     Raises:
         CaseError: anything that is wrong with it.
     """
-    return read_case(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+    return make_case(_load(path, overrides))
+
+
+def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase:
+    """Read and check a case file of which only the mesh is wanted; without boundaries it may be no more than that.
+
+    Raises:
+        CaseError: anything that is wrong with it.
+    """
+    data = _load(path, overrides)
+    return make_case(data) if "boundaries" in data else _made(data, MeshCase)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 from spinepnp import plots
-from spinepnp.case import Case, load_case
+from spinepnp.case import Case, MeshCase, load_mesh_case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather_mesh, save
 from spinepnp.meshes import SpineMesh, generate
@@ -33,7 +34,7 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
         CaseError: bad input, or a mesh is there already.
         SolveError: Gmsh failed.
     """
-    case = on_root(comm, lambda: load_case(path, overrides))
+    case = on_root(comm, lambda: load_mesh_case(path, overrides))
 
     def open_directory() -> None:
         if (output / "mesh.json").exists() and not force:
@@ -41,14 +42,17 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
         ResultDirectory(output, resume=True)
 
     mesh = generate(case.geometry, case.mesh, comm)
-    facts = {**describe(mesh, case.electrolyte.debye_length()), **_estimates(case, mesh)}
+    debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
+    facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)
     on_root(comm, open_directory)
     on_root(comm, lambda: _write(case, facts, grid, output))
 
 
-def _estimates(case: Case, mesh: SpineMesh) -> dict[str, float]:
-    """What a direct solve on the mesh would take."""
+def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, float]:
+    """What a direct solve on the mesh would take, where the case says of what."""
+    if case.electrolyte is None:
+        return {}
     nodes = mesh.vertices if case.mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
     unknowns = nodes * (len(case.electrolyte.species) + 1)
     return {
@@ -58,11 +62,11 @@ def _estimates(case: Case, mesh: SpineMesh) -> dict[str, float]:
     }
 
 
-def _write(case: Case, facts: dict[str, Any], grid: Any, output: Path) -> None:
+def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:
     write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n")
     save(grid, output / "mesh.vtu")
     if plots.can_render():
-        plots.draw_mesh(grid, output / "mesh.png", case.title)
+        plots.draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
     else:
         print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
     print(_table(facts))
@@ -71,7 +75,7 @@ def _write(case: Case, facts: dict[str, Any], grid: Any, output: Path) -> None:
 
 def _table(facts: dict[str, Any]) -> str:
     lines = [
-        f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}, {facts['dofs']} unknowns",
+        f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}",
         f"quality: smallest {facts['min_quality']:.3f}, mean {facts['mean_quality']:.3f}; "
         f"edges {facts['shortest_edge_nm']:.4g} to {facts['longest_edge_nm']:.4g} nm",
         f"volume {facts['volume_um3']:.6g} um3{_off(facts['volume_relative_error'])}",
@@ -80,8 +84,11 @@ def _table(facts: dict[str, Any]) -> str:
         layers = part["cells_per_debye_length"]
         per = "" if layers is None else f", {layers:.2g} cells per Debye length"
         lines.append(f"{name}: area {part['area_um2']:.6g} um2{_off(part['area_relative_error'])}{per}")
-    memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
-    lines.append(f"a direct solve: about {memory:.2g} GB and {seconds:.2g} s on one core")
+    if "dofs" in facts:
+        memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
+        lines.append(
+            f"a direct solve of {facts['dofs']} unknowns: about {memory:.2g} GB and {seconds:.2g} s on one core"
+        )
     return "\n".join(lines)
 
 

@@ -46,20 +46,21 @@ def draw(case: Case, rows: list[dict[str, Any]], fields: Path, directory: Path) 
         elif fields.exists():
             import pyvista
 
-            draw_potential(pyvista.read(fields), directory / "potential.png", case.title)
+            draw_potential(pyvista.read(fields), directory / "potential.png", case.title, opened=case.geometry.on_axis)
         if case.study.kind == "sweep":
             draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
         print(f"a picture could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
 
 
-def draw_potential(grid: Any, path: Path, title: str) -> None:
+def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
     """The potential on the surface of the domain, cut open along its axis.
 
     Args:
         grid: fields with an array ``potential_mV``.
         path: of the PNG.
         title: above the picture.
+        opened: whether to cut it open.
     """
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
@@ -70,8 +71,8 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
     if high - low < 1e-12:  # nothing but rounding: one colour
         low, high = low - 0.5, high + 0.5
     plotter = _plotter(grid, title or "potential")
-    opened = grid.clip(normal="y", origin=np.array(grid.center), invert=False)
-    surface = opened.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
+    shown = grid.clip(normal="y", origin=np.array(grid.center), invert=False) if opened else grid
+    surface = shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
     light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay readable off the colour bar
     plotter.add_mesh(surface, scalars=name, cmap="viridis", clim=(low, high), scalar_bar_args=bar, **light)
     lines = surface.contour(np.linspace(low, high, 12)[1:-1], scalars=name)
@@ -81,13 +82,14 @@ def draw_potential(grid: Any, path: Path, title: str) -> None:
     plotter.close()
 
 
-def draw_mesh(grid: Any, path: Path, title: str) -> None:
+def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
     """The cells of a mesh, coloured by their quality: a body cut open along its axis, a meridian, or sizes on a line.
 
     Args:
         grid: the mesh (`fields.gather_mesh`).
         path: of the PNG.
         title: above the picture.
+        opened: whether to cut a body.
     """
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     import pyvista
@@ -104,7 +106,7 @@ def draw_mesh(grid: Any, path: Path, title: str) -> None:
     )
     straight.cell_data["quality"] = shape_quality(grid.points[corners])
     shown = straight
-    if solid:
+    if solid and opened:
         shown = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
     plotter = _plotter(grid, title or "mesh")
     bar = {"title": "quality", "vertical": True, "position_x": 0.8, "position_y": 0.2, "height": 0.6}
@@ -142,9 +144,13 @@ def _plotter(grid: Any, title: str) -> Any:
     extent = np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1)
     flat = extent[2] == 0.0
     view, up = ((0.0, 0.0, 2.0), (0.0, 1.0, 0.0)) if flat else ((0.9, -2.0, 0.6), (0.0, 0.0, 1.0))
-    plotter.camera_position = [tuple(centre + extent.max() * np.array(view)), tuple(centre), up]
+    # Half of the visible height: so that a wide body leaves room for the bar of colours, toward which it is moved.
+    scale = max(0.62 * extent.max(), 0.9 * extent[0])
+    across = np.cross(-np.array(view), up)
+    focus = centre + 0.16 * scale * across / np.linalg.norm(across)
+    plotter.camera_position = [tuple(focus + extent.max() * np.array(view)), tuple(focus), up]
     plotter.camera.parallel_projection = True
-    plotter.camera.parallel_scale = 0.62 * extent.max()
+    plotter.camera.parallel_scale = scale
     if not flat:
         plotter.add_axes(color="black")
     return plotter

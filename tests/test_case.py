@@ -9,14 +9,34 @@ from conftest import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinepnp.case import Case, load_case, make_case, parse_override, read_case, set_value
+from spinepnp.case import Case, load_case, load_mesh_case, make_case, parse_override, read_case, set_value
 from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries import SHAPES
 
 TWO = CASES / "cylinder_iv.toml"
 THREE = CASES / "cylinder_iv_three_species.toml"
 
 
-@pytest.mark.parametrize("path", sorted(CASES.glob("*.toml")), ids=lambda path: path.stem)
+MESHES = ["ball_layers"]  # what is only meshed
+
+
+@pytest.mark.parametrize("name", MESHES)
+def test_a_case_without_boundaries_is_enough_for_a_mesh(name):
+    assert load_mesh_case(CASES / f"{name}.toml").mesh.size is not None
+    with pytest.raises(CaseError, match=r"electrolyte: is missing; add it"):
+        load_case(CASES / f"{name}.toml")
+    assert isinstance(load_mesh_case(TWO), Case)
+
+
+def test_every_shape_has_a_case():
+    shapes = {load_mesh_case(path).geometry.shape for path in CASES.glob("*.toml")}
+    assert shapes == set(SHAPES)
+
+
+SOLVED = sorted(path for path in CASES.glob("*.toml") if path.stem not in MESHES)
+
+
+@pytest.mark.parametrize("path", SOLVED, ids=lambda path: path.stem)
 def test_every_shipped_case_is_good_and_its_resolved_form_is_itself(path):
     case = load_case(path)
     assert case.points()
