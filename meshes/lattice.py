@@ -106,6 +106,8 @@ def _lattice(mesh: Any, geometry: Geometry, sizes: Sizes) -> tuple[Any, np.ndarr
     index_map, dofs = space.dofmap.index_map, space.dofmap.list
     x = space.tabulate_dof_coordinates()[:, :dim].copy()
     table = coordinates.basix_element.tabulate(0, element.basix_element.points)[0, :, :, 0]
+    own = table.argmax(axis=0)  # the lattice nodes that are nodes of the mesh keep their place to the last bit
+    x[dofs[:, own]] = mesh.geometry.x[cell_nodes(mesh), :dim]
     for cover in geometry.coverings(sizes):
         level = np.empty(len(x))
         level[dofs] = cover.level(mesh.geometry.x[:, :dim])[cell_nodes(mesh)] @ table.T

@@ -13,11 +13,12 @@ import numpy as np
 from spinepnp.meshes import SpineMesh, boundary_cells
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+from spinepnp.solvers.measure import Measure
 
 
-def _integrals(space: Any, measure: Any) -> np.ndarray:
-    """int phi_a over a measure for each local basis function (owned ones complete, ghosts as well)."""
-    vector = fem.assemble_vector(compile_form(ufl.TestFunction(space) * measure))
+def _integrals(form: Any) -> np.ndarray:
+    """A linear form for each local basis function (owned ones complete, ghosts as well)."""
+    vector = fem.assemble_vector(compile_form(form))
     vector.scatter_reverse(dolfinx.la.InsertMode.add)
     vector.scatter_forward()
     return vector.array.copy()
@@ -37,14 +38,12 @@ class Weights:
         self._owned = space.dofmap.index_map.size_local
         self._comm = mesh.mesh.comm
         degree = max(2, 2 * space.element.basix_element.degree)
-        metadata = {"quadrature_degree": degree + 2}
-        self.boundary: dict[str, np.ndarray] = {}
-        for name in mesh.boundary_facets:
-            entities = boundary_cells(mesh, name).ravel()
-            # One subdomain id for all, so that one kernel serves every boundary.
-            ds = ufl.Measure("ds", mesh.mesh, subdomain_data=[(1, entities)], subdomain_id=1, metadata=metadata)
-            self.boundary[name] = _integrals(space, ds)
-        self.volume = _integrals(space, ufl.Measure("dx", mesh.mesh, metadata=metadata))
+        measure, test = Measure(mesh), ufl.TestFunction(space)
+        self.boundary = {
+            name: _integrals(measure.over_boundary(test, boundary_cells(mesh, name).ravel(), degree + 2))
+            for name in mesh.boundary_facets
+        }
+        self.volume = _integrals(measure.over_volume(test, degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
 

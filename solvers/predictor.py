@@ -19,6 +19,7 @@ from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.electroneutral import Electroneutral
+from spinepnp.solvers.measure import Measure
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
 
@@ -66,12 +67,18 @@ class Predictor:
         grounded: local degrees of freedom of the grounded boundaries.
         weights: integral of each local basis function over a boundary, by boundary name (see `observables`).
         areas: area of each boundary.
+        measure: of the body that the mesh stands for.
     """
 
     def __init__(
-        self, space: Any, grounded: np.ndarray, weights: dict[str, np.ndarray], areas: dict[str, float]
+        self,
+        space: Any,
+        grounded: np.ndarray,
+        weights: dict[str, np.ndarray],
+        areas: dict[str, float],
+        measure: Measure,
     ) -> None:
-        self._space, self._weights, self._areas = space, weights, areas
+        self._space, self._weights, self._areas, self._measure = space, weights, areas, measure
         self._grounded = grounded
         self._solutions: dict[str, np.ndarray] = {}
         self._solver: Any = None
@@ -79,7 +86,7 @@ class Predictor:
     def _set_up(self) -> None:
         u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
         degree = max(1, 2 * self._space.element.basix_element.degree)
-        form = compile_form(ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx(metadata={"quadrature_degree": degree}))
+        form = compile_form(self._measure.over_volume(ufl.inner(ufl.grad(u), ufl.grad(v)), degree))
         ground = fem.dirichletbc(np.float64(0.0), self._grounded, self._space)
         matrix = fem.petsc.assemble_matrix(form, bcs=[ground])
         matrix.assemble()

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import CaseError
-from spinepnp.geometries import MODEL_UNIT, Geometry
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import basix, dolfinx, fem, ufl
@@ -20,6 +19,7 @@ from spinepnp.solvers.boundaries import Boundaries, check_boundaries
 from spinepnp.solvers.currents import injection_load, terminal_currents
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.layers import layers_resolved
+from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
@@ -51,16 +51,6 @@ def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
     return electrolyte.names, tuple(held)
 
 
-def check_dimension(geometry: Geometry) -> None:
-    """Refuse a mesh of fewer dimensions, which this version can make but not solve on.
-
-    Raises:
-        CaseError: names the key.
-    """
-    if geometry.dimension != "3d":
-        raise CaseError("geometry.dimension", 'can be meshed but not yet solved; set "3d"', geometry.dimension)
-
-
 class SteadyProblem:
     """The steady equations on one mesh, for one structure of boundary data.
 
@@ -77,7 +67,6 @@ class SteadyProblem:
     def __init__(
         self, mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
     ) -> None:
-        check_dimension(mesh.geometry)
         electrolyte.check()
         check_boundaries(boundaries, mesh.geometry.boundaries, electrolyte)
         self.mesh, self.structure = mesh, structure_of(electrolyte, boundaries)
@@ -87,6 +76,7 @@ class SteadyProblem:
         blocked = basix.ufl.element("Lagrange", cell, degree, shape=(components,))
         self.space = fem.functionspace(mesh.mesh, blocked)
         self._scalar_space = fem.functionspace(mesh.mesh, scalar)
+        self._measure = Measure(mesh)
         self._components = components
         self._U = fem.Function(self.space)
         self._coefficients = Coefficients.on(mesh.mesh, len(electrolyte.species))
@@ -111,7 +101,9 @@ class SteadyProblem:
                 self._conditions.append(fem.dirichletbc(value, dofs, self.space.sub(i)))
         self._owner_weights = self._indicators(names, held)
         grounded = np.unique(np.concatenate([self._dofs[h[0]] for h in held]))
-        self._predictor = Predictor(self._scalar_space, grounded, self.weights.boundary, self.weights.area)
+        self._predictor = Predictor(
+            self._scalar_space, grounded, self.weights.boundary, self.weights.area, self._measure
+        )
 
     def _indicators(
         self, names: tuple[str, ...], held: tuple[tuple[str, bool, tuple[str, ...]], ...]
@@ -130,7 +122,7 @@ class SteadyProblem:
         return indicators
 
     def _set_up_newton(self, options: SolverOptions) -> None:
-        residual = steady_residual(self._U, self._coefficients)
+        residual = steady_residual(self._U, self._coefficients, self._measure)
         self._residual_form = compile_form(residual)
         self._jacobian_form = compile_form(ufl.derivative(residual, self._U))
         A = fem.petsc.create_matrix(self._jacobian_form)

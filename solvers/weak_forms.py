@@ -3,7 +3,9 @@
 For test functions v_i (species) and w (potential), with the unknowns c_1..c_N and phi in one blocked space:
 
     sum_i int D_i (grad c_i + z_i c_i grad phi) . grad v_i dx
-        + int lambda^2 grad phi . grad w dx - int (sum_i z_i c_i + rho) w dx = 0
+        + int lambda^2 grad phi . grad w dx - int (sum_i z_i c_i + rho) w dx = 0,
+
+where dx is the measure of the body, in any dimension of its mesh (`measure.Measure`)
 
 (paper 001, eq. (1), with the anion's gradient corrected). The integrals over boundaries are zero on reflecting ones;
 prescribed currents enter as a load vector (`steady.SteadyProblem`), so that one compiled form serves every boundary.
@@ -18,6 +20,7 @@ import numpy as np
 
 from spinepnp.meshes.stack import fem, ufl
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.scaling import Scales
 
 
@@ -60,26 +63,24 @@ def quadrature_degree(element_degree: int) -> int:
     return max(2 * element_degree, 3 * element_degree - 2)
 
 
-def steady_residual(U: Any, coefficients: Coefficients) -> Any:
+def steady_residual(U: Any, coefficients: Coefficients, measure: Measure) -> Any:
     """The residual form F(U; V) of the steady equations without boundary terms.
 
     Args:
         U: the unknowns (c_1, ..., c_N, phi), a function in a blocked Lagrange space of N + 1 components.
         coefficients: the constants of the equations.
+        measure: of the body that the mesh stands for.
 
     Returns:
         A UFL linear form in the test functions of U's space.
     """
     space = U.function_space
     test = ufl.TestFunction(space)
-    dx = ufl.Measure(
-        "dx", space.mesh, metadata={"quadrature_degree": quadrature_degree(space.element.basix_element.degree)}
-    )
     count = len(coefficients.valence)
     phi, w = U[count], test[count]
-    form = coefficients.debye_squared * ufl.inner(ufl.grad(phi), ufl.grad(w)) * dx
-    form -= coefficients.fixed_charge * w * dx
+    integrand = coefficients.debye_squared * ufl.inner(ufl.grad(phi), ufl.grad(w))
+    integrand -= coefficients.fixed_charge * w
     for i, (z, D) in enumerate(zip(coefficients.valence, coefficients.diffusivity, strict=True)):
-        form += D * ufl.inner(ufl.grad(U[i]) + z * U[i] * ufl.grad(phi), ufl.grad(test[i])) * dx
-        form -= z * U[i] * w * dx
-    return form
+        integrand += D * ufl.inner(ufl.grad(U[i]) + z * U[i] * ufl.grad(phi), ufl.grad(test[i]))
+        integrand -= z * U[i] * w
+    return measure.over_volume(integrand, quadrature_degree(space.element.basix_element.degree))

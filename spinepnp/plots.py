@@ -12,10 +12,13 @@ import numpy as np
 
 from spinepnp.case import Case
 from spinepnp.meshes.simplices import shape_quality
-from spinepnp.units import CURRENT, POTENTIAL, Kind, to_unit
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
+
+#: VTK's types of the cells of a line and of a body.
+LINES, SOLIDS = (3, 21), (10, 24)
 
 COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
 
@@ -54,7 +57,7 @@ def draw(case: Case, rows: list[dict[str, Any]], fields: Path, directory: Path) 
 
 
 def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
-    """The potential on the surface of the domain, cut open along its axis.
+    """The potential on the surface of the domain, cut open along its axis; in a meridian; or along a line.
 
     Args:
         grid: fields with an array ``potential_mV``.
@@ -64,6 +67,9 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
     """
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
+    if grid.celltypes[0] in LINES:
+        _draw_profiles(grid, path, title)
+        return
     name = f"potential_{POTENTIAL.suffix}"
     bar = {"title": f"potential ({POTENTIAL.unit})", "vertical": True, "position_x": 0.78, "position_y": 0.2}
     bar |= {"height": 0.6, "title_font_size": 22, "label_font_size": 20, "fmt": "%.3g"}
@@ -71,6 +77,7 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
     if high - low < 1e-12:  # nothing but rounding: one colour
         low, high = low - 0.5, high + 0.5
     plotter = _plotter(grid, title or "potential")
+    opened = opened and grid.celltypes[0] in SOLIDS
     shown = grid.clip(normal="y", origin=np.array(grid.center), invert=False) if opened else grid
     surface = shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
     light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay readable off the colour bar
@@ -80,6 +87,29 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False)
     plotter.screenshot(str(path))
     plotter.close()
+
+
+def _draw_profiles(grid: Any, path: Path, title: str) -> None:
+    """Potential and concentrations along a line."""
+    import matplotlib.figure
+
+    figure = matplotlib.figure.Figure(figsize=(6.4, 6.4), dpi=150, layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True)
+    order = np.argsort(grid.points[:, 0])
+    x = grid.points[order, 0]
+    for name in grid.array_names:
+        if name.startswith("potential"):
+            upper.plot(x, grid[name][order], color=LAW)
+        else:
+            lower.plot(x, grid[name][order], label=name.partition(".")[2])
+    upper.set_title(title, fontsize=10, parse_math=False)
+    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
+    lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
+    lower.set_xlabel("position (um)")
+    lower.legend(frameon=False)
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    figure.savefig(path)
 
 
 def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
@@ -95,11 +125,11 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
     import pyvista
 
     kind = grid.celltypes[0]
-    if kind == pyvista.CellType.LINE:
+    if kind in LINES:
         _draw_line(grid, path, title)
         return
     corners = grid.cell_connectivity.reshape(grid.n_cells, -1)
-    solid = kind in (pyvista.CellType.TETRA, pyvista.CellType.QUADRATIC_TETRA)
+    solid = kind in SOLIDS
     corners = corners[:, : 4 if solid else 3]
     straight = pyvista.UnstructuredGrid(
         {pyvista.CellType.TETRA if solid else pyvista.CellType.TRIANGLE: corners}, grid.points

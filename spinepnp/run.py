@@ -20,7 +20,7 @@ from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
 from spinepnp.solvers.options import direct_solver_memory
 from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.steady import SteadyProblem, check_dimension, structure_of
+from spinepnp.solvers.steady import SteadyProblem, structure_of
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.laws import LawValue
 
@@ -53,12 +53,11 @@ class Model:
 
 
 def check_feasible(case: Case) -> None:
-    """Refuse a case that cannot be solved, or whose mesh or direct solve would not fit into memory.
+    """Refuse a case whose mesh or direct solve would not fit into memory.
 
     Raises:
-        CaseError: names the key, and the estimate.
+        CaseError: names the mesh size and the estimate.
     """
-    check_dimension(case.geometry)
     cells = case.mesh.cells(case.geometry)
     unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
     check_memory(cells, case.mesh.resolved(case.geometry), direct_solver_memory(unknowns))

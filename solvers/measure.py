@@ -1,0 +1,65 @@
+"""The measure of the integrals: that of the body, whatever the dimension of the mesh that stands for it.
+
+In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the cross-section times dx.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.stack import fem, ufl
+
+#: Degree of the polynomials, cell by cell, that stand for the cross-section along a line.
+CROSS_SECTION_DEGREE = 4
+
+
+class Measure:
+    """Integrals over the body and its boundaries, for forms on the mesh that stands for it.
+
+    Args:
+        mesh: of any dimension, in micrometres.
+
+    Attributes:
+        weight: UFL expression by which integrands are multiplied.
+    """
+
+    def __init__(self, mesh: SpineMesh) -> None:
+        self._mesh, self._extra = mesh, 0
+        self.weight: Any = 1
+        if mesh.geometry.dimension == "axisymmetric":
+            self.weight, self._extra = 2.0 * np.pi * ufl.SpatialCoordinate(mesh.mesh)[0], 1
+        elif mesh.geometry.dimension == "1d":
+            self.weight = fem.Function(fem.functionspace(mesh.mesh, ("DG", CROSS_SECTION_DEGREE)))
+            self.weight.interpolate(lambda x: mesh.geometry.weight(x[:1].T))
+            self._extra = CROSS_SECTION_DEGREE
+
+    def over_volume(self, integrand: Any, degree: int) -> Any:
+        """The form of an integral over the body.
+
+        Args:
+            integrand: UFL expression.
+            degree: up to which polynomials are integrated exactly on straight cells.
+        """
+        dx = ufl.Measure("dx", self._mesh.mesh, metadata={"quadrature_degree": degree + self._extra})
+        return integrand * self.weight * dx
+
+    def over_boundary(self, integrand: Any, entities: np.ndarray, degree: int) -> Any:
+        """The form of an integral over part of the boundary.
+
+        Args:
+            integrand: UFL expression.
+            entities: cell and number of the facet, one after the other, flat.
+            degree: as for the volume.
+        """
+        # One subdomain id for all, so that one kernel serves every boundary.
+        ds = ufl.Measure(
+            "ds",
+            self._mesh.mesh,
+            subdomain_data=[(1, entities)],
+            subdomain_id=1,
+            metadata={"quadrature_degree": degree + self._extra},
+        )
+        return integrand * self.weight * ds
