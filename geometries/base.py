@@ -18,7 +18,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries.straight import StraightMesh
-from spinepnp.units import Coordinate, Length, Table
+from spinepnp.units import LENGTH, Coordinate, Length, Table, format_quantity
 
 if TYPE_CHECKING:
     from spinepnp.geometries.covering import Covering
@@ -106,10 +106,17 @@ class Sizes:
 
         Returns:
             Shape (n,); empty where the case does not grade the wall.
+
+        Raises:
+            CaseError: not even the first layer fits.
         """
         if name not in self.grade:
             return np.empty(0)
         first, growth = self.grade[name].size, self.grade[name].growth
+        if first > most:
+            room = format_quantity(float(f"{max(most, 1e-8) * MODEL_UNIT:.3g}"), LENGTH)
+            value = format_quantity(float(f"{first * MODEL_UNIT:.6g}"), LENGTH)
+            raise CaseError(f"mesh.grade.{name}.size", f"is thicker than the {room} of room; make it smaller", value)
         count = max(1, int(np.ceil(np.log(0.5 * self.size / first) / np.log(growth))))
         heights = first * growth ** np.arange(count)
         keep = max(1, int(np.searchsorted(np.cumsum(heights), most)))
@@ -160,6 +167,9 @@ class Geometry(Table, ABC):
 
     #: Whether the shape takes an obstacle.
     takes_obstacle: ClassVar[bool] = True
+
+    #: Whether the mesh can be graded.
+    gradable: ClassVar[bool] = True
 
     #: Whether the body stands on the z axis, so that a cut along it shows the inside.
     on_axis: ClassVar[bool] = True

@@ -17,6 +17,7 @@ class Covering:
 
     Attributes:
         names: of the boundaries that they cover.
+        graded: the one whose grading they are.
         radius: of the wall, model units.
         heights: of the layers, the innermost (next to the core) first.
         side: +1 for layers inside the wall, -1 for those outside (the wall is that of a cavity).
@@ -25,6 +26,7 @@ class Covering:
     """
 
     names: tuple[str, ...]
+    graded: str
     radius: float
     heights: np.ndarray
     side: int = 1

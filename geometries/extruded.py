@@ -81,7 +81,7 @@ class Extruded(Geometry):
             return []
         radius, aspect = self.reference()[0], self.aspect()
         heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect))
-        return [Covering(("wall",), radius, heights, about="axis", aspect=aspect)] if len(heights) else []
+        return [Covering(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
     def estimate_cells(self, sizes: Sizes) -> float:
         """Three tetrahedra for each triangle of the disc and each layer; more for each thin layer at the wall."""

@@ -269,8 +269,8 @@ class Revolved(Geometry):
     def _core(self, sizes: Sizes) -> tuple[Self, Sizes, list[Refinement]]:
         """The body without thin layers, the sizes without those that they stand for, and where its edges are small."""
         coverings = self.coverings(sizes)
-        names = {name for cover in coverings for name in cover.names}
-        bulk = replace(sizes, grade={name: grade for name, grade in sizes.grade.items() if name not in names})
+        layered = {cover.graded for cover in coverings}
+        bulk = replace(sizes, grade={name: grade for name, grade in sizes.grade.items() if name not in layered})
         core = self.core(coverings)
         return core, bulk, core.all_refinements(bulk, self.default_size())
 
@@ -317,7 +317,7 @@ def sphere_covering(
         side: +1 where the body is inside the sphere.
     """
     heights = sizes.covering(graded, room / MODEL_UNIT)
-    return [Covering(names, radius / MODEL_UNIT, heights, side)] if len(heights) else []
+    return [Covering(names, graded, radius / MODEL_UNIT, heights, side)] if len(heights) else []
 
 
 def refuse_unless(holds: bool, key: str, problem: str, value: float | None = None) -> None:

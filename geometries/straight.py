@@ -12,6 +12,9 @@ import numpy as np
 
 from spinepnp.geometries.covering import Covering
 
+#: Edges of a tetrahedron in the order of Basix.
+TETRAHEDRON_EDGES = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
+
 
 @dataclass(frozen=True)
 class StraightMesh:
@@ -31,6 +34,15 @@ class StraightMesh:
     facets: np.ndarray
     values: np.ndarray
     names: tuple[str, ...]
+
+    def without_edge_nodes(self) -> StraightMesh:
+        """The same with its vertices alone."""
+        dim = self.points.shape[1]
+        cells, facets = self.cells[:, : dim + 1], self.facets[:, :dim]
+        used, numbers = np.unique(cells, return_inverse=True)
+        place = np.full(len(self.points), -1)
+        place[used] = np.arange(len(used))
+        return StraightMesh(self.points[used], numbers.reshape(cells.shape), place[facets], self.values, self.names)
 
 
 def grid_mesh(r: np.ndarray, z: np.ndarray) -> StraightMesh:
@@ -134,13 +146,17 @@ def order_for_refinement(cells: np.ndarray, points: np.ndarray) -> np.ndarray:
     Refinement joins the middles of the edges 02 and 13 (`meshes.lattice`).
 
     Args:
-        cells: shape (cells, 4).
+        cells: shape (cells, 4), or with the nodes on their edges in the order of Basix, shape (cells, 10).
         points: in space, shape (points, 3).
     """
-    x = points[cells]
+    x = points[cells[:, :4]]
     opposite = (((0, 2), (1, 3)), ((0, 1), (2, 3)), ((0, 3), (1, 2)))
     lengths = [np.linalg.norm(x[:, a] + x[:, b] - x[:, c] - x[:, d], axis=1) for (a, b), (c, d) in opposite]
     orders = np.array([[0, 1, 2, 3], [0, 2, 1, 3], [0, 1, 3, 2]])
     # A clear margin, so that rounding does not decide between equal ones.
     best = np.argmin(np.stack(lengths) * np.array([[1.0], [1.0 + 1e-6], [1.0 + 2e-6]]), axis=0)
+    if cells.shape[1] == 10:
+        number = {edge: 4 + i for i, edge in enumerate(TETRAHEDRON_EDGES)}
+        edges = [[number[tuple(sorted((o[i], o[j])))] for i, j in TETRAHEDRON_EDGES] for o in orders.tolist()]
+        orders = np.column_stack([orders, edges])
     return np.take_along_axis(cells, orders[best], axis=1)

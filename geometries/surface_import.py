@@ -81,6 +81,7 @@ class ImportedSurface(Geometry):
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d",)
     takes_obstacle: ClassVar[bool] = False
+    gradable: ClassVar[bool] = False
     on_axis: ClassVar[bool] = False
 
     shape: Literal["surface"] = "surface"
@@ -159,7 +160,7 @@ class ImportedSurface(Geometry):
         if not SMALLEST <= extent <= LARGEST:
             size = format_quantity(float(f"{extent:.3g}"), LENGTH) if 0.0 < extent < 1.0 else f"{extent:.3g} m"
             raise CaseError("geometry.unit", f"makes the domain {size} wide; give the file's own unit", self.unit)
-        surface, seen = self._surface, set[str]()
+        surface, seen = self._surface, {VOLUME_NAME}
         for name in surface.names:
             check_name("geometry.file", name, seen)
         problem = problem_of(surface)
@@ -210,10 +211,8 @@ class ImportedSurface(Geometry):
         surface = self._surface
         if surface.cells is not None:
             names, values = np.unique(surface.values, return_inverse=True)
-            points = surface.points * self._scale
-            return StraightMesh(
-                points, surface.cells, surface.triangles, values, tuple(surface.names[i] for i in names)
-            )
+            known = tuple(surface.names[i] for i in names)
+            return StraightMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
         model = gmsh.model
         first = np.full(len(surface.points), len(surface.names))  # the entity that holds a node: the first of its own
         np.minimum.at(first, surface.triangles, surface.values[:, None])

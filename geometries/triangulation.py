@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from spinepnp.errors import reason_of
+from spinepnp.geometries.straight import TETRAHEDRON_EDGES
 
 #: Name of what has no other.
 REST = "wall"
@@ -29,7 +32,7 @@ EDGES = {
     "triangle6": [(0, 1), (1, 2), (0, 2)],
 }
 BASIX_EDGES = {
-    "tetra10": [(2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1)],
+    "tetra10": list(TETRAHEDRON_EDGES),
     "triangle6": [(1, 2), (0, 2), (0, 1)],
 }
 
@@ -98,8 +101,10 @@ def read_triangulation(path: str) -> Triangulation:
     """
     try:
         status = os.stat(path)
-    except OSError as error:
-        raise ValueError(f"cannot be read ({reason_of(error)})") from None
+    except (OSError, ValueError) as error:  # a name with a zero byte is no name
+        raise ValueError(f"cannot be read ({reason_of(error) if isinstance(error, OSError) else error})") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("is no file")
     return _kept(path, status.st_mtime_ns, status.st_size)
 
 
@@ -107,21 +112,42 @@ def read_triangulation(path: str) -> Triangulation:
 def _kept(path: str, _changed: int, _size: int) -> Triangulation:
     suffix = Path(path).suffix.lower()
     import meshio.gmsh
-    import meshio.obj
     import meshio.ply
     import meshio.stl
 
-    readers = {".stl": meshio.stl, ".obj": meshio.obj, ".ply": meshio.ply, ".msh": meshio.gmsh}
+    readers = {".stl": meshio.stl.read, ".obj": _read_obj, ".ply": meshio.ply.read, ".msh": meshio.gmsh.read}
     if suffix not in readers:
         raise ValueError("must end in .stl, .obj, .ply or .msh")
     try:
-        found = readers[suffix].read(path)
-        return _triangulation(found)
+        with warnings.catch_warnings(action="ignore"):  # meshio's arithmetic on the headers of files
+            return _triangulation(readers[suffix](path))
     except Exception as error:  # its readers raise anything on a damaged file
         text = " ".join(str(error).split())[:120] or type(error).__name__
         if "gmsh:physical" in text:
             raise ValueError("has elements in no physical group; save it from Gmsh without Mesh.SaveAll") from None
         raise ValueError(f"cannot be read as {suffix[1:].upper()} ({text})") from None
+
+
+def _read_obj(path: str) -> Any:
+    """Vertices and faces of an OBJ file (meshio's reader stumbles over normals that are shared)."""
+    import meshio
+
+    points: list[list[float]] = []
+    triangles: list[tuple[int, int, int]] = []
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for words in (line.split() for line in file):
+            if words[:1] == ["v"]:
+                points.append([float(word) for word in words[1:4]])
+            elif words[:1] == ["f"]:
+                corners = [int(word.partition("/")[0]) for word in words[1:]]
+                corners = [c - 1 if c > 0 else len(points) + c for c in corners]
+                triangles += [(corners[0], a, b) for a, b in itertools.pairwise(corners[1:])]
+    if not triangles:
+        raise ValueError("it holds no faces")
+    nodes = np.array(triangles)
+    if not 0 <= nodes.min() <= nodes.max() < len(points):
+        raise ValueError("a face names a vertex that is not there")
+    return meshio.Mesh(np.array(points).reshape(-1, 3), [("triangle", nodes)])
 
 
 def _blocks(found: Any, kinds: tuple[str, ...]) -> tuple[str, np.ndarray, np.ndarray] | None:
@@ -138,6 +164,12 @@ def _blocks(found: Any, kinds: tuple[str, ...]) -> tuple[str, np.ndarray, np.nda
 
 def _triangulation(found: Any) -> Triangulation:
     points = np.asarray(found.points, dtype=float)
+    kinds = {block.type for block in found.cells if len(block.data)}
+    other = kinds - {"vertex", "line", "line3", "triangle", "triangle6", "tetra", "tetra10"}
+    if other or len(kinds & {"tetra", "tetra10"}) > 1:
+        raise ValueError(
+            f"it holds cells of the type {', '.join(sorted(other or kinds))}; give tetrahedra of one order"
+        )
     cells, triangles = _blocks(found, ("tetra10", "tetra")), _blocks(found, ("triangle6", "triangle"))
     if triangles is None and cells is None:
         raise ValueError("it holds no triangles")
@@ -181,7 +213,10 @@ def _with_cells(
 ) -> Triangulation:
     """A volume mesh: its outer facets, with the names that the file gives them."""
     kind, cells, _ = block
-    cells = _reordered(kind, cells)
+    used, numbers = np.unique(cells, return_inverse=True)  # a file can hold points that belong to nothing
+    place = np.full(len(points), -1)
+    place[used] = np.arange(len(used))
+    points, cells, nodes = points[used], _reordered(kind, numbers.reshape(cells.shape)), place[nodes]
     columns = [[j for j in range(4) if j != i] for i in range(4)]
     if kind == "tetra10":
         number = {edge: 4 + i for i, edge in enumerate(BASIX_EDGES["tetra10"])}
@@ -200,6 +235,7 @@ def _with_cells(
     return Triangulation(points, outer, values, (*names, REST), cells)
 
 
+@functools.lru_cache(maxsize=4)
 def problem_of(surface: Triangulation) -> str | None:
     """What is wrong with a closed surface, or ``None``."""
     x = surface.corners

@@ -33,7 +33,8 @@ LARGEST = 4e9
 def _source() -> str:
     """Digest of the code that makes meshes."""
     digest = hashlib.sha256()
-    for path in sorted(Path(spinepnp.geometries.__file__).parent.glob("*.py")):
+    rooms = sorted(Path(spinepnp.geometries.__file__).parent.glob("*.py"))
+    for path in (*rooms, Path(__file__).with_name("generation.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -15,7 +15,7 @@ from spinepnp.geometries.straight import order_for_refinement
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.cache import kept
 from spinepnp.meshes.communication import on_root
-from spinepnp.meshes.lattice import TaggedMesh, cells_of_facets, curved, domain_of, refined, tag_facets
+from spinepnp.meshes.lattice import TaggedMesh, cells_of_facets, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
@@ -80,14 +80,16 @@ def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
             raise
         except Exception as error:  # Gmsh raises bare Exception with its last message
             raise SolveError(f"Gmsh could not mesh the {geometry.shape}: {error}") from None
-    if mesh.cells.shape[1] != 4:
+    if geometry.cell_dimension < 3:
         return mesh
     return replace(mesh, cells=order_for_refinement(mesh.cells, geometry.place_nodes(mesh.points)))
 
 
-def _distributed(straight: list[StraightMesh], geometry: Geometry, comm: Any) -> TaggedMesh:
-    """A straight mesh of rank 0 (in a list; empty elsewhere) on all ranks. Collective."""
+def _distributed(straight: list[StraightMesh], geometry: Geometry, order: int, comm: Any) -> TaggedMesh:
+    """A mesh of rank 0 (in a list; empty elsewhere) on all ranks; of order 1 without nodes on edges. Collective."""
     dim = geometry.cell_dimension
+    if straight and order == 1:
+        straight = [straight[0].without_edge_nodes()]
     shapes = comm.bcast((straight[0].cells.shape[1], straight[0].facets.shape[1]) if straight else None, root=0)
     if straight:
         points, cells, facets = straight[0].points, straight[0].cells, straight[0].facets
@@ -100,7 +102,7 @@ def _distributed(straight: list[StraightMesh], geometry: Geometry, comm: Any) ->
     domain = domain_of(cell, 1 if shapes[0] == dim + 1 else 2, dim)
     mesh = dolfinx.mesh.create_mesh(comm, cells, domain, points)
     found, values = tag_facets(mesh, facets, values)
-    return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index)
+    return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index, signs_of(mesh))
 
 
 def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
@@ -124,7 +126,7 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
     on_root(comm, lambda: check_memory(options.cells(geometry), options))
     straight: list[StraightMesh] = []
     on_root(comm, lambda: straight.append(kept(geometry, sizes, lambda: _straight_mesh(geometry, sizes))))
-    tagged = _distributed(straight, geometry, comm)
+    tagged = _distributed(straight, geometry, options.order, comm)
     straight.clear()
     if options.order == 2 and geometry.surfaces():
         tagged = curved(tagged, geometry, sizes)
@@ -132,7 +134,7 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
         tagged = refined(tagged, geometry, sizes)
     mesh, dim = tagged.mesh, geometry.cell_dimension
     mesh.geometry.x[:, :dim] = geometry.place_nodes(mesh.geometry.x[:, :dim])
-    quality = check_quality(mesh)
+    quality = check_quality(mesh, tagged.signs)
     topology = mesh.topology
     return SpineMesh(
         mesh=mesh,

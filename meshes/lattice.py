@@ -45,12 +45,21 @@ class TaggedMesh:
         facets: tagged local facets, rising.
         values: of these.
         order: number of each local cell in the order of the whole mesh, the same on any number of ranks.
+        signs: of the Jacobian determinants of the straight cells: +1 or -1, to see whether one turns inside out.
     """
 
     mesh: Any
     facets: np.ndarray
     values: np.ndarray
     order: np.ndarray
+    signs: np.ndarray
+
+
+def signs_of(mesh: Any) -> np.ndarray:
+    """Signs of the determinants of the local cells by their vertices."""
+    dim = mesh.topology.dim
+    x = mesh.geometry.x[cell_nodes(mesh)[:, : dim + 1], :dim]
+    return np.sign(np.linalg.det(x[:, 1:] - x[:, :1]))
 
 
 def domain_of(cell: str, degree: int, dim: int) -> Any:
@@ -127,7 +136,7 @@ def curved(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
     new = dolfinx.mesh.Mesh(
         dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, moved._cpp_object), domain
     )
-    result = TaggedMesh(new, tagged.facets, tagged.values, tagged.order)
+    result = TaggedMesh(new, tagged.facets, tagged.values, tagged.order, tagged.signs)
     snap(result, geometry)
     return result
 
@@ -157,12 +166,12 @@ def snap(tagged: TaggedMesh, geometry: Geometry) -> None:
 
 
 @functools.cache
-def _tables(dim: int, degree: int) -> tuple[np.ndarray, list[np.ndarray]]:
+def _tables(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How the lattice of a cell divides it.
 
     Returns:
-        Lattice nodes of each child, shape (children, nodes); and for each facet of the parent those of its children's
-        facets, shape (2^(dim - 1), nodes of a facet).
+        Lattice nodes of each child, shape (children, nodes); for each facet of the parent those of its children's
+        facets, shape (2^(dim - 1), nodes of a facet); and whether each child is turned (-1) or not (+1).
     """
     cell = {1: basix.CellType.interval, 2: basix.CellType.triangle, 3: basix.CellType.tetrahedron}[dim]
     element = basix.create_element(basix.ElementFamily.P, cell, degree, lagrange_variant=EQUISPACED)
@@ -170,18 +179,22 @@ def _tables(dim: int, degree: int) -> tuple[np.ndarray, list[np.ndarray]]:
     numbers = {tuple(np.rint(2 * degree * p).astype(int)): i for i, p in enumerate(lattice.points)}
     corners = basix.geometry(cell)
     local = np.column_stack([1.0 - element.points.sum(axis=1), element.points])
+    sides = [set(side) for side in basix.topology(cell)[dim - 1]]
     children: list[list[int]] = []
     facets: list[list[list[int]]] = [[] for _ in range(dim + 1)]
+    signs = []
     for text in CHILDREN[dim]:
         middles = [(int(pair[0]), int(pair[1])) for pair in text.split()]
-        points = local @ np.array([0.5 * (corners[a] + corners[b]) for a, b in middles])
+        vertices = np.array([0.5 * (corners[a] + corners[b]) for a, b in middles])
+        signs.append(np.sign(np.linalg.det(vertices[1:] - vertices[0])))
+        points = local @ vertices
         children.append([numbers[tuple(np.rint(2 * degree * p).astype(int))] for p in points])
-        for opposite, nodes in enumerate(_closure(degree, cell)):
-            vertices = [m for i, m in enumerate(middles) if i != opposite]
-            for parent in range(dim + 1):
-                if all(parent not in pair for pair in vertices):
+        for own, nodes in zip(sides, _closure(degree, cell), strict=True):
+            touched = {vertex for corner in own for vertex in middles[corner]}
+            for parent, side in enumerate(sides):
+                if touched <= side:
                     facets[parent].append([children[-1][n] for n in nodes])
-    return np.array(children), [np.array(f) for f in facets]
+    return np.array(children), np.array(facets), np.array(signs)
 
 
 def refined(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
@@ -190,7 +203,7 @@ def refined(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
     degree, cell = mesh.ufl_domain().ufl_coordinate_element().degree, mesh.basix_cell().name
     space, x, numbers = _lattice(mesh, geometry, sizes)
     dofs = space.dofmap.list
-    children, of_facets = _tables(dim, degree)
+    children, of_facets, turned = _tables(dim, degree)
     cells = numbers[dofs[:, children].reshape(-1, children.shape[1])]
 
     def stay(comm: Any, _parts: int, _types: Any, _cells: Any) -> Any:
@@ -198,7 +211,7 @@ def refined(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
         return dolfinx.graph.adjacencylist(own)._cpp_object
 
     pairs = cells_of_facets(mesh, tagged.facets)
-    parts = np.array(of_facets)[pairs[:, 1]]  # (facet, part, node)
+    parts = of_facets[pairs[:, 1]]  # (facet, part, node)
     facets = numbers[dofs[pairs[:, :1, None], parts]]
     new = dolfinx.mesh.create_mesh(
         mesh.comm,
@@ -211,6 +224,7 @@ def refined(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
     first = mesh.comm.exscan(len(cells)) or 0
     mine = new.topology.original_cell_index - first
     order = (tagged.order[:, None] * len(children) + np.arange(len(children))).ravel()[mine]
-    result = TaggedMesh(new, found, values, order)
+    signs = (tagged.signs[:, None] * turned).ravel()[mine]
+    result = TaggedMesh(new, found, values, order, signs)
     snap(result, geometry)
     return result

@@ -61,6 +61,9 @@ class MeshOptions(Table):
         for name, grade in self.grade.items():
             if name not in geometry.boundaries:
                 raise CaseError(f"mesh.grade.{name}", f"no such boundary; {nearest(name, geometry.boundaries)}")
+            if not geometry.gradable:
+                problem = "the triangles of a surface stay as they are; make them finer in the file, or set mesh.refine"
+                raise CaseError(f"mesh.grade.{name}", problem)
             if grade.size > size:
                 raise CaseError(
                     f"mesh.grade.{name}.size",
@@ -68,4 +71,6 @@ class MeshOptions(Table):
                     format_quantity(grade.size, LENGTH),
                 )
         grading = {name: Grading(g.size / MODEL_UNIT, g.growth) for name, g in self.grade.items()}
-        return Sizes(size / MODEL_UNIT, grading)
+        sizes = Sizes(size / MODEL_UNIT, grading)
+        geometry.coverings(sizes)  # refuses layers that do not fit
+        return sizes

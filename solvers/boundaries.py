@@ -8,23 +8,68 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag, field_serializer, field_validator
+from pydantic import Discriminator, Tag, field_serializer, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.units import Concentration, Current, Potential, Table
+from spinepnp.units import (
+    Capacitance,
+    Concentration,
+    Current,
+    CurrentDensity,
+    Flag,
+    Potential,
+    SurfaceCharge,
+    Table,
+)
 
 
 class Injection(Table):
-    """A prescribed total current of one species through a boundary; positive charge entering counts positive.
+    """A prescribed current of one species through a boundary; positive charge entering counts positive.
 
     Attributes:
         species: the species that carries the current.
-        value: A.
+        value: total, A, spread evenly over the boundary.
+        density: or per area, A/m^2.
     """
 
     species: str
-    value: Current
+    value: Current | None = None
+    density: CurrentDensity | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Injection:
+        if (self.value is None) == (self.density is None):
+            raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
+        return self
+
+    @property
+    def flows(self) -> bool:
+        """Whether it is not zero."""
+        return bool(self.value or self.density)
+
+    def total(self, area: float) -> float:
+        """The current through a boundary, A.
+
+        Args:
+            area: of the boundary, m^2.
+        """
+        if self.value is not None:
+            return self.value
+        assert self.density is not None
+        return self.density * area
+
+
+class Membrane(Table):
+    """A thin membrane as a capacitor: eps dV/dn = C_m (V_out - V).
+
+    Attributes:
+        value: capacitance per area C_m, F/m^2.
+        outside: potential on its other side, V.
+    """
+
+    value: Capacitance
+    outside: Potential = 0.0
 
 
 ConcentrationData = Annotated[
@@ -40,11 +85,18 @@ class Boundary(Table):
         potential: prescribed potential, V.
         concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3.
         current: one prescribed current, or one for each of several species.
+        surface_charge: of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
+        capacitance: of a thin membrane.
+        field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms
+            (facts pnp D); at steady state.
     """
 
     potential: Potential | None = None
     concentrations: ConcentrationData | None = None
     current: tuple[Injection, ...] | None = None
+    surface_charge: SurfaceCharge | None = None
+    capacitance: Membrane | None = None
+    field_matched: Flag = False
 
     @field_validator("current", mode="before")
     @classmethod
@@ -62,7 +114,7 @@ class Boundary(Table):
     def _one_as_table(self, value: tuple[Injection, ...] | None) -> object:
         if value is None:
             return None
-        tables = [injection.model_dump(mode="json") for injection in value]
+        tables = [injection.model_dump(mode="json", exclude_none=True) for injection in value]
         return tables[0] if len(tables) == 1 else tables
 
     @property
@@ -96,6 +148,7 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
             )
     if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
         electrolyte.check_neutral(f"{key}.concentrations", prescribed)
+    _check_field(key, boundary)
     seen: set[str] = set()
     for injection in boundary.injections:
         species = injection.species
@@ -116,6 +169,21 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
         seen.add(species)
 
 
+def _check_field(key: str, boundary: Boundary) -> None:
+    """The potential has at most one condition."""
+    given = {
+        "potential": boundary.potential is not None,
+        "surface_charge": boundary.surface_charge is not None,
+        "capacitance": boundary.capacitance is not None,
+        "field_matched": boundary.field_matched,
+    }
+    first, *others = [name for name, is_given in given.items() if is_given] or [""]
+    if others:
+        raise CaseError(f"{key}.{others[0]}", f"excludes {first}: both say what the field does here; drop one")
+    if boundary.field_matched and len(boundary.injections) != 1:
+        raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
+
+
 def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte: Electrolyte) -> None:
     """Refuse boundary data that the shape or the species do not know, or that leave the problem without an answer.
 
@@ -131,7 +199,7 @@ def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte
         if name not in known:
             raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
         _check_boundary(name, boundary, electrolyte)
-    if not any(boundary.potential is not None for boundary in boundaries.values()):
+    if not any(b.potential is not None or b.capacitance is not None for b in boundaries.values()):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {", ".join(known)}: potential = "0 mV"',

@@ -15,19 +15,22 @@ from spinepnp.solvers.scaling import Scales
 
 
 def injection_load(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
-    """Load vector of all prescribed currents, scaled: flux density times the weights of the patch.
+    """Load vector of all prescribed currents and surface charges, scaled: density times the weights of the patch.
 
-    The density is the current over the area of the discrete patch, so that the total is exact.
+    The density of a current is its total over the area of the discrete patch, so that the total is exact.
 
     Returns:
-        Shape (local degrees of freedom, species).
+        Shape (local degrees of freedom, species + 1).
     """
-    load = np.zeros((len(weights.volume), len(electrolyte.species)))
+    load = np.zeros((len(weights.volume), len(electrolyte.species) + 1))
     for name, boundary in boundaries.items():
         for injection in boundary.injections:
             i = electrolyte.index(injection.species)
-            flux = injection.value / (electrolyte.species[i].valence * scales.current)
+            total = injection.total(weights.area[name] * scales.length**2)
+            flux = total / (electrolyte.species[i].valence * scales.current)
             load[:, i] += flux / weights.area[name] * weights.boundary[name]
+        if boundary.surface_charge is not None:
+            load[:, -1] += boundary.surface_charge / scales.surface_charge * weights.boundary[name]
     return load
 
 
@@ -58,6 +61,7 @@ def terminal_currents(
     for name, indicator in indicators.items():
         current = weights.integral(np.ones(len(reaction)), indicator * reaction) * valence * scales.current
         for injection in boundaries[name].injections if name in boundaries else ():
-            current[electrolyte.index(injection.species)] += injection.value
+            area = weights.area[name] * scales.length**2
+            current[electrolyte.index(injection.species)] += injection.total(area)
         currents[name] = current
     return currents

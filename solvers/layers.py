@@ -17,8 +17,10 @@ CELLS_PER_DEBYE_LENGTH = 2.0
 def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
     """Whether a Debye layer can form at a boundary with these data."""
     prescribed = boundary.prescribed(electrolyte)
+    if boundary.surface_charge or boundary.capacitance is not None:
+        return True
     if not prescribed and boundary.potential is None:
-        return any(i.value != 0.0 for i in boundary.injections)
+        return any(i.flows for i in boundary.injections) and not boundary.field_matched
     if boundary.potential is None or set(prescribed) != set(electrolyte.names):
         return True
     scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes import SpineMesh
+from spinepnp.meshes import SpineMesh, boundary_cells
 from spinepnp.meshes.stack import fem, ufl
 
 #: Degree of the polynomials, cell by cell, that stand for the cross-section along a line.
@@ -28,6 +28,7 @@ class Measure:
 
     def __init__(self, mesh: SpineMesh) -> None:
         self._mesh, self._extra = mesh, 0
+        self._entities: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = {}
         self.weight: Any = 1
         if mesh.geometry.dimension == "axisymmetric":
             self.weight, self._extra = 2.0 * np.pi * ufl.SpatialCoordinate(mesh.mesh)[0], 1
@@ -46,20 +47,20 @@ class Measure:
         dx = ufl.Measure("dx", self._mesh.mesh, metadata={"quadrature_degree": degree + self._extra})
         return integrand * self.weight * dx
 
-    def over_boundary(self, integrand: Any, entities: np.ndarray, degree: int) -> Any:
-        """The form of an integral over part of the boundary.
+    def over_boundary(self, integrand: Any, name: str, degree: int, *, alone: bool = True) -> Any:
+        """The form of an integral over a named boundary.
 
         Args:
             integrand: UFL expression.
-            entities: cell and number of the facet, one after the other, flat.
+            name: of the boundary.
             degree: as for the volume.
+            alone: whether it makes a form by itself; then one kernel serves every boundary.
         """
-        # One subdomain id for all, so that one kernel serves every boundary.
-        ds = ufl.Measure(
-            "ds",
-            self._mesh.mesh,
-            subdomain_data=[(1, entities)],
-            subdomain_id=1,
-            metadata={"quadrature_degree": degree + self._extra},
-        )
-        return integrand * self.weight * ds
+        names = tuple(self._mesh.boundary_facets)
+        number = 1 if alone else 1 + names.index(name)
+        chosen = (name,) if alone else names
+        if chosen not in self._entities:
+            self._entities[chosen] = [(i, boundary_cells(self._mesh, n).ravel()) for i, n in enumerate(chosen, start=1)]
+        metadata = {"quadrature_degree": degree + self._extra}
+        ds = ufl.Measure("ds", self._mesh.mesh, subdomain_data=self._entities[chosen], metadata=metadata)
+        return integrand * self.weight * ds(number)

@@ -27,8 +27,10 @@ DIRECT = {
     "pc_factor_mat_solver_type": "mumps",
 }
 
-#: Full Newton steps that are tried from a guess close to the solution, before the line search takes over.
-FULL_STEPS = 6
+#: Full Newton steps that are tried before the line search takes over. The equations are bilinear in densities and
+#: potential: full steps pass through states whose residual is large and arrive where a line search stalls, at charged
+#: walls above all.
+FULL_STEPS = 20
 
 #: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
 NOT_A_NUMBER = -4
@@ -189,13 +191,12 @@ class Newton:
         terms.destroy()
         return ROUNDING * size
 
-    def solve(self, x: Any, reference: float, *, near: bool = False) -> NewtonStatistics:
+    def solve(self, x: Any, reference: float) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
         Args:
             x: PETSc vector with the initial guess; holds the solution afterwards.
             reference: norm of the residual that counts as one (that of the bulk state).
-            near: whether the guess is close to the solution.
 
         Returns:
             The statistics of a solve that converged.
@@ -210,9 +211,7 @@ class Newton:
         steps = krylov = 0
         code: Any = 0
         chosen_by_user = {"snes_linesearch_type"} & {*options.petsc, *PETSc.Options().getAll()}
-        near = near and not chosen_by_user
-        if near:
-            # Close to the solution full steps are right, and a line search would lose weak currents in rounding.
+        if not chosen_by_user:
             guess = x.copy()
             self._search(x, "basic", min(options.max_newton, FULL_STEPS))
             code = snes.getConvergedReason()
@@ -220,7 +219,7 @@ class Newton:
                 steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
                 guess.copy(x)
             guess.destroy()
-        if not near or steps:
+        if chosen_by_user or steps:
             self._search(x, None, options.max_newton)
         code = snes.getConvergedReason()
         seconds = np.array([self._assembly_seconds, time.perf_counter() - start])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes import SpineMesh, boundary_cells
+from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
 from spinepnp.solvers.measure import Measure
@@ -40,8 +40,7 @@ class Weights:
         degree = max(2, 2 * space.element.basix_element.degree)
         measure, test = Measure(mesh), ufl.TestFunction(space)
         self.boundary = {
-            name: _integrals(measure.over_boundary(test, boundary_cells(mesh, name).ravel(), degree + 2))
-            for name in mesh.boundary_facets
+            name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
         }
         self.volume = _integrals(measure.over_volume(test, degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}

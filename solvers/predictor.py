@@ -46,12 +46,13 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
     That the Debye length is small is for the caller to see.
     """
     grounds = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    same_ground = all(
+    same_ground = bool(grounds) and grounds[0].potential is not None
+    same_ground = same_ground and all(
         b.prescribed(electrolyte) == electrolyte.bulk and b.potential == grounds[0].potential for b in grounds
     )
-    injected = {i.species for b in boundaries.values() for i in b.injections if i.value != 0.0}
+    injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     balanced = abs(electrolyte.net_charge(electrolyte.bulk)) <= 1e-9 * max(electrolyte.ionic_strength(), 1e-300)
-    if not (grounds and same_ground and balanced and len(injected) <= 1):
+    if not (same_ground and balanced and len(injected) <= 1):
         return None
     charged = (s.name for s in electrolyte.species if s.valence != 0)
     return next(iter(injected), None) or next(charged)
@@ -135,8 +136,8 @@ class Predictor:
         phi = np.zeros(index_map.size_local + index_map.num_ghosts)
         for name, boundary in boundaries.items():
             for injection in boundary.injections:
-                if injection.value != 0.0:
-                    phi += injection.value * per_ampere * self.unit_flux(name)
+                if injection.flows:
+                    phi += injection.total(self._areas[name] * MODEL_UNIT**2) * per_ampere * self.unit_flux(name)
         return phi
 
     def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
@@ -153,31 +154,38 @@ class Predictor:
         lowest = float(self._space.mesh.comm.allreduce(phi.min() if phi.size else math.inf, op=MPI.MIN))
         limit = law.depletion()[1]
         if lowest < 0.0 and lowest <= limit:
-            raise _beyond_limit(electrolyte, boundaries, injected, limit / lowest)
+            raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
         u = law.potential(phi)
         ground = next(b.potential for b in boundaries.values() if b.potential is not None)
         assert ground is not None
         return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
 
 
-def _beyond_limit(electrolyte: Electrolyte, boundaries: Boundaries, injected: str, fraction: float) -> CaseError:
+def _beyond_limit(
+    electrolyte: Electrolyte, boundaries: Boundaries, areas: dict[str, float], injected: str, fraction: float
+) -> CaseError:
     """The error for currents of which only ``fraction`` can flow."""
     valence = electrolyte.species[electrolyte.index(injected)].valence
-    injections = [(n, i) for n, b in boundaries.items() for i in b.injections if i.value != 0.0]
+    injections = [
+        (name, injection.total(areas[name] * MODEL_UNIT**2))
+        for name, boundary in boundaries.items()
+        for injection in boundary.injections
+        if injection.flows
+    ]
     # The patch to blame is the one that takes most of the species out.
-    name, injection = min(injections, key=lambda item: item[1].value * valence)
+    name, value = min(injections, key=lambda item: item[1] * valence)
     if len(injections) > 1:
         return CaseError(
             f"boundaries.{name}.current.value",
             f"beyond the limit: all currents together can be {100.0 * fraction:.3g} % of these, where the "
             f"concentration of {injected} reaches zero; choose weaker ones",
-            format_quantity(injection.value, CURRENT),
+            format_quantity(value, CURRENT),
         )
-    limit = format_quantity(float(f"{injection.value * fraction:.4g}"), CURRENT)
-    direction = "above" if injection.value < 0 else "below"
+    limit = format_quantity(float(f"{value * fraction:.4g}"), CURRENT)
+    direction = "above" if value < 0 else "below"
     return CaseError(
         f"boundaries.{name}.current.value",
         f"beyond the limiting current {limit}, where the concentration of {injected} reaches zero; "
         f"choose one {direction} it",
-        format_quantity(injection.value, CURRENT),
+        format_quantity(value, CURRENT),
     )

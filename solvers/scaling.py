@@ -37,6 +37,11 @@ class Scales:
         """F D c L, A."""
         return FARADAY * self.diffusivity * self.concentration * self.length
 
+    @property
+    def surface_charge(self) -> float:
+        """F c L, C/m^2: the scaled normal field is lambda^2 dn phi = sigma / (F c L)."""
+        return FARADAY * self.concentration * self.length
+
     @classmethod
     def of(cls, electrolyte: Electrolyte) -> Scales:
         """Scales of an electrolyte: its ionic strength (or 1 mM if it is empty) and its largest diffusivity."""

@@ -6,7 +6,7 @@ are then changed without compiling or allocating again, as a sweep does.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.solution import BoundaryState, Solution
-from spinepnp.solvers.weak_forms import Coefficients, steady_residual
+from spinepnp.solvers.weak_forms import Coefficients, boundary_residual, steady_residual
 from spinepnp.units import CONCENTRATION, format_quantity
 
 #: Rounding of terminal currents over F D c L.
@@ -38,17 +38,38 @@ LARGEST_LAYER = 0.1
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
 
-Structure = tuple[tuple[str, ...], tuple[tuple[str, bool, tuple[str, ...]], ...]]
+
+@dataclass(frozen=True)
+class Structure:
+    """What the compiled problem depends on.
+
+    Attributes:
+        names: of the species.
+        held: boundaries that hold the potential (or not) and some species.
+        membranes: boundaries with a capacitance.
+        matched: matched injectors and the position of their species.
+    """
+
+    names: tuple[str, ...]
+    held: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    membranes: tuple[str, ...]
+    matched: tuple[tuple[str, int], ...]
 
 
 def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
-    """What the compiled problem depends on: the species, and which boundary holds the potential and which species."""
+    """The structure of a case."""
     held = (
         (name, b.potential is not None, tuple(b.prescribed(electrolyte)))
         for name, b in boundaries.items()
         if b.potential is not None or b.concentrations is not None
     )
-    return electrolyte.names, tuple(held)
+    matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
+    return Structure(
+        names=electrolyte.names,
+        held=tuple(held),
+        membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
+        matched=tuple(matched),
+    )
 
 
 class SteadyProblem:
@@ -79,7 +100,9 @@ class SteadyProblem:
         self._measure = Measure(mesh)
         self._components = components
         self._U = fem.Function(self.space)
-        self._coefficients = Coefficients.on(mesh.mesh, len(electrolyte.species))
+        self._matched = dict(self.structure.matched)
+        membranes = self.structure.membranes
+        self._coefficients = Coefficients.on(mesh.mesh, len(electrolyte.species), membranes, tuple(self._matched))
         self._set_up_boundaries(boundaries)
         self._set_up_newton(options or SolverOptions())
 
@@ -92,7 +115,7 @@ class SteadyProblem:
         self.weights = Weights(self._scalar_space, mesh)
         self._held_values: dict[tuple[str, int], Any] = {}
         self._conditions = []
-        names, held = self.structure
+        names, held = self.structure.names, self.structure.held
         for name, holds_potential, species in held:
             components = [names.index(s) for s in species] + ([len(names)] if holds_potential else [])
             for i in components:
@@ -123,6 +146,7 @@ class SteadyProblem:
 
     def _set_up_newton(self, options: SolverOptions) -> None:
         residual = steady_residual(self._U, self._coefficients, self._measure)
+        residual += boundary_residual(self._U, self._coefficients, self._matched, self._measure)
         self._residual_form = compile_form(residual)
         self._jacobian_form = compile_form(ufl.derivative(residual, self._U))
         A = fem.petsc.create_matrix(self._jacobian_form)
@@ -190,18 +214,20 @@ class SteadyProblem:
         if structure_of(electrolyte, boundaries) != self.structure:
             raise ValueError("the problem was built for other species or boundary conditions")
         scales = Scales.of(electrolyte)
-        self._coefficients.set(electrolyte, scales)
-        self._load[:, :-1] = injection_load(boundaries, electrolyte, scales, self.weights)
+        # Potentials are relative to one that is prescribed: a common offset must not cost digits.
+        held = [b.potential for b in boundaries.values() if b.potential is not None]
+        outside = [b.capacitance.outside for b in boundaries.values() if b.capacitance is not None]
+        self._gauge = (held + outside)[0]
+        self._coefficients.set(electrolyte, boundaries, scales, self._gauge, self.weights.area)
+        self._load[:] = injection_load(boundaries, electrolyte, scales, self.weights)
         prediction = self.predict(electrolyte, boundaries)
         to_scaled = np.array([1.0 / scales.concentration] * (self._components - 1) + [1.0 / scales.potential])
-        # Potentials are relative to one that is prescribed: a common offset must not cost digits.
-        self._gauge = next(b.potential for b in boundaries.values() if b.potential is not None)
         bulk = np.array([s.concentration for s in electrolyte.species] + [0.0])
         reference = self._reference_norm(bulk * to_scaled, electrolyte, boundaries, to_scaled)
         if prediction is not None:
             start = np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])
             self._start_from(start * to_scaled, electrolyte, boundaries, to_scaled)
-        statistics = self._newton.solve(self._x.x.petsc_vec, reference, near=prediction is not None)
+        statistics = self._newton.solve(self._x.x.petsc_vec, reference)
         self._take(self._x.x.petsc_vec)
         return self._solution(electrolyte, boundaries, scales, to_scaled, prediction, statistics)
 
@@ -210,7 +236,7 @@ class SteadyProblem:
     ) -> None:
         """Set the iterate, prescribed values included."""
         self._x.x.array.reshape(-1, self._components)[:] = start
-        names = self.structure[0]
+        names = self.structure.names
         for (name, i), constant in self._held_values.items():
             boundary = boundaries[name]
             if i == len(names):
@@ -280,7 +306,7 @@ class SteadyProblem:
         Raises:
             NewtonError: one is negative: the equations have converged to something that is not an answer.
         """
-        names, owned = self.structure[0], self._U.x.index_map.size_local
+        names, owned = self.structure.names, self._U.x.index_map.size_local
         comm = self.mesh.mesh.comm
         lowest = minimum(comm, unknowns[:owned, :-1])
         largest = -minimum(comm, -unknowns[:owned, :-1])

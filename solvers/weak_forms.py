@@ -5,10 +5,15 @@ For test functions v_i (species) and w (potential), with the unknowns c_1..c_N a
     sum_i int D_i (grad c_i + z_i c_i grad phi) . grad v_i dx
         + int lambda^2 grad phi . grad w dx - int (sum_i z_i c_i + rho) w dx = 0,
 
-where dx is the measure of the body, in any dimension of its mesh (`measure.Measure`)
+        + sum over membranes of int kappa (phi - phi_out) w ds - sum over matched injectors of int lambda^2 g w ds = 0,
+
+where dx and ds are the measures of the body, in any dimension of its mesh (`measure.Measure`), kappa is the scaled
+capacitance, and g = J / (z_k D_k (sum_{j != k} z_j (z_j / z_k - 1) c_j - rho)) the electroneutral field of a current
+density J of species k
 
 (paper 001, eq. (1), with the anion's gradient corrected). The integrals over boundaries are zero on reflecting ones;
-prescribed currents enter as a load vector (`steady.SteadyProblem`), so that one compiled form serves every boundary.
+prescribed currents and surface charges enter as a load vector (`steady.SteadyProblem`), so that one compiled form
+serves every boundary.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes.stack import fem, ufl
+from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.scaling import Scales
@@ -33,24 +39,58 @@ class Coefficients:
         diffusivity: D_i, scaled.
         debye_squared: lambda^2.
         fixed_charge: rho, scaled.
+        capacitance: kappa and phi_out of each membrane, by boundary name.
+        matched: J of each matched injector, scaled, by boundary name.
     """
 
     valence: list[Any]
     diffusivity: list[Any]
     debye_squared: Any
     fixed_charge: Any
+    capacitance: dict[str, tuple[Any, Any]]
+    matched: dict[str, Any]
 
     @classmethod
-    def on(cls, mesh: Any, species: int) -> Coefficients:
-        """Unset constants for a number of species."""
+    def on(cls, mesh: Any, species: int, membranes: tuple[str, ...], matched: tuple[str, ...]) -> Coefficients:
+        """Unset constants for a number of species, and names of boundaries with a membrane or a matched injector."""
 
         def constant() -> Any:
             return fem.Constant(mesh, np.float64(0.0))
 
-        return cls([constant() for _ in range(species)], [constant() for _ in range(species)], constant(), constant())
+        return cls(
+            valence=[constant() for _ in range(species)],
+            diffusivity=[constant() for _ in range(species)],
+            debye_squared=constant(),
+            fixed_charge=constant(),
+            capacitance={name: (constant(), constant()) for name in membranes},
+            matched={name: constant() for name in matched},
+        )
 
-    def set(self, electrolyte: Electrolyte, scales: Scales) -> None:
-        """Take the values of an electrolyte."""
+    def set(
+        self,
+        electrolyte: Electrolyte,
+        boundaries: Boundaries,
+        scales: Scales,
+        gauge: float,
+        areas: dict[str, float],
+    ) -> None:
+        """Take the values of a case.
+
+        Args:
+            electrolyte: the species.
+            boundaries: what is imposed.
+            scales: of the unknowns.
+            gauge: potential that counts as zero, V.
+            areas: of the boundaries, in units of length squared.
+        """
+        for name, (kappa, outside) in self.capacitance.items():
+            membrane = boundaries[name].capacitance
+            assert membrane is not None
+            kappa.value = membrane.value * scales.potential / scales.surface_charge
+            outside.value = (membrane.outside - gauge) / scales.potential
+        for name, strength in self.matched.items():
+            (injection,) = boundaries[name].injections
+            strength.value = injection.total(areas[name] * scales.length**2) / scales.current / areas[name]
         for i, species in enumerate(electrolyte.species):
             self.valence[i].value = species.valence
             self.diffusivity[i].value = electrolyte.effective_diffusivity(species) / scales.diffusivity
@@ -61,6 +101,29 @@ class Coefficients:
 def quadrature_degree(element_degree: int) -> int:
     """Degree that integrates c grad phi . grad v exactly on straight cells (3p - 2), and the charge c w (2p)."""
     return max(2 * element_degree, 3 * element_degree - 2)
+
+
+def boundary_residual(U: Any, coefficients: Coefficients, injected: dict[str, int], measure: Measure) -> Any:
+    """The terms of membranes and matched injectors; zero where there are none.
+
+    Args:
+        U: the unknowns, as in `steady_residual`.
+        coefficients: the constants of the equations.
+        injected: position of the species of each matched injector, by boundary name.
+        measure: of the body that the mesh stands for.
+    """
+    space = U.function_space
+    count, degree = len(coefficients.valence), space.element.basix_element.degree
+    phi, w = U[count], ufl.TestFunction(space)[count]
+    form: Any = 0
+    for name, (kappa, outside) in coefficients.capacitance.items():
+        form += measure.over_boundary(kappa * (phi - outside) * w, name, 2 * degree, alone=False)
+    for name, strength in coefficients.matched.items():
+        k, z = injected[name], coefficients.valence
+        others = sum(z[j] * (z[j] / z[k] - 1.0) * U[j] for j in range(count) if j != k)
+        field = strength / (z[k] * coefficients.diffusivity[k] * (others - coefficients.fixed_charge))
+        form -= measure.over_boundary(coefficients.debye_squared * field * w, name, 2 * degree + 2, alone=False)
+    return form
 
 
 def steady_residual(U: Any, coefficients: Coefficients, measure: Measure) -> Any:

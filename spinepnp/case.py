@@ -308,16 +308,23 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
 
 def _find_files(data: dict[str, Any], folder: Path) -> None:
     """Let paths that are relative to the case file be so: they become absolute if that file exists."""
+
+    def found(text: object) -> object:
+        with suppress(OSError, ValueError):
+            if isinstance(text, str) and (folder / text).is_file():
+                return str((folder / text).resolve())
+        return text
+
     for path in FILES:
         table: Any = data
         *tables, key = path.split(".")
         for name in tables:
             table = table.get(name) if isinstance(table, dict) else None
-        if isinstance(table, dict) and isinstance(table.get(key), str):
-            with suppress(OSError, ValueError):
-                beside = folder / table[key]
-                if beside.is_file():
-                    table[key] = str(beside.resolve())
+        if isinstance(table, dict) and key in table:
+            table[key] = found(table[key])
+    study = data.get("study")
+    if isinstance(study, dict) and study.get("vary") in FILES and isinstance(study.get("values"), list):
+        study["values"] = [found(value) for value in study["values"]]
 
 
 def read_tables(

@@ -64,10 +64,14 @@ DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s", 1e-20, 1.0)
 TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K", 1e-3, 1e5)
 TIME = Kind("time", "ms", 1e-3, "10 ms", 1e-20, 1e9)
 RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
+SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e6)
+CAPACITANCE = Kind("capacitance per area", "F/m^2", 1.0, "0.01 F/m^2", 1e-15, 1e6)
+CURRENT_DENSITY = Kind("current density", "A/m^2", 1.0, "100 A/m^2", 1e-20, 1e15)
 #: Not among the kinds that a value is recognised as: its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
+    SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY,
 )  # fmt: skip
 
 # A decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
@@ -228,6 +232,9 @@ Angle = _quantity_type(ANGLE, non_negative=True)
 Potential = _quantity_type(POTENTIAL)
 ThermalVoltage = _quantity_type(POTENTIAL, positive=True)
 Current = _quantity_type(CURRENT)
+SurfaceCharge = _quantity_type(SURFACE_CHARGE)
+Capacitance = _quantity_type(CAPACITANCE, positive=True)
+CurrentDensity = _quantity_type(CURRENT_DENSITY)
 Concentration = _quantity_type(CONCENTRATION, non_negative=True)
 ChargeDensity = _quantity_type(CONCENTRATION)
 Diffusivity = _quantity_type(DIFFUSIVITY, positive=True)

@@ -116,7 +116,7 @@ BAD = [
     ("boundaries.tip.potential='0 mV'", 'boundaries.tip: no such boundary; did you mean "top"?'),
     ("boundaries.top.current.species='Ka'", 'boundaries.top.current.species = "Ka": no such species; did you mean'),
     ("boundaries.top.current.value=nan", "boundaries.top.current.value = nan: a current is text with a unit"),
-    ("boundaries.top.current={species='Na'}", "boundaries.top.current.value: is missing; add it"),
+    ("boundaries.top.current={species='Na'}", "boundaries.top.current: needs either value ="),
     ("boundaries.base.concentrations='bluk'", 'boundaries.base.concentrations = "bluk": write "bulk", "absorbing", or'),
     ("boundaries.base.concentrations={Q='1 mM'}", "boundaries.base.concentrations.Q: no such species"),
     ("boundaries.base.concentrations={Na='1 mM', K='1 mM', A='1 mM'}", "boundaries.base.concentrations: the charges"),

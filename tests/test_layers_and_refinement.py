@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.fields import gather_mesh
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, Pore, Shell, Tube
 from spinepnp.geometries.covering import Covering
 from spinepnp.geometries.straight import StraightMesh, cover_core, grid_mesh
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
+from spinepnp.meshes.lattice import signs_of
 from spinepnp.meshes.measures import area, volume
-from spinepnp.meshes.quality import smallest_jacobian
+from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.meshes.stack import MPI, cell_nodes, dolfinx
 
@@ -75,6 +76,22 @@ def test_refined_cells_are_curved_onto_every_part_of_the_surface(shape):
     )
 
 
+@pytest.mark.parametrize(
+    ("shape", "ends"),
+    [
+        (Ball(radius="500 nm", dimension="1d"), {"wall": 0.5}),
+        (Shell(inner_radius="100 nm", outer_radius="500 nm", dimension="1d"), {"inner": 0.1, "outer": 0.5}),
+        (Cylinder(**NECK, dimension="1d"), {"base": 0.0, "top": 1.0}),
+    ],
+    ids=lambda value: getattr(value, "shape", ""),
+)
+def test_a_refined_line_keeps_its_ends(shape, ends):
+    mesh = generate(shape, MeshOptions(size="100 nm", refine=2), MPI.COMM_SELF)
+    for name, x in ends.items():
+        place = dolfinx.mesh.compute_midpoints(mesh.mesh, 0, mesh.boundary_facets[name].astype(np.int32))
+        assert place[:, 0] == pytest.approx([x])
+
+
 @pytest.mark.mpi
 @pytest.mark.parametrize(
     ("shape", "options"),
@@ -121,7 +138,7 @@ def test_thin_layers_are_as_thin_as_asked_and_nowhere_inverted(name):
         heights = boundary_layer_heights(mesh, wall) * 1e3
         assert heights.max() < 1.05 * size, wall
         assert heights.max() > 0.6 * size  # in a throat they shrink with the cross-section
-    assert smallest_jacobian(mesh.mesh) > 0.0
+    # (inverted cells are refused by generate itself)
     assert max(abs(error) for error in errors(mesh).values()) < 1e-4
     assert 0.5 < options.cells(shape) / mesh.cells < 2.0
 
@@ -146,13 +163,13 @@ def test_cells_outside_the_layers_stay_good():
 def test_covering_a_rectangle_keeps_it_conforming(n, m, heights):
     """Every edge belongs to two triangles, or to one and the boundary; the area is that of the larger rectangle."""
     core = grid_mesh(np.linspace(0.0, 1.0, n), np.linspace(0.0, 2.0, m))
-    cover = Covering(("wall",), 1.0 + sum(heights), np.array(heights))
+    cover = Covering(("wall",), "wall", 1.0 + sum(heights), np.array(heights))
 
     class Sideways(Covering):
         def outward(self, x, distance):
             return x + np.array([distance, 0.0])
 
-    whole = cover_core(core, [Sideways(cover.names, cover.radius, cover.heights)])
+    whole = cover_core(core, [Sideways(cover.names, cover.graded, cover.radius, cover.heights)])
     x = whole.points[whole.cells]
     u, v = x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]
     assert 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() == pytest.approx(2.0 * (1.0 + sum(heights)))
@@ -269,3 +286,34 @@ def test_meridians_and_lines_stand_for_the_whole_body(shape, dimension):
     free = np.setdiff1d(facets, np.concatenate(list(mesh.boundary_facets.values())))
     middle = dolfinx.mesh.compute_midpoints(mesh.mesh, mesh.mesh.topology.dim - 1, free)
     assert np.abs(middle[:, 0]).max(initial=0.0) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        (Shell(inner_radius="480 nm", outer_radius="500 nm"), graded(inner="15 nm")),
+        (Ball(radius="500 nm"), MeshOptions(size="600 nm", grade={"wall": GradeOptions(size="550 nm")})),
+        (Ball(radius="500 nm", obstacle={"centre": ["0 nm"] * 3, "radius": "450 nm"}), graded(wall="60 nm")),
+        (Cylinder(**NECK), MeshOptions(size="150 nm", grade={"wall": GradeOptions(size="120 nm")})),
+    ],
+)
+def test_a_layer_thicker_than_the_room_is_refused(comm, shape, options):
+    with pytest.raises(CaseError, match=r"mesh.grade.\w+.size = .* nm\": is thicker than the .* nm of room"):
+        generate(shape, options.model_copy(update={"size": options.size or 1e-7}), comm)
+
+
+def test_a_cap_can_be_finer_than_the_layers_around_it():
+    coarse, fine = (
+        generate(BallWindow(**WINDOW), graded(wall="20 nm", **cap), MPI.COMM_SELF) for cap in ({}, {"cap": "2 nm"})
+    )
+    assert len(fine.boundary_facets["cap"]) > 5 * len(coarse.boundary_facets["cap"])
+
+
+def test_a_cell_that_is_turned_inside_out_is_refused(comm):
+    mesh = generate(Ball(radius="500 nm"), MeshOptions(), comm)
+    signs = signs_of(mesh.mesh)
+    assert check_quality(mesh.mesh, signs) == pytest.approx(mesh.min_quality)
+    if comm.rank == 0:
+        signs[7] *= -1.0
+    with pytest.raises(SolveError, match="inverted cell"):
+        check_quality(mesh.mesh, signs)

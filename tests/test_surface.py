@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import meshio
 import numpy as np
 import pytest
@@ -168,8 +170,15 @@ def test_files_that_are_none(tmp_path, name, content):
     assert "\n" not in str(caught.value)
 
 
-def gmsh_box(path, order, dim=3):
-    """A box of 100 nm with the names "left" and "right", in nm."""
+def gmsh_box(path, order, dim=3, extra=None):
+    """A cylinder of 100 nm with the names "left" and "right", in nm.
+
+    Args:
+        path: of the msh file.
+        order: of its cells.
+        dim: 2 for its surface alone.
+        extra: name of a physical group of one point beside it, or of "prism" for cells that are none.
+    """
     import gmsh
 
     gmsh.initialize(["", "-v", "0"], readConfigFiles=False, interruptible=False)
@@ -185,6 +194,15 @@ def gmsh_box(path, order, dim=3):
                 model.addPhysicalGroup(2, [face], name="wall")
         if dim == 3:
             model.addPhysicalGroup(3, [body], name="volume")
+        if extra == "probe":
+            probe = occ.addPoint(500, 0, 0)
+            occ.synchronize()
+            model.addPhysicalGroup(0, [probe], name=extra)
+        if extra == "prism":
+            square = occ.addRectangle(0, 0, 200, 50, 50)
+            (_, prism), *_ = [e for e in occ.extrude([(2, square)], 0, 0, 50, [2], recombine=True) if e[0] == 3]
+            occ.synchronize()
+            model.addPhysicalGroup(3, [prism], name="prisms")
         gmsh.option.setNumber("Mesh.MeshSizeMax", 15)
         model.mesh.generate(dim)
         model.mesh.setOrder(order)
@@ -219,3 +237,50 @@ def test_a_gmsh_surface_is_filled(tmp_path):
     shape.check()
     assert shape.boundaries == ("left", "right", "spot", "wall")
     assert max(abs(error) for error in errors(generate(shape, MeshOptions(), MPI.COMM_SELF)).values()) < 1e-12
+
+
+def test_points_that_belong_to_nothing_do_no_harm(tmp_path):
+    gmsh_box(tmp_path / "box.msh", 1, extra="probe")
+    shape = surface(tmp_path / "box.msh", unit="nm", patches=[])
+    shape.check()
+    assert max(abs(error) for error in errors(generate(shape, MeshOptions(), MPI.COMM_SELF)).values()) < 1e-12
+
+
+def test_cells_that_are_no_tetrahedra_are_refused(tmp_path):
+    gmsh_box(tmp_path / "box.msh", 1, extra="prism")
+    with pytest.raises(CaseError, match="it holds cells of the type wedge"):
+        surface(tmp_path / "box.msh", unit="nm", patches=[]).check()
+
+
+def test_refining_second_order_cells_keeps_their_quality_and_order_one_makes_them_straight(tmp_path):
+    gmsh_box(tmp_path / "box.msh", 2)
+    shape = surface(tmp_path / "box.msh", unit="nm", patches=[])
+    coarse, fine = (generate(shape, MeshOptions(refine=r), MPI.COMM_SELF) for r in (0, 1))
+    assert fine.min_quality > 0.6 * coarse.min_quality
+    assert describe(generate(shape, MeshOptions(order=1), MPI.COMM_SELF), 1e-9)["order"] == 1
+
+
+def test_an_obj_file_with_normals_quads_and_negative_indices(tmp_path):
+    corners = [(x, y, z) for x in (0, 100) for y in (0, 100) for z in (0, 100)]
+    faces = [(1, 2, 4, 3), (5, 7, 8, 6), (1, 5, 6, 2), (3, 4, 8, 7), (1, 3, 7, 5), (2, 6, 8, 4)]
+    lines = [f"v {x} {y} {z}" for x, y, z in corners] + ["vn 0 0 1", "vt 0 0", "# a cube"]
+    lines += ["f " + " ".join(f"{c}//1" for c in face) for face in faces[:3]]
+    lines += ["f " + " ".join(f"{c - 9}/1/1" for c in face) for face in faces[3:]]
+    (tmp_path / "cube.obj").write_text("\n".join(lines))
+    cube = surface(tmp_path / "cube.obj", unit="nm", patches=[])
+    cube.check()
+    assert cube.exact_measures() == pytest.approx({"volume": 1e-21, "wall": 6e-14})
+
+
+def test_a_surface_cannot_be_graded_and_a_sweep_finds_its_files(tmp_path):
+    path = CASES / "spine_surface.toml"
+    with pytest.raises(CaseError, match=r"mesh.grade.psd: the triangles of a surface stay as they are"):
+        load_case(path, ["mesh.grade.psd.size='5 nm'"])
+    study = 'study={kind="sweep", vary="geometry.file", values=["surfaces/spine.ply"]}'
+    assert [point.geometry.file for point in load_case(path, [study]).points()] == [str(SPINE)]
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "spine.stl")
+    with pytest.raises(CaseError, match="is no file"):
+        surface(tmp_path / "spine.stl").check()

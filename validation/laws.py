@@ -55,6 +55,8 @@ def cylinder_law_of(
     """
     if not isinstance(geometry, Cylinder):
         raise _refuse(f'shape = "cylinder", not "{geometry.shape}"')
+    if any(b.surface_charge or b.capacitance is not None for b in boundaries.values()):
+        raise _refuse("walls without surface charge and capacitance")
     if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.fixed_charge != 0.0:
         raise _refuse("monovalent ions and no fixed charge")
     if abs(electrolyte.net_charge(electrolyte.bulk)) > 1e-9 * electrolyte.ionic_strength() or not any(
@@ -92,8 +94,9 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
     """
     law, injector, ground = cylinder_law_of(geometry, electrolyte, boundaries)
     injection = boundaries[injector].injections[0]
-    potential = float(law.voltage(injection.value))
-    factor = float(law.concentrations(injection.value)[2]) / law.anions
+    current = injection.total(geometry.exact_measures()[injector])
+    potential = float(law.voltage(current))
+    factor = float(law.concentrations(current)[2]) / law.anions
     concentration = {s.name: s.concentration * factor**-s.valence for s in electrolyte.species}
     concentration[injection.species] = sum(
         -s.valence * concentration[s.name] for s in electrolyte.species if s.name != injection.species
@@ -101,11 +104,11 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
     return LawValue(
         injector=injector,
         ground=ground,
-        current=injection.value,
+        current=current,
         potential=potential,
-        resistance=float(law.resistance(injection.value)),
-        ohmic_potential=injection.value * law.ohmic_resistance(),
-        layer_drop=float(law.layer_drop(injection.value)),
+        resistance=float(law.resistance(current)),
+        ohmic_potential=current * law.ohmic_resistance(),
+        layer_drop=0.0 if boundaries[injector].field_matched else float(law.layer_drop(current)),
         concentration=concentration,
     )
 
