@@ -43,6 +43,8 @@ class Ball(Revolved):
         radius: m.
     """
 
+    radial: ClassVar[bool] = True
+
     shape: Literal["ball"] = "ball"
     radius: Length
 

@@ -168,6 +168,9 @@ class Geometry(Table, ABC):
     #: Whether the shape takes an obstacle.
     takes_obstacle: ClassVar[bool] = True
 
+    #: Whether a line stands for a radius, not for the z axis.
+    radial: ClassVar[bool] = False
+
     #: Whether the mesh can be graded.
     gradable: ClassVar[bool] = True
 

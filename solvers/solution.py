@@ -26,6 +26,14 @@ class BoundaryState:
 
 
 @dataclass(frozen=True)
+class ProbeState:
+    """What a point shows: potential (V) and concentrations (mol/m^3)."""
+
+    potential: float
+    concentration: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Solution:
     """A steady state.
 
@@ -33,6 +41,7 @@ class Solution:
         unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
         electrolyte: what was solved for.
         boundary: means and currents by boundary name.
+        probes: values at single points by their name.
         volume: m^3.
         mean_potential: over the volume, V.
         mean_concentration: over the volume, mol/m^3.
@@ -46,6 +55,7 @@ class Solution:
     unknowns: np.ndarray
     electrolyte: Electrolyte
     boundary: dict[str, BoundaryState]
+    probes: dict[str, ProbeState]
     volume: float
     mean_potential: float
     mean_concentration: dict[str, float]

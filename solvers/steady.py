@@ -24,8 +24,9 @@ from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.predictor import Prediction, Predictor
+from spinepnp.solvers.probes import Position, Probes
 from spinepnp.solvers.scaling import Scales
-from spinepnp.solvers.solution import BoundaryState, Solution
+from spinepnp.solvers.solution import BoundaryState, ProbeState, Solution
 from spinepnp.solvers.weak_forms import Coefficients, boundary_residual, steady_residual
 from spinepnp.units import CONCENTRATION, format_quantity
 
@@ -80,13 +81,20 @@ class SteadyProblem:
         electrolyte: the species; values can change between solves.
         boundaries: what is imposed; values can change between solves.
         options: of the solvers.
+        probes: points at which each solution is evaluated, m, by name.
 
     Raises:
-        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer.
+        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
+            outside of the domain.
     """
 
     def __init__(
-        self, mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
+        self,
+        mesh: SpineMesh,
+        electrolyte: Electrolyte,
+        boundaries: Boundaries,
+        options: SolverOptions | None = None,
+        probes: dict[str, Position] | None = None,
     ) -> None:
         electrolyte.check()
         check_boundaries(boundaries, mesh.geometry.boundaries, electrolyte)
@@ -98,6 +106,7 @@ class SteadyProblem:
         self.space = fem.functionspace(mesh.mesh, blocked)
         self._scalar_space = fem.functionspace(mesh.mesh, scalar)
         self._measure = Measure(mesh)
+        self._probes = Probes(probes or {}, mesh, self._scalar_space)
         self._components = components
         self._U = fem.Function(self.space)
         self._matched = dict(self.structure.matched)
@@ -289,6 +298,10 @@ class SteadyProblem:
             unknowns=unknowns,
             electrolyte=electrolyte,
             boundary=states,
+            probes={
+                name: ProbeState(float(v[-1]), dict(zip(names, v[:-1].tolist(), strict=True)))
+                for name, v in self._probes.values(unknowns).items()
+            },
             volume=weights.total_volume * scales.length**3,
             mean_potential=float(mean[-1]),
             mean_concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
@@ -327,7 +340,11 @@ class SteadyProblem:
 
 
 def solve_steady(
-    mesh: SpineMesh, electrolyte: Electrolyte, boundaries: Boundaries, options: SolverOptions | None = None
+    mesh: SpineMesh,
+    electrolyte: Electrolyte,
+    boundaries: Boundaries,
+    options: SolverOptions | None = None,
+    probes: dict[str, Position] | None = None,
 ) -> Solution:
     """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
 
@@ -336,6 +353,7 @@ def solve_steady(
         electrolyte: the species.
         boundaries: what is imposed, by name.
         options: of the solvers.
+        probes: points at which the solution is evaluated, m, by name.
 
     Returns:
         The steady state.
@@ -344,7 +362,7 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    problem = SteadyProblem(mesh, electrolyte, boundaries, options)
+    problem = SteadyProblem(mesh, electrolyte, boundaries, options, probes)
     try:
         return problem.solve(electrolyte, boundaries)
     finally:

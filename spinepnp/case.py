@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tomli_w
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, AnyGeometry
+from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.solvers.boundaries import Boundary, check_boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.options import SolverOptions
-from spinepnp.units import Kind, Table, kind_of_quantity
+from spinepnp.units import Coordinate, Kind, Table, kind_of_quantity
 from spinepnp.validation.laws import LAWS, LawValue
 
 #: Keys that can hold the path of a file.
@@ -103,6 +104,7 @@ class Case(Table):
     electrolyte: Electrolyte
     boundaries: dict[str, Boundary]
     study: Study = Study()
+    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
 
@@ -115,6 +117,9 @@ class Case(Table):
         self.electrolyte.check()
         check_boundaries(self.boundaries, self.geometry.boundaries, self.electrolyte)
         self.mesh.sizes(self.geometry)
+        seen = {"volume", "law", *self.geometry.boundaries}
+        for name in self.probes:
+            check_name("probes", name, seen)
         if self.compare is not None:
             if self.compare.law not in LAWS:
                 raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)

@@ -187,8 +187,16 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
             )
+    probes = {
+        name: {
+            _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
+            _named(CONCENTRATION): _concentrations(state.concentration),
+        }
+        for name, state in solution.probes.items()
+    }
     result: dict[str, Any] = {
         "boundaries": boundaries,
+        **({"probes": probes} if probes else {}),
         "volume": {
             _named(POTENTIAL): to_unit(solution.mean_potential, POTENTIAL),
             _named(CONCENTRATION): _concentrations(solution.mean_concentration),
@@ -236,7 +244,7 @@ def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None,
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Any]:
-    """Columns of observables.csv: the keys of `state_of`, joined by dots (boundaries by their name alone)."""
+    """Columns of observables.csv: the keys of `state_of`, joined by dots (boundaries and probes by name alone)."""
     flat: dict[str, Any] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -247,7 +255,7 @@ def flatten(state: dict[str, Any]) -> dict[str, Any]:
             flat[prefix] = value
 
     for key, value in state.items():
-        walk("" if key == "boundaries" else key, value)
+        walk("" if key in ("boundaries", "probes") else key, value)
     return flat
 
 

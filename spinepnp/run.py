@@ -35,13 +35,14 @@ class Model:
 
     def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
-        key = (case.geometry, case.mesh, case.solver, structure_of(case.electrolyte, case.boundaries))
+        structure = structure_of(case.electrolyte, case.boundaries)
+        key = (case.geometry, case.mesh, case.solver, structure, tuple(case.probes.items()))
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, self.comm)
             self.close()
-            self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
+            self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
             self._key = key
         return self.problem
 
