@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spinepnp.solvers.boundaries import Boundary, Injection
+from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte, Species
 from spinepnp.solvers.options import SolverOptions
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Boundary",
+    "Closed",
     "Electrolyte",
     "Injection",
     "Solution",

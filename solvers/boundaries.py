@@ -78,11 +78,18 @@ ConcentrationData = Annotated[
 ]
 
 
+PotentialData = Annotated[
+    Annotated[Literal["floating"], Tag("word")] | Annotated[Potential, Tag("quantity")],
+    Discriminator(lambda value: "word" if value == "floating" else "quantity"),
+]
+
+
 class Boundary(Table):
     """Conditions on one boundary; what is left out is reflecting.
 
     Attributes:
-        potential: prescribed potential, V.
+        potential: prescribed potential, V; or "floating": one unknown value, at which no net current flows through the
+            boundary (open circuit).
         concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3.
         current: one prescribed current, or one for each of several species.
         surface_charge: of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
@@ -91,7 +98,7 @@ class Boundary(Table):
             (facts pnp D); at steady state.
     """
 
-    potential: Potential | None = None
+    potential: PotentialData | None = None
     concentrations: ConcentrationData | None = None
     current: tuple[Injection, ...] | None = None
     surface_charge: SurfaceCharge | None = None
@@ -116,6 +123,21 @@ class Boundary(Table):
             return None
         tables = [injection.model_dump(mode="json", exclude_none=True) for injection in value]
         return tables[0] if len(tables) == 1 else tables
+
+    @property
+    def held_potential(self) -> float | None:
+        """The prescribed potential, V, if there is one."""
+        return None if self.potential == "floating" else self.potential
+
+    @property
+    def holds_potential(self) -> bool:
+        """Whether the potential is prescribed."""
+        return self.held_potential is not None
+
+    @property
+    def floating(self) -> bool:
+        """Whether the potential is one unknown value."""
+        return self.potential == "floating"
 
     @property
     def injections(self) -> tuple[Injection, ...]:
@@ -149,6 +171,8 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
     if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
         electrolyte.check_neutral(f"{key}.concentrations", prescribed)
     _check_field(key, boundary)
+    if boundary.field_matched and electrolyte.charged_regions:
+        raise CaseError(f"{key}.field_matched", "needs a uniform electrolyte.fixed_charge; drop one of them")
     seen: set[str] = set()
     for injection in boundary.injections:
         species = injection.species
@@ -182,10 +206,14 @@ def _check_field(key: str, boundary: Boundary) -> None:
         raise CaseError(f"{key}.{others[0]}", f"excludes {first}: both say what the field does here; drop one")
     if boundary.field_matched and len(boundary.injections) != 1:
         raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
+    if boundary.floating and boundary.concentrations is None:
+        raise CaseError(
+            f"{key}.potential", "needs concentrations here, through which a current could flow; add them", "floating"
+        )
 
 
 def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte: Electrolyte) -> None:
-    """Refuse boundary data that the shape or the species do not know, or that leave the problem without an answer.
+    """Refuse boundary data that the shape or the species do not know, or that contradict each other.
 
     Args:
         boundaries: the tables by name.
@@ -199,15 +227,3 @@ def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte
         if name not in known:
             raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
         _check_boundary(name, boundary, electrolyte)
-    if not any(b.potential is not None or b.capacitance is not None for b in boundaries.values()):
-        raise CaseError(
-            "boundaries",
-            f'no boundary prescribes the potential; ground one of {", ".join(known)}: potential = "0 mV"',
-        )
-    for species in electrolyte.names:
-        if not any(species in boundary.prescribed(electrolyte) for boundary in boundaries.values()):
-            raise CaseError(
-                "boundaries",
-                f"no boundary prescribes the concentration of {species}, so its amount is undetermined; "
-                'set concentrations = "bulk" on one',
-            )

@@ -12,10 +12,11 @@ from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.observables import Weights
 from spinepnp.solvers.scaling import Scales
+from spinepnp.units import FARADAY
 
 
-def injection_load(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
-    """Load vector of all prescribed currents and surface charges, scaled: density times the weights of the patch.
+def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
+    """Load vector of prescribed currents, surface charges, sources and fixed charge by region, scaled.
 
     The density of a current is its total over the area of the discrete patch, so that the total is exact.
 
@@ -31,7 +32,30 @@ def injection_load(boundaries: Boundaries, electrolyte: Electrolyte, scales: Sca
             load[:, i] += flux / weights.area[name] * weights.boundary[name]
         if boundary.surface_charge is not None:
             load[:, -1] += boundary.surface_charge / scales.surface_charge * weights.boundary[name]
+    for i, species in enumerate(electrolyte.species):
+        if species.source:
+            load[:, i] += species.source / scales.rate * weights.volume
+    for region in electrolyte.charged_regions:
+        load[:, -1] += region.value / scales.concentration * weights.region(region.region)
     return load
+
+
+def inflows(
+    boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights
+) -> dict[str, tuple[float, float]]:
+    """What sources and prescribed currents bring in of each species, net and in absolute terms, A.
+
+    A species without charge is counted as if it had one.
+    """
+    volume = weights.total_volume * scales.length**3
+    found = {}
+    for species in electrolyte.species:
+        parts = [FARADAY * (species.valence or 1) * species.source * volume]
+        for name, boundary in boundaries.items():
+            area = weights.area[name] * scales.length**2
+            parts += [i.total(area) for i in boundary.injections if i.species == species.name]
+        found[species.name] = sum(parts), sum(map(abs, parts))
+    return found
 
 
 def terminal_currents(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from spinepnp.errors import CaseError
 from spinepnp.units import (
@@ -15,9 +16,11 @@ from spinepnp.units import (
     VACUUM_PERMITTIVITY,
     ChargeDensity,
     Concentration,
+    Coordinate,
     Diffusivity,
     Flag,
     Number,
+    Rate,
     Table,
     Temperature,
     ThermalVoltage,
@@ -40,12 +43,14 @@ class Species(Table):
         valence: charge number z.
         diffusivity: free diffusivity D, m^2/s.
         concentration: bulk concentration, mol/m^3 (= mM).
+        source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
     """
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*$", max_length=40)
     valence: Whole = Field(ge=-6, le=6)
     diffusivity: Diffusivity
     concentration: Concentration
+    source: Rate = 0.0
 
     @field_validator("name")
     @classmethod
@@ -53,6 +58,31 @@ class Species(Table):
         if name in {"total", "displacement"}:
             raise ValueError("is a word of the results; choose another name")
         return name
+
+
+class ChargedRegion(Table):
+    """Immobile charge between two planes z = const.
+
+    Attributes:
+        region: z of the lower and of the upper plane, m.
+        value: concentration of unit charges there, mol/m^3, signed.
+    """
+
+    region: tuple[Coordinate, Coordinate]
+    value: ChargeDensity
+
+    @field_validator("region")
+    @classmethod
+    def _rising(cls, region: tuple[float, float]) -> tuple[float, float]:
+        if region[0] >= region[1]:
+            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
+        return region
+
+
+FixedCharge = Annotated[
+    Annotated[ChargeDensity, Tag("uniform")] | Annotated[tuple[ChargedRegion, ...], Tag("regions")],
+    Discriminator(lambda value: "regions" if isinstance(value, list | tuple) else "uniform"),
+]
 
 
 class Electrolyte(Table):
@@ -64,7 +94,8 @@ class Electrolyte(Table):
         temperature: K.
         permittivity: relative permittivity.
         tortuosity: the effective diffusivity is D / tortuosity^2.
-        fixed_charge: concentration of immobile unit charges, mol/m^3, signed, uniform.
+        fixed_charge: concentration of immobile unit charges, mol/m^3, signed: uniform, or a list of regions (the bulk
+            is then without).
         neutral: false where a bulk that is not neutral is meant.
     """
 
@@ -72,7 +103,7 @@ class Electrolyte(Table):
     temperature: Temperature | None = None
     permittivity: Number = Field(default=80.0, gt=0.0, le=1e6)
     tortuosity: Number = Field(default=1.0, ge=1.0, le=1e3)
-    fixed_charge: ChargeDensity = 0.0
+    fixed_charge: FixedCharge = 0.0
     neutral: Flag = True
     species: tuple[Species, ...] = Field(min_length=1)
 
@@ -94,6 +125,16 @@ class Electrolyte(Table):
         if self.temperature is not None:
             return BOLTZMANN * self.temperature / ELEMENTARY_CHARGE
         return DEFAULT_THERMAL_VOLTAGE if self.thermal_voltage is None else self.thermal_voltage
+
+    @property
+    def uniform_charge(self) -> float:
+        """Fixed charge that is everywhere, the bulk included, mol/m^3."""
+        return self.fixed_charge if isinstance(self.fixed_charge, float) else 0.0
+
+    @property
+    def charged_regions(self) -> tuple[ChargedRegion, ...]:
+        """Fixed charge by region."""
+        return self.fixed_charge if isinstance(self.fixed_charge, tuple) else ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +167,7 @@ class Electrolyte(Table):
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
         """sum z_i c_i + fixed charge for given concentrations, mol/m^3."""
-        return sum(s.valence * concentrations[s.name] for s in self.species) + self.fixed_charge
+        return sum(s.valence * concentrations[s.name] for s in self.species) + self.uniform_charge
 
     def check_neutral(self, key: str, concentrations: dict[str, float]) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
@@ -135,7 +176,7 @@ class Electrolyte(Table):
             CaseError: with the charge left over and the three ways out.
         """
         charge = self.net_charge(concentrations)
-        scale = sum(abs(s.valence) * concentrations[s.name] for s in self.species) + abs(self.fixed_charge)
+        scale = sum(abs(s.valence) * concentrations[s.name] for s in self.species) + abs(self.uniform_charge)
         if self.neutral and abs(charge) > NEUTRALITY_TOLERANCE * scale:
             raise CaseError(
                 key,

@@ -52,14 +52,14 @@ class Electroneutral:
         k = self.electrolyte.index(self.injected)
         c = np.stack([s.concentration * np.exp(-s.valence * u) for s in self.electrolyte.species])
         others = sum((s.valence * c[j] for j, s in enumerate(self.electrolyte.species) if j != k), np.zeros_like(u))
-        c[k] = -(others + self.electrolyte.fixed_charge) / self._valence
+        c[k] = -(others + self.electrolyte.uniform_charge) / self._valence
         return c
 
     def phi(self, u: np.ndarray) -> np.ndarray:
         """Phi(u), mol/m^3."""
         u = np.asarray(u, dtype=float)
         k, z_k = self.electrolyte.index(self.injected), self._valence
-        total = -self.electrolyte.fixed_charge * u
+        total = -self.electrolyte.uniform_charge * u
         for j, s in enumerate(self.electrolyte.species):
             if j != k:
                 total = total - (s.valence / z_k - 1.0) * s.concentration * np.expm1(-s.valence * u)
@@ -82,7 +82,7 @@ class Electroneutral:
         if self.concentrations(np.array(far))[k] < 0.0:
             u = brentq(lambda v: float(self.concentrations(np.array(v))[k]), 0.0, far, xtol=1e-14, rtol=1e-14)
             return u, float(self.phi(np.array(u)))
-        limit = -math.inf if self.electrolyte.fixed_charge * sign < 0.0 else float(self.phi(np.array(far)))
+        limit = -math.inf if self.electrolyte.uniform_charge * sign < 0.0 else float(self.phi(np.array(far)))
         return -sign * math.inf, limit
 
     def potential(self, phi: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
         return True
     if not prescribed and boundary.potential is None:
         return any(i.flows for i in boundary.injections) and not boundary.field_matched
-    if boundary.potential is None or set(prescribed) != set(electrolyte.names):
+    if not boundary.holds_potential or set(prescribed) != set(electrolyte.names):
         return True
     scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
     return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
@@ -30,7 +30,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
 def layers_resolved(
     mesh: SpineMesh,
     dofs: dict[str, np.ndarray],
-    unknowns: np.ndarray,
+    densities: np.ndarray,
     electrolyte: Electrolyte,
     boundaries: Boundaries,
     scales: Scales,
@@ -44,19 +44,18 @@ def layers_resolved(
     Args:
         mesh: on which was solved.
         dofs: local scalar degrees of freedom of each boundary, by name.
-        unknowns: scaled nodal values of all components, flat.
+        densities: scaled nodal values, shape (local dofs, species).
         electrolyte: the species.
         boundaries: what was imposed.
         scales: of the unknowns.
     """
     comm = mesh.mesh.comm
-    values = unknowns.reshape(-1, len(electrolyte.species) + 1)
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     resolved = True
     for name, boundary in boundaries.items():
         if not carries_layer(boundary, electrolyte):
             continue
-        strength = (values[dofs[name], :-1] @ valence**2).max(initial=0.0)
+        strength = (densities[dofs[name]] @ valence**2).max(initial=0.0)
         height = boundary_layer_heights(mesh, name).max(initial=0.0)
         strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
         if strongest > 0.0 and tallest * CELLS_PER_DEBYE_LENGTH > scales.debye / np.sqrt(strongest):

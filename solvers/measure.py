@@ -47,6 +47,21 @@ class Measure:
         dx = ufl.Measure("dx", self._mesh.mesh, metadata={"quadrature_degree": degree + self._extra})
         return integrand * self.weight * dx
 
+    def slab(self, integrand: Any, degree: int) -> tuple[Any, tuple[Any, Any]]:
+        """The form of an integral over what lies between two planes z = const.
+
+        Args:
+            integrand: UFL expression.
+            degree: as for the volume; the planes need not follow the cells, which costs accuracy.
+
+        Returns:
+            The form, and the constants with z of the lower and of the upper plane, in units of the mesh.
+        """
+        ends = fem.Constant(self._mesh.mesh, np.float64(0.0)), fem.Constant(self._mesh.mesh, np.float64(0.0))
+        z = ufl.SpatialCoordinate(self._mesh.mesh)[self._mesh.mesh.geometry.dim - 1]
+        inside = ufl.And(ufl.ge(z, ends[0]), ufl.lt(z, ends[1]))
+        return self.over_volume(ufl.conditional(inside, 1.0, 0.0) * integrand, degree), ends
+
     def over_boundary(self, integrand: Any, name: str, degree: int, *, alone: bool = True) -> Any:
         """The form of an integral over a named boundary.
 

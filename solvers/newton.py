@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from spinepnp.errors import CaseError, SolveError, nearest
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.solvers.bordered import Bordered
 from spinepnp.solvers.options import SolverOptions
 
 DIRECT = {
@@ -61,6 +62,7 @@ class NewtonStatistics:
         solve_s: seconds of the whole solve, largest over the ranks.
         residual: final norm of the residual over that of the bulk state.
         reason: PETSc's reason, in lower case without its prefix.
+        continuation: steps of continuation; zero where none was needed.
     """
 
     dofs: int
@@ -71,6 +73,19 @@ class NewtonStatistics:
     solve_s: float
     residual: float
     reason: str
+    continuation: int = 0
+
+    def after(self, failures: list[NewtonError], continuation: int = 0) -> NewtonStatistics:
+        """The statistics with those of the attempts before added."""
+        before = [error.statistics for error in failures]
+        return replace(
+            self,
+            newton=self.newton + sum(s.newton for s in before),
+            krylov=self.krylov + sum(s.krylov for s in before),
+            assembly_s=self.assembly_s + sum(s.assembly_s for s in before),
+            solve_s=self.solve_s + sum(s.solve_s for s in before),
+            continuation=continuation,
+        )
 
     def row(self) -> dict[str, Any]:
         """The statistics by name."""
@@ -90,9 +105,10 @@ class Newton:
         comm: MPI communicator.
         residual: fills the vector b with F(x); arguments (x, b).
         jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
-        b: a vector that fits the system (owned here from now on).
+        b: a vector that fits the system; it is copied.
         A: a matrix that fits the system.
         options: tolerances and PETSc options.
+        border: unknown constants of the system, if there are any; its matrix is A.
     """
 
     def __init__(
@@ -103,19 +119,26 @@ class Newton:
         b: Any,
         A: Any,
         options: SolverOptions,
+        border: Bordered | None = None,
     ) -> None:
-        self._residual, self._jacobian, self._b, self._A, self._options = residual, jacobian, b, A, options
+        self._residual, self._jacobian, self._A, self._options = residual, jacobian, A, options
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
         self._pending = interrupts.Pending()
         self._read: set[str] = set()
         self._comm = comm
+        self._b = b = b.duplicate()
         snes = self._snes = PETSc.SNES().create(comm)
+        self._border = border
+        self._operator = A if border is None else border.operator
+        self._linear = snes.getKSP() if border is None else border.inner
         snes.setFunction(self._timed_residual, b)
-        snes.setJacobian(self._timed_jacobian, A, A)
+        snes.setJacobian(self._timed_jacobian, self._operator, self._operator)
         self._check_options()
         try:
             with self._petsc_options():
+                if border is not None:
+                    self._wrap(border)
                 snes.setFromOptions()
         except PETSc.Error as error:
             last = str(error).strip().splitlines()[-1].split("] ")[-1]
@@ -123,6 +146,15 @@ class Newton:
                 "solver.petsc", f"PETSc refuses an option ({last}); correct it", str(options.petsc)
             ) from None
         snes.setConvergenceTest(self._converged)
+
+    def _wrap(self, border: Bordered) -> None:
+        """Let the options of the linear solver be those of the matrix within the border."""
+        outer = self._snes.getKSP()
+        outer.setOptionsPrefix("border_")
+        outer.setType("preonly")
+        outer.getPC().setType("python")
+        outer.getPC().setPythonContext(border.inverse)
+        border.inner.setFromOptions()
 
     def _check_options(self) -> None:
         """Refuse types of solvers that PETSc does not have before PETSc aborts on them."""
@@ -159,8 +191,10 @@ class Newton:
     def _timed_residual(self, _snes: Any, x: Any, b: Any) -> None:
         self._assemble(self._residual, x, b)
 
-    def _timed_jacobian(self, _snes: Any, x: Any, A: Any, _P: Any) -> None:
-        self._assemble(self._jacobian, x, A)
+    def _timed_jacobian(self, _snes: Any, x: Any, operator: Any, _P: Any) -> None:
+        self._assemble(self._jacobian, x, self._A)
+        if self._border is not None:
+            operator.assemble()  # tells PETSc that it has changed
 
     def _assemble(self, assemble: Callable[[Any, Any], None], x: Any, target: Any) -> None:
         start = time.perf_counter()
@@ -185,11 +219,11 @@ class Newton:
 
     def _rounding(self, x: Any) -> float:
         """Rounding error of a residual: machine precision times the terms that cancel in its rows."""
-        terms = self._A.getDiagonal()
+        terms = self._operator.getDiagonal()
         terms.pointwiseMult(terms, x)
-        size = float(terms.norm())
+        size: Any = terms.norm()
         terms.destroy()
-        return ROUNDING * size
+        return ROUNDING * float(size)
 
     def solve(self, x: Any, reference: float) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
@@ -210,6 +244,7 @@ class Newton:
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         steps = krylov = 0
         code: Any = 0
+        within = self._border.krylov if self._border is not None else 0
         chosen_by_user = {"snes_linesearch_type"} & {*options.petsc, *PETSc.Options().getAll()}
         if not chosen_by_user:
             guess = x.copy()
@@ -228,7 +263,7 @@ class Newton:
             dofs=x.getSize(),
             ranks=self._comm.size,
             newton=steps + snes.getIterationNumber(),
-            krylov=krylov + snes.getLinearSolveIterations(),
+            krylov=krylov + snes.getLinearSolveIterations() if self._border is None else self._border.krylov - within,
             assembly_s=assembly,
             solve_s=solve,
             residual=snes.getFunctionNorm() / scale,
@@ -266,9 +301,9 @@ class Newton:
                 raise CaseError(f"solver.petsc.{name}", "is read by no part of this solver; correct or drop it")
 
     def destroy(self) -> None:
-        """Free the PETSc objects. Collective."""
-        for item in (self._snes, self._A, self._b):
-            item.destroy()
+        """Free the PETSc objects that are its own. Collective."""
+        self._snes.destroy()
+        self._b.destroy()
 
 
 class NewtonError(SolveError):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
@@ -32,13 +33,18 @@ class Weights:
         area: area of each boundary, um^2.
         volume: w_a of the volume, um^3.
         total_volume: um^3.
+        owned: number of degrees of freedom that this rank owns.
+        comm: MPI communicator.
     """
 
     def __init__(self, space: Any, mesh: SpineMesh) -> None:
-        self._owned = space.dofmap.index_map.size_local
-        self._comm = mesh.mesh.comm
+        self.owned = space.dofmap.index_map.size_local
+        self.comm = mesh.mesh.comm
+        self._regions: dict[tuple[float, float], np.ndarray] = {}
+        self._slab: Any = None
         degree = max(2, 2 * space.element.basix_element.degree)
         measure, test = Measure(mesh), ufl.TestFunction(space)
+        self._measure, self._test, self._degree = measure, test, degree
         self.boundary = {
             name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
         }
@@ -46,9 +52,24 @@ class Weights:
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
 
+    def region(self, region: tuple[float, float]) -> np.ndarray:
+        """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.
+
+        Args:
+            region: z of the lower and of the upper plane, m.
+        """
+        if region not in self._regions:
+            if self._slab is None:
+                self._slab = self._measure.slab(self._test, self._degree + 2)
+            form, ends = self._slab
+            for end, value in zip(ends, region, strict=True):
+                end.value = value / MODEL_UNIT
+            self._regions[region] = _integrals(form)
+        return self._regions[region]
+
     def sum(self, values: np.ndarray) -> float:
         """Sum over all owned degrees of freedom of all ranks. Collective."""
-        return float(self._comm.allreduce(float(np.sum(values[: self._owned])), op=MPI.SUM))
+        return float(self.comm.allreduce(float(np.sum(values[: self.owned])), op=MPI.SUM))
 
     def integral(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Integrals of several functions by their nodal values. Collective.
@@ -60,9 +81,9 @@ class Weights:
         Returns:
             One integral a function, shape (functions,).
         """
-        local = weights[: self._owned] @ values[: self._owned]
+        local = weights[: self.owned] @ values[: self.owned]
         total = np.empty_like(local)
-        self._comm.Allreduce(local, total, op=MPI.SUM)
+        self.comm.Allreduce(local, total, op=MPI.SUM)
         return total
 
 

@@ -35,7 +35,10 @@ class SolverOptions(Table):
 
     Attributes:
         linear: "direct" is monolithic MUMPS; "auto" chooses (today always "direct").
-        formulation: unknowns of the species (densities).
+        formulation: unknowns of the species: "density", or "log" (logarithms: positive by construction).
+        continuation: what Newton does where it fails from its start: "data" raises what is imposed from the bulk
+            state, "debye" shrinks the Debye length to its value, "none" gives up; "auto" takes "data" for a neutral
+            bulk.
         tolerance: Newton stops when the residual is this fraction of that of the bulk state.
         max_newton: largest number of Newton steps.
         petsc: PETSc options of the nonlinear and linear solver, without the leading dash; those of the environment
@@ -43,7 +46,8 @@ class SolverOptions(Table):
     """
 
     linear: Literal["auto", "direct"] = "auto"
-    formulation: Literal["density"] = "density"
+    formulation: Literal["density", "log"] = "density"
+    continuation: Literal["auto", "data", "debye", "none"] = "auto"
     tolerance: Number = Field(default=1e-10, gt=0.0, lt=1e-2)
     max_newton: Whole = Field(default=30, ge=1, le=1000)
     petsc: dict[str, str | int | float | bool] = Field(default_factory=dict)

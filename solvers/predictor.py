@@ -42,14 +42,15 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
     """The one species that the electroneutral law covers, or ``None`` where the law does not hold.
 
     It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
-    species on every boundary that prescribes anything. Without any injection the first charged species stands in.
-    That the Debye length is small is for the caller to see.
+    species on every boundary that prescribes anything, no sources and no fixed charge by region. Without any injection
+    the first charged species stands in. That the Debye length is small is for the caller to see.
     """
     grounds = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    same_ground = bool(grounds) and grounds[0].potential is not None
+    same_ground = bool(grounds) and grounds[0].holds_potential
     same_ground = same_ground and all(
         b.prescribed(electrolyte) == electrolyte.bulk and b.potential == grounds[0].potential for b in grounds
     )
+    same_ground = same_ground and not electrolyte.charged_regions and not any(s.source for s in electrolyte.species)
     injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     balanced = abs(electrolyte.net_charge(electrolyte.bulk)) <= 1e-9 * max(electrolyte.ionic_strength(), 1e-300)
     if not (same_ground and balanced and len(injected) <= 1):
@@ -156,8 +157,7 @@ class Predictor:
         if lowest < 0.0 and lowest <= limit:
             raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
         u = law.potential(phi)
-        ground = next(b.potential for b in boundaries.values() if b.potential is not None)
-        assert ground is not None
+        ground = next(b.held_potential for b in boundaries.values() if b.held_potential is not None)
         return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
 
 

@@ -38,6 +38,21 @@ class Scales:
         return FARADAY * self.diffusivity * self.concentration * self.length
 
     @property
+    def thermal_energy(self) -> float:
+        """F V_T, J/mol."""
+        return FARADAY * self.potential
+
+    @property
+    def rate(self) -> float:
+        """D c / L^2, mol/(m^3 s)."""
+        return self.diffusivity * self.concentration / self.length**2
+
+    @property
+    def amount(self) -> float:
+        """c L^3, mol."""
+        return self.concentration * self.length**3
+
+    @property
     def surface_charge(self) -> float:
         """F c L, C/m^2: the scaled normal field is lambda^2 dn phi = sigma / (F c L)."""
         return FARADAY * self.concentration * self.length
@@ -45,7 +60,8 @@ class Scales:
     @classmethod
     def of(cls, electrolyte: Electrolyte) -> Scales:
         """Scales of an electrolyte: its ionic strength (or 1 mM if it is empty) and its largest diffusivity."""
-        concentration = max(electrolyte.ionic_strength(), abs(electrolyte.fixed_charge)) or 1.0
+        fixed = [electrolyte.uniform_charge, *(region.value for region in electrolyte.charged_regions)]
+        concentration = max(electrolyte.ionic_strength(), *map(abs, fixed)) or 1.0
         permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY
         return cls(
             potential=electrolyte.V_T,

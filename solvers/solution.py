@@ -11,12 +11,18 @@ from spinepnp.solvers.newton import NewtonStatistics
 
 
 @dataclass(frozen=True)
-class BoundaryState:
-    """What a boundary shows: area (m^2), mean potential (V), mean concentrations (mol/m^3) and currents (A)."""
+class PointState:
+    """Potential (V) and concentrations (mol/m^3) at a point, or their means."""
 
-    area: float
     potential: float
     concentration: dict[str, float]
+
+
+@dataclass(frozen=True)
+class BoundaryState(PointState):
+    """Means over a boundary, its area (m^2) and the current of each species through it (A)."""
+
+    area: float
     current: dict[str, float]
 
     @property
@@ -26,11 +32,36 @@ class BoundaryState:
 
 
 @dataclass(frozen=True)
-class ProbeState:
-    """What a point shows: potential (V) and concentrations (mol/m^3)."""
+class RegionState(PointState):
+    """Means over a part of the volume (m^3)."""
 
-    potential: float
-    concentration: dict[str, float]
+    volume: float
+
+
+@dataclass(frozen=True)
+class VolumeState(PointState):
+    """Means over the whole volume, and what belongs to it.
+
+    Attributes:
+        volume: m^3.
+        amount: of each species, mol.
+        min_potential: smallest nodal value, V.
+        max_potential: largest nodal value, V.
+        min_concentration: smallest nodal value of each species, mol/m^3.
+        max_concentration: largest nodal value of each species, mol/m^3.
+        charge: of ions and fixed charge, C.
+        free_energy: of the field and of mixing, int eps/2 |grad V|^2 + F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i), J;
+            zero in the bulk state.
+    """
+
+    volume: float
+    amount: dict[str, float]
+    min_potential: float
+    max_potential: float
+    min_concentration: dict[str, float]
+    max_concentration: dict[str, float]
+    charge: float
+    free_energy: float
 
 
 @dataclass(frozen=True)
@@ -42,11 +73,10 @@ class Solution:
         electrolyte: what was solved for.
         boundary: means and currents by boundary name.
         probes: values at single points by their name.
-        volume: m^3.
-        mean_potential: over the volume, V.
-        mean_concentration: over the volume, mol/m^3.
-        min_concentration: smallest nodal value of each species, mol/m^3.
-        ion_balance: largest |sum of boundary currents| over the largest current of a species.
+        regions: means over parts of the volume by their name.
+        volume: means and integrals over the whole of it.
+        ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
+            prescribed amounts also |N/N0 - 1|.
         layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         statistics: of the Newton solve.
@@ -55,11 +85,9 @@ class Solution:
     unknowns: np.ndarray
     electrolyte: Electrolyte
     boundary: dict[str, BoundaryState]
-    probes: dict[str, ProbeState]
-    volume: float
-    mean_potential: float
-    mean_concentration: dict[str, float]
-    min_concentration: dict[str, float]
+    probes: dict[str, PointState]
+    regions: dict[str, RegionState]
+    volume: VolumeState
     ion_balance: float
     layers_resolved: bool
     electroneutral: dict[str, float]

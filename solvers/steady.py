@@ -6,7 +6,7 @@ are then changed without compiling or allocating again, as a sweep does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,63 +14,39 @@ import numpy as np
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import basix, dolfinx, fem, ufl
-from spinepnp.solvers.boundaries import Boundaries, check_boundaries
-from spinepnp.solvers.currents import injection_load, terminal_currents
+from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
+from spinepnp.solvers.bordered import Bordered, Layout
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.closed import (
+    Closed,
+    amounts_of,
+    charge_of,
+    check_inflow,
+    compatible_wall_charge,
+)
+from spinepnp.solvers.continuation import follow
+from spinepnp.solvers.currents import inflows, loads
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.layers import layers_resolved
+from spinepnp.solvers.formulation import FORMULATIONS
+from spinepnp.solvers.held import Held
+from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.outcome import Converged, solution_of
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.probes import Position, Probes
 from spinepnp.solvers.scaling import Scales
-from spinepnp.solvers.solution import BoundaryState, ProbeState, Solution
-from spinepnp.solvers.weak_forms import Coefficients, boundary_residual, steady_residual
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.weak_forms import Coefficients, amounts, boundary_residual, steady_residual
 from spinepnp.units import CONCENTRATION, format_quantity
-
-#: Rounding of terminal currents over F D c L.
-CURRENT_ROUNDING = 1e-13
 
 #: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
 LARGEST_LAYER = 0.1
 
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
-
-
-@dataclass(frozen=True)
-class Structure:
-    """What the compiled problem depends on.
-
-    Attributes:
-        names: of the species.
-        held: boundaries that hold the potential (or not) and some species.
-        membranes: boundaries with a capacitance.
-        matched: matched injectors and the position of their species.
-    """
-
-    names: tuple[str, ...]
-    held: tuple[tuple[str, bool, tuple[str, ...]], ...]
-    membranes: tuple[str, ...]
-    matched: tuple[tuple[str, int], ...]
-
-
-def structure_of(electrolyte: Electrolyte, boundaries: Boundaries) -> Structure:
-    """The structure of a case."""
-    held = (
-        (name, b.potential is not None, tuple(b.prescribed(electrolyte)))
-        for name, b in boundaries.items()
-        if b.potential is not None or b.concentrations is not None
-    )
-    matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
-    return Structure(
-        names=electrolyte.names,
-        held=tuple(held),
-        membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
-        matched=tuple(matched),
-    )
 
 
 class SteadyProblem:
@@ -82,6 +58,8 @@ class SteadyProblem:
         boundaries: what is imposed; values can change between solves.
         options: of the solvers.
         probes: points at which each solution is evaluated, m, by name.
+        closed: amounts of species that no boundary holds.
+        regions: parts of the volume between two planes z = const, m, whose means each solution has, by name.
 
     Raises:
         CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
@@ -95,103 +73,198 @@ class SteadyProblem:
         boundaries: Boundaries,
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
+        closed: Closed | None = None,
+        regions: dict[str, tuple[float, float]] | None = None,
     ) -> None:
-        electrolyte.check()
-        check_boundaries(boundaries, mesh.geometry.boundaries, electrolyte)
-        self.mesh, self.structure = mesh, structure_of(electrolyte, boundaries)
+        self.mesh, self.options = mesh, options or SolverOptions()
+        imposed = Imposed(electrolyte, boundaries, closed)
+        imposed.check(mesh.geometry.boundaries, self.options.formulation)
+        self.structure = imposed.structure
+        self._formulation = FORMULATIONS[self.options.formulation]
         cell, degree = mesh.mesh.basix_cell(), mesh.options.element_degree
-        components = len(electrolyte.species) + 1
-        scalar = basix.ufl.element("Lagrange", cell, degree)
-        blocked = basix.ufl.element("Lagrange", cell, degree, shape=(components,))
-        self.space = fem.functionspace(mesh.mesh, blocked)
-        self._scalar_space = fem.functionspace(mesh.mesh, scalar)
+        self._components = len(electrolyte.species) + 1
+        self.space = fem.functionspace(
+            mesh.mesh, basix.ufl.element("Lagrange", cell, degree, shape=(self._components,))
+        )
+        self._scalar_space = fem.functionspace(mesh.mesh, basix.ufl.element("Lagrange", cell, degree))
         self._measure = Measure(mesh)
         self._probes = Probes(probes or {}, mesh, self._scalar_space)
-        self._components = components
-        self._U = fem.Function(self.space)
-        self._matched = dict(self.structure.matched)
-        membranes = self.structure.membranes
-        self._coefficients = Coefficients.on(mesh.mesh, len(electrolyte.species), membranes, tuple(self._matched))
-        self._set_up_boundaries(boundaries)
-        self._set_up_newton(options or SolverOptions())
-
-    def _set_up_boundaries(self, boundaries: Boundaries) -> None:
-        mesh, facet_dim = self.mesh, self.mesh.mesh.topology.dim - 1
-        self._dofs = {
-            name: fem.locate_dofs_topological(self._scalar_space, facet_dim, facets)
-            for name, facets in mesh.boundary_facets.items()
-        }
+        self._regions = regions or {}
         self.weights = Weights(self._scalar_space, mesh)
-        self._held_values: dict[tuple[str, int], Any] = {}
-        self._conditions = []
-        names, held = self.structure.names, self.structure.held
-        for name, holds_potential, species in held:
-            components = [names.index(s) for s in species] + ([len(names)] if holds_potential else [])
-            for i in components:
-                value = self._held_values[name, i] = fem.Constant(mesh.mesh, np.float64(0.0))
-                dofs = fem.locate_dofs_topological(self.space.sub(i), facet_dim, mesh.boundary_facets[name])
-                self._conditions.append(fem.dirichletbc(value, dofs, self.space.sub(i)))
-        self._owner_weights = self._indicators(names, held)
-        grounded = np.unique(np.concatenate([self._dofs[h[0]] for h in held]))
+        self._held = Held(self.space, self._scalar_space, mesh, self.structure)
+        dofs = [self._held.boundary_dofs[name] for name, *_ in self.structure.held]
+        grounded = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *dofs]))
         self._predictor = Predictor(
             self._scalar_space, grounded, self.weights.boundary, self.weights.area, self._measure
         )
+        self._U = fem.Function(self.space)
+        self._load = np.zeros((len(self.weights.volume), self._components))
+        self._previous: np.ndarray | None = None
+        self._set_up_forms()
+        self._set_up_newton()
 
-    def _indicators(
-        self, names: tuple[str, ...], held: tuple[tuple[str, bool, tuple[str, ...]], ...]
-    ) -> dict[str, np.ndarray]:
-        """Which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape (local dofs, species).
-
-        On the rim of two boundaries it is the one that holds the species.
-        """
-        taken = np.zeros((len(self.weights.volume), len(names)), dtype=bool)
-        indicators = {name: np.zeros_like(taken, dtype=float) for name in self._dofs}
-        holders = [(name, names.index(s)) for name, _, species in held for s in species]
-        for name, i in holders + [(name, i) for name in self._dofs for i in range(len(names))]:
-            free = self._dofs[name][~taken[self._dofs[name], i]]
-            indicators[name][free, i] = 1.0
-            taken[free, i] = True
-        return indicators
-
-    def _set_up_newton(self, options: SolverOptions) -> None:
-        residual = steady_residual(self._U, self._coefficients, self._measure)
-        residual += boundary_residual(self._U, self._coefficients, self._matched, self._measure)
+    def _set_up_forms(self) -> None:
+        matched, membranes = dict(self.structure.matched), self.structure.membranes
+        species = len(self.structure.names)
+        self._coefficients = Coefficients.on(self.mesh.mesh, species, membranes, tuple(matched))
+        residual = steady_residual(self._U, self._coefficients, self._measure, self._formulation)
+        residual += boundary_residual(self._U, self._coefficients, matched, self._measure, self._formulation)
         self._residual_form = compile_form(residual)
         self._jacobian_form = compile_form(ufl.derivative(residual, self._U))
+        self._amounts_form = compile_form(amounts(self._U, self._measure, self._formulation))
+        phi = self._U[species]
+        degree = 2 * self.space.element.basix_element.degree
+        square = 0.5 * self._coefficients.debye_squared * ufl.inner(ufl.grad(phi), ufl.grad(phi))
+        self._field_energy_form = compile_form(self._measure.over_volume(square, degree))
+
+    def _set_up_newton(self) -> None:
         A = fem.petsc.create_matrix(self._jacobian_form)
-        self._b = fem.Function(self.space)
-        self._x = fem.Function(self.space)
-        self._load = np.zeros((len(self.weights.volume), self._components))
+        owned = self.space.dofmap.index_map.size_local * self._components
+        comm = self.mesh.mesh.comm
+        self._layout = Layout(comm, owned, self._held.constants)
+        self._vector = self._layout.vector()
+        self._A = A
+        self._bordered = Bordered(self._layout, A) if self._held.constants else None
         self._newton = Newton(
-            self.mesh.mesh.comm, self._assemble_residual, self._assemble_jacobian, self._b.x.petsc_vec, A, options
+            comm, self._assemble_residual, self._assemble_jacobian, self._vector, A, self.options, self._bordered
         )
+
+    # The discrete equations ------------------------------------------------------------------------------------------
+
+    def _assembled(self, form: Any) -> np.ndarray:
+        """A linear form at all local degrees of freedom, shape (local dofs, N + 1)."""
+        vector = fem.assemble_vector(form)
+        vector.scatter_reverse(dolfinx.la.InsertMode.add)
+        vector.scatter_forward()
+        return np.asarray(vector.array.reshape(-1, self._components))
 
     def _reaction(self) -> np.ndarray:
         """Residual at the current unknowns minus the load, without boundary conditions; shape (local dofs, N + 1)."""
-        vector = fem.assemble_vector(self._residual_form)
-        vector.scatter_reverse(dolfinx.la.InsertMode.add)
-        vector.scatter_forward()
-        return vector.array.reshape(-1, self._components) - self._load
+        return self._assembled(self._residual_form) - self._load
 
-    def _take(self, x: Any) -> None:
-        owned = self._U.x.index_map.size_local * self._components
-        self._U.x.array[:owned] = x.array_r
+    def _take(self, vector: Any) -> None:
+        unknowns, constants = self._layout.split(vector)
+        self._U.x.array[: self._layout.owned] = unknowns
         self._U.x.scatter_forward()
+        self._held.apply(self._U.x.array, constants)
 
-    def _assemble_residual(self, x: Any, b: Any) -> None:
-        self._take(x)
-        residual = self._reaction().ravel()
-        b.array[:] = residual[: b.getLocalSize()]
-        # The iterates hold the prescribed values from the start: the rows of the conditions say so.
-        for condition in self._conditions:
-            dofs, count = condition.dof_indices()
-            b.array[dofs[:count]] = 0.0
+    def _charges(self) -> np.ndarray:
+        """By which the reaction of each degree of freedom counts for the net current of each floating boundary."""
+        valence = np.array([z.value for z in self._coefficients.valence] + [0.0])
+        zero = np.zeros((len(self._load), 1))
+        names = self.structure.floating
+        return np.array([np.hstack([self._held.indicators[name], zero]) * valence for name in names])
 
-    def _assemble_jacobian(self, x: Any, A: Any) -> None:
-        self._take(x)
+    def _balances(self, reaction: np.ndarray) -> np.ndarray:
+        """What each unknown constant must bring to zero: net currents, then amounts."""
+        if not self._held.constants:
+            return np.empty(0)
+        weights, floating = self.weights, self.structure.floating
+        ones = np.ones(len(reaction))
+        currents = [float(weights.integral(ones, c * reaction).sum()) for c in self._charges()]
+        currents = [c + self._injected[name] for c, name in zip(currents, floating, strict=True)]
+        found = self._amounts()
+        names = self.structure.names
+        return np.array(currents + [found[names.index(s)] - self._wanted[s] for s in self.structure.free])
+
+    def _amounts(self) -> np.ndarray:
+        """Integral of the density of each species, scaled. Collective."""
+        of_nodes = self._assembled(self._amounts_form)
+        return self.weights.integral(np.ones(len(of_nodes)), of_nodes)[:-1]
+
+    def _assemble_residual(self, vector: Any, b: Any) -> None:
+        self._take(vector)
+        reaction = self._reaction()
+        balances = self._balances(reaction)
+        residual = reaction.ravel()[: self._layout.owned].copy()
+        self._held.zero(residual)
+        self._layout.join(b, residual, balances)
+
+    def _assemble_jacobian(self, vector: Any, A: Any) -> None:
+        self._take(vector)
+        if self._bordered is not None:
+            A.zeroEntries()
+            fem.petsc.assemble_matrix(A, self._jacobian_form)
+            A.assemble()
+            self._set_border(A, self._bordered)
         A.zeroEntries()
-        fem.petsc.assemble_matrix(A, self._jacobian_form, bcs=self._conditions)
+        fem.petsc.assemble_matrix(A, self._jacobian_form, bcs=self._held.conditions)
         A.assemble()
+
+    def _set_border(self, A: Any, border: Bordered) -> None:
+        """Columns, rows and corner of the unknown constants, from the matrix without any condition."""
+        held, owned = self._held, self._layout.owned
+        floating = len(self.structure.floating)
+        directions = [A.createVecRight() for _ in range(held.constants)]
+        for k, (direction, column) in enumerate(zip(directions, border.columns, strict=True)):
+            held.directions(direction.array, k)
+            A.mult(direction, column)
+        left = A.createVecLeft()
+        for row, charges in zip(border.rows, self._charges(), strict=False):
+            left.array[:] = charges.ravel()[:owned]
+            A.multTranspose(left, row)
+        slopes = self._assembled(self._amounts_form) if self.structure.free else np.empty(0)
+        for row, name in zip(border.rows[floating:], self.structure.free, strict=True):
+            i = self.structure.names.index(name)
+            row.set(0.0)
+            # The integral of c has the slope of c: one for densities, c itself for their logarithms.
+            of_nodes = self.weights.volume if self.options.formulation == "density" else slopes[:, i]
+            row.array[i :: self._components] = of_nodes[: owned // self._components]
+        border.corner[:] = [border.weighted(directions, row) for row in border.rows]
+        for vector in (*border.columns, *border.rows):
+            held.zero(vector.array)
+        for vector in (left, *directions):
+            vector.destroy()
+
+    # What is imposed -------------------------------------------------------------------------------------------------
+
+    def _to_unknown(self, value: float, component: int) -> float:
+        if component == self._components - 1:
+            return (value - self._zero) / self._scales.potential
+        return float(self._formulation.unknowns(np.array(value / self._scales.concentration)))
+
+    def _impose(self, imposed: Imposed) -> None:
+        """Take values into constants, conditions and loads.
+
+        Raises:
+            CaseError: a closed domain whose data have no steady state.
+        """
+        electrolyte, boundaries, weights = imposed.electrolyte, imposed.boundaries, self.weights
+        scales = self._scales = Scales.of(electrolyte)
+        self._zero = imposed.zero
+        self._coefficients.set(electrolyte, boundaries, scales, self._zero, weights.area)
+        self._coefficients.debye_squared.value *= imposed.widening
+        self._load[:] = loads(boundaries, electrolyte, scales, weights)
+        self._injected = {
+            name: sum(i.total(weights.area[name] * scales.length**2) for i in boundaries[name].injections)
+            / scales.current
+            for name in self.structure.floating
+        }
+        self._held.set(electrolyte, boundaries, self._to_unknown)
+        volume = weights.total_volume * scales.length**3
+        wanted = amounts_of(imposed.closed or Closed(), electrolyte, self.structure.free, volume)
+        self._wanted = {name: amount / scales.amount for name, amount in wanted.items()}
+        for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
+            if name in self.structure.free:
+                check_inflow({name: net}, size)
+        if not self.structure.grounded:
+            self._close(imposed, wanted)
+
+    def _close(self, imposed: Imposed, wanted: dict[str, float]) -> None:
+        """Add the wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
+        electrolyte, scales, weights = imposed.electrolyte, self._scales, self.weights
+        regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
+        fixed = (electrolyte.uniform_charge * weights.total_volume + regional) * scales.length**3
+        charge, size = charge_of(wanted, electrolyte, fixed)
+        area = {name: a * scales.length**2 for name, a in weights.area.items()}
+        on_walls = {n: b.surface_charge * area[n] for n, b in imposed.boundaries.items() if b.surface_charge}
+        even = compatible_wall_charge(
+            charge, sum(on_walls.values()), bool(on_walls), size + sum(map(abs, on_walls.values())), sum(area.values())
+        )
+        for of_boundary in weights.boundary.values():
+            self._load[:, -1] += even / scales.surface_charge * of_boundary
+
+    # Solving ---------------------------------------------------------------------------------------------------------
 
     def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
         """The electroneutral answer on this mesh, or ``None`` where it does not hold. Collective.
@@ -201,128 +274,113 @@ class SteadyProblem:
         """
         # The law is that of a thin Debye layer: a tenth of volume over surface at most.
         width = self.weights.total_volume / sum(self.weights.area.values()) * MODEL_UNIT
-        if electrolyte.debye_length() > LARGEST_LAYER * width:
+        if self.structure.free or electrolyte.debye_length() > LARGEST_LAYER * width:
             return None
         return self._predictor.predict(electrolyte, boundaries)
 
-    def solve(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Solution:
+    def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
         """Solve for given values. Collective.
+
+        Newton starts from the electroneutral answer, where there is one, else from the last solution; where that
+        fails, from the bulk state, and then the data are raised from it step by step (`solver.continuation`).
 
         Args:
             electrolyte: species as at construction; values may differ.
             boundaries: structure as at construction; values may differ.
+            closed: amounts of species that no boundary holds.
 
         Returns:
             The steady state.
 
         Raises:
-            CaseError: a current beyond the limiting one.
+            CaseError: a current beyond the limiting one, or a closed domain whose data have no steady state.
             SolveError: Newton failed, with PETSc's reason.
             ValueError: another structure than at construction.
         """
-        if structure_of(electrolyte, boundaries) != self.structure:
+        imposed = Imposed(electrolyte, boundaries, closed)
+        if imposed.structure != self.structure:
             raise ValueError("the problem was built for other species or boundary conditions")
-        scales = Scales.of(electrolyte)
-        # Potentials are relative to one that is prescribed: a common offset must not cost digits.
-        held = [b.potential for b in boundaries.values() if b.potential is not None]
-        outside = [b.capacitance.outside for b in boundaries.values() if b.capacitance is not None]
-        self._gauge = (held + outside)[0]
-        self._coefficients.set(electrolyte, boundaries, scales, self._gauge, self.weights.area)
-        self._load[:] = injection_load(boundaries, electrolyte, scales, self.weights)
+        self._impose(imposed)
         prediction = self.predict(electrolyte, boundaries)
-        to_scaled = np.array([1.0 / scales.concentration] * (self._components - 1) + [1.0 / scales.potential])
-        bulk = np.array([s.concentration for s in electrolyte.species] + [0.0])
-        reference = self._reference_norm(bulk * to_scaled, electrolyte, boundaries, to_scaled)
+        starts = [self._bulk(electrolyte)]
         if prediction is not None:
-            start = np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])
-            self._start_from(start * to_scaled, electrolyte, boundaries, to_scaled)
-        statistics = self._newton.solve(self._x.x.petsc_vec, reference)
-        self._take(self._x.x.petsc_vec)
-        return self._solution(electrolyte, boundaries, scales, to_scaled, prediction, statistics)
+            starts = [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
+        elif self._previous is not None:
+            starts.insert(0, self._previous)
+        statistics = self._solve_from(starts, imposed)
+        self._previous = self._densities_and_potential()
+        return self._solution(imposed, prediction, statistics)
 
-    def _start_from(
-        self, start: np.ndarray, electrolyte: Electrolyte, boundaries: Boundaries, to_scaled: np.ndarray
-    ) -> None:
-        """Set the iterate, prescribed values included."""
-        self._x.x.array.reshape(-1, self._components)[:] = start
-        names = self.structure.names
-        for (name, i), constant in self._held_values.items():
-            boundary = boundaries[name]
-            if i == len(names):
-                assert boundary.potential is not None
-                constant.value = (boundary.potential - self._gauge) * to_scaled[i]
-            else:
-                constant.value = boundary.prescribed(electrolyte)[names[i]] * to_scaled[i]
-        for condition in self._conditions:
-            condition.set(self._x.x.array)
+    def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
+        """Newton from each start, then by continuation."""
+        failures: list[NewtonError] = []
+        for start in starts:
+            try:
+                return self._attempt(start, imposed).after(failures)
+            except NewtonError as error:
+                failures.append(error)
+        if self.options.continuation == "none":
+            raise failures[-1]
+        return follow(self._attempt, imposed, self._bulk(imposed.electrolyte), self.options, self._volume_of, failures)
 
-    def _reference_norm(
-        self, bulk: np.ndarray, electrolyte: Electrolyte, boundaries: Boundaries, to_scaled: np.ndarray
-    ) -> float:
-        """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals."""
-        self._start_from(bulk, electrolyte, boundaries, to_scaled)
-        self._assemble_residual(self._x.x.petsc_vec, self._b.x.petsc_vec)
-        return float(self._b.x.petsc_vec.norm())
+    def _volume_of(self) -> float:
+        return float(self.weights.total_volume * self._scales.length**3)
 
-    def _solution(
-        self,
-        electrolyte: Electrolyte,
-        boundaries: Boundaries,
-        scales: Scales,
-        to_scaled: np.ndarray,
-        prediction: Prediction | None,
-        statistics: NewtonStatistics,
-    ) -> Solution:
-        names, weights = electrolyte.names, self.weights
-        unknowns = self._U.x.array.reshape(-1, self._components) / to_scaled
-        unknowns[:, -1] += self._gauge
-        lowest = self._lowest_concentrations(unknowns, statistics)
-        reaction = self._reaction()[:, :-1]
-        currents = terminal_currents(reaction, self._owner_weights, boundaries, electrolyte, scales, weights)
-        states, neutral = {}, {}
-        for name in self.mesh.geometry.boundaries:
-            mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
-            states[name] = BoundaryState(
-                area=weights.area[name] * scales.length**2,
-                potential=float(mean[-1]),
-                concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
-                current=dict(zip(names, currents[name].tolist(), strict=True)),
-            )
-            if prediction is not None:
-                u = float(weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name])
-                neutral[name] = prediction.ground + electrolyte.V_T * u
-        mean = weights.integral(weights.volume, unknowns) / weights.total_volume
-        net = np.abs(sum(currents.values()))
-        largest = max(float(np.abs(c).max()) for c in currents.values())
-        return Solution(
-            unknowns=unknowns,
-            electrolyte=electrolyte,
-            boundary=states,
-            probes={
-                name: ProbeState(float(v[-1]), dict(zip(names, v[:-1].tolist(), strict=True)))
-                for name, v in self._probes.values(unknowns).items()
-            },
-            volume=weights.total_volume * scales.length**3,
-            mean_potential=float(mean[-1]),
-            mean_concentration=dict(zip(names, mean[:-1].tolist(), strict=True)),
-            min_concentration=dict(zip(names, lowest.tolist(), strict=True)),
-            # Currents that are nothing but rounding have no balance.
-            ion_balance=float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0,
-            layers_resolved=layers_resolved(self.mesh, self._dofs, self._U.x.array, electrolyte, boundaries, scales),
-            electroneutral=neutral,
-            statistics=statistics,
-        )
-
-    def _lowest_concentrations(self, unknowns: np.ndarray, statistics: NewtonStatistics) -> np.ndarray:
-        """Smallest nodal value of each species, mol/m^3. Collective.
+    def _attempt(self, start: np.ndarray | None, imposed: Imposed) -> NewtonStatistics:
+        """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
 
         Raises:
-            NewtonError: one is negative: the equations have converged to something that is not an answer.
+            NewtonError: it failed; the unknowns are those of before.
+        """
+        before = self._U.x.array.copy()
+        self._impose(imposed)
+        reference = self._reference_norm(imposed.electrolyte)
+        self._start_from(self._densities_and_potential(before) if start is None else start)
+        try:
+            statistics = self._newton.solve(self._vector, reference)
+            self._take(self._vector)
+            self._refuse_negative(statistics)
+        except NewtonError:
+            self._U.x.array[:] = before
+            raise
+        return statistics
+
+    def _bulk(self, electrolyte: Electrolyte) -> np.ndarray:
+        return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._load), 1))
+
+    def _densities_and_potential(self, unknowns: np.ndarray | None = None) -> np.ndarray:
+        """Nodal concentrations, mol/m^3, and potential relative to its zero, V."""
+        values = (self._U.x.array if unknowns is None else unknowns).reshape(-1, self._components)
+        densities = self._formulation.densities(values[:, :-1]) * self._scales.concentration
+        return np.column_stack([densities, values[:, -1] * self._scales.potential])
+
+    def _start_from(self, start: np.ndarray) -> None:
+        """Set the iterate, prescribed values and constants included."""
+        densities = self._formulation.unknowns(start[:, :-1] / self._scales.concentration)
+        unknowns = np.column_stack([densities, start[:, -1] / self._scales.potential]).ravel()
+        constants = self._held.constants_at(unknowns, self.mesh.mesh.comm)
+        self._held.apply(unknowns, constants)
+        self._layout.join(self._vector, unknowns[: self._layout.owned], constants)
+
+    def _reference_norm(self, electrolyte: Electrolyte) -> float:
+        """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals."""
+        self._start_from(self._bulk(electrolyte))
+        b = self._layout.vector()
+        self._assemble_residual(self._vector, b)
+        norm = float(b.norm())
+        b.destroy()
+        return norm
+
+    def _refuse_negative(self, statistics: NewtonStatistics) -> None:
+        """Refuse a converged state with negative concentrations: it is none of physics. Collective.
+
+        Raises:
+            NewtonError: names the species and its lowest value.
         """
         names, owned = self.structure.names, self._U.x.index_map.size_local
+        values = self._densities_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
-        lowest = minimum(comm, unknowns[:owned, :-1])
-        largest = -minimum(comm, -unknowns[:owned, :-1])
+        lowest, largest = minimum(comm, values), -minimum(comm, -values)
         worst = int(np.argmin(lowest))
         if lowest[worst] < -NEGATIVE * largest.max():
             value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
@@ -331,11 +389,36 @@ class SteadyProblem:
                 "limit, or the mesh is too coarse for the layers at its boundaries",
                 replace(statistics, reason="negative_concentration"),
             )
-        return lowest
+
+    def _solution(self, imposed: Imposed, prediction: Prediction | None, statistics: NewtonStatistics) -> Solution:
+        scales, comm = self._scales, self.mesh.mesh.comm
+        nodal = self._densities_and_potential()
+        potential = nodal[:, -1] + self._zero
+        if not self.structure.grounded:
+            potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
+        energy = comm.allreduce(fem.assemble_scalar(self._field_energy_form), op=MPI.SUM)
+        unit = scales.concentration * scales.length**3 * scales.thermal_energy
+        found = Converged(
+            imposed=imposed,
+            scales=scales,
+            densities=nodal[:, :-1] / scales.concentration,
+            potential=potential,
+            reaction=self._reaction()[:, :-1],
+            amounts=self._amounts() * scales.amount,
+            wanted={name: amount * scales.amount for name, amount in self._wanted.items()},
+            field_energy=float(energy) * unit,
+            prediction=prediction,
+            statistics=statistics,
+        )
+        return solution_of(found, self.mesh, self.weights, self._held, self._probes, self._regions)
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""
         self._newton.destroy()
+        if self._bordered is not None:
+            self._bordered.destroy()
+        self._vector.destroy()
+        self._A.destroy()
         self._predictor.destroy()
 
 
@@ -345,6 +428,7 @@ def solve_steady(
     boundaries: Boundaries,
     options: SolverOptions | None = None,
     probes: dict[str, Position] | None = None,
+    closed: Closed | None = None,
 ) -> Solution:
     """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
 
@@ -354,6 +438,7 @@ def solve_steady(
         boundaries: what is imposed, by name.
         options: of the solvers.
         probes: points at which the solution is evaluated, m, by name.
+        closed: amounts of species that no boundary holds.
 
     Returns:
         The steady state.
@@ -362,8 +447,8 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    problem = SteadyProblem(mesh, electrolyte, boundaries, options, probes)
+    problem = SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed)
     try:
-        return problem.solve(electrolyte, boundaries)
+        return problem.solve(electrolyte, boundaries, closed)
     finally:
         problem.destroy()

@@ -20,8 +20,10 @@ from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
-from spinepnp.solvers.boundaries import Boundary, check_boundaries
+from spinepnp.solvers.boundaries import Boundary
+from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.units import Coordinate, Kind, Table, kind_of_quantity
 from spinepnp.validation.laws import LAWS, LawValue
@@ -102,9 +104,11 @@ class Case(Table):
     geometry: AnyGeometry
     mesh: MeshOptions = MeshOptions()
     electrolyte: Electrolyte
-    boundaries: dict[str, Boundary]
+    boundaries: dict[str, Boundary] = Field(default_factory=dict)
+    closed: Closed | None = None
     study: Study = Study()
     probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
+    regions: dict[str, tuple[Coordinate, Coordinate]] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
 
@@ -114,12 +118,16 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
-        self.electrolyte.check()
-        check_boundaries(self.boundaries, self.geometry.boundaries, self.electrolyte)
+        imposed = Imposed(self.electrolyte, self.boundaries, self.closed)
+        imposed.check(self.geometry.boundaries, self.solver.formulation)
         self.mesh.sizes(self.geometry)
         seen = {"volume", "law", *self.geometry.boundaries}
         for name in self.probes:
             check_name("probes", name, seen)
+        for name, (lower, upper) in self.regions.items():
+            check_name("regions", name, seen)
+            if lower >= upper:
+                raise CaseError(f"regions.{name}", 'the lower end comes first, for example ["1 um", "2 um"]')
         if self.compare is not None:
             if self.compare.law not in LAWS:
                 raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
@@ -179,8 +187,8 @@ class Case(Table):
         assert self.study.vary is not None
         assert self.study.values is not None
         root = self.study.vary.split(".")[0]
-        if root not in ("geometry", "mesh", "electrolyte", "boundaries", "solver"):
-            choices = ("geometry", "mesh", "electrolyte", "boundaries", "solver")
+        if root not in ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver"):
+            choices = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
             raise CaseError("study.vary", f"cannot be varied; {nearest(root, choices)}", self.study.vary)
         return [self.with_value(self.study.vary, value) for value in self.study.values]
 
@@ -408,4 +416,4 @@ def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase
         CaseError: anything that is wrong with it.
     """
     data = _load(path, overrides)
-    return make_case(data) if "boundaries" in data else _made(data, MeshCase)
+    return make_case(data) if {"boundaries", "closed"} & set(data) else _made(data, MeshCase)

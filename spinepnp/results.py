@@ -18,9 +18,22 @@ from typing import Any
 
 from spinepnp import __version__
 from spinepnp.errors import CaseError, OutputError, reason_of
-from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.solution import PointState, Solution, VolumeState
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.units import AREA, CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, VOLUME, Kind, to_unit
+from spinepnp.units import (
+    AMOUNT,
+    AREA,
+    CHARGE,
+    CONCENTRATION,
+    CURRENT,
+    ENERGY,
+    LENGTH,
+    POTENTIAL,
+    RESISTANCE,
+    VOLUME,
+    Kind,
+    to_unit,
+)
 from spinepnp.validation.laws import LawValue
 
 #: Any of these in a directory means that it holds results.
@@ -167,6 +180,26 @@ def _named(kind: Kind, quantity: str = "") -> str:
     return f"{quantity or kind.name}_{kind.suffix}"
 
 
+def _point(state: PointState) -> dict[str, Any]:
+    return {
+        _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
+        _named(CONCENTRATION): _concentrations(state.concentration),
+    }
+
+
+def _volume(state: VolumeState) -> dict[str, Any]:
+    return {
+        **_point(state),
+        _named(POTENTIAL, "min_potential"): to_unit(state.min_potential, POTENTIAL),
+        _named(POTENTIAL, "max_potential"): to_unit(state.max_potential, POTENTIAL),
+        _named(CONCENTRATION, "min_concentration"): _concentrations(state.min_concentration),
+        _named(CONCENTRATION, "max_concentration"): _concentrations(state.max_concentration),
+        _named(AMOUNT): {name: to_unit(value, AMOUNT) for name, value in state.amount.items()},
+        _named(CHARGE): to_unit(state.charge, CHARGE),
+        _named(ENERGY, "free_energy"): to_unit(state.free_energy, ENERGY),
+    }
+
+
 def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     """The physical part of summary.json: boundaries, volume, law.
 
@@ -179,28 +212,23 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         currents = {species: to_unit(value, CURRENT) for species, value in state.current.items()}
         boundaries[name] = {
             _named(AREA): to_unit(state.area, AREA),
-            _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
-            _named(CONCENTRATION): _concentrations(state.concentration),
+            **_point(state),
             _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
         }
         if name in solution.electroneutral:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
             )
-    probes = {
-        name: {
-            _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
-            _named(CONCENTRATION): _concentrations(state.concentration),
-        }
-        for name, state in solution.probes.items()
+    probes = {name: _point(state) for name, state in solution.probes.items()}
+    regions = {
+        name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_point(state)}
+        for name, state in solution.regions.items()
     }
     result: dict[str, Any] = {
         "boundaries": boundaries,
         **({"probes": probes} if probes else {}),
-        "volume": {
-            _named(POTENTIAL): to_unit(solution.mean_potential, POTENTIAL),
-            _named(CONCENTRATION): _concentrations(solution.mean_concentration),
-        },
+        **({"regions": regions} if regions else {}),
+        "volume": _volume(solution.volume),
         "layers_resolved": solution.layers_resolved,
     }
     if law is not None:
@@ -229,7 +257,7 @@ def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None,
             "cells": mesh.cells,
             "vertices": mesh.vertices,
             "dofs": statistics.dofs,
-            _named(VOLUME): to_unit(solution.volume, VOLUME),
+            _named(VOLUME): to_unit(solution.volume.volume, VOLUME),
             "min_quality": mesh.min_quality,
         },
         _named(LENGTH, "debye_length"): _finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
@@ -237,14 +265,14 @@ def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None,
         "seconds": seconds,
         "newton_iterations": statistics.newton,
         "krylov_iterations": statistics.krylov,
-        _named(CONCENTRATION, "min_concentration"): min(_concentrations(solution.min_concentration).values()),
+        _named(CONCENTRATION, "min_concentration"): min(_concentrations(solution.volume.min_concentration).values()),
         "ion_balance_relative": solution.ion_balance,
         **state_of(solution, law),
     }
 
 
 def flatten(state: dict[str, Any]) -> dict[str, Any]:
-    """Columns of observables.csv: the keys of `state_of`, joined by dots (boundaries and probes by name alone)."""
+    """Columns of observables.csv: keys of `state_of` joined by dots; boundaries, probes and regions by name alone."""
     flat: dict[str, Any] = {}
 
     def walk(prefix: str, value: Any) -> None:
@@ -255,7 +283,7 @@ def flatten(state: dict[str, Any]) -> dict[str, Any]:
             flat[prefix] = value
 
     for key, value in state.items():
-        walk("" if key in ("boundaries", "probes") else key, value)
+        walk("" if key in ("boundaries", "probes", "regions") else key, value)
     return flat
 
 

@@ -20,7 +20,8 @@ from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
 from spinepnp.solvers.options import direct_solver_memory
 from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.steady import SteadyProblem, structure_of
+from spinepnp.solvers.steady import SteadyProblem
+from spinepnp.solvers.structure import structure_of
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.laws import LawValue
 
@@ -35,14 +36,16 @@ class Model:
 
     def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
-        structure = structure_of(case.electrolyte, case.boundaries)
-        key = (case.geometry, case.mesh, case.solver, structure, tuple(case.probes.items()))
+        structure = structure_of(case.electrolyte, case.boundaries, case.closed)
+        key = (case.geometry, case.mesh, case.solver, structure, *case.probes.items(), *case.regions.items())
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, self.comm)
             self.close()
-            self.problem = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
+            self.problem = SteadyProblem(
+                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+            )
             self._key = key
         return self.problem
 
@@ -126,7 +129,7 @@ def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progr
     progress.doing(point.name)
     try:
         problem = model.fit(point.case, progress.doing)
-        solution = problem.solve(point.case.electrolyte, point.case.boundaries)
+        solution = problem.solve(point.case.electrolyte, point.case.boundaries, point.case.closed)
     except (CaseError, SolveError) as error:
         if not all_ranks_come(model.comm):
             raise LonelyError(str(error)) from error

@@ -67,11 +67,15 @@ RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
 SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e6)
 CAPACITANCE = Kind("capacitance per area", "F/m^2", 1.0, "0.01 F/m^2", 1e-15, 1e6)
 CURRENT_DENSITY = Kind("current density", "A/m^2", 1.0, "100 A/m^2", 1e-20, 1e15)
+AMOUNT = Kind("amount", "ions", 1.0 / AVOGADRO, "5584 ions", 1e-30, 1.0)
+RATE = Kind("production rate", "mM/s", 1.0, "1 mM/s", 1e-30, 1e12)
+CHARGE = Kind("charge", "fC", 1e-15, "1 fC", 1e-30, 1.0)
+ENERGY = Kind("energy", "aJ", 1e-18, "1 aJ", 1e-40, 1e6)
 #: Not among the kinds that a value is recognised as: its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
-    SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY,
+    SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY,
 )  # fmt: skip
 
 # A decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
@@ -85,6 +89,7 @@ def _registry() -> Any:
 
     registry = pint.UnitRegistry(cache_folder=None)
     registry.define("@alias ohm = Ohm")  # the contract writes MOhm
+    registry.define(f"ion = {1.0 / AVOGADRO!r} mol = ions")
     return registry
 
 
@@ -237,5 +242,7 @@ Capacitance = _quantity_type(CAPACITANCE, positive=True)
 CurrentDensity = _quantity_type(CURRENT_DENSITY)
 Concentration = _quantity_type(CONCENTRATION, non_negative=True)
 ChargeDensity = _quantity_type(CONCENTRATION)
+Amount = _quantity_type(AMOUNT, non_negative=True)
+Rate = _quantity_type(RATE)
 Diffusivity = _quantity_type(DIFFUSIVITY, positive=True)
 Temperature = _quantity_type(TEMPERATURE, positive=True)

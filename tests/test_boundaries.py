@@ -12,7 +12,7 @@ from spinepnp.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem, solve_steady
+from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation import references
 
@@ -126,6 +126,9 @@ def test_a_current_density_is_a_current_over_the_area(comm):
     assert found[1].boundary["base"].current["C"] == pytest.approx(-10e-12, rel=1e-10)
 
 
+OPEN = {"C": "16.7 mM", "A": "16.7 mM"}
+
+
 @pytest.mark.parametrize("boundary", [
     Boundary(surface_charge="0.02 C/m^2"),
     Boundary(capacitance={"value": "0.01 F/m^2", "outside": "-70 mV"}),
@@ -133,22 +136,34 @@ def test_a_current_density_is_a_current_over_the_area(comm):
     Boundary(current={"species": "C", "density": "1000 A/m^2"}),
     Boundary(potential="10 mV", current={"species": "A", "value": "-1 pA"}),
     Boundary(concentrations="absorbing", potential="3 mV"),
-], ids=["surface_charge", "capacitance", "field_matched", "density", "potential", "absorbing"])  # fmt: skip
-@pytest.mark.parametrize("dimension", ["1d", "axisymmetric", "3d"])
-def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension):
+    Boundary(concentrations=OPEN, potential="floating"),
+    Boundary(concentrations={"C": "120 mM"}, potential="floating", current={"species": "A", "value": "0.1 pA"}),
+    "closed", "half closed",
+], ids=["surface_charge", "capacitance", "field_matched", "density", "potential", "absorbing", "floating",
+        "floating and injecting", "closed", "half closed"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("dimension", "formulation"), [("1d", "density"), ("axisymmetric", "density"), ("3d", "density"), ("3d", "log")]
+)
+def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, formulation):
     shape = Cylinder(length="100 nm", radius="50 nm", dimension=dimension)
-    data = {"base": GROUND, "top": boundary}
+    closed = None
+    if isinstance(boundary, str):
+        closed = Closed(amounts={"A": "80000 ions"})
+        ground = {"potential": "0 mV", "concentrations": {"C": "167 mM"}}
+        data = {} if boundary == "closed" else {"base": Boundary(**ground)}
+    else:
+        data = {"base": GROUND, "top": boundary}
+        if formulation == "log" and boundary.concentrations == "absorbing":
+            return
     mesh = generate(shape, MeshOptions(size="50 nm", grade={"top": GradeOptions(size="2 nm")}), comm)
-    problem = SteadyProblem(mesh, SALT, data)
-    problem.solve(SALT, data)
-    x, A = problem._x.x.petsc_vec, problem._newton._A
+    problem = SteadyProblem(mesh, SALT, data, SolverOptions(formulation=formulation), closed=closed)
+    problem.solve(SALT, data, closed)
+    x, A = problem._vector, problem._newton._operator
     generator = np.random.default_rng(1)
     direction = x.duplicate()
     direction.array[:] = generator.standard_normal(direction.getLocalSize())
-    for condition in problem._conditions:
-        dofs, count = condition.dof_indices()
-        direction.array[dofs[:count]] = 0.0
-    problem._assemble_jacobian(x, A)
+    problem._held.zero(direction.array)
+    problem._assemble_jacobian(x, problem._A)
     product = A.createVecLeft()
     A.mult(direction, product)
     step, sides = 1e-6, []

@@ -59,6 +59,8 @@ def cylinder_law_of(
         raise _refuse("walls without surface charge and capacitance")
     if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.fixed_charge != 0.0:
         raise _refuse("monovalent ions and no fixed charge")
+    if any(s.source for s in electrolyte.species):
+        raise _refuse("species without a source")
     if abs(electrolyte.net_charge(electrolyte.bulk)) > 1e-9 * electrolyte.ionic_strength() or not any(
         s.valence < 0 and s.concentration > 0.0 for s in electrolyte.species
     ):
@@ -69,7 +71,7 @@ def cylinder_law_of(
     injector, injection = injecting[0]
     ground = "base" if injector == "top" else "top"
     held = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
-    if held != {ground} or boundaries[ground].potential is None or boundaries[ground].concentrations != "bulk":
+    if held != {ground} or not boundaries[ground].holds_potential or boundaries[ground].concentrations != "bulk":
         raise _refuse(f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
     species = electrolyte.species[electrolyte.index(injection.species)]
     if species.valence != 1:

@@ -1,0 +1,90 @@
+"""From a state that is easy to the one that is wanted, in steps that Newton can take.
+
+Two ways: the data of the boundaries are raised from the bulk state (currents, voltages, charges, concentrations,
+amounts, all in proportion), or the Debye length shrinks to what it is (for a bulk that is not neutral).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spinepnp.solvers.control import StepControl
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.newton import NewtonError, NewtonStatistics
+from spinepnp.solvers.options import SolverOptions
+
+#: First step, and the smallest, as fractions of the way.
+FIRST, SMALLEST = 0.25, 1e-3
+
+Attempt = Callable[[np.ndarray | None, Imposed], NewtonStatistics]
+
+
+def follow(
+    attempt: Attempt,
+    imposed: Imposed,
+    bulk: np.ndarray,
+    options: SolverOptions,
+    volume: Callable[[], float],
+    failures: list[NewtonError],
+) -> NewtonStatistics:
+    """Solve by continuation. Collective.
+
+    Args:
+        attempt: solves from nodal values, or from where the last attempt that went well ended.
+        imposed: what is wanted.
+        bulk: nodal values of the bulk state.
+        options: which way to take.
+        volume: of the domain, m^3.
+        failures: of the attempts before; their statistics are added.
+
+    Returns:
+        Statistics of all attempts together.
+
+    Raises:
+        NewtonError: the way is lost; says how far it led.
+    """
+    by_data = options.continuation == "data" or (options.continuation == "auto" and imposed.bulk_is_neutral)
+    amounts = {name: c * volume() for name, c in imposed.electrolyte.bulk.items()}
+
+    def at(fraction: float) -> Imposed:
+        if fraction == 1.0:
+            return imposed
+        return imposed.raised_to(fraction, amounts) if by_data else imposed.widened_to(fraction)
+
+    control = StepControl(step=FIRST, smallest=SMALLEST, largest=0.5)
+    reached, steps = 0.0, 0
+    start: np.ndarray | None = bulk
+    if not by_data:
+        failures.append(_as_failure(attempt(bulk, at(0.0))))
+        start = None
+    while reached < 1.0:
+        target = min(1.0, reached + control.step)
+        try:
+            statistics = attempt(start, at(target))
+        except NewtonError as error:
+            failures.append(error)
+            if not control.failed():
+                raise _lost(error, reached, failures, by_data=by_data) from None
+        else:
+            reached, start, steps = target, None, steps + 1
+            if reached < 1.0:
+                failures.append(_as_failure(statistics))
+            control.succeeded()
+    return statistics.after(failures, continuation=steps)
+
+
+def _as_failure(statistics: NewtonStatistics) -> NewtonError:
+    """The statistics of a step on the way, among those of the attempts before the last."""
+    return NewtonError("", statistics)
+
+
+def _lost(error: NewtonError, reached: float, failures: list[Any], *, by_data: bool) -> NewtonError:
+    way = (
+        f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where a current may reach its limit"
+        if by_data
+        else f"the Debye length could be brought {100.0 * reached:.3g} % of the way to its value"
+    )
+    return NewtonError(f"{error}; {way}", error.statistics.after(failures[:-1]))

@@ -1,0 +1,127 @@
+"""All that a solve takes from a case, and the way to it from a state that is easy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spinepnp.errors import CaseError
+from spinepnp.solvers.boundaries import Boundaries, Boundary, Injection, Membrane, check_boundaries
+from spinepnp.solvers.closed import Closed, check_closed
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.structure import Structure, structure_of
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """What a solve takes from a case.
+
+    Attributes:
+        electrolyte: the species.
+        boundaries: conditions by name.
+        closed: amounts of species that no boundary holds.
+        widening: factor of the square of the Debye length (one, but on the way to a solution).
+    """
+
+    electrolyte: Electrolyte
+    boundaries: Boundaries
+    closed: Closed | None = None
+    widening: float = 1.0
+
+    @property
+    def structure(self) -> Structure:
+        """What a compiled problem depends on."""
+        return structure_of(self.electrolyte, self.boundaries, self.closed)
+
+    @property
+    def zero(self) -> float:
+        """Potential that counts as zero, V: one that is prescribed, so that a common offset costs no digits."""
+        held = [b.held_potential for b in self.boundaries.values() if b.held_potential is not None]
+        outside = [b.capacitance.outside for b in self.boundaries.values() if b.capacitance is not None]
+        return (held + outside + [0.0])[0]
+
+    @property
+    def bulk_is_neutral(self) -> bool:
+        """Whether the bulk state is one without field, from which data can be raised."""
+        charge = self.electrolyte.net_charge(self.electrolyte.bulk)
+        return abs(charge) <= 1e-9 * max(self.electrolyte.ionic_strength(), 1e-300)
+
+    def check(self, known: tuple[str, ...], formulation: str) -> None:
+        """Refuse what contradicts itself or leaves no unique answer.
+
+        Args:
+            known: names of the shape's boundaries.
+            formulation: "density" or "log".
+
+        Raises:
+            CaseError: names the key and what to do.
+        """
+        self.electrolyte.check()
+        check_boundaries(self.boundaries, known, self.electrolyte)
+        check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known))
+        if formulation == "log":
+            check_positive(self.electrolyte, self.boundaries)
+
+    def raised_to(self, fraction: float, amounts: dict[str, float]) -> Imposed:
+        """The same with all data moved from the bulk state to a fraction of what they are.
+
+        Args:
+            fraction: from 0 (the bulk state) to 1.
+            amounts: of the free species in the bulk state, mol.
+        """
+        closed = self.closed
+        if closed is not None and closed.amounts:
+            moved = {n: amounts[n] + fraction * (a - amounts[n]) for n, a in closed.amounts.items()}
+            closed = closed.model_copy(update={"amounts": moved})
+        species = tuple(s.model_copy(update={"source": fraction * s.source}) for s in self.electrolyte.species)
+        regions = tuple(r.model_copy(update={"value": fraction * r.value}) for r in self.electrolyte.charged_regions)
+        update: dict[str, Any] = {"species": species} | ({"fixed_charge": regions} if regions else {})
+        boundaries = {n: _raised(b, fraction, self.electrolyte, self.zero) for n, b in self.boundaries.items()}
+        electrolyte = self.electrolyte.model_copy(update=update)
+        return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
+
+    def widened_to(self, fraction: float, decades: float = 6.0) -> Imposed:
+        """The same with a square of the Debye length that falls from ``10^decades`` times its value to its value."""
+        return replace(self, widening=10.0 ** (decades * (1.0 - fraction)))
+
+
+def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
+    update: dict[str, Any] = {}
+    if boundary.held_potential is not None:
+        update["potential"] = zero + fraction * (boundary.held_potential - zero)
+    if boundary.surface_charge is not None:
+        update["surface_charge"] = fraction * boundary.surface_charge
+    if boundary.capacitance is not None:
+        outside = zero + fraction * (boundary.capacitance.outside - zero)
+        update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
+    if boundary.current is not None:
+        update["current"] = tuple(_scaled(i, fraction) for i in boundary.current)
+    if boundary.concentrations is not None:
+        bulk = electrolyte.bulk
+        prescribed = boundary.prescribed(electrolyte)
+        update["concentrations"] = {n: bulk[n] + fraction * (c - bulk[n]) for n, c in prescribed.items()}
+    return boundary.model_copy(update=update)
+
+
+def _scaled(injection: Injection, fraction: float) -> Injection:
+    given = {"value": injection.value, "density": injection.density}
+    return injection.model_copy(update={k: fraction * v for k, v in given.items() if v is not None})
+
+
+def check_positive(electrolyte: Electrolyte, boundaries: Boundaries) -> None:
+    """Refuse what has no logarithm.
+
+    Raises:
+        CaseError: names the concentration that is zero.
+    """
+    way_out = 'has no logarithm; use solver.formulation = "density"'
+    for name, boundary in boundaries.items():
+        for species, value in boundary.prescribed(electrolyte).items():
+            if value == 0.0:
+                what = "absorbing" if boundary.concentrations == "absorbing" else f"{species} = 0"
+                raise CaseError(f"boundaries.{name}.concentrations", f"{what} {way_out}, or a small concentration")
+    for ion in electrolyte.species:
+        if ion.concentration == 0.0:
+            raise CaseError(
+                f"electrolyte.species.{ion.name}.concentration", f"a bulk without it {way_out}, or a small one"
+            )

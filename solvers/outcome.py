@@ -1,0 +1,168 @@
+"""From the unknowns of a converged solve to what a `Solution` says, in SI units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh
+from spinepnp.solvers.currents import terminal_currents
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.held import Held
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.layers import layers_resolved
+from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.predictor import Prediction
+from spinepnp.solvers.probes import Probes
+from spinepnp.solvers.scaling import Scales
+from spinepnp.solvers.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
+from spinepnp.units import FARADAY
+
+#: Rounding of terminal currents over F D c L.
+CURRENT_ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class Converged:
+    """What a converged solve leaves behind.
+
+    Attributes:
+        imposed: what was solved for.
+        scales: of the unknowns.
+        densities: scaled nodal densities, shape (local dofs, species).
+        potential: nodal potential, V.
+        reaction: residual of the species without boundary conditions minus loads, scaled, shape as `densities`.
+        amounts: integral of each density, mol.
+        wanted: prescribed amounts of the free species, mol, by name.
+        field_energy: of the field in the volume, J.
+        prediction: the electroneutral answer, where it holds.
+        statistics: of the Newton solve.
+    """
+
+    imposed: Imposed
+    scales: Scales
+    densities: np.ndarray
+    potential: np.ndarray
+    reaction: np.ndarray
+    amounts: np.ndarray
+    wanted: dict[str, float]
+    field_energy: float
+    prediction: Prediction | None
+    statistics: NewtonStatistics
+
+
+def _state(mean: np.ndarray, names: tuple[str, ...]) -> PointState:
+    return PointState(float(mean[-1]), dict(zip(names, mean[:-1].tolist(), strict=True)))
+
+
+def solution_of(
+    found: Converged,
+    mesh: SpineMesh,
+    weights: Weights,
+    held: Held,
+    probes: Probes,
+    regions: dict[str, tuple[float, float]],
+) -> Solution:
+    """All that is reported of a solve. Collective.
+
+    Args:
+        found: the converged unknowns.
+        mesh: on which was solved.
+        weights: of boundaries and volume.
+        held: the held degrees of freedom.
+        probes: points that are evaluated.
+        regions: parts of the volume between two planes z = const, m, by name.
+    """
+    electrolyte, scales = found.imposed.electrolyte, found.scales
+    names = electrolyte.names
+    unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
+    currents = terminal_currents(
+        found.reaction, held.indicators, found.imposed.boundaries, electrolyte, scales, weights
+    )
+    boundary, neutral = {}, {}
+    for name in mesh.geometry.boundaries:
+        mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
+        boundary[name] = BoundaryState(
+            **vars(_state(mean, names)),
+            area=weights.area[name] * scales.length**2,
+            current=dict(zip(names, currents[name].tolist(), strict=True)),
+        )
+        if found.prediction is not None:
+            u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
+            neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
+    layers = layers_resolved(mesh, held.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
+    return Solution(
+        unknowns=unknowns,
+        electrolyte=electrolyte,
+        boundary=boundary,
+        probes={name: _state(value, names) for name, value in probes.values(unknowns).items()},
+        regions={name: _region(region, unknowns, weights, names, scales) for name, region in regions.items()},
+        volume=_volume(found, unknowns, weights),
+        ion_balance=_balance(found, currents, weights),
+        layers_resolved=layers,
+        electroneutral=neutral,
+        statistics=found.statistics,
+    )
+
+
+def _region(
+    region: tuple[float, float], unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales
+) -> RegionState:
+    of_region = weights.region(region)
+    volume = weights.sum(of_region)
+    mean = weights.integral(of_region, unknowns) / volume
+    return RegionState(**vars(_state(mean, names)), volume=volume * scales.length**3)
+
+
+def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeState:
+    electrolyte, scales = found.imposed.electrolyte, found.scales
+    names = electrolyte.names
+    volume = weights.total_volume * scales.length**3
+    mean_potential = float(weights.integral(weights.volume, unknowns[:, -1:])[0] / weights.total_volume)
+    owned = unknowns[: weights.owned]
+    comm = weights.comm
+    lowest, highest = minimum(comm, owned), -minimum(comm, -owned)
+    regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
+    fixed = electrolyte.uniform_charge * volume + regional * scales.length**3
+    charge = FARADAY * (sum(s.valence * a for s, a in zip(electrolyte.species, found.amounts, strict=True)) + fixed)
+    mixing = weights.integral(weights.volume, _mixing(unknowns[:, :-1], electrolyte, scales)[:, None])[0]
+    return VolumeState(
+        potential=mean_potential,
+        concentration=dict(zip(names, (found.amounts / volume).tolist(), strict=True)),
+        volume=volume,
+        amount=dict(zip(names, found.amounts.tolist(), strict=True)),
+        min_potential=float(lowest[-1]),
+        max_potential=float(highest[-1]),
+        min_concentration=dict(zip(names, lowest[:-1].tolist(), strict=True)),
+        max_concentration=dict(zip(names, highest[:-1].tolist(), strict=True)),
+        charge=float(charge),
+        free_energy=found.field_energy + float(mixing) * scales.length**3 * FARADAY * electrolyte.V_T,
+    )
+
+
+def _mixing(c: np.ndarray, electrolyte: Electrolyte, scales: Scales) -> np.ndarray:
+    """sum_i c_i ln(c_i / C_i) - c_i + C_i at each node, mol/m^3; C_i is the bulk, or the scale where that is empty."""
+    total = np.zeros(len(c))
+    for i, species in enumerate(electrolyte.species):
+        reference = species.concentration or scales.concentration
+        density = np.maximum(c[:, i], 0.0)
+        ratio = np.where(density > 0.0, density / reference, 1.0)
+        total += density * np.log(ratio) - density + reference
+    return total
+
+
+def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights) -> float:
+    """Largest net current of a species over the largest current, and largest |N/N0 - 1|; 0/0 = 0."""
+    electrolyte, scales = found.imposed.electrolyte, found.scales
+    volume = weights.total_volume * scales.length**3
+    produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
+    net = np.abs(sum(currents.values()) + produced)
+    largest = max(float(np.abs(c).max()) for c in currents.values())
+    # Currents that are nothing but rounding have no balance.
+    error = float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0
+    for name, amount in found.wanted.items():
+        has = float(found.amounts[electrolyte.index(name)])
+        error = max(error, abs(has / amount - 1.0) if amount > 0.0 else abs(has) / scales.amount)
+    return error

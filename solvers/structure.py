@@ -1,0 +1,51 @@
+"""What a compiled problem depends on, as against the values that can change between its solves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.closed import Closed, free_species, is_grounded
+from spinepnp.solvers.electrolyte import Electrolyte
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the compiled problem depends on.
+
+    Attributes:
+        names: of the species.
+        held: boundaries that prescribe the potential (or not) and some species.
+        floating: boundaries with one unknown potential.
+        free: species that no boundary prescribes, so that their amount is.
+        grounded: whether some boundary says what the potential is relative to.
+        membranes: boundaries with a capacitance.
+        matched: matched injectors and the position of their species.
+    """
+
+    names: tuple[str, ...]
+    held: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    floating: tuple[str, ...]
+    free: tuple[str, ...]
+    grounded: bool
+    membranes: tuple[str, ...]
+    matched: tuple[tuple[str, int], ...]
+
+
+def structure_of(electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Structure:
+    """The structure of a case."""
+    held = (
+        (name, b.holds_potential, tuple(b.prescribed(electrolyte)))
+        for name, b in boundaries.items()
+        if b.holds_potential or b.concentrations is not None
+    )
+    matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
+    return Structure(
+        names=electrolyte.names,
+        held=tuple(held),
+        floating=tuple(n for n, b in boundaries.items() if b.floating),
+        free=free_species(electrolyte, boundaries) if closed is not None else (),
+        grounded=is_grounded(boundaries),
+        membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
+        matched=tuple(matched),
+    )
