@@ -13,8 +13,9 @@ from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.units import FARADAY, SURFACE_CHARGE, Amount, Table, format_quantity
 
-#: Charge that surface charges may leave unbalanced, over the sum of all charges; it is spread evenly.
-CHARGE_TOLERANCE = 1e-6
+#: Charge that surface charges may leave unbalanced, over the sum of all charges: the area of a mesh errs too. What is
+#: left is spread evenly.
+CHARGE_TOLERANCE = 1e-3
 
 
 class Closed(Table):

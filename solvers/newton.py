@@ -33,6 +33,9 @@ DIRECT = {
 #: walls above all.
 FULL_STEPS = 20
 
+#: Fraction of the tolerance at which Newton stops at once.
+POLISHED = 1e-2
+
 #: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
 NOT_A_NUMBER = -4
 
@@ -124,6 +127,7 @@ class Newton:
         self._residual, self._jacobian, self._A, self._options = residual, jacobian, A, options
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
+        self._polishing = False
         self._pending = interrupts.Pending()
         self._read: set[str] = set()
         self._comm = comm
@@ -212,7 +216,10 @@ class Newton:
         if not np.isfinite(residual):
             return NOT_A_NUMBER
         if residual <= snes.getTolerances()[1]:
-            return reasons.CONVERGED_FNORM_ABS
+            # Close to the tolerance one step more costs little and leaves nothing of it in the balances.
+            if residual <= POLISHED * snes.getTolerances()[1] or self._polishing:
+                return reasons.CONVERGED_FNORM_ABS
+            self._polishing = True
         if iteration > 0 and residual <= self._rounding(snes.getSolution()):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING
@@ -286,7 +293,7 @@ class Newton:
         chosen = database.getString("snes_linesearch_type", str(chosen))
         snes.getLineSearch().setType(line_search or chosen)
         snes.setTolerances(max_it=max_newton)
-        self._raised = None
+        self._raised, self._polishing = None, False
         try:
             with self._petsc_options(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)

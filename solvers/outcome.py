@@ -138,7 +138,8 @@ def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeS
         min_concentration=dict(zip(names, lowest[:-1].tolist(), strict=True)),
         max_concentration=dict(zip(names, highest[:-1].tolist(), strict=True)),
         charge=float(charge),
-        free_energy=found.field_energy + float(mixing) * scales.length**3 * FARADAY * electrolyte.V_T,
+        field_energy=found.field_energy,
+        mixing_energy=float(mixing) * scales.length**3 * FARADAY * electrolyte.V_T,
     )
 
 
@@ -158,8 +159,11 @@ def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights
     electrolyte, scales = found.imposed.electrolyte, found.scales
     volume = weights.total_volume * scales.length**3
     produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
-    net = np.abs(sum(currents.values()) + produced)
-    largest = max(float(np.abs(c).max()) for c in currents.values())
+    # What neither enters nor leaves has an amount instead of currents.
+    injected = {i.species for b in found.imposed.boundaries.values() for i in b.injections if i.flows}
+    flowing = np.array([name in injected or name not in found.wanted for name in electrolyte.names])
+    net = np.abs(sum(currents.values()) + produced) * flowing
+    largest = max(float(np.abs(c * flowing).max()) for c in currents.values())
     # Currents that are nothing but rounding have no balance.
     error = float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0
     for name, amount in found.wanted.items():

@@ -50,8 +50,8 @@ class VolumeState(PointState):
         min_concentration: smallest nodal value of each species, mol/m^3.
         max_concentration: largest nodal value of each species, mol/m^3.
         charge: of ions and fixed charge, C.
-        free_energy: of the field and of mixing, int eps/2 |grad V|^2 + F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i), J;
-            zero in the bulk state.
+        field_energy: int eps/2 |grad V|^2, J.
+        mixing_energy: int F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i) with the bulk C_i, J; zero in the bulk state.
     """
 
     volume: float
@@ -61,7 +61,13 @@ class VolumeState(PointState):
     min_concentration: dict[str, float]
     max_concentration: dict[str, float]
     charge: float
-    free_energy: float
+    field_energy: float
+    mixing_energy: float
+
+    @property
+    def free_energy(self) -> float:
+        """Of the field and of mixing, J."""
+        return self.field_energy + self.mixing_energy
 
 
 @dataclass(frozen=True)
