@@ -146,9 +146,8 @@ class Newton:
                 snes.setFromOptions()
         except PETSc.Error as error:
             last = str(error).strip().splitlines()[-1].split("] ")[-1]
-            raise CaseError(
-                "solver.petsc", f"PETSc refuses an option ({last}); correct it", str(options.petsc)
-            ) from None
+            where = "solver.petsc" if options.petsc else "PETSc options of the command line or PETSC_OPTIONS"
+            raise CaseError(where, f"PETSc refuses one ({last}); correct it") from None
         snes.setConvergenceTest(self._converged)
 
     def _wrap(self, border: Bordered) -> None:

@@ -8,6 +8,7 @@ import time
 import traceback
 from typing import Any
 
+from spinepnp import petsc_options
 from spinepnp.errors import LonelyError, SpineError, all_ranks_come
 
 INTERRUPTED = 130
@@ -73,8 +74,12 @@ def main() -> None:
     """Run the command line; never returns."""
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
-    arguments = [a for a in arguments if a != "--debug"]
-    sys.exit(_run(arguments or ["--help"], debug))
+    arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
+    petsc_options.hand_over(options)
+    code = _run(arguments or ["--help"], debug)
+    if options and code == 0 and _rank_from_launcher() == 0:
+        petsc_options.warn_of_unused(options)
+    sys.exit(code)
 
 
 def _run(arguments: list[str], debug: bool) -> int:

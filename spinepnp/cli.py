@@ -50,7 +50,7 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Solve only what the directory does not hold.")] = False,
 ) -> int:
-    """Solve one case: steady, or a sweep over one key."""
+    """Solve one case: steady, or a sweep over one key. Options of PETSc are taken too: -snes_monitor, -log_view, ..."""
     from spinepnp.errors import CaseError
 
     if force and resume:
