@@ -26,24 +26,28 @@ class Held:
         scalar_space: of one component.
         mesh: with named boundaries.
         structure: which boundary holds what.
+        boundary_dofs: local scalar degrees of freedom of each boundary, by name.
 
     Attributes:
-        boundary_dofs: local scalar degrees of freedom of each boundary, by name.
         conditions: of DOLFINx, those of the constants last.
         indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
             (local dofs, species). On the rim of two boundaries it is the one that holds the species.
         constants: number of unknown constants, floating boundaries first.
     """
 
-    def __init__(self, space: Any, scalar_space: Any, mesh: SpineMesh, structure: Structure) -> None:
+    def __init__(
+        self,
+        space: Any,
+        scalar_space: Any,
+        mesh: SpineMesh,
+        structure: Structure,
+        boundary_dofs: dict[str, np.ndarray],
+    ) -> None:
         self._space, self._structure = space, structure
         self._components = len(structure.names) + 1
         self._facet_dim = mesh.mesh.topology.dim - 1
         self._facets = mesh.boundary_facets
-        self.boundary_dofs = {
-            name: fem.locate_dofs_topological(scalar_space, self._facet_dim, facets)
-            for name, facets in self._facets.items()
-        }
+        self._boundary_dofs = boundary_dofs
         self.conditions: list[Any] = []
         self._values: list[tuple[str, int, Any]] = []
         for name, holds_potential, held_species in structure.held:
@@ -89,10 +93,10 @@ class Held:
     def _indicators(self, index_map: Any) -> dict[str, np.ndarray]:
         names = self._structure.names
         taken = np.zeros((index_map.size_local + index_map.num_ghosts, len(names)), dtype=bool)
-        indicators = {name: np.zeros_like(taken, dtype=float) for name in self.boundary_dofs}
+        indicators = {name: np.zeros_like(taken, dtype=float) for name in self._boundary_dofs}
         holders = [(name, names.index(s)) for name, _, species in self._structure.held for s in species]
-        for name, i in holders + [(name, i) for name in self.boundary_dofs for i in range(len(names))]:
-            free = self.boundary_dofs[name][~taken[self.boundary_dofs[name], i]]
+        for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
+            free = self._boundary_dofs[name][~taken[self._boundary_dofs[name], i]]
             indicators[name][free, i] = 1.0
             taken[free, i] = True
         return indicators

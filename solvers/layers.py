@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import numpy as np
 
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
@@ -27,15 +30,29 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
     return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
 
 
-def layers_resolved(
+@dataclass(frozen=True)
+class Layer:
+    """The Debye layer at a boundary, if one can form there, and the cells that should resolve it (lengths in m)."""
+
+    forms: bool
+    debye_length: float
+    cell_height: float
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the cells are finer than the Debye length there, where a layer can form."""
+        return not self.forms or self.cell_height * CELLS_PER_DEBYE_LENGTH <= self.debye_length
+
+
+def debye_layers(
     mesh: SpineMesh,
     dofs: dict[str, np.ndarray],
     densities: np.ndarray,
     electrolyte: Electrolyte,
     boundaries: Boundaries,
     scales: Scales,
-) -> bool:
-    """Whether the cells at every boundary that can carry a Debye layer are finer than the Debye length there.
+) -> dict[str, Layer]:
+    """The Debye layer at each boundary with data.
 
     A zero-field injector carries one (facts pnp D), and so does every boundary that imposes something without
     holding both the potential and a neutral set of concentrations. Where the mesh does not resolve a layer, the
@@ -51,13 +68,14 @@ def layers_resolved(
     """
     comm = mesh.mesh.comm
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
-    resolved = True
+    layers = {}
     for name, boundary in boundaries.items():
-        if not carries_layer(boundary, electrolyte):
-            continue
         strength = (densities[dofs[name]] @ valence**2).max(initial=0.0)
         height = boundary_layer_heights(mesh, name).max(initial=0.0)
         strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
-        if strongest > 0.0 and tallest * CELLS_PER_DEBYE_LENGTH > scales.debye / np.sqrt(strongest):
-            resolved = False
-    return resolved
+        layers[name] = Layer(
+            forms=carries_layer(boundary, electrolyte),
+            debye_length=scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf,
+            cell_height=tallest * scales.length,
+        )
+    return layers

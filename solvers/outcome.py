@@ -11,11 +11,11 @@ from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.layers import layers_resolved
+from spinepnp.solvers.layers import debye_layers
 from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.predictor import Prediction
-from spinepnp.solvers.probes import Probes
+from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
 from spinepnp.units import FARADAY
@@ -35,6 +35,7 @@ class Converged:
         potential: nodal potential, V.
         reaction: residual of the species without boundary conditions minus loads, scaled, shape as `densities`.
         amounts: integral of each density, mol.
+        ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
         field_energy: of the field in the volume, J.
         prediction: the electroneutral answer, where it holds.
@@ -47,6 +48,7 @@ class Converged:
     potential: np.ndarray
     reaction: np.ndarray
     amounts: np.ndarray
+    ionic_charge: float
     wanted: dict[str, float]
     field_energy: float
     prediction: Prediction | None
@@ -60,9 +62,8 @@ def _state(mean: np.ndarray, names: tuple[str, ...]) -> PointState:
 def solution_of(
     found: Converged,
     mesh: SpineMesh,
-    weights: Weights,
+    preview: Preview,
     held: Held,
-    probes: Probes,
     regions: dict[str, tuple[float, float]],
 ) -> Solution:
     """All that is reported of a solve. Collective.
@@ -70,12 +71,11 @@ def solution_of(
     Args:
         found: the converged unknowns.
         mesh: on which was solved.
-        weights: of boundaries and volume.
+        preview: weights, probes and degrees of freedom of the boundaries.
         held: the held degrees of freedom.
-        probes: points that are evaluated.
         regions: parts of the volume between two planes z = const, m, by name.
     """
-    electrolyte, scales = found.imposed.electrolyte, found.scales
+    electrolyte, scales, weights = found.imposed.electrolyte, found.scales, preview.weights
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
     currents = terminal_currents(
@@ -92,16 +92,16 @@ def solution_of(
         if found.prediction is not None:
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
-    layers = layers_resolved(mesh, held.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
+    layers = debye_layers(mesh, preview.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
     return Solution(
         unknowns=unknowns,
         electrolyte=electrolyte,
         boundary=boundary,
-        probes={name: _state(value, names) for name, value in probes.values(unknowns).items()},
+        probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
         regions={name: _region(region, unknowns, weights, names, scales) for name, region in regions.items()},
         volume=_volume(found, unknowns, weights),
         ion_balance=_balance(found, currents, weights),
-        layers_resolved=layers,
+        layers_resolved=all(layer.resolved for layer in layers.values()),
         electroneutral=neutral,
         statistics=found.statistics,
     )
@@ -126,7 +126,7 @@ def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeS
     lowest, highest = minimum(comm, owned), -minimum(comm, -owned)
     regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
     fixed = electrolyte.uniform_charge * volume + regional * scales.length**3
-    charge = FARADAY * (sum(s.valence * a for s, a in zip(electrolyte.species, found.amounts, strict=True)) + fixed)
+    charge = FARADAY * (found.ionic_charge + fixed)
     mixing = weights.integral(weights.volume, _mixing(unknowns[:, :-1], electrolyte, scales)[:, None])[0]
     return VolumeState(
         potential=mean_potential,

@@ -38,25 +38,39 @@ class Prediction:
     ground: float
 
 
+def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> str:
+    """What keeps the electroneutral law from holding; empty where nothing does.
+
+    It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
+    species on every boundary that prescribes anything, no sources and no fixed charge by region. That the Debye length
+    is small is for the caller to see.
+    """
+    held = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
+    grounded = [b for b in held if b.holds_potential and b.prescribed(electrolyte) == electrolyte.bulk]
+    injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
+    charge = abs(electrolyte.net_charge(electrolyte.bulk))
+    reasons = {
+        "no boundary holds both the potential and the bulk concentrations": not grounded,
+        "a boundary holds something else than the ground and the bulk": len({b.potential for b in held}) > 1
+        or len(grounded) < len(held),
+        "fixed charge by region": bool(electrolyte.charged_regions),
+        "a source of ions": any(s.source for s in electrolyte.species),
+        "several injected species": len(injected) > 1,
+        "a bulk that is not neutral": charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
 def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:
     """The one species that the electroneutral law covers, or ``None`` where the law does not hold.
 
-    It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
-    species on every boundary that prescribes anything, no sources and no fixed charge by region. Without any injection
-    the first charged species stands in. That the Debye length is small is for the caller to see.
+    Without any injection the first charged species stands in.
     """
-    grounds = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    same_ground = bool(grounds) and grounds[0].holds_potential
-    same_ground = same_ground and all(
-        b.prescribed(electrolyte) == electrolyte.bulk and b.potential == grounds[0].potential for b in grounds
-    )
-    same_ground = same_ground and not electrolyte.charged_regions and not any(s.source for s in electrolyte.species)
-    injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
-    balanced = abs(electrolyte.net_charge(electrolyte.bulk)) <= 1e-9 * max(electrolyte.ionic_strength(), 1e-300)
-    if not (same_ground and balanced and len(injected) <= 1):
+    if why_not_electroneutral(electrolyte, boundaries):
         return None
+    injected = (i.species for b in boundaries.values() for i in b.injections if i.flows)
     charged = (s.name for s in electrolyte.species if s.valence != 0)
-    return next(iter(injected), None) or next(charged)
+    return next(injected, None) or next(charged)
 
 
 class Predictor:
@@ -159,6 +173,19 @@ class Predictor:
         u = law.potential(phi)
         ground = next(b.held_potential for b in boundaries.values() if b.held_potential is not None)
         return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
+
+    def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:
+        """By which factors all currents could be multiplied, down (or reversed) and up; infinite without a limit.
+
+        Collective. The electroneutral law must hold.
+        """
+        injected = injected_species(electrolyte, boundaries)
+        assert injected is not None
+        phi, comm = self._phi(electrolyte, boundaries, injected), self._space.mesh.comm
+        lowest = float(comm.allreduce(phi.min(initial=0.0), op=MPI.MIN))
+        highest = float(comm.allreduce(phi.max(initial=0.0), op=MPI.MAX))
+        limit = Electroneutral(electrolyte, injected).depletion()[1]
+        return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
 
 
 def _beyond_limit(

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
@@ -30,20 +29,17 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.formulation import FORMULATIONS
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
-from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.observables import minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
-from spinepnp.solvers.predictor import Prediction, Predictor
-from spinepnp.solvers.probes import Position, Probes
+from spinepnp.solvers.predictor import Prediction
+from spinepnp.solvers.preview import Preview
+from spinepnp.solvers.probes import Position
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.weak_forms import Coefficients, amounts, boundary_residual, steady_residual
 from spinepnp.units import CONCENTRATION, format_quantity
-
-#: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
-LARGEST_LAYER = 0.1
 
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
@@ -86,17 +82,10 @@ class SteadyProblem:
         self.space = fem.functionspace(
             mesh.mesh, basix.ufl.element("Lagrange", cell, degree, shape=(self._components,))
         )
-        self._scalar_space = fem.functionspace(mesh.mesh, basix.ufl.element("Lagrange", cell, degree))
-        self._measure = Measure(mesh)
-        self._probes = Probes(probes or {}, mesh, self._scalar_space)
+        self.preview = Preview(mesh, imposed, probes or {})
+        self.weights, self._measure = self.preview.weights, self.preview.measure
         self._regions = regions or {}
-        self.weights = Weights(self._scalar_space, mesh)
-        self._held = Held(self.space, self._scalar_space, mesh, self.structure)
-        dofs = [self._held.boundary_dofs[name] for name, *_ in self.structure.held]
-        grounded = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *dofs]))
-        self._predictor = Predictor(
-            self._scalar_space, grounded, self.weights.boundary, self.weights.area, self._measure
-        )
+        self._held = Held(self.space, self.preview.space, mesh, self.structure, self.preview.boundary_dofs)
         self._U = fem.Function(self.space)
         self._load = np.zeros((len(self.weights.volume), self._components))
         self._previous: np.ndarray | None = None
@@ -171,6 +160,11 @@ class SteadyProblem:
         """Integral of the density of each species, scaled. Collective."""
         of_nodes = self._assembled(self._amounts_form)
         return self.weights.integral(np.ones(len(of_nodes)), of_nodes)[:-1]
+
+    def _ionic_charge(self) -> float:
+        """Integral of sum z_i c_i, scaled. Collective."""
+        valence = np.array([z.value for z in self._coefficients.valence] + [0.0])
+        return self.weights.sum(self._assembled(self._amounts_form) @ valence)
 
     def _assemble_residual(self, vector: Any, b: Any) -> None:
         self._take(vector)
@@ -266,18 +260,6 @@ class SteadyProblem:
 
     # Solving ---------------------------------------------------------------------------------------------------------
 
-    def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
-        """The electroneutral answer on this mesh, or ``None`` where it does not hold. Collective.
-
-        Raises:
-            CaseError: a current beyond the limiting one.
-        """
-        # The law is that of a thin Debye layer: a tenth of volume over surface at most.
-        width = self.weights.total_volume / sum(self.weights.area.values()) * MODEL_UNIT
-        if self.structure.free or electrolyte.debye_length() > LARGEST_LAYER * width:
-            return None
-        return self._predictor.predict(electrolyte, boundaries)
-
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
         """Solve for given values. Collective.
 
@@ -301,7 +283,7 @@ class SteadyProblem:
         if imposed.structure != self.structure:
             raise ValueError("the problem was built for other species or boundary conditions")
         self._impose(imposed)
-        prediction = self.predict(electrolyte, boundaries)
+        prediction = self.preview.predict(imposed)
         starts = [self._bulk(electrolyte)]
         if prediction is not None:
             starts = [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
@@ -405,12 +387,13 @@ class SteadyProblem:
             potential=potential,
             reaction=self._reaction()[:, :-1],
             amounts=self._amounts() * scales.amount,
+            ionic_charge=self._ionic_charge() * scales.amount,
             wanted={name: amount * scales.amount for name, amount in self._wanted.items()},
             field_energy=float(energy) * unit,
             prediction=prediction,
             statistics=statistics,
         )
-        return solution_of(found, self.mesh, self.weights, self._held, self._probes, self._regions)
+        return solution_of(found, self.mesh, self.preview, self._held, self._regions)
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""
@@ -419,7 +402,7 @@ class SteadyProblem:
             self._bordered.destroy()
         self._vector.destroy()
         self._A.destroy()
-        self._predictor.destroy()
+        self.preview.destroy()
 
 
 def solve_steady(

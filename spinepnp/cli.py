@@ -89,6 +89,25 @@ def mesh(
     return 0
 
 
+@app.command()
+def check(
+    case: CaseFile,
+    set_: OverrideOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+) -> int:
+    """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
+    from spinepnp.check import check_case, print_facts
+    from spinepnp.meshes import interrupts
+    from spinepnp.meshes.stack import MPI
+
+    interrupts.install()
+    comm = MPI.COMM_WORLD
+    checked, facts = check_case(case, comm, overrides=tuple(set_ or ()))
+    if comm.rank == 0:
+        print_facts(checked, facts, as_json=as_json)
+    return 0
+
+
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_suite(context: typer.Context) -> int:
     """Run the test suite on one rank, and its parallel tests on two; arguments go to pytest (then on one rank only)."""

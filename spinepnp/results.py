@@ -166,7 +166,7 @@ class ResultDirectory:
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
-def _finite(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """JSON knows no infinity: an infinite length (a bulk without ions) is null."""
     return value if math.isfinite(value) else None
 
@@ -260,7 +260,7 @@ def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None,
             _named(VOLUME): to_unit(solution.volume.volume, VOLUME),
             "min_quality": mesh.min_quality,
         },
-        _named(LENGTH, "debye_length"): _finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
+        _named(LENGTH, "debye_length"): finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
         "ranks": statistics.ranks,
         "seconds": seconds,
         "newton_iterations": statistics.newton,

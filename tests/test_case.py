@@ -146,7 +146,7 @@ BAD = [
     ("electrolyte.species.Na.valence=true", "valence = True: must be a"),
     ("electrolyte.neutral=0", "electrolyte.neutral = 0: must be a"),
     ("solver.petsc={snes_max_it=1}", "snes_max_it is set by solver.max_newton; use that key"),
-    ("closed.amounts={Na='5 ions'}", "closed: unknown key"),
+    ("closed.amounts={Na='5 ions'}", "closed.amounts.Na: a boundary prescribes its concentration"),
     ("title.text='a'", 'title.text: "text" cannot stand below a plain value'),
 ]
 

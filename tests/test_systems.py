@@ -13,6 +13,7 @@ from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Tub
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
+from spinepnp.solvers.imposed import Imposed
 from spinepnp.units import FARADAY
 
 V_T, D = 25.26e-3, 200e-12
@@ -145,8 +146,8 @@ def test_box_1_with_salt_is_the_electroneutral_law(comm):
     )
     fine = generate(shape, finer, comm)
     reference = SteadyProblem(fine, SALT, data, None, probes)
-    prediction = reference.predict(SALT, data)
-    values = reference._probes.values(np.column_stack([prediction.u, prediction.u]))
+    prediction = reference.preview.predict(Imposed(SALT, data))
+    values = reference.preview.probes.values(np.column_stack([prediction.u, prediction.u]))
     for name, (u, _) in values.items():
         assert solution.probes[name].potential == pytest.approx(u * V_T, rel=5e-3)
     # Narrow escape: G is 1/(4 a) to leading order.
@@ -187,7 +188,7 @@ def test_the_cytosol_is_neutral_inside(comm):
     problem = SteadyProblem(mesh, electrolyte, data)
     solution = problem.solve(electrolyte, data)
     charge = solution.unknowns[:, :-1] @ np.array([1.0, 1.0, 2.0, -1.0]) - 146.0002
-    points = problem._scalar_space.tabulate_dof_coordinates()  # r, z in um
+    points = problem.preview.space.tabulate_dof_coordinates()  # r, z in um
     inside = np.hypot(points[:, 0], points[:, 1] - shape.head_centre * 1e6 - 0.5) > 0.1  # of the cap
     assert np.abs(charge[inside]).max() < 1e-4 * 153.0
     assert solution.volume.min_concentration["Ca"] > 0.0

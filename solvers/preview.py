@@ -1,0 +1,109 @@
+"""What can be said of a case before it is solved: one Laplace equation a patch, and algebra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.stack import basix, fem
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.layers import Layer, debye_layers
+from spinepnp.solvers.measure import Measure
+from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.predictor import Prediction, Predictor
+from spinepnp.solvers.probes import Position, Probes
+from spinepnp.solvers.scaling import Scales
+
+#: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
+LARGEST_LAYER = 0.1
+
+
+class Preview:
+    """The electroneutral answer to a case on one mesh, without its equations.
+
+    Args:
+        mesh: distributed mesh with named boundaries.
+        imposed: what is imposed.
+        probes: points, m, by name.
+
+    Attributes:
+        space: scalar Lagrange space, one node for each unknown of a species.
+        boundary_dofs: local degrees of freedom of each boundary, by name.
+        measure: of the body that the mesh stands for.
+        weights: of boundaries and volume.
+        probes: points that are evaluated.
+    """
+
+    def __init__(self, mesh: SpineMesh, imposed: Imposed, probes: dict[str, Position]) -> None:
+        self._mesh, self._structure = mesh, imposed.structure
+        element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.options.element_degree)
+        space = self.space = fem.functionspace(mesh.mesh, element)
+        facet_dim = mesh.mesh.topology.dim - 1
+        self.boundary_dofs = {
+            name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
+        }
+        self.measure = Measure(mesh)
+        self.weights = Weights(space, mesh)
+        self.probes = Probes(probes, mesh, space)
+        grounded = [self.boundary_dofs[name] for name, *_ in self._structure.held]
+        self._predictor = Predictor(
+            space,
+            np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),
+            self.weights.boundary,
+            self.weights.area,
+            self.measure,
+        )
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes on all ranks."""
+        return int(self.space.dofmap.index_map.size_global)
+
+    def extent(self) -> float:
+        """Longest side of the box around the mesh, m. Collective."""
+        comm, x = self._mesh.mesh.comm, self._mesh.mesh.geometry.x
+        low, high = minimum(comm, x), -minimum(comm, -x)
+        return float((high - low).max()) * MODEL_UNIT
+
+    def areas(self) -> dict[str, float]:
+        """Of the boundaries, m^2."""
+        return {name: area * MODEL_UNIT**2 for name, area in self.weights.area.items()}
+
+    def predict(self, imposed: Imposed) -> Prediction | None:
+        """The electroneutral answer; ``None`` where it does not hold. Collective.
+
+        Raises:
+            CaseError: a current beyond the limiting one.
+        """
+        # The law is that of a thin Debye layer: a tenth of volume over surface at most.
+        width = self.weights.total_volume / sum(self.weights.area.values()) * MODEL_UNIT
+        if self._structure.free or imposed.electrolyte.debye_length() > LARGEST_LAYER * width:
+            return None
+        return self._predictor.predict(imposed.electrolyte, imposed.boundaries)
+
+    def limits(self, imposed: Imposed) -> tuple[float, float]:
+        """By which factors the currents could be multiplied; see `Predictor.limits`. Collective."""
+        return self._predictor.limits(imposed.electrolyte, imposed.boundaries)
+
+    def potentials(self, imposed: Imposed, prediction: Prediction) -> dict[str, float]:
+        """Mean potential over each boundary, and at each probe, V. Collective."""
+        V = (prediction.u * imposed.electrolyte.V_T + prediction.ground)[:, None]
+        weights = self.weights
+        found = {n: float(weights.integral(w, V)[0]) / weights.area[n] for n, w in weights.boundary.items()}
+        return found | {name: float(value[0]) for name, value in self.probes.values(V).items()}
+
+    def layers(self, imposed: Imposed, prediction: Prediction | None) -> dict[str, Layer]:
+        """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
+        scales = Scales.of(imposed.electrolyte)
+        bulk = np.array([*imposed.electrolyte.bulk.values()])
+        c: Any = np.tile(bulk, (len(self.weights.volume), 1)) if prediction is None else prediction.concentrations.T
+        return debye_layers(
+            self._mesh, self.boundary_dofs, c / scales.concentration, imposed.electrolyte, imposed.boundaries, scales
+        )
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        self._predictor.destroy()
