@@ -155,8 +155,9 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: those where current enters, or else all with data."""
-        return [n for n, b in self.boundaries.items() if b.injections] or list(self.boundaries)
+        """Boundaries whose potential a user wants to see: where current enters, else all with data, else all."""
+        injecting = [n for n, b in self.boundaries.items() if b.injections]
+        return injecting or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
         """The case as it stands in a TOML file: quantities as text, nothing that is unset."""

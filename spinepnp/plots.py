@@ -49,7 +49,10 @@ def draw(case: Case, rows: list[dict[str, Any]], fields: Path, directory: Path) 
         elif fields.exists():
             import pyvista
 
-            draw_potential(pyvista.read(fields), directory / "potential.png", case.title, opened=case.geometry.on_axis)
+            grid = pyvista.read(fields)
+            draw_potential(grid, directory / "potential.png", case.title, opened=case.geometry.on_axis)
+            if case.geometry.on_axis and case.geometry.dimension != "1d":
+                draw_profile(grid, directory / "profile.png", case.title)
         if case.study.kind == "sweep":
             draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
@@ -107,6 +110,58 @@ def _draw_profiles(grid: Any, path: Path, title: str) -> None:
     lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
     lower.set_xlabel("position (um)")
     lower.legend(frameon=False)
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    figure.savefig(path)
+
+
+def _surface_nodes(grid: Any, corners: int) -> np.ndarray:
+    """Nodes at the corners of facets that belong to one cell only.
+
+    Args:
+        grid: of cells of one kind.
+        corners: of a cell.
+    """
+    cells = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :corners]
+    facets = np.vstack([np.delete(cells, corner, axis=1) for corner in range(corners)])
+    unique, counts = np.unique(np.sort(facets, axis=1), axis=0, return_counts=True)
+    return np.unique(unique[counts == 1])
+
+
+def draw_profile(grid: Any, path: Path, title: str) -> None:
+    """The potential along the axis and along the wall of a body of revolution, above its outline.
+
+    Args:
+        grid: fields with an array ``potential_mV``, of a body around the z axis or of its meridian.
+        path: of the PNG.
+        title: above the picture.
+    """
+    import matplotlib.figure
+    import pyvista
+
+    name = f"potential_{POTENTIAL.suffix}"
+    solid = grid.celltypes[0] in SOLIDS
+    along = 2 if solid else 1
+    low, high = np.array(grid.bounds).reshape(3, 2)[along]
+    ends = np.zeros((2, 3))
+    ends[:, along] = low, high
+    axis = pyvista.Line(*ends, resolution=400).sample(grid)
+    inside = np.asarray(axis["vtkValidPointMask"], dtype=bool)
+    surface = _surface_nodes(grid, 4 if solid else 3)
+    points = grid.points[surface]
+    z, radius = points[:, along], np.hypot(points[:, 0], points[:, 1]) if solid else points[:, 0]
+    wall = radius > 1e-6 * (high - low)
+    figure = matplotlib.figure.Figure(figsize=(6.4, 5.6), dpi=150, layout="constrained")
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
+    upper.plot(z[wall], grid[name][surface][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
+    lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
+    upper.set_title(title or "profile", fontsize=10, parse_math=False)
+    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
+    upper.legend(frameon=False)
+    lower.set_ylabel("radius (um)")
+    lower.set_xlabel("z (um)")
+    lower.set_ylim(bottom=0.0)
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
     figure.savefig(path)

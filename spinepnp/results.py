@@ -40,7 +40,7 @@ from spinepnp.validation.laws import LawValue
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 #: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
-OTHER_FILES = ("fields.vtu", "run.log", "potential.png", "iv.png", "sweep.png")
+OTHER_FILES = ("fields.vtu", "run.log", "potential.png", "profile.png", "iv.png", "sweep.png")
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

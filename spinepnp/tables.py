@@ -28,6 +28,7 @@ def _columns(point: Point) -> list[tuple[str, str, str]]:
     names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
         return list(LAW_COLUMNS)
+    names = [*names, *point.case.probes]
     return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
 
 

@@ -39,7 +39,7 @@ def test_check_tells_limit_and_curve_of_the_cylinder(comm):
 
 
 def test_check_says_why_there_is_no_electroneutral_answer(comm):
-    _, facts = check_case(CASES / "cylinder_iv.toml", comm, overrides=('electrolyte.species.A.source="1 mM/s"',))
+    _, facts = check_case(CASES / "pore_steady.toml", comm, overrides=('electrolyte.species.A.source="1 mM/s"',))
     assert facts["electroneutral"] is None
     assert facts["why_not"] == "a source of ions"
     assert facts["estimated_solve_s"] > 0.0
