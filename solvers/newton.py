@@ -42,9 +42,14 @@ NOT_A_NUMBER = -4
 #: Machine precision times the number of terms that cancel in a row, of which the diagonal one is the largest.
 ROUNDING = 4.0 * np.finfo(float).eps
 
+#: Errors of MUMPS (INFOG(1) of its manual).
+SINGULAR = "the matrix is singular: the data leave something undetermined, or a concentration has vanished"
+NO_MEMORY = "not enough memory for the factorisation: use a larger mesh.size or more ranks"
+MUMPS_ERRORS = {-6: SINGULAR, -10: SINGULAR} | dict.fromkeys((-5, -7, -8, -9, -11, -13, -14, -15, -17, -19), NO_MEMORY)
+
 #: What a negative SNES reason means to the user, and what helps.
 FAILURES = {
-    "DIVERGED_LINEAR_SOLVE": "the linear solve failed (a singular system, or not enough memory for the factorisation)",
+    "DIVERGED_LINEAR_SOLVE": "the linear solve failed",
     "DIVERGED_FUNCTION_NANORINF": "the residual is not a number",
     "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
@@ -278,6 +283,8 @@ class Newton:
         if code <= 0:
             name = _reason_name(code)
             why = FAILURES.get(name, "Newton failed")
+            if name == "DIVERGED_LINEAR_SOLVE":
+                why = self._linear_failure() or why
             raise NewtonError(
                 f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk's)",
                 statistics,
@@ -299,6 +306,13 @@ class Newton:
         except PETSc.Error as error:
             raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
         self._refuse_unused()
+
+    def _linear_failure(self) -> str:
+        """What MUMPS says of its failure; empty where it says nothing, or was not asked."""
+        preconditioner = self._linear.getPC()
+        if preconditioner.getType() != "lu" or preconditioner.getFactorSolverType() != "mumps":
+            return ""
+        return MUMPS_ERRORS.get(preconditioner.getFactorMatrix().getMumpsInfog(1), "")
 
     def _refuse_unused(self) -> None:
         """A misspelt PETSc option is one that nobody has read after the first solve."""

@@ -322,10 +322,22 @@ class SteadyProblem:
             statistics = self._newton.solve(self._vector, reference)
             self._take(self._vector)
             self._refuse_negative(statistics)
-        except NewtonError:
+        except NewtonError as error:
+            told = self._told(error)
             self._U.x.array[:] = before
-            raise
+            raise told from None
         return statistics
+
+    def _told(self, error: NewtonError) -> NewtonError:
+        """The error, with the equations in which something is not a number named. Collective."""
+        if error.statistics.reason != "diverged_function_nanorinf":
+            return error
+        broken = ~np.isfinite(self._reaction()).all(axis=0)
+        anywhere = np.empty_like(broken)
+        self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
+        names = [n for n, bad in zip((*self.structure.names, "the potential"), anywhere, strict=True) if bad]
+        where = f"in the equation of {', '.join(names)}: " if names else ""
+        return NewtonError(f"{where}{error}", error.statistics)
 
     def _bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._load), 1))
