@@ -47,6 +47,10 @@ SINGULAR = "the matrix is singular: the data leave something undetermined, or a 
 NO_MEMORY = "not enough memory for the factorisation: use a larger mesh.size or more ranks"
 MUMPS_ERRORS = {-6: SINGULAR, -10: SINGULAR} | dict.fromkeys((-5, -7, -8, -9, -11, -13, -14, -15, -17, -19), NO_MEMORY)
 
+#: By how much the rounding error may exceed its estimate where Newton stands still: the diagonal does not know of the
+#: drift in a steep potential.
+STALLED = 16.0
+
 #: What a negative SNES reason means to the user, and what helps.
 FAILURES = {
     "DIVERGED_LINEAR_SOLVE": "the linear solve failed",
@@ -132,7 +136,7 @@ class Newton:
         self._residual, self._jacobian, self._A, self._options = residual, jacobian, A, options
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
-        self._polishing = False
+        self._polishing, self._last_residual = False, np.inf
         self._pending = interrupts.Pending()
         self._read: set[str] = set()
         self._comm = comm
@@ -224,7 +228,8 @@ class Newton:
             if residual <= POLISHED * snes.getTolerances()[1] or self._polishing:
                 return reasons.CONVERGED_FNORM_ABS
             self._polishing = True
-        if iteration > 0 and residual <= self._rounding(snes.getSolution()):
+        stalled, self._last_residual = residual > 0.5 * self._last_residual, residual
+        if iteration > 0 and residual <= self._rounding(snes.getSolution()) * (STALLED if stalled else 1.0):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING
 
@@ -299,7 +304,7 @@ class Newton:
         chosen = database.getString("snes_linesearch_type", str(chosen))
         snes.getLineSearch().setType(line_search or chosen)
         snes.setTolerances(max_it=max_newton)
-        self._raised, self._polishing = None, False
+        self._raised, self._polishing, self._last_residual = None, False, np.inf
         try:
             with self._petsc_options(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
