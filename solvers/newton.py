@@ -33,6 +33,9 @@ DIRECT = {
 #: walls above all.
 FULL_STEPS = 20
 
+#: The same on the way of a continuation, where the next attempt is closer.
+HASTY_STEPS = 10
+
 #: Fraction of the tolerance at which Newton stops at once.
 POLISHED = 1e-2
 
@@ -241,12 +244,13 @@ class Newton:
         terms.destroy()
         return ROUNDING * float(size)
 
-    def solve(self, x: Any, reference: float) -> NewtonStatistics:
+    def solve(self, x: Any, reference: float, *, patient: bool = True) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
         Args:
             x: PETSc vector with the initial guess; holds the solution afterwards.
             reference: norm of the residual that counts as one (that of the bulk state).
+            patient: whether the line search has its turn after full steps; on a way of small steps it is not worth it.
 
         Returns:
             The statistics of a solve that converged.
@@ -264,9 +268,9 @@ class Newton:
         chosen_by_user = {"snes_linesearch_type"} & {*options.petsc, *PETSc.Options().getAll()}
         if not chosen_by_user:
             guess = x.copy()
-            self._search(x, "basic", min(options.max_newton, FULL_STEPS))
+            self._search(x, "basic", min(options.max_newton, FULL_STEPS if patient else HASTY_STEPS))
             code = snes.getConvergedReason()
-            if code <= 0:
+            if code <= 0 and patient:
                 steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
                 guess.copy(x)
             guess.destroy()

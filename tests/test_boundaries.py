@@ -158,19 +158,19 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
     mesh = generate(shape, MeshOptions(size="50 nm", grade={"top": GradeOptions(size="2 nm")}), comm)
     problem = SteadyProblem(mesh, SALT, data, SolverOptions(formulation=formulation), closed=closed)
     problem.solve(SALT, data, closed)
-    x, A = problem._vector, problem._newton._operator
+    x, A = problem.system.vector, problem._newton._operator
     generator = np.random.default_rng(1)
     direction = x.duplicate()
     direction.array[:] = generator.standard_normal(direction.getLocalSize())
-    problem._held.zero(direction.array)
-    problem._assemble_jacobian(x, problem._A)
+    problem.system.held.zero(direction.array)
+    problem.system.jacobian(x, problem.system.A)
     product = A.createVecLeft()
     A.mult(direction, product)
     step, sides = 1e-6, []
     for sign in (1.0, -1.0):
         shifted, b = x.copy(), x.duplicate()
         shifted.axpy(sign * step, direction)
-        problem._assemble_residual(shifted, b)
+        problem.system.residual(shifted, b)
         sides.append(b)
     sides[0].axpy(-1.0, sides[1])
     sides[0].scale(0.5 / step)
