@@ -106,3 +106,21 @@ def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
     pairs = boundary_cells(mesh, name)
     cells = cell_contents(mesh, cell_nodes(mesh.mesh)[pairs[:, 0]], weighted=False)
     return mesh.mesh.topology.dim * cells / facet_contents(mesh, pairs, weighted=False)
+
+
+def size_along_z(mesh: SpineMesh, z: float) -> float:
+    """Largest extent along z of the cells that touch a plane within the mesh, in micrometres. Collective.
+
+    Args:
+        mesh: in micrometres.
+        z: of the plane; zero is returned where it is not between the ends of the mesh.
+    """
+    heights = mesh.mesh.geometry.x[owned_cells(mesh.mesh), mesh.mesh.geometry.dim - 1]
+    low, high = heights.min(axis=1, initial=np.inf), heights.max(axis=1, initial=-np.inf)
+    comm = mesh.mesh.comm
+    bottom = comm.allreduce(float(low.min(initial=np.inf)), op=MPI.MIN)
+    top = comm.allreduce(float(high.max(initial=-np.inf)), op=MPI.MAX)
+    hair = 1e-9 * (top - bottom)
+    there = (low <= z + hair) & (high >= z - hair)
+    size = comm.allreduce(float((high - low)[there].max(initial=0.0)), op=MPI.MAX)
+    return float(size) if bottom + hair < z < top - hair else 0.0

@@ -171,6 +171,13 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
     if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
         electrolyte.check_neutral(f"{key}.concentrations", prescribed)
     _check_field(key, boundary)
+    charged = [s.name for s in electrolyte.species if s.valence != 0 and s.name in prescribed]
+    if boundary.floating and not charged:
+        raise CaseError(
+            f"{key}.potential",
+            "needs the concentration of a charged species here, whose current decides it; add one",
+            "floating",
+        )
     if boundary.field_matched and electrolyte.charged_regions:
         raise CaseError(f"{key}.field_matched", "needs a uniform electrolyte.fixed_charge; drop one of them")
     seen: set[str] = set()
@@ -206,10 +213,6 @@ def _check_field(key: str, boundary: Boundary) -> None:
         raise CaseError(f"{key}.{others[0]}", f"excludes {first}: both say what the field does here; drop one")
     if boundary.field_matched and len(boundary.injections) != 1:
         raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
-    if boundary.floating and boundary.concentrations is None:
-        raise CaseError(
-            f"{key}.potential", "needs concentrations here, through which a current could flow; add them", "floating"
-        )
 
 
 def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte: Electrolyte) -> None:

@@ -65,6 +65,12 @@ def check_closed(closed: Closed | None, electrolyte: Electrolyte, boundaries: Bo
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'
             + (", or close the domain: no concentrations, and a table [closed]" if closed is not None else ""),
         )
+    matched = [name for name, b in boundaries.items() if b.field_matched]
+    if not is_grounded(boundaries) and matched:
+        raise CaseError(
+            f"boundaries.{matched[0]}.field_matched",
+            "needs a potential that is given somewhere: in a closed domain Gauss' law decides the field; drop it",
+        )
     if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
         raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
     if closed is None and free:

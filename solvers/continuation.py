@@ -46,7 +46,10 @@ def follow(
     Raises:
         NewtonError: the way is lost; says how far it led.
     """
-    by_data = options.continuation == "data" or (options.continuation == "auto" and imposed.bulk_is_neutral)
+    # Where nothing is grounded, data on the way would not fit Gauss' law.
+    by_data = imposed.structure.grounded and (
+        options.continuation == "data" or (options.continuation == "auto" and imposed.bulk_is_neutral)
+    )
     amounts = {name: c * volume() for name, c in imposed.electrolyte.bulk.items()}
 
     def at(fraction: float) -> Imposed:
@@ -58,7 +61,11 @@ def follow(
     reached, steps = 0.0, 0
     start: np.ndarray | None = bulk
     if not by_data:
-        failures.append(_as_failure(attempt(bulk, at(0.0))))
+        try:
+            failures.append(_as_failure(attempt(bulk, at(0.0))))
+        except NewtonError as error:
+            failures.append(error)
+            raise _lost(error, 0.0, failures, by_data=False) from None
         start = None
     while reached < 1.0:
         target = min(1.0, reached + control.step)

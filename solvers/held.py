@@ -83,12 +83,17 @@ class Held:
 
     def _one_node(self, scalar_space: Any) -> np.ndarray:
         """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
-        comm, points = scalar_space.mesh.comm, scalar_space.tabulate_dof_coordinates()
-        owned = points[: scalar_space.dofmap.index_map.size_local]
-        mine = tuple(owned[np.lexsort(owned.T[::-1])[0]]) if len(owned) else (np.inf,) * 3
-        first = np.array(min(comm.allgather(mine)))
-        near = np.flatnonzero(np.all(points == first, axis=1))
-        return np.asarray(near[:1], dtype=np.int32)
+        comm, index_map = scalar_space.mesh.comm, scalar_space.dofmap.index_map
+        owned = scalar_space.tabulate_dof_coordinates()[: index_map.size_local]
+        mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)
+        if len(owned):
+            # What is zero may be rounding, which differs between ranks.
+            rounded = np.round(owned, 9) + 0.0
+            first = np.lexsort(rounded.T[::-1])[:1].astype(np.int32)
+            mine = tuple(rounded[first[0]]), int(index_map.local_to_global(first)[0])
+        _, chosen = min(comm.allgather(mine))
+        local = index_map.global_to_local(np.array([chosen], dtype=np.int64))
+        return np.asarray(local[local >= 0], dtype=np.int32)
 
     def _indicators(self, index_map: Any) -> dict[str, np.ndarray]:
         names = self._structure.names

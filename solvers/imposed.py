@@ -61,6 +61,11 @@ class Imposed:
         check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known))
         if formulation == "log":
             check_positive(self.electrolyte, self.boundaries)
+            for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
+                if amount == 0.0:
+                    raise CaseError(
+                        f"closed.amounts.{name}", 'zero has no logarithm; use solver.formulation = "density"'
+                    )
 
     def raised_to(self, fraction: float, amounts: dict[str, float]) -> Imposed:
         """The same with all data moved from the bulk state to a fraction of what they are.

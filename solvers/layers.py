@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
+from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundaries, Boundary
+from spinepnp.solvers.closed import is_grounded
 from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.solvers.scaling import Scales
+from spinepnp.units import LENGTH, format_quantity
 
 #: Cells this many times thinner than the Debye length resolve it: linear elements then give its potential drop to 2 %.
 CELLS_PER_DEBYE_LENGTH = 2.0
@@ -52,7 +55,7 @@ def debye_layers(
     boundaries: Boundaries,
     scales: Scales,
 ) -> dict[str, Layer]:
-    """The Debye layer at each boundary with data.
+    """The Debye layer at each boundary with data, and at each end of a charged region.
 
     A zero-field injector carries one (facts pnp D), and so does every boundary that imposes something without
     holding both the potential and a neutral set of concentrations. Where the mesh does not resolve a layer, the
@@ -69,13 +72,22 @@ def debye_layers(
     comm = mesh.mesh.comm
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     layers = {}
-    for name, boundary in boundaries.items():
+    # In a domain that nothing grounds every wall has the field of Gauss' law.
+    reflecting = {} if is_grounded(boundaries) else dict.fromkeys(dofs, Boundary())
+    for name, boundary in {**reflecting, **boundaries}.items():
         strength = (densities[dofs[name]] @ valence**2).max(initial=0.0)
         height = boundary_layer_heights(mesh, name).max(initial=0.0)
         strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
         layers[name] = Layer(
-            forms=carries_layer(boundary, electrolyte),
+            forms=bool(reflecting) or carries_layer(boundary, electrolyte),
             debye_length=scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf,
             cell_height=tallest * scales.length,
         )
+    ends = sorted({z for region in electrolyte.charged_regions for z in region.region})
+    anywhere = comm.allreduce(float((densities @ valence**2).max(initial=0.0)), op=MPI.MAX)
+    for end in ends:
+        size = size_along_z(mesh, end / scales.length)
+        if size > 0.0:
+            debye = scales.debye * scales.length / math.sqrt(anywhere) if anywhere > 0.0 else math.inf
+            layers[f"z = {format_quantity(end, LENGTH)}"] = Layer(True, debye, size * scales.length)
     return layers

@@ -18,7 +18,7 @@ from spinepnp.errors import CaseError, SolveError, nearest
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.bordered import Bordered
-from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.options import OURS, SolverOptions
 
 DIRECT = {
     "snes_type": "newtonls",
@@ -58,7 +58,7 @@ STALLED = 16.0
 FAILURES = {
     "DIVERGED_LINEAR_SOLVE": "the linear solve failed",
     "DIVERGED_FUNCTION_NANORINF": "the residual is not a number",
-    "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
+    "DIVERGED_MAX_IT": "Newton did not converge within its steps (solver.max_newton)",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
     "DIVERGED_DTOL": "the residual grew without bound",
 }
@@ -78,6 +78,7 @@ class NewtonStatistics:
         residual: final norm of the residual over that of the bulk state.
         reason: PETSc's reason, in lower case without its prefix.
         continuation: steps of continuation; zero where none was needed.
+        rounding: estimate of the rounding error of the residual, scaled.
     """
 
     dofs: int
@@ -89,6 +90,7 @@ class NewtonStatistics:
     residual: float
     reason: str
     continuation: int = 0
+    rounding: float = 0.0
 
     def after(self, failures: list[NewtonError], continuation: int = 0) -> NewtonStatistics:
         """The statistics with those of the attempts before added."""
@@ -113,6 +115,11 @@ def _reason_name(code: int) -> str:
     return names.get(code, f"reason {code}")
 
 
+def _last_line(error: Exception) -> str:
+    """The line of a PETSc error that says what is wrong: it stands below the places in the code."""
+    return str(error).strip().splitlines()[-1].split("] ")[-1]
+
+
 class Newton:
     """Newton's method for one nonlinear system F(x) = 0.
 
@@ -124,6 +131,8 @@ class Newton:
         A: a matrix that fits the system.
         options: tolerances and PETSc options.
         border: unknown constants of the system, if there are any; its matrix is A.
+        step_fraction: which part of a step may be taken; all of it where there is no such function.
+        settled: whether a state meets what the norm of the residual does not show.
     """
 
     def __init__(
@@ -135,7 +144,10 @@ class Newton:
         A: Any,
         options: SolverOptions,
         border: Bordered | None = None,
+        step_fraction: Callable[[Any], float] | None = None,
+        settled: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._settled = settled
         self._residual, self._jacobian, self._A, self._options = residual, jacobian, A, options
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
@@ -157,10 +169,12 @@ class Newton:
                     self._wrap(border)
                 snes.setFromOptions()
         except PETSc.Error as error:
-            last = str(error).strip().splitlines()[-1].split("] ")[-1]
             where = "solver.petsc" if options.petsc else "PETSc options of the command line or PETSC_OPTIONS"
-            raise CaseError(where, f"PETSc refuses one ({last}); correct it") from None
+            raise CaseError(where, f"PETSc refuses one ({_last_line(error)}); correct it") from None
         snes.setConvergenceTest(self._converged)
+        self._limited = step_fraction is not None
+        if step_fraction is not None:
+            snes.setLineSearchPreCheck(lambda _x, y: y.scale(step_fraction(y)))
 
     def _wrap(self, border: Bordered) -> None:
         """Let the options of the linear solver be those of the matrix within the border."""
@@ -179,7 +193,9 @@ class Newton:
             "pc_type": PETSc.PC.Type,
             "pc_factor_mat_solver_type": PETSc.Mat.SolverType,
         }
-        for name, value in self._options.petsc.items():
+        database = PETSc.Options()
+        given = {name: database.getString(name) for name in known if database.hasName(name)}
+        for name, value in {**self._options.petsc, **given}.items():
             types = {str(v) for k, v in vars(known.get(name, object)).items() if k.isupper()}
             if name in known and value not in types:
                 raise CaseError(
@@ -193,6 +209,9 @@ class Newton:
         Nested solvers read theirs only when they are set up in the first solve, so that one needs the block as well.
         """
         database = PETSc.Options()
+        for name, ours in OURS.items():
+            if database.hasName(name):
+                raise CaseError(f"-{name}", f"is set by solver.{ours}; use --set solver.{ours}=...")
         mine = {k: v for k, v in {**DIRECT, **self._options.petsc}.items() if not database.hasName(k)}
         for name, value in mine.items():
             database.setValue(name, value)
@@ -228,16 +247,22 @@ class Newton:
             return NOT_A_NUMBER
         if residual <= snes.getTolerances()[1]:
             # Close to the tolerance one step more costs little and leaves nothing of it in the balances.
-            if residual <= POLISHED * snes.getTolerances()[1] or self._polishing:
+            if (residual <= POLISHED * snes.getTolerances()[1] or self._polishing) and self._settled():
                 return reasons.CONVERGED_FNORM_ABS
             self._polishing = True
         stalled, self._last_residual = residual > 0.5 * self._last_residual, residual
-        if iteration > 0 and residual <= self._rounding(snes.getSolution()) * (STALLED if stalled else 1.0):
+        if (
+            iteration > 0
+            and residual <= self._rounding(snes.getSolution()) * (STALLED if stalled else 1.0)
+            and (stalled or self._settled())
+        ):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING
 
     def _rounding(self, x: Any) -> float:
         """Rounding error of a residual: machine precision times the terms that cancel in its rows."""
+        if not self._A.isAssembled():  # not every solver of PETSc asks for the matrix
+            return 0.0
         terms = self._operator.getDiagonal()
         terms.pointwiseMult(terms, x)
         size: Any = terms.norm()
@@ -259,7 +284,7 @@ class Newton:
             SolveError: it did not converge, with the reason; ``x`` holds the last iterate.
         """
         self._assembly_seconds, start = 0.0, time.perf_counter()
-        snes, options = self._snes, self._options
+        snes, options, reasons = self._snes, self._options, PETSc.SNES.ConvergedReason
         scale = reference if reference > 0.0 else 1.0
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         steps = krylov = 0
@@ -268,7 +293,7 @@ class Newton:
         chosen_by_user = {"snes_linesearch_type"} & {*options.petsc, *PETSc.Options().getAll()}
         if not chosen_by_user:
             guess = x.copy()
-            self._search(x, "basic", min(options.max_newton, FULL_STEPS if patient else HASTY_STEPS))
+            self._search(x, "basic", min(options.max_newton, FULL_STEPS if patient or self._limited else HASTY_STEPS))
             code = snes.getConvergedReason()
             if code <= 0 and patient:
                 steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
@@ -288,7 +313,13 @@ class Newton:
             solve_s=solve,
             residual=snes.getFunctionNorm() / scale,
             reason=_reason_name(code).lower(),
+            rounding=self._rounding(x),
         )
+        if code > 0 and code not in (reasons.CONVERGED_FNORM_ABS, reasons.CONVERGED_FNORM_RELATIVE):
+            raise NewtonError(
+                f"PETSc stopped before the tolerance was reached (SNES {_reason_name(code)}); drop its options",
+                statistics,
+            )
         if code <= 0:
             name = _reason_name(code)
             why = FAILURES.get(name, "Newton failed")
@@ -313,7 +344,7 @@ class Newton:
             with self._petsc_options(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
-            raise self._raised or SolveError(f"PETSc failed: {' '.join(str(error).split())}") from None
+            raise self._raised or SolveError(f"PETSc failed: {_last_line(error)}") from None
         self._refuse_unused()
 
     def _linear_failure(self) -> str:

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
+from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
 from spinepnp.solvers.measure import Measure
+from spinepnp.units import LENGTH, format_quantity
 
 
 def _integrals(form: Any) -> np.ndarray:
@@ -23,6 +26,10 @@ def _integrals(form: Any) -> np.ndarray:
     vector.scatter_reverse(dolfinx.la.InsertMode.add)
     vector.scatter_forward()
     return vector.array.copy()
+
+
+#: By how much quadrature exceeds that of whole cells where a plane may cut them.
+SLAB_DEGREE = 6
 
 
 class Weights:
@@ -38,6 +45,7 @@ class Weights:
     """
 
     def __init__(self, space: Any, mesh: SpineMesh) -> None:
+        self._mesh = mesh
         self.owned = space.dofmap.index_map.size_local
         self.comm = mesh.mesh.comm
         self._regions: dict[tuple[float, float], np.ndarray] = {}
@@ -57,15 +65,41 @@ class Weights:
 
         Args:
             region: z of the lower and of the upper plane, m.
+
+        Raises:
+            CaseError: it lies outside of the domain, or is thinner than the cells there; or planes mean nothing on the
+                mesh, which stands for spheres.
         """
         if region not in self._regions:
+            self._check_region(region)
             if self._slab is None:
-                self._slab = self._measure.slab(self._test, self._degree + 2)
+                self._slab = self._measure.slab(self._test, self._degree + SLAB_DEGREE)
             form, ends = self._slab
             for end, value in zip(ends, region, strict=True):
                 end.value = value / MODEL_UNIT
             self._regions[region] = _integrals(form)
         return self._regions[region]
+
+    def _check_region(self, region: tuple[float, float]) -> None:
+        shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
+        if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
+            raise CaseError("region", "a line along the radius has no planes z = const; use another dimension", shown)
+        low, high = (z / MODEL_UNIT for z in region)
+        heights = self._mesh.mesh.geometry.x[:, self._mesh.mesh.geometry.dim - 1]
+        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        inside = min(high, top) - max(low, bottom)
+        if inside <= 0.0:
+            raise CaseError("region", "lies outside of the domain; move it inside", shown)
+        middle = 0.5 * (min(high, top) + max(low, bottom))
+        size = max(size_along_z(self._mesh, z) for z in (low, middle, high))
+        if inside < size:
+            raise CaseError(
+                "region",
+                f"is thinner than the cells there ({format_quantity(float(f'{size * MODEL_UNIT:.3g}'), LENGTH)}); "
+                "make mesh.size smaller, or the region thicker",
+                shown,
+            )
 
     def sum(self, values: np.ndarray) -> float:
         """Sum over all owned degrees of freedom of all ranks. Collective."""

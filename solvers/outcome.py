@@ -23,6 +23,9 @@ from spinepnp.units import FARADAY
 #: Rounding of terminal currents over F D c L.
 CURRENT_ROUNDING = 1e-13
 
+#: Rounding of the current through a boundary over that of the residual.
+ROUNDING_OF_SUMS = 100.0
+
 
 @dataclass(frozen=True)
 class Converged:
@@ -64,7 +67,6 @@ def solution_of(
     mesh: SpineMesh,
     preview: Preview,
     held: Held,
-    regions: dict[str, tuple[float, float]],
 ) -> Solution:
     """All that is reported of a solve. Collective.
 
@@ -73,7 +75,6 @@ def solution_of(
         mesh: on which was solved.
         preview: weights, probes and degrees of freedom of the boundaries.
         held: the held degrees of freedom.
-        regions: parts of the volume between two planes z = const, m, by name.
     """
     electrolyte, scales, weights = found.imposed.electrolyte, found.scales, preview.weights
     names = electrolyte.names
@@ -98,7 +99,7 @@ def solution_of(
         electrolyte=electrolyte,
         boundary=boundary,
         probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
-        regions={name: _region(region, unknowns, weights, names, scales) for name, region in regions.items()},
+        regions={name: _region(region, unknowns, weights, names, scales) for name, region in preview.regions.items()},
         volume=_volume(found, unknowns, weights),
         ion_balance=_balance(found, currents, weights),
         layers_resolved=all(layer.resolved for layer in layers.values()),
@@ -165,7 +166,8 @@ def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights
     net = np.abs(sum(currents.values()) + produced) * flowing
     largest = max(float(np.abs(c * flowing).max()) for c in currents.values())
     # Currents that are nothing but rounding have no balance.
-    error = float(net.max()) / largest if largest > CURRENT_ROUNDING * scales.current else 0.0
+    rounding = max(CURRENT_ROUNDING, ROUNDING_OF_SUMS * found.statistics.rounding) * scales.current
+    error = float(net.max()) / largest if largest > rounding else 0.0
     for name, amount in found.wanted.items():
         has = float(found.amounts[electrolyte.index(name)])
         error = max(error, abs(has / amount - 1.0) if amount > 0.0 else abs(has) / scales.amount)

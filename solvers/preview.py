@@ -28,6 +28,10 @@ class Preview:
         mesh: distributed mesh with named boundaries.
         imposed: what is imposed.
         probes: points, m, by name.
+        regions: parts of the volume between two planes z = const, m, by name.
+
+    Raises:
+        CaseError: a probe or a region outside of the domain.
 
     Attributes:
         space: scalar Lagrange space, one node for each unknown of a species.
@@ -37,7 +41,14 @@ class Preview:
         probes: points that are evaluated.
     """
 
-    def __init__(self, mesh: SpineMesh, imposed: Imposed, probes: dict[str, Position]) -> None:
+    def __init__(
+        self,
+        mesh: SpineMesh,
+        imposed: Imposed,
+        probes: dict[str, Position],
+        regions: dict[str, tuple[float, float]] | None = None,
+    ) -> None:
+        regions = self.regions = regions or {}
         self._mesh, self._structure = mesh, imposed.structure
         element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.options.element_degree)
         space = self.space = fem.functionspace(mesh.mesh, element)
@@ -48,6 +59,8 @@ class Preview:
         self.measure = Measure(mesh)
         self.weights = Weights(space, mesh)
         self.probes = Probes(probes, mesh, space)
+        for region in (*(r.region for r in imposed.electrolyte.charged_regions), *regions.values()):
+            self.weights.region(region)
         grounded = [self.boundary_dofs[name] for name, *_ in self._structure.held]
         self._predictor = Predictor(
             space,

@@ -32,6 +32,15 @@ from spinepnp.units import CONCENTRATION, format_quantity
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
 
+#: The same over the scale of concentrations, where all are small.
+ROUNDED = 1e-12
+
+#: Logarithms of densities below this fraction of the largest have left their equation behind.
+VANISHED = 1e-150
+
+#: Relative error of a balance (amounts, currents) above which a state is no answer.
+UNBALANCED = 1e-6
+
 
 class SteadyProblem:
     """The steady equations on one mesh, for one structure of boundary data.
@@ -64,13 +73,20 @@ class SteadyProblem:
         imposed = Imposed(electrolyte, boundaries, closed)
         imposed.check(mesh.geometry.boundaries, self.options.formulation)
         self.structure = imposed.structure
-        self.preview = Preview(mesh, imposed, probes or {})
+        self.preview = Preview(mesh, imposed, probes or {}, regions)
         self.system = System(mesh, imposed, self.preview, self.options.formulation)
-        self._regions = regions or {}
         self._previous: np.ndarray | None = None
         system = self.system
         self._newton = Newton(
-            mesh.mesh.comm, system.residual, system.jacobian, system.vector, system.A, self.options, system.border
+            mesh.mesh.comm,
+            system.residual,
+            system.jacobian,
+            system.vector,
+            system.A,
+            self.options,
+            border=system.border,
+            step_fraction=system.step_fraction if self.options.formulation == "log" else None,
+            settled=system.settled,
         )
 
     @property
@@ -136,15 +152,15 @@ class SteadyProblem:
             NewtonError: it failed; the unknowns are those of before.
         """
         system = self.system
-        system.impose(imposed)
         before = system.keep()
-        here = system.densities_and_potential() if start is None else start
+        here = system.densities_and_potential() if start is None else start  # in SI: scales may change
+        system.impose(imposed)
         reference = system.reference_norm(imposed.electrolyte)
         system.start_from(here)
         try:
             statistics = self._newton.solve(system.vector, reference, patient=patient)
             system.take(system.vector)
-            self._refuse_negative(statistics)
+            self._refuse_negative(statistics, imposed)
         except NewtonError as error:
             told = self._told(error)
             system.restore(before)
@@ -162,8 +178,8 @@ class SteadyProblem:
         where = f"in the equation of {', '.join(names)}: " if names else ""
         return NewtonError(f"{where}{error}", error.statistics)
 
-    def _refuse_negative(self, statistics: NewtonStatistics) -> None:
-        """Refuse a converged state with negative concentrations: it is none of physics. Collective.
+    def _refuse_negative(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
+        """Refuse a converged state with negative or vanished concentrations: it is none of physics. Collective.
 
         Raises:
             NewtonError: names the species and its lowest value.
@@ -173,11 +189,19 @@ class SteadyProblem:
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
         worst = int(np.argmin(lowest))
-        if lowest[worst] < -NEGATIVE * largest.max():
+        injected = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
+        limit = "a current is beyond its limit, or " if injected else ""
+        if self.options.formulation == "log" and lowest[worst] < VANISHED * largest.max():
+            raise NewtonError(
+                f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "
+                'use solver.formulation = "density", or a finer mesh',
+                replace(statistics, reason="vanished_concentration"),
+            )
+        if lowest[worst] < -NEGATIVE * largest.max() - ROUNDED * self.system.scales.concentration:
             value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
             raise NewtonError(
-                f"the concentration of {names[worst]} is negative ({value} at its lowest): a current is beyond its "
-                "limit, or the mesh is too coarse for the layers at its boundaries",
+                f"the concentration of {names[worst]} is negative ({value} at its lowest): {limit}the mesh is too "
+                "coarse for the layers at its boundaries",
                 replace(statistics, reason="negative_concentration"),
             )
 
@@ -200,7 +224,14 @@ class SteadyProblem:
             prediction=prediction,
             statistics=statistics,
         )
-        return solution_of(found, self.mesh, self.preview, self.system.held, self._regions)
+        solution = solution_of(found, self.mesh, self.preview, self.system.held)
+        if solution.ion_balance > UNBALANCED:
+            raise NewtonError(
+                f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
+                "solver.tolerance or a finer mesh",
+                replace(statistics, reason="unbalanced"),
+            )
+        return solution
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""

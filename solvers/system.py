@@ -24,6 +24,12 @@ from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.weak_forms import Coefficients, amounts, boundary_residual, steady_residual
 
+#: Largest change of the logarithm of a density in a Newton step.
+LARGEST_STEP = 3.0
+
+#: Relative error of a prescribed amount at which Newton goes on.
+AMOUNT_TOLERANCE = 1e-10
+
 
 class System:
     """The discrete equations, and the state that they are assembled at.
@@ -150,6 +156,30 @@ class System:
         A.zeroEntries()
         fem.petsc.assemble_matrix(A, self._jacobian_form, bcs=self.held.conditions)
         A.assemble()
+
+    def step_fraction(self, step: Any) -> float:
+        """Which part of a Newton step may be taken: logarithms of densities change by a few units at once. Collective.
+
+        A longer step would send a density to zero, where its equation vanishes with it.
+        """
+        if self._formulation_name == "density":
+            return 1.0
+        unknowns, constants = self._layout.split(step)
+        logarithms = np.abs(unknowns.reshape(-1, self._components)[:, :-1]).max(initial=0.0)
+        largest = self.mesh.mesh.comm.allreduce(float(logarithms), op=MPI.MAX)
+        largest = max([largest, *np.abs(constants[len(self.structure.floating) :])])
+        return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
+
+    def settled(self) -> bool:
+        """Whether prescribed amounts are met, each for itself. Collective."""
+        if not self.wanted:
+            return True
+        found = self.amounts()
+        names = self.structure.names
+        return all(
+            abs(found[names.index(name)] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0)
+            for name, amount in self.wanted.items()
+        )
 
     def _set_border(self, A: Any, border: Bordered) -> None:
         """Columns, rows and corner of the unknown constants, from the matrix without any condition."""

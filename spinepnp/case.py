@@ -50,8 +50,9 @@ class Study(Table):
 
     @property
     def kind_of_values(self) -> Kind | None:
-        """Kind of quantity that is varied; ``None`` for plain numbers and words."""
-        return kind_of_quantity(self.values[0]) if self.values else None
+        """Kind of quantity that is varied; ``None`` for plain numbers and words, and where some values are words."""
+        kinds = {kind_of_quantity(value) for value in self.values or ()}
+        return kinds.pop() if len(kinds) == 1 else None
 
     @property
     def column(self) -> str:

@@ -43,9 +43,10 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
         CaseError: bad input, a current beyond the limiting one among it.
     """
     case = on_root(comm, lambda: load_case(path, overrides))
+    case.points()  # each value of a sweep is checked
     mesh = generate(case.geometry, case.mesh, comm)
     imposed = Imposed(case.electrolyte, case.boundaries, case.closed)
-    preview = Preview(mesh, imposed, case.probes)
+    preview = Preview(mesh, imposed, case.probes, case.regions)
     try:
         unknowns = preview.nodes * (len(case.electrolyte.species) + 1)
         facts = {

@@ -48,5 +48,6 @@ def warn_of_unused(options: list[str]) -> None:
 
     database = PETSc.Options()
     for option in options:
-        if _OPTION.fullmatch(option) and not database.used(option[1:]):
+        general = option.startswith(("-options_", "-log_"))  # read when PETSc ends
+        if _OPTION.fullmatch(option) and not general and not database.used(option[1:]):
             print(f"warning: {option} is read by no part of PETSc here; is it misspelt?", file=sys.stderr)

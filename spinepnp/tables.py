@@ -42,7 +42,9 @@ def print_outcome(points: list[Point], directory: Path) -> None:
     console.print(_table(points))
     resolved = [str(p.row["layers_resolved"]) == "True" for p in points if "layers_resolved" in p.row]
     if resolved:
-        meaning = "are resolved: full PNP values" if all(resolved) else "are not resolved: electroneutral values"
+        meaning = (
+            "are resolved: full PNP values" if all(resolved) else "are not resolved: electroneutral values at best"
+        )
         some = "" if all(resolved) or not any(resolved) else f" in {resolved.count(False)} of {len(resolved)} rows"
         console.print(f"Debye layers at the boundaries {meaning}{some}")
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
