@@ -58,7 +58,7 @@ STALLED = 16.0
 FAILURES = {
     "DIVERGED_LINEAR_SOLVE": "the linear solve failed",
     "DIVERGED_FUNCTION_NANORINF": "the residual is not a number",
-    "DIVERGED_MAX_IT": "Newton did not converge within its steps (solver.max_newton)",
+    "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
     "DIVERGED_DTOL": "the residual grew without bound",
 }

@@ -23,6 +23,9 @@ from spinepnp.units import FARADAY
 #: Rounding of terminal currents over F D c L.
 CURRENT_ROUNDING = 1e-13
 
+#: Relative error of a balance above which a state is no answer, unless it is rounding.
+UNBALANCED = 1e-6
+
 #: Rounding of the current through a boundary over that of the residual.
 ROUNDING_OF_SUMS = 100.0
 
@@ -94,6 +97,7 @@ def solution_of(
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
     layers = debye_layers(mesh, preview.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
+    balance, is_open = _balance(found, currents, weights)
     return Solution(
         unknowns=unknowns,
         electrolyte=electrolyte,
@@ -101,7 +105,8 @@ def solution_of(
         probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
         regions={name: _region(region, unknowns, weights, names, scales) for name, region in preview.regions.items()},
         volume=_volume(found, unknowns, weights),
-        ion_balance=_balance(found, currents, weights),
+        ion_balance=balance,
+        balance_is_open=is_open,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         electroneutral=neutral,
         statistics=found.statistics,
@@ -155,8 +160,11 @@ def _mixing(c: np.ndarray, electrolyte: Electrolyte, scales: Scales) -> np.ndarr
     return total
 
 
-def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights) -> float:
-    """Largest net current of a species over the largest current, and largest |N/N0 - 1|; 0/0 = 0."""
+def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights) -> tuple[float, bool]:
+    """Largest net current of a species over the largest current, and largest |N/N0 - 1|; 0/0 = 0.
+
+    And whether that is more than rounding leaves of weak currents.
+    """
     electrolyte, scales = found.imposed.electrolyte, found.scales
     volume = weights.total_volume * scales.length**3
     produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
@@ -168,7 +176,9 @@ def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights
     # Currents that are nothing but rounding have no balance.
     rounding = max(CURRENT_ROUNDING, ROUNDING_OF_SUMS * found.statistics.rounding) * scales.current
     error = float(net.max()) / largest if largest > rounding else 0.0
+    open_ = error > UNBALANCED and float(net.max()) > rounding
     for name, amount in found.wanted.items():
         has = float(found.amounts[electrolyte.index(name)])
-        error = max(error, abs(has / amount - 1.0) if amount > 0.0 else abs(has) / scales.amount)
-    return error
+        missed = abs(has / amount - 1.0) if amount > 0.0 else abs(has) / scales.amount
+        error, open_ = max(error, missed), open_ or missed > UNBALANCED
+    return error, open_

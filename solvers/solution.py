@@ -83,6 +83,7 @@ class Solution:
         volume: means and integrals over the whole of it.
         ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
             prescribed amounts also |N/N0 - 1|.
+        balance_is_open: whether that is too much for an answer.
         layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         statistics: of the Newton solve.
@@ -95,6 +96,7 @@ class Solution:
     regions: dict[str, RegionState]
     volume: VolumeState
     ion_balance: float
+    balance_is_open: bool
     layers_resolved: bool
     electroneutral: dict[str, float]
     statistics: NewtonStatistics

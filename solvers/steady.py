@@ -38,9 +38,6 @@ ROUNDED = 1e-12
 #: Logarithms of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
 
-#: Relative error of a balance (amounts, currents) above which a state is no answer.
-UNBALANCED = 1e-6
-
 
 class SteadyProblem:
     """The steady equations on one mesh, for one structure of boundary data.
@@ -225,7 +222,7 @@ class SteadyProblem:
             statistics=statistics,
         )
         solution = solution_of(found, self.mesh, self.preview, self.system.held)
-        if solution.ion_balance > UNBALANCED:
+        if solution.balance_is_open:
             raise NewtonError(
                 f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
                 "solver.tolerance or a finer mesh",

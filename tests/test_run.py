@@ -51,7 +51,7 @@ class TestTheFirstCase:
         names = {path.name for path in sweep[0].iterdir()}
         assert names == {
             "case.toml", "summary.json", "observables.csv", "solver.csv", "run.log", "fields.vtu", "points",
-            "iv.png", "potential.png",
+            "iv.png", "potential.png", "profile.png",
         }  # fmt: skip
         assert len((sweep[0] / "run.log").read_text().splitlines()) == 4
 
@@ -386,14 +386,14 @@ import sys
 from mpi4py import MPI
 import spinepnp.__main__ as main
 from spinepnp.errors import SolveError
-from spinepnp.solvers.steady import SteadyProblem
-reaction = SteadyProblem._reaction
+from spinepnp.solvers.system import System
+reaction = System.reaction
 def fail(self):
     if MPI.COMM_WORLD.rank == {culprit}:
         print(__import__("time").time(), file=open("failed_at", "w"))
         raise SolveError("the disk of rank {culprit} is gone")
     return reaction(self)
-SteadyProblem._reaction = fail
+System.reaction = fail
 sys.argv = ["spinepnp", "run", {THREE!r}, *{COARSE!r}]
 main.main()
 """)
