@@ -203,7 +203,7 @@ def test_negative_concentrations_are_no_answer(comm):
     both = neck()
     both["top"] = Boundary(current=({"species": "Na", "value": "-50 pA"}, {"species": "K", "value": "1e-6 pA"}))
     with pytest.raises(NewtonError, match="the concentration of Na is negative") as caught:
-        solve(THREE, both, comm, MeshOptions())
+        solve(THREE, both, comm, MeshOptions(), cylinder().model_copy(update={"dimension": "1d"}))
     assert caught.value.statistics.reason == "negative_concentration"
     # Continuation finds the limit, -7.41 pA of Na in this neck (facts pnp B3).
     reached = re.search(r"raised to ([\d.]+) %", str(caught.value))
