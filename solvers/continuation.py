@@ -7,7 +7,6 @@ amounts, all in proportion), or the Debye length shrinks to what it is (for a bu
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -65,7 +64,7 @@ def follow(
             failures.append(_as_failure(attempt(bulk, at(0.0))))
         except NewtonError as error:
             failures.append(error)
-            raise _lost(error, 0.0, failures, by_data=False) from None
+            raise _lost(error, 0.0, failures, imposed, by_data=False) from None
         start = None
     while reached < 1.0:
         target = min(1.0, reached + control.step)
@@ -74,7 +73,7 @@ def follow(
         except NewtonError as error:
             failures.append(error)
             if not control.failed():
-                raise _lost(error, reached, failures, by_data=by_data) from None
+                raise _lost(error, reached, failures, imposed, by_data=by_data) from None
         else:
             reached, start, steps = target, None, steps + 1
             if reached < 1.0:
@@ -88,9 +87,13 @@ def _as_failure(statistics: NewtonStatistics) -> NewtonError:
     return NewtonError("", statistics)
 
 
-def _lost(error: NewtonError, reached: float, failures: list[Any], *, by_data: bool) -> NewtonError:
+def _lost(
+    error: NewtonError, reached: float, failures: list[NewtonError], imposed: Imposed, *, by_data: bool
+) -> NewtonError:
+    flows = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
+    cause = "a current may reach its limit" if flows else "the mesh may be too coarse for a layer"
     way = (
-        f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where a current may reach its limit"
+        f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where {cause}"
         if by_data
         else f"the Debye length could be brought {100.0 * reached:.3g} % of the way to its value"
     )

@@ -73,6 +73,21 @@ def test_logarithms_do_not_leave_for_minus_infinity(comm, voltage):
         assert log.boundary["top"].concentration[name] == pytest.approx(c, rel=1e-2)
 
 
+def test_continuation_arrives_where_newton_fails(comm):
+    gel = {"electrolyte.fixed_charge": [{"region": ["0.3 um", "1.1 um"], "value": "-3000 mM"}], "mesh.size": "1 nm"}
+    with pytest.raises(NewtonError):
+        solve(comm, {**gel, "solver.continuation": "none"})
+    solution = solve(comm, gel)
+    assert solution.statistics.continuation > 0
+    # A blocking electrode, by the data, and ions of one sign, by the Debye length.
+    blocking = {"boundaries.top": {"potential": "300 mV"}, "mesh.grade": THIN, "solver.formulation": "log"}
+    assert solve(comm, blocking).statistics.continuation > 0
+    crowd = {"boundaries": {}, "closed": {"amounts": {"P": "5000 ions", "M": "100 ions"}}, "electrolyte.neutral": False}
+    solution = solve(comm, {**crowd, "solver.formulation": "log"})
+    assert solution.statistics.continuation > 0
+    assert solution.ion_balance < 1e-6
+
+
 def test_unresolved_edges_of_a_gel_are_told(comm):
     gel = {"electrolyte.fixed_charge": [{"region": ["0.3 um", "1.1 um"], "value": "-3000 mM"}]}
     assert not solve(comm, gel).layers_resolved
