@@ -249,7 +249,7 @@ def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
         rows: rows that were solved.
         directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
     """
-    kind, names = case.study.kind_of_values, case.shown_boundaries
+    kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
     try:
         x = np.array([float(row[case.study.column]) for row in rows])
     except (TypeError, ValueError):  # words were varied: nothing to draw against
