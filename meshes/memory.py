@@ -41,7 +41,7 @@ def check_memory(cells: float, options: MeshOptions, solver: float = 0.0) -> Non
     need, have = cells * BYTES_PER_CELL + solver, available_memory()
     if need > have:
         assert options.size is not None
-        purpose = " for the mesh and the direct solver" if solver else ""
+        purpose = " for the mesh and the solve" if solver else ""
         raise CaseError(
             "mesh.size",
             f"about {cells:.2g} cells need {need / 1e9:.3g} GB{purpose}, {have / 1e9:.3g} GB are free; make it larger",

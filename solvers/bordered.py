@@ -66,7 +66,7 @@ class Bordered:
         columns: of B, for the user to fill.
         rows: of C, likewise.
         corner: D.
-        inner: solver for A, to be configured.
+        inner: solver for A, or one application of a preconditioner, to be configured.
         krylov: its iterations so far.
         operator: the whole matrix as a PETSc matrix.
         inverse: context of a PETSc preconditioner of Python type.
@@ -74,12 +74,10 @@ class Bordered:
 
     def __init__(self, layout: Layout, A: Any) -> None:
         self.layout, self.A = layout, A
-        count = layout.count
-        self.columns = [A.createVecLeft() for _ in range(count)]
-        self.rows = [A.createVecRight() for _ in range(count)]
+        count, of_mesh = layout.count, Layout(layout.comm, layout.owned, 0)
+        self.columns, self.rows, self._solved = ([of_mesh.vector() for _ in range(count)] for _ in range(3))
         self.corner = np.zeros((count, count))
-        self._solved = [A.createVecRight() for _ in range(count)]
-        self._x, self._y = A.createVecRight(), A.createVecLeft()
+        self._x, self._y = of_mesh.vector(), of_mesh.vector()
         self.inner = PETSc.KSP().create(layout.comm)
         self.krylov = 0
         sizes = layout.vector().getSizes()
@@ -87,7 +85,8 @@ class Bordered:
         self.operator.setUp()
         self.inverse = _Inverse(self)
 
-    def weighted(self, vectors: list[Any], vector: Any) -> np.ndarray:
+    @staticmethod
+    def weighted(vectors: list[Any], vector: Any) -> np.ndarray:
         """Dot product of a vector with each of several. Collective."""
         return np.array([v.dot(vector) for v in vectors])
 

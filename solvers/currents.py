@@ -69,8 +69,8 @@ def terminal_currents(
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
     Args:
-        reaction: residual without boundary conditions minus the injected load, scaled, shape (local dofs, species).
-        indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (local dofs, species).
+        reaction: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
+        indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (owned dofs, species).
         boundaries: what is imposed.
         electrolyte: the species.
         scales: of the residual.

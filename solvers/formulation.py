@@ -1,55 +1,211 @@
 """What stands for a species among the unknowns: its density c, or its logarithm w = ln c.
 
 With logarithms every density is positive by construction; what vanishes (absorbing boundaries, an empty bulk) has none.
+A formulation knows the flux of a species (over its diffusivity), its content (the integrals of the density), and how
+both change with the unknowns:
+
+    density:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     content = int c v = M c
+    log:      flux = int e^w grad (w + z phi) . grad v,                           content = int e^w v
+
+Fluxes are linear in phi: their slope is z K(c), the stiffness weighted with the density.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from spinepnp.meshes.stack import ufl
+from spinepnp.meshes.stack import MPI, fem, ufl
+from spinepnp.solvers.operators import Operators
+from spinepnp.solvers.weak_forms import drift, mass, stiffness
 
 
-@dataclass(frozen=True)
-class Formulation:
-    """The unknown of a species and its way to the density, in UFL and in NumPy.
+class Formulation(Protocol):
+    """What the equations need of a species; all but the conversions are collective."""
 
-    Attributes:
-        density: c of an unknown, in UFL.
-        gradient: grad c of an unknown, in UFL.
-        densities: c of nodal unknowns.
-        unknowns: nodal unknowns of c.
-        slope: dc/d(unknown) at nodal values of c.
-        extra_degree: by which quadrature must exceed that of a polynomial density.
+    def density(self, unknown: Any) -> Any:
+        """c of an unknown, in UFL."""
+
+    def densities(self, unknowns: np.ndarray) -> np.ndarray:
+        """c of nodal unknowns."""
+
+    def unknowns(self, densities: np.ndarray) -> np.ndarray:
+        """Nodal unknowns of c."""
+
+    def slope(self, densities: np.ndarray) -> np.ndarray:
+        """dc/d(unknown) at nodal densities."""
+
+    def flux(self, unknown: Any, valence: float) -> np.ndarray:
+        """At the owned degrees of freedom."""
+
+    def content(self, unknown: Any) -> np.ndarray:
+        """At the owned degrees of freedom."""
+
+    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
+        """By the unknown of the species."""
+
+    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
+        """K(c): by the potential, over the valence."""
+
+    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
+        """By the unknown of the species."""
+
+    def destroy(self) -> None:
+        """Free the PETSc objects."""
+
+
+class Densities:
+    """The densities themselves are the unknowns.
+
+    Args:
+        operators: of the scalar space.
+        phi: function that holds the potential.
     """
 
-    density: Callable[[Any], Any]
-    gradient: Callable[[Any], Any]
-    densities: Callable[[np.ndarray], np.ndarray]
-    unknowns: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-    extra_degree: int
+    def __init__(self, operators: Operators, phi: Any) -> None:
+        self._operators, self._phi = operators, phi
+        self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
+        self._conduction_form = operators.of_gradients(stiffness(self._weight, u, v))
+        self._drift_form = operators.of_gradients(drift(1.0, phi, u, v))
+        self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
+        self._terms = operators.vector(), operators.vector()
+
+    def density(self, unknown: Any) -> Any:
+        """See `Formulation`."""
+        return unknown
+
+    def densities(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return unknowns
+
+    def unknowns(self, densities: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return densities
+
+    def slope(self, densities: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return np.ones_like(densities)
+
+    def _B(self) -> Any:
+        """int u grad phi . grad v at the present potential, which all species share."""
+        values = self._phi.x.array
+        changed = not np.array_equal(values, self._drifts_in)
+        comm = self._operators.space.mesh.comm
+        if comm.allreduce(changed, op=MPI.LOR):
+            self._drifts_in = values.copy()
+            if not comm.allreduce(bool(values.any()), op=MPI.LOR):
+                self._drift.zeroEntries()
+            elif self._operators.trilinear is not None:
+                self._operators.trilinear.drift(self._drift, values)
+            else:
+                self._operators.fill(self._drift, self._drift_form)
+        return self._drift
+
+    def flux(self, unknown: Any, valence: float) -> np.ndarray:
+        """See `Formulation`."""
+        diffusion, drift_ = self._terms
+        self._operators.K.mult(unknown.x.petsc_vec, diffusion)
+        self._B().mult(unknown.x.petsc_vec, drift_)
+        return np.asarray(diffusion.array_r + valence * drift_.array_r)
+
+    def content(self, unknown: Any) -> np.ndarray:
+        """See `Formulation`."""
+        self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
+        return np.array(self._terms[0].array_r)
+
+    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
+        """See `Formulation`."""
+        self._operators.K.copy(matrix, structure=True)
+        matrix.axpy(valence, self._B(), structure=True)
+
+    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
+        """See `Formulation`."""
+        if self._operators.trilinear is not None:
+            self._operators.trilinear.stiffness(matrix, unknown.x.array)
+            return
+        self._weight.x.array[:] = unknown.x.array
+        self._operators.fill(matrix, self._conduction_form)
+
+    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Formulation`."""
+        self._operators.M.copy(matrix, structure=True)
+
+    def destroy(self) -> None:
+        """See `Formulation`."""
+        for item in (self._drift, *self._terms):
+            item.destroy()
 
 
-FORMULATIONS = {
-    "density": Formulation(
-        density=lambda c: c,
-        gradient=ufl.grad,
-        densities=lambda c: c,
-        unknowns=lambda c: c,
-        slope=np.ones_like,
-        extra_degree=0,
-    ),
-    "log": Formulation(
-        density=ufl.exp,
-        gradient=lambda w: ufl.exp(w) * ufl.grad(w),
-        densities=np.exp,
-        unknowns=np.log,
-        slope=lambda c: c,
-        extra_degree=2,
-    ),
-}
+class Logarithms:
+    """The logarithms of the densities are the unknowns.
+
+    Args:
+        operators: of the scalar space.
+        phi: function that holds the potential.
+    """
+
+    #: By which quadrature exceeds that of a polynomial density.
+    EXTRA_DEGREE = 2
+
+    def __init__(self, operators: Operators, phi: Any) -> None:
+        self._operators, u, v, extra = operators, operators.u, operators.v, self.EXTRA_DEGREE
+        w = self._w = fem.Function(operators.space)
+        z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
+        c, gradient = ufl.exp(w), w + z * phi
+        of_gradients = [stiffness(c, u, v), stiffness(c, u, v) + drift(c, gradient, u, v), stiffness(c, gradient, v)]
+        forms = [operators.of_gradients(form, extra) for form in of_gradients]
+        self._conduction_form, self._flux_slope_form, self._flux_form = forms
+        self._content_slope_form = operators.of_values(mass(c, u, v), extra)
+        self._content_form = operators.of_values(mass(c, 1.0, v), extra)
+
+    def density(self, unknown: Any) -> Any:
+        """See `Formulation`."""
+        return ufl.exp(unknown)
+
+    def densities(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return np.asarray(np.exp(unknowns))
+
+    def unknowns(self, densities: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return np.asarray(np.log(densities))
+
+    def slope(self, densities: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return densities
+
+    def _at(self, unknown: Any, valence: float = 0.0) -> None:
+        self._w.x.array[:] = unknown.x.array
+        self._valence.value = valence
+
+    def flux(self, unknown: Any, valence: float) -> np.ndarray:
+        """See `Formulation`."""
+        self._at(unknown, valence)
+        return np.asarray(self._operators.integrals(self._flux_form))
+
+    def content(self, unknown: Any) -> np.ndarray:
+        """See `Formulation`."""
+        self._at(unknown)
+        return np.asarray(self._operators.integrals(self._content_form))
+
+    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
+        """See `Formulation`."""
+        self._at(unknown, valence)
+        self._operators.fill(matrix, self._flux_slope_form)
+
+    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
+        """See `Formulation`."""
+        self._at(unknown)
+        self._operators.fill(matrix, self._conduction_form)
+
+    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Formulation`."""
+        self._at(unknown)
+        self._operators.fill(matrix, self._content_slope_form)
+
+    def destroy(self) -> None:
+        """See `Formulation`; nothing is its own."""
+
+
+FORMULATIONS: dict[str, type[Densities] | type[Logarithms]] = {"density": Densities, "log": Logarithms}

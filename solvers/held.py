@@ -7,106 +7,76 @@ The potential of a domain that nothing grounds is zero at that node.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.stack import MPI, fem
+from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.structure import Structure
 
 
+@dataclass
+class _Condition:
+    """One value for some local degrees of freedom of one component; where they are those of a boundary, its name."""
+
+    component: int
+    dofs: np.ndarray
+    boundary: str = ""
+    value: float = 0.0
+
+
 class Held:
-    """Held degrees of freedom of one blocked space.
+    """Held degrees of freedom of N species and a potential in one scalar space.
 
     Args:
-        space: of the unknowns (c_1..c_N, phi).
-        scalar_space: of one component.
-        mesh: with named boundaries.
+        space: the scalar space.
         structure: which boundary holds what.
-        boundary_dofs: local scalar degrees of freedom of each boundary, by name.
+        boundary_dofs: local degrees of freedom of each boundary, by name.
 
     Attributes:
-        conditions: of DOLFINx, those of the constants last.
+        free: where nothing is held, shape (owned dofs, N + 1), true or false.
         indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
-            (local dofs, species). On the rim of two boundaries it is the one that holds the species.
+            (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
         constants: number of unknown constants, floating boundaries first.
     """
 
-    def __init__(
-        self,
-        space: Any,
-        scalar_space: Any,
-        mesh: SpineMesh,
-        structure: Structure,
-        boundary_dofs: dict[str, np.ndarray],
-    ) -> None:
-        self._space, self._structure = space, structure
-        self._components = len(structure.names) + 1
-        self._facet_dim = mesh.mesh.topology.dim - 1
-        self._facets = mesh.boundary_facets
-        self._boundary_dofs = boundary_dofs
-        self.conditions: list[Any] = []
-        self._values: list[tuple[str, int, Any]] = []
-        for name, holds_potential, held_species in structure.held:
-            components = [structure.names.index(s) for s in held_species]
-            for i in components + ([self._components - 1] if holds_potential else []):
-                self._values.append((name, i, self._hold(i, self._dofs_of(name, i))))
-        node = self._one_node(scalar_space)
-        if not structure.grounded:
-            self._hold(self._components - 1, self._unrolled(node, self._components - 1))
-        first = len(self.conditions)
-        self._unknown = [
-            self._hold(self._components - 1, self._dofs_of(name, self._components - 1)) for name in structure.floating
+    def __init__(self, space: Any, structure: Structure, boundary_dofs: dict[str, np.ndarray]) -> None:
+        self._structure, self._boundary_dofs = structure, boundary_dofs
+        names, last = structure.names, len(structure.names)
+        self._prescribed = [
+            _Condition(i, boundary_dofs[name], name)
+            for name, holds_potential, species in structure.held
+            for i in [names.index(s) for s in species] + ([last] if holds_potential else [])
         ]
-        for species in structure.free:
-            i = structure.names.index(species)
-            self._unknown.append(self._hold(i, self._unrolled(node, i)))
-        self._of_constants = self.conditions[first:]
+        node = _one_node(space)
+        if not structure.grounded:
+            self._prescribed.append(_Condition(last, node))
+        self._unknown = [_Condition(last, boundary_dofs[name]) for name in structure.floating]
+        self._unknown += [_Condition(names.index(species), node) for species in structure.free]
         self.constants = len(self._unknown)
-        self._owned = space.dofmap.index_map.size_local * self._components
-        self.indicators = self._indicators(space.dofmap.index_map)
+        owned = space.dofmap.index_map.size_local
+        self.free = np.ones((owned, last + 1), dtype=bool)
+        for condition in (*self._prescribed, *self._unknown):
+            self.free[condition.dofs[condition.dofs < owned], condition.component] = False
+        self.indicators = self._indicators(owned)
 
-    def _hold(self, component: int, dofs: np.ndarray) -> Any:
-        value = fem.Constant(self._space.mesh, np.float64(0.0))
-        self.conditions.append(fem.dirichletbc(value, dofs, self._space.sub(component)))
-        return value
-
-    def _dofs_of(self, name: str, component: int) -> np.ndarray:
-        facets = self._facets[name]
-        return np.asarray(fem.locate_dofs_topological(self._space.sub(component), self._facet_dim, facets))
-
-    def _unrolled(self, nodes: np.ndarray, component: int) -> np.ndarray:
-        return (nodes * self._components + component).astype(np.int32)
-
-    def _one_node(self, scalar_space: Any) -> np.ndarray:
-        """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
-        comm, index_map = scalar_space.mesh.comm, scalar_space.dofmap.index_map
-        owned = scalar_space.tabulate_dof_coordinates()[: index_map.size_local]
-        mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)
-        if len(owned):
-            # What is zero may be rounding, which differs between ranks.
-            rounded = np.round(owned, 9) + 0.0
-            first = np.lexsort(rounded.T[::-1])[:1].astype(np.int32)
-            mine = tuple(rounded[first[0]]), int(index_map.local_to_global(first)[0])
-        _, chosen = min(comm.allgather(mine))
-        local = index_map.global_to_local(np.array([chosen], dtype=np.int64))
-        return np.asarray(local[local >= 0], dtype=np.int32)
-
-    def _indicators(self, index_map: Any) -> dict[str, np.ndarray]:
+    def _indicators(self, owned: int) -> dict[str, np.ndarray]:
         names = self._structure.names
-        taken = np.zeros((index_map.size_local + index_map.num_ghosts, len(names)), dtype=bool)
-        indicators = {name: np.zeros_like(taken, dtype=float) for name in self._boundary_dofs}
+        taken = np.zeros((owned, len(names)), dtype=bool)
+        indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
         holders = [(name, names.index(s)) for name, _, species in self._structure.held for s in species]
         for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
-            free = self._boundary_dofs[name][~taken[self._boundary_dofs[name], i]]
+            dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
+            free = dofs[~taken[dofs, i]]
             indicators[name][free, i] = 1.0
             taken[free, i] = True
         return indicators
 
-    def set(self, electrolyte: Electrolyte, boundaries: Boundaries, to_unknown: Any) -> None:
+    def set(self, electrolyte: Electrolyte, boundaries: Boundaries, to_unknown: Callable[[float, int], float]) -> None:
         """Take the prescribed values of a case.
 
         Args:
@@ -114,42 +84,59 @@ class Held:
             boundaries: what is imposed.
             to_unknown: takes a value (SI) and the number of its component to the unknown.
         """
-        for name, i, constant in self._values:
-            boundary = boundaries[name]
-            value = (
-                boundary.held_potential
-                if i == self._components - 1
-                else boundary.prescribed(electrolyte)[self._structure.names[i]]
-            )
-            constant.value = to_unknown(value, i)
+        names = self._structure.names
+        for condition in self._prescribed:
+            if condition.boundary:
+                boundary, i = boundaries[condition.boundary], condition.component
+                value = boundary.held_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
+                assert value is not None
+                condition.value = to_unknown(value, i)
 
-    def apply(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
-        """Write prescribed values and constants into the local unknowns."""
-        for value, g in zip(self._unknown, constants, strict=True):
-            value.value = g
-        for condition in self.conditions:
-            condition.set(unknowns)
+    def prescribe(self, unknowns: np.ndarray) -> None:
+        """Write prescribed values into local unknowns, shape (local dofs, N + 1)."""
+        for condition in self._prescribed:
+            unknowns[condition.dofs, condition.component] = condition.value
 
-    def zero(self, array: np.ndarray) -> None:
-        """Set the owned entries of held degrees of freedom to zero."""
-        for condition in self.conditions:
-            dofs, count = condition.dof_indices()
-            array[dofs[:count]] = 0.0
+    def spread(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
+        """Write the unknown constants into local unknowns."""
+        for condition, g in zip(self._unknown, constants, strict=True):
+            unknowns[condition.dofs, condition.component] = g
 
-    def directions(self, array: np.ndarray, constant: int) -> None:
+    def missing(self, unknowns: np.ndarray) -> np.ndarray:
+        """What owned unknowns, shape (owned dofs, N + 1), miss of their prescribed values; zero elsewhere."""
+        prescribed = np.array(unknowns)
+        for condition in self._prescribed:
+            own = condition.dofs[condition.dofs < len(prescribed)]
+            prescribed[own, condition.component] = condition.value
+        return prescribed - unknowns
+
+    def direction(self, constant: int) -> np.ndarray:
         """How the owned unknowns move with a constant: one at its degrees of freedom, zero elsewhere."""
-        array[:] = 0.0
-        dofs, count = self._of_constants[constant].dof_indices()
-        array[dofs[:count]] = 1.0
+        condition = self._unknown[constant]
+        direction = np.zeros(self.free.shape)
+        direction[condition.dofs[condition.dofs < len(direction)], condition.component] = 1.0
+        return direction
 
     def constants_at(self, unknowns: np.ndarray, comm: Any) -> np.ndarray:
         """The constants that local unknowns have. Collective where there are constants."""
         if not self.constants:
             return np.empty(0)
-        found = np.full(self.constants, -np.inf)
-        for k, condition in enumerate(self._of_constants):
-            dofs, count = condition.dof_indices()
-            found[k] = unknowns[dofs[:count]].max(initial=-np.inf)
+        found = np.array([unknowns[c.dofs, c.component].max(initial=-np.inf) for c in self._unknown])
         largest = np.empty_like(found)
         comm.Allreduce(found, largest, op=MPI.MAX)
         return largest
+
+
+def _one_node(space: Any) -> np.ndarray:
+    """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
+    comm, index_map = space.mesh.comm, space.dofmap.index_map
+    owned = space.tabulate_dof_coordinates()[: index_map.size_local]
+    mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)
+    if len(owned):
+        # What is zero may be rounding, which differs between ranks.
+        rounded = np.round(owned, 9) + 0.0
+        first = np.lexsort(rounded.T[::-1])[:1].astype(np.int32)
+        mine = tuple(rounded[first[0]]), int(index_map.local_to_global(first)[0])
+    _, chosen = min(comm.allgather(mine))
+    local = index_map.global_to_local(np.array([chosen], dtype=np.int64))
+    return np.asarray(local[local >= 0], dtype=np.int32)

@@ -19,10 +19,11 @@ from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.bordered import Bordered
 from spinepnp.solvers.options import OURS, SolverOptions
+from spinepnp.solvers.preconditioner import BlockPreconditioner
 
-DIRECT = {
-    "snes_type": "newtonls",
-    "snes_linesearch_type": "bt",
+NEWTON: dict[str, str | int | float | bool] = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
+
+DIRECT: dict[str, str | int | float | bool] = {
     "ksp_type": "preonly",
     "pc_type": "lu",
     "pc_factor_mat_solver_type": "mumps",
@@ -38,6 +39,12 @@ HASTY_STEPS = 10
 
 #: Fraction of the tolerance at which Newton stops at once.
 POLISHED = 1e-2
+
+#: Relative accuracy of iterative linear solves far from the solution, and the highest that is ever asked for.
+FAR, NEAREST = 1e-5, 1e-9
+
+#: Residual over that of the bulk from which Newton is near its solution.
+NEAR = 1e-3
 
 #: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
 NOT_A_NUMBER = -4
@@ -79,6 +86,7 @@ class NewtonStatistics:
         reason: PETSc's reason, in lower case without its prefix.
         continuation: steps of continuation; zero where none was needed.
         rounding: estimate of the rounding error of the residual, scaled.
+        krylov_step: most linear iterations in one Newton step.
     """
 
     dofs: int
@@ -91,6 +99,7 @@ class NewtonStatistics:
     reason: str
     continuation: int = 0
     rounding: float = 0.0
+    krylov_step: int = 0
 
     def after(self, failures: list[NewtonError], continuation: int = 0) -> NewtonStatistics:
         """The statistics with those of the attempts before added."""
@@ -102,6 +111,7 @@ class NewtonStatistics:
             assembly_s=self.assembly_s + sum(s.assembly_s for s in before),
             solve_s=self.solve_s + sum(s.solve_s for s in before),
             continuation=continuation,
+            krylov_step=max([self.krylov_step, *(s.krylov_step for s in before)]),
         )
 
     def row(self) -> dict[str, Any]:
@@ -131,6 +141,7 @@ class Newton:
         A: a matrix that fits the system.
         options: tolerances and PETSc options.
         border: unknown constants of the system, if there are any; its matrix is A.
+        preconditioner: context of a Python preconditioner of A for an iterative solver; without it A is factorised.
         step_fraction: which part of a step may be taken; all of it where there is no such function.
         settled: whether a state meets what the norm of the residual does not show.
     """
@@ -144,6 +155,7 @@ class Newton:
         A: Any,
         options: SolverOptions,
         border: Bordered | None = None,
+        preconditioner: BlockPreconditioner | None = None,
         step_fraction: Callable[[Any], float] | None = None,
         settled: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -152,22 +164,27 @@ class Newton:
         self._assembly_seconds = 0.0
         self._raised: BaseException | None = None
         self._polishing, self._last_residual = False, np.inf
+        self._scale, self._most_krylov, self._krylov_before = 1.0, 0, 0
+        self._forces = preconditioner is not None and "ksp_rtol" not in {*options.petsc, *PETSc.Options().getAll()}
         self._pending = interrupts.Pending()
         self._read: set[str] = set()
         self._comm = comm
         self._b = b = b.duplicate()
         snes = self._snes = PETSc.SNES().create(comm)
-        self._border = border
+        self._border, self._preconditioner = border, preconditioner
+        self._defaults = {**NEWTON, **(DIRECT if preconditioner is None else preconditioner.options)}
         self._operator = A if border is None else border.operator
         self._linear = snes.getKSP() if border is None else border.inner
         snes.setFunction(self._timed_residual, b)
         snes.setJacobian(self._timed_jacobian, self._operator, self._operator)
         self._check_options()
         try:
-            with self._petsc_options():
-                if border is not None:
+            with self.options_in_force():
+                if border is not None and preconditioner is None:
                     self._wrap(border)
                 snes.setFromOptions()
+                if preconditioner is not None:
+                    self._precondition(preconditioner)
         except PETSc.Error as error:
             where = "solver.petsc" if options.petsc else "PETSc options of the command line or PETSC_OPTIONS"
             raise CaseError(where, f"PETSc refuses one ({_last_line(error)}); correct it") from None
@@ -175,6 +192,11 @@ class Newton:
         self._limited = step_fraction is not None
         if step_fraction is not None:
             snes.setLineSearchPreCheck(lambda _x, y: y.scale(step_fraction(y)))
+
+    @property
+    def linear_solver(self) -> Any:
+        """PETSc's solver of the linear systems."""
+        return self._snes.getKSP()
 
     def _wrap(self, border: Bordered) -> None:
         """Let the options of the linear solver be those of the matrix within the border."""
@@ -184,6 +206,20 @@ class Newton:
         outer.getPC().setType("python")
         outer.getPC().setPythonContext(border.inverse)
         border.inner.setFromOptions()
+
+    def _precondition(self, preconditioner: BlockPreconditioner) -> None:
+        """Give the preconditioner to the solver of the whole system, or to the border in between."""
+        outer = self._snes.getKSP()
+        preconditioner.iterations = outer.getIterationNumber
+        if self._border is not None:
+            inner = self._border.inner
+            inner.setType("preonly")
+            outer.getPC().setType("python")
+            outer.getPC().setPythonContext(self._border.inverse)
+            inner.getPC().setType("python")
+            inner.getPC().setPythonContext(preconditioner)
+        elif outer.getPC().getType() == "python":
+            outer.getPC().setPythonContext(preconditioner)
 
     def _check_options(self) -> None:
         """Refuse types of solvers that PETSc does not have before PETSc aborts on them."""
@@ -203,7 +239,7 @@ class Newton:
                 )
 
     @contextmanager
-    def _petsc_options(self) -> Iterator[None]:
+    def options_in_force(self) -> Iterator[None]:
         """Our options in PETSc's database, where PETSC_OPTIONS has not set them, for the time of the block.
 
         Nested solvers read theirs only when they are set up in the first solve, so that one needs the block as well.
@@ -212,7 +248,7 @@ class Newton:
         for name, ours in OURS.items():
             if database.hasName(name):
                 raise CaseError(f"-{name}", f"is set by solver.{ours}; use --set solver.{ours}=...")
-        mine = {k: v for k, v in {**DIRECT, **self._options.petsc}.items() if not database.hasName(k)}
+        mine = {k: v for k, v in {**self._defaults, **self._options.petsc}.items() if not database.hasName(k)}
         for name, value in mine.items():
             database.setValue(name, value)
         try:
@@ -245,6 +281,8 @@ class Newton:
         reasons, residual = PETSc.SNES.ConvergedReason, norms[2]
         if not np.isfinite(residual):
             return NOT_A_NUMBER
+        self._count_linear_iterations(iteration)
+        self._force(residual)
         if residual <= snes.getTolerances()[1]:
             # Close to the tolerance one step more costs little and leaves nothing of it in the balances.
             if (residual <= POLISHED * snes.getTolerances()[1] or self._polishing) and self._settled():
@@ -258,6 +296,24 @@ class Newton:
         ):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING
+
+    def _count_linear_iterations(self, iteration: int) -> None:
+        total = self._snes.getLinearSolveIterations()
+        if iteration > 0:
+            self._most_krylov = max(self._most_krylov, total - self._krylov_before)
+        self._krylov_before = total
+
+    def _force(self, residual: float) -> None:
+        """Ask an iterative linear solver for what Newton can use of it, unless the user has chosen.
+
+        Near the solution any step may be the last one, which then leaves all of the tolerance to be solved for: a few
+        iterations cost less than another step.
+        """
+        if not self._forces:
+            return
+        tolerance, relative = self._options.tolerance, max(residual / self._scale, np.finfo(float).tiny)
+        wanted = 0.1 * POLISHED * tolerance / relative if relative < NEAR else FAR
+        self._snes.getKSP().setTolerances(rtol=min(FAR, max(NEAREST, wanted)))
 
     def _rounding(self, x: Any) -> float:
         """Rounding error of a residual: machine precision times the terms that cancel in its rows."""
@@ -285,7 +341,8 @@ class Newton:
         """
         self._assembly_seconds, start = 0.0, time.perf_counter()
         snes, options, reasons = self._snes, self._options, PETSc.SNES.ConvergedReason
-        scale = reference if reference > 0.0 else 1.0
+        scale = self._scale = reference if reference > 0.0 else 1.0
+        self._most_krylov = 0
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         steps = krylov = 0
         code: Any = 0
@@ -308,12 +365,15 @@ class Newton:
             dofs=x.getSize(),
             ranks=self._comm.size,
             newton=steps + snes.getIterationNumber(),
-            krylov=krylov + snes.getLinearSolveIterations() if self._border is None else self._border.krylov - within,
+            krylov=self._border.krylov - within
+            if self._border is not None and self._preconditioner is None
+            else krylov + snes.getLinearSolveIterations(),
             assembly_s=assembly,
             solve_s=solve,
             residual=snes.getFunctionNorm() / scale,
             reason=_reason_name(code).lower(),
             rounding=self._rounding(x),
+            krylov_step=self._most_krylov,
         )
         if code > 0 and code not in (reasons.CONVERGED_FNORM_ABS, reasons.CONVERGED_FNORM_RELATIVE):
             raise NewtonError(
@@ -334,14 +394,17 @@ class Newton:
     def _search(self, x: Any, line_search: str | None, max_newton: int) -> None:
         """One attempt of SNES, with the line search of the options or another one."""
         snes = self._snes
-        chosen = self._options.petsc.get("snes_linesearch_type", DIRECT["snes_linesearch_type"])
+        chosen = self._options.petsc.get("snes_linesearch_type", NEWTON["snes_linesearch_type"])
         database = PETSc.Options()
         chosen = database.getString("snes_linesearch_type", str(chosen))
         snes.getLineSearch().setType(line_search or chosen)
         snes.setTolerances(max_it=max_newton)
         self._raised, self._polishing, self._last_residual = None, False, np.inf
+        self._krylov_before = 0
+        if snes.getConvergedReason() == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE and self._by_mumps():
+            self._linear.getPC().reset()  # MUMPS refuses every later matrix after one failure
         try:
-            with self._petsc_options(), interrupts.deferred() as self._pending:
+            with self.options_in_force(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
             raise self._raised or SolveError(f"PETSc failed: {_last_line(error)}") from None
@@ -349,10 +412,13 @@ class Newton:
 
     def _linear_failure(self) -> str:
         """What MUMPS says of its failure; empty where it says nothing, or was not asked."""
-        preconditioner = self._linear.getPC()
-        if preconditioner.getType() != "lu" or preconditioner.getFactorSolverType() != "mumps":
+        if not self._by_mumps():
             return ""
-        return MUMPS_ERRORS.get(preconditioner.getFactorMatrix().getMumpsInfog(1), "")
+        return MUMPS_ERRORS.get(self._linear.getPC().getFactorMatrix().getMumpsInfog(1), "")
+
+    def _by_mumps(self) -> bool:
+        preconditioner = self._linear.getPC()
+        return preconditioner.getType() == "lu" and preconditioner.getFactorSolverType() == "mumps"
 
     def _refuse_unused(self) -> None:
         """A misspelt PETSc option is one that nobody has read after the first solve."""

@@ -8,33 +8,16 @@ from pydantic import Field, field_validator
 
 from spinepnp.units import Number, Table, Whole
 
-#: Peak memory of MUMPS over n^(4/3) for n unknowns, bytes: 270 to 360 measured for 10 k to 125 k unknowns.
-DIRECT_SOLVER_BYTES = 350.0
-
-
-def direct_solver_memory(dofs: float) -> float:
-    """Estimated peak memory of a monolithic factorisation in three dimensions, bytes."""
-    return float(DIRECT_SOLVER_BYTES * dofs ** (4.0 / 3.0))
-
-
 #: PETSc options that keys of our own stand for.
 OURS = {"snes_max_it": "max_newton", "snes_atol": "tolerance", "snes_rtol": "tolerance", "snes_stol": "tolerance"}
-
-
-#: Seconds of a steady solve by MUMPS (two factorisations) on one core over n^2: 0.4 s at 14 k, 34 s at 125 k unknowns.
-DIRECT_SOLVER_SECONDS = 2.2e-9
-
-
-def direct_solver_seconds(dofs: float) -> float:
-    """Estimated time of a steady solve with a monolithic factorisation on one core, s."""
-    return DIRECT_SOLVER_SECONDS * dofs**2
 
 
 class SolverOptions(Table):
     """How to solve.
 
     Attributes:
-        linear: "direct" is monolithic MUMPS; "auto" chooses (today always "direct").
+        linear: "direct" is monolithic MUMPS; "block" is GMRES with a V-cycle of multigrid for each unknown
+            (`preconditioner`); "auto" chooses by number of unknowns (`cost`), and falls back to "direct".
         formulation: unknowns of the species: "density", or "log" (logarithms: positive by construction).
         continuation: what Newton does where it fails from its start: "data" raises what is imposed from the bulk
             state, "debye" shrinks the Debye length to its value, "none" gives up; "auto" takes "data" for a neutral
@@ -45,7 +28,7 @@ class SolverOptions(Table):
             variable PETSC_OPTIONS win.
     """
 
-    linear: Literal["auto", "direct"] = "auto"
+    linear: Literal["auto", "direct", "block"] = "auto"
     formulation: Literal["density", "log"] = "density"
     continuation: Literal["auto", "data", "debye", "none"] = "auto"
     tolerance: Number = Field(default=1e-10, gt=0.0, lt=1e-2)

@@ -39,7 +39,8 @@ class Converged:
         scales: of the unknowns.
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
-        reaction: residual of the species without boundary conditions minus loads, scaled, shape as `densities`.
+        reaction: residual of the species without boundary conditions minus loads, scaled, shape
+            (owned dofs, species).
         amounts: integral of each density, mol.
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.

@@ -14,12 +14,11 @@ import numpy as np
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
+from spinepnp.meshes.stack import MPI, PETSc, fem
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.electroneutral import Electroneutral
-from spinepnp.solvers.measure import Measure
+from spinepnp.solvers.operators import Operators
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
 
@@ -83,7 +82,7 @@ class Predictor:
         grounded: local degrees of freedom of the grounded boundaries.
         weights: integral of each local basis function over a boundary, by boundary name (see `observables`).
         areas: area of each boundary.
-        measure: of the body that the mesh stands for.
+        operators: matrices of the space.
     """
 
     def __init__(
@@ -92,20 +91,22 @@ class Predictor:
         grounded: np.ndarray,
         weights: dict[str, np.ndarray],
         areas: dict[str, float],
-        measure: Measure,
+        operators: Operators,
     ) -> None:
-        self._space, self._weights, self._areas, self._measure = space, weights, areas, measure
+        self._space, self._weights, self._areas, self._operators = space, weights, areas, operators
         self._grounded = grounded
         self._solutions: dict[str, np.ndarray] = {}
         self._solver: Any = None
 
     def _set_up(self) -> None:
-        u, v = ufl.TrialFunction(self._space), ufl.TestFunction(self._space)
-        degree = max(1, 2 * self._space.element.basix_element.degree)
-        form = compile_form(self._measure.over_volume(ufl.inner(ufl.grad(u), ufl.grad(v)), degree))
-        ground = fem.dirichletbc(np.float64(0.0), self._grounded, self._space)
-        matrix = fem.petsc.assemble_matrix(form, bcs=[ground])
-        matrix.assemble()
+        matrix, owned = self._operators.K.copy(), self._operators.owned
+        free, held = self._operators.vector(), self._operators.vector()
+        held.array[self._grounded[self._grounded < owned]] = 1.0
+        free.array[:] = 1.0 - held.array_r
+        matrix.diagonalScale(free, free)
+        matrix.setDiagonal(held, addv=True)
+        for vector in (free, held):
+            vector.destroy()
         solver = PETSc.KSP().create(self._space.mesh.comm)
         solver.setOptionsPrefix("laplace_")
         solver.setType("cg")
@@ -113,7 +114,7 @@ class Predictor:
         solver.setTolerances(rtol=1e-13, max_it=1000)
         solver.setOperators(matrix)
         solver.setFromOptions()
-        self._solver, self._matrix, self._ground = solver, matrix, ground
+        self._solver, self._matrix = solver, matrix
 
     def unit_flux(self, name: str) -> np.ndarray:
         """G of one patch at the local degrees of freedom (ghosts too), in 1/um. Collective at its first call.

@@ -13,6 +13,7 @@ from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import Layer, debye_layers
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.probes import Position, Probes
 from spinepnp.solvers.scaling import Scales
@@ -37,6 +38,7 @@ class Preview:
         space: scalar Lagrange space, one node for each unknown of a species.
         boundary_dofs: local degrees of freedom of each boundary, by name.
         measure: of the body that the mesh stands for.
+        operators: matrices of the space.
         weights: of boundaries and volume.
         probes: points that are evaluated.
     """
@@ -57,6 +59,7 @@ class Preview:
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
         }
         self.measure = Measure(mesh)
+        self.operators = Operators(space, self.measure)
         self.weights = Weights(space, mesh)
         self.probes = Probes(probes, mesh, space)
         for region in (*(r.region for r in imposed.electrolyte.charged_regions), *regions.values()):
@@ -67,7 +70,7 @@ class Preview:
             np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),
             self.weights.boundary,
             self.weights.area,
-            self.measure,
+            self.operators,
         )
 
     @property
@@ -120,3 +123,4 @@ class Preview:
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
         self._predictor.destroy()
+        self.operators.destroy()

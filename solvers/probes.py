@@ -71,6 +71,8 @@ class Probes:
         self._comm = mesh.mesh.comm
         self._local: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.names = tuple(positions)
+        if not positions:
+            return
         domain, dim = mesh.mesh, mesh.mesh.topology.dim
         element = domain.ufl_domain().ufl_coordinate_element().basix_element
         nodes = domain.geometry.x[cell_nodes(domain)[: domain.topology.index_map(dim).size_local], :dim]

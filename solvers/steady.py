@@ -7,21 +7,23 @@ are then changed without compiling or allocating again, as a sweep does.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.stack import MPI
+from spinepnp.meshes.memory import available_memory
+from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.continuation import follow
+from spinepnp.solvers.cost import Linear, linear_solver, memory
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
+from spinepnp.solvers.preconditioner import BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
@@ -34,6 +36,9 @@ NEGATIVE = 1e-9
 
 #: The same over the scale of concentrations, where all are small.
 ROUNDED = 1e-12
+
+#: Reason of a Newton solve that the linear solver has stopped.
+LINEAR_FAILURE = "diverged_linear_solve"
 
 #: Logarithms of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
@@ -50,6 +55,9 @@ class SteadyProblem:
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary holds.
         regions: parts of the volume between two planes z = const, m, whose means each solution has, by name.
+
+    Attributes:
+        linear: the linear solver that is used, "direct" or "block".
 
     Raises:
         CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
@@ -71,25 +79,38 @@ class SteadyProblem:
         imposed.check(mesh.geometry.boundaries, self.options.formulation)
         self.structure = imposed.structure
         self.preview = Preview(mesh, imposed, probes or {}, regions)
-        self.system = System(mesh, imposed, self.preview, self.options.formulation)
+        self._imposed = imposed
         self._previous: np.ndarray | None = None
-        system = self.system
+        dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
+        wanted = self.options.linear
+        if wanted == "auto" and {"ksp_type", "pc_type"} & {*self.options.petsc, *PETSc.Options().getAll()}:
+            wanted = "direct"  # a solver of the user's choice gets one sparse matrix
+        self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
+
+    def _make_solver(self, linear: Linear) -> None:
+        self.linear = linear
+        self.system = system = System(
+            self.mesh, self._imposed, self.preview, self.options.formulation, blocks=linear == "block"
+        )
+        self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
-            mesh.mesh.comm,
+            self.mesh.mesh.comm,
             system.residual,
             system.jacobian,
             system.vector,
             system.A,
             self.options,
             border=system.border,
+            preconditioner=self._preconditioner,
             step_fraction=system.step_fraction if self.options.formulation == "log" else None,
             settled=system.settled,
         )
 
-    @property
-    def space(self) -> Any:
-        """Blocked space of all unknowns."""
-        return self.system.space
+    def _free_solver(self) -> None:
+        self._newton.destroy()
+        if self._preconditioner is not None:
+            self._preconditioner.destroy()
+        self.system.destroy()
 
     @property
     def weights(self) -> Weights:
@@ -132,15 +153,33 @@ class SteadyProblem:
     def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
         """Newton from each start, then by continuation."""
         failures: list[NewtonError] = []
-        for start in starts:
+        starts = list(starts)
+        while starts:
             try:
-                return self._attempt(start, imposed, patient=True).after(failures)
+                return self._attempt(starts[0], imposed, patient=True).after(failures)
             except NewtonError as error:
                 failures.append(error)
+                if not self._factorise_instead(error):
+                    starts.pop(0)
         if self.options.continuation == "none":
             raise failures[-1]
         bulk = self.system.bulk(imposed.electrolyte)
         return follow(self._attempt, imposed, bulk, self.options, self.system.volume, failures)
+
+    def _factorise_instead(self, error: NewtonError) -> bool:
+        """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
+        tried_in_vain = error.statistics.reason == LINEAR_FAILURE and self.linear == "block"
+        if not tried_in_vain or self.options.linear != "auto":
+            return False
+        comm = self.mesh.mesh.comm
+        enough = memory("direct", error.statistics.dofs) / comm.size < available_memory() / 2.0
+        if not comm.allreduce(enough, op=MPI.LAND):
+            return False
+        unknowns = self.system.keep()
+        self._free_solver()
+        self._make_solver("direct")
+        self.system.restore(unknowns)
+        return True
 
     def _attempt(self, start: np.ndarray | None, imposed: Imposed, *, patient: bool = False) -> NewtonStatistics:
         """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
@@ -232,8 +271,7 @@ class SteadyProblem:
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""
-        self._newton.destroy()
-        self.system.destroy()
+        self._free_solver()
         self.preview.destroy()
 
 

@@ -1,7 +1,7 @@
-"""The discrete equations of one mesh and one structure of boundary data: residual, matrix, border, and the state.
+"""The equations of one mesh and one structure of boundary data, with what is held: residual, matrix, border, and state.
 
-The state is that of the unknowns (c_1..c_N or their logarithms, phi) in one blocked space, scaled, with the unknown
-constants behind them (`bordered`).
+The state is that of the unknowns (c_1..c_N or their logarithms, phi), scaled, species by species on each rank, with the
+unknown constants behind them (`bordered`).
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
+from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.bordered import Bordered, Layout
 from spinepnp.solvers.closed import Closed, amounts_of, charge_of, check_inflow, compatible_wall_charge
 from spinepnp.solvers.currents import inflows, loads
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.formulation import FORMULATIONS
+from spinepnp.solvers.equations import Coefficients, Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
-from spinepnp.solvers.weak_forms import Coefficients, amounts, boundary_residual, steady_residual
 
 #: Largest change of the logarithm of a density in a Newton step.
 LARGEST_STEP = 3.0
+
+#: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
+NEAR = 1e-2
 
 #: Relative error of a prescribed amount at which Newton goes on.
 AMOUNT_TOLERANCE = 1e-10
@@ -39,10 +40,11 @@ class System:
         imposed: decides the structure; values can change.
         preview: space of one component, weights and measure.
         formulation: "density" or "log".
+        blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
     Attributes:
         structure: what is compiled depends on it.
-        space: blocked Lagrange space of all unknowns.
+        equations: without any condition.
         held: prescribed degrees of freedom and unknown constants.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
@@ -51,61 +53,63 @@ class System:
         zero: potential that counts as zero, V.
     """
 
-    def __init__(self, mesh: SpineMesh, imposed: Imposed, preview: Preview, formulation: str) -> None:
+    def __init__(
+        self, mesh: SpineMesh, imposed: Imposed, preview: Preview, formulation: str, *, blocks: bool = False
+    ) -> None:
         self.mesh, self.structure, self.preview, self._formulation_name = mesh, imposed.structure, preview, formulation
-        self._formulation = FORMULATIONS[formulation]
-        cell, degree = mesh.mesh.basix_cell(), mesh.options.element_degree
+        self.weights = preview.weights
+        self.equations = Equations(preview.operators, self.structure, formulation, self.weights.volume)
+        self._formulation = self.equations.formulation
+        self.held = Held(preview.space, self.structure, preview.boundary_dofs)
+        self._owned = preview.operators.owned
         self._components = len(self.structure.names) + 1
-        self.space = fem.functionspace(
-            mesh.mesh, basix.ufl.element("Lagrange", cell, degree, shape=(self._components,))
-        )
-        self.weights, self._measure = preview.weights, preview.measure
-        self.held = Held(self.space, preview.space, mesh, self.structure, preview.boundary_dofs)
-        self._U = fem.Function(self.space)
-        self._load = np.zeros((len(self.weights.volume), self._components))
-        self._set_up_forms()
-        self.A = fem.petsc.create_matrix(self._jacobian_form)
-        owned = self.space.dofmap.index_map.size_local * self._components
-        self._layout = Layout(mesh.mesh.comm, owned, self.held.constants)
+        self._load = np.zeros((self._owned, self._components))
+        self._layout = Layout(mesh.mesh.comm, self._owned * self._components, self.held.constants)
         self.vector = self._layout.vector()
+        self._nest = self.equations.nest()
+        self._nest.assemble()
+        self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = Bordered(self._layout, self.A) if self.held.constants else None
+        self._masks = self._mask_vectors()
 
-    def _set_up_forms(self) -> None:
-        matched, membranes = dict(self.structure.matched), self.structure.membranes
-        species = len(self.structure.names)
-        self._coefficients = Coefficients.on(self.mesh.mesh, species, membranes, tuple(matched))
-        residual = steady_residual(self._U, self._coefficients, self._measure, self._formulation)
-        residual += boundary_residual(self._U, self._coefficients, matched, self._measure, self._formulation)
-        self._residual_form = compile_form(residual)
-        self._jacobian_form = compile_form(ufl.derivative(residual, self._U))
-        self._amounts_form = compile_form(amounts(self._U, self._measure, self._formulation))
-        phi = self._U[species]
-        degree = 2 * self.space.element.basix_element.degree
-        square = 0.5 * self._coefficients.debye_squared * ufl.inner(ufl.grad(phi), ufl.grad(phi))
-        self._field_energy_form = compile_form(self._measure.over_volume(square, degree))
+    def _mask_vectors(self) -> tuple[list[Any], list[Any]]:
+        """For each component a PETSc vector that is one where nothing is held, and one where something is."""
+        free = [self.preview.operators.vector() for _ in range(self._components)]
+        held = [self.preview.operators.vector() for _ in range(self._components)]
+        for i in range(self._components):
+            free[i].array[:] = self.held.free[:, i]
+            held[i].array[:] = ~self.held.free[:, i]
+        return free, held
 
-    def _assembled(self, form: Any) -> np.ndarray:
-        """A linear form at all local degrees of freedom, shape (local dofs, N + 1)."""
-        vector = fem.assemble_vector(form)
-        vector.scatter_reverse(dolfinx.la.InsertMode.add)
-        vector.scatter_forward()
-        return np.asarray(vector.array.reshape(-1, self._components))
+    def _split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Owned unknowns, shape (owned dofs, N + 1), and constants. Collective where there are constants."""
+        unknowns, constants = self._layout.split(vector)
+        return unknowns.reshape(self._components, -1).T, constants
+
+    def _join(self, vector: Any, unknowns: np.ndarray, constants: np.ndarray) -> None:
+        self._layout.join(vector, unknowns.T.ravel(), constants)
 
     def reaction(self) -> np.ndarray:
-        """Residual at the current unknowns minus the load, without boundary conditions; shape (local dofs, N + 1)."""
-        return self._assembled(self._residual_form) - self._load
+        """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
+        return self.equations.residual() - self._load
 
     def take(self, vector: Any) -> None:
         """Make the state that of a vector. Collective."""
-        unknowns, constants = self._layout.split(vector)
-        self._U.x.array[: self._layout.owned] = unknowns
-        self._U.x.scatter_forward()
-        self.held.apply(self._U.x.array, constants)
+        owned, constants = self._split(vector)
+        nodal = self._unknowns()
+        nodal[: self._owned] = owned
+        self.held.spread(nodal, constants)
+        for function, values in zip(self.equations.state, nodal.T, strict=True):
+            function.x.array[:] = values
+            function.x.scatter_forward()
+
+    def _unknowns(self) -> np.ndarray:
+        """A copy of the local unknowns, shape (local dofs, N + 1)."""
+        return np.column_stack([function.x.array for function in self.equations.state])
 
     def _charges(self) -> np.ndarray:
         """By which the reaction of each degree of freedom counts for the net current of each floating boundary."""
-        valence = np.array([z.value for z in self._coefficients.valence] + [0.0])
-        zero = np.zeros((len(self._load), 1))
+        valence, zero = np.append(self.equations.coefficients.valence, 0.0), np.zeros((self._owned, 1))
         names = self.structure.floating
         return np.array([np.hstack([self.held.indicators[name], zero]) * valence for name in names])
 
@@ -113,49 +117,61 @@ class System:
         """What each unknown constant must bring to zero: net currents, then amounts."""
         if not self.held.constants:
             return np.empty(0)
-        weights, floating = self.weights, self.structure.floating
-        ones = np.ones(len(reaction))
-        currents = [float(weights.integral(ones, c * reaction).sum()) for c in self._charges()]
+        floating, names = self.structure.floating, self.structure.names
+        currents = [self.weights.sum(c * reaction) for c in self._charges()]
         currents = [c + self._injected[name] for c, name in zip(currents, floating, strict=True)]
         found = self.amounts()
-        names = self.structure.names
         return np.array(currents + [found[names.index(s)] - self.wanted[s] for s in self.structure.free])
 
     def amounts(self) -> np.ndarray:
         """Integral of the density of each species, scaled. Collective."""
-        of_nodes = self._assembled(self._amounts_form)
-        return self.weights.integral(np.ones(len(of_nodes)), of_nodes)[:-1]
+        contents = self.equations.contents()
+        return self.weights.integral(np.ones(self._owned), contents)
 
     def ionic_charge(self) -> float:
         """Integral of sum z_i c_i, scaled. Collective."""
-        valence = np.array([z.value for z in self._coefficients.valence] + [0.0])
-        return self.weights.sum(self._assembled(self._amounts_form) @ valence)
+        return self.weights.sum(self.equations.contents() @ self.equations.coefficients.valence)
 
     def field_energy(self) -> float:
         """Integral of eps/2 |grad V|^2, J. Collective."""
-        energy = self.mesh.mesh.comm.allreduce(fem.assemble_scalar(self._field_energy_form), op=MPI.SUM)
-        return float(energy) * self.scales.amount * self.scales.thermal_energy
+        return self.equations.field_energy() * self.scales.amount * self.scales.thermal_energy
 
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.take(vector)
         reaction = self.reaction()
         balances = self._balances(reaction)
-        residual = reaction.ravel()[: self._layout.owned].copy()
-        self.held.zero(residual)
-        self._layout.join(b, residual, balances)
+        missing = self.held.missing(self._split(vector)[0])
+        if self.mesh.mesh.comm.allreduce(bool(missing.any()), op=MPI.LOR):
+            reaction += self._lift(missing)
+        self._join(b, np.where(self.held.free, reaction, -missing), balances)
+
+    def _lift(self, missing: np.ndarray) -> np.ndarray:
+        """How the residual will change with what prescribed values miss, to first order. Collective.
+
+        A step from a state with other values at the boundary is then one of the whole domain, and no jump in its cells.
+        """
+        self.equations.fill_blocks()
+        self._nest.assemble()
+        of_mesh = Layout(self.mesh.mesh.comm, self._owned * self._components, 0)
+        step, change = of_mesh.vector(), of_mesh.vector()
+        step.array[:] = missing.T.ravel()
+        self._nest.mult(step, change)
+        lifted = change.array_r.reshape(self._components, -1).T.copy()
+        step.destroy()
+        change.destroy()
+        return np.asarray(lifted)
 
     def jacobian(self, vector: Any, A: Any) -> None:
         """Fill A with the derivative of the residual at a vector, and the border beside it. Collective."""
         self.take(vector)
+        self.equations.fill_blocks()
         if self.border is not None:
-            A.zeroEntries()
-            fem.petsc.assemble_matrix(A, self._jacobian_form)
-            A.assemble()
-            self._set_border(A, self.border)
-        A.zeroEntries()
-        fem.petsc.assemble_matrix(A, self._jacobian_form, bcs=self.held.conditions)
-        A.assemble()
+            self._set_border(self.border)
+        self.equations.hold(*self._masks)
+        self._nest.assemble()
+        if A.handle != self._nest.handle:
+            self._nest.convert("aij", out=A)
 
     def step_fraction(self, step: Any) -> float:
         """Which part of a Newton step may be taken: logarithms of densities change by a few units at once. Collective.
@@ -164,8 +180,8 @@ class System:
         """
         if self._formulation_name == "density":
             return 1.0
-        unknowns, constants = self._layout.split(step)
-        logarithms = np.abs(unknowns.reshape(-1, self._components)[:, :-1]).max(initial=0.0)
+        unknowns, constants = self._split(step)
+        logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self.mesh.mesh.comm.allreduce(float(logarithms), op=MPI.MAX)
         largest = max([largest, *np.abs(constants[len(self.structure.floating) :])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
@@ -181,30 +197,32 @@ class System:
             for name, amount in self.wanted.items()
         )
 
-    def _set_border(self, A: Any, border: Bordered) -> None:
-        """Columns, rows and corner of the unknown constants, from the matrix without any condition."""
-        held, owned = self.held, self._layout.owned
-        floating = len(self.structure.floating)
-        directions = [A.createVecRight() for _ in range(held.constants)]
+    def _set_border(self, border: Bordered) -> None:
+        """Columns, rows and corner of the unknown constants, from the blocks without any condition."""
+        floating, free = self.structure.floating, self.held.free.T.ravel()
+        directions = [column.duplicate() for column in border.columns]
         for k, (direction, column) in enumerate(zip(directions, border.columns, strict=True)):
-            held.directions(direction.array, k)
-            A.mult(direction, column)
-        left = A.createVecLeft()
+            direction.array[:] = self.held.direction(k).T.ravel()
+            self._nest.mult(direction, column)
+        left = border.rows[0].duplicate()
         for row, charges in zip(border.rows, self._charges(), strict=False):
-            left.array[:] = charges.ravel()[:owned]
-            A.multTranspose(left, row)
-        slopes = self._assembled(self._amounts_form) if self.structure.free else np.empty(0)
-        for row, name in zip(border.rows[floating:], self.structure.free, strict=True):
+            left.array[:] = charges.T.ravel()
+            self._nest.multTranspose(left, row)
+        for row, name in zip(border.rows[len(floating) :], self.structure.free, strict=True):
             i = self.structure.names.index(name)
             row.set(0.0)
-            # The integral of c has the slope of c: one for densities, c itself for their logarithms.
-            of_nodes = self.weights.volume if self._formulation_name == "density" else slopes[:, i]
-            row.array[i :: self._components] = of_nodes[: owned // self._components]
+            row.array[i * self._owned : (i + 1) * self._owned] = self._content_slope(i)
         border.corner[:] = [border.weighted(directions, row) for row in border.rows]
         for vector in (*border.columns, *border.rows):
-            held.zero(vector.array)
+            vector.array[~free] = 0.0
         for vector in (left, *directions):
             vector.destroy()
+
+    def _content_slope(self, i: int) -> np.ndarray:
+        """How the amount of a species changes with its unknowns: for densities by one, for their logarithms by c."""
+        if self._formulation_name == "density":
+            return np.asarray(self.weights.volume[: self._owned])
+        return self._formulation.content(self.equations.state[i])
 
     def _to_unknown(self, value: float, component: int) -> float:
         if component == self._components - 1:
@@ -212,7 +230,7 @@ class System:
         return float(self._formulation.unknowns(np.array(value / self.scales.concentration)))
 
     def impose(self, imposed: Imposed) -> None:
-        """Take values into constants, conditions and loads.
+        """Take values into coefficients, conditions and loads.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
@@ -220,9 +238,10 @@ class System:
         electrolyte, boundaries, weights = imposed.electrolyte, imposed.boundaries, self.weights
         scales = self.scales = Scales.of(electrolyte)
         self.zero = imposed.zero
-        self._coefficients.set(electrolyte, boundaries, scales, self.zero, weights.area)
-        self._coefficients.debye_squared.value *= imposed.widening
-        self._load[:] = loads(boundaries, electrolyte, scales, weights)
+        coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
+        coefficients.debye_squared *= imposed.widening
+        self.equations.coefficients = coefficients
+        self._load[:] = loads(boundaries, electrolyte, scales, weights)[: self._owned]
         self._injected = {
             name: sum(i.total(weights.area[name] * scales.length**2) for i in boundaries[name].injections)
             / scales.current
@@ -250,7 +269,7 @@ class System:
             charge, sum(on_walls.values()), bool(on_walls), size + sum(map(abs, on_walls.values())), sum(area.values())
         )
         for of_boundary in weights.boundary.values():
-            self._load[:, -1] += even / scales.surface_charge * of_boundary
+            self._load[:, -1] += even / scales.surface_charge * of_boundary[: self._owned]
 
     def volume(self) -> float:
         """Of the body, m^3."""
@@ -258,33 +277,43 @@ class System:
 
     def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         """Nodal values of the bulk state."""
-        return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._load), 1))
+        return np.tile([*electrolyte.bulk.values(), 0.0], (len(self.weights.volume), 1))
 
     def keep(self) -> np.ndarray:
         """A copy of the unknowns, for `restore`."""
-        return np.array(self._U.x.array)
+        return self._unknowns()
 
     def restore(self, unknowns: np.ndarray) -> None:
         """Go back to unknowns that were kept."""
-        self._U.x.array[:] = unknowns
+        for function, values in zip(self.equations.state, unknowns.T, strict=True):
+            function.x.array[:] = values
 
-    def densities_and_potential(self, unknowns: np.ndarray | None = None) -> np.ndarray:
-        """Nodal concentrations, mol/m^3, and potential relative to its zero, V."""
-        values = (self._U.x.array if unknowns is None else unknowns).reshape(-1, self._components)
-        densities = self._formulation.densities(values[:, :-1]) * self.scales.concentration
-        return np.column_stack([densities, values[:, -1] * self.scales.potential])
+    def densities_and_potential(self) -> np.ndarray:
+        """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
+        densities = self.equations.nodal_densities() * self.scales.concentration
+        return np.column_stack([densities, self.equations.phi.x.array * self.scales.potential])
 
     def start_from(self, start: np.ndarray) -> None:
-        """Set the iterate, prescribed values and constants included."""
+        """Set the iterate, constants included; prescribed values only where they are near. Collective."""
+        unknowns = self._to_unknowns(start)
+        farthest = float(np.abs(self.held.missing(unknowns[: self._owned])).max(initial=0.0))
+        if self.mesh.mesh.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
+            self.held.prescribe(unknowns)
+        self._iterate(unknowns)
+
+    def _to_unknowns(self, start: np.ndarray) -> np.ndarray:
         densities = self._formulation.unknowns(start[:, :-1] / self.scales.concentration)
-        unknowns = np.column_stack([densities, start[:, -1] / self.scales.potential]).ravel()
+        return np.column_stack([densities, start[:, -1] / self.scales.potential])
+
+    def _iterate(self, unknowns: np.ndarray) -> None:
         constants = self.held.constants_at(unknowns, self.mesh.mesh.comm)
-        self.held.apply(unknowns, constants)
-        self._layout.join(self.vector, unknowns[: self._layout.owned], constants)
+        self._join(self.vector, unknowns[: self._owned], constants)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals."""
-        self.start_from(self.bulk(electrolyte))
+        unknowns = self._to_unknowns(self.bulk(electrolyte))
+        self.held.prescribe(unknowns)
+        self._iterate(unknowns)
         b = self._layout.vector()
         self.residual(self.vector, b)
         norm = float(b.norm())
@@ -295,5 +324,9 @@ class System:
         """Free the PETSc objects. Collective."""
         if self.border is not None:
             self.border.destroy()
-        self.vector.destroy()
-        self.A.destroy()
+        for item in (self.vector, *self._masks[0], *self._masks[1]):
+            item.destroy()
+        if self.A.handle != self._nest.handle:
+            self.A.destroy()
+        self._nest.destroy()
+        self.equations.destroy()

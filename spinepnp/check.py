@@ -18,8 +18,8 @@ from spinepnp.case import Case, load_case
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import finite
+from spinepnp.solvers.cost import estimates
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.options import direct_solver_memory, direct_solver_seconds
 from spinepnp.solvers.predictor import why_not_electroneutral
 from spinepnp.solvers.preview import Preview
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
@@ -53,8 +53,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
             "title": case.title,
             "shape": case.geometry.shape,
             "mesh": {"cells": mesh.cells, "vertices": mesh.vertices, "dofs": unknowns},
-            "estimated_memory_GB": direct_solver_memory(unknowns) / 1e9,
-            "estimated_solve_s": direct_solver_seconds(unknowns),
+            **estimates(case.solver.linear, unknowns, case.geometry.dimension),
             **_scales(case, preview.extent()),
             **_electroneutral(preview, imposed),
             **_law(case),
@@ -168,7 +167,8 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
         console.print(_curve_table(facts["curve"]))
     console.print(
         f"cost: {facts['mesh']['cells']} cells, {facts['mesh']['dofs']} unknowns, about "
-        f"{facts['estimated_memory_GB']:.2g} GB and {facts['estimated_solve_s']:.2g} s a direct solve on one core"
+        f"{facts['estimated_memory_GB']:.2g} GB and {facts['estimated_solve_s']:.2g} s a solve on one core "
+        f"(linear solver: {facts['linear']})"
     )
 
 

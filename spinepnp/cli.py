@@ -114,3 +114,11 @@ def run_suite(context: typer.Context) -> int:
     from spinepnp.selftest import run_tests
 
     return run_tests(list(context.args))
+
+
+@app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run_benchmarks(context: typer.Context) -> int:
+    """Measure speed and scaling: tables, CSV files and plots in runs/bench; see spinepnp bench -- --help."""
+    from spinepnp.selftest import run_benchmarks
+
+    return run_benchmarks(list(context.args))

@@ -30,8 +30,9 @@ def _nodal_values(problem: SteadyProblem, unknowns: np.ndarray) -> np.ndarray:
     """Values of the unknowns at the nodes of the (curved) local geometry, shape (nodes, components)."""
     mesh = problem.mesh.mesh
     nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
-    basis = problem.space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
-    in_cells = np.einsum("na,cai->cni", basis, unknowns[problem.space.dofmap.list])
+    space = problem.preview.space
+    basis = space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
+    in_cells = np.einsum("na,cai->cni", basis, unknowns[space.dofmap.list])
     values = np.zeros((len(mesh.geometry.x), unknowns.shape[1]))
     values[cell_nodes(mesh).ravel()] = in_cells.reshape(-1, unknowns.shape[1])
     return values

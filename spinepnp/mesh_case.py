@@ -17,7 +17,7 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
 from spinepnp.results import ResultDirectory, write_atomically
-from spinepnp.solvers.options import direct_solver_memory, direct_solver_seconds
+from spinepnp.solvers.cost import estimates
 
 
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
@@ -49,17 +49,14 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     on_root(comm, lambda: _write(case, facts, grid, output))
 
 
-def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, float]:
-    """What a direct solve on the mesh would take, where the case says of what."""
+def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
+    """What a solve on the mesh would take, where the case says of what."""
     if case.electrolyte is None:
         return {}
     nodes = mesh.vertices if case.mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
     unknowns = nodes * (len(case.electrolyte.species) + 1)
-    return {
-        "dofs": round(unknowns),
-        "estimated_memory_GB": direct_solver_memory(unknowns) / 1e9,
-        "estimated_solve_s": direct_solver_seconds(unknowns),
-    }
+    wanted = case.solver.linear if isinstance(case, Case) else "auto"
+    return {"dofs": round(unknowns), **estimates(wanted, unknowns, case.geometry.dimension)}
 
 
 def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:

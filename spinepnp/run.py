@@ -18,7 +18,7 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
-from spinepnp.solvers.options import direct_solver_memory
+from spinepnp.solvers.cost import linear_solver, memory
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.structure import structure_of
@@ -57,14 +57,15 @@ class Model:
 
 
 def check_feasible(case: Case) -> None:
-    """Refuse a case whose mesh or direct solve would not fit into memory.
+    """Refuse a case whose mesh or solve would not fit into memory.
 
     Raises:
         CaseError: names the mesh size and the estimate.
     """
     cells = case.mesh.cells(case.geometry)
     unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
-    check_memory(cells, case.mesh.resolved(case.geometry), direct_solver_memory(unknowns))
+    linear = linear_solver(case.solver.linear, unknowns, case.geometry.dimension)
+    check_memory(cells, case.mesh.resolved(case.geometry), memory(linear, unknowns))
 
 
 def run_case(

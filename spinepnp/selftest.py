@@ -1,4 +1,4 @@
-"""The test suite behind `spinepnp test`: everything on one rank, then the parallel tests on two."""
+"""What needs a checkout: the test suite behind `spinepnp test` (one rank, then two), and the benchmarks."""
 
 from __future__ import annotations
 
@@ -47,6 +47,29 @@ def run_tests(arguments: list[str]) -> int:
         env={**environment, "MPIEXEC_TIMEOUT": str(PARALLEL_TIMEOUT)},
     ).returncode
     return int(serial != 0 or parallel != 0)
+
+
+def run_benchmarks(arguments: list[str]) -> int:
+    """Run `python -m benchmarks` of the checkout.
+
+    Args:
+        arguments: passed on.
+
+    Returns:
+        0 if every job gave numbers, 1 or 2 otherwise.
+
+    Raises:
+        CaseError: this is an installed package without its benchmarks.
+    """
+    root = Path(__file__).resolve().parent.parent
+    if not (root / "benchmarks").is_dir():
+        raise CaseError(
+            "bench", "the benchmarks are part of a checkout, not of the installed package; use ./spine bench"
+        )
+    path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments], env={**os.environ, "PYTHONPATH": path}
+    ).returncode
 
 
 def find_mpiexec() -> str:

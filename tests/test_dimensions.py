@@ -13,6 +13,7 @@ from spinepnp.meshes.stack import MPI, dolfinx, fem
 from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem, solve_steady
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.observables import Weights
+from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.predictor import Predictor
 from spinepnp.units import FARADAY
 from spinepnp.validation import references
@@ -48,7 +49,9 @@ class UnitFlux:
         facets = self.mesh.boundary_facets["base"]
         base = fem.locate_dofs_topological(self.space, self.mesh.mesh.topology.dim - 1, facets)
         weights = self.weights
-        self.predictor = Predictor(self.space, base, weights.boundary, weights.area, Measure(self.mesh))
+        self.predictor = Predictor(
+            self.space, base, weights.boundary, weights.area, Operators(self.space, Measure(self.mesh))
+        )
 
     def mean(self, injector, name):
         G = self.predictor.unit_flux(injector)

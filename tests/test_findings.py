@@ -80,7 +80,7 @@ def test_continuation_arrives_where_newton_fails(comm):
     solution = solve(comm, gel)
     assert solution.statistics.continuation > 0
     # A blocking electrode, by the data, and ions of one sign, by the Debye length.
-    blocking = {"boundaries.top": {"potential": "300 mV"}, "mesh.grade": THIN, "solver.formulation": "log"}
+    blocking = {"boundaries.top": {"potential": "700 mV"}, "mesh.grade": THIN, "solver.formulation": "log"}
     assert solve(comm, blocking).statistics.continuation > 0
     crowd = {"boundaries": {}, "closed": {"amounts": {"P": "1e6 ions", "M": "100 ions"}}, "electrolyte.neutral": False}
     solution = solve(comm, {**crowd, "solver.formulation": "log"})

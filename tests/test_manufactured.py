@@ -11,12 +11,14 @@ import pytest
 
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import MPI, basix, dolfinx, fem, ufl
-from spinepnp.solvers.formulation import FORMULATIONS
+from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
+from spinepnp.solvers.bordered import Layout
+from spinepnp.solvers.equations import Coefficients, Equations
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.newton import Newton
+from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.weak_forms import Coefficients, steady_residual
+from spinepnp.solvers.structure import Structure
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
 
@@ -39,62 +41,71 @@ def divergence(flux, x, dimension):
 def solve(mesh, formulation, dimension):
     """Errors in L2 and H1 over all components (densities, not their logarithms)."""
     domain, degree = mesh.mesh, mesh.options.element_degree
-    space = fem.functionspace(domain, basix.ufl.element("Lagrange", domain.basix_cell(), degree, shape=(3,)))
-    U, measure, kind = fem.Function(space), Measure(mesh), FORMULATIONS[formulation]
-    coefficients = Coefficients.on(domain, 2, (), ())
-    for i in range(2):
-        coefficients.valence[i].value, coefficients.diffusivity[i].value = VALENCE[i], DIFFUSIVITY[i]
-    coefficients.debye_squared.value, coefficients.fixed_charge.value = DEBYE_SQUARED, FIXED
-    x, test = ufl.SpatialCoordinate(domain), ufl.TestFunction(space)
-    *c, phi = exact(x, dimension)
-    source = -DEBYE_SQUARED * divergence(ufl.grad(phi), x, dimension) - FIXED
-    source = (source - sum(z * c[i] for i, z in enumerate(VALENCE))) * test[2]
-    for i, (z, D) in enumerate(zip(VALENCE, DIFFUSIVITY, strict=True)):
-        flux = D * (ufl.grad(c[i]) + z * c[i] * ufl.grad(phi))
-        source -= divergence(flux, x, dimension) * test[i]
-    residual = steady_residual(U, coefficients, measure, kind) - measure.over_volume(source, 2 * degree + 4)
-    residual_form, jacobian_form = fem.form(residual), fem.form(ufl.derivative(residual, U))
+    space = fem.functionspace(domain, ("Lagrange", degree))
+    measure = Measure(mesh)
+    operators = Operators(space, measure)
+    volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
+    names = Structure(names=("P", "M"), held=(), floating=(), free=(), grounded=True, membranes=(), matched=())
+    equations = Equations(operators, names, formulation, volume)
+    valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)
+    equations.coefficients = Coefficients(valence, diffusivity, DEBYE_SQUARED, FIXED)
 
-    wanted = fem.Function(space)
-    unknowns = [ufl.ln(q) if formulation == "log" else q for q in c]
-    points = space.element.interpolation_points
-    wanted.interpolate(fem.Expression(ufl.as_vector([*unknowns, phi]), points))
+    x = ufl.SpatialCoordinate(domain)
+    *c, phi = exact(x, dimension)
+    sources = [-divergence(D * (ufl.grad(q) + z * q * ufl.grad(phi)), x, dimension) for q, z, D in zip(
+        c, VALENCE, DIFFUSIVITY, strict=True)]  # fmt: skip
+    charge = sum(z * q for q, z in zip(c, VALENCE, strict=True)) + FIXED
+    sources.append(-DEBYE_SQUARED * divergence(ufl.grad(phi), x, dimension) - charge)
+    loads = [operators.integrals(fem.form(measure.over_volume(s * operators.v, 2 * degree + 4))) for s in sources]
+
     facets = np.unique(np.concatenate(list(mesh.boundary_facets.values())))
-    dofs = fem.locate_dofs_topological(space, domain.topology.dim - 1, facets)
-    condition = fem.dirichletbc(wanted, dofs)
+    held = fem.locate_dofs_topological(space, domain.topology.dim - 1, facets)
+    wanted = [ufl.ln(q) if formulation == "log" else q for q in c] + [phi]
+    for function, value, start in zip(equations.state, wanted, [0.0 if formulation == "log" else 1.0] * 2 + [0.0],
+                                      strict=True):  # fmt: skip
+        function.interpolate(fem.Expression(value, space.element.interpolation_points))
+        keep = function.x.array[held].copy()
+        function.x.array[:] = start
+        function.x.array[held] = keep
+    own = held[held < operators.owned]
+    masks = [operators.vector(), operators.vector()]
+    masks[1].array[own] = 1.0
+    masks[0].array[:] = 1.0 - masks[1].array_r
+    nest = equations.nest()
+    nest.assemble()
+    A, vector = nest.convert("aij", out=PETSc.Mat()), Layout(domain.comm, 3 * operators.owned, 0).vector()
+    vector.array[:] = np.concatenate([function.x.array[: operators.owned] for function in equations.state])
 
     def take(vector):
-        U.x.array[: len(vector.array_r)] = vector.array_r
-        U.x.scatter_forward()
+        for function, values in zip(equations.state, vector.array_r.reshape(3, -1), strict=True):
+            function.x.array[: operators.owned] = values
+            function.x.scatter_forward()
 
     def assemble_residual(vector, b):
         take(vector)
-        assembled = fem.assemble_vector(residual_form)
-        assembled.scatter_reverse(dolfinx.la.InsertMode.add)
-        b.array[:] = assembled.array[: b.getLocalSize()]
-        held, owned = condition.dof_indices()
-        b.array[held[:owned]] = 0.0
+        residual = equations.residual() - np.column_stack(loads)
+        residual[own] = 0.0
+        b.array[:] = residual.T.ravel()
 
     def assemble_jacobian(vector, A):
         take(vector)
-        A.zeroEntries()
-        fem.petsc.assemble_matrix(A, jacobian_form, bcs=[condition])
-        A.assemble()
+        equations.fill_blocks()
+        equations.hold([masks[0]] * 3, [masks[1]] * 3)
+        nest.convert("aij", out=A)
 
-    start = fem.Function(space)
-    start.x.array[:] = np.tile([0.0 if formulation == "log" else 1.0] * 2 + [0.0], len(start.x.array) // 3)
-    condition.set(start.x.array)
-    vector, A = start.x.petsc_vec, fem.petsc.create_matrix(jacobian_form)
     newton = Newton(domain.comm, assemble_residual, assemble_jacobian, vector, A, SolverOptions())
     newton.solve(vector, 1.0)
     take(vector)
     newton.destroy()
-    A.destroy()
 
-    found = ufl.as_vector([kind.density(U[i]) for i in range(2)] + [U[2]])
-    error = found - ufl.as_vector([*c, phi])
+    found = [equations.formulation.density(w) for w in equations.state[:-1]] + [equations.phi]
+    error = ufl.as_vector(found) - ufl.as_vector([*c, phi])
     squares = (ufl.inner(error, error), ufl.inner(ufl.grad(error), ufl.grad(error)))
     values = [fem.assemble_scalar(fem.form(measure.over_volume(q, 2 * degree + 4))) for q in squares]
+    for item in (A, nest):
+        item.destroy()
+    equations.destroy()
+    operators.destroy()
     return np.sqrt([domain.comm.allreduce(float(v), op=MPI.SUM) for v in values])
 
 

@@ -17,6 +17,7 @@ from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI, dolfinx, fem
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.observables import Weights
+from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.predictor import Predictor
 from spinepnp.units import FARADAY
 
@@ -143,7 +144,7 @@ def test_the_law_of_a_ball_on_a_neck(meshes):
     space = fem.functionspace(mesh.mesh, ("Lagrange", 1))
     weights = Weights(space, mesh)
     base = fem.locate_dofs_topological(space, 2, mesh.boundary_facets["base"])
-    predictor = Predictor(space, base, weights.boundary, weights.area, Measure(mesh))
+    predictor = Predictor(space, base, weights.boundary, weights.area, Operators(space, Measure(mesh)))
     G = fem.Function(space)
     G.x.array[:] = predictor.unit_flux("cap")
     predictor.destroy()

@@ -1,0 +1,60 @@
+"""Plots of the benchmark tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas
+
+
+def plot_solve(table: pandas.DataFrame, path: Path) -> None:
+    """Poisson units and time for each unknown against the number of unknowns, by number of ranks."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9.0, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for ranks, rows in table.groupby("ranks"):
+        label = f"{ranks} rank{'s' if ranks > 1 else ''}"
+        left.plot(rows["dofs"], rows["units"], "o-", label=label)
+        right.plot(rows["dofs"], rows["us_per_dof"], "o-", label=f"block, {label}")
+        if rows["direct_s"].notna().any():
+            right.plot(rows["dofs"], 1e6 * rows["direct_s"] / rows["dofs"], "x--", label=f"MUMPS, {label}")
+    left.set_ylabel("steady solve / scalar Poisson solve")
+    left.set_ylim(0.0)
+    right.set_ylabel("microseconds for each unknown")
+    right.set_yscale("log")
+    for axes in (left, right):
+        axes.set_xscale("log")
+        axes.set_xlabel("unknowns")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+def plot_krylov(table: pandas.DataFrame, path: Path) -> None:
+    """Most iterations in a Newton step, problem by problem."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(table["problem"]))
+    figure = Figure(figsize=(9.0, 0.26 * len(names) + 1.6), layout="constrained")
+    axes = figure.subplots()
+    place = {name: len(names) - i for i, name in enumerate(names)}
+    for (degree, dofs), rows in table.assign(about=table["dofs"].map(lambda n: float(f"{n:.1g}"))).groupby(
+        ["degree", "about"]
+    ):
+        kind = "linear" if degree == 1 else "quadratic"
+        axes.plot(
+            rows["most"],
+            rows["problem"].map(place),
+            "o" if degree == 1 else "s",
+            alpha=0.6,
+            label=f"{kind}, {dofs:.0e}",
+        )
+    axes.axvline(16, color="black", linewidth=0.8, linestyle="--")
+    axes.set_yticks(list(place.values()), list(place))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])
+    axes.set_xlabel("most linear iterations in a Newton step")
+    axes.grid(alpha=0.3)
+    axes.legend(title="elements, unknowns", fontsize=8)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,126 @@
+"""The problems of the Krylov table: one axis varied at a time, around a cylinder with 100 pA into 167 mM of salt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
+from spinepnp.meshes import GradeOptions, MeshOptions, SpineMesh, generate
+from spinepnp.solvers import Boundary, Closed, Electrolyte
+
+#: Debye-like length of the salt, um, and the limiting current of two such species in the cylinder, pA.
+LAMBDA, SALT, LIMIT = 7.35e-4, 167.0, -50.62
+
+SHAPES: dict[str, Callable[[], Any]] = {
+    "cylinder": lambda: Cylinder(radius="50 nm", length="1 um"),
+    "ball_neck": lambda: BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="10 nm"),
+    "hyperboloid": lambda: Hyperboloid(a="50 nm", c="100 nm", half_length="500 nm"),
+    "ball": lambda: Ball(radius="500 nm"),
+}
+
+GROUND = {"potential": "0 mV", "concentrations": "bulk"}
+BINARY = (("C", 1, 200, 1.0), ("A", -1, 200, 1.0))
+FIVE = (("Na", 1, 1333, 100 / SALT), ("K", 1, 2000, 40 / SALT), ("Ca", 2, 200, 5 / SALT), ("Cl", -1, 2000, 100 / SALT),
+        ("A", -1, 200, 50 / SALT))  # fmt: skip
+
+
+def electrolyte(species: tuple[Any, ...] = BINARY, concentration: float = SALT, **keys: Any) -> Electrolyte:
+    """Species by name, valence, diffusivity in um^2/s, and concentration over a common one in mM."""
+    ions = [
+        {"name": n, "valence": z, "diffusivity": f"{d} um^2/s", "concentration": f"{c * concentration!r} mM"}
+        for n, z, d, c in species
+    ]
+    return Electrolyte(thermal_voltage="25.26 mV", species=ions, **keys)
+
+
+def current(value: float, species: str = "C") -> dict[str, Any]:
+    """A boundary with a current in pA."""
+    return {"current": {"species": species, "value": f"{value!r} pA"}}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row of the table.
+
+    Attributes:
+        name: what is special.
+        electrolyte: the species.
+        boundaries: what is imposed.
+        shape: name of the shape.
+        mesh: options besides the size.
+        closed: amounts.
+        formulation: of the unknowns.
+        known_hard: why more iterations are expected, or empty.
+    """
+
+    name: str
+    electrolyte: Electrolyte = field(default_factory=electrolyte)
+    boundaries: dict[str, Any] = field(default_factory=lambda: {"base": GROUND, "top": current(100.0)})
+    shape: str = "cylinder"
+    mesh: dict[str, Any] = field(default_factory=dict)
+    closed: Closed | None = None
+    formulation: str = "density"
+    known_hard: str = ""
+
+    def conditions(self) -> dict[str, Boundary]:
+        """The boundaries as the solver wants them."""
+        return {name: Boundary(**keys) for name, keys in self.boundaries.items()}
+
+    def make_mesh(self, size: str, degree: int, comm: Any) -> SpineMesh:
+        """Its mesh; an empty size is the default one."""
+        options = {"element_degree": degree, **({"size": size} if size else {}), **self.mesh}
+        return generate(SHAPES[self.shape](), MeshOptions(**options), comm)
+
+
+def _with_debye_length(ratio: float) -> Problem:
+    """A Debye length over the length of 1 um: by permittivity where it is short, else by dilution."""
+    if ratio < 1e-3:
+        return Problem(f"lambda/L {ratio:g}", electrolyte(permittivity=80.0 * (ratio / LAMBDA) ** 2))
+    dilution = (LAMBDA / ratio) ** 2
+    top = current(100.0 * dilution)
+    return Problem(f"lambda/L {ratio:g}", electrolyte(concentration=SALT * dilution), {"base": GROUND, "top": top})
+
+
+def problems() -> list[Problem]:
+    """All of them."""
+    wall_charge = {"base": GROUND, "top": current(50.0), "wall": {"surface_charge": "-0.01 C/m^2"}}
+    membrane = {"capacitance": {"value": "1 uF/cm^2", "outside": "-70 mV"}}
+    three = (("Na", 1, 1333, 12 / SALT), ("K", 1, 2000, 155 / SALT), ("A", -1, 200, 1.0))
+    four = (*FIVE[:3], ("A", -1, 200, 150 / SALT))
+    by_species = {"3 species": three, "4 species": four, "5 species": FIVE}
+    sodium = {"base": GROUND, "top": current(100.0, "Na")}
+    junction = {"potential": "floating", "concentrations": {"C": "15 mM", "A": "15 mM"}}
+    ions = electrolyte((("C", 1, 200, 1.0), ("A", -1, 200, 0.2)), 1.0, neutral=False)
+    amounts = Closed(amounts={"C": "5000 ions", "A": "1000 ions"})
+    cap = {"base": GROUND, "cap": current(50.0)}
+    layer = {"grade": {"top": GradeOptions(size="0.1 nm", growth=1.4)}}
+    return [
+        Problem("1 pA", boundaries={"base": GROUND, "top": current(1.0)}),
+        Problem("100 pA"),
+        Problem("1000 pA", boundaries={"base": GROUND, "top": current(1000.0)}),
+        Problem("-50 % of the limit", boundaries={"base": GROUND, "top": current(0.5 * LIMIT)}),
+        Problem("-95 % of the limit", boundaries={"base": GROUND, "top": current(0.95 * LIMIT)}),
+        *(_with_debye_length(ratio) for ratio in (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3)),
+        *(Problem(name, electrolyte(species), sodium) for name, species in by_species.items()),
+        Problem("5 species, Ca flows", electrolyte(FIVE), {"base": GROUND, "top": current(50.0, "Ca")}),
+        Problem("surface charge", boundaries=wall_charge),
+        Problem("membrane capacitor", boundaries={"base": GROUND, "top": current(50.0), "wall": membrane}),
+        Problem("100 mV", boundaries={"base": GROUND, "top": {**GROUND, "potential": "100 mV"}}),
+        Problem(
+            "floating, liquid junction",
+            electrolyte((("C", 1, 200, 150 / SALT), ("A", -1, 100, 150 / SALT))),
+            {"base": GROUND, "top": junction},
+            known_hard="the second step starts from linear profiles of a tenfold dilution",
+        ),
+        Problem("logarithms", formulation="log"),
+        Problem("layer of 0.1 nm", mesh=layer, known_hard="quadratic elements on cells 100 times wider than high"),
+        Problem("spine", boundaries=cap, shape="ball_neck"),
+        Problem("spine, membrane", boundaries={**cap, "wall": membrane}, shape="ball_neck"),
+        Problem("throat", shape="hyperboloid"),
+        Problem(
+            "closed ball", ions, {}, "ball", closed=amounts, known_hard="the second step starts from no equilibrium"
+        ),
+        Problem("closed ball, logarithms", ions, {}, "ball", closed=amounts, formulation="log"),
+    ]

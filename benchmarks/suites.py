@@ -1,0 +1,86 @@
+"""Which jobs make a suite, and which of their columns are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+#: Sizes of the cylinder's cells, their refinement, and about how many unknowns two species then have.
+CYLINDERS = {"12.6 nm": 20e3, "9 nm": 49e3, "6.03 nm": 150e3}
+REFINED = {("6.3 nm", 1): 1.04e6}
+QUADRATIC = {"26 nm": 20e3, "12.4 nm": 150e3}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One MPI job.
+
+    Attributes:
+        task: name of a function in `tasks`.
+        ranks: number of MPI ranks.
+        dofs: about how many unknowns its mesh has.
+        arguments: of the function.
+    """
+
+    task: str
+    ranks: int
+    dofs: float
+    arguments: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What the user reads while it runs."""
+        return f"{self.dofs:.2g} unknowns on {self.ranks} rank{'s' if self.ranks > 1 else ''}"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Jobs whose rows make one table."""
+
+    title: str
+    columns: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    by_default: bool = True
+
+
+def _solve() -> tuple[Job, ...]:
+    jobs = [Job("solve", n, dofs, {"size": size}) for size, dofs in CYLINDERS.items() for n in (1, 2)]
+    refined = [Job("solve", n, d, {"size": s, "refine": r}) for (s, r), d in REFINED.items() for n in (1, 2)]
+    return (*jobs, *refined)
+
+
+def _krylov() -> tuple[Job, ...]:
+    sizes = {size: dofs for size, dofs in CYLINDERS.items() if size != "9 nm"}
+    linear = [Job("krylov", n, dofs, {"size": size}) for size, dofs in sizes.items() for n in (1, 2)]
+    quadratic = [Job("krylov", n, d, {"size": s, "degree": 2}) for s, d in QUADRATIC.items() for n in (1, 2)]
+    refined = [Job("krylov", 2, d, {"size": s, "refine": r, "only": "100 pA"}) for (s, r), d in REFINED.items()]
+    return (*linear, *quadratic, *refined)
+
+
+SUITES = {
+    "solve": Suite(
+        title="A steady solve of two species in a cylinder, everything after the mesh, in Poisson units",
+        columns=(
+            "dofs", "ranks", "unit_s", "set_up_s", "solve_s", "units", "us_per_dof", "newton", "krylov",
+            "assembly_share", "sweep_newton", "sweep_units", "direct_s", "faster", "difference", "peak_GB",
+        ),
+        jobs=_solve(),
+    ),
+    "krylov": Suite(
+        title="Linear iterations in a Newton step (true residual 1e-6, no adaptive forcing)",
+        columns=("problem", "shape", "degree", "dofs", "ranks", "newton", "mean", "most", "solve_s", "status"),
+        jobs=_krylov(),
+    ),
+    "large": Suite(
+        title="Large meshes on two ranks",
+        columns=(
+            "cells", "dofs", "ranks", "mesh_s", "unit_s", "set_up_s", "solve_s", "units", "us_per_dof", "newton",
+            "krylov", "peak_GB", "peak_rank_GB",
+        ),
+        jobs=tuple(
+            Job("solve", 2, dofs, {"size": size, "refine": refine, "direct": False})
+            for (size, refine), dofs in {("8.9 nm", 2): 3.2e6, ("6 nm", 2): 10e6}.items()
+        ),
+        by_default=False,
+    ),
+}  # fmt: skip

@@ -1,0 +1,214 @@
+"""What one MPI job of a benchmark measures; `worker` runs it. Every function here is collective."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.problems import Problem, electrolyte, problems
+from spinepnp.errors import SpineError
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.kernels import compile_form
+from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
+from spinepnp.solvers import SolverOptions, SteadyProblem
+from spinepnp.solvers.imposed import Imposed
+
+#: No adaptive forcing: every linear solve to this relative true residual.
+FIXED = {"ksp_rtol": 1e-6}
+
+#: Unknowns up to which MUMPS is asked as well.
+DIRECT_UP_TO = 160_000
+
+#: Time steps whose linear systems are solved, s: far below the charging of nanoseconds to far above diffusion.
+TIME_STEPS = (1e-11, 1e-9, 1e-7, 1e-5, 1e-3, 1e-1)
+
+
+def poisson_unit(mesh: SpineMesh, repeats: int = 2) -> float:
+    """Seconds of one scalar Poisson solve: assembly, CG with PETSc's default GAMG to 1e-10; the best of some."""
+    space = fem.functionspace(mesh.mesh, ("Lagrange", mesh.options.element_degree))
+    u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
+    dx = ufl.Measure("dx", mesh.mesh, metadata={"quadrature_degree": max(2, 2 * mesh.options.element_degree)})
+    a, L = compile_form(ufl.inner(ufl.grad(u), ufl.grad(v)) * dx), compile_form(v * dx)
+    boundary = "base" if "base" in mesh.boundary_facets else next(iter(mesh.boundary_facets))
+    dofs = fem.locate_dofs_topological(space, mesh.mesh.topology.dim - 1, mesh.boundary_facets[boundary])
+    ground = fem.dirichletbc(np.float64(0.0), dofs, space)
+    best = np.inf
+    for _ in range(repeats):
+        mesh.mesh.comm.barrier()
+        start = time.perf_counter()
+        A = fem.petsc.assemble_matrix(a, bcs=[ground])
+        A.assemble()
+        b = fem.petsc.assemble_vector(L)
+        b.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+        fem.petsc.set_bc(b, [ground])
+        solver = PETSc.KSP().create(mesh.mesh.comm)
+        solver.setType("cg")
+        solver.getPC().setType("gamg")
+        solver.setTolerances(rtol=1e-10)
+        solver.setOperators(A)
+        x = A.createVecRight()
+        solver.solve(b, x)
+        best = min(best, time.perf_counter() - start)
+        for item in (solver, A, b, x):
+            item.destroy()
+    return float(mesh.mesh.comm.allreduce(best, op=MPI.MAX))
+
+
+def _timed(comm: Any, call: Any) -> tuple[Any, float]:
+    gc.collect()
+    comm.barrier()
+    start = time.perf_counter()
+    result = call()
+    return result, float(comm.allreduce(time.perf_counter() - start, op=MPI.MAX))
+
+
+def _peak(comm: Any) -> list[float]:
+    """Peak memory of each rank, GB."""
+    return list(comm.allgather(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6))
+
+
+def warm_up(comm: Any, degree: int = 1) -> None:
+    """Compile the kernels and load the libraries, so that nobody measures them."""
+    problem = Problem("")
+    mesh = problem.make_mesh("40 nm", degree, comm)
+    conditions = problem.conditions()
+    for linear in ("block", "direct"):
+        steady = SteadyProblem(mesh, problem.electrolyte, conditions, SolverOptions(linear=linear))
+        steady.solve(problem.electrolyte, conditions)
+        steady.destroy()
+    poisson_unit(mesh, 1)
+
+
+def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[str, Any]:
+    """A steady solve of two species in a cylinder, all of it after the mesh, in Poisson units."""
+    warm_up(comm)
+    problem = Problem("", mesh={"refine": refine} if refine else {})
+    mesh, mesh_s = _timed(comm, lambda: problem.make_mesh(size, 1, comm))
+    unit = poisson_unit(mesh)
+    conditions, salt = problem.conditions(), problem.electrolyte
+    options = SolverOptions(linear="block")
+    steady, set_up = _timed(comm, lambda: SteadyProblem(mesh, salt, conditions, options))
+    solution, solving = _timed(comm, lambda: steady.solve(salt, conditions))
+    statistics = solution.statistics
+    more = {**problem.boundaries, "top": {"current": {"species": "C", "value": "120 pA"}}}
+    again = {name: type(conditions["top"])(**keys) for name, keys in more.items()}
+    point, sweeping = _timed(comm, lambda: steady.solve(salt, again))
+    dofs = statistics.dofs
+    row = {
+        "ranks": comm.size,
+        "cells": mesh.cells,
+        "dofs": dofs,
+        "unit_s": unit,
+        "mesh_s": mesh_s,
+        "set_up_s": set_up,
+        "solve_s": solving,
+        "units": (set_up + solving) / unit,
+        "us_per_dof": 1e6 * (set_up + solving) / dofs,
+        "newton": statistics.newton,
+        "krylov": statistics.krylov,
+        "krylov_step": statistics.krylov_step,
+        # Set-up is assembly but for a few searches.
+        "assembly_share": (set_up + statistics.assembly_s) / (set_up + solving),
+        "assembly_of_newton": statistics.assembly_s / statistics.solve_s,
+        "sweep_newton": point.statistics.newton,
+        "sweep_units": sweeping / unit,
+    }
+    unknowns = solution.unknowns
+    steady.destroy()
+    peaks = _peak(comm)
+    row |= {"peak_GB": sum(peaks), "peak_rank_GB": max(peaks)}
+    if direct and dofs <= DIRECT_UP_TO:
+        factorised = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="direct"))
+        other, direct_s = _timed(comm, lambda: factorised.solve(salt, conditions))
+        scale = np.array([*salt.bulk.values(), salt.V_T])
+        difference = float((np.abs(other.unknowns - unknowns) / scale).max())
+        row |= {
+            "direct_s": direct_s,
+            "faster": direct_s / solving,
+            "difference": comm.allreduce(difference, op=MPI.MAX),
+        }
+        factorised.destroy()
+    return row
+
+
+def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "") -> list[dict[str, Any]]:
+    """Linear iterations of every problem on meshes of one size (the default ones, if it is empty)."""
+    rows = []
+    meshes: dict[str, SpineMesh] = {}
+    for problem in problems():
+        if only and only not in problem.name:
+            continue
+        key = f"{problem.shape} {problem.mesh}"
+        if key not in meshes:
+            changed = Problem(**{**vars(problem), "mesh": {**problem.mesh, **({"refine": refine} if refine else {})}})
+            meshes[key] = changed.make_mesh(size if problem.shape == "cylinder" else "", degree, comm)
+        rows.append({"problem": problem.name, "degree": degree, **_iterations(problem, meshes[key], comm)})
+    if not only:
+        mesh = Problem("").make_mesh(size, degree, comm)
+        rows += [{"degree": degree, **_time_step(mesh, step, comm)} for step in TIME_STEPS]
+    return rows
+
+
+def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
+    conditions = problem.conditions()
+    options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
+    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape, "hard": problem.known_hard}
+    steady = SteadyProblem(mesh, problem.electrolyte, conditions, options, closed=problem.closed)
+    row["dofs"] = steady.system.vector.getSize()
+    try:
+        solution, seconds = _timed(comm, lambda: steady.solve(problem.electrolyte, conditions, problem.closed))
+    except SpineError as error:
+        return row | {"status": str(error)}
+    finally:
+        steady.destroy()
+    s = solution.statistics
+    return row | {
+        "status": "ok",
+        "newton": s.newton,
+        "krylov": s.krylov,
+        "mean": s.krylov / s.newton,
+        "most": s.krylov_step,
+        "solve_s": seconds,
+        "residual": s.residual,
+    }
+
+
+def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
+    """The linear system of an implicit Euler step from the bulk state, when the current is switched on."""
+    problem = Problem("")
+    conditions, salt = problem.conditions(), electrolyte()
+    steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
+    system, solver = steady.system, steady._newton.linear_solver
+    system.impose(Imposed(salt, conditions))
+    system.equations.coefficients.storage = system.scales.length**2 / (system.scales.diffusivity * step)
+    system.start_from(system.bulk(salt))
+    b, x = system.vector.duplicate(), system.vector.duplicate()
+    system.residual(system.vector, b)
+    content = system.equations.contents() * system.equations.coefficients.storage
+    b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
+    system.jacobian(system.vector, system.A)
+    with steady._newton.options_in_force():
+        solver.setOperators(system.A)
+        _, seconds = _timed(comm, lambda: solver.solve(b, x))
+    its, reason = solver.getIterationNumber(), solver.getConvergedReason()
+    row = {
+        "problem": f"time step of {step:g} s",
+        "ranks": comm.size,
+        "shape": problem.shape,
+        "hard": "",
+        "dofs": x.getSize(),
+        "status": "ok" if reason > 0 else f"PETSc reason {reason}",
+        "newton": 1,
+        "krylov": its,
+        "mean": float(its),
+        "most": its,
+        "solve_s": seconds,
+    }
+    for item in (b, x):
+        item.destroy()
+    steady.destroy()
+    return row
