@@ -1,4 +1,8 @@
-"""Compiled form kernels: a cache of the project's own that heals itself.
+"""Compiled form kernels: for this processor, in a cache of the project's own that heals itself.
+
+A folder of the cache belongs to one kind of processor and one compiler, so that a home directory may be shared by
+machines of several kinds. Where the ranks of a job differ, and where SPINEPNP_KERNELS=portable says so (images that run
+elsewhere), kernels are portable.
 
 A compiler that is killed leaves a source file without its end mark, for which every later run would wait and then fail.
 Such an entry is removed: at once if it is old, and after the wait if it is not.
@@ -6,10 +10,16 @@ Such an entry is removed: at once if it is old, and after the wait if it is not.
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import os
+import subprocess
+import sysconfig
 import time
 from pathlib import Path
 from typing import Any
 
+from spinepnp.errors import CaseError
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.folders import cache_folder
 from spinepnp.meshes.stack import fem
@@ -42,15 +52,53 @@ def remove_dead_entries(folder: Path, age: float) -> int:
 _cleaned: set[Path] = set()
 
 
-def _clean_once(comm: Any) -> Path:
+@functools.cache
+def processor() -> str:
+    """What tells this kind of processor from others; empty where nothing does, or portable kernels are wanted.
+
+    Raises:
+        CaseError: SPINEPNP_KERNELS is neither "native" nor "portable".
+    """
+    wanted = os.environ.get("SPINEPNP_KERNELS", "native")
+    if wanted not in ("native", "portable"):
+        raise CaseError("SPINEPNP_KERNELS", 'is "native" or "portable"', wanted)
+    if wanted == "portable":
+        return ""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    told = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features")
+    first = lines[: lines.index("")] if "" in lines else lines
+    return "\n".join(line for line in first if line.split("\t")[0].split(":")[0].strip() in told)
+
+
+@functools.cache
+def _compiler() -> str:
+    """The compiler that will be called, and its version."""
+    command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
+    try:
+        told = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=PATIENCE).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        told = ""
+    return " ".join(command) + told
+
+
+def _place(comm: Any) -> tuple[Path, bool]:
+    """The folder for kernels, and whether they are for this processor. Collective."""
+    kinds = set(comm.allgather(processor()))
+    native = len(kinds) == 1 and kinds != {""}
+
     def clean() -> Path:
-        folder = cache_folder("kernels")
+        key = hashlib.sha256(f"{processor() if native else 'portable'}\n{_compiler()}".encode()).hexdigest()[:16]
+        folder = cache_folder("kernels") / key
+        folder.mkdir(exist_ok=True, mode=0o700)
         if folder not in _cleaned:
             remove_dead_entries(folder, PATIENCE)
             _cleaned.add(folder)
         return folder
 
-    return on_root(comm, clean)
+    return on_root(comm, clean), native
 
 
 def compile_form(expression: Any, **options: Any) -> Any:
@@ -64,8 +112,9 @@ def compile_form(expression: Any, **options: Any) -> Any:
         The compiled form.
     """
     comm = expression.ufl_domain().ufl_cargo().comm
-    folder = _clean_once(comm)
-    jit = {"cache_dir": str(folder), "cffi_extra_compile_args": ["-O3", "-g0"], "timeout": PATIENCE}
+    folder, native = _place(comm)
+    flags = ["-O3", "-g0", *(["-march=native"] if native else [])]
+    jit = {"cache_dir": str(folder), "cffi_extra_compile_args": flags, "timeout": PATIENCE}
     try:
         return fem.form(expression, jit_options=jit, **options)
     except (TimeoutError, RuntimeError) as error:

@@ -173,6 +173,8 @@ class Newton:
         snes = self._snes = PETSc.SNES().create(comm)
         self._border, self._preconditioner = border, preconditioner
         self._defaults = {**NEWTON, **(DIRECT if preconditioner is None else preconditioner.options)}
+        if "pc_type" in {*options.petsc, *PETSc.Options().getAll()}:
+            self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to our own choice
         self._operator = A if border is None else border.operator
         self._linear = snes.getKSP() if border is None else border.inner
         snes.setFunction(self._timed_residual, b)
@@ -411,7 +413,9 @@ class Newton:
         self._refuse_unused()
 
     def _linear_failure(self) -> str:
-        """What MUMPS says of its failure; empty where it says nothing, or was not asked."""
+        """What is known of a failed linear solve; empty where that is nothing."""
+        if self._preconditioner is not None:
+            return 'the linear solve did not reach its tolerance; use a finer mesh, or solver.linear = "direct"'
         if not self._by_mumps():
             return ""
         return MUMPS_ERRORS.get(self._linear.getPC().getFactorMatrix().getMumpsInfog(1), "")

@@ -106,6 +106,7 @@ class BlockPreconditioner:
         self._scaled = [equations.operators.empty() for _ in range(count)]
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
+        self._with_levels: set[int] = set()
 
     @staticmethod
     def _solver(comm: Any, prefix: str) -> Any:
@@ -159,7 +160,8 @@ class BlockPreconditioner:
         solver.setOperators(matrix)
         solver.setFromOptions()
         preconditioner = solver.getPC()
-        if preconditioner.getType() == "mg" and preconditioner.getMGLevels() < 2:
+        if preconditioner.getType() == "mg" and solver.handle not in self._with_levels:
+            self._with_levels.add(solver.handle)
             preconditioner.setMGLevels(2)
             preconditioner.setMGInterpolation(1, self._equations.operators.from_linear)
             solver.setFromOptions()
@@ -173,6 +175,7 @@ class BlockPreconditioner:
         elif self._first is not None and last > WORSE * self._first + WORSE_BY:
             for solver in self._solvers():
                 solver.getPC().reset()
+            self._with_levels.clear()
             self._first = None
         self._made = True
 

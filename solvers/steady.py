@@ -177,6 +177,8 @@ class SteadyProblem:
             return False
         unknowns = self.system.keep()
         self._free_solver()
+        of_newton = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
+        self.options = self.options.model_copy(update={"petsc": of_newton, "linear": "direct"})
         self._make_solver("direct")
         self.system.restore(unknowns)
         return True

@@ -34,6 +34,18 @@ def test_a_singular_matrix_is_called_one():
         newton.solve(x, 1.0)
 
 
+def test_a_failed_factorisation_does_not_spoil_the_next():
+    """MUMPS refuses every later matrix after one failure, unless it is started anew."""
+    newton, x = system([[1.0, 1.0], [1.0, 1.0]], lambda x: np.array([x[0] + x[1] - 1.0, x[0] - x[1]]))
+    with pytest.raises(NewtonError, match="the matrix is singular"):
+        newton.solve(x, 1.0)
+    newton._A.setValues([0, 1], [0, 1], [[1.0, 1.0], [1.0, -1.0]])
+    newton._A.assemble()
+    x.set(0.0)
+    newton.solve(x, 1.0)
+    assert x.array == pytest.approx([0.5, 0.5])
+
+
 def test_a_residual_that_is_not_a_number_is_told():
     newton, x = system([[1.0, 0.0], [0.0, 1.0]], lambda x: np.array([np.nan, 1.0]))
     with pytest.raises(NewtonError, match="the residual is not a number"):

@@ -1,0 +1,263 @@
+"""The block solver: the answers of MUMPS, iterations that do not grow, and what happens when it fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
+from spinepnp.meshes import GradeOptions, MeshOptions, generate
+from spinepnp.meshes.stack import MPI, PETSc, fem
+from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
+from spinepnp.solvers.cost import linear_solver
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.measure import Measure
+from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.operators import Operators
+from spinepnp.solvers.weak_forms import drift, stiffness
+
+#: Most linear iterations in a Newton step to a true residual of 1e-6.
+MOST = 16
+
+
+def ions(*species, **keys):
+    """Species by valence, diffusivity in um^2/s and concentration in mM."""
+    listed = [
+        {"name": f"X{i}", "valence": z, "diffusivity": f"{d} um^2/s", "concentration": f"{c!r} mM"}
+        for i, (z, d, c) in enumerate(species)
+    ]
+    return Electrolyte(species=listed, **keys)
+
+
+SALT = ions((1, 200, 167.0), (-1, 200, 167.0))
+GROUND = Boundary(potential="0 mV", concentrations="bulk")
+NECK = Cylinder(length="1 um", radius="50 nm")
+FIXED = {"ksp_rtol": 1e-6}
+
+
+def current(value, species="X0"):
+    return Boundary(current={"species": species, "value": f"{value} pA"})
+
+
+DATA = {"base": GROUND, "top": current(100)}
+LAYER = {"top": GradeOptions(size="0.2 nm", growth=1.6)}
+MEMBRANE = {"value": "1 uF/cm^2", "outside": "-70 mV"}
+CROWD = ions((1, 200, 1.0), (-1, 200, 0.2), neutral=False)
+AMOUNTS = Closed(amounts={"X0": "5000 ions", "X1": "1000 ions"})
+
+PROBLEMS = {
+    "current": (NECK, SALT, DATA, None, {}),
+    "near the limit": (NECK, SALT, {"base": GROUND, "top": current(-48)}, None, {}),
+    "five species": (
+        NECK,
+        ions((1, 1333, 100.0), (1, 2000, 40.0), (2, 200, 5.0), (-1, 2000, 100.0), (-1, 200, 50.0)),
+        {"base": GROUND, "top": current(50, "X2")},
+        None,
+        {},
+    ),
+    "charged wall": (NECK, SALT, {**DATA, "wall": Boundary(surface_charge="-0.01 C/m^2")}, None, {}),
+    "membrane": (NECK, SALT, {**DATA, "wall": Boundary(capacitance=MEMBRANE)}, None, {}),
+    "matched": (NECK, SALT, {"base": GROUND, "top": current(100).model_copy(update={"field_matched": True})}, None, {}),
+    "layer": (NECK, SALT, DATA, None, {"grade": LAYER}),
+    "long Debye length": (
+        NECK,
+        ions((1, 200, 1e-3), (-1, 200, 1e-3)),
+        {"base": GROUND, "top": current(6e-4)},
+        None,
+        {},
+    ),
+    "short Debye length": (NECK, SALT.model_copy(update={"permittivity": 0.015}), DATA, None, {}),
+    "spine": (
+        BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="20 nm"),
+        SALT,
+        {"base": GROUND, "cap": current(50)},
+        None,
+        {},
+    ),
+    "throat": (Hyperboloid(a="50 nm", c="100 nm", half_length="300 nm"), SALT, DATA, None, {}),
+    "meridian": (NECK.model_copy(update={"dimension": "axisymmetric"}), SALT, DATA, None, {"size": "8 nm"}),
+    "quadratic": (NECK, SALT, DATA, None, {"size": "35 nm", "element_degree": 2}),
+    "closed": (Ball(radius="500 nm"), CROWD, {}, AMOUNTS, {}),
+}
+
+
+def both(name, comm, formulation="density"):
+    """Solutions by MUMPS and by blocks on the same mesh."""
+    shape, electrolyte, data, closed, options = PROBLEMS[name]
+    size = {"size": "16 nm"} if shape is NECK else {}
+    mesh = generate(shape, MeshOptions(**{**size, **options}), comm)
+    for linear, petsc in (("direct", {}), ("block", FIXED)):
+        chosen = SolverOptions(linear=linear, formulation=formulation, petsc=petsc)
+        problem = SteadyProblem(mesh, electrolyte, data, chosen, closed=closed)
+        yield problem.solve(electrolyte, data, closed)
+        problem.destroy()
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_the_answer_of_mumps_in_few_iterations(comm, name):
+    direct, block = both(name, comm)
+    scale = np.abs(direct.unknowns).max(axis=0)
+    assert np.abs((block.unknowns - direct.unknowns) / scale).max() < 1e-8
+    assert block.ion_balance < 1e-8
+    assert 0 < block.statistics.krylov_step <= MOST
+    assert block.statistics.krylov > block.statistics.newton
+
+
+@pytest.mark.parametrize("name", ["current", "charged wall", "closed"])
+def test_logarithms_too(comm, name):
+    direct, block = both(name, comm, "log")
+    scale = np.abs(direct.unknowns).max(axis=0)
+    assert np.abs((block.unknowns - direct.unknowns) / scale).max() < 1e-8
+    assert block.statistics.krylov_step <= MOST
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("name", ["current", "closed", "quadratic"])
+def test_blocks_are_the_same_on_any_number_of_ranks(comm, name):
+    shape, electrolyte, data, closed, options = PROBLEMS[name]
+    found = []
+    for c in (MPI.COMM_SELF, comm):
+        mesh = generate(shape, MeshOptions(**{"size": "60 nm", **options}), c)
+        problem = SteadyProblem(mesh, electrolyte, data, SolverOptions(linear="block"), closed=closed)
+        found.append(problem.solve(electrolyte, data, closed))
+        problem.destroy()
+    alone, together = found
+    for boundary, state in alone.boundary.items():
+        assert together.boundary[boundary].potential == pytest.approx(state.potential, rel=1e-9, abs=1e-15)
+        assert together.boundary[boundary].concentration == pytest.approx(state.concentration, rel=1e-9)
+    assert together.ion_balance < 1e-9
+
+
+def test_iterations_do_not_grow_with_the_mesh(comm):
+    most = []
+    for size in ("40 nm", "20 nm", "10 nm"):
+        problem = SteadyProblem(generate(NECK, MeshOptions(size=size), comm), SALT, DATA, SolverOptions(
+            linear="block", petsc=FIXED))  # fmt: skip
+        most.append(problem.solve(SALT, DATA).statistics.krylov_step)
+        problem.destroy()
+    assert max(most) <= 10
+
+
+@pytest.mark.parametrize("step", [1e-12, 1e-9, 1e-6, 1e-3, 1.0])
+def test_a_time_step_of_any_length(comm, step):
+    """One implicit Euler step after the current is switched on, against MUMPS."""
+    mesh = generate(NECK, MeshOptions(size="20 nm"), comm)
+    answers, iterations = [], 0
+    for linear in ("direct", "block"):
+        problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear))
+        system, solver = problem.system, problem._newton.linear_solver
+        system.impose(Imposed(SALT, DATA))
+        system.equations.coefficients.storage = system.scales.length**2 / (system.scales.diffusivity * step)
+        system.start_from(system.bulk(SALT))
+        b, x = system.vector.duplicate(), system.vector.duplicate()
+        system.residual(system.vector, b)
+        before = system.equations.contents() * system.equations.coefficients.storage * system.held.free[:, :-1]
+        b.array[: before.size] -= before.T.ravel()
+        system.jacobian(system.vector, system.A)
+        with problem._newton.options_in_force():
+            solver.setTolerances(rtol=1e-6 if linear == "block" else 1e-12)
+            solver.setOperators(system.A)
+            solver.solve(b, x)
+            iterations = solver.getIterationNumber()
+            solver.setTolerances(rtol=1e-12)
+            solver.solve(b, x)
+        answers.append(x.array.copy())
+        problem.destroy()
+    assert iterations <= MOST
+    assert np.abs(answers[1] - answers[0]).max() < 1e-7 * np.abs(answers[0]).max()
+
+
+def test_a_step_of_the_voltage_is_one_of_the_whole_domain(comm):
+    """Not of the cells at the boundary, 0.2 nm thin, where it would be a field no solver could make sense of."""
+    mesh = generate(NECK, MeshOptions(size="20 nm", grade=LAYER), comm)
+    data = {"base": GROUND, "top": Boundary(potential="-100 mV", concentrations="bulk")}
+    for linear in ("direct", "block"):
+        problem = SteadyProblem(mesh, SALT, data, SolverOptions(linear=linear, continuation="none"))
+        solution = problem.solve(SALT, data)
+        assert solution.statistics.newton <= 3
+        assert solution.boundary["top"].potential == pytest.approx(-0.1, rel=1e-12)
+        problem.destroy()
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize(
+    "shape", [NECK, NECK.model_copy(update={"dimension": "axisymmetric"}), Ball(radius="500 nm")], ids=str
+)
+def test_matrices_without_a_pass_over_the_cells_are_those_of_the_forms(comm, shape):
+    mesh = generate(shape, MeshOptions(size="40 nm"), comm)
+    space = fem.functionspace(mesh.mesh, ("Lagrange", 1))
+    operators = Operators(space, Measure(mesh))
+    f = fem.Function(space)
+    x = space.tabulate_dof_coordinates()
+    f.x.array[:] = 1.0 + x[:, 0] + 3.0 * x[:, 1] ** 2 + np.sin(5.0 * x[:, 2])
+    f.x.scatter_forward()
+    assert operators.trilinear is not None
+    u, v = operators.u, operators.v
+    pairs = ((operators.trilinear.stiffness, stiffness(f, u, v)), (operators.trilinear.drift, drift(1.0, f, u, v)))
+    for fill, integrand in pairs:
+        fast, slow = operators.empty(), operators.fill(operators.empty(), operators.of_gradients(integrand))
+        fill(fast, f.x.array)
+        norm = slow.norm()
+        slow.axpy(-1.0, fast)
+        assert slow.norm() < 1e-12 * norm
+
+
+def test_auto_takes_blocks_for_large_problems_only():
+    assert [linear_solver("auto", n, "3d") for n in (1e3, 1e5)] == ["direct", "block"]
+    assert linear_solver("auto", 1e7, "1d") == "direct"
+    assert linear_solver("direct", 1e7, "3d") == "direct"
+    assert linear_solver("block", 10, "1d") == "block"
+
+
+def test_a_factorisation_takes_over_where_auto_chose_in_vain(comm):
+    mesh = generate(NECK, MeshOptions(size="16 nm"), comm)
+    problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc={"ksp_max_it": 1}))
+    assert problem.linear == "block"
+    solution = problem.solve(SALT, DATA)
+    assert problem.linear == "direct"
+    assert solution.statistics.reason.startswith("converged")
+    problem.destroy()
+    stubborn = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear="block", petsc={"ksp_max_it": 1}))
+    with pytest.raises(NewtonError, match=r"did not reach its tolerance; .* or solver.linear = .direct."):
+        stubborn.solve(SALT, DATA)
+    stubborn.destroy()
+
+
+def test_every_knob_is_reached(comm):
+    mesh = generate(NECK, MeshOptions(size="30 nm"), comm)
+    counts = {}
+    for name, petsc in {"default": {}, "lu": {"species_pc_type": "lu", "potential_pc_type": "lu"}}.items():
+        problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear="block", petsc={**FIXED, **petsc}))
+        counts[name] = problem.solve(SALT, DATA).statistics.krylov
+        problem.destroy()
+    assert counts["lu"] < counts["default"]
+    misspelt = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear="block", petsc={"specie_pc_type": "lu"}))
+    with pytest.raises(CaseError, match="specie_pc_type"):
+        misspelt.solve(SALT, DATA)
+    misspelt.destroy()
+
+
+def test_a_solver_of_the_users_choice_gets_one_sparse_matrix(comm):
+    mesh = generate(NECK, MeshOptions(size="16 nm"), comm)
+    petsc = {"ksp_type": "gmres", "pc_type": "ilu", "ksp_max_it": 2000, "ksp_gmres_restart": 200, "ksp_rtol": 1e-8}
+    problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc=petsc))
+    assert problem.linear == "direct"
+    assert problem.system.A.getType() != PETSc.Mat.Type.NEST
+    assert problem.solve(SALT, DATA).statistics.krylov > 20
+    problem.destroy()
+
+
+def test_a_sweep_keeps_what_it_has(comm):
+    """The next value of a current: two Newton steps at most, with the hierarchies of the first."""
+    problem = SteadyProblem(generate(NECK, MeshOptions(size="20 nm"), comm), SALT, DATA, SolverOptions(linear="block"))
+    problem.solve(SALT, DATA)
+    for value in (110, 130, 160):
+        statistics = problem.solve(SALT, {"base": GROUND, "top": current(value)}).statistics
+        assert statistics.newton <= 2
+    problem.destroy()
+
+
+def test_bad_names_of_solvers_are_refused():
+    with pytest.raises(ValueError, match="linear"):
+        SolverOptions(linear="blocks")
