@@ -79,7 +79,7 @@ SUITES = {
         ),
         jobs=tuple(
             Job("solve", 2, dofs, {"size": size, "refine": refine, "direct": False})
-            for (size, refine), dofs in {("8.9 nm", 2): 3.2e6, ("6 nm", 2): 10e6}.items()
+            for (size, refine), dofs in {("8.9 nm", 2): 3.2e6, ("6.4 nm", 2): 7.5e6}.items()
         ),
         by_default=False,
     ),

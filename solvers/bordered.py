@@ -9,6 +9,7 @@ with A Y = B and A y = r, g = (D - C Y)^-1 (s - C y) and x = y - Y g. The consta
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 import numpy as np
@@ -142,7 +143,7 @@ class _Operator:
     """The matrix, in the words of a PETSc matrix of Python type."""
 
     def __init__(self, system: Bordered) -> None:
-        self._system = system
+        self._system = weakref.proxy(system)  # PETSc keeps this, and the system keeps the matrix
 
     def mult(self, _matrix: Any, x: Any, y: Any) -> None:
         self._system.mult(x, y)
@@ -155,7 +156,7 @@ class _Inverse:
     """Its inverse, in the words of a PETSc preconditioner of Python type."""
 
     def __init__(self, system: Bordered) -> None:
-        self._system = system
+        self._system = weakref.proxy(system)
 
     def setUp(self, _pc: Any) -> None:
         self._system.factorise()

@@ -7,6 +7,7 @@ PETSC_OPTIONS of the environment > case file > defaults, and every solve returns
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -177,8 +178,8 @@ class Newton:
             self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to our own choice
         self._operator = A if border is None else border.operator
         self._linear = snes.getKSP() if border is None else border.inner
-        snes.setFunction(self._timed_residual, b)
-        snes.setJacobian(self._timed_jacobian, self._operator, self._operator)
+        snes.setFunction(self._weak("_timed_residual"), b)
+        snes.setJacobian(self._weak("_timed_jacobian"), self._operator, self._operator)
         self._check_options()
         try:
             with self.options_in_force():
@@ -190,10 +191,18 @@ class Newton:
         except PETSc.Error as error:
             where = "solver.petsc" if options.petsc else "PETSc options of the command line or PETSC_OPTIONS"
             raise CaseError(where, f"PETSc refuses one ({_last_line(error)}); correct it") from None
-        snes.setConvergenceTest(self._converged)
+        snes.setConvergenceTest(self._weak("_converged"))
         self._limited = step_fraction is not None
         if step_fraction is not None:
             snes.setLineSearchPreCheck(lambda _x, y: y.scale(step_fraction(y)))
+
+    def _weak(self, name: str) -> Callable[..., Any]:
+        """A method for PETSc to call that does not keep this object: Python sees no cycles that lead through PETSc."""
+        reference = weakref.ref(self)
+        return lambda *arguments: getattr(reference(), name)(*arguments)
+
+    def _linear_iterations(self) -> int:
+        return int(self._snes.getKSP().getIterationNumber())
 
     @property
     def linear_solver(self) -> Any:
@@ -212,7 +221,7 @@ class Newton:
     def _precondition(self, preconditioner: BlockPreconditioner) -> None:
         """Give the preconditioner to the solver of the whole system, or to the border in between."""
         outer = self._snes.getKSP()
-        preconditioner.iterations = outer.getIterationNumber
+        preconditioner.iterations = self._weak("_linear_iterations")
         if self._border is not None:
             inner = self._border.inner
             inner.setType("preonly")
@@ -409,7 +418,8 @@ class Newton:
             with self.options_in_force(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
-            raise self._raised or SolveError(f"PETSc failed: {_last_line(error)}") from None
+            told = (self._preconditioner.failure if self._preconditioner is not None else "") or _last_line(error)
+            raise self._raised or SolveError(f"PETSc failed: {told}") from None
         self._refuse_unused()
 
     def _linear_failure(self) -> str:

@@ -56,7 +56,8 @@ class Weights:
         self.boundary = {
             name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
         }
-        self.volume = _integrals(measure.over_volume(test, degree + 2))
+        element_degree = space.element.basix_element.degree
+        self.volume = _integrals(measure.over_volume(test, element_degree, curved=degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
 

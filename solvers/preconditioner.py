@@ -88,6 +88,8 @@ class BlockPreconditioner:
     Attributes:
         iterations: tells those of the last linear solve.
         options: defaults of the linear solver and of those within, by name.
+        failure: what PETSc said when the preconditioner could not be set up.
+        failure: what PETSc said when the preconditioner could not be set up.
     """
 
     def __init__(self, equations: Equations, free: np.ndarray) -> None:
@@ -107,6 +109,8 @@ class BlockPreconditioner:
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._with_levels: set[int] = set()
+        self.failure = ""
+        self.failure = ""
 
     @staticmethod
     def _solver(comm: Any, prefix: str) -> Any:
@@ -119,6 +123,13 @@ class BlockPreconditioner:
 
     def setUp(self, _pc: Any) -> None:
         """Take the blocks as they are now. Collective."""
+        try:
+            self._take_blocks()
+        except PETSc.Error as error:  # PETSc hands on no more than a number
+            self.failure = str(error).strip().splitlines()[-1].split("] ")[-1]
+            raise
+
+    def _take_blocks(self) -> None:
         self._renew_if_worse()
         equations, count = self._equations, self._equations.species
         owned, c = equations.operators.owned, equations.coefficients

@@ -154,6 +154,7 @@ class Predictor:
             for injection in boundary.injections:
                 if injection.flows:
                     phi += injection.total(self._areas[name] * MODEL_UNIT**2) * per_ampere * self.unit_flux(name)
+        self.destroy()  # its solutions stay; the memory is for the equations
         return phi
 
     def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:

@@ -172,7 +172,7 @@ class SteadyProblem:
         if not tried_in_vain or self.options.linear != "auto":
             return False
         comm = self.mesh.mesh.comm
-        enough = memory("direct", error.statistics.dofs) / comm.size < available_memory() / 2.0
+        enough = memory("direct", error.statistics.dofs) < available_memory() / 2.0
         if not comm.allreduce(enough, op=MPI.LAND):
             return False
         unknowns = self.system.keep()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI, PETSc, fem
@@ -232,6 +235,10 @@ def test_every_knob_is_reached(comm):
         counts[name] = problem.solve(SALT, DATA).statistics.krylov
         problem.destroy()
     assert counts["lu"] < counts["default"]
+    unknown = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear="block", petsc={"species_pc_type": "gmag"}))
+    with pytest.raises(SolveError, match="gmag"):
+        unknown.solve(SALT, DATA)
+    unknown.destroy()
     misspelt = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear="block", petsc={"specie_pc_type": "lu"}))
     with pytest.raises(CaseError, match="specie_pc_type"):
         misspelt.solve(SALT, DATA)
@@ -256,6 +263,20 @@ def test_a_sweep_keeps_what_it_has(comm):
         statistics = problem.solve(SALT, {"base": GROUND, "top": current(value)}).statistics
         assert statistics.newton <= 2
     problem.destroy()
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+@pytest.mark.parametrize("name", ["current", "closed"])
+def test_a_problem_that_nobody_needs_is_freed(comm, name, linear):
+    """Cycles that lead through PETSc would keep it, and MPI has no more than 2048 communicators."""
+    shape, electrolyte, data, closed, _ = PROBLEMS[name]
+    mesh = generate(shape, MeshOptions(size="60 nm"), comm)
+    problem = SteadyProblem(mesh, electrolyte, data, SolverOptions(linear=linear), closed=closed)
+    problem.solve(electrolyte, data, closed)
+    kept = weakref.ref(problem.system.equations)
+    del problem
+    gc.collect()
+    assert kept() is None
 
 
 def test_bad_names_of_solvers_are_refused():
