@@ -17,7 +17,7 @@ def plot_solve(table: pandas.DataFrame, path: Path) -> None:
         label = f"{ranks} rank{'s' if ranks > 1 else ''}"
         left.plot(rows["dofs"], rows["units"], "o-", label=label)
         right.plot(rows["dofs"], rows["us_per_dof"], "o-", label=f"block, {label}")
-        if rows["direct_s"].notna().any():
+        if "direct_s" in rows and rows["direct_s"].notna().any():
             right.plot(rows["dofs"], 1e6 * rows["direct_s"] / rows["dofs"], "x--", label=f"MUMPS, {label}")
     left.set_ylabel("steady solve / scalar Poisson solve")
     left.set_ylim(0.0)

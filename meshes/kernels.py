@@ -54,15 +54,8 @@ _cleaned: set[Path] = set()
 
 @functools.cache
 def processor() -> str:
-    """What tells this kind of processor from others; empty where nothing does, or portable kernels are wanted.
-
-    Raises:
-        CaseError: SPINEPNP_KERNELS is neither "native" nor "portable".
-    """
-    wanted = os.environ.get("SPINEPNP_KERNELS", "native")
-    if wanted not in ("native", "portable"):
-        raise CaseError("SPINEPNP_KERNELS", 'is "native" or "portable"', wanted)
-    if wanted == "portable":
+    """What tells this kind of processor from others; empty where nothing does, or portable kernels are wanted."""
+    if os.environ.get("SPINEPNP_KERNELS") == "portable":
         return ""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -86,6 +79,9 @@ def _compiler() -> str:
 
 def _place(comm: Any) -> tuple[Path, bool]:
     """The folder for kernels, and whether they are for this processor. Collective."""
+    for wanted in comm.allgather(os.environ.get("SPINEPNP_KERNELS", "native")):
+        if wanted not in ("native", "portable"):
+            raise CaseError("SPINEPNP_KERNELS", 'is "native" or "portable"', wanted)
     kinds = set(comm.allgather(processor()))
     native = len(kinds) == 1 and kinds != {""}
 
@@ -110,6 +106,9 @@ def compile_form(expression: Any, **options: Any) -> Any:
 
     Returns:
         The compiled form.
+
+    Raises:
+        CaseError: SPINEPNP_KERNELS is neither "native" nor "portable".
     """
     comm = expression.ufl_domain().ufl_cargo().comm
     folder, native = _place(comm)

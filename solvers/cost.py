@@ -22,7 +22,7 @@ BLOCK_SECONDS = 1.6e-5
 DIRECT_BYTES = 350.0
 
 #: The same over n for a block solve.
-BLOCK_BYTES = 1500.0
+BLOCK_BYTES = 2000.0
 
 
 def linear_solver(wanted: str, dofs: float, dimension: str) -> Linear:

@@ -58,6 +58,10 @@ class Held:
         self._unknown = [_Condition(last, boundary_dofs[name]) for name in structure.floating]
         self._unknown += [_Condition(names.index(species), node) for species in structure.free]
         self.constants = len(self._unknown)
+        for given in self._prescribed:
+            for unknown in self._unknown:  # has the rim that both share
+                if unknown.component == given.component:
+                    given.dofs = np.setdiff1d(given.dofs, unknown.dofs)
         owned = space.dofmap.index_map.size_local
         self.free = np.ones((owned, last + 1), dtype=bool)
         for condition in (*self._prescribed, *self._unknown):
@@ -96,6 +100,13 @@ class Held:
         """Write prescribed values into local unknowns, shape (local dofs, N + 1)."""
         for condition in self._prescribed:
             unknowns[condition.dofs, condition.component] = condition.value
+
+    def prescribed_dofs(self) -> np.ndarray:
+        """Where a value is prescribed, shape (owned dofs, N + 1), true or false."""
+        prescribed = np.zeros(self.free.shape, dtype=bool)
+        for condition in self._prescribed:
+            prescribed[condition.dofs[condition.dofs < len(prescribed)], condition.component] = True
+        return prescribed
 
     def spread(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
         """Write the unknown constants into local unknowns."""

@@ -144,6 +144,7 @@ class Newton:
         border: unknown constants of the system, if there are any; its matrix is A.
         preconditioner: context of a Python preconditioner of A for an iterative solver; without it A is factorised.
         step_fraction: which part of a step may be taken; all of it where there is no such function.
+        complete: makes exact in a step (second argument, subtracted from the first) what is known of it.
         settled: whether a state meets what the norm of the residual does not show.
     """
 
@@ -158,6 +159,7 @@ class Newton:
         border: Bordered | None = None,
         preconditioner: BlockPreconditioner | None = None,
         step_fraction: Callable[[Any], float] | None = None,
+        complete: Callable[[Any, Any], None] | None = None,
         settled: Callable[[], bool] = lambda: True,
     ) -> None:
         self._settled = settled
@@ -193,8 +195,8 @@ class Newton:
             raise CaseError(where, f"PETSc refuses one ({_last_line(error)}); correct it") from None
         snes.setConvergenceTest(self._weak("_converged"))
         self._limited = step_fraction is not None
-        if step_fraction is not None:
-            snes.setLineSearchPreCheck(lambda _x, y: y.scale(step_fraction(y)))
+        if step_fraction is not None or complete is not None:
+            snes.setLineSearchPreCheck(lambda x, y: _prepare(x, y, complete, step_fraction))
 
     def _weak(self, name: str) -> Callable[..., Any]:
         """A method for PETSc to call that does not keep this object: Python sees no cycles that lead through PETSc."""
@@ -202,7 +204,12 @@ class Newton:
         return lambda *arguments: getattr(reference(), name)(*arguments)
 
     def _linear_iterations(self) -> int:
-        return int(self._snes.getKSP().getIterationNumber())
+        """Of the last solve, as if to an accuracy of 1e-6; negative if it failed."""
+        solver = self._snes.getKSP()
+        reason: Any = solver.getConvergedReason()
+        if reason < 0:
+            return -1
+        return int(np.ceil(solver.getIterationNumber() * 6.0 / -np.log10(solver.getTolerances()[0])))
 
     @property
     def linear_solver(self) -> Any:
@@ -363,7 +370,8 @@ class Newton:
             guess = x.copy()
             self._search(x, "basic", min(options.max_newton, FULL_STEPS if patient or self._limited else HASTY_STEPS))
             code = snes.getConvergedReason()
-            if code <= 0 and patient:
+            in_vain = code == reasons.DIVERGED_LINEAR_SOLVE and self._preconditioner is not None
+            if code <= 0 and patient and not in_vain:
                 steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
                 guess.copy(x)
             guess.destroy()
@@ -412,6 +420,8 @@ class Newton:
         snes.setTolerances(max_it=max_newton)
         self._raised, self._polishing, self._last_residual = None, False, np.inf
         self._krylov_before = 0
+        if self._preconditioner is not None:
+            self._preconditioner.failure = ""
         if snes.getConvergedReason() == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE and self._by_mumps():
             self._linear.getPC().reset()  # MUMPS refuses every later matrix after one failure
         try:
@@ -455,6 +465,15 @@ class NewtonError(SolveError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.statistics)
+
+
+def _prepare(
+    x: Any, step: Any, complete: Callable[[Any, Any], None] | None, fraction: Callable[[Any], float] | None
+) -> None:
+    if complete is not None:
+        complete(x, step)
+    if fraction is not None:
+        step.scale(fraction(step))
 
 
 def _maximum_over_ranks(comm: Any, values: np.ndarray) -> tuple[float, ...]:

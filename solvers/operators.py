@@ -68,9 +68,9 @@ class Operators:
     @cached_property
     def trilinear(self) -> Trilinear | None:
         """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
-        if self.degree > 1 or self.measure.is_line or not Trilinear.fits(self.space, self.measure, 4):
-            return None
         degrees = self.measure.degrees(self._degrees[0], CURVED)
+        if self.degree > 1 or self.measure.is_line or not Trilinear.fits(self.space, self.measure, degrees):
+            return None
         return Trilinear(self.space, self.measure, self._pattern, degrees)
 
     @cached_property

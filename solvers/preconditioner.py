@@ -86,9 +86,9 @@ class BlockPreconditioner:
         free: where nothing is held, shape (owned dofs, N + 1).
 
     Attributes:
-        iterations: tells those of the last linear solve.
+        iterations: tells those of the last linear solve; a negative number says that it failed.
         options: defaults of the linear solver and of those within, by name.
-        failure: what PETSc said when the preconditioner could not be set up.
+        renewals: how often hierarchies were dropped because they served no longer.
         failure: what PETSc said when the preconditioner could not be set up.
     """
 
@@ -109,8 +109,7 @@ class BlockPreconditioner:
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._with_levels: set[int] = set()
-        self.failure = ""
-        self.failure = ""
+        self.failure, self.renewals = "", 0
 
     @staticmethod
     def _solver(comm: Any, prefix: str) -> Any:
@@ -134,7 +133,9 @@ class BlockPreconditioner:
         equations, count = self._equations, self._equations.species
         owned, c = equations.operators.owned, equations.coefficients
         densities = equations.nodal_densities()[:owned]
-        self._exchange = c.valence * densities / equations.formulation.slope(densities) * self._free[:, :-1]
+        slope = equations.formulation.slope(densities)
+        ratio = np.divide(densities, slope, out=np.ones_like(densities), where=slope != 0.0)
+        self._exchange = c.valence * ratio * self._free[:, :-1]
         squares = c.valence**2
         kappa = np.maximum(densities, 0.0) @ squares
         if c.storage:
@@ -181,12 +182,13 @@ class BlockPreconditioner:
     def _renew_if_worse(self) -> None:
         """Drop hierarchies that serve no longer; the next set-up makes new ones."""
         last = self.iterations()
-        if self._made and self._first is None:
+        if self._made and self._first is None and last >= 0:
             self._first = last
-        elif self._first is not None and last > WORSE * self._first + WORSE_BY:
+        elif self._made and (last < 0 or (self._first is not None and last > WORSE * self._first + WORSE_BY)):
             for solver in self._solvers():
                 solver.getPC().reset()
             self._with_levels.clear()
+            self.renewals += 1
             self._first = None
         self._made = True
 

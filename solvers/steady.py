@@ -23,7 +23,7 @@ from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
-from spinepnp.solvers.preconditioner import BlockPreconditioner
+from spinepnp.solvers.preconditioner import PREFIXES, BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
@@ -36,6 +36,9 @@ NEGATIVE = 1e-9
 
 #: The same over the scale of concentrations, where all are small.
 ROUNDED = 1e-12
+
+#: Beginnings of PETSc options that belong to one sparse matrix and its factors.
+OF_MATRIX = ("pc_factor_", "mat_")
 
 #: Reason of a Newton solve that the linear solver has stopped.
 LINEAR_FAILURE = "diverged_linear_solve"
@@ -83,12 +86,16 @@ class SteadyProblem:
         self._previous: np.ndarray | None = None
         dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
-        if wanted == "auto" and {"ksp_type", "pc_type"} & {*self.options.petsc, *PETSc.Options().getAll()}:
+        given = {*self.options.petsc, *PETSc.Options().getAll()}
+        if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
 
     def _make_solver(self, linear: Linear) -> None:
         self.linear = linear
+        # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
+        useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
+        petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
         self.system = system = System(
             self.mesh, self._imposed, self.preview, self.options.formulation, blocks=linear == "block"
         )
@@ -99,10 +106,11 @@ class SteadyProblem:
             system.jacobian,
             system.vector,
             system.A,
-            self.options,
+            self.options.model_copy(update={"petsc": petsc}),
             border=system.border,
             preconditioner=self._preconditioner,
             step_fraction=system.step_fraction if self.options.formulation == "log" else None,
+            complete=system.complete if linear == "block" else None,
             settled=system.settled,
         )
 
@@ -153,14 +161,11 @@ class SteadyProblem:
     def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
         """Newton from each start, then by continuation."""
         failures: list[NewtonError] = []
-        starts = list(starts)
-        while starts:
+        for start in starts:
             try:
-                return self._attempt(starts[0], imposed, patient=True).after(failures)
+                return self._attempt(start, imposed, patient=True).after(failures)
             except NewtonError as error:
                 failures.append(error)
-                if not self._factorise_instead(error):
-                    starts.pop(0)
         if self.options.continuation == "none":
             raise failures[-1]
         bulk = self.system.bulk(imposed.electrolyte)
@@ -189,9 +194,17 @@ class SteadyProblem:
         Raises:
             NewtonError: it failed; the unknowns are those of before.
         """
+        here = self.system.densities_and_potential() if start is None else start  # in SI: scales may change
+        try:
+            return self._solve_once(here, imposed, patient)
+        except NewtonError as error:
+            if not self._factorise_instead(error):
+                raise
+            return self._solve_once(here, imposed, patient).after([error])
+
+    def _solve_once(self, here: np.ndarray, imposed: Imposed, patient: bool) -> NewtonStatistics:
         system = self.system
         before = system.keep()
-        here = system.densities_and_potential() if start is None else start  # in SI: scales may change
         system.impose(imposed)
         reference = system.reference_norm(imposed.electrolyte)
         system.start_from(here)

@@ -71,6 +71,7 @@ class System:
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = Bordered(self._layout, self.A) if self.held.constants else None
         self._masks = self._mask_vectors()
+        self._prescribed = self.held.prescribed_dofs()
 
     def _mask_vectors(self) -> tuple[list[Any], list[Any]]:
         """For each component a PETSc vector that is one where nothing is held, and one where something is."""
@@ -143,7 +144,10 @@ class System:
         balances = self._balances(reaction)
         missing = self.held.missing(self._split(vector)[0])
         if self.mesh.mesh.comm.allreduce(bool(missing.any()), op=MPI.LOR):
-            reaction += self._lift(missing)
+            lifted = self._lift(missing)
+            reaction += lifted
+            for k, charges in enumerate(self._charges()):
+                balances[k] += self.weights.sum(charges * lifted)
         self._join(b, np.where(self.held.free, reaction, -missing), balances)
 
     def _lift(self, missing: np.ndarray) -> np.ndarray:
@@ -158,6 +162,8 @@ class System:
         step.array[:] = missing.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self._components, -1).T.copy()
+        self.equations.hold(*self._masks)  # for whoever uses the matrix before it is filled again
+        self._nest.assemble()
         step.destroy()
         change.destroy()
         return np.asarray(lifted)
@@ -172,6 +178,12 @@ class System:
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
+
+    def complete(self, vector: Any, step: Any) -> None:
+        """Let a step of an iterative solver bring prescribed values exactly: it is subtracted from the vector."""
+        missing = self.held.missing(self._split(vector)[0])
+        prescribed = self._prescribed.T.ravel()
+        step.array_w[: prescribed.size][prescribed] = -missing.T.ravel()[prescribed]
 
     def step_fraction(self, step: Any) -> float:
         """Which part of a Newton step may be taken: logarithms of densities change by a few units at once. Collective.

@@ -22,6 +22,9 @@ from spinepnp.solvers.measure import Measure
 #: Bytes for a point of quadrature, and the part of the free memory that all of them may take.
 BYTES_PER_POINT, MEMORY_SHARE = 700.0, 0.1
 
+#: Points of one rank that indices of 32 bits can count.
+MOST_POINTS = 100_000_000
+
 
 class Trilinear:
     """The tensor T on the cells of one rank, as factors of sparse matrices.
@@ -60,13 +63,13 @@ class Trilinear:
         self._from_fluxes = sparse.csc_matrix((spread, places.ravel(), by_corner), (entries, points * corners))
 
     @staticmethod
-    def fits(space: Any, measure: Measure, corners: int) -> bool:
+    def fits(space: Any, measure: Measure, degrees: tuple[int, int]) -> bool:
         """Whether the factors find room in the memory of this machine. Collective."""
-        comm = space.mesh.comm
-        (_, straight), (_, curved) = measure.straight_and_curved()
-        points = comm.allreduce(len(straight) + corners * len(curved), op=MPI.SUM)
-        enough = points * BYTES_PER_POINT < MEMORY_SHARE * available_memory()
-        return bool(comm.allreduce(enough, op=MPI.LAND))
+        comm, cell = space.mesh.comm, space.mesh.basix_cell()
+        each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]
+        mine = sum(n * len(cells) for n, (_, cells) in zip(each, measure.straight_and_curved(), strict=True))
+        enough = comm.allreduce(mine, op=MPI.SUM) * BYTES_PER_POINT < MEMORY_SHARE * available_memory()
+        return bool(comm.allreduce(enough and mine < MOST_POINTS, op=MPI.LAND))
 
     def stiffness(self, matrix: Any, weight: np.ndarray) -> None:
         """Fill a matrix with K of local nodal values. Collective."""

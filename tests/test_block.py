@@ -16,7 +16,7 @@ from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, Stead
 from spinepnp.solvers.cost import linear_solver
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.weak_forms import drift, stiffness
 
@@ -227,6 +227,78 @@ def test_a_factorisation_takes_over_where_auto_chose_in_vain(comm):
     stubborn.destroy()
 
 
+def test_the_same_on_the_way_of_a_continuation(comm, monkeypatch):
+    """Where the first attempts fail for another reason, and the linear solver only then."""
+    mesh = generate(NECK, MeshOptions(size="16 nm"), comm)
+    problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc={"ksp_max_it": 1}))
+    original = problem._solve_once
+
+    def fails_at_first(here, imposed, patient):
+        if not patient:
+            return original(here, imposed, patient)
+        statistics = NewtonStatistics(0, 1, 0, 0, 0.0, 0.0, 1.0, "diverged_max_it")
+        raise NewtonError("no", statistics)
+
+    monkeypatch.setattr(problem, "_solve_once", fails_at_first)
+    solution = problem.solve(SALT, DATA)
+    assert problem.linear == "direct"
+    assert solution.statistics.continuation > 0
+    problem.destroy()
+
+
+def test_hierarchies_of_a_failed_solve_are_not_kept(comm):
+    problem = SteadyProblem(generate(NECK, MeshOptions(size="20 nm"), comm), SALT, DATA, SolverOptions(linear="block"))
+    problem.solve(SALT, DATA)
+    assert problem._preconditioner.renewals == 0
+    problem._preconditioner.iterations = lambda: -1
+    assert problem.solve(SALT, {"base": GROUND, "top": current(110)}).statistics.newton <= 2
+    assert problem._preconditioner.renewals > 0
+    problem.destroy()
+
+
+def test_options_of_either_solver_are_taken_by_auto(comm):
+    fine, coarse = (generate(NECK, MeshOptions(size=size), comm) for size in ("16 nm", "30 nm"))
+    chosen = {
+        "direct": (fine, {"mat_mumps_icntl_14": 50}),
+        "block": (fine, {"species_pc_gamg_threshold": 0.02, "conduction_pc_type": "lu"}),
+    }
+    for linear, (mesh, petsc) in chosen.items():
+        problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc=petsc))
+        problem.solve(SALT, DATA)
+        assert problem.linear == linear
+        problem.destroy()
+    problem = SteadyProblem(coarse, SALT, DATA, SolverOptions(petsc={"species_pc_gamg_threshold": 0.02}))
+    problem.solve(SALT, DATA)
+    assert problem.linear == "direct"
+    problem.destroy()
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+def test_a_lagged_jacobian_is_one_with_conditions(comm, linear):
+    """The first residual of a step of the voltage fills the matrix too; it must not be left without its conditions."""
+    data = {"base": GROUND, "top": Boundary(potential="100 mV", concentrations="bulk")}
+    options = SolverOptions(linear=linear, continuation="none", petsc={"snes_lag_jacobian": 2})
+    problem = SteadyProblem(generate(NECK, MeshOptions(size="30 nm"), comm), SALT, data, options)
+    assert problem.solve(SALT, data).statistics.newton <= 4
+    problem.destroy()
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+def test_a_floating_wall_shares_its_rim_with_the_ground(comm, linear):
+    """Solved twice, nothing is left to do the second time; a junction is found in three steps."""
+    mesh = generate(NECK, MeshOptions(size="30 nm"), comm)
+    data = {"base": GROUND, "wall": Boundary(potential="floating", concentrations={"X0": "50 mM", "X1": "50 mM"})}
+    problem = SteadyProblem(mesh, SALT, data, SolverOptions(linear=linear))
+    problem.solve(SALT, data)
+    assert problem.solve(SALT, data).statistics.newton <= 1
+    problem.destroy()
+    salt = ions((1, 200, 150.0), (-1, 100, 150.0))
+    data = {"base": GROUND, "top": Boundary(potential="floating", concentrations={"X0": "15 mM", "X1": "15 mM"})}
+    problem = SteadyProblem(mesh, salt, data, SolverOptions(linear=linear))
+    assert problem.solve(salt, data).statistics.newton <= (3 if linear == "direct" else 4)
+    problem.destroy()
+
+
 def test_every_knob_is_reached(comm):
     mesh = generate(NECK, MeshOptions(size="30 nm"), comm)
     counts = {}
@@ -256,12 +328,14 @@ def test_a_solver_of_the_users_choice_gets_one_sparse_matrix(comm):
 
 
 def test_a_sweep_keeps_what_it_has(comm):
-    """The next value of a current: two Newton steps at most, with the hierarchies of the first."""
+    """The next value of a current: two Newton steps at most, and no new hierarchies."""
     problem = SteadyProblem(generate(NECK, MeshOptions(size="20 nm"), comm), SALT, DATA, SolverOptions(linear="block"))
-    problem.solve(SALT, DATA)
+    first = problem.solve(SALT, DATA).statistics
     for value in (110, 130, 160):
         statistics = problem.solve(SALT, {"base": GROUND, "top": current(value)}).statistics
         assert statistics.newton <= 2
+        assert statistics.krylov_step <= first.krylov_step + 3
+    assert problem._preconditioner.renewals == 0
     problem.destroy()
 
 
