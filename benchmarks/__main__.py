@@ -31,7 +31,7 @@ def main(
     suites: Annotated[list[str] | None, typer.Argument(metavar="[SUITE ...]", help="all by default")] = None,
     output: Annotated[Path, typer.Option(help="Directory for CSV files and plots.")] = Path("runs/bench"),
     largest: Annotated[float, typer.Option(help="Leave out meshes with more unknowns than this.")] = 1.3e6,
-) -> None:
+) -> int:
     """Measure the block solver in units of one scalar Poisson solve on the same mesh in the same run."""
     names = suites or [name for name, suite in SUITES.items() if suite.by_default]
     unknown = set(names) - set(SUITES)
@@ -53,7 +53,7 @@ def main(
         elif name == "krylov" and "most" in table:
             plot_krylov(table, output / "krylov.png")
         console.print(f"{output / name}.csv")
-    raise typer.Exit(int(failures > 0))
+    return int(failures > 0)
 
 
 def _run(name: str, suite: Suite, largest: float) -> tuple[list[dict[str, Any]], int]:
@@ -107,4 +107,8 @@ def _shown(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        sys.exit(int(app(standalone_mode=False, prog_name="spinepnp bench") or 0))
+    except typer.TyperException as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(2)

@@ -112,15 +112,12 @@ def problems() -> list[Problem]:
             "floating, liquid junction",
             electrolyte((("C", 1, 200, 150 / SALT), ("A", -1, 100, 150 / SALT))),
             {"base": GROUND, "top": junction},
-            known_hard="the second step starts from linear profiles of a tenfold dilution",
         ),
         Problem("logarithms", formulation="log"),
         Problem("layer of 0.1 nm", mesh=layer, known_hard="quadratic elements on cells 100 times wider than high"),
         Problem("spine", boundaries=cap, shape="ball_neck"),
         Problem("spine, membrane", boundaries={**cap, "wall": membrane}, shape="ball_neck"),
         Problem("throat", shape="hyperboloid"),
-        Problem(
-            "closed ball", ions, {}, "ball", closed=amounts, known_hard="the second step starts from no equilibrium"
-        ),
+        Problem("closed ball", ions, {}, "ball", closed=amounts),
         Problem("closed ball, logarithms", ions, {}, "ball", closed=amounts, formulation="log"),
     ]

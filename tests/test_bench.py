@@ -1,0 +1,58 @@
+"""The benchmarks give numbers; how large these are is for nobody to assert."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas
+import pytest
+from conftest import ROOT
+
+from benchmarks.plots import plot_krylov, plot_solve
+from benchmarks.problems import problems
+from benchmarks.suites import SUITES
+from benchmarks.worker import MARK
+
+
+def rows(task, **arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.worker", task, json.dumps(arguments)],
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
+    assert lines, done.stderr
+    return json.loads(lines[-1].removeprefix(MARK))
+
+
+def test_a_solve_fills_its_columns_and_its_plot(tmp_path):
+    row = rows("solve", size="40 nm")
+    assert set(SUITES["solve"].columns) <= set(row)
+    assert row["difference"] < 1e-8
+    assert row["newton"] <= 3
+    plot_solve(pandas.DataFrame([row, {**row, "dofs": 2 * row["dofs"]}]), tmp_path / "solve.png")
+    assert (tmp_path / "solve.png").stat().st_size > 10_000
+
+
+def test_iterations_fill_their_columns_and_their_plot(tmp_path):
+    found = rows("krylov", size="60 nm", only="100 pA")
+    assert set(SUITES["krylov"].columns) <= set(found[0])
+    assert found[0]["status"] == "ok"
+    plot_krylov(pandas.DataFrame(found), tmp_path / "krylov.png")
+    assert (tmp_path / "krylov.png").stat().st_size > 10_000
+
+
+def test_every_problem_has_a_name_of_its_own():
+    names = [problem.name for problem in problems()]
+    assert len(set(names)) == len(names) > 20
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"]])
+def test_a_suite_that_does_not_exist_is_refused(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "spinepnp", "bench", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
