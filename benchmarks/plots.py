@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pandas
 
+#: Unknowns that part small meshes from large ones in a legend.
+SMALL = 60_000
+
 
 def plot_solve(table: pandas.DataFrame, path: Path) -> None:
     """Poisson units and time for each unknown against the number of unknowns, by number of ranks."""
@@ -20,7 +23,7 @@ def plot_solve(table: pandas.DataFrame, path: Path) -> None:
         if "direct_s" in rows and rows["direct_s"].notna().any():
             right.plot(rows["dofs"], 1e6 * rows["direct_s"] / rows["dofs"], "x--", label=f"MUMPS, {label}")
     left.set_ylabel("steady solve / scalar Poisson solve")
-    left.set_ylim(0.0)
+    left.set_ylim(0.0, 1.1 * table["units"].max())
     right.set_ylabel("microseconds for each unknown")
     right.set_yscale("log")
     for axes in (left, right):
@@ -39,22 +42,17 @@ def plot_krylov(table: pandas.DataFrame, path: Path) -> None:
     figure = Figure(figsize=(9.0, 0.26 * len(names) + 1.6), layout="constrained")
     axes = figure.subplots()
     place = {name: len(names) - i for i, name in enumerate(names)}
-    for (degree, dofs), rows in table.assign(about=table["dofs"].map(lambda n: float(f"{n:.1g}"))).groupby(
-        ["degree", "about"]
-    ):
+    sizes = table["dofs"].map(lambda dofs: "above" if dofs > SMALL else "below")
+    for (degree, size), rows in table.assign(size=sizes).groupby(["degree", "size"], sort=False):
         kind = "linear" if degree == 1 else "quadratic"
-        axes.plot(
-            rows["most"],
-            rows["problem"].map(place),
-            "o" if degree == 1 else "s",
-            alpha=0.6,
-            label=f"{kind}, {dofs:.0e}",
-        )
+        label = f"{kind}, {size} {SMALL:,} unknowns".replace(",", " ").replace("  ", ", ")
+        marker = "o" if degree == 1 else "s"
+        axes.plot(rows["most"], rows["problem"].map(place), marker, linestyle="", alpha=0.6, label=label)
     axes.axvline(16, color="black", linewidth=0.8, linestyle="--")
     axes.set_yticks(list(place.values()), list(place))
     axes.set_xscale("log", base=2)
     axes.set_xticks([4, 8, 16, 32, 64, 128], ["4", "8", "16", "32", "64", "128"])
     axes.set_xlabel("most linear iterations in a Newton step")
     axes.grid(alpha=0.3)
-    axes.legend(title="elements, unknowns", fontsize=8)
+    axes.legend(fontsize=8)
     figure.savefig(path, dpi=150)
