@@ -177,22 +177,38 @@ def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     }
 
 
-def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
-    """The linear system of an implicit Euler step from the bulk state, when the current is switched on."""
-    problem = Problem("")
-    conditions, salt = problem.conditions(), electrolyte()
-    steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
-    system, solver = steady.system, steady._newton.linear_solver
-    system.impose(Imposed(salt, conditions))
+def euler_step(problem: SteadyProblem, imposed: Imposed, step: float) -> tuple[Any, Any]:
+    """Assemble the linear system of an implicit Euler step from the bulk state, into the matrix of a problem.
+
+    Args:
+        problem: whose system is used.
+        imposed: what is switched on.
+        step: its length, s.
+
+    Returns:
+        Right-hand side, and a vector for the solution.
+    """
+    system = problem.system
+    system.impose(imposed)
     system.equations.coefficients.storage = system.scales.length**2 / (system.scales.diffusivity * step)
-    system.start_from(system.bulk(salt))
+    system.start_from(system.bulk(imposed.electrolyte))
     b, x = system.vector.duplicate(), system.vector.duplicate()
     system.residual(system.vector, b)
     content = system.equations.contents() * system.equations.coefficients.storage
     b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
     system.jacobian(system.vector, system.A)
+    return b, x
+
+
+def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
+    """The linear system of an implicit Euler step from the bulk state, when the current is switched on."""
+    problem = Problem("")
+    conditions, salt = problem.conditions(), electrolyte()
+    steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
+    solver = steady._newton.linear_solver
+    b, x = euler_step(steady, Imposed(salt, conditions), step)
     with steady._newton.options_in_force():
-        solver.setOperators(system.A)
+        solver.setOperators(steady.system.A)
         _, seconds = _timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()
     row = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import CaseError, SolveError, nearest
+from spinepnp.errors import CaseError, SolveError, nearest, petsc_reason
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.bordered import Bordered
@@ -126,11 +126,6 @@ def _reason_name(code: int) -> str:
     return names.get(code, f"reason {code}")
 
 
-def _last_line(error: Exception) -> str:
-    """The line of a PETSc error that says what is wrong: it stands below the places in the code."""
-    return str(error).strip().splitlines()[-1].split("] ")[-1]
-
-
 class Newton:
     """Newton's method for one nonlinear system F(x) = 0.
 
@@ -192,7 +187,7 @@ class Newton:
                     self._precondition(preconditioner)
         except PETSc.Error as error:
             where = "solver.petsc" if options.petsc else "PETSc options of the command line or PETSC_OPTIONS"
-            raise CaseError(where, f"PETSc refuses one ({_last_line(error)}); correct it") from None
+            raise CaseError(where, f"PETSc refuses one ({petsc_reason(error)}); correct it") from None
         snes.setConvergenceTest(self._weak("_converged"))
         self._limited = step_fraction is not None
         if step_fraction is not None or complete is not None:
@@ -428,7 +423,7 @@ class Newton:
             with self.options_in_force(), interrupts.deferred() as self._pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
-            told = (self._preconditioner.failure if self._preconditioner is not None else "") or _last_line(error)
+            told = (self._preconditioner.failure if self._preconditioner is not None else "") or petsc_reason(error)
             raise self._raised or SolveError(f"PETSc failed: {told}") from None
         self._refuse_unused()
 

@@ -40,6 +40,7 @@ class Weights:
         area: area of each boundary, um^2.
         volume: w_a of the volume, um^3.
         total_volume: um^3.
+        measure: of the integrals.
         owned: number of degrees of freedom that this rank owns.
         comm: MPI communicator.
     """
@@ -52,7 +53,7 @@ class Weights:
         self._slab: Any = None
         degree = max(2, 2 * space.element.basix_element.degree)
         measure, test = Measure(mesh), ufl.TestFunction(space)
-        self._measure, self._test, self._degree = measure, test, degree
+        self.measure, self._test, self._degree = measure, test, degree
         self.boundary = {
             name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
         }
@@ -74,7 +75,7 @@ class Weights:
         if region not in self._regions:
             self._check_region(region)
             if self._slab is None:
-                self._slab = self._measure.slab(self._test, self._degree + SLAB_DEGREE)
+                self._slab = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
             form, ends = self._slab
             for end, value in zip(ends, region, strict=True):
                 end.value = value / MODEL_UNIT

@@ -106,6 +106,12 @@ class Operators:
         """A PETSc vector of the owned degrees of freedom."""
         return self.K.createVecLeft()
 
+    def masks(self, held: np.ndarray) -> tuple[Any, Any]:
+        """Vectors that are one where owned degrees of freedom are free, and where they are held (true)."""
+        free, fixed = self.vector(), self.vector()
+        free.array[:], fixed.array[:] = ~held, held
+        return free, fixed
+
     def integrals(self, form: Any) -> Any:
         """A linear form at the owned degrees of freedom, a NumPy array. Collective."""
         vector = fem.assemble_vector(form)

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.errors import petsc_reason
 from spinepnp.meshes.stack import PETSc
 from spinepnp.solvers.equations import Equations
 
@@ -125,7 +126,7 @@ class BlockPreconditioner:
         try:
             self._take_blocks()
         except PETSc.Error as error:  # PETSc hands on no more than a number
-            self.failure = str(error).strip().splitlines()[-1].split("] ")[-1]
+            self.failure = petsc_reason(error)
             raise
 
     def _take_blocks(self) -> None:

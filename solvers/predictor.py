@@ -100,9 +100,9 @@ class Predictor:
 
     def _set_up(self) -> None:
         matrix, owned = self._operators.K.copy(), self._operators.owned
-        free, held = self._operators.vector(), self._operators.vector()
-        held.array[self._grounded[self._grounded < owned]] = 1.0
-        free.array[:] = 1.0 - held.array_r
+        grounded = np.zeros(owned, dtype=bool)
+        grounded[self._grounded[self._grounded < owned]] = True
+        free, held = self._operators.masks(grounded)
         matrix.diagonalScale(free, free)
         matrix.setDiagonal(held, addv=True)
         for vector in (free, held):

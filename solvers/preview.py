@@ -11,7 +11,6 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import basix, fem
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import Layer, debye_layers
-from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.predictor import Prediction, Predictor
@@ -58,9 +57,9 @@ class Preview:
         self.boundary_dofs = {
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
         }
-        self.measure = Measure(mesh)
-        self.operators = Operators(space, self.measure)
         self.weights = Weights(space, mesh)
+        self.measure = self.weights.measure
+        self.operators = Operators(space, self.measure)
         self.probes = Probes(probes, mesh, space)
         for region in (*(r.region for r in imposed.electrolyte.charged_regions), *regions.values()):
             self.weights.region(region)

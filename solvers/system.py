@@ -70,17 +70,9 @@ class System:
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = Bordered(self._layout, self.A) if self.held.constants else None
-        self._masks = self._mask_vectors()
+        masks = [preview.operators.masks(~free) for free in self.held.free.T]
+        self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.held.prescribed_dofs()
-
-    def _mask_vectors(self) -> tuple[list[Any], list[Any]]:
-        """For each component a PETSc vector that is one where nothing is held, and one where something is."""
-        free = [self.preview.operators.vector() for _ in range(self._components)]
-        held = [self.preview.operators.vector() for _ in range(self._components)]
-        for i in range(self._components):
-            free[i].array[:] = self.held.free[:, i]
-            held[i].array[:] = ~self.held.free[:, i]
-        return free, held
 
     def _split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
         """Owned unknowns, shape (owned dofs, N + 1), and constants. Collective where there are constants."""

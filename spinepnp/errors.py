@@ -98,6 +98,11 @@ def all_ranks_come(comm: Any, patience: float = 1.5) -> bool:
     return True
 
 
+def petsc_reason(error: Exception) -> str:
+    """The line of a PETSc error that says what is wrong: it stands below the places in the code."""
+    return str(error).strip().splitlines()[-1].split("] ")[-1]
+
+
 def reason_of(error: OSError) -> str:
     """Why the operating system refused, in lower case: ``no such file or directory``."""
     return (error.strerror or str(error)).lower()

@@ -68,9 +68,7 @@ def solve(mesh, formulation, dimension):
         function.x.array[:] = start
         function.x.array[held] = keep
     own = held[held < operators.owned]
-    masks = [operators.vector(), operators.vector()]
-    masks[1].array[own] = 1.0
-    masks[0].array[:] = 1.0 - masks[1].array_r
+    masks = operators.masks(np.isin(np.arange(operators.owned), own))
     nest = equations.nest()
     nest.assemble()
     A, vector = nest.convert("aij", out=PETSc.Mat()), Layout(domain.comm, 3 * operators.owned, 0).vector()
