@@ -6,22 +6,35 @@ forms). To add a condition: a key here, its term in `weak_forms` or in `steady`,
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Tag, field_serializer, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest
+from spinepnp.solvers import stimuli
+from spinepnp.solvers.channels import Channel
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.keys import check_keys
+from spinepnp.solvers.stimuli import KEYS, Course, Waveform
 from spinepnp.units import (
+    Angle,
     Capacitance,
     Concentration,
     Current,
     CurrentDensity,
+    Duration,
     Flag,
+    Frequency,
     Potential,
     SurfaceCharge,
     Table,
+    Time,
+    Whole,
 )
+
+#: Most pulses of a train.
+LONGEST_TRAIN = 10_000
 
 
 class Injection(Table):
@@ -29,35 +42,93 @@ class Injection(Table):
 
     Attributes:
         species: the species that carries the current.
-        value: total, A, spread evenly over the boundary.
+        value: total, A, spread evenly over the boundary; the height of a waveform.
         density: or per area, A/m^2.
+        waveform: how it goes in time; a steady state knows "constant" only.
+        onset: when the waveform begins, s.
+        duration: of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
+        t_peak: from the onset of an alpha function to its peak, s.
+        count: pulses or alpha functions of a train.
+        interval: from one onset to the next, s.
+        frequency: of a sine, 1/s.
+        phase: of a sine at its onset, rad.
+        file: CSV table with the columns ``time_ms`` and ``current_pA``.
     """
 
     species: str
     value: Current | None = None
     density: CurrentDensity | None = None
+    waveform: Waveform = "constant"
+    onset: Time | None = None
+    duration: Duration | None = None
+    t_peak: Duration | None = None
+    count: Annotated[Whole, Field(ge=1, le=LONGEST_TRAIN)] | None = None
+    interval: Duration | None = None
+    frequency: Frequency | None = None
+    phase: Angle | None = None
+    file: str | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> Injection:
-        if (self.value is None) == (self.density is None):
+    def _whole(self) -> Injection:
+        sizes = (self.value is not None) + (self.density is not None)
+        if self.waveform == "table" and sizes:
+            raise ValueError("a table holds the current itself; drop value and density")
+        if self.waveform != "table" and sizes != 1:
             raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
+        check_keys(self, "waveform", KEYS, ("species", "value", "density"))
+        if (self.count is None or self.count == 1) != (self.interval is None):
+            raise ValueError('a train needs both count = 2 and interval = "20 ms"')
+        if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
+            raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
         return self
 
     @property
     def flows(self) -> bool:
         """Whether it is not zero."""
-        return bool(self.value or self.density)
+        return bool(self.value or self.density) or self.waveform == "table"
 
     def total(self, area: float) -> float:
-        """The current through a boundary, A.
+        """The current through a boundary, A; of a waveform its height.
 
         Args:
             area: of the boundary, m^2.
         """
-        if self.value is not None:
-            return self.value
-        assert self.density is not None
-        return self.density * area
+        if self.density is not None:
+            return self.density * area
+        return self.value or 0.0
+
+    @cached_property
+    def course(self) -> Course:
+        """How it goes in time, over its value.
+
+        Raises:
+            ValueError: its table cannot be read.
+        """
+        onset = self.onset or 0.0
+        starts = tuple(onset + i * (self.interval or 0.0) for i in range(self.count or 1))
+        match self.waveform:
+            case "step":
+                return stimuli.step(onset)
+            case "pulse":
+                return stimuli.pulses(starts, self.duration or 0.0)
+            case "alpha":
+                return stimuli.alphas(starts, self.t_peak or 0.0)
+            case "ramp":
+                return stimuli.ramp(onset, self.duration or 0.0)
+            case "sine":
+                return stimuli.sine(onset, self.frequency or 0.0, self.duration, self.phase or 0.0)
+            case "table":
+                return stimuli.table(self.file or "", onset)
+        return stimuli.CONSTANT
+
+    def at(self, time: float, inside: float) -> Injection:
+        """The constant current that it is at a time, on the side of another one of the same smooth piece, s."""
+        if self.waveform == "constant":
+            return self
+        factor = self.course.factor(time, inside)
+        value = factor if self.waveform == "table" else None if self.value is None else factor * self.value
+        density = None if self.density is None else factor * self.density
+        return Injection.model_construct(species=self.species, value=value, density=density)
 
 
 class Membrane(Table):
@@ -94,6 +165,7 @@ class Boundary(Table):
         current: one prescribed current, or one for each of several species.
         surface_charge: of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
         capacitance: of a thin membrane.
+        channel: channels whose current depends on the mean potential here.
         field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms
             (facts pnp D); at steady state.
     """
@@ -103,12 +175,13 @@ class Boundary(Table):
     current: tuple[Injection, ...] | None = None
     surface_charge: SurfaceCharge | None = None
     capacitance: Membrane | None = None
+    channel: tuple[Channel, ...] = ()
     field_matched: Flag = False
 
-    @field_validator("current", mode="before")
+    @field_validator("current", "channel", mode="before")
     @classmethod
     def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict | Injection) else value
+        return (value,) if isinstance(value, dict | Injection | Channel) else value
 
     @field_validator("concentrations", mode="before")
     @classmethod
@@ -123,6 +196,10 @@ class Boundary(Table):
             return None
         tables = [injection.model_dump(mode="json", exclude_none=True) for injection in value]
         return tables[0] if len(tables) == 1 else tables
+
+    @field_serializer("channel")
+    def _none_if_empty(self, value: tuple[Channel, ...]) -> object:
+        return [channel.model_dump(mode="json", exclude_none=True) for channel in value] or None
 
     @property
     def held_potential(self) -> float | None:
@@ -180,24 +257,38 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
         )
     if boundary.field_matched and electrolyte.charged_regions:
         raise CaseError(f"{key}.field_matched", "needs a uniform electrolyte.fixed_charge; drop one of them")
-    seen: set[str] = set()
+    constant: set[str] = set()
     for injection in boundary.injections:
         species = injection.species
-        if species not in electrolyte.names:
+        _check_carrier(f"{key}.current.species", species, key, prescribed, electrolyte)
+        if injection.waveform == "constant":
+            if species in constant:
+                raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)
+            constant.add(species)
+        try:
+            _ = injection.course
+        except ValueError as error:
+            raise CaseError(f"{key}.current.file", str(error), injection.file) from None
+    for channel in boundary.channel:
+        _check_carrier(f"{key}.channel.species", channel.species, key, prescribed, electrolyte)
+        if boundary.potential is not None:
             raise CaseError(
-                f"{key}.current.species", f"no such species; {nearest(species, electrolyte.names)}", species
+                f"{key}.channel", "depends on a potential that is held here; drop the potential, or give a current"
             )
-        if electrolyte.species[electrolyte.index(species)].valence == 0:
-            raise CaseError(f"{key}.current.species", "carries no charge, so no current; name a charged one", species)
-        if species in prescribed:
-            raise CaseError(
-                f"{key}.current.species",
-                f"its concentration is prescribed here too ({key}.concentrations); drop one",
-                species,
-            )
-        if species in seen:
-            raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)
-        seen.add(species)
+        try:
+            channel.check()
+        except ValueError as error:
+            raise CaseError(f"{key}.channel.file", str(error), channel.file) from None
+
+
+def _check_carrier(where: str, species: str, key: str, prescribed: dict[str, float], electrolyte: Electrolyte) -> None:
+    """The species of a current is known, charged, and not prescribed at the same boundary."""
+    if species not in electrolyte.names:
+        raise CaseError(where, f"no such species; {nearest(species, electrolyte.names)}", species)
+    if electrolyte.species[electrolyte.index(species)].valence == 0:
+        raise CaseError(where, "carries no charge, so no current; name a charged one", species)
+    if species in prescribed:
+        raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", species)
 
 
 def _check_field(key: str, boundary: Boundary) -> None:

@@ -40,7 +40,9 @@ def is_grounded(boundaries: Boundaries) -> bool:
     return any(b.holds_potential or b.capacitance is not None for b in boundaries.values())
 
 
-def check_closed(closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str) -> None:
+def check_closed(
+    closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str, *, transient: bool = False
+) -> None:
     """Refuse data that leave the potential or an amount undetermined, or say it twice.
 
     Args:
@@ -48,6 +50,7 @@ def check_closed(closed: Closed | None, electrolyte: Electrolyte, boundaries: Bo
         electrolyte: the species.
         boundaries: what is imposed.
         known: names of the shape's boundaries, for the message.
+        transient: whether it goes in time, so that amounts are known from the start.
 
     Raises:
         CaseError: names the key and what to do.
@@ -73,7 +76,13 @@ def check_closed(closed: Closed | None, electrolyte: Electrolyte, boundaries: Bo
         )
     if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
         raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
-    if closed is None and free:
+    driven = [name for name, b in boundaries.items() if b.injections or b.channel]
+    if transient and not is_grounded(boundaries) and driven:
+        raise CaseError(
+            f"boundaries.{driven[0]}",
+            "a current charges a domain in which nothing holds the potential; ground a boundary, or give it a membrane",
+        )
+    if closed is None and free and not transient:
         raise CaseError(
             "boundaries",
             f"no boundary prescribes the concentration of {free[0]}, so its amount is undetermined; set "

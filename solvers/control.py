@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Of the step that the error allows, what is taken.
+SAFETY = 0.85
+
+#: A step that could grow by less than this stays, so that factorisations can be used again.
+WORTH = 1.25
+
 
 @dataclass
 class StepControl:
@@ -13,7 +19,7 @@ class StepControl:
         step: of the next attempt.
         smallest: below it the way is lost.
         largest: above it no step grows.
-        growth: after a success.
+        growth: largest factor after a success.
     """
 
     step: float
@@ -21,11 +27,28 @@ class StepControl:
     largest: float
     growth: float = 2.0
 
-    def succeeded(self) -> None:
-        """Grow."""
-        self.step = min(self.step * self.growth, self.largest)
+    def succeeded(self, factor: float | None = None, used: float | None = None) -> None:
+        """Grow.
 
-    def failed(self) -> bool:
-        """Halve; whether another attempt makes sense."""
-        self.step *= 0.5
+        Args:
+            factor: that the error allows; the largest one where there is no error.
+            used: the step that succeeded, where it was shorter than this one.
+        """
+        taken = self.step if used is None else used
+        wanted = taken * min(self.growth if factor is None else SAFETY * factor, self.growth)
+        if taken <= wanted < WORTH * taken:
+            wanted = taken
+        if taken < self.step and wanted >= taken:
+            wanted = max(wanted, self.step)  # a short step says nothing against a longer one
+        self.step = min(wanted, self.largest)
+
+    def failed(self, factor: float = 0.5, used: float | None = None) -> bool:
+        """Shrink; whether another attempt makes sense."""
+        self.step = factor * (self.step if used is None else used)
         return self.step >= self.smallest
+
+    def toward(self, remaining: float) -> float:
+        """The step to take where one must end after ``remaining``: the steps up to there are equalised."""
+        if self.step >= remaining * (1.0 - 1e-9):
+            return remaining
+        return 0.5 * remaining if 2.0 * self.step > remaining else self.step

@@ -65,6 +65,7 @@ def terminal_currents(
     electrolyte: Electrolyte,
     scales: Scales,
     weights: Weights,
+    through_channels: dict[str, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
@@ -75,6 +76,7 @@ def terminal_currents(
         electrolyte: the species.
         scales: of the residual.
         weights: of all boundaries.
+        through_channels: currents of channels, A, by boundary name, shape (species,).
 
     Returns:
         Currents in A by boundary name, shape (species,). Newton's remaining residual is part of them, so that the sum
@@ -87,5 +89,5 @@ def terminal_currents(
         for injection in boundaries[name].injections if name in boundaries else ():
             area = weights.area[name] * scales.length**2
             current[electrolyte.index(injection.species)] += injection.total(area)
-        currents[name] = current
+        currents[name] = current + (through_channels or {}).get(name, 0.0)
     return currents

@@ -41,6 +41,7 @@ class Held:
         free: where nothing is held, shape (owned dofs, N + 1), true or false.
         indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
             (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
+        field_holders: owned degrees of freedom of each boundary that holds the potential, or floats.
         constants: number of unknown constants, floating boundaries first.
     """
 
@@ -55,7 +56,7 @@ class Held:
         node = _one_node(space)
         if not structure.grounded:
             self._prescribed.append(_Condition(last, node))
-        self._unknown = [_Condition(last, boundary_dofs[name]) for name in structure.floating]
+        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
         self._unknown += [_Condition(names.index(species), node) for species in structure.free]
         self.constants = len(self._unknown)
         for given in self._prescribed:
@@ -67,6 +68,17 @@ class Held:
         for condition in (*self._prescribed, *self._unknown):
             self.free[condition.dofs[condition.dofs < owned], condition.component] = False
         self.indicators = self._indicators(owned)
+        self.field_holders = self._field_holders(owned)
+
+    def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
+        last, taken = len(self._structure.names), np.empty(0, dtype=np.int32)
+        holders = {}
+        for condition in (*self._unknown, *self._prescribed):
+            name = condition.boundary
+            if condition.component == last and name:
+                holders[name] = np.setdiff1d(condition.dofs[condition.dofs < owned], taken)
+                taken = np.union1d(taken, holders[name])
+        return holders
 
     def _indicators(self, owned: int) -> dict[str, np.ndarray]:
         names = self._structure.names

@@ -21,17 +21,19 @@ class Imposed:
         boundaries: conditions by name.
         closed: amounts of species that no boundary holds.
         widening: factor of the square of the Debye length (one, but on the way to a solution).
+        transient: whether it goes in time, so that what no boundary holds is known from before.
     """
 
     electrolyte: Electrolyte
     boundaries: Boundaries
     closed: Closed | None = None
     widening: float = 1.0
+    transient: bool = False
 
     @property
     def structure(self) -> Structure:
         """What a compiled problem depends on."""
-        return structure_of(self.electrolyte, self.boundaries, self.closed)
+        return structure_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
 
     @property
     def zero(self) -> float:
@@ -58,7 +60,7 @@ class Imposed:
         """
         self.electrolyte.check()
         check_boundaries(self.boundaries, known, self.electrolyte)
-        check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known))
+        check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known), transient=self.transient)
         if formulation == "log":
             check_positive(self.electrolyte, self.boundaries)
             for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
@@ -66,6 +68,14 @@ class Imposed:
                     raise CaseError(
                         f"closed.amounts.{name}", 'zero has no logarithm; use solver.formulation = "density"'
                     )
+
+    def at(self, time: float, inside: float) -> Imposed:
+        """The same with the currents of a time, on the side of another one of the same smooth piece, s."""
+        return replace(self, boundaries={n: _at(b, time, inside) for n, b in self.boundaries.items()})
+
+    def before(self) -> Imposed:
+        """The steady state before any waveform begins."""
+        return replace(self.at(-1.0, -1.0), transient=False)
 
     def raised_to(self, fraction: float, amounts: dict[str, float]) -> Imposed:
         """The same with all data moved from the bulk state to a fraction of what they are.
@@ -90,6 +100,12 @@ class Imposed:
         return replace(self, widening=10.0 ** (decades * (1.0 - fraction)))
 
 
+def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
+    if not any(i.waveform != "constant" for i in boundary.injections):
+        return boundary
+    return boundary.model_copy(update={"current": tuple(i.at(time, inside) for i in boundary.injections)})
+
+
 def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
     update: dict[str, Any] = {}
     if boundary.held_potential is not None:
@@ -101,6 +117,12 @@ def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero:
         update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
     if boundary.current is not None:
         update["current"] = tuple(_scaled(i, fraction) for i in boundary.current)
+    if boundary.channel:
+        strength = ("maximum", "conductance", "permeability")
+        update["channel"] = tuple(
+            c.model_copy(update={k: fraction * v for k in strength if (v := getattr(c, k)) is not None})
+            for c in boundary.channel
+        )
     if boundary.concentrations is not None:
         bulk = electrolyte.bulk
         prescribed = boundary.prescribed(electrolyte)

@@ -44,6 +44,12 @@ POLISHED = 1e-2
 #: Relative accuracy of iterative linear solves far from the solution, and the highest that is ever asked for.
 FAR, NEAREST = 1e-5, 1e-9
 
+#: Reduction of the residual by a Newton step, up to which an old matrix is good.
+GOOD = 0.1
+
+#: Relative accuracy of a linear solve that an error is estimated with.
+ROUGH = 1e-4
+
 #: Residual over that of the bulk from which Newton is near its solution.
 NEAR = 1e-3
 
@@ -165,6 +171,8 @@ class Newton:
         self._scale, self._most_krylov, self._krylov_before = 1.0, 0, 0
         self._forces = preconditioner is not None and "ksp_rtol" not in {*options.petsc, *PETSc.Options().getAll()}
         self._pending = interrupts.Pending()
+        self.has_matrix, self.assemblies = False, 0
+        self._keep, self._reduction = False, 0.0
         self._read: set[str] = set()
         self._comm = comm
         self._b = b = b.duplicate()
@@ -275,7 +283,11 @@ class Newton:
         self._assemble(self._residual, x, b)
 
     def _timed_jacobian(self, _snes: Any, x: Any, operator: Any, _P: Any) -> None:
+        if self._keep and self.has_matrix and self._reduction <= GOOD:
+            return
+        self.assemblies += 1
         self._assemble(self._jacobian, x, self._A)
+        self.has_matrix = True
         if self._border is not None:
             operator.assemble()  # tells PETSc that it has changed
 
@@ -301,6 +313,7 @@ class Newton:
             if (residual <= POLISHED * snes.getTolerances()[1] or self._polishing) and self._settled():
                 return reasons.CONVERGED_FNORM_ABS
             self._polishing = True
+        self._reduction = residual / self._last_residual if iteration > 0 else 0.0
         stalled, self._last_residual = residual > 0.5 * self._last_residual, residual
         if (
             iteration > 0
@@ -338,13 +351,14 @@ class Newton:
         terms.destroy()
         return ROUNDING * float(size)
 
-    def solve(self, x: Any, reference: float, *, patient: bool = True) -> NewtonStatistics:
+    def solve(self, x: Any, reference: float, *, patient: bool = True, keep: bool = False) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
         Args:
             x: PETSc vector with the initial guess; holds the solution afterwards.
             reference: norm of the residual that counts as one (that of the bulk state).
             patient: whether the line search has its turn after full steps; on a way of small steps it is not worth it.
+            keep: whether the matrix of the last solve may serve again, as long as it serves well.
 
         Returns:
             The statistics of a solve that converged.
@@ -355,7 +369,7 @@ class Newton:
         self._assembly_seconds, start = 0.0, time.perf_counter()
         snes, options, reasons = self._snes, self._options, PETSc.SNES.ConvergedReason
         scale = self._scale = reference if reference > 0.0 else 1.0
-        self._most_krylov = 0
+        self._most_krylov, self._keep = 0, keep
         snes.setTolerances(rtol=1e-50, atol=options.tolerance * scale, stol=0.0, max_it=options.max_newton)
         steps = krylov = 0
         code: Any = 0
@@ -404,6 +418,30 @@ class Newton:
                 statistics,
             )
         return statistics
+
+    def make_matrix(self, x: Any) -> None:
+        """Assemble the derivative at a vector for `solve_linear`. Collective."""
+        self._jacobian(x, self._A)
+        self._operator.assemble()
+        self._snes.getKSP().setOperators(self._operator)
+        self.has_matrix = True
+
+    def solve_linear(self, right: Any, x: Any) -> None:
+        """Solve with the last matrix, not to the last digit. Collective.
+
+        Raises:
+            SolveError: the solver failed.
+        """
+        solver = self.linear_solver
+        if self._forces:
+            solver.setTolerances(rtol=ROUGH)
+        try:
+            with self.options_in_force(), interrupts.deferred():
+                solver.solve(right, x)
+        except PETSc.Error as error:
+            raise SolveError(f"PETSc failed: {petsc_reason(error)}") from None
+        if solver.getConvergedReason() < 0:
+            raise SolveError("the linear solve for the error of a time step failed")
 
     def _search(self, x: Any, line_search: str | None, max_newton: int) -> None:
         """One attempt of SNES, with the line search of the options or another one."""

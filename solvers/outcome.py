@@ -41,12 +41,16 @@ class Converged:
         potential: nodal potential, V.
         reaction: residual of the species without boundary conditions minus loads, scaled, shape
             (owned dofs, species).
+        through_channels: currents of channels, A, by boundary name, shape (species,).
         amounts: integral of each density, mol.
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
         field_energy: of the field in the volume, J.
         prediction: the electroneutral answer, where it holds.
         statistics: of the Newton solve.
+        balance: relative error of the balance, and whether it is open, where that is known; else it is that of a steady
+            state.
+        displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
     """
 
     imposed: Imposed
@@ -54,12 +58,15 @@ class Converged:
     densities: np.ndarray
     potential: np.ndarray
     reaction: np.ndarray
+    through_channels: dict[str, np.ndarray]
     amounts: np.ndarray
     ionic_charge: float
     wanted: dict[str, float]
     field_energy: float
     prediction: Prediction | None
     statistics: NewtonStatistics
+    balance: tuple[float, bool] | None = None
+    displacement: dict[str, float] | None = None
 
 
 def _state(mean: np.ndarray, names: tuple[str, ...]) -> PointState:
@@ -84,7 +91,13 @@ def solution_of(
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
     currents = terminal_currents(
-        found.reaction, held.indicators, found.imposed.boundaries, electrolyte, scales, weights
+        found.reaction,
+        held.indicators,
+        found.imposed.boundaries,
+        electrolyte,
+        scales,
+        weights,
+        found.through_channels,
     )
     boundary, neutral = {}, {}
     for name in mesh.geometry.boundaries:
@@ -93,12 +106,13 @@ def solution_of(
             **vars(_state(mean, names)),
             area=weights.area[name] * scales.length**2,
             current=dict(zip(names, currents[name].tolist(), strict=True)),
+            displacement=None if found.displacement is None else found.displacement[name],
         )
         if found.prediction is not None:
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
     layers = debye_layers(mesh, preview.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
-    balance, is_open = _balance(found, currents, weights)
+    balance, is_open = found.balance if found.balance is not None else _balance(found, currents, weights)
     return Solution(
         unknowns=unknowns,
         electrolyte=electrolyte,

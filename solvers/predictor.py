@@ -40,9 +40,9 @@ class Prediction:
 def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> str:
     """What keeps the electroneutral law from holding; empty where nothing does.
 
-    It holds for a neutral bulk, at most one injected species, and the same potential and bulk concentrations of all
-    species on every boundary that prescribes anything, no sources and no fixed charge by region. That the Debye length
-    is small is for the caller to see.
+    It holds for a neutral bulk, at most one injected species, no channels, and the same potential and bulk
+    concentrations of all species on every boundary that prescribes anything, no sources and no fixed charge by region.
+    That the Debye length is small is for the caller to see.
     """
     held = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
     grounded = [b for b in held if b.holds_potential and b.prescribed(electrolyte) == electrolyte.bulk]
@@ -55,6 +55,7 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
         "fixed charge by region": bool(electrolyte.charged_regions),
         "a source of ions": any(s.source for s in electrolyte.species),
         "several injected species": len(injected) > 1,
+        "channels": any(b.channel for b in boundaries.values()),
         "a bulk that is not neutral": charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300),
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

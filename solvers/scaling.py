@@ -43,6 +43,11 @@ class Scales:
         return FARADAY * self.potential
 
     @property
+    def time(self) -> float:
+        """L^2 / D, s."""
+        return self.length**2 / self.diffusivity
+
+    @property
     def rate(self) -> float:
         """D c / L^2, mol/(m^3 s)."""
         return self.diffusivity * self.concentration / self.length**2

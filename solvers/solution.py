@@ -1,4 +1,4 @@
-"""What a steady solve gives, in SI units."""
+"""What a solve gives, in SI units."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class PointState:
 
 @dataclass(frozen=True)
 class BoundaryState(PointState):
-    """Means over a boundary, its area (m^2) and the current of each species through it (A)."""
+    """Means over a boundary, its area (m^2), the current of each species and the displacement current into it (A)."""
 
     area: float
     current: dict[str, float]
+    displacement: float | None = None
 
     @property
     def total_current(self) -> float:
@@ -72,7 +73,7 @@ class VolumeState(PointState):
 
 @dataclass(frozen=True)
 class Solution:
-    """A steady state.
+    """A steady state, or the state at one time.
 
     Attributes:
         unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).

@@ -21,6 +21,7 @@ class Structure:
         grounded: whether some boundary says what the potential is relative to.
         membranes: boundaries with a capacitance.
         matched: matched injectors and the position of their species.
+        means: boundaries and components whose means are unknowns, because channels depend on them.
     """
 
     names: tuple[str, ...]
@@ -30,10 +31,13 @@ class Structure:
     grounded: bool
     membranes: tuple[str, ...]
     matched: tuple[tuple[str, int], ...]
+    means: tuple[tuple[str, int], ...]
 
 
-def structure_of(electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Structure:
-    """The structure of a case."""
+def structure_of(
+    electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None, *, transient: bool = False
+) -> Structure:
+    """The structure of a case; in time, what no boundary holds is known from before instead of by its amount."""
     held = (
         (name, b.holds_potential, tuple(b.prescribed(electrolyte)))
         for name, b in boundaries.items()
@@ -44,8 +48,20 @@ def structure_of(electrolyte: Electrolyte, boundaries: Boundaries, closed: Close
         names=electrolyte.names,
         held=tuple(held),
         floating=tuple(n for n, b in boundaries.items() if b.floating),
-        free=free_species(electrolyte, boundaries) if closed is not None else (),
+        free=free_species(electrolyte, boundaries) if closed is not None and not transient else (),
         grounded=is_grounded(boundaries),
         membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
         matched=tuple(matched),
+        means=_means(electrolyte, boundaries),
     )
+
+
+def _means(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[tuple[str, int], ...]:
+    """What channels depend on: the potential at their patch, and the concentration of some species."""
+    means: dict[tuple[str, int], None] = {}
+    for name, boundary in boundaries.items():
+        for channel in boundary.channel:
+            if channel.needs_concentration:
+                means[name, electrolyte.index(channel.species)] = None
+            means[name, len(electrolyte.names)] = None
+    return tuple(means)

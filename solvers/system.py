@@ -6,6 +6,7 @@ unknown constants behind them (`bordered`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,16 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.bordered import Bordered, Layout
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.channels import GateStep
 from spinepnp.solvers.closed import Closed, amounts_of, charge_of, check_inflow, compatible_wall_charge
+from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.currents import inflows, loads
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.equations import Coefficients, Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.newton import Newton
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
 
@@ -48,6 +53,7 @@ class System:
         held: prescribed degrees of freedom and unknown constants.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
+        length: scaled, of the implicit step that the equations are of; one in a steady state.
         vector: state as Newton sees it, constants included.
         scales: of the values that are imposed.
         zero: potential that counts as zero, V.
@@ -64,12 +70,18 @@ class System:
         self._owned = preview.operators.owned
         self._components = len(self.structure.names) + 1
         self._load = np.zeros((self._owned, self._components))
-        self._layout = Layout(mesh.mesh.comm, self._owned * self._components, self.held.constants)
+        self.length, self._history = 1.0, np.zeros((self._owned, self._components - 1))
+        self._of_means = [
+            (self.weights.boundary[name][: self._owned] / self.weights.area[name], component)
+            for name, component in self.structure.means
+        ]
+        self.constants = self.held.constants + len(self._of_means)
+        self._layout = Layout(mesh.mesh.comm, self._owned * self._components, self.constants)
         self.vector = self._layout.vector()
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
-        self.border = Bordered(self._layout, self.A) if self.held.constants else None
+        self.border = Bordered(self._layout, self.A) if self.constants else None
         masks = [preview.operators.masks(~free) for free in self.held.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.held.prescribed_dofs()
@@ -84,14 +96,49 @@ class System:
 
     def reaction(self) -> np.ndarray:
         """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
-        return self.equations.residual() - self._load
+        residual = self.equations.residual()
+        residual[:, :-1] -= self.length * self._load[:, :-1] + self._history
+        residual[:, -1] -= self._load[:, -1]
+        for name, i, flux in self.coupling.fluxes(self.means):
+            residual[:, i] -= self.length * flux * self.weights.boundary[name][: self._owned]
+        return residual
+
+    def wall_charges(self) -> dict[str, float]:
+        """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective."""
+        poisson = self.reaction()[:, -1]
+        charges = dict.fromkeys(self.held.indicators, 0.0)
+        for name, holders in self.held.field_holders.items():
+            charges[name] = self.weights.sum(poisson[holders])
+        for name, (kappa, outside) in self.equations.coefficients.capacitance.items():
+            weights, phi = self.weights.boundary[name], self.equations.phi.x.array
+            charges[name] = kappa * (outside * self.weights.area[name] - self.weights.sum(weights * phi))
+        return charges
+
+    def flows(self) -> np.ndarray:
+        """Reaction of the species as rates, whatever the step; shape (owned dofs, N). Collective."""
+        return np.asarray(self.reaction()[:, :-1] / self.length)
+
+    def set_step(self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep) -> None:
+        """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.
+
+        Args:
+            boundaries: constant currents of its end.
+            length: scaled, of the step over which the flux at its end counts.
+            history: content at its start and what is known of the rates in between, shape (owned dofs, N).
+            gates: step of the gates.
+        """
+        c = self.equations.coefficients
+        c.diffusivity, c.storage = self._diffusivity * length, 1.0
+        self.length, self._history, self.coupling.step = length, history, gates
+        self._load[:] = self._closing + loads(boundaries, self._electrolyte, self.scales, self.weights)[: self._owned]
 
     def take(self, vector: Any) -> None:
         """Make the state that of a vector. Collective."""
         owned, constants = self._split(vector)
         nodal = self._unknowns()
         nodal[: self._owned] = owned
-        self.held.spread(nodal, constants)
+        self.held.spread(nodal, constants[: self.held.constants])
+        self.means = constants[self.held.constants :]
         for function, values in zip(self.equations.state, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
@@ -108,13 +155,27 @@ class System:
 
     def _balances(self, reaction: np.ndarray) -> np.ndarray:
         """What each unknown constant must bring to zero: net currents, then amounts."""
-        if not self.held.constants:
+        if not self.constants:
             return np.empty(0)
         floating, names = self.structure.floating, self.structure.names
         currents = [self.weights.sum(c * reaction) for c in self._charges()]
-        currents = [c + self._injected[name] for c, name in zip(currents, floating, strict=True)]
-        found = self.amounts()
-        return np.array(currents + [found[names.index(s)] - self.wanted[s] for s in self.structure.free])
+        currents = [c + self.length * self._injected[name] for c, name in zip(currents, floating, strict=True)]
+        missed = []
+        if self.structure.free:
+            found = self.amounts()
+            missed = [found[names.index(s)] - self.wanted[s] for s in self.structure.free]
+        return np.array([*currents, *missed, *(self.means - self.means_of(self._unknowns()))])
+
+    def means_of(self, unknowns: np.ndarray) -> np.ndarray:
+        """The means that channels depend on, scaled, of local unknowns. Collective where there are any."""
+        if not self._of_means:
+            return np.empty(0)
+        owned = unknowns[: self._owned]
+        values = np.column_stack([self._formulation.densities(owned[:, :-1]), owned[:, -1]])
+        local = np.array([weights @ values[:, component] for weights, component in self._of_means])
+        total = np.empty_like(local)
+        self.mesh.mesh.comm.Allreduce(local, total, op=MPI.SUM)
+        return total
 
     def amounts(self) -> np.ndarray:
         """Integral of the density of each species, scaled. Collective."""
@@ -140,6 +201,8 @@ class System:
             reaction += lifted
             for k, charges in enumerate(self._charges()):
                 balances[k] += self.weights.sum(charges * lifted)
+            for k, (weights, component) in enumerate(self._of_means, self.held.constants):
+                balances[k] -= self.weights.sum(weights * self._slope(component) * missing[:, component])
         self._join(b, np.where(self.held.free, reaction, -missing), balances)
 
     def _lift(self, missing: np.ndarray) -> np.ndarray:
@@ -187,7 +250,7 @@ class System:
         unknowns, constants = self._split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self.mesh.mesh.comm.allreduce(float(logarithms), op=MPI.MAX)
-        largest = max([largest, *np.abs(constants[len(self.structure.floating) :])])
+        largest = max([largest, *np.abs(constants[len(self.structure.floating) : self.held.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def settled(self) -> bool:
@@ -202,25 +265,54 @@ class System:
         )
 
     def _set_border(self, border: Bordered) -> None:
-        """Columns, rows and corner of the unknown constants, from the blocks without any condition."""
-        floating, free = self.structure.floating, self.held.free.T.ravel()
+        """Columns, rows and corner of the unknown constants, from the blocks without any condition.
+
+        A constant moves the degrees of freedom that it holds (its direction), or is the mean of a patch, which moves
+        none but drives a flux.
+        """
+        floating, free, held = self.structure.floating, self.held.free.T.ravel(), self.held.constants
         directions = [column.duplicate() for column in border.columns]
-        for k, (direction, column) in enumerate(zip(directions, border.columns, strict=True)):
+        for k, (direction, column) in enumerate(zip(directions[:held], border.columns, strict=False)):
             direction.array[:] = self.held.direction(k).T.ravel()
             self._nest.mult(direction, column)
+        driven = self._driven()
+        for column, flux in zip(border.columns[held:], driven, strict=True):
+            column.array[:] = flux.T.ravel()
         left = border.rows[0].duplicate()
-        for row, charges in zip(border.rows, self._charges(), strict=False):
-            left.array[:] = charges.T.ravel()
+        charges = self._charges()
+        for row, charge in zip(border.rows, charges, strict=False):
+            left.array[:] = charge.T.ravel()
             self._nest.multTranspose(left, row)
-        for row, name in zip(border.rows[len(floating) :], self.structure.free, strict=True):
-            i = self.structure.names.index(name)
-            row.set(0.0)
-            row.array[i * self._owned : (i + 1) * self._owned] = self._content_slope(i)
+        for row, name in zip(border.rows[len(floating) : held], self.structure.free, strict=True):
+            self._set_part(row, self.structure.names.index(name), self._content_slope)
+        for row, (weights, component) in zip(border.rows[held:], self._of_means, strict=True):
+            self._set_part(row, component, lambda i, weights=weights: -weights * self._slope(i))
         border.corner[:] = [border.weighted(directions, row) for row in border.rows]
+        border.corner[held:, held:] += np.eye(len(driven))
+        for k, charge in enumerate(charges):
+            border.corner[k, held:] += [self.weights.sum(charge * flux) for flux in driven]
         for vector in (*border.columns, *border.rows):
             vector.array[~free] = 0.0
         for vector in (left, *directions):
             vector.destroy()
+
+    def _set_part(self, row: Any, component: int, part: Callable[[int], np.ndarray]) -> None:
+        row.set(0.0)
+        row.array[component * self._owned : (component + 1) * self._owned] = part(component)
+
+    def _driven(self) -> list[np.ndarray]:
+        """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
+        driven = [np.zeros((self._owned, self._components)) for _ in self._of_means]
+        for mean, name, i, flux in self.coupling.slopes(self.means):
+            driven[mean][:, i] -= self.length * flux * self.weights.boundary[name][: self._owned]
+        return driven
+
+    def _slope(self, component: int) -> np.ndarray | float:
+        """How a nodal density, or the potential, changes with its unknown."""
+        if component == self._components - 1:
+            return 1.0
+        unknown = self.equations.state[component].x.array[: self._owned]
+        return self._formulation.slope(self._formulation.densities(unknown))
 
     def _content_slope(self, i: int) -> np.ndarray:
         """How the amount of a species changes with its unknowns: for densities by one, for their logarithms by c."""
@@ -245,6 +337,10 @@ class System:
         coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
         coefficients.debye_squared *= imposed.widening
         self.equations.coefficients = coefficients
+        self._electrolyte, self._diffusivity = electrolyte, coefficients.diffusivity.copy()
+        self.length, self._closing = 1.0, np.zeros_like(self._load)
+        self._history[:] = 0.0
+        self.coupling = Coupling(imposed, self.structure.means, weights, scales)
         self._load[:] = loads(boundaries, electrolyte, scales, weights)[: self._owned]
         self._injected = {
             name: sum(i.total(weights.area[name] * scales.length**2) for i in boundaries[name].injections)
@@ -259,21 +355,22 @@ class System:
             if name in self.structure.free:
                 check_inflow({name: net}, size)
         if not self.structure.grounded:
-            self._close(imposed, wanted)
+            self._close(imposed, amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume))
+            self._load += self._closing
 
-    def _close(self, imposed: Imposed, wanted: dict[str, float]) -> None:
-        """Add the wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
+    def _close(self, imposed: Imposed, amounts: dict[str, float]) -> None:
+        """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
         electrolyte, scales, weights = imposed.electrolyte, self.scales, self.weights
         regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
         fixed = (electrolyte.uniform_charge * weights.total_volume + regional) * scales.length**3
-        charge, size = charge_of(wanted, electrolyte, fixed)
+        charge, size = charge_of(amounts, electrolyte, fixed)
         area = {name: a * scales.length**2 for name, a in weights.area.items()}
         on_walls = {n: b.surface_charge * area[n] for n, b in imposed.boundaries.items() if b.surface_charge}
         even = compatible_wall_charge(
             charge, sum(on_walls.values()), bool(on_walls), size + sum(map(abs, on_walls.values())), sum(area.values())
         )
         for of_boundary in weights.boundary.values():
-            self._load[:, -1] += even / scales.surface_charge * of_boundary[: self._owned]
+            self._closing[:, -1] += even / scales.surface_charge * of_boundary[: self._owned]
 
     def volume(self) -> float:
         """Of the body, m^3."""
@@ -299,30 +396,52 @@ class System:
 
     def start_from(self, start: np.ndarray) -> None:
         """Set the iterate, constants included; prescribed values only where they are near. Collective."""
-        unknowns = self._to_unknowns(start)
+        unknowns = self.to_unknowns(start)
         farthest = float(np.abs(self.held.missing(unknowns[: self._owned])).max(initial=0.0))
         if self.mesh.mesh.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
             self.held.prescribe(unknowns)
-        self._iterate(unknowns)
+        self.iterate_from(unknowns)
 
-    def _to_unknowns(self, start: np.ndarray) -> np.ndarray:
+    def to_unknowns(self, start: np.ndarray) -> np.ndarray:
+        """Local unknowns of nodal values (SI, potential relative to its zero)."""
         densities = self._formulation.unknowns(start[:, :-1] / self.scales.concentration)
         return np.column_stack([densities, start[:, -1] / self.scales.potential])
 
-    def _iterate(self, unknowns: np.ndarray) -> None:
+    def iterate_from(self, unknowns: np.ndarray) -> None:
+        """Set the iterate to local unknowns. Collective."""
         constants = self.held.constants_at(unknowns, self.mesh.mesh.comm)
-        self._join(self.vector, unknowns[: self._owned], constants)
+        self._join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals."""
-        unknowns = self._to_unknowns(self.bulk(electrolyte))
+        unknowns = self.to_unknowns(self.bulk(electrolyte))
         self.held.prescribe(unknowns)
-        self._iterate(unknowns)
+        self.iterate_from(unknowns)
         b = self._layout.vector()
         self.residual(self.vector, b)
         norm = float(b.norm())
         b.destroy()
         return norm
+
+    def stage_reference(self) -> float:
+        """The measure of Newton's residuals in a time step: contents, as far as their errors move the potential.
+
+        A charge that is wrong by q moves the potential by q / (lambda^2 + length): over short steps charges stay.
+        """
+        sensitive = min(1.0, self.equations.coefficients.debye_squared + self.length)
+        return sensitive * float(np.sqrt(self.weights.sum(self.weights.volume**2)))
+
+    def solve_linear(self, defect: np.ndarray, newton: Newton) -> np.ndarray:
+        """See `Problem.solve_linear`."""
+        right, x = self._layout.vector(), self._layout.vector()
+        whole = np.column_stack([defect, np.zeros(self._owned)])
+        self._join(right, np.where(self.held.free, whole, 0.0), np.zeros(self.constants))
+        newton.solve_linear(right, x)
+        owned, _ = self._split(x)
+        moved = np.array(owned)
+        for vector in (right, x):
+            vector.destroy()
+        return moved
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

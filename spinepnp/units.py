@@ -71,11 +71,15 @@ AMOUNT = Kind("amount", "ions", 1.0 / AVOGADRO, "5584 ions", 1e-30, 1.0)
 RATE = Kind("production rate", "mM/s", 1.0, "1 mM/s", 1e-30, 1e12)
 CHARGE = Kind("charge", "fC", 1e-15, "1 fC", 1e-30, 1.0)
 ENERGY = Kind("energy", "aJ", 1e-18, "1 aJ", 1e-40, 1e6)
+FREQUENCY = Kind("frequency", "Hz", 1.0, "100 Hz", 1e-6, 1e15)
+CONDUCTANCE = Kind("conductance", "nS", 1e-9, "1 nS", 1e-30, 1.0)
+PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
 #: Not among the kinds that a value is recognised as: its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
-    SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY,
+    SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
+    CONDUCTANCE, PERMEABILITY,
 )  # fmt: skip
 
 # A decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
@@ -246,3 +250,8 @@ Amount = _quantity_type(AMOUNT, non_negative=True)
 Rate = _quantity_type(RATE)
 Diffusivity = _quantity_type(DIFFUSIVITY, positive=True)
 Temperature = _quantity_type(TEMPERATURE, positive=True)
+Time = _quantity_type(TIME, non_negative=True)
+Duration = _quantity_type(TIME, positive=True)
+Frequency = _quantity_type(FREQUENCY, positive=True)
+Conductance = _quantity_type(CONDUCTANCE, positive=True)
+Permeability = _quantity_type(PERMEABILITY, positive=True)

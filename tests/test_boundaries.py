@@ -138,9 +138,16 @@ OPEN = {"C": "16.7 mM", "A": "16.7 mM"}
     Boundary(concentrations="absorbing", potential="3 mV"),
     Boundary(concentrations=OPEN, potential="floating"),
     Boundary(concentrations={"C": "120 mM"}, potential="floating", current={"species": "A", "value": "0.1 pA"}),
+    Boundary(channel={"law": "sigmoid", "species": "C", "maximum": "10 pA", "half": "2 mV", "slope": "0.5 mV"}),
+    Boundary(current={"species": "C", "value": "5 pA"}, channel=[
+        {"law": "ghk", "species": "A", "permeability": "100 um/s", "outside": "100 mM", "outside_potential": "3 mV"},
+        {"law": "gates", "species": "C", "conductance": "1 nS", "reversal": "20 mV", "gates": [
+            {"half": "1 mV", "slope": "2 mV", "time": "1 ms", "power": 3},
+            {"half": "0 mV", "slope": "-3 mV", "time": "5 ms"}]},
+    ]),
     "closed", "half closed",
 ], ids=["surface_charge", "capacitance", "field_matched", "density", "potential", "absorbing", "floating",
-        "floating and injecting", "closed", "half closed"])  # fmt: skip
+        "floating and injecting", "sigmoid", "ghk and gates", "closed", "half closed"])  # fmt: skip
 @pytest.mark.parametrize(
     ("dimension", "formulation"), [("1d", "density"), ("axisymmetric", "density"), ("3d", "density"), ("3d", "log")]
 )

@@ -1,0 +1,295 @@
+"""The equations of one mesh and one structure of boundary data, with Newton and a linear solver for them.
+
+What steady states and time steps share. A problem is built once; values are then changed without compiling or
+allocating again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.memory import available_memory
+from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.solvers.cost import Linear, linear_solver, memory
+from spinepnp.solvers.currents import terminal_currents
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
+from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.outcome import Converged, solution_of
+from spinepnp.solvers.preconditioner import PREFIXES, BlockPreconditioner
+from spinepnp.solvers.predictor import Prediction
+from spinepnp.solvers.preview import Preview
+from spinepnp.solvers.probes import Position
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.system import System
+from spinepnp.units import CONCENTRATION, format_quantity
+
+#: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
+NEGATIVE = 1e-9
+
+#: The same over the scale of concentrations, where all are small.
+ROUNDED = 1e-12
+
+#: Beginnings of PETSc options that belong to one sparse matrix and its factors.
+OF_MATRIX = ("pc_factor_", "mat_")
+
+#: Relative difference of time steps up to which the matrix of one may serve the other.
+SIMILAR = 0.1
+
+#: Reason of a Newton solve that the linear solver has stopped.
+LINEAR_FAILURE = "diverged_linear_solve"
+
+#: Logarithms of densities below this fraction of the largest have left their equation behind.
+VANISHED = 1e-150
+
+
+class Problem:
+    """The equations on one mesh, for one structure of boundary data.
+
+    Args:
+        mesh: distributed mesh with named boundaries; its communicator is used throughout.
+        imposed: decides the structure; values can change between solves.
+        options: of the solvers.
+        probes: points at which each solution is evaluated, m, by name.
+        regions: parts of the volume between two planes z = const, m, whose means each solution has, by name.
+
+    Attributes:
+        linear: the linear solver that is used, "direct" or "block".
+        system: discrete equations and their state.
+        preview: what needs no equations.
+
+    Raises:
+        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
+            outside of the domain.
+    """
+
+    def __init__(
+        self,
+        mesh: SpineMesh,
+        imposed: Imposed,
+        options: SolverOptions | None = None,
+        probes: dict[str, Position] | None = None,
+        regions: dict[str, tuple[float, float]] | None = None,
+    ) -> None:
+        self.mesh, self.options = mesh, options or SolverOptions()
+        imposed.check(mesh.geometry.boundaries, self.options.formulation)
+        self.structure = imposed.structure
+        self.preview = Preview(mesh, imposed, probes or {}, regions)
+        self._imposed = imposed
+        dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
+        wanted = self.options.linear
+        given = {*self.options.petsc, *PETSc.Options().getAll()}
+        if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
+            wanted = "direct"  # a solver of the user's choice gets one sparse matrix
+        self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
+
+    def _make_solver(self, linear: Linear) -> None:
+        self.linear = linear
+        self._matrix_length: float | None = None  # of the time step that the matrix was made for
+        # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
+        useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
+        petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
+        self.system = system = System(
+            self.mesh, self._imposed, self.preview, self.options.formulation, blocks=linear == "block"
+        )
+        self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
+        self._newton = Newton(
+            self.mesh.mesh.comm,
+            system.residual,
+            system.jacobian,
+            system.vector,
+            system.A,
+            self.options.model_copy(update={"petsc": petsc}),
+            border=system.border,
+            preconditioner=self._preconditioner,
+            step_fraction=system.step_fraction if self.options.formulation == "log" else None,
+            complete=system.complete if linear == "block" else None,
+            settled=system.settled,
+        )
+
+    def _free_solver(self) -> None:
+        self._newton.destroy()
+        if self._preconditioner is not None:
+            self._preconditioner.destroy()
+        self.system.destroy()
+
+    @property
+    def weights(self) -> Weights:
+        """Weights of boundaries and volume."""
+        return self.preview.weights
+
+    def _factorise_instead(self, error: NewtonError) -> bool:
+        """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
+        tried_in_vain = error.statistics.reason == LINEAR_FAILURE and self.linear == "block"
+        if not tried_in_vain or self.options.linear != "auto":
+            return False
+        comm = self.mesh.mesh.comm
+        enough = memory("direct", error.statistics.dofs) < available_memory() / 2.0
+        if not comm.allreduce(enough, op=MPI.LAND):
+            return False
+        unknowns = self.system.keep()
+        self._free_solver()
+        of_newton = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
+        self.options = self.options.model_copy(update={"petsc": of_newton, "linear": "direct"})
+        self._make_solver("direct")
+        self.system.restore(unknowns)
+        return True
+
+    def _attempt(self, start: np.ndarray | None, imposed: Imposed, *, patient: bool = False) -> NewtonStatistics:
+        """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
+
+        Raises:
+            NewtonError: it failed; the unknowns are those of before.
+        """
+        here = self.system.densities_and_potential() if start is None else start  # in SI: scales may change
+        try:
+            return self._solve_once(here, imposed, patient)
+        except NewtonError as error:
+            if not self._factorise_instead(error):
+                raise
+            return self._solve_once(here, imposed, patient).after([error])
+
+    def _solve_once(self, here: np.ndarray, imposed: Imposed, patient: bool) -> NewtonStatistics:
+        system = self.system
+        before = system.keep()
+        system.impose(imposed)
+        reference = system.reference_norm(imposed.electrolyte)
+        system.start_from(here)
+        try:
+            statistics = self._newton.solve(system.vector, reference, patient=patient)
+            system.take(system.vector)
+            self.refuse_negative(statistics, imposed)
+        except NewtonError as error:
+            told = self._told(error)
+            system.restore(before)
+            raise told from None
+        return statistics
+
+    def solve_stage(self) -> NewtonStatistics:
+        """Solve a stage of a time step from the iterate of the system; see `System.set_step`. Collective.
+
+        Raises:
+            NewtonError: it failed.
+        """
+        system = self.system
+        near = self._matrix_length is not None and abs(system.length / self._matrix_length - 1.0) < SIMILAR
+        keep, before = near and self.linear == "direct", self._newton.assemblies
+        try:
+            statistics = self._newton.solve(system.vector, system.stage_reference(), patient=False, keep=keep)
+        except NewtonError as error:
+            self._matrix_length = None
+            raise self._told(error) from None
+        if self._newton.assemblies > before:
+            self._matrix_length = system.length
+        system.take(system.vector)
+        return statistics
+
+    def solve_linear(self, defect: np.ndarray) -> np.ndarray:
+        """How a defect in the contents of the species moves the unknowns, by the last matrix. Collective.
+
+        Args:
+            defect: scaled, shape (owned dofs, N).
+
+        Returns:
+            Shape (owned dofs, N + 1).
+        """
+        if not self._newton.has_matrix:  # every stage so far was solved before it began
+            self._newton.make_matrix(self.system.vector)
+        return self.system.solve_linear(defect, self._newton)
+
+    def currents(self, imposed: Imposed) -> dict[str, np.ndarray]:
+        """Current of each species that enters through each boundary at the state, A, shape (N,). Collective."""
+        system, weights = self.system, self.weights
+        return terminal_currents(
+            system.flows(),
+            system.held.indicators,
+            imposed.boundaries,
+            imposed.electrolyte,
+            system.scales,
+            weights,
+            system.coupling.currents(system.means, len(self.structure.names)),
+        )
+
+    def _told(self, error: NewtonError) -> NewtonError:
+        """The error, with the equations in which something is not a number named. Collective."""
+        if error.statistics.reason != "diverged_function_nanorinf":
+            return error
+        broken = ~np.isfinite(self.system.reaction()).all(axis=0)
+        anywhere = np.empty_like(broken)
+        self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
+        names = [n for n, bad in zip((*self.structure.names, "the potential"), anywhere, strict=True) if bad]
+        where = f"in the equation of {', '.join(names)}: " if names else ""
+        return NewtonError(f"{where}{error}", error.statistics)
+
+    def refuse_negative(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
+        """Refuse a converged state with negative or vanished concentrations: it is none of physics. Collective.
+
+        Raises:
+            NewtonError: names the species and its lowest value.
+        """
+        names, owned = self.structure.names, self.weights.owned
+        values = self.system.densities_and_potential()[:owned, :-1]
+        comm = self.mesh.mesh.comm
+        lowest, largest = minimum(comm, values), -minimum(comm, -values)
+        worst = int(np.argmin(lowest))
+        injected = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
+        limit = "a current is beyond its limit, or " if injected else ""
+        if self.options.formulation == "log" and lowest[worst] < VANISHED * largest.max():
+            raise NewtonError(
+                f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "
+                'use solver.formulation = "density", or a finer mesh',
+                replace(statistics, reason="vanished_concentration"),
+            )
+        if lowest[worst] < -NEGATIVE * largest.max() - ROUNDED * self.system.scales.concentration:
+            value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
+            raise NewtonError(
+                f"the concentration of {names[worst]} is negative ({value} at its lowest): {limit}the mesh is too "
+                "coarse for the layers at its boundaries",
+                replace(statistics, reason="negative_concentration"),
+            )
+
+    def _converged(self, imposed: Imposed, prediction: Prediction | None, statistics: NewtonStatistics) -> Converged:
+        """What the state says, in SI but for what outcome takes to it. Collective."""
+        scales = self.system.scales
+        nodal = self.system.densities_and_potential()
+        potential = nodal[:, -1] + self.system.zero
+        if not self.structure.grounded:
+            potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
+        return Converged(
+            imposed=imposed,
+            scales=scales,
+            densities=nodal[:, :-1] / scales.concentration,
+            potential=potential,
+            reaction=self.system.flows(),
+            through_channels=self.system.coupling.currents(self.system.means, len(self.structure.names)),
+            amounts=self.system.amounts() * scales.amount,
+            ionic_charge=self.system.ionic_charge() * scales.amount,
+            wanted={name: amount * scales.amount for name, amount in self.system.wanted.items()},
+            field_energy=self.system.field_energy(),
+            prediction=prediction,
+            statistics=statistics,
+        )
+
+    def _solution_of(self, found: Converged) -> Solution:
+        """The solution, unless its balance is open. Collective.
+
+        Raises:
+            NewtonError: it is.
+        """
+        solution = solution_of(found, self.mesh, self.preview, self.system.held)
+        if solution.balance_is_open:
+            raise NewtonError(
+                f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
+                "solver.tolerance or a finer mesh",
+                replace(found.statistics, reason="unbalanced"),
+            )
+        return solution
+
+    def destroy(self) -> None:
+        """Free the factorisation and all other PETSc objects. Collective."""
+        self._free_solver()
+        self.preview.destroy()

@@ -1,0 +1,233 @@
+"""Implicit steps in time of the discrete equations.
+
+The species' equations are d(content)/dt = load - D flux, and Poisson's holds at every moment: a differential-algebraic
+system. A stage of a diagonally implicit Runge-Kutta method solves
+
+    content - base + gamma h (D flux - load) = 0,    base = content_n + h sum_j a_ij K_j,
+    K = (content - base) / (gamma h),
+
+so that rates K come from contents, not from fluxes: what is held, injected or gated is in them, and the contents of a
+step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule.
+
+Each smooth piece of the data begins with a short step of backward Euler, which needs no rate at its start; then ESDIRK
+steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages, which
+takes out what is stiff and gives the error of the potential as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes.stack import MPI
+from spinepnp.solvers.channels import GateStep
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.newton import NewtonError, NewtonStatistics
+from spinepnp.solvers.problem import Problem
+from spinepnp.solvers.runge_kutta import Tableau
+from spinepnp.units import FARADAY
+
+#: How many states the start of a stage is extrapolated from.
+PAST = 3
+
+#: Densities that stay below this fraction of the scale of concentrations do not count for the error.
+TRACE = 1e-6
+
+
+@dataclass
+class Rates:
+    """What changes in time, and how fast.
+
+    Attributes:
+        content: integral of each density with each owned basis function, scaled, shape (owned dofs, N).
+        charge: displacement field out of each boundary, C, shape (boundaries,).
+        gates: open fraction of each gate.
+        content_rate: of the content, 1/s.
+        charge_rate: displacement current that enters, A.
+        gate_rate: 1/s.
+        current: of each species that enters through each boundary, A, shape (boundaries, N).
+    """
+
+    content: np.ndarray
+    charge: np.ndarray
+    gates: np.ndarray
+    content_rate: np.ndarray
+    charge_rate: np.ndarray
+    gate_rate: np.ndarray
+    current: np.ndarray
+
+
+@dataclass
+class Moment:
+    """The state at one time, with all that the next step needs.
+
+    Attributes:
+        time: s.
+        unknowns: local unknowns, shape (local dofs, N + 1).
+        rates: what changes, and how fast.
+        passed: charge that each species has carried in through each boundary since the start, C, added up with the
+            weights of the method, shape (boundaries, N).
+        past: times and unknowns of the last states of this smooth piece, stages included.
+    """
+
+    time: float
+    unknowns: np.ndarray
+    rates: Rates
+    passed: np.ndarray
+    past: list[tuple[float, np.ndarray]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A step that was solved.
+
+    Attributes:
+        moment: its end.
+        error: estimate, over the tolerance; zero where the method has none.
+        statistics: of all its solves.
+    """
+
+    moment: Moment
+    error: float
+    statistics: NewtonStatistics
+
+
+def start(problem: Problem) -> Rates:
+    """Rates of a state at rest, for the first step, which does not use them. Collective."""
+    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
+    content = system.equations.contents()
+    gates = system.coupling.gates_at(system.means)
+    return Rates(
+        content,
+        wall_charges(problem),
+        gates,
+        np.zeros_like(content),
+        np.zeros(boundaries),
+        np.zeros_like(gates),
+        np.zeros((boundaries, content.shape[1])),
+    )
+
+
+def wall_charges(problem: Problem) -> np.ndarray:
+    """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
+
+    Collective.
+    """
+    charges, unit = problem.system.wall_charges(), problem.system.scales.amount * FARADAY
+    return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
+
+
+def take_step(
+    problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
+) -> Attempt:
+    """Solve one step. Collective.
+
+    Args:
+        problem: its system holds nothing of value afterwards but the end of the step.
+        imposed: the case; its waveforms are smooth within the step.
+        before: the state at its start.
+        end: time of its end, s.
+        method: of which the first stage, if it is explicit, is the end of the step before.
+        tolerance: of the error, over the scale of each unknown.
+
+    Raises:
+        NewtonError: a stage could not be solved, or ends with negative concentrations.
+    """
+    system, length = problem.system, end - before.time
+    stages: list[Rates] = [before.rates] if method.explicit_start else []
+    past, statistics = list(before.past), []
+    for i in range(len(stages), len(method.c)):
+        time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
+        now = imposed.at(time, before.time + 0.5 * length)
+        base = _combined(before.rates, stages, method.A[i, :i] * length)
+        own = method.gamma * length
+        system.set_step(now.boundaries, own / system.scales.time, base.content, GateStep(base.gates, own))
+        system.iterate_from(_extrapolated(past, before.unknowns, time))
+        statistics.append(problem.solve_stage())
+        rates = _rates(problem, now, base, own)
+        stages.append(rates)
+        past = [*past, (time, system.keep())][-PAST:]
+    problem.refuse_negative(statistics[-1], imposed)
+    error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
+    passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
+    moment = Moment(end, past[-1][1], stages[-1], passed, past)
+    return Attempt(moment, error, _sum(statistics))
+
+
+def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
+    """What changes, at the start of a stage, with the rates of the stages before it."""
+    content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
+    for weight, stage in zip(weights, stages, strict=True):
+        content += weight * stage.content_rate
+        charge += weight * stage.charge_rate
+        gates += weight * stage.gate_rate
+    return replace(before, content=content, charge=charge, gates=gates)
+
+
+def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
+    """At the end of a stage."""
+    system = problem.system
+    content, charge, gates = system.equations.contents(), wall_charges(problem), system.coupling.gates_at(system.means)
+    currents = problem.currents(now)
+    return Rates(
+        content=content,
+        charge=charge,
+        gates=gates,
+        content_rate=(content - base.content) / length,
+        charge_rate=(charge - base.charge) / length,
+        gate_rate=(gates - base.gates) / length,
+        current=np.array([currents[name] for name in problem.mesh.geometry.boundaries]),
+    )
+
+
+def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
+    """Unknowns at a time from the polynomial through the last states; linear far from them."""
+    points = past[-2:] if len(past) > 1 and time - past[-1][0] > 2.0 * (past[-1][0] - past[0][0]) else past
+    if len(points) < 2:
+        return last.copy()
+    times = np.array([t for t, _ in points])
+    guess = np.zeros_like(last)
+    for i, (t, unknowns) in enumerate(points):
+        others = np.delete(times, i)
+        guess += np.prod((time - others) / (t - others)) * unknowns
+    return guess
+
+
+def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float) -> float:
+    """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
+    system, weights = problem.system, method.b - method.embedded
+    defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
+    error = problem.solve_linear(np.asarray(defect))
+    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), 0.0])
+    densities = system.equations.nodal_densities()[: len(error)]
+    largest[:-2] = np.abs(error[:, :-1] * system.equations.formulation.slope(densities)).max(axis=0, initial=0.0)
+    if len(weights) and system.coupling.gates:
+        largest[-1] = np.abs(length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))).max()
+    scale = densities.max(axis=0, initial=0.0)
+    both = np.array([largest, [*scale, 1.0, 1.0]])
+    total = np.empty_like(both)
+    problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
+    return float((total[0] / np.maximum(total[1], TRACE)).max())
+
+
+def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
+    """Of all stages of a step."""
+    return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
+
+
+def moment_at(problem: Problem, time: float) -> Moment:
+    """The state of a problem as the start of a smooth piece. Collective."""
+    rates = start(problem)
+    return Moment(time, problem.system.keep(), rates, np.zeros_like(rates.current))
+
+
+def new_piece(moment: Moment) -> Moment:
+    """The same state at the start of a smooth piece: nothing is extrapolated from before."""
+    return replace(moment, past=[])
+
+
+def combined_charge(moment: Moment) -> Any:
+    """Charge that all species together have carried in, C."""
+    return moment.passed.sum()
