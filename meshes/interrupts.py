@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+#: Seconds within which a second signal is the same one.
+ECHO = 1.0
 
 
 def _in_main_thread() -> bool:
@@ -26,18 +31,48 @@ def install() -> None:
 
 
 class Pending:
-    """Whether a signal has come while it was deferred."""
+    """Whether a signal has come while it was deferred.
 
-    def __init__(self) -> None:
-        self.come = False
+    Args:
+        patience: how many signals are noted before `check` raises.
+    """
+
+    def __init__(self, patience: int = 0) -> None:
+        self._signals, self._patience, self._last = 0, patience, -math.inf
+
+    @property
+    def come(self) -> bool:
+        """Whether one has come."""
+        return self._signals > 0
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` if a signal has come."""
-        if self.come:
+        """Raise `KeyboardInterrupt` if more signals have come than are waited for."""
+        if self._signals > self._patience:
             raise KeyboardInterrupt
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.come = True
+        # A Ctrl-C reaches ranks twice: from the terminal, and passed on by mpiexec.
+        now = time.monotonic()
+        self._signals += now - self._last > ECHO
+        self._last = now
+
+
+_orderly: list[Pending] = []
+
+
+@contextmanager
+def orderly() -> Iterator[Pending]:
+    """Hold the first signal back during a whole loop, which asks for it where it can end; the second one interrupts.
+
+    Yields:
+        What tells whether one has come.
+    """
+    with _held(Pending(patience=1)) as pending:
+        _orderly.append(pending)
+        try:
+            yield pending
+        finally:
+            _orderly.pop()
 
 
 @contextmanager
@@ -47,7 +82,17 @@ def deferred() -> Iterator[Pending]:
     Yields:
         What tells whether one has come; it is raised at the end of the block at the latest.
     """
-    pending = Pending()
+    if _orderly:
+        yield _orderly[-1]
+        _orderly[-1].check()
+        return
+    with _held(Pending()) as pending:
+        yield pending
+    pending.check()
+
+
+@contextmanager
+def _held(pending: Pending) -> Iterator[Pending]:
     if not _in_main_thread():
         yield pending
         return
@@ -57,4 +102,3 @@ def deferred() -> Iterator[Pending]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
-    pending.check()

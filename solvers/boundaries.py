@@ -6,7 +6,7 @@ forms). To add a condition: a key here, its term in `weak_forms` or in `steady`,
 
 from __future__ import annotations
 
-from functools import cached_property
+import functools
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
@@ -97,29 +97,14 @@ class Injection(Table):
             return self.density * area
         return self.value or 0.0
 
-    @cached_property
+    @property
     def course(self) -> Course:
         """How it goes in time, over its value.
 
         Raises:
             ValueError: its table cannot be read.
         """
-        onset = self.onset or 0.0
-        starts = tuple(onset + i * (self.interval or 0.0) for i in range(self.count or 1))
-        match self.waveform:
-            case "step":
-                return stimuli.step(onset)
-            case "pulse":
-                return stimuli.pulses(starts, self.duration or 0.0)
-            case "alpha":
-                return stimuli.alphas(starts, self.t_peak or 0.0)
-            case "ramp":
-                return stimuli.ramp(onset, self.duration or 0.0)
-            case "sine":
-                return stimuli.sine(onset, self.frequency or 0.0, self.duration, self.phase or 0.0)
-            case "table":
-                return stimuli.table(self.file or "", onset)
-        return stimuli.CONSTANT
+        return _course(self)  # not kept here: a case travels between ranks, and functions cannot
 
     def at(self, time: float, inside: float) -> Injection:
         """The constant current that it is at a time, on the side of another one of the same smooth piece, s."""
@@ -129,6 +114,26 @@ class Injection(Table):
         value = factor if self.waveform == "table" else None if self.value is None else factor * self.value
         density = None if self.density is None else factor * self.density
         return Injection.model_construct(species=self.species, value=value, density=density)
+
+
+@functools.lru_cache(maxsize=256)
+def _course(injection: Injection) -> Course:
+    onset = injection.onset or 0.0
+    starts = tuple(onset + i * (injection.interval or 0.0) for i in range(injection.count or 1))
+    match injection.waveform:
+        case "step":
+            return stimuli.step(onset)
+        case "pulse":
+            return stimuli.pulses(starts, injection.duration or 0.0)
+        case "alpha":
+            return stimuli.alphas(starts, injection.t_peak or 0.0)
+        case "ramp":
+            return stimuli.ramp(onset, injection.duration or 0.0)
+        case "sine":
+            return stimuli.sine(onset, injection.frequency or 0.0, injection.duration, injection.phase or 0.0)
+        case "table":
+            return stimuli.table(injection.file or "", onset)
+    return stimuli.CONSTANT
 
 
 class Membrane(Table):
@@ -175,7 +180,7 @@ class Boundary(Table):
     current: tuple[Injection, ...] | None = None
     surface_charge: SurfaceCharge | None = None
     capacitance: Membrane | None = None
-    channel: tuple[Channel, ...] = ()
+    channel: tuple[Channel, ...] | None = None
     field_matched: Flag = False
 
     @field_validator("current", "channel", mode="before")
@@ -197,10 +202,6 @@ class Boundary(Table):
         tables = [injection.model_dump(mode="json", exclude_none=True) for injection in value]
         return tables[0] if len(tables) == 1 else tables
 
-    @field_serializer("channel")
-    def _none_if_empty(self, value: tuple[Channel, ...]) -> object:
-        return [channel.model_dump(mode="json", exclude_none=True) for channel in value] or None
-
     @property
     def held_potential(self) -> float | None:
         """The prescribed potential, V, if there is one."""
@@ -220,6 +221,11 @@ class Boundary(Table):
     def injections(self) -> tuple[Injection, ...]:
         """All prescribed currents."""
         return self.current or ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """All channels."""
+        return self.channel or ()
 
     def prescribed(self, electrolyte: Electrolyte) -> dict[str, float]:
         """Prescribed concentration of each species that has one here, mol/m^3."""
@@ -269,7 +275,7 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
             _ = injection.course
         except ValueError as error:
             raise CaseError(f"{key}.current.file", str(error), injection.file) from None
-    for channel in boundary.channel:
+    for channel in boundary.channels:
         _check_carrier(f"{key}.channel.species", channel.species, key, prescribed, electrolyte)
         if boundary.potential is not None:
             raise CaseError(

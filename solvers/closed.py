@@ -76,7 +76,7 @@ def check_closed(
         )
     if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
         raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
-    driven = [name for name, b in boundaries.items() if b.injections or b.channel]
+    driven = [name for name, b in boundaries.items() if b.injections or b.channels]
     if transient and not is_grounded(boundaries) and driven:
         raise CaseError(
             f"boundaries.{driven[0]}",

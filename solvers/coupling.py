@@ -53,7 +53,7 @@ class Coupling:
         self._entries: list[_Entry] = []
         electrolyte, gate = imposed.electrolyte, 0
         for name, boundary in imposed.boundaries.items():
-            for channel in boundary.channel:
+            for channel in boundary.channels:
                 i = electrolyte.index(channel.species)
                 concentration = means.index((name, i)) if channel.needs_concentration else None
                 potential = means.index((name, len(electrolyte.names)))

@@ -117,11 +117,11 @@ def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero:
         update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
     if boundary.current is not None:
         update["current"] = tuple(_scaled(i, fraction) for i in boundary.current)
-    if boundary.channel:
+    if boundary.channels:
         strength = ("maximum", "conductance", "permeability")
         update["channel"] = tuple(
             c.model_copy(update={k: fraction * v for k in strength if (v := getattr(c, k)) is not None})
-            for c in boundary.channel
+            for c in boundary.channels
         )
     if boundary.concentrations is not None:
         bulk = electrolyte.bulk

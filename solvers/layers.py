@@ -26,7 +26,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
     if boundary.surface_charge or boundary.capacitance is not None:
         return True
     if not prescribed and boundary.potential is None:
-        flowing = any(i.flows for i in boundary.injections) or bool(boundary.channel)
+        flowing = any(i.flows for i in boundary.injections) or bool(boundary.channels)
         return flowing and not boundary.field_matched
     if not boundary.holds_potential or set(prescribed) != set(electrolyte.names):
         return True

@@ -14,6 +14,7 @@ from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import debye_layers
 from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
+from spinepnp.solvers.parts import Part
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
@@ -48,6 +49,7 @@ class Converged:
         field_energy: of the field in the volume, J.
         prediction: the electroneutral answer, where it holds.
         statistics: of the Newton solve.
+        currents: of each species into each boundary, A, where they are known; else they are taken from the reaction.
         balance: relative error of the balance, and whether it is open, where that is known; else it is that of a steady
             state.
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
@@ -65,6 +67,7 @@ class Converged:
     field_energy: float
     prediction: Prediction | None
     statistics: NewtonStatistics
+    currents: dict[str, np.ndarray] | None = None
     balance: tuple[float, bool] | None = None
     displacement: dict[str, float] | None = None
 
@@ -90,15 +93,17 @@ def solution_of(
     electrolyte, scales, weights = found.imposed.electrolyte, found.scales, preview.weights
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
-    currents = terminal_currents(
-        found.reaction,
-        held.indicators,
-        found.imposed.boundaries,
-        electrolyte,
-        scales,
-        weights,
-        found.through_channels,
-    )
+    currents = found.currents
+    if currents is None:
+        currents = terminal_currents(
+            found.reaction,
+            held.indicators,
+            found.imposed.boundaries,
+            electrolyte,
+            scales,
+            weights,
+            found.through_channels,
+        )
     boundary, neutral = {}, {}
     for name in mesh.geometry.boundaries:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
@@ -118,7 +123,7 @@ def solution_of(
         electrolyte=electrolyte,
         boundary=boundary,
         probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
-        regions={name: _region(region, unknowns, weights, names, scales) for name, region in preview.regions.items()},
+        regions={name: _region(part, unknowns, weights, names, scales) for name, part in preview.regions.items()},
         volume=_volume(found, unknowns, weights),
         ion_balance=balance,
         balance_is_open=is_open,
@@ -128,13 +133,17 @@ def solution_of(
     )
 
 
-def _region(
-    region: tuple[float, float], unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales
-) -> RegionState:
-    of_region = weights.region(region)
-    volume = weights.sum(of_region)
-    mean = weights.integral(of_region, unknowns) / volume
-    return RegionState(**vars(_state(mean, names)), volume=volume * scales.length**3)
+def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales) -> RegionState:
+    mean = weights.integral(part.weights, unknowns) / part.volume
+    lowest, highest = part.extremes(weights.comm, unknowns)
+    return RegionState(
+        **vars(_state(mean, names)),
+        volume=part.volume * scales.length**3,
+        min_potential=float(lowest[-1]),
+        max_potential=float(highest[-1]),
+        min_concentration=dict(zip(names, lowest[:-1].tolist(), strict=True)),
+        max_concentration=dict(zip(names, highest[:-1].tolist(), strict=True)),
+    )
 
 
 def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeState:

@@ -55,7 +55,7 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
         "fixed charge by region": bool(electrolyte.charged_regions),
         "a source of ions": any(s.source for s in electrolyte.species),
         "several injected species": len(injected) > 1,
-        "channels": any(b.channel for b in boundaries.values()),
+        "channels": any(b.channels for b in boundaries.values()),
         "a bulk that is not neutral": charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300),
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

@@ -13,8 +13,10 @@ from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import Layer, debye_layers
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.operators import Operators
+from spinepnp.solvers.parts import Part
 from spinepnp.solvers.predictor import Prediction, Predictor
 from spinepnp.solvers.probes import Position, Probes
+from spinepnp.solvers.regions import Region
 from spinepnp.solvers.scaling import Scales
 
 #: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
@@ -28,7 +30,7 @@ class Preview:
         mesh: distributed mesh with named boundaries.
         imposed: what is imposed.
         probes: points, m, by name.
-        regions: parts of the volume between two planes z = const, m, by name.
+        regions: parts of the volume by name.
 
     Raises:
         CaseError: a probe or a region outside of the domain.
@@ -40,6 +42,7 @@ class Preview:
         operators: matrices of the space.
         weights: of boundaries and volume.
         probes: points that are evaluated.
+        regions: parts of the volume that are evaluated.
     """
 
     def __init__(
@@ -47,9 +50,8 @@ class Preview:
         mesh: SpineMesh,
         imposed: Imposed,
         probes: dict[str, Position],
-        regions: dict[str, tuple[float, float]] | None = None,
+        regions: dict[str, Region] | None = None,
     ) -> None:
-        regions = self.regions = regions or {}
         self._mesh, self._structure = mesh, imposed.structure
         element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.options.element_degree)
         space = self.space = fem.functionspace(mesh.mesh, element)
@@ -61,8 +63,12 @@ class Preview:
         self.measure = self.weights.measure
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes, mesh, space)
-        for region in (*(r.region for r in imposed.electrolyte.charged_regions), *regions.values()):
-            self.weights.region(region)
+        for charged in imposed.electrolyte.charged_regions:
+            self.weights.region(charged.region)
+        self.regions = {
+            name: Part(name, region, self.weights, space, self.boundary_dofs)
+            for name, region in (regions or {}).items()
+        }
         grounded = [self.boundary_dofs[name] for name, *_ in self._structure.held]
         self._predictor = Predictor(
             space,

@@ -24,6 +24,7 @@ from spinepnp.solvers.preconditioner import PREFIXES, BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
+from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.system import System
 from spinepnp.units import CONCENTRATION, format_quantity
@@ -55,7 +56,7 @@ class Problem:
         imposed: decides the structure; values can change between solves.
         options: of the solvers.
         probes: points at which each solution is evaluated, m, by name.
-        regions: parts of the volume between two planes z = const, m, whose means each solution has, by name.
+        regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
         linear: the linear solver that is used, "direct" or "block".
@@ -73,7 +74,7 @@ class Problem:
         imposed: Imposed,
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
-        regions: dict[str, tuple[float, float]] | None = None,
+        regions: dict[str, Region] | None = None,
     ) -> None:
         self.mesh, self.options = mesh, options or SolverOptions()
         imposed.check(mesh.geometry.boundaries, self.options.formulation)

@@ -34,33 +34,35 @@ class BoundaryState(PointState):
 
 @dataclass(frozen=True)
 class RegionState(PointState):
-    """Means over a part of the volume (m^3)."""
-
-    volume: float
-
-
-@dataclass(frozen=True)
-class VolumeState(PointState):
-    """Means over the whole volume, and what belongs to it.
+    """Means over a part of the volume, and extremes in it.
 
     Attributes:
         volume: m^3.
-        amount: of each species, mol.
         min_potential: smallest nodal value, V.
         max_potential: largest nodal value, V.
         min_concentration: smallest nodal value of each species, mol/m^3.
         max_concentration: largest nodal value of each species, mol/m^3.
+    """
+
+    volume: float
+    min_potential: float
+    max_potential: float
+    min_concentration: dict[str, float]
+    max_concentration: dict[str, float]
+
+
+@dataclass(frozen=True)
+class VolumeState(RegionState):
+    """Means over the whole volume, and what belongs to it.
+
+    Attributes:
+        amount: of each species, mol.
         charge: of ions and fixed charge, C.
         field_energy: int eps/2 |grad V|^2, J.
         mixing_energy: int F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i) with the bulk C_i, J; zero in the bulk state.
     """
 
-    volume: float
     amount: dict[str, float]
-    min_potential: float
-    max_potential: float
-    min_concentration: dict[str, float]
-    max_concentration: dict[str, float]
     charge: float
     field_energy: float
     mixing_energy: float

@@ -14,6 +14,7 @@ from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
+from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
 
 
@@ -27,7 +28,7 @@ class SteadyProblem(Problem):
         options: of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary holds.
-        regions: parts of the volume between two planes z = const, m, whose means each solution has, by name.
+        regions: parts of the volume whose means and extremes each solution has, by name.
 
     Raises:
         CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
@@ -42,7 +43,7 @@ class SteadyProblem(Problem):
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
         closed: Closed | None = None,
-        regions: dict[str, tuple[float, float]] | None = None,
+        regions: dict[str, Region] | None = None,
     ) -> None:
         super().__init__(mesh, Imposed(electrolyte, boundaries, closed), options, probes, regions)
         self._previous: np.ndarray | None = None

@@ -60,7 +60,7 @@ def _means(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[tuple[str,
     """What channels depend on: the potential at their patch, and the concentration of some species."""
     means: dict[tuple[str, int], None] = {}
     for name, boundary in boundaries.items():
-        for channel in boundary.channel:
+        for channel in boundary.channels:
             if channel.needs_concentration:
                 means[name, electrolyte.index(channel.species)] = None
             means[name, len(electrolyte.names)] = None

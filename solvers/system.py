@@ -6,7 +6,6 @@ unknown constants behind them (`bordered`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -284,9 +283,10 @@ class System:
             left.array[:] = charge.T.ravel()
             self._nest.multTranspose(left, row)
         for row, name in zip(border.rows[len(floating) : held], self.structure.free, strict=True):
-            self._set_part(row, self.structure.names.index(name), self._content_slope)
+            i = self.structure.names.index(name)
+            self._set_part(row, i, self._content_slope(i))
         for row, (weights, component) in zip(border.rows[held:], self._of_means, strict=True):
-            self._set_part(row, component, lambda i, weights=weights: -weights * self._slope(i))
+            self._set_part(row, component, -weights * self._slope(component))
         border.corner[:] = [border.weighted(directions, row) for row in border.rows]
         border.corner[held:, held:] += np.eye(len(driven))
         for k, charge in enumerate(charges):
@@ -296,9 +296,9 @@ class System:
         for vector in (left, *directions):
             vector.destroy()
 
-    def _set_part(self, row: Any, component: int, part: Callable[[int], np.ndarray]) -> None:
+    def _set_part(self, row: Any, component: int, part: np.ndarray) -> None:
         row.set(0.0)
-        row.array[component * self._owned : (component + 1) * self._owned] = part(component)
+        row.array[component * self._owned : (component + 1) * self._owned] = part
 
     def _driven(self) -> list[np.ndarray]:
         """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
@@ -383,6 +383,16 @@ class System:
     def keep(self) -> np.ndarray:
         """A copy of the unknowns, for `restore`."""
         return self._unknowns()
+
+    def with_ghosts(self, owned: np.ndarray) -> np.ndarray:
+        """Local unknowns of owned ones, shape (local dofs, N + 1). Collective."""
+        before = self.keep()
+        for function, values in zip(self.equations.state, owned.T, strict=True):
+            function.x.array[: self._owned] = values
+            function.x.scatter_forward()
+        complete = self.keep()
+        self.restore(before)
+        return complete
 
     def restore(self, unknowns: np.ndarray) -> None:
         """Go back to unknowns that were kept."""

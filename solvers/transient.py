@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -18,9 +19,11 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.ordering import Ordering
 from spinepnp.solvers.outcome import UNBALANCED
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
+from spinepnp.solvers.regions import Region
 from spinepnp.solvers.runge_kutta import ESDIRK, EULER
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
@@ -121,7 +124,7 @@ class TransientProblem(Problem):
         options: of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary holds, at the start.
-        regions: parts of the volume whose means each solution has, by name.
+        regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
         progress: where it is; ``None`` before `begin`.
@@ -135,7 +138,7 @@ class TransientProblem(Problem):
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
         closed: Closed | None = None,
-        regions: dict[str, tuple[float, float]] | None = None,
+        regions: dict[str, Region] | None = None,
     ) -> None:
         super().__init__(mesh, Imposed(electrolyte, boundaries, closed, transient=True), options, probes, regions)
         self.progress: Progress | None = None
@@ -178,6 +181,27 @@ class TransientProblem(Problem):
             moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.amounts()
         )
         return self._solution_at(moment, imposed.at(0.0, -1.0), statistics)[0]
+
+    @cached_property
+    def ordering(self) -> Ordering:
+        """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
+        return Ordering(self.preview.space, self.mesh)
+
+    def resume(self, progress: Progress) -> Solution:
+        """Go on from the progress of another run of the same case. Collective.
+
+        Returns:
+            The state that it has reached.
+        """
+        progress.control.growth = GROWTH
+        self.progress, moment = progress, progress.moment
+        self.system.impose(self._imposed)
+        self.system.restore(moment.unknowns)
+        self.system.iterate_from(moment.unknowns)
+        self.system.take(self.system.vector)
+        comm = self.mesh.mesh.comm
+        nothing = NewtonStatistics(self.system.vector.getSize(), comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
+        return self._solution_at(moment, self._imposed.at(moment.time, moment.time), nothing)[0]
 
     def _even(self, imposed: Imposed) -> np.ndarray:
         """Nodal values of even concentrations."""
@@ -344,6 +368,7 @@ class TransientProblem(Problem):
         names = self.mesh.geometry.boundaries
         found = replace(
             self._converged(imposed, None, statistics),
+            currents=dict(zip(names, moment.rates.current, strict=True)),
             balance=(error, error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
         )

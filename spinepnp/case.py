@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError, model_validator
@@ -25,11 +25,18 @@ from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
-from spinepnp.units import Coordinate, Kind, Table, kind_of_quantity
+from spinepnp.solvers.regions import Region
+from spinepnp.units import Coordinate, Duration, Kind, Number, Table, Time, Whole, kind_of_quantity
 from spinepnp.validation.laws import LAWS, LawValue
 
-#: Keys that can hold the path of a file.
-FILES = ("geometry.file", "geometry.profile")
+#: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
+FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file")
+
+#: Outputs of a transient that lists no times.
+OUTPUTS = 20
+
+#: Defaults of a transient.
+TRANSIENT = {"tolerance": 1e-4, "initial": "bulk", "record": "steps", "fields": "times", "checkpoint_minutes": 1.0}
 
 #: A case file larger than this is not one.
 LARGEST_FILE = 4_000_000
@@ -39,14 +46,30 @@ class Study(Table):
     """What to do with the model.
 
     Attributes:
-        kind: "steady" solves once, "sweep" once for each value.
+        kind: "steady" solves once, "sweep" once for each value, "transient" goes in time.
         vary: dotted path of the key that a sweep varies, for example "boundaries.top.current.value".
         values: the values that it takes, as they would stand in the case file.
+        duration: of a transient, s.
+        times: that its steps end at, and that it gives fields at, s; twenty even ones by default.
+        tolerance: of the error of each step: of concentrations over their largest value, of the potential over V_T.
+        initial: state at its start: "bulk", or the "steady" state before any waveform begins.
+        record: rows of observables at all "steps", or at the "times" only.
+        fields: whether fields are kept at the "times", or "none".
+        checkpoint_steps: steps after which all is kept that a restart needs.
+        checkpoint_minutes: the same by the clock.
     """
 
-    kind: Literal["steady", "sweep"] = "steady"
+    kind: Literal["steady", "sweep", "transient"] = "steady"
     vary: str | None = None
-    values: tuple[str | int | float | bool, ...] | None = None
+    values: tuple[str | int | float | bool | tuple[str, ...], ...] | None = None
+    duration: Duration | None = None
+    times: tuple[Time, ...] | None = None
+    tolerance: Annotated[Number, Field(gt=1e-12, le=0.1)] | None = None
+    initial: Literal["bulk", "steady"] | None = None
+    record: Literal["steps", "times"] | None = None
+    fields: Literal["times", "none"] | None = None
+    checkpoint_steps: Annotated[Whole, Field(ge=1)] | None = None
+    checkpoint_minutes: Annotated[Number, Field(gt=0.0)] | None = None
 
     @property
     def kind_of_values(self) -> Kind | None:
@@ -64,9 +87,32 @@ class Study(Table):
     def _sweep_is_whole(self) -> Study:
         if self.kind == "sweep" and (self.vary is None or not self.values):
             raise ValueError('a sweep needs both vary = "path.of.a.key" and values = [...]')
-        if self.kind == "steady" and (self.vary is not None or self.values is not None):
+        if self.kind != "sweep" and (self.vary is not None or self.values is not None):
             raise ValueError('vary and values belong to a sweep; set kind = "sweep" or drop them')
         return self
+
+    @model_validator(mode="after")
+    def _transient_is_whole(self) -> Study:
+        given = [
+            name for name in ("duration", "times", *TRANSIENT, "checkpoint_steps") if getattr(self, name) is not None
+        ]
+        if self.kind != "transient" and given:
+            raise ValueError(f'{given[0]} belongs to a transient; set kind = "transient" or drop it')
+        if self.kind == "transient" and self.duration is None:
+            raise ValueError('a transient needs duration = "100 ms"; add it')
+        if self.duration is not None and max(self.times or (0.0,)) > self.duration:
+            raise ValueError(
+                "one of the times lies behind the end of the transient; make the duration longer, or drop it"
+            )
+        return self
+
+    def resolved(self) -> Study:
+        """The same with the defaults of a transient."""
+        if self.kind != "transient" or self.duration is None:
+            return self
+        update: dict[str, Any] = {name: value for name, value in TRANSIENT.items() if getattr(self, name) is None}
+        even = tuple(float(f"{(i + 1) / OUTPUTS * self.duration:.15g}") for i in range(OUTPUTS))
+        return self.model_copy(update={**update, "times": tuple(sorted(set(self.times or even)))})
 
 
 class Compare(Table):
@@ -109,7 +155,7 @@ class Case(Table):
     closed: Closed | None = None
     study: Study = Study()
     probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
-    regions: dict[str, tuple[Coordinate, Coordinate]] = Field(default_factory=dict)
+    regions: dict[str, Region] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
 
@@ -119,20 +165,59 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
-        imposed = Imposed(self.electrolyte, self.boundaries, self.closed)
-        imposed.check(self.geometry.boundaries, self.solver.formulation)
+        self.imposed.check(self.geometry.boundaries, self.solver.formulation)
+        self._check_time()
         self.mesh.sizes(self.geometry)
         seen = {"volume", "law", *self.geometry.boundaries}
         for name in self.probes:
             check_name("probes", name, seen)
-        for name, (lower, upper) in self.regions.items():
+        for name, region in self.regions.items():
             check_name("regions", name, seen)
-            if lower >= upper:
-                raise CaseError(f"regions.{name}", 'the lower end comes first, for example ["1 um", "2 um"]')
+            for excluded in region.exclude:
+                if excluded not in self.geometry.boundaries:
+                    raise CaseError(
+                        f"regions.{name}.exclude",
+                        f"no such boundary; {nearest(excluded, self.geometry.boundaries)}",
+                        excluded,
+                    )
         if self.compare is not None:
             if self.compare.law not in LAWS:
                 raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
             self.law()
+
+    @property
+    def imposed(self) -> Imposed:
+        """What a solve takes from it."""
+        return Imposed(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
+
+    def _check_time(self) -> None:
+        """What goes in time belongs to a transient, and what does not does not.
+
+        Raises:
+            CaseError: names the key and what to do.
+        """
+        transient = self.study.kind == "transient"
+        for name, boundary in self.boundaries.items():
+            waveforms = [i.waveform for i in boundary.injections if i.waveform != "constant"]
+            if waveforms and not transient:
+                raise CaseError(
+                    f"boundaries.{name}.current.waveform",
+                    'goes in time, and the study does not; set study.kind = "transient", or drop it',
+                    waveforms[0],
+                )
+            if boundary.field_matched and transient:
+                raise CaseError(f"boundaries.{name}.field_matched", "belongs to a steady state; drop it")
+            if self.compare is not None and set(waveforms) - {"step"}:
+                raise CaseError(
+                    "compare.law",
+                    "holds for currents that stay; drop it, or make the waveform a step",
+                    self.compare.law,
+                )
+        empty = [s.name for s in self.electrolyte.species if s.concentration == 0.0]
+        if transient and empty and self.solver.formulation == "log":
+            raise CaseError(
+                "solver.formulation", f'the bulk has no {empty[0]}, and zero no logarithm; use "density"', "log"
+            )
 
     def resolved(self) -> Case:
         """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
@@ -142,6 +227,8 @@ class Case(Table):
             update["mesh"] = self.mesh.resolved(self.geometry)
         if vary != "electrolyte.temperature":
             update["electrolyte"] = self.electrolyte.resolved()
+        if self.study.kind == "transient":
+            update["study"] = self.study.resolved()
         return self.model_copy(update=update)
 
     def law(self) -> LawValue | None:
@@ -157,7 +244,7 @@ class Case(Table):
     @property
     def shown_boundaries(self) -> list[str]:
         """Boundaries whose potential a user wants to see: where current enters, else all with data, else all."""
-        injecting = [n for n, b in self.boundaries.items() if b.injections]
+        injecting = [n for n, b in self.boundaries.items() if b.injections or b.channels]
         return injecting or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,7 +271,7 @@ class Case(Table):
         Raises:
             CaseError: a value that the varied key cannot take.
         """
-        if self.study.kind == "steady":
+        if self.study.kind != "sweep":
             return [self]
         assert self.study.vary is not None
         assert self.study.values is not None
@@ -331,15 +418,26 @@ def _find_files(data: dict[str, Any], folder: Path) -> None:
         return text
 
     for path in FILES:
-        table: Any = data
-        *tables, key = path.split(".")
-        for name in tables:
-            table = table.get(name) if isinstance(table, dict) else None
-        if isinstance(table, dict) and key in table:
-            table[key] = found(table[key])
+        *names, key = path.split(".")
+        for table in _tables_at(data, names):
+            if key in table:
+                table[key] = found(table[key])
     study = data.get("study")
     if isinstance(study, dict) and study.get("vary") in FILES and isinstance(study.get("values"), list):
         study["values"] = [found(value) for value in study["values"]]
+
+
+def _tables_at(data: Any, names: list[str]) -> list[dict[str, Any]]:
+    """All tables at a path of keys; an asterisk is any key, and lists are entered."""
+    if isinstance(data, list):
+        return [table for item in data for table in _tables_at(item, names)]
+    if not isinstance(data, dict):
+        return []
+    if not names:
+        return [data]
+    first, *rest = names
+    inner = data.values() if first == "*" else [data[first]] if first in data else []
+    return [table for item in inner for table in _tables_at(item, rest)]
 
 
 def read_tables(

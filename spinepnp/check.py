@@ -45,7 +45,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
     mesh = generate(case.geometry, case.mesh, comm)
-    imposed = Imposed(case.electrolyte, case.boundaries, case.closed)
+    imposed = case.imposed
     preview = Preview(mesh, imposed, case.probes, case.regions)
     try:
         unknowns = preview.nodes * (len(case.electrolyte.species) + 1)

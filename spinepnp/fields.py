@@ -14,8 +14,8 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import cell_nodes, dolfinx
 from spinepnp.results import write_atomically
+from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}  # VTK's cell types by number of nodes
@@ -26,7 +26,7 @@ def field_names(species: tuple[str, ...]) -> list[str]:
     return [f"concentration_{CONCENTRATION.suffix}.{name}" for name in species] + [f"potential_{POTENTIAL.suffix}"]
 
 
-def _nodal_values(problem: SteadyProblem, unknowns: np.ndarray) -> np.ndarray:
+def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
     """Values of the unknowns at the nodes of the (curved) local geometry, shape (nodes, components)."""
     mesh = problem.mesh.mesh
     nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
@@ -38,7 +38,7 @@ def _nodal_values(problem: SteadyProblem, unknowns: np.ndarray) -> np.ndarray:
     return values
 
 
-def gather(problem: SteadyProblem, solution: Solution) -> Any:
+def gather(problem: Problem, solution: Solution) -> Any:
     """A PyVista grid of the whole mesh with all unknowns in the units of the results. Collective.
 
     Args:

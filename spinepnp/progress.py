@@ -74,6 +74,18 @@ class Progress:
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 
+    def at(self, done: float, what: str) -> None:
+        """Where a run of one long point is (on a terminal only): ``done`` of its total."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=done, description=what)
+
+    def left(self, fraction: float, since: float) -> str:
+        """Time left, as text, when a fraction is done of what begun at a fraction ``since``."""
+        elapsed = time.monotonic() - self._start
+        if fraction >= 1.0:
+            return f"{elapsed:.1f} s in all"
+        return f"about {elapsed / max(fraction - since, 1e-9) * (1.0 - fraction):.0f} s left"
+
     def done(self, line: str, *, hold: bool = False) -> None:
         """One more point is finished; ``line`` says how it went.
 

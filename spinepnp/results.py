@@ -10,6 +10,7 @@ import importlib.metadata
 import io
 import json
 import math
+import os
 import platform
 import sys
 import tempfile
@@ -18,8 +19,8 @@ from typing import Any
 
 from spinepnp import __version__
 from spinepnp.errors import CaseError, OutputError, reason_of
-from spinepnp.solvers.solution import PointState, Solution, VolumeState
-from spinepnp.solvers.steady import SteadyProblem
+from spinepnp.solvers.problem import Problem
+from spinepnp.solvers.solution import PointState, RegionState, Solution, VolumeState
 from spinepnp.units import (
     AMOUNT,
     AREA,
@@ -40,18 +41,30 @@ from spinepnp.validation.laws import LawValue
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 #: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
-OTHER_FILES = ("fields.vtu", "run.log", "potential.png", "profile.png", "iv.png", "sweep.png")
+OTHER_FILES = (
+    "fields.vtu", "fields.pvd", "checkpoint.npz", "run.log",
+    "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
+)  # fmt: skip
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, *, sync: bool = False) -> None:
     """Write a file whole or not at all.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        sync: whether it must be on the disk before the old one goes.
 
     Raises:
         OutputError: it cannot be written, with the reason.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        with partial.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -122,12 +135,13 @@ class ResultDirectory:
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
         if self._replace:
-            points = self.path / "points"
+            folders = [self.path / "points", self.path / "fields"]
             ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
-            for item in (*ours, *points.glob("[0-9][0-9][0-9][0-9].vtu")):
+            for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
                 item.unlink(missing_ok=True)
-            if points.is_dir() and not any(points.iterdir()):
-                points.rmdir()
+            for folder in folders:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
         write_atomically(self.path / "case.toml", resolved_case)
 
     def discard(self) -> None:
@@ -187,13 +201,19 @@ def _point(state: PointState) -> dict[str, Any]:
     }
 
 
-def _volume(state: VolumeState) -> dict[str, Any]:
+def _region(state: RegionState) -> dict[str, Any]:
     return {
         **_point(state),
         _named(POTENTIAL, "min_potential"): to_unit(state.min_potential, POTENTIAL),
         _named(POTENTIAL, "max_potential"): to_unit(state.max_potential, POTENTIAL),
         _named(CONCENTRATION, "min_concentration"): _concentrations(state.min_concentration),
         _named(CONCENTRATION, "max_concentration"): _concentrations(state.max_concentration),
+    }
+
+
+def _volume(state: VolumeState) -> dict[str, Any]:
+    return {
+        **_region(state),
         _named(AMOUNT): {name: to_unit(value, AMOUNT) for name, value in state.amount.items()},
         _named(CHARGE): to_unit(state.charge, CHARGE),
         _named(ENERGY, "free_energy"): to_unit(state.free_energy, ENERGY),
@@ -215,13 +235,15 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             **_point(state),
             _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
         }
+        if state.displacement is not None:
+            boundaries[name][_named(CURRENT)]["displacement"] = to_unit(state.displacement, CURRENT)
         if name in solution.electroneutral:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
             )
     probes = {name: _point(state) for name, state in solution.probes.items()}
     regions = {
-        name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_point(state)}
+        name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_region(state)}
         for name, state in solution.regions.items()
     }
     result: dict[str, Any] = {
@@ -247,7 +269,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     return result
 
 
-def summary_of(problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
+def summary_of(problem: Problem, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
     """All of summary.json for a point that was solved."""
     mesh, statistics = problem.mesh, solution.statistics
     return {

@@ -21,7 +21,6 @@ from spinepnp.recorder import Point, Recorder
 from spinepnp.solvers.cost import linear_solver, memory
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.structure import structure_of
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.laws import LawValue
 
@@ -36,7 +35,7 @@ class Model:
 
     def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
-        structure = structure_of(case.electrolyte, case.boundaries, case.closed)
+        structure = case.imposed.structure
         key = (case.geometry, case.mesh, case.solver, structure, *case.probes.items(), *case.regions.items())
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
@@ -103,6 +102,11 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
     A sweep value that is impossible (a current beyond the limiting one) does not stop the others; where all are, the
     first one's error is raised and nothing is written.
     """
+    if case.study.kind == "transient":
+        from spinepnp.transient_run import solve_transient_case
+
+        on_root(comm, lambda: check_feasible(case))
+        return solve_transient_case(case, comm, output, force=force, resume=resume)
     values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
     points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
     recorder = Recorder(comm, output, case, points, force=force, resume=resume)

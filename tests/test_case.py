@@ -134,7 +134,7 @@ BAD = [
     ("mesh.grade.tip.size='1 nm'", 'mesh.grade.tip: no such boundary; did you mean "top"?'),
     ("mesh.grade.rim.size='1 nm'", "mesh.grade.rim: no such boundary"),
     ("mesh.grade.top.size='1 um'", 'mesh.grade.top.size = "1000 nm": is coarser than mesh.size = 25 nm'),
-    ("study.kind='transient'", "study.kind = \"transient\": must be 'steady' or 'sweep'"),
+    ("study.kind='oscillating'", "study.kind = \"oscillating\": must be 'steady', 'sweep' or 'transient'"),
     ("study.values=[]", "study: a sweep needs both vary"),
     ("compare.law='cylindre'", 'compare.law = "cylindre": no such law; did you mean "cylinder"?'),
     ("solver.tolerance=0", "solver.tolerance = 0: must be greater than 0"),

@@ -1,0 +1,41 @@
+"""Parts of the volume over which means and extremes are taken: the [regions] table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import model_serializer, model_validator
+
+from spinepnp.units import Coordinate, Length, Table
+
+
+class Region(Table):
+    """A part of the volume: between two planes, and away from some boundaries.
+
+    Attributes:
+        z: heights of the two planes z = const, m; the whole body without them.
+        exclude: boundaries whose surroundings do not count.
+        margin: how far these reach, m.
+    """
+
+    z: tuple[Coordinate, Coordinate] | None = None
+    exclude: tuple[str, ...] = ()
+    margin: Length | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _planes_alone(cls, value: object) -> object:
+        return {"z": value} if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Region:
+        if self.z is not None and self.z[0] >= self.z[1]:
+            raise ValueError('the lower end comes first, for example ["1 um", "2 um"]')
+        if bool(self.exclude) != (self.margin is not None):
+            raise ValueError('exclude = ["cap"] and margin = "100 nm" belong together; give both')
+        return self
+
+    @model_serializer(mode="wrap")
+    def _short(self, handler: Any) -> Any:
+        written = {key: value for key, value in handler(self).items() if value not in (None, (), [])}
+        return list(written["z"]) if set(written) == {"z"} else written

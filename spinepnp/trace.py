@@ -1,0 +1,293 @@
+"""Records a transient as it goes: a row a step, fields at the listed times, and checkpoints to go on from.
+
+Rows are appended and flushed, so that a run can be followed, and one that was killed is readable up to its last step. A
+run that goes on from a checkpoint drops the rows behind it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp import plots
+from spinepnp.case import Case
+from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.fields import gather, save
+from spinepnp.meshes.communication import on_root
+from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, write_atomically
+from spinepnp.solvers.checkpoint import pack
+from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.transient import Step, TransientProblem
+from spinepnp.units import AMOUNT, TIME, to_unit
+
+#: Layout of checkpoints; one of another layout is refused.
+FORMAT = 1
+
+CHECKPOINT = "checkpoint.npz"
+
+#: First column of a transient.
+TIME_COLUMN = f"time_{TIME.suffix}"
+
+
+class Trace:
+    """The result directory of a transient. All public methods are collective unless they say otherwise.
+
+    Args:
+        comm: MPI communicator.
+        output: the directory.
+        case: the whole case.
+        force: replace results that the directory holds.
+        resume: go on from its checkpoint.
+
+    Attributes:
+        packed: the checkpoint to go on from, on rank 0; ``None`` where there is none.
+        rows: rows of observables.csv, on rank 0.
+
+    Raises:
+        CaseError: the directory cannot be used.
+    """
+
+    def __init__(self, comm: Any, output: Path, case: Case, *, force: bool, resume: bool) -> None:
+        self._comm, self._case = comm, case
+        self._directory: ResultDirectory | None = None
+        self._begun = False
+        self.packed: dict[str, np.ndarray] | None = None
+        self.rows: list[dict[str, Any]] = []
+        self._fields: list[tuple[float, str]] = []
+        self._saved_at, self._saved_step = time.monotonic(), 0
+        self._columns: dict[str, list[str]] = {}
+
+        def open_directory() -> bool:
+            self._directory = ResultDirectory(output, force=force, resume=resume)
+            if resume:
+                self._recall(self._directory)
+            return self.packed is not None
+
+        self.resumed: bool = on_root(comm, open_directory)
+
+    @property
+    def log(self) -> Path | None:
+        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        return self._directory.path / "run.log" if self._directory is not None and self._begun else None
+
+    def _recall(self, directory: ResultDirectory) -> None:
+        """The checkpoint, and the rows up to it; the tables are cut there."""
+        directory.check_same_case(self._case.to_toml())
+        path = directory.path / CHECKPOINT
+        if not path.exists():
+            return
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                packed = {name: stored[name] for name in stored.files}
+            about = json.loads(str(packed.pop("about")))
+        except (OSError, ValueError, KeyError, EOFError):
+            raise CaseError(
+                "--resume", "the checkpoint cannot be read; use --force to start again", str(path)
+            ) from None
+        if about["format"] != FORMAT:
+            raise CaseError("--resume", "the checkpoint is one of another version; use --force", str(path))
+        self.packed, self._fields = packed, [(t, name) for t, name in about["fields"]]
+        self._saved_step = last = int(packed["number"])
+        for name in ("observables.csv", "solver.csv"):
+            rows = [row for row in directory.read_table(name) if _whole(row) and int(row["step"]) <= last]
+            if rows:
+                directory.write_table(name, rows)
+                self._columns[name] = list(rows[0])
+            if name == "observables.csv":
+                self.rows = list(rows)
+        self._begun = True
+
+    def _on_root(self, work: Callable[[ResultDirectory], None]) -> None:
+        def write() -> None:
+            assert self._directory is not None
+            if not self._begun:
+                self._directory.begin(self._case.to_toml())
+                self._begun = True
+            work(self._directory)
+
+        try:
+            on_root(self._comm, write)
+        except OSError as error:
+            raise OutputError(
+                f"the results cannot be written ({reason_of(error)}); make room, then continue with --resume"
+            ) from None
+
+    def _append(self, directory: ResultDirectory, name: str, row: dict[str, Any]) -> None:
+        """One more row of a table; flushed, so that it can be followed."""
+        buffer = io.StringIO(newline="")
+        first = name not in self._columns
+        columns = self._columns.setdefault(name, list(row))
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
+        if first:
+            writer.writeheader()
+        writer.writerow(row)
+        with (directory.path / name).open("w" if first else "a", encoding="utf-8", newline="") as file:
+            file.write(buffer.getvalue())
+
+    def begin(self, problem: TransientProblem, solution: Solution) -> None:
+        """Record the state at the start."""
+        row = self._row(0.0, 0, solution, {}, {})
+        grid = gather(problem, solution) if self._keeps_fields else None
+
+        def write(directory: ResultDirectory) -> None:
+            self.rows.append(row)
+            self._append(directory, "observables.csv", row)
+            if grid is not None:
+                self._save_fields(directory, 0.0, grid)
+
+        self._on_root(write)
+
+    @property
+    def _keeps_fields(self) -> bool:
+        return self._case.study.fields == "times"
+
+    def step(self, problem: TransientProblem, step: Step) -> None:
+        """Record an accepted step, and what was rejected before it."""
+        gates = dict(zip(problem.system.coupling.gate_names(), step.gates, strict=True))
+        row = self._row(step.time, step.number, step.solution, gates, step.defect)
+        recorded = step.listed or self._case.study.record == "steps"
+        grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None
+
+        def write(directory: ResultDirectory) -> None:
+            for length, reason, statistics in step.rejected:
+                self._append(directory, "solver.csv", _solver_row(step, length, statistics, f"rejected: {reason}"))
+            self._append(directory, "solver.csv", _solver_row(step, step.length, step.statistics, ""))
+            if recorded:
+                self.rows.append(row)
+                self._append(directory, "observables.csv", row)
+            if grid is not None:
+                self._save_fields(directory, step.time, grid)
+
+        self._on_root(write)
+
+    def _row(
+        self, time_: float, number: int, solution: Solution, gates: dict[str, float], defect: dict[str, float]
+    ) -> dict[str, Any]:
+        names = solution.electrolyte.names
+        return {
+            TIME_COLUMN: float(f"{to_unit(time_, TIME):.15g}"),
+            "step": number,
+            **flatten(state_of(solution, self._case.law())),
+            "ion_balance_relative": solution.ion_balance,
+            **{f"defect_{AMOUNT.suffix}.{name}": to_unit(defect.get(name, 0.0), AMOUNT) for name in names},
+            **gates,
+            "status": "ok",
+        }
+
+    def _save_fields(self, directory: ResultDirectory, time_: float, grid: Any) -> None:
+        folder = directory.path / "fields"
+        folder.mkdir(exist_ok=True)
+        name = f"fields/{len(self._fields):04d}.vtu"
+        save(grid, directory.path / name)
+        self._fields.append((to_unit(time_, TIME), name))
+        write_atomically(directory.path / "fields.pvd", _series(self._fields))
+
+    def is_due(self, step: Step) -> bool:
+        """Whether a checkpoint should be written now; the same on every rank."""
+        study = self._case.study
+        by_steps = study.checkpoint_steps is not None and step.number - self._saved_step >= study.checkpoint_steps
+        waited = time.monotonic() - self._saved_at
+        by_clock = study.checkpoint_minutes is not None and waited > 60.0 * study.checkpoint_minutes
+        return bool(self._comm.bcast(by_steps or by_clock, root=0))
+
+    def checkpoint(self, problem: TransientProblem) -> None:
+        """Keep all that a restart needs."""
+        packed = pack(problem)
+
+        def write(directory: ResultDirectory) -> None:
+            about = json.dumps({"format": FORMAT, "fields": self._fields})
+            buffer = io.BytesIO()
+            arrays: dict[str, Any] = {**packed, "about": np.array(about)}
+            np.savez(buffer, **arrays)
+            write_atomically(directory.path / CHECKPOINT, buffer.getvalue(), sync=True)
+
+        self._on_root(write)
+        assert problem.progress is not None
+        self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
+
+    def end(
+        self,
+        problem: TransientProblem,
+        last: Solution,
+        totals: NewtonStatistics,
+        seconds: float,
+        reason: str = "",
+    ) -> None:
+        """Write the summary, the last fields and the pictures.
+
+        Args:
+            problem: that was solved.
+            last: its last state.
+            totals: statistics of all steps.
+            seconds: that the run took.
+            reason: why it ended early; empty if it did not.
+        """
+        failed = {"status": "failed", "reason": reason} if reason else {}
+        grid = gather(problem, last)
+        assert problem.progress is not None
+        where = {
+            TIME_COLUMN: to_unit(problem.progress.moment.time, TIME),
+            "steps": problem.progress.number,
+        }
+        total = replace(last, statistics=totals)
+        summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
+
+        def write(directory: ResultDirectory) -> None:
+            save(grid, directory.path / "fields.vtu")
+            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
+            plots.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
+
+        self._on_root(write)
+
+    def abandon(self) -> None:
+        """Remove an output directory that nothing was written to. Not collective."""
+        if self._directory is not None and not self._begun:
+            self._directory.discard()
+
+
+def _whole(row: dict[str, Any]) -> bool:
+    """Whether a row of a table is complete: a killed run may end with a part of one."""
+    return None not in row and None not in row.values() and str(row.get("step", "")).isdecimal()
+
+
+def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:
+    of_solver = statistics.row() if statistics is not None else dict.fromkeys(step.statistics.row(), "")
+    return {
+        TIME_COLUMN: to_unit(step.time, TIME),
+        "step": step.number,
+        f"step_{TIME.suffix}": to_unit(length, TIME),
+        "error": step.error if not rejected else "",
+        **of_solver,
+        "reason": rejected or of_solver["reason"],
+    }
+
+
+def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Largest value of every potential and concentration, and when it was reached."""
+    peaks = {}
+    for key in rows[0] if rows else ():
+        if ("potential_mV" not in key and "concentration_mM" not in key) or "min_" in key:
+            continue
+        values = [float(row[key]) for row in rows if row.get(key) not in (None, "")]
+        if values:
+            highest = int(np.argmax(values))
+            peaks[key] = {"value": values[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
+    return peaks
+
+
+def _series(fields: list[tuple[float, str]]) -> str:
+    """A ParaView collection of files over time (ms)."""
+    sets = "\n".join(f'    <DataSet timestep="{t!r}" part="0" file="{name}"/>' for t, name in fields)
+    return (
+        '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">\n'
+        f"  <Collection>\n{sets}\n  </Collection>\n</VTKFile>\n"
+    )

@@ -1,0 +1,156 @@
+"""A transient from case to result directory, step by step; see `run` for what all studies share."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case import Case
+from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.meshes import generate, interrupts
+from spinepnp.meshes.stack import MPI
+from spinepnp.progress import Progress
+from spinepnp.recorder import Point
+from spinepnp.solvers.checkpoint import unpack
+from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.trace import Trace
+from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
+
+#: Seconds between lines on the way, where nothing else is said.
+LINE_EVERY = 10.0
+
+INTERRUPTED = "interrupted; continue with --resume"
+
+
+class _Run:
+    """One transient on its way: what was solved, and what is said of it."""
+
+    def __init__(
+        self, case: Case, trace: Trace, progress: Progress, problem: TransientProblem, first: Solution
+    ) -> None:
+        self.case, self.trace, self.progress, self.problem = case, trace, progress, problem
+        self.last, self.totals = first, first.statistics
+        self.steps = self.rejected = 0
+        assert problem.progress is not None
+        assert case.study.duration is not None
+        self._duration = case.study.duration
+        self._since = problem.progress.moment.time / self._duration
+        self._said = time.monotonic()
+
+    def take(self, step: Step) -> None:
+        """Record a step. Collective."""
+        self.last, self.steps, self.rejected = step.solution, self.steps + 1, self.rejected + len(step.rejected)
+        before = [NewtonError("", self.totals)]
+        spent = [NewtonError("", s) for _, _, s in step.rejected if s is not None]
+        self.totals = step.statistics.after(before + spent)
+        self.trace.step(self.problem, step)
+        fraction = step.time / self._duration
+        where = f"t = {format_quantity(float(f'{step.time:.4g}'), TIME)}"
+        self.progress.at(fraction, where)
+        if step.listed or time.monotonic() - self._said > LINE_EVERY:
+            self._said = time.monotonic()
+            self.progress.say(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")
+        self.progress.log_to(self.trace.log)
+
+    def _describe(self, step: Step) -> str:
+        solution = step.solution
+        shown = {n: solution.boundary[n].potential for n in self.case.shown_boundaries}
+        shown |= {name: state.potential for name, state in solution.probes.items()}
+        parts = [f"V({n}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}" for n, value in shown.items()]
+        length = format_quantity(float(f"{step.length:.2g}"), TIME)
+        return ", ".join([*parts, f"step {step.number} of {length}"])
+
+
+def solve_transient_case(case: Case, comm: Any, output: Path, *, force: bool, resume: bool) -> list[Point]:
+    """Run a checked transient case. Collective.
+
+    Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
+
+    Args:
+        case: of a transient.
+        comm: MPI communicator.
+        output: result directory.
+        force: replace results that it holds.
+        resume: go on from its checkpoint.
+
+    Returns:
+        One point, with the row of the last time.
+
+    Raises:
+        CaseError: bad input, found before the first step.
+        KeyboardInterrupt: after an orderly end.
+    """
+    point = Point(0, case)
+    trace = Trace(comm, output, case, force=force, resume=resume)
+    try:
+        with Progress(comm, 1, case.title or case.geometry.shape) as progress:
+            progress.doing(f"meshing the {case.geometry.shape}")
+            mesh = generate(case.geometry, case.mesh, comm)
+            problem = TransientProblem(
+                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+            )
+            with interrupts.orderly() as pending:
+                _go(case, comm, trace, progress, problem, pending, point)
+            problem.destroy()
+    except BaseException:
+        trace.abandon()
+        raise
+    return [point]
+
+
+def _go(
+    case: Case,
+    comm: Any,
+    trace: Trace,
+    progress: Progress,
+    problem: TransientProblem,
+    pending: interrupts.Pending,
+    point: Point,
+) -> None:
+    start, study = time.monotonic(), case.study
+    first = _first(case, trace, problem)
+    assert study.duration is not None
+    assert study.tolerance is not None
+    run = _Run(case, trace, progress, problem, first)
+    reason, interrupted = "", False
+    try:
+        for step in problem.steps(Schedule(study.duration, study.times or (), study.tolerance)):
+            run.take(step)
+            interrupted = comm.allreduce(pending.come, op=MPI.LOR)
+            if interrupted or trace.is_due(step):
+                trace.checkpoint(problem)
+            if interrupted:
+                break
+    except (CaseError, SolveError) as error:
+        if not all_ranks_come(comm):
+            raise LonelyError(str(error)) from error
+        reason, point.failure = str(error), SolveError(str(error))
+        progress.say(f"failed: {error}")
+        trace.checkpoint(problem)
+    finished = not (interrupted or reason)
+    if finished:
+        trace.checkpoint(problem)
+        progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
+    progress.log_to(trace.log)
+    trace.end(problem, run.last, run.totals, time.monotonic() - start, INTERRUPTED if interrupted else reason)
+    point.row = dict(comm.bcast(trace.rows[-1] if comm.rank == 0 else None, root=0))
+    if point.failure is not None:
+        point.row["status"] = "failed"
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _first(case: Case, trace: Trace, problem: TransientProblem) -> Solution:
+    """The state to start from: that of the checkpoint, or the initial one, which is recorded."""
+    if not trace.resumed:
+        assert case.study.initial is not None
+        solution = problem.begin(case.study.initial)
+        trace.begin(problem, solution)
+        return solution
+    try:
+        return unpack(problem, trace.packed or {})
+    except (KeyError, ValueError, IndexError) as error:
+        raise CaseError("--resume", f"the checkpoint does not fit the case ({error}); use --force") from None
