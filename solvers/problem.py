@@ -203,10 +203,13 @@ class Problem:
         return self.system.solve_linear(defect, self._newton)
 
     def currents(self, imposed: Imposed) -> dict[str, np.ndarray]:
-        """Current of each species that enters through each boundary at the state, A, shape (N,). Collective."""
+        """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
+
+        Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
+        """
         system, weights = self.system, self.weights
         return terminal_currents(
-            system.flows(),
+            np.where(system.held.free[:, :-1], 0.0, system.flows()),
             system.held.indicators,
             imposed.boundaries,
             imposed.electrolyte,

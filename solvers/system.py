@@ -32,6 +32,10 @@ LARGEST_STEP = 3.0
 #: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
 NEAR = 1e-2
 
+#: What a stage of a time step may leave of the balance of a species, over what passes, and over the amount: a step has
+#: three, so that it conserves both to 1e-10 and 1e-13.
+CONSERVED_FLOW, CONSERVED_AMOUNT = 1e-11, 5e-15
+
 #: Relative error of a prescribed amount at which Newton goes on.
 AMOUNT_TOLERANCE = 1e-10
 
@@ -192,7 +196,7 @@ class System:
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.take(vector)
-        reaction = self.reaction()
+        reaction = self._reaction = self.reaction()
         balances = self._balances(reaction)
         missing = self.held.missing(self._split(vector)[0])
         if self.mesh.mesh.comm.allreduce(bool(missing.any()), op=MPI.LOR):
@@ -253,7 +257,9 @@ class System:
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def settled(self) -> bool:
-        """Whether prescribed amounts are met, each for itself. Collective."""
+        """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
+        if self.equations.coefficients.storage:
+            return self._conserves()
         if not self.wanted:
             return True
         found = self.amounts()
@@ -262,6 +268,17 @@ class System:
             abs(found[names.index(name)] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0)
             for name, amount in self.wanted.items()
         )
+
+    def _conserves(self) -> bool:
+        """Whether the last residual moves no amount: that of a step changes by what passes, and by nothing else."""
+        reaction, free = self._reaction[:, :-1], self.held.free[:, :-1]
+        load = self.length * self._load[:, :-1]
+        sums = np.array([(reaction * free).sum(axis=0), (reaction * ~free).sum(axis=0), load.sum(axis=0)])
+        sums = np.vstack([sums, self._history.sum(axis=0)])
+        total = np.empty_like(sums)
+        self.mesh.mesh.comm.Allreduce(sums, total, op=MPI.SUM)
+        missed, left, came, amount = np.abs(total)
+        return bool(np.all(missed <= CONSERVED_FLOW * np.maximum(left, came) + CONSERVED_AMOUNT * amount))
 
     def _set_border(self, border: Bordered) -> None:
         """Columns, rows and corner of the unknown constants, from the blocks without any condition.

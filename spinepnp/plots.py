@@ -1,10 +1,13 @@
-"""Pictures of a run: the potential in the cut-open domain, and the observable against what was varied."""
+"""Pictures of a run: the cut-open domain, what was varied, and curves over time."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import numpy as np
 
 from spinepnp.case import Case
 from spinepnp.meshes.simplices import shape_quality
-from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME, Kind, to_unit
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
@@ -21,6 +24,24 @@ OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
 LINES, SOLIDS = (3, 21), (10, 24)
 
 COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
+
+#: Colours of probes and boundaries, of species, and lines of probes.
+PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
+IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
+STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+#: Curves of a transient: how much higher than all others one is drawn thin; below what range, in the units of the
+#: results, one is level; and how near in time, over the whole, rows are where a jump is drawn as an upright line.
+HOT, LEVEL, UPRIGHT = 1.3, 1e-6, 1e-3
+
+#: Points of a smooth curve from one row to the next at the most, and in all about.
+POINTS_PER_STEP, POINTS = 16, 20_000
+
+#: Cells of a mesh that is fine enough for its curved faces to be drawn with fewer triangles each.
+MANY_CELLS = 10_000
+
+#: Smaller side and larger side of the pictures that VTK draws, pixels, and of their place on a page, inches.
+PIXELS, INCHES = (360, 1100), (2.2, 5.8)
 
 
 def can_render() -> bool:
@@ -34,29 +55,73 @@ def can_render() -> bool:
     return False
 
 
-def draw(case: Case, rows: list[dict[str, Any]], fields: Path, directory: Path) -> None:
+def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Path) -> list[Path]:
     """All pictures that suit a run. On rank 0 only; one that fails is a warning, not an error of the run.
 
     Args:
         case: what was run.
-        rows: rows of observables.csv.
+        rows: rows of observables.csv, numbers or as they are read.
         fields: file with the fields of the last point that was solved.
         directory: that gets them.
+
+    Returns:
+        Files that were made.
+    """
+    solved = [row for row in rows if row.get("status") == "ok"]
+    made = attempt(lambda: _draw_fields(case, fields, directory)) if fields.exists() else []
+    if case.study.kind == "sweep":
+        made += attempt(lambda: draw_sweep(case, solved, directory))
+    if case.study.kind == "transient":
+        made += attempt(lambda: draw_trace(case, solved, directory))
+    return made
+
+
+def attempt(work: Callable[[], list[Path]]) -> list[Path]:
+    """The files that some drawing makes; none, and a warning, where it fails.
+
+    Args:
+        work: draws, and names its files.
     """
     try:
-        if not can_render():
-            print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
-        elif fields.exists():
-            import pyvista
-
-            grid = pyvista.read(fields)
-            draw_potential(grid, directory / "potential.png", case.title, opened=case.geometry.on_axis)
-            if case.geometry.on_axis and case.geometry.dimension != "1d":
-                draw_profile(grid, directory / "profile.png", case.title)
-        if case.study.kind == "sweep":
-            draw_sweep(case, [row for row in rows if row.get("status") == "ok"], directory)
+        return work()
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
         print(f"a picture could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
+        return []
+
+
+def _draw_fields(case: Case, fields: Path, directory: Path) -> list[Path]:
+    """Pictures of the last fields."""
+    if case.geometry.dimension != "1d" and not can_render():
+        print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
+        return []
+    import pyvista
+
+    grid = pyvista.read(fields)
+    made = [directory / "potential.png"]
+    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
+    if case.geometry.on_axis and case.geometry.dimension != "1d":
+        made.append(directory / "profile.png")
+        draw_profile(grid, made[1], case.title)
+    return made
+
+
+def set_title(figure: Any, title: str) -> Any:
+    """Write a title over a figure, on two lines if it is long and never beyond its sides.
+
+    Args:
+        figure: of matplotlib.
+        title: plain text, not read as a formula.
+
+    Returns:
+        What matplotlib keeps of it, to change its text.
+    """
+    return figure.suptitle(fitted(title, figure), fontsize=10, parse_math=False)
+
+
+def fitted(title: str, figure: Any) -> str:
+    """A title in at most two lines as wide as a figure; see `set_title`."""
+    characters = int(11.5 * figure.get_figwidth())  # at 10 points
+    return "\n".join(textwrap.wrap(title, characters, max_lines=2, placeholder=" ..."))
 
 
 def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
@@ -68,51 +133,197 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         title: above the picture.
         opened: whether to cut it open.
     """
-    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-
     if grid.celltypes[0] in LINES:
-        _draw_profiles(grid, path, title)
-        return
-    name = f"potential_{POTENTIAL.suffix}"
-    bar = {"title": f"potential ({POTENTIAL.unit})", "vertical": True, "position_x": 0.78, "position_y": 0.2}
-    bar |= {"height": 0.6, "title_font_size": 22, "label_font_size": 20, "fmt": "%.3g"}
-    low, high = (0.0 if abs(limit) < 1e-9 else limit for limit in grid.get_data_range(name))
-    if high - low < 1e-12:  # nothing but rounding: one colour
-        low, high = low - 0.5, high + 0.5
-    plotter = _plotter(grid, title or "potential")
-    opened = opened and grid.celltypes[0] in SOLIDS
-    shown = grid.clip(normal="y", origin=np.array(grid.center), invert=False) if opened else grid
-    surface = shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=2)
-    light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay readable off the colour bar
-    plotter.add_mesh(surface, scalars=name, cmap="viridis", clim=(low, high), scalar_bar_args=bar, **light)
-    lines = surface.contour(np.linspace(low, high, 12)[1:-1], scalars=name)
-    if lines.n_points:
-        plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False)
-    plotter.screenshot(str(path))
-    plotter.close()
+        figure, _ = profiles(grid, title)
+    else:
+        name = f"potential_{POTENTIAL.suffix}"
+        look = Look(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
+        view = View(grid, opened=opened)
+        figure, _, _ = page([(view.picture(name, look), look)], view, title or "potential")
+        view.close()
+    figure.savefig(path)
 
 
-def _draw_profiles(grid: Any, path: Path, title: str) -> None:
-    """Potential and concentrations along a line."""
+def level_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits of a scale of colours: zero where there is rounding only, and never the same."""
+    low, high = (0.0 if abs(limit) < 1e-9 else float(limit) for limit in (low, high))
+    return (low, high) if high - low >= 1e-12 else (low - 0.5, high + 0.5)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a field is coloured.
+
+    Attributes:
+        label: its name and unit.
+        colours: matplotlib's name of the colours.
+        limits: of the scale, in that unit.
+        extend: ends of the scale that values go beyond: "neither", "min", "max", "both".
+    """
+
+    label: str
+    colours: str
+    limits: tuple[float, float]
+    extend: Any = "neither"
+
+
+class View:
+    """A body, cut open or whole, or a meridian, seen without perspective; it draws one field after another.
+
+    Args:
+        grid: whose arrays are drawn.
+        opened: whether to cut a body along its axis.
+
+    Attributes:
+        extent: left, right, lower and upper end of its pictures in the plane of view, um.
+        flat: whether it is a meridian, and the ends are those of r and z.
+    """
+
+    def __init__(self, grid: Any, *, opened: bool) -> None:
+        self.flat = grid.celltypes[0] not in SOLIDS
+        cut = opened and not self.flat
+        shown = grid.clip(normal="y", origin=np.array(grid.center), invert=False) if cut else grid
+        pieces = 1 if grid.n_cells > MANY_CELLS else 2
+        self._surface = shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=pieces)
+        self._plotter, self.extent = window(self._surface.points, flat=self.flat)
+
+    def picture(self, name: str, look: Look) -> np.ndarray:
+        """A picture of a field with lines of equal values, shape (height, width, 3).
+
+        Args:
+            name: of an array of the grid.
+            look: its colours.
+        """
+        light = {"ambient": 0.75, "diffuse": 0.35, "smooth_shading": False}  # colours must stay those of the scale
+        self._plotter.add_mesh(
+            self._surface, scalars=name, cmap=look.colours, clim=look.limits, show_scalar_bar=False, **light,
+            name="field", render=False,
+        )  # fmt: skip
+        self._plotter.remove_actor("lines", render=False)
+        lines = self._surface.contour(np.linspace(*look.limits, 12)[1:-1], scalars=name)
+        if lines.n_points:
+            self._plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False, name="lines", render=False)
+        self._plotter.render()
+        return np.asarray(self._plotter.screenshot(None, return_img=True))
+
+    def close(self) -> None:
+        """Free the window."""
+        self._plotter.close()
+
+
+def window(points: np.ndarray, *, flat: bool) -> tuple[Any, tuple[float, ...]]:
+    """A white window that just holds a body, seen from its open side and a little from above, or a meridian.
+
+    Args:
+        points: of its surface, um, shape (points, 3).
+        flat: whether it is a meridian.
+
+    Returns:
+        A `pyvista.Plotter`, and left, right, lower and upper end of what it shows in the plane of view, um.
+    """
+    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
+    import pyvista
+
+    toward, up = np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0)] if flat else [(0.9, -2.0, 0.6), (0.0, 0.0, 1.0)])
+    toward /= np.linalg.norm(toward)
+    right = np.cross(up, toward) / np.linalg.norm(np.cross(up, toward))
+    upward = np.cross(toward, right)
+    ends = np.array([[(points @ a).min(), (points @ a).max()] for a in (right, upward)])
+    size = np.ptp(ends, axis=1)
+    size = 1.06 * np.maximum(size, size.max() * PIXELS[0] / PIXELS[1])
+    across, along = ends.mean(axis=1)
+    focus = across * right + along * upward
+    width, height = (int(n) for n in np.round(size / size.max() * PIXELS[1]))
+    plotter = pyvista.Plotter(off_screen=True, window_size=(width, height))
+    plotter.set_background("white")
+    depth = (points @ toward).mean()
+    reach = 2.0 * np.linalg.norm(np.ptp(points, axis=0))
+    focus = focus + depth * toward
+    plotter.camera_position = [tuple(focus + reach * toward), tuple(focus), tuple(up)]
+    plotter.camera.parallel_projection = True
+    plotter.camera.parallel_scale = size[1] / 2.0
+    if not flat:
+        plotter.add_axes(color="black", viewport=(0.0, 0.0, 130.0 / width, 130.0 / height))
+    return plotter, (across - size[0] / 2.0, across + size[0] / 2.0, along - size[1] / 2.0, along + size[1] / 2.0)
+
+
+def page(pictures: list[tuple[np.ndarray, Look]], view: Any, title: str) -> tuple[Any, list[Any], Any]:
+    """Pictures of one view side by side, each with its scale of colours, and a bar that tells lengths.
+
+    Args:
+        pictures: and how they are coloured.
+        view: that they were drawn by (or what else has ``extent`` and ``flat``).
+        title: above them.
+
+    Returns:
+        The figure, matplotlib's images in it, and the title.
+    """
+    import matplotlib.cm
+    import matplotlib.colors
+    import matplotlib.figure
+
+    left, right, low, high = view.extent
+    width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
+    size = (len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
+    figure = matplotlib.figure.Figure(figsize=size, dpi=150, layout="compressed")
+    images = []
+    for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
+        images.append(axes.imshow(picture, extent=view.extent))
+        colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
+        figure.colorbar(colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25)
+        if view.flat:
+            axes.set_xlabel("r (um)")
+            axes.set_ylabel("z (um)")
+            axes.spines[["top", "right"]].set_visible(False)
+        else:
+            axes.set_axis_off()
+            _draw_length(axes, view.extent)
+    return figure, images, set_title(figure, title)
+
+
+def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:
+    """A bar of a round length in the lower right corner (um)."""
+    left, right, low, high = extent
+    longest = 0.3 * (right - left)
+    power = 10.0 ** np.floor(np.log10(longest))
+    length = max(digit * power for digit in (1, 2, 5) if digit * power <= longest)
+    end, at = right - 0.04 * (right - left), low + 0.03 * (high - low)
+    axes.plot([end - length, end], [at, at], color="black", linewidth=2.5, solid_capstyle="butt")
+    axes.text(end - length / 2.0, at + 0.012 * (high - low), f"{length:g} um", ha="center", va="bottom", fontsize=9)
+
+
+def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any]]:
+    """Potential and concentrations along a line.
+
+    Args:
+        grid: fields on the line.
+        title: above the picture.
+
+    Returns:
+        The figure, and its lines by the name of the array; their values stand in the order of the places.
+    """
     import matplotlib.figure
 
     figure = matplotlib.figure.Figure(figsize=(6.4, 6.4), dpi=150, layout="constrained")
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])
-    x = grid.points[order, 0]
+    x, lines = grid.points[order, 0], {}
+    colours = iter(IONS * len(grid.array_names))
     for name in grid.array_names:
         if name.startswith("potential"):
-            upper.plot(x, grid[name][order], color=LAW)
+            (lines[name],) = upper.plot(x, grid[name][order], color=LAW)
         else:
-            lower.plot(x, grid[name][order], label=name.partition(".")[2])
-    upper.set_title(title, fontsize=10, parse_math=False)
+            ion = name.partition(".")[2]
+            (lines[name],) = lower.plot(x, grid[name][order], label=ion, color=next(colours))
+    set_title(figure, title)
     upper.set_ylabel(f"potential ({POTENTIAL.unit})")
     lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
     lower.set_xlabel("position (um)")
-    lower.legend(frameon=False)
+    lower.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
-    figure.savefig(path)
+        axes.margins(x=0.02)
+    return figure, lines
 
 
 def _surface_nodes(grid: Any, corners: int) -> np.ndarray:
@@ -176,7 +387,6 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
         title: above the picture.
         opened: whether to cut a body.
     """
-    os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     import pyvista
 
     kind = grid.celltypes[0]
@@ -193,13 +403,15 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
     shown = straight
     if solid and opened:
         shown = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
-    plotter = _plotter(grid, title or "mesh")
-    bar = {"title": "quality", "vertical": True, "position_x": 0.8, "position_y": 0.2, "height": 0.6}
-    plotter.add_mesh(
-        shown, scalars="quality", clim=(0.0, 1.0), cmap="RdYlGn", show_edges=True, line_width=0.5, scalar_bar_args=bar
-    )
-    plotter.screenshot(str(path))
-    plotter.close()
+    look = Look("quality of the cells", "RdYlGn", (0.0, 1.0))
+    frame = _Frame(*window(shown.points, flat=not solid), flat=not solid)
+    frame.plotter.add_mesh(
+        shown, scalars="quality", clim=look.limits, cmap=look.colours, show_edges=True, line_width=0.5,
+        show_scalar_bar=False,
+    )  # fmt: skip
+    figure, _, _ = page([(frame.plotter.screenshot(None, return_img=True), look)], frame, title or "mesh")
+    frame.plotter.close()
+    figure.savefig(path)
 
 
 def _draw_line(grid: Any, path: Path, title: str) -> None:
@@ -216,29 +428,6 @@ def _draw_line(grid: Any, path: Path, title: str) -> None:
     axes.set_title(title or "mesh", fontsize=10, parse_math=False)
     axes.grid(alpha=0.3)
     figure.savefig(path)
-
-
-def _plotter(grid: Any, title: str) -> Any:
-    """A white window that looks at the whole grid: a body from its open side, a little from above; a meridian flat."""
-    import pyvista
-
-    plotter = pyvista.Plotter(off_screen=True, window_size=(900, 1100))
-    plotter.set_background("white")
-    plotter.add_text(title.replace("$", ""), font_size=11, color="black", position="upper_edge")  # VTK reads formulas
-    centre = np.array(grid.center)
-    extent = np.ptp(np.array(grid.bounds).reshape(3, 2), axis=1)
-    flat = extent[2] == 0.0
-    view, up = ((0.0, 0.0, 2.0), (0.0, 1.0, 0.0)) if flat else ((0.9, -2.0, 0.6), (0.0, 0.0, 1.0))
-    # Half of the visible height: so that a wide body leaves room for the bar of colours, toward which it is moved.
-    scale = max(0.62 * extent.max(), 0.9 * extent[0])
-    across = np.cross(-np.array(view), up)
-    focus = centre + 0.16 * scale * across / np.linalg.norm(across)
-    plotter.camera_position = [tuple(focus + extent.max() * np.array(view)), tuple(focus), up]
-    plotter.camera.parallel_projection = True
-    plotter.camera.parallel_scale = scale
-    if not flat:
-        plotter.add_axes(color="black")
-    return plotter
 
 
 def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:

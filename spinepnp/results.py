@@ -60,10 +60,9 @@ def write_atomically(path: Path, content: str | bytes, *, sync: bool = False) ->
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            if sync:
-                file.flush()
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        if sync:
+            with partial.open("rb") as file:
                 os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:

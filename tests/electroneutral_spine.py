@@ -1,0 +1,237 @@
+"""The electroneutral transient of a ball on a neck, without the project's solvers: a reference for its tests.
+
+One salt, both ions with the same diffusivity D, bulk concentration C at the grounded base; the cap lets I(t) of cations
+in, nothing else crosses the wall. Without charge density (facts A6, B6, D2) both concentrations are c = C (1 + w), and
+
+    w_t = D Lap w,   D dn w = I / (2 F C S_cap) on the cap,   w = 0 at the base,
+    div((1 + w) grad u) = 0,   2 F D C (1 + w) dn u = I / S_cap on the cap,   u = V / V_T = 0 at the base,
+
+both without flux elsewhere. The anions' flux is zero on the cap: dn c = c dn u there; the cations' is then 2 D dn c.
+With D+ = D- the current is 2 F D c grad u, as the diffusion of the two ions carries none.
+
+Only the mesh of the meridian comes from the project. Lagrange elements in space; three-stage Radau IIA (order 5) in
+time, with steps that double with the time since the onset; SciPy's LU. Lengths are in micrometres and times in
+milliseconds inside, SI outside.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.sparse.linalg import eigsh, splu
+
+from spinepnp.geometries import BallNeck
+from spinepnp.meshes import MeshOptions, generate
+from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+
+#: Head and neck radius, length of the neck, rim of the cap, um.
+HEAD, NECK, LENGTH, CAP = 0.5, 0.1, 1.0, 0.01
+
+#: Height of the head's centre, um.
+CENTRE = LENGTH + math.sqrt(HEAD**2 - NECK**2)
+
+#: Diffusivity of both ions, um^2/ms; bulk concentration, mol/m^3; kT/e, V; C/mol; current, A.
+D, C, V_T, F, CURRENT = 0.2, 167.0, 25.26e-3, 96485.33, 50e-12
+
+#: Rate at which CURRENT, half of it by drift and half by diffusion, fills the bulk concentration, um^3/ms.
+RATE = CURRENT / (2.0 * F * C) * 1e18 * 1e-3
+
+#: When the alpha function peaks, ms.
+PEAK = 10.0
+
+#: What the current is of CURRENT, at times in ms after the onset.
+WAVEFORMS: dict[str, Callable[[float], float]] = {
+    "step": lambda t: 1.0,
+    "alpha": lambda t: t / PEAK * math.exp(1.0 - t / PEAK) if math.isfinite(t) else 0.0,
+}
+
+#: Stages of Radau IIA, the eigenvalues of its inverse matrix (one real, a conjugate pair) and their vectors.
+_S = math.sqrt(6.0)
+STAGES = np.array([(4.0 - _S) / 10.0, (4.0 + _S) / 10.0, 1.0])
+MATRIX = np.array(
+    [
+        [(88.0 - 7.0 * _S) / 360.0, (296.0 - 169.0 * _S) / 1800.0, (-2.0 + 3.0 * _S) / 225.0],
+        [(296.0 + 169.0 * _S) / 1800.0, (88.0 + 7.0 * _S) / 360.0, (-2.0 - 3.0 * _S) / 225.0],
+        [(16.0 - _S) / 36.0, (16.0 + _S) / 36.0, 1.0 / 9.0],
+    ]
+)
+SHIFTS, VECTORS = np.linalg.eig(np.linalg.inv(MATRIX))
+TO_VECTORS = np.linalg.inv(VECTORS)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What the electroneutral limit says at one place.
+
+    Attributes:
+        times: after the onset, s.
+        voltage: V.
+        concentration: of each ion, over that of the bulk.
+    """
+
+    times: np.ndarray
+    voltage: np.ndarray
+    concentration: np.ndarray
+
+
+class Spine:
+    """Mass, stiffness and load on a mesh of the meridian; coordinates r and z in um, on one rank.
+
+    Args:
+        mesh: of DOLFINx.
+        base: facets of the base.
+        cap: facets of the cap.
+        degree: of the Lagrange elements.
+    """
+
+    def __init__(self, mesh: Any, base: np.ndarray, cap: np.ndarray, degree: int) -> None:
+        self.mesh, self.space = mesh, fem.functionspace(mesh, ("Lagrange", degree))
+        phi, psi = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
+        self.w = fem.Function(self.space)
+        # Curved cells make the integrands rational: some degrees more than straight ones need.
+        weight, order = 2.0 * np.pi * ufl.SpatialCoordinate(mesh)[0], 2 * degree + 3
+        dx = ufl.Measure("dx", mesh, metadata={"quadrature_degree": order})
+        tags = dolfinx.mesh.meshtags(mesh, 1, np.sort(cap), np.ones(len(cap), dtype=np.int32))
+        ds = ufl.Measure("ds", mesh, subdomain_data=tags, metadata={"quadrature_degree": order})(1)
+        fixed = fem.locate_dofs_topological(self.space, 1, base)
+        self.free = np.setdiff1d(np.arange(len(self.w.x.array)), fixed)
+        self._conductance = fem.form((1.0 + self.w) * ufl.inner(ufl.grad(phi), ufl.grad(psi)) * weight * dx)
+        self.mass = self._matrix(fem.form(phi * psi * weight * dx))
+        self.stiffness = self._matrix(self._conductance)  # w is still zero
+        load = fem.assemble_vector(fem.form(psi * weight * ds)).array[self.free]
+        self.volume = fem.assemble_scalar(fem.form(weight * dx))
+        self.area = fem.assemble_scalar(fem.form(weight * ds))
+        #: A unit flux, spread evenly over the cap.
+        self.load = load / self.area
+
+    def _matrix(self, form: Any) -> Any:
+        return fem.assemble_matrix(form).to_scipy().tocsc()[self.free][:, self.free]
+
+    def at(self, r: float, z: float) -> Callable[[np.ndarray], float]:
+        """The value at a point of the function with the given free unknowns."""
+        point, found = np.array([[r, z, 0.0]]), fem.Function(self.space)
+        tree = dolfinx.geometry.bb_tree(self.mesh, 2, padding=1e-9)
+        near = dolfinx.geometry.compute_collisions_points(tree, point)
+        cell = dolfinx.geometry.compute_colliding_cells(self.mesh, near, point).links(0)[:1]
+        assert len(cell) == 1, f"({r}, {z}) um lies outside the mesh"
+
+        def value(unknowns: np.ndarray) -> float:
+            found.x.array[self.free] = unknowns
+            return float(found.eval(point, cell)[0])
+
+        return value
+
+    def unit_flux(self) -> np.ndarray:
+        """The harmonic function with a unit flux through the cap (G of fact B6), 1/um."""
+        return splu(self.stiffness).solve(self.load)
+
+    def potential(self, w: np.ndarray, current: float) -> np.ndarray:
+        """Potential over V_T where the concentrations are C (1 + w); the current is over CURRENT."""
+        self.w.x.array[self.free] = w
+        return splu(self._matrix(self._conductance)).solve(current * RATE / D * self.load)
+
+    def diffusion_times(self, count: int) -> np.ndarray:
+        """The slowest times in which concentrations relax, ms."""
+        rates = eigsh(self.stiffness, count, self.mass, sigma=0.0, return_eigenvectors=False)
+        return 1.0 / (D * np.sort(rates))
+
+    def transient(
+        self, waveform: Callable[[float], float], times: Sequence[float], *, steps: int, first: float
+    ) -> Iterator[np.ndarray]:
+        """Concentrations at times after the onset.
+
+        Args:
+            waveform: the current over CURRENT, of the time in ms.
+            times: in ms, rising; the last may be infinite.
+            steps: in (0, first], and in every interval from there on in which the time doubles.
+            first: ms.
+
+        Yields:
+            w at each of the times.
+        """
+        t, w, start, end = 0.0, np.zeros(len(self.free)), 0.0, first
+        factors = self._factors(first / steps)
+        for time in times:
+            if math.isinf(time):
+                yield waveform(time) * RATE / D * self.unit_flux()
+                continue
+            while t + (h := (end - start) / steps) <= time * (1.0 + 1e-12):
+                w, t = self._step(waveform, t, w, h, factors), t + h
+                if t > end * (1.0 - 1e-9):
+                    t, start, end = end, end, 2.0 * end
+                    factors = self._factors((end - start) / steps)
+            rest = time - t  # one step aside, back on the way for the next
+            yield w if rest <= 1e-9 * time else self._step(waveform, t, w, rest, self._factors(rest))
+
+    def _factors(self, h: float) -> list[tuple[int, Any]]:
+        """The stages' systems for one step size; of the conjugate pair only one."""
+        found: list[tuple[int, Any]] = []
+        for k in np.flatnonzero(SHIFTS.imag >= 0.0):
+            shift = SHIFTS[k] if SHIFTS[k].imag > 0.0 else SHIFTS[k].real
+            found.append((int(k), splu((self.mass * (shift / h) + D * self.stiffness).tocsc())))
+        return found
+
+    def _step(
+        self, waveform: Callable[[float], float], t: float, w: np.ndarray, h: float, factors: list[tuple[int, Any]]
+    ) -> np.ndarray:
+        """One step of Radau IIA; its last stage is the result."""
+        currents = np.array([waveform(t + c * h) for c in STAGES]) * RATE
+        rest, change = D * (self.stiffness @ w), np.zeros(len(w))
+        for k, factor in factors:
+            right = (TO_VECTORS[k] @ currents) * self.load - TO_VECTORS[k].sum() * rest
+            if SHIFTS[k].imag == 0.0:
+                change += (VECTORS[2, k] * factor.solve(right.real.copy())).real
+            else:
+                change += 2.0 * (VECTORS[2, k] * factor.solve(right)).real
+        return w + change
+
+
+@functools.lru_cache(maxsize=2)
+def spine(refine: int = 0, degree: int = 2) -> Spine:
+    """The body on the project's mesh of its meridian, refined as often."""
+    shape = BallNeck(
+        dimension="axisymmetric",
+        head_radius=f"{HEAD} um",
+        neck_radius=f"{NECK} um",
+        neck_length=f"{LENGTH} um",
+        cap_radius=f"{CAP} um",
+    )
+    made = generate(shape, MeshOptions(refine=refine), MPI.COMM_SELF)
+    return Spine(made.mesh, made.boundary_facets["base"], made.boundary_facets["cap"], degree)
+
+
+def reference(
+    kind: Literal["step", "alpha"],
+    times: Sequence[float],
+    *,
+    steps: int = 8,
+    refine: int = 0,
+    at: tuple[float, float] | None = None,
+) -> Reference:
+    """Voltage and concentration after the onset of 50 pA, by default at the head's centre.
+
+    Args:
+        kind: a step at time zero, or the alpha function that peaks after 10 ms.
+        times: after the onset, s, rising; zero is the moment after the potential has set in, infinity the steady state.
+        steps: of time in which it doubles.
+        refine: how often every cell of the mesh is divided.
+        at: another place, r and z in m.
+
+    Returns:
+        The values at those times.
+    """
+    body, waveform, milliseconds = spine(refine), WAVEFORMS[kind], [1e3 * t for t in times]
+    assert all(one < other for one, other in itertools.pairwise(milliseconds))
+    value = body.at(*((0.0, CENTRE) if at is None else (1e6 * x for x in at)))
+    first = min((t for t in milliseconds if t > 0.0), default=1.0) / 16.0
+    voltage, concentration = [], []
+    for t, w in zip(milliseconds, body.transient(waveform, milliseconds, steps=steps, first=first), strict=True):
+        voltage.append(V_T * value(body.potential(w, waveform(t))))
+        concentration.append(1.0 + value(w))
+    return Reference(np.asarray(times, dtype=float), np.array(voltage), np.array(concentration))
