@@ -30,11 +30,22 @@ class Ring(Table):
         name: of the boundary.
         theta: where it starts and ends on the head, in angles from the north pole about the head's centre, rad.
         z: where it starts and ends on the neck's wall, m.
+        height: of its middle on the neck's wall, m, instead of z (a number that a sweep can vary).
+        width: with that, m.
     """
 
     name: str
     theta: tuple[Angle, Angle] | None = None
     z: tuple[NonNegativeLength, NonNegativeLength] | None = None
+    height: NonNegativeLength | None = None
+    width: Length | None = None
+
+    @property
+    def on_neck(self) -> tuple[float, float] | None:
+        """Where it starts and ends on the neck's wall, m."""
+        if self.height is None or self.width is None:
+            return self.z
+        return self.height - 0.5 * self.width, self.height + 0.5 * self.width
 
 
 class BallNeck(Revolved):
@@ -135,14 +146,19 @@ class BallNeck(Revolved):
 
     def _check_ring(self, ring: Ring) -> None:
         key = f"geometry.rings.{ring.name}"
-        if (ring.theta is None) == (ring.z is None):
-            raise CaseError(key, 'needs either theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"]')
+        if (ring.height is None) != (ring.width is None):
+            raise CaseError(key, 'needs height = "0.5 um" and width = "50 nm" together')
+        if [ring.theta, ring.z, ring.height].count(None) != 2:
+            raise CaseError(
+                key, 'needs either theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"], or height and width'
+            )
         if ring.theta is not None:
             what, (first, last), low, high = "theta", ring.theta, 0.0, self._head_end
             unit, place = math.degrees(1.0), "{:.6g} deg and {:.6g} deg, where the head ends"
         else:
-            assert ring.z is not None
-            what, (first, last), low, high = "z", ring.z, 0.0, self._fillet_centre
+            assert ring.on_neck is not None
+            (first, last), low, high = ring.on_neck, 0.0, self._fillet_centre
+            what = "height" if ring.z is None else "z"
             unit, place = 1e9, "{:.6g} nm and {:.6g} nm, where the neck's wall ends"
         if last - first < NARROWEST * high:
             raise CaseError(f"{key}.{what}", "must have its smaller value first, and some width")
@@ -162,7 +178,7 @@ class BallNeck(Revolved):
 
     def _bands(self, on_head: bool) -> list[tuple[float, float, str]]:
         """Start, end and name of the rings (and the cap) on the head, in rad, or on the neck, in m, in order."""
-        bands = [(*b, ring.name) for ring in self.rings if (b := ring.theta if on_head else ring.z) is not None]
+        bands = [(*b, ring.name) for ring in self.rings if (b := ring.theta if on_head else ring.on_neck) is not None]
         if on_head and self.cap_radius is not None:
             bands.append((0.0, self._cap_angle, "cap"))
         return sorted(bands)

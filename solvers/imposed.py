@@ -103,7 +103,14 @@ class Imposed:
 def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
     if not any(i.waveform != "constant" for i in boundary.injections):
         return boundary
-    return boundary.model_copy(update={"current": tuple(i.at(time, inside) for i in boundary.injections)})
+    # One current for each species, as a steady state wants them.
+    sums: dict[tuple[str, str], float] = {}
+    for injection in (i.at(time, inside) for i in boundary.injections):
+        of = "value" if injection.density is None else "density"
+        key = injection.species, of
+        sums[key] = sums.get(key, 0.0) + (getattr(injection, of) or 0.0)
+    merged = tuple(Injection.model_construct(species=species, **{of: value}) for (species, of), value in sums.items())
+    return boundary.model_copy(update={"current": merged})
 
 
 def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:

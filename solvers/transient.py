@@ -180,7 +180,7 @@ class TransientProblem(Problem):
         self.progress = Progress(
             moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.amounts()
         )
-        return self._solution_at(moment, imposed.at(0.0, -1.0), statistics)[0]
+        return self._solution_at(moment, statistics)[0]
 
     @cached_property
     def ordering(self) -> Ordering:
@@ -201,7 +201,7 @@ class TransientProblem(Problem):
         self.system.take(self.system.vector)
         comm = self.mesh.mesh.comm
         nothing = NewtonStatistics(self.system.vector.getSize(), comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
-        return self._solution_at(moment, self._imposed.at(moment.time, moment.time), nothing)[0]
+        return self._solution_at(moment, nothing)[0]
 
     def _even(self, imposed: Imposed) -> np.ndarray:
         """Nodal values of even concentrations."""
@@ -330,8 +330,7 @@ class TransientProblem(Problem):
         assert self.progress is not None
         progress, moment = self.progress, accepted.moment
         names = self.structure.names
-        now = self._imposed.at(moment.time, moment.time - 0.5 * length)
-        solution, defect = self._solution_at(moment, now, accepted.statistics)
+        solution, defect = self._solution_at(moment, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
             for name, row in zip(self.mesh.geometry.boundaries, moment.passed, strict=True)
@@ -350,12 +349,10 @@ class TransientProblem(Problem):
             tuple(moment.rates.gates.tolist()),
         )
 
-    def _solution_at(
-        self, moment: Moment, imposed: Imposed, statistics: NewtonStatistics
-    ) -> tuple[Solution, np.ndarray]:
+    def _solution_at(self, moment: Moment, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
-        system, species = self.system, imposed.electrolyte.species
+        system, species = self.system, self._imposed.electrolyte.species
         amounts, unit = system.amounts(), system.scales.amount
         charge = FARADAY * np.array([float(s.valence) for s in species])
         produced = np.array([s.source for s in species]) * system.volume() * moment.time
@@ -367,7 +364,7 @@ class TransientProblem(Problem):
         error = missed / through if through > 0.0 and missed > 0.0 else 0.0
         names = self.mesh.geometry.boundaries
         found = replace(
-            self._converged(imposed, None, statistics),
+            self._converged(self._imposed, None, statistics),
             currents=dict(zip(names, moment.rates.current, strict=True)),
             balance=(error, error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),

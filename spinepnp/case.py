@@ -46,8 +46,8 @@ class Study(Table):
     """What to do with the model.
 
     Attributes:
-        kind: "steady" solves once, "sweep" once for each value, "transient" goes in time.
-        vary: dotted path of the key that a sweep varies, for example "boundaries.top.current.value".
+        kind: "steady" solves once, "sweep" once for each value, "transient" goes in time (once, or for each value).
+        vary: dotted path of the key that is varied, for example "boundaries.top.current.value".
         values: the values that it takes, as they would stand in the case file.
         duration: of a transient, s.
         times: that its steps end at, and that it gives fields at, s; twenty even ones by default.
@@ -87,8 +87,10 @@ class Study(Table):
     def _sweep_is_whole(self) -> Study:
         if self.kind == "sweep" and (self.vary is None or not self.values):
             raise ValueError('a sweep needs both vary = "path.of.a.key" and values = [...]')
-        if self.kind != "sweep" and (self.vary is not None or self.values is not None):
+        if self.kind == "steady" and (self.vary is not None or self.values is not None):
             raise ValueError('vary and values belong to a sweep; set kind = "sweep" or drop them')
+        if (self.vary is None) != (not self.values):
+            raise ValueError('vary = "path.of.a.key" and values = [...] belong together; give both')
         return self
 
     @model_validator(mode="after")
@@ -105,6 +107,10 @@ class Study(Table):
                 "one of the times lies behind the end of the transient; make the duration longer, or drop it"
             )
         return self
+
+    def single(self) -> Study:
+        """The same for one value, which is in the case."""
+        return self.model_copy(update={"vary": None, "values": None})
 
     def resolved(self) -> Study:
         """The same with the defaults of a transient."""
@@ -271,10 +277,8 @@ class Case(Table):
         Raises:
             CaseError: a value that the varied key cannot take.
         """
-        if self.study.kind != "sweep":
+        if self.study.vary is None or self.study.values is None:
             return [self]
-        assert self.study.vary is not None
-        assert self.study.values is not None
         root = self.study.vary.split(".")[0]
         if root not in ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver"):
             choices = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,19 @@ OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
 #: VTK's types of the cells of a line and of a body.
 LINES, SOLIDS = (3, 21), (10, 24)
 
+#: Nodes of the facets of a tetrahedron and of a triangle in VTK's order, corners first.
+TRIANGLES = ((0, 1, 3, 4, 8, 7), (1, 2, 3, 5, 9, 8), (0, 3, 2, 7, 9, 6), (0, 2, 1, 6, 5, 4))
+EDGES = ((0, 1, 3), (1, 2, 4), (2, 0, 5))
+
 COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
 
 #: Colours of probes and boundaries, of species, and lines of probes.
 PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
 IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+#: Width of curves, points.
+WIDTH = 1.6
 
 #: Curves of a transient: how much higher than all others one is drawn thin; below what range, in the units of the
 #: results, one is level; and how near in time, over the whole, rows are where a jump is drawn as an upright line.
@@ -37,8 +45,8 @@ HOT, LEVEL, UPRIGHT = 1.3, 1e-6, 1e-3
 #: Points of a smooth curve from one row to the next at the most, and in all about.
 POINTS_PER_STEP, POINTS = 16, 20_000
 
-#: Cells of a mesh that is fine enough for its curved faces to be drawn with fewer triangles each.
-MANY_CELLS = 10_000
+#: Facets of a surface that is fine enough for curved ones to be drawn with fewer triangles each.
+MANY_FACETS = 20_000
 
 #: Smaller side and larger side of the pictures that VTK draws, pixels, and of their place on a page, inches.
 PIXELS, INCHES = (360, 1100), (2.2, 5.8)
@@ -134,12 +142,12 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         opened: whether to cut it open.
     """
     if grid.celltypes[0] in LINES:
-        figure, _ = profiles(grid, title)
+        figure, _, _ = profiles(grid, title)
     else:
         name = f"potential_{POTENTIAL.suffix}"
         look = Look(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
         view = View(grid, opened=opened)
-        figure, _, _ = page([(view.picture(name, look), look)], view, title or "potential")
+        figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
         view.close()
     figure.savefig(path)
 
@@ -181,11 +189,13 @@ class View:
 
     def __init__(self, grid: Any, *, opened: bool) -> None:
         self.flat = grid.celltypes[0] not in SOLIDS
-        cut = opened and not self.flat
-        shown = grid.clip(normal="y", origin=np.array(grid.center), invert=False) if cut else grid
-        pieces = 1 if grid.n_cells > MANY_CELLS else 2
-        self._surface = shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=pieces)
+        self._surface = _surface(grid)
+        if opened and not self.flat:
+            plane = {"normal": "y", "origin": np.array(grid.center)}
+            self._surface = self._surface.clip(**plane, invert=False).merge(grid.slice(**plane), merge_points=False)
         self._plotter, self.extent = window(self._surface.points, flat=self.flat)
+        camera = self._plotter.camera
+        self._nearer = 2e-3 * (np.array(camera.position) - np.array(camera.focal_point))  # off the surface, to be seen
 
     def picture(self, name: str, look: Look) -> np.ndarray:
         """A picture of a field with lines of equal values, shape (height, width, 3).
@@ -202,7 +212,8 @@ class View:
         self._plotter.remove_actor("lines", render=False)
         lines = self._surface.contour(np.linspace(*look.limits, 12)[1:-1], scalars=name)
         if lines.n_points:
-            self._plotter.add_mesh(lines, color="white", line_width=1.5, lighting=False, name="lines", render=False)
+            lines.points += self._nearer
+            self._plotter.add_mesh(lines, color="white", line_width=3.0, lighting=False, name="lines", render=False)
         self._plotter.render()
         return np.asarray(self._plotter.screenshot(None, return_img=True))
 
@@ -236,6 +247,7 @@ def window(points: np.ndarray, *, flat: bool) -> tuple[Any, tuple[float, ...]]:
     width, height = (int(n) for n in np.round(size / size.max() * PIXELS[1]))
     plotter = pyvista.Plotter(off_screen=True, window_size=(width, height))
     plotter.set_background("white")
+    plotter.enable_anti_aliasing("ssaa")
     depth = (points @ toward).mean()
     reach = 2.0 * np.linalg.norm(np.ptp(points, axis=0))
     focus = focus + depth * toward
@@ -243,17 +255,20 @@ def window(points: np.ndarray, *, flat: bool) -> tuple[Any, tuple[float, ...]]:
     plotter.camera.parallel_projection = True
     plotter.camera.parallel_scale = size[1] / 2.0
     if not flat:
-        plotter.add_axes(color="black", viewport=(0.0, 0.0, 130.0 / width, 130.0 / height))
+        plotter.add_axes(color="black", viewport=(0.0, 0.0, 180.0 / width, 180.0 / height))
     return plotter, (across - size[0] / 2.0, across + size[0] / 2.0, along - size[1] / 2.0, along + size[1] / 2.0)
 
 
-def page(pictures: list[tuple[np.ndarray, Look]], view: Any, title: str) -> tuple[Any, list[Any], Any]:
+def page(
+    pictures: list[tuple[np.ndarray, Look]], extent: tuple[float, ...], title: str, *, flat: bool
+) -> tuple[Any, list[Any], Any]:
     """Pictures of one view side by side, each with its scale of colours, and a bar that tells lengths.
 
     Args:
         pictures: and how they are coloured.
-        view: that they were drawn by (or what else has ``extent`` and ``flat``).
+        extent: of each in the plane of view, um: left, right, lower and upper end.
         title: above them.
+        flat: whether they show a meridian.
 
     Returns:
         The figure, matplotlib's images in it, and the title.
@@ -262,22 +277,22 @@ def page(pictures: list[tuple[np.ndarray, Look]], view: Any, title: str) -> tupl
     import matplotlib.colors
     import matplotlib.figure
 
-    left, right, low, high = view.extent
+    left, right, low, high = extent
     width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
     size = (len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
     figure = matplotlib.figure.Figure(figsize=size, dpi=150, layout="compressed")
     images = []
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-        images.append(axes.imshow(picture, extent=view.extent))
+        images.append(axes.imshow(picture, extent=extent))
         colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
         figure.colorbar(colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25)
-        if view.flat:
+        if flat:
             axes.set_xlabel("r (um)")
-            axes.set_ylabel("z (um)")
+            axes.set_ylabel("z (um)" if len(images) == 1 else "")
             axes.spines[["top", "right"]].set_visible(False)
         else:
             axes.set_axis_off()
-            _draw_length(axes, view.extent)
+            _draw_length(axes, extent)
     return figure, images, set_title(figure, title)
 
 
@@ -292,7 +307,7 @@ def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:
     axes.text(end - length / 2.0, at + 0.012 * (high - low), f"{length:g} um", ha="center", va="bottom", fontsize=9)
 
 
-def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any]]:
+def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
     """Potential and concentrations along a line.
 
     Args:
@@ -300,7 +315,7 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any]]:
         title: above the picture.
 
     Returns:
-        The figure, and its lines by the name of the array; their values stand in the order of the places.
+        The figure, its lines by the name of the array (with values in the order of the places), and the title.
     """
     import matplotlib.figure
 
@@ -308,35 +323,47 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any]]:
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])
     x, lines = grid.points[order, 0], {}
-    colours = iter(IONS * len(grid.array_names))
+    looks = iter(_looks(IONS, len(grid.array_names)))
     for name in grid.array_names:
         if name.startswith("potential"):
             (lines[name],) = upper.plot(x, grid[name][order], color=LAW)
         else:
             ion = name.partition(".")[2]
-            (lines[name],) = lower.plot(x, grid[name][order], label=ion, color=next(colours))
-    set_title(figure, title)
+            (lines[name],) = lower.plot(x, grid[name][order], label=ion, **next(looks))
     upper.set_ylabel(f"potential ({POTENTIAL.unit})")
     lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
     lower.set_xlabel("position (um)")
-    lower.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    _legend(lower, *lower.get_legend_handles_labels())
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
         axes.margins(x=0.02)
-    return figure, lines
+    return figure, lines, set_title(figure, title)
 
 
-def _surface_nodes(grid: Any, corners: int) -> np.ndarray:
-    """Nodes at the corners of facets that belong to one cell only.
+def _facets(grid: Any) -> np.ndarray:
+    """Nodes of the facets that belong to one cell only, corners first, shape (facets, nodes)."""
+    cells = grid.cell_connectivity.reshape(grid.n_cells, -1)
+    known, corners = (TRIANGLES, 3) if grid.celltypes[0] in SOLIDS else (EDGES, 2)
+    facets = np.vstack([cells[:, [node for node in facet if node < cells.shape[1]]] for facet in known])
+    _, first, counts = np.unique(np.sort(facets[:, :corners], axis=1), axis=0, return_index=True, return_counts=True)
+    return facets[first[counts == 1]]
 
-    Args:
-        grid: of cells of one kind.
-        corners: of a cell.
+
+def _surface(grid: Any) -> Any:
+    """Triangles of the surface of a body, with its arrays, or of a meridian itself.
+
+    VTK's own surface of curved cells has facets of the interior, too.
     """
-    cells = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :corners]
-    facets = np.vstack([np.delete(cells, corner, axis=1) for corner in range(corners)])
-    unique, counts = np.unique(np.sort(facets, axis=1), axis=0, return_counts=True)
-    return np.unique(unique[counts == 1])
+    import pyvista
+
+    surface = grid
+    if grid.celltypes[0] in SOLIDS:
+        facets = _facets(grid)
+        kind = pyvista.CellType.TRIANGLE if facets.shape[1] == 3 else pyvista.CellType.QUADRATIC_TRIANGLE
+        surface = pyvista.UnstructuredGrid({kind: facets}, grid.points)
+        surface.point_data.update(grid.point_data)
+    fineness = 1 if surface.n_cells > MANY_FACETS else 2
+    return surface.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=fineness)
 
 
 def draw_profile(grid: Any, path: Path, title: str) -> None:
@@ -358,7 +385,7 @@ def draw_profile(grid: Any, path: Path, title: str) -> None:
     ends[:, along] = low, high
     axis = pyvista.Line(*ends, resolution=400).sample(grid)
     inside = np.asarray(axis["vtkValidPointMask"], dtype=bool)
-    surface = _surface_nodes(grid, 4 if solid else 3)
+    surface = np.unique(_facets(grid)[:, : 3 if solid else 2])
     points = grid.points[surface]
     z, radius = points[:, along], np.hypot(points[:, 0], points[:, 1]) if solid else points[:, 0]
     wall = radius > 1e-6 * (high - low)
@@ -367,7 +394,7 @@ def draw_profile(grid: Any, path: Path, title: str) -> None:
     upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
     upper.plot(z[wall], grid[name][surface][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
     lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
-    upper.set_title(title or "profile", fontsize=10, parse_math=False)
+    set_title(figure, title or "profile")
     upper.set_ylabel(f"potential ({POTENTIAL.unit})")
     upper.legend(frameon=False)
     lower.set_ylabel("radius (um)")
@@ -404,13 +431,13 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
     if solid and opened:
         shown = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
     look = Look("quality of the cells", "RdYlGn", (0.0, 1.0))
-    frame = _Frame(*window(shown.points, flat=not solid), flat=not solid)
-    frame.plotter.add_mesh(
+    plotter, extent = window(shown.points, flat=not solid)
+    plotter.add_mesh(
         shown, scalars="quality", clim=look.limits, cmap=look.colours, show_edges=True, line_width=0.5,
         show_scalar_bar=False,
     )  # fmt: skip
-    figure, _, _ = page([(frame.plotter.screenshot(None, return_img=True), look)], frame, title or "mesh")
-    frame.plotter.close()
+    figure, _, _ = page([(plotter.screenshot(None, return_img=True), look)], extent, title or "mesh", flat=not solid)
+    plotter.close()
     figure.savefig(path)
 
 
@@ -425,41 +452,47 @@ def _draw_line(grid: Any, path: Path, title: str) -> None:
     axes.semilogy(ends.mean(axis=1)[order], np.ptp(ends, axis=1)[order] * 1e3, ".-", color=LAW)
     axes.set_xlabel("position (um)")
     axes.set_ylabel("size of the cell (nm)")
-    axes.set_title(title or "mesh", fontsize=10, parse_math=False)
+    set_title(figure, title or "mesh")
     axes.grid(alpha=0.3)
     figure.savefig(path)
 
 
-def draw_sweep(case: Case, rows: list[dict[str, Any]], directory: Path) -> None:
+def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
     """Potential at the injecting boundary (or each one that prescribes something) against the varied value.
 
     Args:
         case: what was run.
         rows: rows that were solved.
         directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
+
+    Returns:
+        The file that was made; none where words were varied.
     """
     kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
     try:
         x = np.array([float(row[case.study.column]) for row in rows])
     except (TypeError, ValueError):  # words were varied: nothing to draw against
-        return
+        return []
     if not len(x):
-        return
+        return []
     import matplotlib.figure
 
     figure = matplotlib.figure.Figure(figsize=(6.4, 4.6), dpi=150, layout="constrained")
     axes = figure.add_subplot()
+    pnp = "3D PNP" if case.geometry.dimension == "3d" else "PNP"
     if kind is not None and case.compare is not None:
         _draw_law(axes, case, kind, x)
     for name in names:
         values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
-        axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"3D PNP, {name}", zorder=3)
+        axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"{pnp}, {name}", zorder=3)
     axes.set_xlabel(f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}")
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
-    axes.set_title(case.title, fontsize=10, parse_math=False)
+    set_title(figure, case.title)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    figure.savefig(directory / ("iv.png" if kind is CURRENT else "sweep.png"))
+    path = directory / ("iv.png" if kind is CURRENT else "sweep.png")
+    figure.savefig(path)
+    return [path]
 
 
 def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
@@ -479,3 +512,230 @@ def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
     finite = np.array(law)[np.isfinite(law)]
     if np.ptp(finite) > 0.0:
         axes.set_ylim(*(np.array([-0.05, 1.35]) * np.ptp(finite) + finite.min()))
+
+
+@dataclass(frozen=True)
+class _Chart:
+    """Curves over time on one axis.
+
+    Attributes:
+        label: of the axis, with its unit.
+        curves: columns in that unit, NaN where a row has none, each with matplotlib's words for its line.
+        legend: names and lines of the legend.
+        heading: above it.
+        level: range below which there is rounding only.
+    """
+
+    label: str
+    curves: list[tuple[np.ndarray, dict[str, Any]]]
+    legend: dict[str, dict[str, Any]]
+    heading: str | None = None
+    level: float = LEVEL
+
+
+def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Potentials, concentrations, currents and gates of a transient over time.
+
+    Args:
+        case: what was run.
+        rows: of observables.csv, numbers or as they are read.
+        directory: gets ``trace.png``.
+
+    Returns:
+        The file that was made.
+    """
+    import matplotlib.figure
+
+    times, first = np.unique(_column(rows, f"time_{TIME.suffix}"), return_index=True)
+    rows = [rows[i] for i in first]
+    charts = [chart(case, rows) for chart in (_potentials, _concentrations, _currents, _gates)]
+    shown = [chart for chart in charts if chart.curves]
+    if len(times) < 2 or not shown:
+        return []
+    figure = matplotlib.figure.Figure(figsize=(7.4, 0.9 + 1.9 * len(shown)), dpi=150, layout="constrained")
+    panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
+    stretches = pieces(times, *_edges(case))
+    for axes, chart in zip(panels, shown, strict=True):
+        _draw_chart(axes, chart, times, stretches)
+    panels[-1].set_xlabel(f"time ({TIME.unit})")
+    panels[-1].set_xlim(times[0], times[-1])
+    figure.align_ylabels(panels)
+    set_title(figure, case.title)
+    figure.savefig(directory / "trace.png")
+    return [directory / "trace.png"]
+
+
+def _column(rows: Sequence[dict[str, Any]], name: str) -> np.ndarray:
+    """A column as numbers, NaN where it is empty."""
+    return np.array([np.nan if row.get(name) in (None, "") else float(row[name]) for row in rows])
+
+
+def _edges(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Times at which prescribed currents jump, and at which they bend, in the unit of the results."""
+    courses = [injection.course for boundary in case.boundaries.values() for injection in boundary.injections]
+    jumps = {t for course in courses for t in course.jumps}
+    bends = {t for course in courses for t in course.breaks} - jumps
+    return np.array(sorted(jumps)) / TIME.si, np.array(sorted(bends)) / TIME.si
+
+
+def pieces(times: np.ndarray, jumps: np.ndarray, bends: np.ndarray) -> list[slice]:
+    """Rows between which a transient is smooth.
+
+    A row at a jump shows the state before it and belongs to what comes before; a row at a bend belongs to both sides.
+
+    Args:
+        times: of the rows, rising.
+        jumps: times at which currents jump, in the same unit.
+        bends: times at which they bend.
+
+    Returns:
+        Slices of the rows; none is empty.
+    """
+    limit = 1.0 + 1e-14  # times are written with 15 digits, and the first row after a jump may be picoseconds away
+    behind = np.searchsorted(times, jumps * limit, side="right")
+    starts = {int(i): int(i) for i in behind}
+    for bend in bends:
+        i = int(np.searchsorted(times, bend * limit, side="right"))
+        if i > 0 and abs(times[i - 1] - bend) <= 2e-14 * bend:
+            starts.setdefault(i, i - 1)
+    ends = sorted(i for i in starts if 0 < i < len(times))
+    return [slice(starts[a] if a else 0, b) for a, b in zip([0, *ends], [*ends, len(times)], strict=True)]
+
+
+def smooth(times: np.ndarray, values: np.ndarray, stretches: list[slice]) -> tuple[np.ndarray, np.ndarray]:
+    """A curve through rows that keeps their shape: monotone between two of them, and never interpolated over a jump.
+
+    Args:
+        times: of the rows, rising.
+        values: at them; NaN where there is none.
+        stretches: smooth pieces, see `pieces`.
+
+    Returns:
+        Times and values of many points; NaN where a jump leaves a gap.
+    """
+    each = max(2, min(POINTS_PER_STEP, POINTS // len(times)))
+    x: list[np.ndarray] = []
+    y: list[np.ndarray] = []
+    for stretch in stretches:
+        there = np.isfinite(values[stretch])
+        t, v = times[stretch][there], values[stretch][there]
+        if not len(t):
+            continue
+        if x and t[0] - x[-1][-1] > UPRIGHT * (times[-1] - times[0]):
+            x.append(np.full(1, np.nan))
+            y.append(np.full(1, np.nan))
+        x.append(np.append(np.linspace(t[:-1], t[1:], each, endpoint=False, axis=1).ravel(), t[-1]))
+        y.append(_monotone(t, v, x[-1]))
+    return (np.concatenate(x), np.concatenate(y)) if x else (np.zeros(0), np.zeros(0))
+
+
+def _monotone(t: np.ndarray, v: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Cubic interpolation with the slopes of parabolas, limited to what keeps it monotone from row to row.
+
+    The slopes of PCHIP are safe too, but so small beside a peak that curves through few rows seem to have corners.
+    """
+    from scipy.interpolate import CubicHermiteSpline
+
+    if len(t) < 3:
+        return np.interp(at, t, v)
+    secants = np.diff(v) / np.diff(t)
+    before, behind = np.append(secants[0], secants), np.append(secants, secants[-1])
+    most = np.where(before * behind > 0.0, 3.0 * np.minimum(abs(before), abs(behind)), 0.0)
+    slopes = np.gradient(v, t, edge_order=2)
+    slopes = np.where(slopes * behind > 0.0, np.clip(slopes, -most, most), 0.0)
+    return np.asarray(CubicHermiteSpline(t, v, slopes)(at))
+
+
+def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[slice]) -> None:
+    """Its curves, axis and legend."""
+    import matplotlib.lines
+
+    for values, look in chart.curves:
+        axes.plot(*smooth(times, values, stretches), **look)
+    found = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
+    if np.ptp(found) < chart.level:
+        axes.set_ylim(found.mean() - 0.5, found.mean() + 0.5)
+    axes.set_ylabel(chart.label)
+    axes.grid(alpha=0.3)
+    keys = [matplotlib.lines.Line2D([], [], **look) for look in chart.legend.values()]
+    _legend(axes, keys, list(chart.legend), chart.heading)
+
+
+def _legend(axes: Any, keys: list[Any], names: list[str], heading: str | None = None) -> None:
+    """A legend at the right side of an axis, outside of it."""
+    legend = axes.legend(
+        keys, names, loc="upper left", bbox_to_anchor=(1.0, 1.03), frameon=False, fontsize=9,
+        title=heading, title_fontsize=9, alignment="left",
+    )  # fmt: skip
+    for text in (*legend.get_texts(), legend.get_title()):
+        text.set_parse_math(False)
+
+
+def _looks(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """Lines that can be told apart, also where they coincide."""
+    return [
+        {"color": colours[i % len(colours)], "linestyle": STYLES[i % len(STYLES)], "linewidth": WIDTH}
+        for i in range(count)
+    ]
+
+
+def _place_looks(case: Case) -> dict[str, dict[str, Any]]:
+    """Lines of probes and, without dashes, of the boundaries that are shown."""
+    names = [*case.probes, *case.shown_boundaries]
+    looks = dict(zip(names, _looks(PLACES, len(names)), strict=True))
+    return {name: look if name in case.probes else look | {"linestyle": "-"} for name, look in looks.items()}
+
+
+def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) -> dict[str, np.ndarray]:
+    """Columns of one quantity by place, without those that hold nothing."""
+    columns = {name: _column(rows, f"{name}{ending}") for name in names}
+    return {name: column for name, column in columns.items() if np.isfinite(column).any()}
+
+
+def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
+    """At probes and in the mean of boundaries, of which one that outdoes all else is thin."""
+    looks = _place_looks(case)
+    values = _columns(rows, looks, f".potential_{POTENTIAL.suffix}")
+    highest = {name: float(np.nanmax(np.abs(column))) for name, column in values.items()}
+    for name in set(values) - set(case.probes):
+        others = [high for other, high in highest.items() if other != name]
+        if others and highest[name] > HOT * max(others):
+            looks[name]["linewidth"] = WIDTH / 2.0
+    curves = [(column, looks[name]) for name, column in values.items()]
+    return _Chart(f"potential ({POTENTIAL.unit})", curves, {name: looks[name] for name in values})
+
+
+def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
+    """Changes since the first row of each species (by colour) at each probe (by style), or in the mean."""
+    ions = dict(zip(case.electrolyte.names, _looks(IONS, len(case.electrolyte.names)), strict=True))
+    places, styles = list(case.probes) or ["volume"], {}
+    if len(places) > 1:
+        styles = {n: {"linestyle": look["linestyle"]} for n, look in _place_looks(case).items() if n in places}
+        ions = {name: look | {"linestyle": "-"} for name, look in ions.items()}
+    curves, largest = [], 0.0
+    for place in places:
+        for name, look in ions.items():
+            column = _column(rows, f"{place}.concentration_{CONCENTRATION.suffix}.{name}")
+            if np.isfinite(column[0]):
+                curves.append((column - column[0], look | styles.get(place, {})))
+                largest = max(largest, float(column[0]))
+    legend = ions | {n: {"color": OHM, "linewidth": WIDTH} | style for n, style in styles.items()}
+    heading = None if styles else places[0] if case.probes else "mean"
+    label = f"change of\nconcentration ({CONCENTRATION.unit})"
+    return _Chart(label, curves, legend, heading, level=1e-9 * largest)
+
+
+def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
+    """Of all ions together, through the boundaries that are shown."""
+    looks = _place_looks(case)
+    values = _columns(rows, case.shown_boundaries, f".current_{CURRENT.suffix}.total")
+    curves = [(column, looks[name]) for name, column in values.items()]
+    return _Chart(f"current ({CURRENT.unit})", curves, {name: looks[name] for name in values})
+
+
+def _gates(_case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
+    """Open fractions."""
+    names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\d+$", name)})
+    looks = dict(zip(names, _looks(PLACES, len(names)), strict=True))
+    curves = [(column, looks[name]) for name, column in _columns(rows, names, "").items()]
+    return _Chart("open gates", curves, {name.replace(".gate", ", gate "): look for name, look in looks.items()})

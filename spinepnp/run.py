@@ -13,12 +13,11 @@ from typing import Any
 
 from spinepnp.case import Case, load_case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.feasible import check_feasible
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
-from spinepnp.meshes.memory import NODES_PER_CELL, check_memory
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
-from spinepnp.solvers.cost import linear_solver, memory
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import POTENTIAL, to_unit
@@ -53,18 +52,6 @@ class Model:
         if self.problem is not None:
             self.problem.destroy()
         self.problem = None
-
-
-def check_feasible(case: Case) -> None:
-    """Refuse a case whose mesh or solve would not fit into memory.
-
-    Raises:
-        CaseError: names the mesh size and the estimate.
-    """
-    cells = case.mesh.cells(case.geometry)
-    unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
-    linear = linear_solver(case.solver.linear, unknowns, case.geometry.dimension)
-    check_memory(cells, case.mesh.resolved(case.geometry), memory(linear, unknowns))
 
 
 def run_case(
@@ -103,10 +90,9 @@ def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resu
     first one's error is raised and nothing is written.
     """
     if case.study.kind == "transient":
-        from spinepnp.transient_run import solve_transient_case
+        from spinepnp.transient_run import solve_transients
 
-        on_root(comm, lambda: check_feasible(case))
-        return solve_transient_case(case, comm, output, force=force, resume=resume)
+        return solve_transients(case, comm, output, force=force, resume=resume)
     values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
     points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
     recorder = Recorder(comm, output, case, points, force=force, resume=resume)

@@ -248,6 +248,12 @@ class Trace:
 
         self._on_root(write)
 
+    def outcome(self) -> dict[str, Any]:
+        """The last row, with the peaks of all. On rank 0 only."""
+        peaks = {f"peak.{key}": peak["value"] for key, peak in _peaks(self.rows).items()}
+        last = {key: value for key, value in self.rows[-1].items() if key != "status"}
+        return {**last, **peaks, "status": self.rows[-1]["status"]}
+
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""
         if self._directory is not None and not self._begun:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.feasible import check_feasible
 from spinepnp.meshes import generate, interrupts
+from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.stack import MPI
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
+from spinepnp.results import ResultDirectory, holds_results, versions
 from spinepnp.solvers.checkpoint import unpack
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
@@ -64,26 +69,81 @@ class _Run:
         return ", ".join([*parts, f"step {step.number} of {length}"])
 
 
-def solve_transient_case(case: Case, comm: Any, output: Path, *, force: bool, resume: bool) -> list[Point]:
-    """Run a checked transient case. Collective.
+def solve_transients(case: Case, comm: Any, output: Path, *, force: bool, resume: bool) -> list[Point]:
+    """Run a checked transient case: once, or for each value of what is varied. Collective.
 
-    Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
+    Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
+    state and the peaks. One that fails does not stop the others.
 
     Args:
         case: of a transient.
         comm: MPI communicator.
         output: result directory.
         force: replace results that it holds.
-        resume: go on from its checkpoint.
+        resume: go on from checkpoints.
 
     Returns:
-        One point, with the row of the last time.
+        A point for each value.
 
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
     """
-    point = Point(0, case)
+    values = case.study.values
+    if values is None:
+        point = Point(0, case)
+        solve_transient(point, comm, output, force=force, resume=resume)
+        return [point]
+    cases = [p.model_copy(update={"study": p.study.single()}) for p in case.points()]
+    points = [Point(i, case, value) for i, value in enumerate(values)]
+    directory = on_root(comm, lambda: _open(case, output, force=force, resume=resume))
+    for point, single in zip(points, cases, strict=True):
+        below, one = output / "points" / f"{point.index + 1:04d}", Point(0, single)
+        try:
+            held = on_root(comm, partial(holds_results, below))
+            solve_transient(one, comm, below, force=force, resume=resume and held)
+        except CaseError as error:
+            one.failure, one.row = error, {"status": f"failed: {error}"}
+        point.failure, point.row = one.failure, {**point.key, **one.row}
+        on_root(comm, partial(_write_points, directory, points))
+    return points
+
+
+def _open(case: Case, output: Path, *, force: bool, resume: bool) -> ResultDirectory:
+    directory = ResultDirectory(output, force=force, resume=resume)
+    if resume:
+        directory.check_same_case(case.to_toml())
+    directory.begin(case.to_toml())
+    return directory
+
+
+def _write_points(directory: ResultDirectory, points: list[Point]) -> None:
+    rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
+    directory.write_table("observables.csv", rows)
+    failures = [str(point.failure) for point in points if point.failure is not None]
+    summary = {"status": "failed" if failures else "ok", "versions": versions(), "failed_points": len(failures)}
+    directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
+    plots.draw(points[0].case, rows, directory.path / "fields.vtu", directory.path)
+
+
+def solve_transient(point: Point, comm: Any, output: Path, *, force: bool, resume: bool) -> None:
+    """Run one transient; the point gets its row. Collective.
+
+    Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
+
+    Args:
+        point: with its case.
+        comm: MPI communicator.
+        output: result directory.
+        force: replace results that it holds.
+        resume: go on from its checkpoint.
+
+    Raises:
+        CaseError: bad input, found before the first step.
+        KeyboardInterrupt: after an orderly end.
+    """
+    case = point.case
+    on_root(comm, lambda: check_feasible(case))
     trace = Trace(comm, output, case, force=force, resume=resume)
     try:
         with Progress(comm, 1, case.title or case.geometry.shape) as progress:
@@ -98,7 +158,6 @@ def solve_transient_case(case: Case, comm: Any, output: Path, *, force: bool, re
     except BaseException:
         trace.abandon()
         raise
-    return [point]
 
 
 def _go(
@@ -136,7 +195,7 @@ def _go(
         progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
     progress.log_to(trace.log)
     trace.end(problem, run.last, run.totals, time.monotonic() - start, INTERRUPTED if interrupted else reason)
-    point.row = dict(comm.bcast(trace.rows[-1] if comm.rank == 0 else None, root=0))
+    point.row = dict(comm.bcast(trace.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"
     if interrupted:

@@ -12,6 +12,11 @@ With D+ = D- the current is 2 F D c grad u, as the diffusion of the two ions car
 Only the mesh of the meridian comes from the project. Lagrange elements in space; three-stage Radau IIA (order 5) in
 time, with steps that double with the time since the onset; SciPy's LU. Lengths are in micrometres and times in
 milliseconds inside, SI outside.
+
+Errors at the head's centre, against elements of degree 4 on a mesh of its own that shrinks to 1e-6 um at the two
+singular circles (the rim of the cap and the sharp edge of neck and head), and against modes that are exact in time:
+with the defaults every voltage, and so the flux function G, is 1.2e-5 to 1.4e-5 (relative) too low, every concentration
+within 4e-6 of that of the bulk; one refinement leaves 4.8e-6 and 1.3e-6. The time steps take part with less than 2e-7.
 """
 
 from __future__ import annotations
@@ -210,18 +215,18 @@ def reference(
     kind: Literal["step", "alpha"],
     times: Sequence[float],
     *,
-    steps: int = 8,
+    steps: int = 4,
     refine: int = 0,
     at: tuple[float, float] | None = None,
 ) -> Reference:
-    """Voltage and concentration after the onset of 50 pA, by default at the head's centre.
+    """Voltage and concentration after the onset of 50 pA, by default at the head's centre. A second or two.
 
     Args:
         kind: a step at time zero, or the alpha function that peaks after 10 ms.
         times: after the onset, s, rising; zero is the moment after the potential has set in, infinity the steady state.
         steps: of time in which it doubles.
         refine: how often every cell of the mesh is divided.
-        at: another place, r and z in m.
+        at: another place within the body, r and z in m.
 
     Returns:
         The values at those times.
