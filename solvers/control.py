@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 #: Of the step that the error allows, what is taken.
 SAFETY = 0.85
 
+#: Grades of step lengths from one to two.
+GRADES = 8
+
 #: A step that could grow by less than this stays, so that factorisations can be used again.
 WORTH = 1.25
+
+
+def graded(factor: float) -> float:
+    """The next smaller power of the eighth root of two.
+
+    Errors are known to a few digits, and those differ between numbers of ranks; steps must not.
+    """
+    return float(2.0 ** (math.floor(GRADES * math.log2(factor) + 1e-9) / GRADES))
 
 
 @dataclass
@@ -35,7 +47,7 @@ class StepControl:
             used: the step that succeeded, where it was shorter than this one.
         """
         taken = self.step if used is None else used
-        wanted = taken * min(self.growth if factor is None else SAFETY * factor, self.growth)
+        wanted = taken * min(self.growth if factor is None else graded(SAFETY * factor), self.growth)
         if taken <= wanted < WORTH * taken:
             wanted = taken
         if taken < self.step and wanted >= taken:
@@ -44,7 +56,7 @@ class StepControl:
 
     def failed(self, factor: float = 0.5, used: float | None = None) -> bool:
         """Shrink; whether another attempt makes sense."""
-        self.step = factor * (self.step if used is None else used)
+        self.step = graded(factor) * (self.step if used is None else used)
         return self.step >= self.smallest
 
     def toward(self, remaining: float) -> float:

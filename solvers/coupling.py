@@ -133,13 +133,6 @@ class Coupling:
         return [entry for entry in self._entries if entry.channel.gates]
 
     def gate_names(self) -> list[str]:
-        """``boundary.law.number`` of each gate, for results."""
-        return [
-            f"{e.boundary}.gate{e.gate + i - self._first(e)}"
-            for e in self._gated()
-            for i in range(len(e.channel.gates))
-        ]
-
-    def _first(self, entry: _Entry) -> int:
-        """Position of the first gate of the boundary of an entry."""
-        return min(e.gate for e in self._gated() if e.boundary == entry.boundary)
+        """``boundary.gate.number`` of each gate, for results."""
+        places = [e.boundary for e in self._gated() for _ in e.channel.gates]
+        return [f"{name}.gate.{places[:i].count(name) + 1}" for i, name in enumerate(places)]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from spinepnp.case import Case
-from spinepnp.plots import LINES, SOLIDS, Look, View, can_render, fitted, level_limits, page, profiles
+from spinepnp.plots import LINES, SOLIDS, Look, View, can_render, carrier, fitted, level_limits, page, profiles
 from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
 
 #: Most frames; of more fields, this many are taken at even distances.
@@ -110,7 +110,7 @@ def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
     """A body or a meridian with its potential, and beside it with the species that is injected."""
     import matplotlib
 
-    species = _injected(case)
+    species = carrier(case)
     potential, concentration = f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}"
     weights = node_weights(grid)
     looks = {
@@ -131,15 +131,6 @@ def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
     each = np.linspace(0.0, 1.0, (COLOURS - GREYS) // len(looks))
     colours = np.vstack([matplotlib.colormaps[look.colours](each)[:, :3] for look in looks.values()])
     return figure, title, show, colours
-
-
-def _injected(case: Case) -> str:
-    """The species that a current carries in: the first one, or that of the first channel, or the first of all."""
-    boundaries = case.boundaries.values()
-    carriers = [i.species for b in boundaries for i in b.injections] + [
-        c.species for b in boundaries for c in b.channels
-    ]
-    return (*carriers, *case.electrolyte.names)[0]
 
 
 def node_weights(grid: Any) -> np.ndarray:

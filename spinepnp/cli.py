@@ -122,3 +122,17 @@ def run_benchmarks(context: typer.Context) -> int:
     from spinepnp.selftest import run_benchmarks
 
     return run_benchmarks(list(context.args))
+
+
+@app.command()
+def plot(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Result directory of a run.")],
+    no_animation: Annotated[bool, typer.Option("--no-animation", help="No film of a transient.")] = False,
+) -> int:
+    """Draw the pictures of a result directory again, and a film of a transient; needs no DOLFINx."""
+    from spinepnp.plot_run import plot_run
+
+    made = plot_run(directory, animation=not no_animation)
+    for path in made:
+        print(path)
+    return 0 if made else 1

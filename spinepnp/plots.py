@@ -51,6 +51,9 @@ MANY_FACETS = 20_000
 #: Smaller side and larger side of the pictures that VTK draws, pixels, and of their place on a page, inches.
 PIXELS, INCHES = (360, 1100), (2.2, 5.8)
 
+#: Height below a body, over its larger side, and side of the square with the arrows there, pixels.
+FOOT, ARROWS = 0.12, 160.0
+
 
 def can_render() -> bool:
     """Whether VTK can draw off screen on this machine."""
@@ -77,10 +80,10 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Pa
     """
     solved = [row for row in rows if row.get("status") == "ok"]
     made = attempt(lambda: _draw_fields(case, fields, directory)) if fields.exists() else []
-    if case.study.kind == "sweep":
-        made += attempt(lambda: draw_sweep(case, solved, directory))
-    if case.study.kind == "transient":
-        made += attempt(lambda: draw_trace(case, solved, directory))
+    over_time, varied = case.study.kind == "transient", case.study.vary is not None
+    if over_time or varied:
+        drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
+        made += attempt(lambda: drawing(case, solved, directory))
     return made
 
 
@@ -238,25 +241,24 @@ def window(points: np.ndarray, *, flat: bool) -> tuple[Any, tuple[float, ...]]:
     toward, up = np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0)] if flat else [(0.9, -2.0, 0.6), (0.0, 0.0, 1.0)])
     toward /= np.linalg.norm(toward)
     right = np.cross(up, toward) / np.linalg.norm(np.cross(up, toward))
-    upward = np.cross(toward, right)
-    ends = np.array([[(points @ a).min(), (points @ a).max()] for a in (right, upward)])
-    size = np.ptp(ends, axis=1)
-    size = 1.06 * np.maximum(size, size.max() * PIXELS[0] / PIXELS[1])
-    across, along = ends.mean(axis=1)
-    focus = across * right + along * upward
+    axes = np.array([right, np.cross(toward, right), toward])
+    ends = np.array([(points @ axes.T).min(axis=0), (points @ axes.T).max(axis=0)])
+    if not flat:  # room for the arrows and the length below the body
+        ends[0, 1] -= FOOT * np.ptp(ends[:, :2], axis=0).max()
+    size = np.ptp(ends[:, :2], axis=0)
+    size = 1.04 * np.maximum(size, size.max() * PIXELS[0] / PIXELS[1])
     width, height = (int(n) for n in np.round(size / size.max() * PIXELS[1]))
     plotter = pyvista.Plotter(off_screen=True, window_size=(width, height))
     plotter.set_background("white")
     plotter.enable_anti_aliasing("ssaa")
-    depth = (points @ toward).mean()
-    reach = 2.0 * np.linalg.norm(np.ptp(points, axis=0))
-    focus = focus + depth * toward
-    plotter.camera_position = [tuple(focus + reach * toward), tuple(focus), tuple(up)]
+    middle, reach = ends.mean(axis=0) @ axes, 2.0 * np.linalg.norm(np.ptp(points, axis=0))
+    plotter.camera_position = [tuple(middle + reach * toward), tuple(middle), tuple(up)]
     plotter.camera.parallel_projection = True
     plotter.camera.parallel_scale = size[1] / 2.0
     if not flat:
-        plotter.add_axes(color="black", viewport=(0.0, 0.0, 180.0 / width, 180.0 / height))
-    return plotter, (across - size[0] / 2.0, across + size[0] / 2.0, along - size[1] / 2.0, along + size[1] / 2.0)
+        plotter.add_axes(color="black", viewport=(0.0, 0.0, ARROWS / width, ARROWS / height))
+    (across, along), (half, tall) = ends.mean(axis=0)[:2], size / 2.0
+    return plotter, (across - half, across + half, along - tall, along + tall)
 
 
 def page(
@@ -280,7 +282,8 @@ def page(
     left, right, low, high = extent
     width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
     size = (len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
-    figure = matplotlib.figure.Figure(figsize=size, dpi=150, layout="compressed")
+    figure = matplotlib.figure.Figure(figsize=size, dpi=150)
+    figure.set_layout_engine("compressed", wspace=0.08)  # ticks of the second stay clear of the scale of the first
     images = []
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
         images.append(axes.imshow(picture, extent=extent))
@@ -469,10 +472,7 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
         The file that was made; none where words were varied.
     """
     kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
-    try:
-        x = np.array([float(row[case.study.column]) for row in rows])
-    except (TypeError, ValueError):  # words were varied: nothing to draw against
-        return []
+    x = _varied(case, rows)
     if not len(x):
         return []
     import matplotlib.figure
@@ -485,7 +485,7 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     for name in names:
         values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
         axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"{pnp}, {name}", zorder=3)
-    axes.set_xlabel(f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}")
+    axes.set_xlabel(_varied_label(case))
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
     set_title(figure, case.title)
     axes.grid(alpha=0.3)
@@ -493,6 +493,62 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     path = directory / ("iv.png" if kind is CURRENT else "sweep.png")
     figure.savefig(path)
     return [path]
+
+
+def _varied(case: Case, rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """The varied values; none where there is nothing to draw against, because words were varied."""
+    try:
+        return np.array([float(row[case.study.column]) for row in rows])
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
+def _varied_label(case: Case) -> str:
+    """What was varied, with its unit."""
+    kind = case.study.kind_of_values
+    return f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}"
+
+
+def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Peaks of transients against the varied value: potentials, and the injected species, at probes if there are any.
+
+    Args:
+        case: what was run.
+        rows: one for each value, with columns ``peak.*``.
+        directory: gets ``sweep.png``.
+
+    Returns:
+        The file that was made; none where words were varied.
+    """
+    import matplotlib.figure
+
+    x = _varied(case, rows)
+    if not len(x):
+        return []
+    figure = matplotlib.figure.Figure(figsize=(7.4, 5.2), dpi=150, layout="constrained")
+    panels, looks, order = figure.subplots(2, sharex=True), _place_looks(case), np.argsort(x)
+    species = carrier(case)
+    endings = (f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}")
+    labels = (f"peak potential ({POTENTIAL.unit})", f"peak of {species} ({CONCENTRATION.unit})")
+    places = (list(looks), list(case.probes) or list(looks))
+    for axes, names, ending, label in zip(panels, places, endings, labels, strict=True):
+        for name in names:
+            axes.plot(x[order], _column(rows, f"peak.{name}.{ending}")[order], "o", label=name, **looks[name])
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    _legend(panels[0], *panels[0].get_legend_handles_labels())
+    panels[-1].set_xlabel(_varied_label(case))
+    set_title(figure, case.title)
+    figure.savefig(directory / "sweep.png")
+    return [directory / "sweep.png"]
+
+
+def carrier(case: Case) -> str:
+    """The species that a current carries in: the first one, or that of the first channel, or the first of all."""
+    boundaries = case.boundaries.values()
+    injected = [injection.species for boundary in boundaries for injection in boundary.injections]
+    through_channels = [channel.species for boundary in boundaries for channel in boundary.channels]
+    return (*injected, *through_channels, *case.electrolyte.names)[0]
 
 
 def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:

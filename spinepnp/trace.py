@@ -135,7 +135,11 @@ class Trace:
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
-        row = self._row(0.0, 0, solution, {}, {})
+        assert problem.progress is not None
+        gates = dict(
+            zip(problem.system.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
+        )
+        row = self._row(0.0, 0, solution, gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
 
         def write(directory: ResultDirectory) -> None:

@@ -98,11 +98,11 @@ class TestCylinderStep:
         assert found * 1e9 == pytest.approx(references.load("cylinder_transient")["debye_time_ns"], rel=5e-3)
 
     def test_late_it_decays_with_the_slowest_time(self, comm):
-        times = (14e-3, 18e-3)
+        times = (10e-3, 14e-3)
         problem = TransientProblem(line(comm, degree=2), SALT, {"base": GROUND, "top": current(50)})
-        V = potentials(list(problem.steps(Schedule(60e-3, (*times, 60e-3), 1e-6))))
+        V = potentials(list(problem.steps(Schedule(60e-3, (*times, 60e-3), 1e-7))))
         found = (times[1] - times[0]) / math.log((V[0] - V[2]) / (V[1] - V[2])) / MS
-        assert found == pytest.approx(references.load("cylinder_transient")["late_time_ms"], rel=1e-3)
+        assert found == pytest.approx(references.load("cylinder_transient")["late_time_ms"], rel=2e-3)
 
     def test_it_ends_at_the_steady_state(self, comm):
         boundaries = {"base": GROUND, "top": current(50, "N")}
