@@ -22,6 +22,9 @@ from spinepnp.selftest import find_mpiexec
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+#: Columns of words.
+LEFT = ("problem", "shape", "case", "dimension", "linear")
+
 #: Seconds after which a job that hangs is killed.
 PATIENCE = 3600
 
@@ -32,7 +35,7 @@ def main(
     output: Annotated[Path, typer.Option(help="Directory for CSV files and plots.")] = Path("runs/bench"),
     largest: Annotated[float, typer.Option(help="Leave out meshes with more unknowns than this.")] = 1.3e6,
 ) -> int:
-    """Measure the block solver in units of one scalar Poisson solve on the same mesh in the same run."""
+    """Measure solves in units of one scalar Poisson solve, and time steps in units of one steady solve."""
     names = suites or [name for name, suite in SUITES.items() if suite.by_default]
     unknown = set(names) - set(SUITES)
     if unknown:
@@ -92,7 +95,7 @@ def _job(job: Job) -> list[dict[str, Any]] | None:
 def _print(console: Console, suite: Suite, rows: pandas.DataFrame) -> None:
     table = Table(title=suite.title, title_justify="left")
     for column in suite.columns:
-        table.add_column(column.replace("_", " "), justify="left" if column in ("problem", "shape") else "right")
+        table.add_column(column.replace("_", " "), justify="left" if column in LEFT else "right")
     for row in rows.to_dict("records"):
         table.add_row(*(_shown(row.get(column)) for column in suite.columns))
     console.print(table)

@@ -71,6 +71,20 @@ SUITES = {
         columns=("problem", "shape", "degree", "dofs", "ranks", "newton", "mean", "most", "solve_s", "status"),
         jobs=_krylov(),
     ),
+    "transient": Suite(
+        title="Transients: all steps of cases/spine_alpha.toml (100 ms) and cases/spine_step.toml (330 ms)",
+        columns=(
+            "case", "dimension", "linear", "ranks", "dofs", "steps", "rejected", "newton", "krylov", "run_s", "step_s",
+            "steady_s", "step_over_steady", "V_max_mV",
+        ),
+        jobs=(
+            *(Job("transient", 1, 8e3, {"case": f"spine_{c}", "dimension": "axisymmetric"}) for c in ("alpha", "step")),
+            *(Job("transient", n, 18e3, {"case": "spine_alpha", "dimension": "3d"}) for n in (1, 2)),
+            Job("transient", 2, 18e3, {"case": "spine_step", "dimension": "3d"}),
+            Job("transient", 2, 18e3, {"case": "spine_alpha", "dimension": "3d", "tolerance": 1e-5}),
+            Job("transient", 2, 18e3, {"case": "spine_alpha", "dimension": "3d", "linear": "direct"}),
+        ),
+    ),
     "large": Suite(
         title="Large meshes on two ranks",
         columns=(

@@ -5,17 +5,23 @@ from __future__ import annotations
 import gc
 import resource
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.problems import Problem, electrolyte, problems
+from spinepnp.case import load_case
 from spinepnp.errors import SpineError
-from spinepnp.meshes import SpineMesh
+from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers import SolverOptions, SteadyProblem
 from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.transient import Schedule, TransientProblem
+
+#: Where the shipped cases are.
+CASES = Path(__file__).resolve().parents[1] / "cases"
 
 #: No adaptive forcing: every linear solve to this relative true residual.
 FIXED = {"ksp_rtol": 1e-6}
@@ -227,4 +233,49 @@ def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     for item in (b, x):
         item.destroy()
     steady.destroy()
+    return row
+
+
+def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolerance: float = 1e-4) -> dict[str, Any]:
+    """A transient of a shipped case from its first to its last step, against a steady solve of its final current.
+
+    Args:
+        comm: MPI communicator.
+        case: name of the case.
+        dimension: of its geometry.
+        linear: solver.
+        tolerance: of the steps.
+    """
+    overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
+    made = load_case(CASES / f"{case}.toml", overrides)
+    study, constant = made.study, made.imposed.at(made.study.duration or 0.0, made.study.duration or 0.0)
+    mesh, mesh_s = _timed(comm, lambda: generate(made.geometry, made.mesh, comm))
+    steady = SteadyProblem(mesh, made.electrolyte, constant.boundaries, made.solver)
+    steady.solve(made.electrolyte, constant.boundaries)
+    _, steady_s = _timed(comm, lambda: steady.solve(made.electrolyte, constant.boundaries))
+    steady.destroy()
+    problem = TransientProblem(mesh, made.electrolyte, made.boundaries, made.solver, made.probes, made.closed)
+    assert study.duration is not None
+    schedule = Schedule(study.duration, study.times or (), tolerance)
+    steps, seconds = _timed(comm, lambda: [*problem.steps(schedule)])
+    rejected = [s for step in steps for _, _, s in step.rejected if s is not None]
+    statistics = [*(step.statistics for step in steps), *rejected]
+    row = {
+        "case": case,
+        "dimension": dimension,
+        "linear": problem.linear,
+        "ranks": comm.size,
+        "dofs": problem.system.vector.getSize(),
+        "steps": len(steps),
+        "rejected": sum(len(step.rejected) for step in steps),
+        "newton": sum(s.newton for s in statistics),
+        "krylov": sum(s.krylov for s in statistics),
+        "mesh_s": mesh_s,
+        "run_s": seconds,
+        "step_s": seconds / len(steps),
+        "steady_s": steady_s,
+        "step_over_steady": seconds / len(steps) / steady_s,
+        "V_max_mV": 1e3 * max(step.solution.probes["head"].potential for step in steps),
+    }
+    problem.destroy()
     return row

@@ -109,7 +109,12 @@ def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
         of = "value" if injection.density is None else "density"
         key = injection.species, of
         sums[key] = sums.get(key, 0.0) + (getattr(injection, of) or 0.0)
-    merged = tuple(Injection.model_construct(species=species, **{of: value}) for (species, of), value in sums.items())
+    merged = tuple(
+        Injection.model_construct(
+            species=species, value=total if of == "value" else None, density=total if of == "density" else None
+        )
+        for (species, of), total in sums.items()
+    )
     return boundary.model_copy(update={"current": merged})
 
 

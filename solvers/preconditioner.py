@@ -75,6 +75,9 @@ def block_options(element_degree: int) -> Options:
 #: Of a Slotboom factor exp(-z phi), beyond which it does not follow the potential.
 LARGEST_EXPONENT = 50.0
 
+#: Relative difference of time steps up to which the preconditioner of one serves the other.
+SIMILAR = 0.1
+
 #: A hierarchy is made anew when iterations exceed those of its first solve by this factor, and these.
 WORSE, WORSE_BY = 1.5, 3
 
@@ -110,6 +113,7 @@ class BlockPreconditioner:
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._with_levels: set[int] = set()
+        self._made_for: np.ndarray | None = None  # diffusivities over the time step
         self.failure, self.renewals = "", 0
 
     @staticmethod
@@ -122,17 +126,28 @@ class BlockPreconditioner:
         return [*self._species, self._screening, self._conduction]
 
     def setUp(self, _pc: Any) -> None:
-        """Take the blocks as they are now. Collective."""
+        """Take the blocks as they are now, unless those of before still serve. Collective."""
+        if self._still_serves():
+            return
         try:
             self._take_blocks()
         except PETSc.Error as error:  # PETSc hands on no more than a number
             self.failure = petsc_reason(error)
             raise
 
+    def _still_serves(self) -> bool:
+        """Whether the blocks are near those of before, as in the stages of a time step, and iterations are few."""
+        c, before = self._equations.coefficients, self._made_for
+        if not c.storage or before is None or self._first is None:
+            return False
+        near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
+        return near and 0 <= self.iterations() <= self._first + WORSE_BY
+
     def _take_blocks(self) -> None:
         self._renew_if_worse()
         equations, count = self._equations, self._equations.species
         owned, c = equations.operators.owned, equations.coefficients
+        self._made_for = c.diffusivity.copy() if c.storage else None
         densities = equations.nodal_densities()[:owned]
         slope = equations.formulation.slope(densities)
         ratio = np.divide(densities, slope, out=np.ones_like(densities), where=slope != 0.0)

@@ -144,7 +144,9 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
         system.set_step(now.boundaries, own / system.scales.time, base.content, GateStep(base.gates, own))
-        system.iterate_from(_extrapolated(past, before.unknowns, time))
+        guess = _extrapolated(past, before.unknowns, time)
+        system.held.prescribe(guess)
+        system.iterate_from(guess)
         statistics.append(problem.solve_stage())
         rates = _rates(problem, now, base, own)
         stages.append(rates)

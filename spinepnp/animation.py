@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -54,12 +55,13 @@ def draw_animation(case: Case, directory: Path) -> list[Path]:
     chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), MOST_FRAMES)).round().astype(int))
     grid, fields = _read([series[i][1] for i in chosen])
     make = _film_of_line if grid.celltypes[0] in LINES else _film_of_body
-    figure, title, show, colours = make(case, grid, fields)
     frames = []
-    for number, i in enumerate(chosen):
-        show(number)
-        title.set_text(f"{fitted(case.title, figure)}\nt = {series[i][0]:.4g} {TIME.unit}".lstrip())
-        frames.append(_snapshot(figure))
+    with ExitStack() as at_end:
+        figure, title, show, colours = make(case, grid, fields, at_end)
+        for number, i in enumerate(chosen):
+            show(number)
+            title.set_text(f"{fitted(case.title, figure)}\nt = {series[i][0]:.4g} {TIME.unit}".lstrip())
+            frames.append(_snapshot(figure))
     path = directory / "animation.gif"
     path.write_bytes(_gif(frames, colours))
     return [path]
@@ -86,7 +88,7 @@ def _read(paths: list[Path]) -> tuple[Any, dict[str, np.ndarray]]:
     return grid, {name: np.array(values) for name, values in fields.items()}
 
 
-def _film_of_line(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
+def _film_of_line(case: Case, grid: Any, fields: dict[str, np.ndarray], _at_end: ExitStack) -> Film:
     """Curves along a line, with axes that hold all of them."""
     import matplotlib.colors
 
@@ -106,7 +108,7 @@ def _film_of_line(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
     return figure, title, show, shades.reshape(-1, 3)
 
 
-def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
+def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray], at_end: ExitStack) -> Film:
     """A body or a meridian with its potential, and beside it with the species that is injected."""
     import matplotlib
 
@@ -121,6 +123,7 @@ def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray]) -> Film:
         for number, values in enumerate(fields[name]):
             grid.point_data[f"{number}.{name}"] = values
     view = View(grid, opened=case.geometry.on_axis)
+    at_end.callback(view.close)
     first = [(view.picture(f"0.{name}", look), look) for name, look in looks.items()]
     figure, images, title = page(first, view.extent, case.title or "potential", flat=view.flat)
 

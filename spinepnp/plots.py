@@ -794,4 +794,4 @@ def _gates(_case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\d+$", name)})
     looks = dict(zip(names, _looks(PLACES, len(names)), strict=True))
     curves = [(column, looks[name]) for name, column in _columns(rows, names, "").items()]
-    return _Chart("open gates", curves, {name.replace(".gate", ", gate "): look for name, look in looks.items()})
+    return _Chart("open fraction", curves, {name.replace(".gate", ", gate "): look for name, look in looks.items()})

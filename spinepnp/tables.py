@@ -27,7 +27,8 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
 def _columns(point: Point) -> list[tuple[str, str, str]]:
     names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
-        return list(LAW_COLUMNS)
+        solid = point.case.geometry.dimension == "3d"
+        return [(title if solid else title.removeprefix("3D "), key, form) for title, key, form in LAW_COLUMNS]
     names = [*names, *point.case.probes]
     return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
 

@@ -105,7 +105,7 @@ def solve_transients(case: Case, comm: Any, output: Path, *, force: bool, resume
         except CaseError as error:
             one.failure, one.row = error, {"status": f"failed: {error}"}
         point.failure, point.row = one.failure, {**point.key, **one.row}
-        on_root(comm, partial(_write_points, directory, points))
+        on_root(comm, partial(_write_points, case, directory, points))
     return points
 
 
@@ -117,13 +117,13 @@ def _open(case: Case, output: Path, *, force: bool, resume: bool) -> ResultDirec
     return directory
 
 
-def _write_points(directory: ResultDirectory, points: list[Point]) -> None:
+def _write_points(case: Case, directory: ResultDirectory, points: list[Point]) -> None:
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
     failures = [str(point.failure) for point in points if point.failure is not None]
     summary = {"status": "failed" if failures else "ok", "versions": versions(), "failed_points": len(failures)}
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
-    plots.draw(points[0].case, rows, directory.path / "fields.vtu", directory.path)
+    plots.draw(case, rows, directory.path / "fields.vtu", directory.path)
 
 
 def solve_transient(point: Point, comm: Any, output: Path, *, force: bool, resume: bool) -> None:

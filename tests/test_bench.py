@@ -43,6 +43,13 @@ def test_iterations_fill_their_columns_and_their_plot(tmp_path):
     assert (tmp_path / "krylov.png").stat().st_size > 10_000
 
 
+def test_a_transient_fills_its_columns():
+    row = rows("transient", case="spine_alpha", dimension="axisymmetric", tolerance=1e-2)
+    assert set(SUITES["transient"].columns) <= set(row)
+    assert row["steps"] >= 20
+    assert row["V_max_mV"] > 6.0
+
+
 def test_every_problem_has_a_name_of_its_own():
     names = [problem.name for problem in problems()]
     assert len(set(names)) == len(names) > 20
