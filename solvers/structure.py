@@ -31,7 +31,7 @@ class Structure:
     grounded: bool
     membranes: tuple[str, ...]
     matched: tuple[tuple[str, int], ...]
-    means: tuple[tuple[str, int], ...]
+    means: tuple[tuple[str, int], ...] = ()
 
 
 def structure_of(
