@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spinepnp import plots
 from spinepnp.case import Case
-from spinepnp.errors import CaseError, OutputError, SpineError, reason_of
+from spinepnp.errors import CaseError, SpineError
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, versions, write_atomically
@@ -18,6 +17,7 @@ from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.units import parse_quantity, to_unit
 from spinepnp.validation.laws import LawValue
+from spinepnp.writer import Writer
 
 
 @dataclass
@@ -75,14 +75,13 @@ class Recorder:
         self, comm: Any, output: Path, case: Case, points: list[Point], *, force: bool = False, resume: bool = False
     ) -> None:
         self._comm, self._case, self._points = comm, case, points
-        self._directory: ResultDirectory | None = None
-        self._begun = False
+        self._writer = Writer(comm, case)
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
 
         def open_directory() -> list[dict[str, Any]]:
-            self._directory = ResultDirectory(output, force=force, resume=resume)
-            return self._recall(self._directory) if resume else [{} for _ in points]
+            self._writer.directory = ResultDirectory(output, force=force, resume=resume)
+            return self._recall(self._writer.directory) if resume else [{} for _ in points]
 
         for point, row in zip(points, on_root(comm, open_directory), strict=True):
             point.row = row
@@ -91,8 +90,8 @@ class Recorder:
 
     @property
     def log(self) -> Path | None:
-        """The log file, on rank 0 and once there is something to keep."""
-        return self._directory.path / "run.log" if self._directory is not None and self._begun else None
+        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        return self._writer.log
 
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
         """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
@@ -104,22 +103,6 @@ class Recorder:
             return all(str(row.get(name)) == str(value) for name, value in key.items())
 
         return [next((dict(row) for row in held if same(row, point.key)), {}) for point in self._points]
-
-    def _on_root(self, work: Callable[[ResultDirectory], None]) -> None:
-        def write() -> None:
-            assert self._directory is not None
-            if not self._begun:
-                self._directory.begin(self._case.to_toml())
-                self._begun = True
-            work(self._directory)
-
-        try:
-            on_root(self._comm, write)
-        except OSError as error:
-            reason = reason_of(error)
-            raise OutputError(
-                f"the results cannot be written ({reason}); make room, then continue with --resume"
-            ) from None
 
     def solved(
         self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
@@ -134,7 +117,7 @@ class Recorder:
             save(grid, self._fields_of(directory, point))
             self._write_tables(directory, point, summary)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     def failed(self, point: Point, error: SpineError) -> None:
         """Record a failure; input that was found bad before the solve waits for something else worth writing."""
@@ -149,10 +132,10 @@ class Recorder:
                 self._solver_rows.append({**point.key, **error.statistics.row()})
             self._write_tables(directory, point, summary)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     def _begun_anywhere(self) -> bool:
-        return bool(self._comm.bcast(self._begun, root=0))
+        return bool(self._comm.bcast(self._writer.begun, root=0))
 
     def _write_tables(self, directory: ResultDirectory, point: Point, summary: dict[str, Any]) -> None:
         directory.write_table("observables.csv", [p.row for p in self._points if p.row])
@@ -174,7 +157,7 @@ class Recorder:
                 write_atomically(fields, last.read_bytes())
             plots.draw(self._case, [p.row for p in self._points], fields, directory.path)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     @staticmethod
     def _fields_of(directory: ResultDirectory, point: Point) -> Path:
@@ -186,5 +169,4 @@ class Recorder:
 
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""
-        if self._directory is not None and not self._begun:
-            self._directory.discard()
+        self._writer.abandon()

@@ -10,7 +10,6 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from spinepnp import plots
 from spinepnp.case import Case
-from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, write_atomically
@@ -28,6 +27,7 @@ from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.transient import Step, TransientProblem
 from spinepnp.units import AMOUNT, TIME, to_unit
+from spinepnp.writer import Writer
 
 #: Layout of checkpoints; one of another layout is refused.
 FORMAT = 1
@@ -58,8 +58,7 @@ class Trace:
 
     def __init__(self, comm: Any, output: Path, case: Case, *, force: bool, resume: bool) -> None:
         self._comm, self._case = comm, case
-        self._directory: ResultDirectory | None = None
-        self._begun = False
+        self._writer = Writer(comm, case)
         self.packed: dict[str, np.ndarray] | None = None
         self.rows: list[dict[str, Any]] = []
         self._fields: list[tuple[float, str]] = []
@@ -67,9 +66,9 @@ class Trace:
         self._columns: dict[str, list[str]] = {}
 
         def open_directory() -> bool:
-            self._directory = ResultDirectory(output, force=force, resume=resume)
+            self._writer.directory = ResultDirectory(output, force=force, resume=resume)
             if resume:
-                self._recall(self._directory)
+                self._recall(self._writer.directory)
             return self.packed is not None
 
         self.resumed: bool = on_root(comm, open_directory)
@@ -77,7 +76,7 @@ class Trace:
     @property
     def log(self) -> Path | None:
         """The log file, on rank 0 and once there is something to keep. Not collective."""
-        return self._directory.path / "run.log" if self._directory is not None and self._begun else None
+        return self._writer.log
 
     def _recall(self, directory: ResultDirectory) -> None:
         """The checkpoint, and the rows up to it; the tables are cut there."""
@@ -104,22 +103,7 @@ class Trace:
                 self._columns[name] = list(rows[0])
             if name == "observables.csv":
                 self.rows = list(rows)
-        self._begun = True
-
-    def _on_root(self, work: Callable[[ResultDirectory], None]) -> None:
-        def write() -> None:
-            assert self._directory is not None
-            if not self._begun:
-                self._directory.begin(self._case.to_toml())
-                self._begun = True
-            work(self._directory)
-
-        try:
-            on_root(self._comm, write)
-        except OSError as error:
-            raise OutputError(
-                f"the results cannot be written ({reason_of(error)}); make room, then continue with --resume"
-            ) from None
+        self._writer.begun = True
 
     def _append(self, directory: ResultDirectory, name: str, row: dict[str, Any]) -> None:
         """One more row of a table; flushed, so that it can be followed."""
@@ -148,7 +132,7 @@ class Trace:
             if grid is not None:
                 self._save_fields(directory, 0.0, grid)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     @property
     def _keeps_fields(self) -> bool:
@@ -171,7 +155,7 @@ class Trace:
             if grid is not None:
                 self._save_fields(directory, step.time, grid)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     def _row(
         self, time_: float, number: int, solution: Solution, gates: dict[str, float], defect: dict[str, float]
@@ -214,7 +198,7 @@ class Trace:
             np.savez(buffer, **arrays)
             write_atomically(directory.path / CHECKPOINT, buffer.getvalue(), sync=True)
 
-        self._on_root(write)
+        self._writer.write(write)
         assert problem.progress is not None
         self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
 
@@ -250,7 +234,7 @@ class Trace:
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             plots.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
 
-        self._on_root(write)
+        self._writer.write(write)
 
     def outcome(self) -> dict[str, Any]:
         """The last row, with the peaks of all. On rank 0 only."""
@@ -260,8 +244,7 @@ class Trace:
 
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""
-        if self._directory is not None and not self._begun:
-            self._directory.discard()
+        self._writer.abandon()
 
 
 def _whole(row: dict[str, Any]) -> bool:
