@@ -424,6 +424,25 @@ def test_a_transient_is_the_same_on_any_number_of_ranks(comm, linear):
     assert np.array(rows[0]) == pytest.approx(np.array(rows[1]), rel=1e-9)
 
 
+def test_ions_of_one_sign_enter_an_empty_ball(comm):
+    """Box 1 without salt (facts pnp A1): dN/dt = I/F - window flux, from nothing to the steady state."""
+    case = load_case(CASES / "window_one_species.toml", ['boundaries.cap.current.value="1 pA"', 'mesh.size="100 nm"'])
+    mesh = generate(case.geometry, case.mesh, comm)
+    problem = TransientProblem(mesh, case.electrolyte, case.boundaries)
+    steps = list(problem.steps(Schedule(5e-3, (1e-5, 1e-4, 5e-3))))
+    last = steps[-1].solution
+    for step in steps:
+        assert step.defect["C"] <= 1e-9 * max(step.passed["cap"]["C"] / FARADAY, 1e-30)
+        lowest, highest = (getattr(step.solution.volume, f"{end}_concentration")["C"] for end in ("min", "max"))
+        assert lowest > -0.5 * highest
+    early = next(s for s in steps if s.time == 1e-4)
+    assert early.solution.volume.amount["C"] == pytest.approx(1e-12 * 1e-4 / FARADAY, rel=1e-6)  # nothing has left yet
+    assert last.boundary["window"].current["C"] == pytest.approx(-1e-12, rel=1e-6)
+    steady = SteadyProblem(mesh, case.electrolyte, case.boundaries).solve(case.electrolyte, case.boundaries)
+    assert last.volume.amount["C"] == pytest.approx(steady.volume.amount["C"], rel=1e-5)
+    assert last.volume.min_concentration["C"] > -1e-9
+
+
 def test_it_starts_from_the_steady_state_before_the_onset(comm):
     """A constant current flows before; the transient adds to it."""
     top = Boundary(current=[
