@@ -18,7 +18,6 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.keys import check_keys
 from spinepnp.solvers.stimuli import KEYS, Course, Waveform
 from spinepnp.units import (
-    Angle,
     Capacitance,
     Concentration,
     Current,
@@ -26,6 +25,7 @@ from spinepnp.units import (
     Duration,
     Flag,
     Frequency,
+    Phase,
     Potential,
     SurfaceCharge,
     Table,
@@ -65,7 +65,7 @@ class Injection(Table):
     count: Annotated[Whole, Field(ge=1, le=LONGEST_TRAIN)] | None = None
     interval: Duration | None = None
     frequency: Frequency | None = None
-    phase: Angle | None = None
+    phase: Phase | None = None
     file: str | None = None
 
     @model_validator(mode="after")

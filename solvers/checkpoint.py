@@ -36,6 +36,7 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
         "number": progress.number,
         "begun": progress.begun,
         "first": progress.first,
+        "rounding": progress.rounding,
         "linear": problem.linear,
     }
     everywhere |= {f"rates_{f.name}": getattr(moment.rates, f.name) for f in fields(Rates) if f.name not in ON_MESH}
@@ -79,6 +80,7 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
             int(known["number"]),
             bool(known["begun"]),
             known["first"],
+            float(known["rounding"]),
         )
     )
 

@@ -82,6 +82,16 @@ def check_closed(
             f"boundaries.{driven[0]}",
             "a current charges a domain in which nothing holds the potential; ground a boundary, or give it a membrane",
         )
+    charging = sum(s.valence * s.source for s in electrolyte.species)
+    if (
+        transient
+        and not is_grounded(boundaries)
+        and abs(charging) > 1e-12 * sum(abs(s.source) for s in electrolyte.species)
+    ):
+        raise CaseError(
+            "electrolyte.species.source",
+            "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
+        )
     if closed is None and free and not transient:
         raise CaseError(
             "boundaries",

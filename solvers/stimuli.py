@@ -30,8 +30,11 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "table": (("file",), ("onset",)),
 }
 
-#: Steps that a period of a sine takes at least.
-STEPS_A_PERIOD = 8.0
+#: Steps that a period of a sine takes at least, and those from the onset of an alpha function to its peak.
+STEPS_A_PERIOD, STEPS_TO_PEAK = 8.0, 10.0
+
+#: An alpha function has died out after this many times to its peak (to 4e-16 of it).
+DEAD = 40.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class Course:
         factor: at a time, taken from the smooth piece that holds the second time; both in s.
         breaks: times at which it bends or jumps, s, rising.
         jumps: those of them at which it jumps.
-        longest: step that still sees it, s.
+        longest: largest step that still sees it from a time on, s.
     """
 
     factor: Callable[[float, float], float]
     breaks: tuple[float, ...] = ()
     jumps: tuple[float, ...] = ()
-    longest: float = math.inf
+    longest: Callable[[float], float] = lambda _time: math.inf
 
 
 CONSTANT = Course(lambda _time, _inside: 1.0)
@@ -74,7 +77,13 @@ def alphas(starts: tuple[float, ...], peak: float) -> Course:
         s = np.clip((time - starting) / peak, 0.0, None)
         return float(np.sum(s * np.exp(1.0 - s)))
 
-    return Course(factor, tuple(starts))
+    def longest(time: float) -> float:
+        # What is small at its onset would be stepped over whole.
+        since = time - starting[starting <= time]
+        alive = since[since < DEAD * peak]
+        return max(peak / STEPS_TO_PEAK, float(alive.min())) if len(alive) else math.inf
+
+    return Course(factor, tuple(starts), longest=longest)
 
 
 def ramp(onset: float, duration: float) -> Course:
@@ -91,7 +100,8 @@ def sine(onset: float, frequency: float, duration: float | None, phase: float) -
 
     breaks = (onset,) if duration is None else (onset, end)
     jumps = tuple(t for t in breaks if abs(math.sin(2.0 * math.pi * frequency * (t - onset) + phase)) > 1e-12)
-    return Course(factor, breaks, jumps, longest=1.0 / (STEPS_A_PERIOD * frequency))
+    step = 1.0 / (STEPS_A_PERIOD * frequency)
+    return Course(factor, breaks, jumps, longest=lambda time: step if onset <= time < end else math.inf)
 
 
 def table(file: str, onset: float) -> Course:

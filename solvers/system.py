@@ -106,6 +106,14 @@ class System:
             residual[:, i] -= self.length * flux * self.weights.boundary[name][: self._owned]
         return residual
 
+    def _into_floating(self, boundaries: Boundaries) -> dict[str, float]:
+        """Prescribed current into each floating boundary, scaled."""
+        areas = {name: self.weights.area[name] * self.scales.length**2 for name in self.structure.floating}
+        return {
+            name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current
+            for name, area in areas.items()
+        }
+
     def wall_charges(self) -> dict[str, float]:
         """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective."""
         poisson = self.reaction()[:, -1]
@@ -133,6 +141,7 @@ class System:
         c = self.equations.coefficients
         c.diffusivity, c.storage = self._diffusivity * length, 1.0
         self.length, self._history, self.coupling.step = length, history, gates
+        self._injected = self._into_floating(boundaries)
         self._load[:] = self._closing + loads(boundaries, self._electrolyte, self.scales, self.weights)[: self._owned]
 
     def take(self, vector: Any) -> None:
@@ -359,11 +368,7 @@ class System:
         self._history[:] = 0.0
         self.coupling = Coupling(imposed, self.structure.means, weights, scales)
         self._load[:] = loads(boundaries, electrolyte, scales, weights)[: self._owned]
-        self._injected = {
-            name: sum(i.total(weights.area[name] * scales.length**2) for i in boundaries[name].injections)
-            / scales.current
-            for name in self.structure.floating
-        }
+        self._injected = self._into_floating(boundaries)
         self.held.set(electrolyte, boundaries, self._to_unknown)
         volume = weights.total_volume * scales.length**3
         wanted = amounts_of(imposed.closed or Closed(), electrolyte, self.structure.free, volume)

@@ -13,14 +13,14 @@ from spinepnp.errors import SolveError
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.channels import GateStep
-from spinepnp.solvers.closed import Closed, amounts_of
+from spinepnp.solvers.closed import Closed, amounts_of, free_species
 from spinepnp.solvers.control import StepControl
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.ordering import Ordering
-from spinepnp.solvers.outcome import UNBALANCED
+from spinepnp.solvers.outcome import ROUNDING_OF_SUMS, UNBALANCED
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.regions import Region
@@ -105,6 +105,7 @@ class Progress:
         number: of steps so far.
         begun: whether the smooth piece that the state is in has had its first step.
         first: amounts at the start, scaled, shape (N,).
+        rounding: what all steps so far may have left of an amount by rounding, scaled.
     """
 
     moment: Moment
@@ -112,6 +113,7 @@ class Progress:
     number: int
     begun: bool
     first: np.ndarray
+    rounding: float = 0.0
 
 
 class TransientProblem(Problem):
@@ -206,10 +208,11 @@ class TransientProblem(Problem):
     def _even(self, imposed: Imposed) -> np.ndarray:
         """Nodal values of even concentrations."""
         even = self.system.bulk(imposed.electrolyte)
-        if imposed.closed is not None and not self.structure.grounded:
+        free = free_species(imposed.electrolyte, imposed.boundaries)
+        if imposed.closed is not None:
             volume = self.system.volume()
-            amounts = amounts_of(imposed.closed, imposed.electrolyte, imposed.electrolyte.names, volume)
-            even[:, :-1] = [amount / volume for amount in amounts.values()]
+            for name, amount in amounts_of(imposed.closed, imposed.electrolyte, free, volume).items():
+                even[:, imposed.electrolyte.index(name)] = amount / volume
         return even
 
     def _settle(self, nodal: np.ndarray, imposed: Imposed) -> NewtonStatistics:
@@ -248,9 +251,13 @@ class TransientProblem(Problem):
             target = next(t for t, _ in ends if t > here + SAME * schedule.duration)
             if not progress.begun:
                 control.step = BEGINNING * self.debye_time
-            control.largest = min([schedule.duration, *(course.longest for course in self._courses)])
+            # A break that rounding puts a little ahead is behind already.
+            at = here + SAME * schedule.duration
+            control.largest = min([schedule.duration, *(course.longest(at) for course in self._courses)])
+            control.step = min(control.step, control.largest)
             accepted, rejected, length = self._advance(target, schedule)
             progress.number += 1
+            progress.rounding += ROUNDING_OF_SUMS * accepted.statistics.rounding
             jumps = dict(ends)
             at_end = accepted.moment.time == target
             progress.moment = new_piece(accepted.moment) if at_end and jumps[target] else accepted.moment
@@ -360,8 +367,10 @@ class TransientProblem(Problem):
         # A current says nothing of a species without charge.
         defect = np.abs((amounts - self.progress.first) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
         through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())
-        missed = float((defect - ROUNDING * amounts * unit).max())
-        error = missed / through if missed > 0.0 and through > 0.0 else 0.0
+        missed = float((defect - (ROUNDING * amounts + self.progress.rounding) * unit).max())
+        # What has passed may be rounding itself.
+        said = through > self.progress.rounding * unit and missed > 0.0
+        error = missed / through if said else 0.0
         names = self.mesh.geometry.boundaries
         found = replace(
             self._converged(self._imposed, None, statistics),

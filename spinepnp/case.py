@@ -26,11 +26,15 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
+from spinepnp.solvers.stimuli import STEPS_A_PERIOD
 from spinepnp.units import Coordinate, Duration, Kind, Number, Table, Time, Whole, kind_of_quantity
 from spinepnp.validation.laws import LAWS, LawValue
 
 #: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
 FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file")
+
+#: Shortest transient, s; most steps that a sine may ask for; and shortest pulse over the duration.
+SHORTEST, MOST_STEPS, SHORTEST_PULSE = 1e-15, 1e6, 1e-9
 
 #: Outputs of a transient that lists no times.
 OUTPUTS = 20
@@ -63,7 +67,7 @@ class Study(Table):
     vary: str | None = None
     values: tuple[str | int | float | bool | tuple[str, ...], ...] | None = None
     duration: Duration | None = None
-    times: tuple[Time, ...] | None = None
+    times: Annotated[tuple[Time, ...], Field(min_length=1)] | None = None
     tolerance: Annotated[Number, Field(gt=1e-12, le=0.1)] | None = None
     initial: Literal["bulk", "steady"] | None = None
     record: Literal["steps", "times"] | None = None
@@ -102,6 +106,8 @@ class Study(Table):
             raise ValueError(f'{given[0]} belongs to a transient; set kind = "transient" or drop it')
         if self.kind == "transient" and self.duration is None:
             raise ValueError('a transient needs duration = "100 ms"; add it')
+        if self.duration is not None and self.duration < SHORTEST:
+            raise ValueError("the duration is shorter than a millionth of a nanosecond; make it longer")
         if self.duration is not None and max(self.times or (0.0,)) > self.duration:
             raise ValueError(
                 "one of the times lies behind the end of the transient; make the duration longer, or drop it"
@@ -211,6 +217,8 @@ class Case(Table):
                     'goes in time, and the study does not; set study.kind = "transient", or drop it',
                     waveforms[0],
                 )
+            if transient:
+                self._check_pace(name, boundary)
             if boundary.field_matched and transient:
                 raise CaseError(f"boundaries.{name}.field_matched", "belongs to a steady state; drop it")
             if self.compare is not None and set(waveforms) - {"step"}:
@@ -224,6 +232,25 @@ class Case(Table):
             raise CaseError(
                 "solver.formulation", f'the bulk has no {empty[0]}, and zero no logarithm; use "density"', "log"
             )
+
+    def _check_pace(self, name: str, boundary: Boundary) -> None:
+        """Waveforms that steps in time can follow.
+
+        Raises:
+            CaseError: names the key.
+        """
+        key, duration = f"boundaries.{name}.current", self.study.duration or 0.0
+        for i in boundary.injections:
+            steps = STEPS_A_PERIOD * (i.frequency or 0.0) * min(duration, i.duration or duration)
+            if i.waveform == "sine" and steps > MOST_STEPS:
+                raise CaseError(
+                    f"{key}.frequency",
+                    f"would take more than {MOST_STEPS:g} steps; make it lower, or the study shorter",
+                )
+            if i.waveform == "pulse" and (i.duration or 0.0) < SHORTEST_PULSE * duration:
+                raise CaseError(
+                    f"{key}.duration", "is less than 1e-9 of the study, too short to be hit; make the study shorter"
+                )
 
     def resolved(self) -> Case:
         """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
@@ -312,11 +339,26 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
         raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
     table: Any = data
     for key in keys[:-1]:
+        table = _only(table, key)
+        if _is_itself(table, key):
+            continue
         item = _item(table, key, path)
         if isinstance(table, dict) and item not in table:
             table[item] = {}
         table = table[item]
+    table = _only(table, keys[-1])
     table[_item(table, keys[-1], path)] = value
+
+
+def _only(table: Any, key: str) -> Any:
+    """The only table of a list, where the key is one of its keys: one current or channel may stand with or without."""
+    alone = isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict) and key in table[0]
+    return table[0] if alone else table
+
+
+def _is_itself(table: Any, key: str) -> bool:
+    """Whether the key names the table at hand, as it would in a list: by its number or species."""
+    return isinstance(table, dict) and "species" in table and key not in table and key in ("0", table["species"])
 
 
 def parse_override(text: str) -> tuple[str, object]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case import Case, load_case
+from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import finite
@@ -79,7 +80,12 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
 
 def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
     reason = why_not_electroneutral(imposed.electrolyte, imposed.boundaries)
-    prediction = preview.predict(imposed)
+    try:
+        prediction = preview.predict(imposed)
+    except CaseError as error:
+        if not imposed.transient:
+            raise
+        prediction, reason = None, f"for a while: {error}"  # a short current may be any
     facts: dict[str, Any] = {
         "layers": {
             name: {

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -138,6 +139,9 @@ class ResultDirectory:
             ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
             for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
                 item.unlink(missing_ok=True)
+            for point in folders[0].glob("[0-9][0-9][0-9][0-9]"):
+                if point.is_dir() and holds_results(point):
+                    shutil.rmtree(point)
             for folder in folders:
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()

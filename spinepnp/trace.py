@@ -7,8 +7,10 @@ run that goes on from a checkpoint drops the rows behind it.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -26,13 +28,20 @@ from spinepnp.solvers.checkpoint import pack
 from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.transient import Step, TransientProblem
-from spinepnp.units import AMOUNT, TIME, to_unit
+from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 from spinepnp.writer import Writer
 
 #: Layout of checkpoints; one of another layout is refused.
 FORMAT = 1
 
 CHECKPOINT = "checkpoint.npz"
+
+#: Statistics that add up over interruptions.
+SPENT = ("newton", "krylov", "assembly_s", "solve_s")
+
+#: Columns that have peaks, and those among them that are smallest values.
+PEAKS = re.compile(rf"(potential_{POTENTIAL.suffix}|concentration_{CONCENTRATION.suffix})")
+SMALLEST = re.compile(r"(^|\.)min_(potential|concentration)_")
 
 #: First column of a transient.
 TIME_COLUMN = f"time_{TIME.suffix}"
@@ -51,6 +60,8 @@ class Trace:
     Attributes:
         packed: the checkpoint to go on from, on rank 0; ``None`` where there is none.
         rows: rows of observables.csv, on rank 0.
+        resumed: whether there is a checkpoint to go on from.
+        spent: sums of the statistics before it, and seconds.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -60,18 +71,19 @@ class Trace:
         self._comm, self._case = comm, case
         self._writer = Writer(comm, case)
         self.packed: dict[str, np.ndarray] | None = None
+        self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
         self.rows: list[dict[str, Any]] = []
         self._fields: list[tuple[float, str]] = []
         self._saved_at, self._saved_step = time.monotonic(), 0
         self._columns: dict[str, list[str]] = {}
 
-        def open_directory() -> bool:
+        def open_directory() -> tuple[bool, tuple[dict[str, Any], float]]:
             self._writer.directory = ResultDirectory(output, force=force, resume=resume)
             if resume:
                 self._recall(self._writer.directory)
-            return self.packed is not None
+            return self.packed is not None, self.spent
 
-        self.resumed: bool = on_root(comm, open_directory)
+        self.resumed, self.spent = on_root(comm, open_directory)
 
     @property
     def log(self) -> Path | None:
@@ -94,6 +106,9 @@ class Trace:
             ) from None
         if about["format"] != FORMAT:
             raise CaseError("--resume", "the checkpoint is one of another version; use --force", str(path))
+        if about["tables"] != _digests(self._case):
+            raise CaseError("--resume", "a table of a waveform or a channel has changed since; use --force", str(path))
+        self.spent = about["spent"], float(about["seconds"])
         self.packed, self._fields = packed, [(t, name) for t, name in about["fields"]]
         self._saved_step = last = int(packed["number"])
         for name in ("observables.csv", "solver.csv"):
@@ -187,12 +202,21 @@ class Trace:
         by_clock = study.checkpoint_minutes is not None and waited > 60.0 * study.checkpoint_minutes
         return bool(self._comm.bcast(by_steps or by_clock, root=0))
 
-    def checkpoint(self, problem: TransientProblem) -> None:
-        """Keep all that a restart needs."""
+    def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
+        """Keep all that a restart needs, and what was spent so far."""
         packed = pack(problem)
 
         def write(directory: ResultDirectory) -> None:
-            about = json.dumps({"format": FORMAT, "fields": self._fields})
+            spent = {name: getattr(totals, name) for name in SPENT}
+            about = json.dumps(
+                {
+                    "format": FORMAT,
+                    "fields": self._fields,
+                    "spent": spent,
+                    "seconds": seconds,
+                    "tables": _digests(self._case),
+                }
+            )
             buffer = io.BytesIO()
             arrays: dict[str, Any] = {**packed, "about": np.array(about)}
             np.savez(buffer, **arrays)
@@ -247,6 +271,14 @@ class Trace:
         self._writer.abandon()
 
 
+def _digests(case: Case) -> dict[str, str]:
+    """Digest of each table that a waveform or a channel reads, by its path."""
+    tables = [b.injections for b in case.boundaries.values()], [b.channels for b in case.boundaries.values()]
+    files = [x.file for group in tables[0] for x in group] + [x.file for group in tables[1] for x in group]
+    paths = [file for file in files if file is not None]
+    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
+
+
 def _whole(row: dict[str, Any]) -> bool:
     """Whether a row of a table is complete: a killed run may end with a part of one."""
     return None not in row and None not in row.values() and str(row.get("step", "")).isdecimal()
@@ -268,7 +300,7 @@ def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Largest value of every potential and concentration, and when it was reached."""
     peaks = {}
     for key in rows[0] if rows else ():
-        if ("potential_mV" not in key and "concentration_mM" not in key) or "min_" in key:
+        if not PEAKS.search(key) or SMALLEST.search(key):
             continue
         values = [float(row[key]) for row in rows if row.get(key) not in (None, "")]
         if values:

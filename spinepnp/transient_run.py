@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.stack import MPI
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
-from spinepnp.results import ResultDirectory, holds_results, versions
+from spinepnp.results import ResultDirectory, holds_results, versions, write_atomically
 from spinepnp.solvers.checkpoint import unpack
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
@@ -37,13 +39,24 @@ class _Run:
         self, case: Case, trace: Trace, progress: Progress, problem: TransientProblem, first: Solution
     ) -> None:
         self.case, self.trace, self.progress, self.problem = case, trace, progress, problem
-        self.last, self.totals = first, first.statistics
+        self.last = first
+        spent, self._seconds = trace.spent
+        self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
         assert problem.progress is not None
         assert case.study.duration is not None
         self._duration = case.study.duration
         self._since = problem.progress.moment.time / self._duration
-        self._said = time.monotonic()
+        self._start = self._said = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """That all runs of this transient have taken."""
+        return self._seconds + time.monotonic() - self._start
+
+    def checkpoint(self) -> None:
+        """Keep all that a restart needs. Collective."""
+        self.trace.checkpoint(self.problem, self.totals, self.seconds)
 
     def take(self, step: Step) -> None:
         """Record a step. Collective."""
@@ -122,6 +135,11 @@ def _write_points(case: Case, directory: ResultDirectory, points: list[Point]) -
     directory.write_table("observables.csv", rows)
     failures = [str(point.failure) for point in points if point.failure is not None]
     summary = {"status": "failed" if failures else "ok", "versions": versions(), "failed_points": len(failures)}
+    solved = [p.index for p in points if p.row.get("status") == "ok"]
+    if solved:  # the last point, as for any sweep
+        below = directory.path / "points" / f"{solved[-1] + 1:04d}"
+        summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
+        write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
     plots.draw(case, rows, directory.path / "fields.vtu", directory.path)
 
@@ -169,7 +187,7 @@ def _go(
     pending: interrupts.Pending,
     point: Point,
 ) -> None:
-    start, study = time.monotonic(), case.study
+    study = case.study
     first = _first(case, trace, problem)
     assert study.duration is not None
     assert study.tolerance is not None
@@ -180,7 +198,7 @@ def _go(
             run.take(step)
             interrupted = comm.allreduce(pending.come, op=MPI.LOR)
             if interrupted or trace.is_due(step):
-                trace.checkpoint(problem)
+                run.checkpoint()
             if interrupted:
                 break
     except (CaseError, SolveError) as error:
@@ -188,17 +206,17 @@ def _go(
             raise LonelyError(str(error)) from error
         reason, point.failure = str(error), SolveError(str(error))
         progress.say(f"failed: {error}")
-        trace.checkpoint(problem)
+        run.checkpoint()
     finished = not (interrupted or reason)
     if finished:
-        trace.checkpoint(problem)
+        run.checkpoint()
         progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
     progress.log_to(trace.log)
-    trace.end(problem, run.last, run.totals, time.monotonic() - start, INTERRUPTED if interrupted else reason)
+    trace.end(problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason)
     point.row = dict(comm.bcast(trace.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"
-    if interrupted:
+    if interrupted or comm.allreduce(pending.come, op=MPI.LOR):
         raise KeyboardInterrupt
 
 

@@ -61,6 +61,8 @@ def cylinder_law_of(
         raise _refuse("monovalent ions and no fixed charge")
     if any(s.source for s in electrolyte.species):
         raise _refuse("species without a source")
+    if any(b.channels for b in boundaries.values()):
+        raise _refuse("a current that is given, and no channels")
     if abs(electrolyte.net_charge(electrolyte.bulk)) > 1e-9 * electrolyte.ionic_strength() or not any(
         s.valence < 0 and s.concentration > 0.0 for s in electrolyte.species
     ):
