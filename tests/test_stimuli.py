@@ -66,7 +66,8 @@ class TestWaveforms:
         assert at(sine, 3 * MS) == pytest.approx(50.0 * math.sin(2 * math.pi * 0.2 + math.radians(float(phase[:-4]))))
         assert at(sine, 30 * MS) == 0.0
         assert len(sine.course.jumps) == jumps
-        assert sine.course.longest <= 1 / 100 / 8
+        assert sine.course.longest(2 * MS) <= 1 / 100 / 8
+        assert sine.course.longest(0.5 * MS) == sine.course.longest(22 * MS) == math.inf
 
     def test_a_table(self, tmp_path):
         path = tmp_path / "current.csv"
