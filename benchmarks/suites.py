@@ -85,6 +85,16 @@ SUITES = {
             Job("transient", 2, 18e3, {"case": "spine_alpha", "dimension": "3d", "linear": "direct"}),
         ),
     ),
+    "neuron": Suite(
+        title="150 s of a neuron model (GNP, tonic), and the error of its spike times against a tolerance of 1e-9",
+        columns=(
+            "model", "p_eff", "seconds", "tolerance", "run_s", "steps", "spikes", "reference_spikes", "spike_error_ms",
+        ),
+        jobs=tuple(
+            Job("neuron", 1, 6, {"model": "gnp", "p_eff": 0.515, "seconds": 150, "tolerance": t})
+            for t in (1e-4, 1e-5, 1e-6, 1e-7)
+        ),
+    ),
     "large": Suite(
         title="Large meshes on two ranks",
         columns=(

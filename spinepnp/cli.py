@@ -136,3 +136,24 @@ def plot(
     for path in made:
         print(path)
     return 0 if made else 1
+
+
+@app.command()
+def gnp(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="fig2 ... fig9, s1 ... s3, all, table, run, list.")],
+    output: Annotated[Path | None, typer.Option(help="Result directory; runs/gnp/WHAT by default.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; see gnp list.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
+    model: Annotated[str | None, typer.Option(help="For run: chh, fgnp, gnp, vgnp, kvgnp, navgnp, ihh.")] = None,
+    p_open: Annotated[float | None, typer.Option(help="Opening of the glutamate channels, 0 to 1.")] = None,
+    duration: Annotated[str | None, typer.Option(help='Of the run, for example "150 s".')] = None,
+    onset: Annotated[str | None, typer.Option(help="For run: of the stimulus; a fifth of the run by default.")] = None,
+    pump: Annotated[str | None, typer.Option(help="For run: constant or concentration.")] = None,
+) -> int:
+    """Gauss-Nernst-Planck neurons and channels: the figures and numbers of their paper, and runs of one model."""
+    from spinepnp.gnp_verbs import Request
+    from spinepnp.gnp_verbs import gnp as work
+
+    return work(Request(what, output, tuple(set_ or ()), force, model, p_open, duration, onset, pump))

@@ -50,6 +50,12 @@ def test_a_transient_fills_its_columns():
     assert row["V_max_mV"] > 6.0
 
 
+def test_a_neuron_fills_its_columns():
+    row = rows("neuron", model="gnp", p_eff=0.515, seconds=2, tolerance=1e-6)
+    assert set(SUITES["neuron"].columns) <= set(row)
+    assert row["spike_error_ms"] < 1e-3
+
+
 def test_every_problem_has_a_name_of_its_own():
     names = [problem.name for problem in problems()]
     assert len(set(names)) == len(names) > 20

@@ -1,0 +1,102 @@
+"""Goldman's constant-field theory of one permeant: profile, harmonic mean, conductance, current (paper 002, eqs. 1-14).
+
+SI units throughout; every function takes scalars or arrays. ``thermal_voltage`` is RT/F. With w = z V / (RT/F) and
+e = ln([q]_o/[q]_i) all of it is built from B(x) = x / (1 - exp(-x)), which has no singularity, so that nothing is
+special at V = 0 or at the reversal potential. Outside is x = 0, inside x = d. Positive current is positive charge that
+enters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.units import FARADAY
+
+#: A scalar or an array of numbers.
+Values = Any
+
+
+def B(x: Values) -> Values:
+    """x / (1 - exp(-x)), one at zero; B(-x) = B(x) - x."""
+    x = np.asarray(x, dtype=float)
+    safe = np.where(x == 0.0, 1.0, x)
+    with np.errstate(over="ignore"):
+        return np.where(x == 0.0, 1.0, safe / -np.expm1(-safe))[()]
+
+
+def reversal_potential(c_i: Values, c_o: Values, valence: Values, thermal_voltage: float) -> Values:
+    """Nernst potential (RT/zF) ln([q]_o/[q]_i), V.
+
+    Args:
+        c_i: concentration inside, mol/m^3.
+        c_o: outside.
+        valence: of the ion.
+        thermal_voltage: V.
+    """
+    return thermal_voltage / np.asarray(valence) * np.log(np.asarray(c_o) / np.asarray(c_i))
+
+
+def profile(xi: Values, V: Values, c_i: Values, c_o: Values, valence: Values, thermal_voltage: float) -> Values:
+    """Concentration within the membrane in a steady state (eq. 13, whose exponent lacks d), mol/m^3.
+
+    Args:
+        xi: x/d, 0 outside, 1 inside.
+        V: membrane potential, V.
+        c_i: concentration inside, mol/m^3.
+        c_o: outside.
+        valence: of the ion.
+        thermal_voltage: V.
+    """
+    w = np.asarray(valence) * np.asarray(V) / thermal_voltage
+    xi = np.asarray(xi)
+    # (1 - exp(-w xi)) / (1 - exp(-w)) = xi B(w) / B(w xi)
+    return np.asarray(c_o) + (np.asarray(c_i) - np.asarray(c_o)) * xi * B(w) / B(w * xi)
+
+
+def harmonic_mean(V: Values, c_i: Values, c_o: Values, valence: Values, thermal_voltage: float) -> Values:
+    """Harmonic mean of the concentration within the membrane (eq. 2): [q]_i B(w) / B(w - e), mol/m^3."""
+    c_i, c_o = np.asarray(c_i, dtype=float), np.asarray(c_o, dtype=float)
+    w = np.asarray(valence) * np.asarray(V) / thermal_voltage
+    return c_i * B(w) / B(w - np.log(c_o / c_i))
+
+
+def conductance(
+    V: Values, c_i: Values, c_o: Values, valence: Values, permeability: Values, thermal_voltage: float
+) -> Values:
+    """Membrane conductance z^2 F P cbar / (RT/F) (eq. 1), S/m^2.
+
+    Args:
+        V: membrane potential, V.
+        c_i: concentration inside, mol/m^3.
+        c_o: outside.
+        valence: of the ion.
+        permeability: m/s.
+        thermal_voltage: V.
+    """
+    mean = harmonic_mean(V, c_i, c_o, valence, thermal_voltage)
+    return np.asarray(valence) ** 2 * FARADAY / thermal_voltage * np.asarray(permeability) * mean
+
+
+def ghk_current(
+    V: Values, c_i: Values, c_o: Values, valence: Values, permeability: Values, thermal_voltage: float
+) -> Values:
+    """Goldman-Hodgkin-Katz current into the cell (eq. 14 with the sign of eq. 28), A/m^2: -G (V - E)."""
+    w = np.asarray(valence) * np.asarray(V) / thermal_voltage
+    strength = -np.asarray(valence) * FARADAY * np.asarray(permeability)
+    return strength * (np.asarray(c_i) * B(w) - np.asarray(c_o) * B(-w))
+
+
+def transit_time(xi: Values, V: Values, valence: Values, thermal_voltage: float) -> Values:
+    """Mean time that an ion of a place xi takes to leave the membrane at either side, over d^2/D (S2 figure).
+
+    T = [xi - (exp(w xi) - 1)/(exp(w) - 1)] / w, which is xi (1 - xi)/2 without a field.
+    """
+    w = np.asarray(valence) * np.asarray(V, dtype=float) / thermal_voltage
+    xi = np.asarray(xi, dtype=float)
+    small = np.abs(w) < 1e-3
+    safe = np.where(small, 1.0, w)
+    ratio = xi * B(-safe) / B(-safe * xi)
+    series = 0.5 * xi * (1.0 - xi) * (1.0 - w * (1.0 - 2.0 * xi) / 6.0)
+    return np.where(small, series, (xi - ratio) / safe)[()]
