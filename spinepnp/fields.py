@@ -13,7 +13,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import cell_nodes, dolfinx
-from spinepnp.results import write_atomically
+from spinepnp.output import write_atomically
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.solution import Solution
 from spinepnp.units import CONCENTRATION, POTENTIAL

@@ -11,7 +11,6 @@ import json
 import math
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from spinepnp import __version__
-from spinepnp.errors import CaseError, OutputError, nearest, reason_of
+from spinepnp.errors import CaseError, nearest
+from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.units import TIME, parse_quantity
 from spinepnp.validation.gnp import Model, Parameters, Trace, figures, stimulus
 from spinepnp.validation.gnp.figure_parts import counted, sample_of, start_of, style
@@ -114,44 +114,19 @@ def _milliseconds(name: str, text: str) -> float:
 # Files.
 
 
-class Output:
-    """A directory for results, made on demand; one that holds results is refused unless they may be replaced.
+class Output(ResultDirectory):
+    """A directory for results; what was made of it and stays empty is removed.
 
     Args:
         path: of the directory.
-        force: replace the results.
+        force: replace the results that it holds.
 
     Raises:
         CaseError: it cannot be used.
     """
 
     def __init__(self, path: Path, *, force: bool) -> None:
-        if str(path) == ".":
-            raise CaseError("--output", "is the current directory; give a directory of its own", str(path))
-        self.path, self._made = path, []
-        try:
-            if path.exists() and not path.is_dir():
-                raise CaseError("--output", "is a file; give the path of a directory", str(path))
-            held = any((path / name).exists() for name in RESULT_FILES)
-            if held and not force:
-                problem = "holds results already; give --force (replaces them) or another --output"
-                raise CaseError("--output", problem, str(path))
-            self._made = [p for p in (path, *path.parents) if not p.exists()]
-            path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path):
-                pass
-        except OSError as error:
-            self.discard()
-            problem = f"cannot be written ({reason_of(error)}); give another --output"
-            raise CaseError("--output", problem, str(path)) from None
-
-    def discard(self) -> None:
-        """Remove what was made, as far as it is empty."""
-        for directory in self._made:
-            try:
-                directory.rmdir()
-            except OSError:
-                break
+        super().__init__(path, force=force, names=RESULT_FILES)
 
     def __enter__(self) -> Output:
         return self
@@ -165,13 +140,7 @@ class Output:
         Raises:
             OutputError: it cannot be written.
         """
-        target, partial = self.path / name, self.path / f".{name}.partial"
-        try:
-            partial.write_bytes(content)
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise OutputError(f"{target}: cannot be written ({reason_of(error)}); make room, then try again") from None
+        write_atomically(self.path / name, content, then="try again")
 
     def csv(self, name: str, table: pd.DataFrame) -> None:
         """Write a table."""

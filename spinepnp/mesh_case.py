@@ -16,7 +16,7 @@ from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
-from spinepnp.results import ResultDirectory, write_atomically
+from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.solvers.cost import estimates
 
 

@@ -23,7 +23,8 @@ from spinepnp.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
-from spinepnp.results import ResultDirectory, flatten, state_of, summary_of, write_atomically
+from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
 from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.solution import Solution

@@ -10,7 +10,7 @@ from typing import Any
 from spinepnp.case import Case
 from spinepnp.errors import OutputError, reason_of
 from spinepnp.meshes.communication import on_root
-from spinepnp.results import ResultDirectory
+from spinepnp.output import ResultDirectory
 
 
 @dataclass

@@ -1,0 +1,166 @@
+"""Result directories and files: refused where they hold something, written whole or not at all.
+
+Nothing here needs DOLFINx. Only rank 0 writes, so that an interrupted run leaves readable results.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from spinepnp.errors import CaseError, OutputError, reason_of
+
+#: Any of these in a directory means that it holds results.
+RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
+
+#: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
+OTHER_FILES = (
+    "fields.vtu", "fields.pvd", "checkpoint.npz", "run.log",
+    "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
+)  # fmt: skip
+
+
+def write_atomically(
+    path: Path, content: str | bytes, *, sync: bool = False, then: str = "continue with --resume"
+) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        sync: whether it must be on the disk before the old one goes.
+        then: what to do once there is room.
+
+    Raises:
+        OutputError: it cannot be written, with the reason.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        if sync:
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = reason_of(error)
+        raise OutputError(f"{path}: cannot be written ({reason}); make room, then {then}") from None
+
+
+def holds_results(directory: Path, names: Iterable[str] = RESULT_FILES) -> bool:
+    """Whether a run has left its files in a directory."""
+    return any((directory / name).exists() for name in names)
+
+
+class ResultDirectory:
+    """A directory for the results of one run; made on demand, and removed again if nothing came of it.
+
+    Args:
+        path: of the directory.
+        force: replace the results that it holds.
+        resume: keep them and add to them.
+        names: files by which results are known; with others than those of a run nothing can be resumed.
+
+    Raises:
+        CaseError: it holds results already, or cannot be written.
+    """
+
+    def __init__(
+        self, path: Path, *, force: bool = False, resume: bool = False, names: tuple[str, ...] = RESULT_FILES
+    ) -> None:
+        if str(path) == ".":
+            raise CaseError("--output", "is the current directory; give a directory of its own", str(path))
+        self.path = path
+        self._replace = False
+        try:
+            existing = path.exists()
+            is_file = existing and not path.is_dir()
+        except OSError as error:  # a name too long, for one
+            reason = reason_of(error)
+            raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
+        if is_file:
+            raise CaseError("--output", "is a file; give the path of a directory", str(path))
+        if existing and holds_results(path, names) and not resume:
+            if not force:
+                ways = "--resume, --force" if names == RESULT_FILES else "--force"
+                problem = f"holds results already; give {ways} (replaces them) or another --output"
+                raise CaseError("--output", problem, str(path))
+            self._replace = True
+        self._made = [p for p in (path, *path.parents) if not p.exists()]
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            self.discard()
+            reason = reason_of(error)
+            raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
+
+    def check_same_case(self, resolved_case: str) -> None:
+        """Refuse to resume a run of another case.
+
+        Raises:
+            CaseError: the resolved case that the directory holds differs.
+        """
+        before = self.path / "case.toml"
+        if before.exists() and before.read_bytes() != resolved_case.encode():
+            raise CaseError(
+                "--resume", "the directory holds results of another case; give another --output", str(self.path)
+            )
+
+    def begin(self, resolved_case: str) -> None:
+        """Start writing: clear what is replaced, and keep the resolved case."""
+        if self._replace:
+            folders = [self.path / "points", self.path / "fields"]
+            ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
+            for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
+                item.unlink(missing_ok=True)
+            for point in folders[0].glob("[0-9][0-9][0-9][0-9]"):
+                if point.is_dir() and holds_results(point):
+                    shutil.rmtree(point)
+            for folder in folders:
+                if folder.is_dir() and not any(folder.iterdir()):
+                    folder.rmdir()
+        write_atomically(self.path / "case.toml", resolved_case)
+
+    def discard(self) -> None:
+        """Remove the directories that were made for this run, as far as they are empty."""
+        for directory in self._made:
+            try:
+                directory.rmdir()
+            except OSError:
+                break
+
+    def read_table(self, name: str) -> list[dict[str, str]]:
+        """Rows of a CSV table that is there already; none if it is not."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error):
+            raise CaseError(
+                "--resume", "this table cannot be read; give another --output, or --force", str(path)
+            ) from None
+
+    def write_table(self, name: str, rows: list[dict[str, Any]]) -> None:
+        """Write a CSV table; its columns are those of all rows in the order of their first appearance."""
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        columns.sort(key="status".__eq__)  # the status is the last column
+        buffer = io.StringIO(newline="")
+        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_atomically(self.path / name, buffer.getvalue())
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        """Write summary.json."""
+        write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
