@@ -1,4 +1,4 @@
-"""The model: species, boundaries, weak forms, Newton, currents. What needs DOLFINx is imported at its first use."""
+"""The model: species, boundaries, weak forms, Newton, time steps. What needs DOLFINx is imported at its first use."""
 
 from __future__ import annotations
 
@@ -6,28 +6,49 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from spinepnp.solvers.boundaries import Boundary, Injection
+from spinepnp.solvers.channels import Channel, Gate
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte, Species
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.regions import Region
 
 if TYPE_CHECKING:
     from spinepnp.solvers.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
+    from spinepnp.solvers.transient import Schedule, Step, TransientProblem, solve_transient
+
+#: Where the names are that need DOLFINx.
+_HEAVY = {
+    "Schedule": "transient",
+    "Solution": "solution",
+    "SteadyProblem": "steady",
+    "Step": "transient",
+    "TransientProblem": "transient",
+    "solve_steady": "steady",
+    "solve_transient": "transient",
+}
 
 __all__ = [
     "Boundary",
+    "Channel",
     "Closed",
     "Electrolyte",
+    "Gate",
     "Injection",
+    "Region",
+    "Schedule",
     "Solution",
     "SolverOptions",
     "Species",
     "SteadyProblem",
+    "Step",
+    "TransientProblem",
     "solve_steady",
+    "solve_transient",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module("spinepnp.solvers.steady"), name)
+    if name in _HEAVY:
+        return getattr(importlib.import_module(f"spinepnp.solvers.{_HEAVY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -61,10 +61,13 @@ def test_the_table_of_the_readme_is_what_a_run_computes(comm):
         assert float(resistance) == pytest.approx(answer.resistance * 1e-6, abs=6e-3)
 
 
-def test_the_python_example_runs(capsys):
-    code = re.search(r"```python\n(.*?)```", README, flags=re.S)[1]
-    exec(compile(code, "README.md", "exec"), {})  # our own file
+def test_the_python_examples_run(capsys):
+    steady, transient = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    exec(compile(steady, "README.md", "exec"), {})  # our own file
     assert float(capsys.readouterr().out) == pytest.approx(6.2e-3, rel=0.05)
+    exec(compile(transient, "README.md", "exec"), {})
+    voltages = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
+    assert max(voltages) == pytest.approx(6.2e-3, rel=0.05)
 
 
 def test_every_key_of_a_case_is_documented():
