@@ -204,6 +204,18 @@ def jacobian(y: np.ndarray, open_: float, c: Coefficients) -> np.ndarray:
 
 
 @compiled
+def all_currents(states: np.ndarray, opens: np.ndarray, c: Coefficients) -> np.ndarray:
+    """`currents` of many states, shape (n, 6), and openings, shape (n,); shape (n, 10)."""
+    found = np.empty((len(states), 10))
+    for i in range(len(states)):
+        y = states[i]
+        parts = currents(y, potassium_outside(y, c), opens[i], c)
+        for j in range(10):
+            found[i, j] = parts[j]
+    return found
+
+
+@compiled
 def _in_range(y: np.ndarray, c: Coefficients) -> bool:
     K_o = potassium_outside(y, c)
     ions = 0.0 < K_o < c.K and 0.0 < y[4] < c.Na and 0.0 < y[5] < c.Cl

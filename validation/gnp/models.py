@@ -177,10 +177,7 @@ class Model:
         """
         states = np.asarray(states, dtype=float)
         flat, opens = states.reshape(-1, 6), np.broadcast_to(p_eff, states.shape[:-1]).ravel()
-        found = np.array([
-            kinetics.currents(y, kinetics.potassium_outside(y, self.coefficients), float(o), self.coefficients)
-            for y, o in zip(flat, opens, strict=True)
-        ])  # fmt: skip
+        found = kinetics.all_currents(np.ascontiguousarray(flat), opens.astype(float), self.coefficients)
         names = ("K_leak", "Na_leak", "Cl_leak", "K_glutamate", "Na_glutamate", "K_gated", "Na_gated", "pump")
         parts = {name: found[:, i].reshape(states.shape[:-1]) for i, name in enumerate((*names, "leak", "glutamate"))}
         parts["leak"] = parts["leak"] + parts["K_leak"] + parts["Na_leak"] + parts["Cl_leak"]
