@@ -65,7 +65,7 @@ def terminal_currents(
     electrolyte: Electrolyte,
     scales: Scales,
     weights: Weights,
-    through_channels: dict[str, np.ndarray] | None = None,
+    through_channels: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
@@ -89,5 +89,5 @@ def terminal_currents(
         for injection in boundaries[name].injections if name in boundaries else ():
             area = weights.area[name] * scales.length**2
             current[electrolyte.index(injection.species)] += injection.total(area)
-        currents[name] = current + (through_channels or {}).get(name, 0.0)
+        currents[name] = current + through_channels.get(name, 0.0)
     return currents

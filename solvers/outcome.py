@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import debye_layers
 from spinepnp.solvers.newton import NewtonStatistics
@@ -40,16 +38,13 @@ class Converged:
         scales: of the unknowns.
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
-        reaction: residual of the species without boundary conditions minus loads, scaled, shape
-            (owned dofs, species).
-        through_channels: currents of channels, A, by boundary name, shape (species,).
+        currents: of each species into each boundary, A, by name, shape (species,).
         amounts: integral of each density, mol.
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
         field_energy: of the field in the volume, J.
         prediction: the electroneutral answer, where it holds.
         statistics: of the Newton solve.
-        currents: of each species into each boundary, A, where they are known; else they are taken from the reaction.
         balance: relative error of the balance, and whether it is open, where that is known; else it is that of a steady
             state.
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
@@ -59,15 +54,13 @@ class Converged:
     scales: Scales
     densities: np.ndarray
     potential: np.ndarray
-    reaction: np.ndarray
-    through_channels: dict[str, np.ndarray]
+    currents: dict[str, np.ndarray]
     amounts: np.ndarray
     ionic_charge: float
     wanted: dict[str, float]
     field_energy: float
     prediction: Prediction | None
     statistics: NewtonStatistics
-    currents: dict[str, np.ndarray] | None = None
     balance: tuple[float, bool] | None = None
     displacement: dict[str, float] | None = None
 
@@ -80,7 +73,6 @@ def solution_of(
     found: Converged,
     mesh: SpineMesh,
     preview: Preview,
-    held: Held,
 ) -> Solution:
     """All that is reported of a solve. Collective.
 
@@ -88,22 +80,11 @@ def solution_of(
         found: the converged unknowns.
         mesh: on which was solved.
         preview: weights, probes and degrees of freedom of the boundaries.
-        held: the held degrees of freedom.
     """
     electrolyte, scales, weights = found.imposed.electrolyte, found.scales, preview.weights
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
     currents = found.currents
-    if currents is None:
-        currents = terminal_currents(
-            found.reaction,
-            held.indicators,
-            found.imposed.boundaries,
-            electrolyte,
-            scales,
-            weights,
-            found.through_channels,
-        )
     boundary, neutral = {}, {}
     for name in mesh.geometry.boundaries:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]

@@ -75,7 +75,7 @@ def block_options(element_degree: int) -> Options:
 #: Of a Slotboom factor exp(-z phi), beyond which it does not follow the potential.
 LARGEST_EXPONENT = 50.0
 
-#: Relative difference of time steps up to which the preconditioner of one serves the other.
+#: Relative difference of time steps up to which the matrix, or the preconditioner, of one serves the other.
 SIMILAR = 0.1
 
 #: A hierarchy is made anew when iterations exceed those of its first solve by this factor, and these.

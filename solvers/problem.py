@@ -20,7 +20,7 @@ from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
-from spinepnp.solvers.preconditioner import PREFIXES, BlockPreconditioner
+from spinepnp.solvers.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
@@ -41,9 +41,6 @@ TRACE, UNDERSHOOT = 1e-3, 0.5
 
 #: Beginnings of PETSc options that belong to one sparse matrix and its factors.
 OF_MATRIX = ("pc_factor_", "mat_")
-
-#: Relative difference of time steps up to which the matrix of one may serve the other.
-SIMILAR = 0.1
 
 #: Reason of a Newton solve that the linear solver has stopped.
 LINEAR_FAILURE = "diverged_linear_solve"
@@ -206,14 +203,16 @@ class Problem:
             self._newton.make_matrix(self.system.vector)
         return self.system.solve_linear(defect, self._newton)
 
-    def currents(self, imposed: Imposed) -> dict[str, np.ndarray]:
+    def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 
-        Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
+        Args:
+            imposed: with constant currents.
+            reaction: of the species, as `System.reaction` gives it, shape (owned dofs, N).
         """
         system, weights = self.system, self.weights
         return terminal_currents(
-            np.where(system.held.free[:, :-1], 0.0, system.flows()),
+            reaction / system.length,
             system.held.indicators,
             imposed.boundaries,
             imposed.electrolyte,
@@ -267,7 +266,13 @@ class Problem:
                 replace(statistics, reason="negative_concentration"),
             )
 
-    def _converged(self, imposed: Imposed, prediction: Prediction | None, statistics: NewtonStatistics) -> Converged:
+    def _converged(
+        self,
+        imposed: Imposed,
+        prediction: Prediction | None,
+        statistics: NewtonStatistics,
+        currents: dict[str, np.ndarray],
+    ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
         scales = self.system.scales
         nodal = self.system.densities_and_potential()
@@ -279,8 +284,7 @@ class Problem:
             scales=scales,
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
-            reaction=self.system.flows(),
-            through_channels=self.system.coupling.currents(self.system.means, len(self.structure.names)),
+            currents=currents,
             amounts=self.system.amounts() * scales.amount,
             ionic_charge=self.system.ionic_charge() * scales.amount,
             wanted={name: amount * scales.amount for name, amount in self.system.wanted.items()},
@@ -295,7 +299,7 @@ class Problem:
         Raises:
             NewtonError: it is.
         """
-        solution = solution_of(found, self.mesh, self.preview, self.system.held)
+        solution = solution_of(found, self.mesh, self.preview)
         if solution.balance_is_open:
             raise NewtonError(
                 f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "

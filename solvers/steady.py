@@ -79,7 +79,9 @@ class SteadyProblem(Problem):
             starts.insert(0, self._previous)
         statistics = self._solve_from(starts, imposed)
         self._previous = self.system.densities_and_potential()
-        return self._solution_of(self._converged(imposed, prediction, statistics))
+        # Newton's remaining residual is part of the currents, so that their sum measures the balance.
+        currents = self.currents(imposed, self.system.reaction()[:, :-1])
+        return self._solution_of(self._converged(imposed, prediction, statistics, currents))
 
     def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
         """Newton from each start, then by continuation."""

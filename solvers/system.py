@@ -114,9 +114,12 @@ class System:
             for name, area in areas.items()
         }
 
-    def wall_charges(self) -> dict[str, float]:
-        """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective."""
-        poisson = self.reaction()[:, -1]
+    def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
+        """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective.
+
+        Args:
+            poisson: reaction of the potential, the last column of `reaction`.
+        """
         charges = dict.fromkeys(self.held.indicators, 0.0)
         for name, holders in self.held.field_holders.items():
             charges[name] = self.weights.sum(poisson[holders])
@@ -124,10 +127,6 @@ class System:
             weights, phi = self.weights.boundary[name], self.equations.phi.x.array
             charges[name] = kappa * (outside * self.weights.area[name] - self.weights.sum(weights * phi))
         return charges
-
-    def flows(self) -> np.ndarray:
-        """Reaction of the species as rates, whatever the step; shape (owned dofs, N). Collective."""
-        return np.asarray(self.reaction()[:, :-1] / self.length)
 
     def set_step(self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep) -> None:
         """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.

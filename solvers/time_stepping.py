@@ -17,7 +17,6 @@ takes out what is stiff and gives the error of the potential as well.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -94,28 +93,12 @@ class Attempt:
     statistics: NewtonStatistics
 
 
-def start(problem: Problem) -> Rates:
-    """Rates of a state at rest, for the first step, which does not use them. Collective."""
-    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content = system.equations.contents()
-    gates = system.coupling.gates_at(system.means)
-    return Rates(
-        content,
-        wall_charges(problem),
-        gates,
-        np.zeros_like(content),
-        np.zeros(boundaries),
-        np.zeros_like(gates),
-        np.zeros((boundaries, content.shape[1])),
-    )
-
-
-def wall_charges(problem: Problem) -> np.ndarray:
+def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
     """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
 
     Collective.
     """
-    charges, unit = problem.system.wall_charges(), problem.system.scales.amount * FARADAY
+    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
@@ -171,8 +154,10 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
 def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
     """At the end of a stage."""
     system = problem.system
-    content, charge, gates = system.equations.contents(), wall_charges(problem), system.coupling.gates_at(system.means)
-    currents = problem.currents(now)
+    content, gates, reaction = system.equations.contents(), system.coupling.gates_at(system.means), system.reaction()
+    charge = _wall_charges(problem, reaction)
+    # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
+    currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
     return Rates(
         content=content,
         charge=charge,
@@ -202,11 +187,10 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
     system, weights = problem.system, method.b - method.embedded
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect))
-    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), 0.0])
     densities = system.equations.nodal_densities()[: len(error)]
-    largest[:-2] = np.abs(error[:, :-1] * system.equations.formulation.slope(densities)).max(axis=0, initial=0.0)
-    if len(weights) and system.coupling.gates:
-        largest[-1] = np.abs(length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))).max()
+    error[:, :-1] *= system.equations.formulation.slope(densities)
+    gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
+    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = densities.max(axis=0, initial=0.0)
     both = np.array([largest, [*scale, 1.0, 1.0]])
     total = np.empty_like(both)
@@ -220,16 +204,22 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
 
 
 def moment_at(problem: Problem, time: float) -> Moment:
-    """The state of a problem as the start of a smooth piece. Collective."""
-    rates = start(problem)
-    return Moment(time, problem.system.keep(), rates, np.zeros_like(rates.current))
+    """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
+    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
+    content, gates = system.equations.contents(), system.coupling.gates_at(system.means)
+    nothing = np.zeros((boundaries, content.shape[1]))
+    rates = Rates(
+        content=content,
+        charge=_wall_charges(problem, system.reaction()),
+        gates=gates,
+        content_rate=np.zeros_like(content),
+        charge_rate=np.zeros(boundaries),
+        gate_rate=np.zeros_like(gates),
+        current=nothing,
+    )
+    return Moment(time, system.keep(), rates, nothing)
 
 
 def new_piece(moment: Moment) -> Moment:
     """The same state at the start of a smooth piece: nothing is extrapolated from before."""
     return replace(moment, past=[])
-
-
-def combined_charge(moment: Moment) -> Any:
-    """Charge that all species together have carried in, C."""
-    return moment.passed.sum()

@@ -243,12 +243,12 @@ class TransientProblem(Problem):
         if self.progress is None:
             self.begin()
         assert self.progress is not None
-        progress, ends = self.progress, self._ends(schedule)
-        control = progress.control
+        progress, control = self.progress, self.progress.control
+        jumps = self._ends(schedule)
         control.smallest = SMALLEST * self.debye_time
         while progress.moment.time < schedule.duration * (1.0 - SAME):
             here = progress.moment.time
-            target = next(t for t, _ in ends if t > here + SAME * schedule.duration)
+            target = next(t for t in jumps if t > here + SAME * schedule.duration)
             if not progress.begun:
                 control.step = BEGINNING * self.debye_time
             # A break that rounding puts a little ahead is behind already.
@@ -258,7 +258,6 @@ class TransientProblem(Problem):
             accepted, rejected, length = self._advance(target, schedule)
             progress.number += 1
             progress.rounding += ROUNDING_OF_SUMS * accepted.statistics.rounding
-            jumps = dict(ends)
             at_end = accepted.moment.time == target
             progress.moment = new_piece(accepted.moment) if at_end and jumps[target] else accepted.moment
             progress.begun = not (at_end and jumps[target])
@@ -268,8 +267,8 @@ class TransientProblem(Problem):
     def _is_listed(time: float, schedule: Schedule) -> bool:
         return any(abs(time - t) <= SAME * schedule.duration for t in (*schedule.times, schedule.duration))
 
-    def _ends(self, schedule: Schedule) -> list[tuple[float, bool]]:
-        """Times at which a step must end, rising, and whether a current jumps there."""
+    def _ends(self, schedule: Schedule) -> dict[float, bool]:
+        """Whether a current jumps, by the times at which a step must end, rising."""
         marked = [(t, False) for t in (*schedule.times, schedule.duration)]
         marked += [(t, t in course.jumps) for course in self._courses for t in course.breaks]
         ends: list[tuple[float, bool]] = []
@@ -280,7 +279,7 @@ class TransientProblem(Problem):
                 ends[-1] = ends[-1][0], ends[-1][1] or jumps
             else:
                 ends.append((time, jumps))
-        return ends
+        return dict(ends)
 
     def _advance(
         self, target: float, schedule: Schedule
@@ -373,8 +372,7 @@ class TransientProblem(Problem):
         error = missed / through if said else 0.0
         names = self.mesh.geometry.boundaries
         found = replace(
-            self._converged(self._imposed, None, statistics),
-            currents=dict(zip(names, moment.rates.current, strict=True)),
+            self._converged(self._imposed, None, statistics, dict(zip(names, moment.rates.current, strict=True))),
             balance=(error, error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
         )

@@ -274,9 +274,9 @@ class Trace:
 
 def _digests(case: Case) -> dict[str, str]:
     """Digest of each table that a waveform or a channel reads, by its path."""
-    tables = [b.injections for b in case.boundaries.values()], [b.channels for b in case.boundaries.values()]
-    files = [x.file for group in tables[0] for x in group] + [x.file for group in tables[1] for x in group]
-    paths = [file for file in files if file is not None]
+    currents = (injection.file for b in case.boundaries.values() for injection in b.injections)
+    channels = (channel.file for b in case.boundaries.values() for channel in b.channels)
+    paths = [path for path in (*currents, *channels) if path is not None]
     return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
 
 

@@ -9,7 +9,6 @@ held constant.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -158,9 +157,11 @@ def _turn(model: Model, low: float, high: float) -> Equilibrium:
 
 def _crossing(model: Model, low: float, high: float) -> Equilibrium | None:
     """Where the leading pair crosses the imaginary axis; ``None`` where it stops being a pair on the way."""
-    value: Callable[[float], float | None] = lambda V: (  # noqa: E731
-        None if (e := equilibrium(model, V)) is None else _leading_pair(e)
-    )
+
+    def value(V: float) -> float | None:
+        found = equilibrium(model, V)
+        return None if found is None else _leading_pair(found)
+
     a = value(low)
     assert a is not None
     for _ in range(60):
