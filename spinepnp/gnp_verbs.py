@@ -6,10 +6,8 @@ Neither MPI nor DOLFINx is needed, so that nothing is imported here that asks fo
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
 import math
-import platform
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -18,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from spinepnp import __version__
 from spinepnp.errors import CaseError, nearest
-from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.output import ResultDirectory, versions, write_atomically
 from spinepnp.units import TIME, parse_quantity
 from spinepnp.validation.gnp import Model, Parameters, Trace, figures, stimulus
 from spinepnp.validation.gnp.figure_parts import counted, sample_of, start_of, style
@@ -35,6 +32,9 @@ RESULT_FILES = ("summary.json", "table.json", "observables.csv", "case.toml", "s
 
 #: Where results go by default.
 DEFAULT = Path("runs") / "gnp"
+
+#: What the numbers depend on.
+STACK = ("numpy", "scipy", "numba", "pandas", "matplotlib")
 
 #: What can follow `gnp`, beside figures.
 OTHERS = ("all", "table", "run", "list")
@@ -159,14 +159,6 @@ class Output(ResultDirectory):
         self.write(name, buffer.getvalue())
 
 
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    found = {"spinepnp": __version__, "python": platform.python_version()}
-    return found | {
-        name: importlib.metadata.version(name) for name in ("numpy", "scipy", "numba", "pandas", "matplotlib")
-    }
-
-
 # Figures.
 
 
@@ -202,7 +194,7 @@ def _write_figure(
         "changed": changes | ({} if p_open is None else {"p_open": p_open})
         | ({} if duration is None else {"duration_ms": duration}),
         "files": [f"{name}.png", *(f"{name}_{part}.csv" for part in picture.tables)],
-        "seconds": round(time.monotonic() - begin, 3), "versions": versions(),
+        "seconds": round(time.monotonic() - begin, 3), "versions": versions(STACK),
     }  # fmt: skip
     output.json("summary.json", summary)
     return tuple(f"{name}: {line}" for line in picture.notes)
@@ -338,5 +330,5 @@ def _summary(trace: Trace, p_open: float, start: str, seconds: float) -> dict[st
         "V_start_mV": float(trace.V[0]), "concentrations_final_mM": ends, "model": model.name, "pump": model.pump,
         "p_open": p_open, "p_eff": last.p_eff, "duration_ms": last.until,
         "onset_ms": trace.protocol[0].until if len(trace.protocol) > 1 else 0.0, "start": start, "steps": trace.steps,
-        "seconds": round(seconds, 3), "parameters": dataclasses.asdict(model.parameters), "versions": versions(),
+        "seconds": round(seconds, 3), "parameters": dataclasses.asdict(model.parameters), "versions": versions(STACK),
     }  # fmt: skip

@@ -6,15 +6,19 @@ Nothing here needs DOLFINx. Only rank 0 writes, so that an interrupted run leave
 from __future__ import annotations
 
 import csv
+import importlib.metadata
 import io
 import json
 import os
+import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from spinepnp import __version__
 from spinepnp.errors import CaseError, OutputError, reason_of
 
 #: Any of these in a directory means that it holds results.
@@ -164,3 +168,19 @@ class ResultDirectory:
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json."""
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
+#: What the numbers of a finite-element run depend on.
+STACK = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista")
+
+
+def versions(modules: Iterable[str] = STACK) -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    found = {"spinepnp": __version__, "python": platform.python_version()}
+    for module in modules:
+        try:
+            found[module] = importlib.metadata.version(module)
+        except importlib.metadata.PackageNotFoundError:
+            loaded = sys.modules.get(module)
+            found[module] = str(getattr(loaded, "__version__", "unknown"))
+    return found

@@ -11,8 +11,8 @@ from spinepnp.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.fields import gather, save
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, write_atomically
-from spinepnp.results import flatten, state_of, summary_of, versions
+from spinepnp.output import ResultDirectory, versions, write_atomically
+from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem

@@ -5,14 +5,11 @@ Only rank 0 writes. Every file appears whole or not at all, so that an interrupt
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
-import platform
-import sys
 from pathlib import Path
 from typing import Any
 
-from spinepnp import __version__
+from spinepnp.output import versions
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.solution import PointState, RegionState, Solution, VolumeState
 from spinepnp.units import (
@@ -159,18 +156,6 @@ def flatten(state: dict[str, Any]) -> dict[str, Any]:
     for key, value in state.items():
         walk("" if key in ("boundaries", "probes", "regions") else key, value)
     return flat
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    found = {"spinepnp": __version__, "python": platform.python_version()}
-    for module in ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista"):
-        try:
-            found[module] = importlib.metadata.version(module)
-        except importlib.metadata.PackageNotFoundError:
-            loaded = sys.modules.get(module)
-            found[module] = str(getattr(loaded, "__version__", "unknown"))
-    return found
 
 
 def default_output(case_path: Path) -> Path:

@@ -16,10 +16,9 @@ from spinepnp.feasible import check_feasible
 from spinepnp.meshes import generate, interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.stack import MPI
-from spinepnp.output import ResultDirectory, holds_results, write_atomically
+from spinepnp.output import ResultDirectory, holds_results, versions, write_atomically
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
-from spinepnp.results import versions
 from spinepnp.solvers.checkpoint import unpack
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
