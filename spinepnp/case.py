@@ -9,16 +9,16 @@ from __future__ import annotations
 import stat
 import tomllib
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import tomli_w
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError
 
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
+from spinepnp.key_paths import find_files, set_value
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.closed import Closed
@@ -27,104 +27,12 @@ from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.stimuli import STEPS_A_PERIOD
-from spinepnp.units import Coordinate, Duration, Kind, Number, Table, Time, Whole, kind_of_quantity
+from spinepnp.study import MOST_STEPS, SHORTEST_PULSE, Study
+from spinepnp.units import Coordinate, Table
 from spinepnp.validation.laws import LAWS, LawValue
-
-#: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
-FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file")
-
-#: Shortest transient, s; most steps that a sine may ask for; and shortest pulse over the duration.
-SHORTEST, MOST_STEPS, SHORTEST_PULSE = 1e-15, 1e6, 1e-9
-
-#: Outputs of a transient that lists no times.
-OUTPUTS = 20
-
-#: Defaults of a transient.
-TRANSIENT = {"tolerance": 1e-4, "initial": "bulk", "record": "steps", "fields": "times", "checkpoint_minutes": 1.0}
 
 #: A case file larger than this is not one.
 LARGEST_FILE = 4_000_000
-
-
-class Study(Table):
-    """What to do with the model.
-
-    Attributes:
-        kind: "steady" solves once, "sweep" once for each value, "transient" goes in time (once, or for each value).
-        vary: dotted path of the key that is varied, for example "boundaries.top.current.value".
-        values: the values that it takes, as they would stand in the case file.
-        duration: of a transient, s.
-        times: that its steps end at, and that it gives fields at, s; twenty even ones by default.
-        tolerance: of the error of each step: of concentrations over their largest value, of the potential over V_T.
-        initial: state at its start: "bulk", or the "steady" state before any waveform begins.
-        record: rows of observables at all "steps", or at the "times" only.
-        fields: whether fields are kept at the "times", or "none".
-        checkpoint_steps: steps after which all is kept that a restart needs.
-        checkpoint_minutes: the same by the clock.
-    """
-
-    kind: Literal["steady", "sweep", "transient"] = "steady"
-    vary: str | None = None
-    values: tuple[str | int | float | bool | tuple[str, ...], ...] | None = None
-    duration: Duration | None = None
-    times: Annotated[tuple[Time, ...], Field(min_length=1)] | None = None
-    tolerance: Annotated[Number, Field(gt=1e-12, le=0.1)] | None = None
-    initial: Literal["bulk", "steady"] | None = None
-    record: Literal["steps", "times"] | None = None
-    fields: Literal["times", "none"] | None = None
-    checkpoint_steps: Annotated[Whole, Field(ge=1)] | None = None
-    checkpoint_minutes: Annotated[Number, Field(gt=0.0)] | None = None
-
-    @property
-    def kind_of_values(self) -> Kind | None:
-        """Kind of quantity that is varied; ``None`` for plain numbers and words, and where some values are words."""
-        kinds = {kind_of_quantity(value) for value in self.values or ()}
-        return kinds.pop() if len(kinds) == 1 else None
-
-    @property
-    def column(self) -> str:
-        """Name of the column with the varied values: the path with its unit."""
-        kind = self.kind_of_values
-        return str(self.vary) if kind is None else f"{self.vary}_{kind.suffix}"
-
-    @model_validator(mode="after")
-    def _sweep_is_whole(self) -> Study:
-        if self.kind == "sweep" and (self.vary is None or not self.values):
-            raise ValueError('a sweep needs both vary = "path.of.a.key" and values = [...]')
-        if self.kind == "steady" and (self.vary is not None or self.values is not None):
-            raise ValueError('vary and values belong to a sweep; set kind = "sweep" or drop them')
-        if (self.vary is None) != (not self.values):
-            raise ValueError('vary = "path.of.a.key" and values = [...] belong together; give both')
-        return self
-
-    @model_validator(mode="after")
-    def _transient_is_whole(self) -> Study:
-        given = [
-            name for name in ("duration", "times", *TRANSIENT, "checkpoint_steps") if getattr(self, name) is not None
-        ]
-        if self.kind != "transient" and given:
-            raise ValueError(f'{given[0]} belongs to a transient; set kind = "transient" or drop it')
-        if self.kind == "transient" and self.duration is None:
-            raise ValueError('a transient needs duration = "100 ms"; add it')
-        if self.duration is not None and self.duration < SHORTEST:
-            raise ValueError("the duration is shorter than a millionth of a nanosecond; make it longer")
-        if self.duration is not None and max(self.times or (0.0,)) > self.duration:
-            raise ValueError(
-                "one of the times lies behind the end of the transient; make the duration longer, or drop it"
-            )
-        return self
-
-    def single(self) -> Study:
-        """The same for one value, which is in the case."""
-        return self.model_copy(update={"vary": None, "values": None})
-
-    def resolved(self) -> Study:
-        """The same with the defaults of a transient."""
-        if self.kind != "transient" or self.duration is None:
-            return self
-        update: dict[str, Any] = {name: value for name, value in TRANSIENT.items() if getattr(self, name) is None}
-        even = tuple(float(f"{(i + 1) / OUTPUTS * self.duration:.15g}") for i in range(OUTPUTS))
-        return self.model_copy(update={**update, "times": tuple(sorted(set(self.times or even)))})
 
 
 class Compare(Table):
@@ -313,54 +221,6 @@ class Case(Table):
         return [self.with_value(self.study.vary, value) for value in self.study.values]
 
 
-def _item(table: Any, key: str, path: str) -> Any:
-    """The key or index by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
-    if isinstance(table, dict):
-        return key
-    if isinstance(table, list):
-        if key.isdecimal() and int(key) < len(table):
-            return int(key)
-        for position, item in enumerate(table):
-            if isinstance(item, dict) and key in (item.get("name"), item.get("species")):
-                return position
-        known = [str(i.get("name") or i.get("species") or n) for n, i in enumerate(table) if isinstance(i, dict)]
-        raise CaseError(path, f"no such entry; {nearest(key, known)}")
-    raise CaseError(path, f'"{key}" cannot stand below a plain value')
-
-
-def set_value(data: dict[str, Any], path: str, value: object) -> None:
-    """Set the key at a dotted path, making tables on the way; a list is entered by number or by an entry's name.
-
-    Raises:
-        CaseError: the path is malformed or leads through a plain value.
-    """
-    keys = path.split(".")
-    if not all(keys):
-        raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
-    table: Any = data
-    for key in keys[:-1]:
-        table = _only(table, key)
-        if _is_itself(table, key):
-            continue
-        item = _item(table, key, path)
-        if isinstance(table, dict) and item not in table:
-            table[item] = {}
-        table = table[item]
-    table = _only(table, keys[-1])
-    table[_item(table, keys[-1], path)] = value
-
-
-def _only(table: Any, key: str) -> Any:
-    """The only table of a list, where the key is one of its keys: one current or channel may stand with or without."""
-    alone = isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict) and key in table[0]
-    return table[0] if alone else table
-
-
-def _is_itself(table: Any, key: str) -> bool:
-    """Whether the key names the table at hand, as it would in a list: by its number or species."""
-    return isinstance(table, dict) and "species" in table and key not in table and key in ("0", table["species"])
-
-
 def parse_override(text: str) -> tuple[str, object]:
     """``key=value`` of the command line; the value is TOML, or plain text where it is not.
 
@@ -454,38 +314,6 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
     return case
 
 
-def _find_files(data: dict[str, Any], folder: Path) -> None:
-    """Let paths that are relative to the case file be so: they become absolute if that file exists."""
-
-    def found(text: object) -> object:
-        with suppress(OSError, ValueError):
-            if isinstance(text, str) and (folder / text).is_file():
-                return str((folder / text).resolve())
-        return text
-
-    for path in FILES:
-        *names, key = path.split(".")
-        for table in _tables_at(data, names):
-            if key in table:
-                table[key] = found(table[key])
-    study = data.get("study")
-    if isinstance(study, dict) and study.get("vary") in FILES and isinstance(study.get("values"), list):
-        study["values"] = [found(value) for value in study["values"]]
-
-
-def _tables_at(data: Any, names: list[str]) -> list[dict[str, Any]]:
-    """All tables at a path of keys; an asterisk is any key, and lists are entered."""
-    if isinstance(data, list):
-        return [table for item in data for table in _tables_at(item, names)]
-    if not isinstance(data, dict):
-        return []
-    if not names:
-        return [data]
-    first, *rest = names
-    inner = data.values() if first == "*" else [data[first]] if first in data else []
-    return [table for item in inner for table in _tables_at(item, rest)]
-
-
 def read_tables(
     text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
 ) -> dict[str, Any]:
@@ -508,7 +336,7 @@ def read_tables(
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
     for path, value in overrides:
         set_value(data, path, value)
-    _find_files(data, folder)
+    find_files(data, folder)
     return data
 
 

@@ -7,7 +7,6 @@ run that goes on from a checkpoint drops the rows behind it.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -22,6 +21,7 @@ from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
+from spinepnp.identity import table_digests
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.results import flatten, state_of, summary_of
@@ -107,7 +107,7 @@ class Trace:
             ) from None
         if about["format"] != FORMAT:
             raise CaseError("--resume", "the checkpoint is one of another version; use --force", str(path))
-        if about["tables"] != _digests(self._case):
+        if about["tables"] != table_digests(self._case):
             raise CaseError("--resume", "a table of a waveform or a channel has changed since; use --force", str(path))
         self.spent = about["spent"], float(about["seconds"])
         self.packed, self._fields = packed, [(t, name) for t, name in about["fields"]]
@@ -215,7 +215,7 @@ class Trace:
                     "fields": self._fields,
                     "spent": spent,
                     "seconds": seconds,
-                    "tables": _digests(self._case),
+                    "tables": table_digests(self._case),
                 }
             )
             buffer = io.BytesIO()
@@ -270,14 +270,6 @@ class Trace:
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""
         self._writer.abandon()
-
-
-def _digests(case: Case) -> dict[str, str]:
-    """Digest of each table that a waveform or a channel reads, by its path."""
-    currents = (injection.file for b in case.boundaries.values() for injection in b.injections)
-    channels = (channel.file for b in case.boundaries.values() for channel in b.channels)
-    paths = [path for path in (*currents, *channels) if path is not None]
-    return {path: hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths}
 
 
 def _whole(row: dict[str, Any]) -> bool:

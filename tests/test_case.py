@@ -9,9 +9,10 @@ from conftest import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinepnp.case import Case, load_case, load_mesh_case, make_case, parse_override, read_case, set_value
+from spinepnp.case import Case, load_case, load_mesh_case, make_case, parse_override, read_case
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
+from spinepnp.key_paths import set_value
 
 TWO = CASES / "cylinder_iv.toml"
 THREE = CASES / "cylinder_iv_three_species.toml"

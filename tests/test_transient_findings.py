@@ -13,8 +13,9 @@ from test_stimuli import SIGMOID, spine
 from test_transient import GROUND, MS, SALT, THREE, current, line
 from test_transient_run import run
 
-from spinepnp.case import make_case, parse_override, set_value
+from spinepnp.case import make_case, parse_override
 from spinepnp.errors import CaseError
+from spinepnp.key_paths import set_value
 from spinepnp.solvers import Boundary, Closed
 from spinepnp.solvers.transient import Schedule, TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY

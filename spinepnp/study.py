@@ -1,0 +1,99 @@
+"""The table [study] of a case file: what to do with the model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from spinepnp.units import Duration, Kind, Number, Table, Time, Whole, kind_of_quantity
+
+#: Shortest transient, s; most steps that a sine may ask for; and shortest pulse over the duration.
+SHORTEST, MOST_STEPS, SHORTEST_PULSE = 1e-15, 1e6, 1e-9
+
+#: Outputs of a transient that lists no times.
+OUTPUTS = 20
+
+#: Defaults of a transient.
+TRANSIENT = {"tolerance": 1e-4, "initial": "bulk", "record": "steps", "fields": "times", "checkpoint_minutes": 1.0}
+
+
+class Study(Table):
+    """What to do with the model.
+
+    Attributes:
+        kind: "steady" solves once, "sweep" once for each value, "transient" goes in time (once, or for each value).
+        vary: dotted path of the key that is varied, for example "boundaries.top.current.value".
+        values: the values that it takes, as they would stand in the case file.
+        duration: of a transient, s.
+        times: that its steps end at, and that it gives fields at, s; twenty even ones by default.
+        tolerance: of the error of each step: of concentrations over their largest value, of the potential over V_T.
+        initial: state at its start: "bulk", or the "steady" state before any waveform begins.
+        record: rows of observables at all "steps", or at the "times" only.
+        fields: whether fields are kept at the "times", or "none".
+        checkpoint_steps: steps after which all is kept that a restart needs.
+        checkpoint_minutes: the same by the clock.
+    """
+
+    kind: Literal["steady", "sweep", "transient"] = "steady"
+    vary: str | None = None
+    values: tuple[str | int | float | bool | tuple[str, ...], ...] | None = None
+    duration: Duration | None = None
+    times: Annotated[tuple[Time, ...], Field(min_length=1)] | None = None
+    tolerance: Annotated[Number, Field(gt=1e-12, le=0.1)] | None = None
+    initial: Literal["bulk", "steady"] | None = None
+    record: Literal["steps", "times"] | None = None
+    fields: Literal["times", "none"] | None = None
+    checkpoint_steps: Annotated[Whole, Field(ge=1)] | None = None
+    checkpoint_minutes: Annotated[Number, Field(gt=0.0)] | None = None
+
+    @property
+    def kind_of_values(self) -> Kind | None:
+        """Kind of quantity that is varied; ``None`` for plain numbers and words, and where some values are words."""
+        kinds = {kind_of_quantity(value) for value in self.values or ()}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    @property
+    def column(self) -> str:
+        """Name of the column with the varied values: the path with its unit."""
+        kind = self.kind_of_values
+        return str(self.vary) if kind is None else f"{self.vary}_{kind.suffix}"
+
+    @model_validator(mode="after")
+    def _sweep_is_whole(self) -> Study:
+        if self.kind == "sweep" and (self.vary is None or not self.values):
+            raise ValueError('a sweep needs both vary = "path.of.a.key" and values = [...]')
+        if self.kind == "steady" and (self.vary is not None or self.values is not None):
+            raise ValueError('vary and values belong to a sweep; set kind = "sweep" or drop them')
+        if (self.vary is None) != (not self.values):
+            raise ValueError('vary = "path.of.a.key" and values = [...] belong together; give both')
+        return self
+
+    @model_validator(mode="after")
+    def _transient_is_whole(self) -> Study:
+        given = [
+            name for name in ("duration", "times", *TRANSIENT, "checkpoint_steps") if getattr(self, name) is not None
+        ]
+        if self.kind != "transient" and given:
+            raise ValueError(f'{given[0]} belongs to a transient; set kind = "transient" or drop it')
+        if self.kind == "transient" and self.duration is None:
+            raise ValueError('a transient needs duration = "100 ms"; add it')
+        if self.duration is not None and self.duration < SHORTEST:
+            raise ValueError("the duration is shorter than a millionth of a nanosecond; make it longer")
+        if self.duration is not None and max(self.times or (0.0,)) > self.duration:
+            raise ValueError(
+                "one of the times lies behind the end of the transient; make the duration longer, or drop it"
+            )
+        return self
+
+    def single(self) -> Study:
+        """The same for one value, which is in the case."""
+        return self.model_copy(update={"vary": None, "values": None})
+
+    def resolved(self) -> Study:
+        """The same with the defaults of a transient."""
+        if self.kind != "transient" or self.duration is None:
+            return self
+        update: dict[str, Any] = {name: value for name, value in TRANSIENT.items() if getattr(self, name) is None}
+        even = tuple(float(f"{(i + 1) / OUTPUTS * self.duration:.15g}") for i in range(OUTPUTS))
+        return self.model_copy(update={**update, "times": tuple(sorted(set(self.times or even)))})
