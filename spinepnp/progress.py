@@ -16,10 +16,11 @@ class Progress:
         comm: MPI communicator.
         total: number of points.
         title: of the run.
+        quiet: lines go to the log only.
     """
 
-    def __init__(self, comm: Any, total: int, title: str) -> None:
-        self._speaks = comm.rank == 0
+    def __init__(self, comm: Any, total: int, title: str, *, quiet: bool = False) -> None:
+        self._speaks, self._quiet = comm.rank == 0, quiet
         self._total, self._title = total, title
         self._unlogged: list[str] = []
         self._held: list[str] = []
@@ -28,7 +29,7 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> Progress:
-        if self._speaks and sys.stderr.isatty():
+        if self._speaks and not self._quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
@@ -63,7 +64,7 @@ class Progress:
             return
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False)
-        else:
+        elif not self._quiet:
             print(line, file=sys.stderr, flush=True)
         self._unlogged.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 

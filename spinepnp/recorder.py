@@ -10,6 +10,7 @@ from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.fields import gather, save
+from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, versions, write_atomically
 from spinepnp.results import flatten, state_of, summary_of
@@ -64,25 +65,22 @@ class Recorder:
         comm: MPI communicator.
         output: the directory.
         case: the whole case.
-        points: all points; with ``resume`` those that the directory holds get their rows.
-        force: replace results that the directory holds.
-        resume: keep them and add to them.
+        points: all points; those that the directory holds get their rows where the run is to be continued.
+        manner: how it is kept.
 
     Raises:
         CaseError: the directory cannot be used.
     """
 
-    def __init__(
-        self, comm: Any, output: Path, case: Case, points: list[Point], *, force: bool = False, resume: bool = False
-    ) -> None:
-        self._comm, self._case, self._points = comm, case, points
+    def __init__(self, comm: Any, output: Path, case: Case, points: list[Point], manner: Manner) -> None:
+        self._comm, self._case, self._points, self._manner = comm, case, points, manner
         self._writer = Writer(comm, case)
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
 
         def open_directory() -> list[dict[str, Any]]:
-            self._writer.directory = ResultDirectory(output, force=force, resume=resume)
-            return self._recall(self._writer.directory) if resume else [{} for _ in points]
+            self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
+            return self._recall(self._writer.directory) if manner.resume else [{} for _ in points]
 
         for point, row in zip(points, on_root(comm, open_directory), strict=True):
             point.row = row
@@ -110,12 +108,13 @@ class Recorder:
     ) -> None:
         """Record a solution."""
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = gather(problem, solution)
+        grid = gather(problem, solution) if self._manner.fields else None
         summary = summary_of(problem, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:
             self._solver_rows.append({**point.key, **solution.statistics.row()})
-            save(grid, self._fields_of(directory, point))
+            if grid is not None:
+                save(grid, self._fields_of(directory, point))
             self._write_tables(directory, point, summary)
 
         self._writer.write(write)
@@ -149,14 +148,15 @@ class Recorder:
     def finish(self) -> None:
         """Write what shows the whole run: fields of the last point, pictures."""
         solved = [point for point in self._points if point.row.get("status") == "ok"]
-        if not solved:
+        if not solved or not (self._manner.fields or self._manner.pictures):
             return
 
         def write(directory: ResultDirectory) -> None:
             last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
-            plots.draw(self._case, [p.row for p in self._points], fields, directory.path)
+            if self._manner.pictures:
+                plots.draw(self._case, [p.row for p in self._points], fields, directory.path)
 
         self._writer.write(write)
 

@@ -14,6 +14,7 @@ from typing import Any
 from spinepnp.case import Case, load_case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
 from spinepnp.feasible import check_feasible
+from spinepnp.manner import Manner
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.progress import Progress
@@ -80,29 +81,43 @@ def run_case(
         CaseError: bad input, found before anything was solved or written.
     """
     case = on_root(comm, lambda: load_case(path, overrides))
-    return solve_case(case, comm, output, force=force, resume=resume)
+    return solve_case(case, comm, output, Manner(force=force, resume=resume))
 
 
-def solve_case(case: Case, comm: Any, output: Path, *, force: bool = False, resume: bool = False) -> list[Point]:
-    """Run a checked case; see `run_case`. Collective.
+def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model | None = None) -> list[Point]:
+    """Run a checked case. Collective.
 
     A sweep value that is impossible (a current beyond the limiting one) does not stop the others; where all are, the
     first one's error is raised and nothing is written.
+
+    Args:
+        case: checked.
+        comm: MPI communicator.
+        output: result directory.
+        manner: how it is kept and shown.
+        model: of a case before it, used where it fits and left open for the next one.
+
+    Returns:
+        All points with their observables; failed ones with their reason.
+
+    Raises:
+        CaseError: bad input, found before anything was solved or written.
     """
     if case.study.kind == "transient":
         from spinepnp.transient_run import solve_transients
 
-        return solve_transients(case, comm, output, force=force, resume=resume)
+        return solve_transients(case, comm, output, manner)
     values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
     points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
-    recorder = Recorder(comm, output, case, points, force=force, resume=resume)
+    recorder = Recorder(comm, output, case, points, manner)
     todo = [point for point in points if not point.row]
-    model = Model(comm)
+    kept = model or Model(comm)
     try:
-        with Progress(comm, len(todo), case.title or case.geometry.shape) as progress:
+        with Progress(comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet) as progress:
             for point in todo:
-                _solve_point(point, model, recorder, progress)
-        model.close()
+                _solve_point(point, kept, recorder, progress)
+        if model is None:
+            kept.close()
         refused = [point.failure for point in points if isinstance(point.failure, CaseError)]
         if todo and len(refused) == len(points):
             raise refused[0]

@@ -22,6 +22,7 @@ from spinepnp.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
 from spinepnp.identity import table_digests
+from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.results import flatten, state_of, summary_of
@@ -55,8 +56,7 @@ class Trace:
         comm: MPI communicator.
         output: the directory.
         case: the whole case.
-        force: replace results that the directory holds.
-        resume: go on from its checkpoint.
+        manner: how it is kept; whether it goes on from a checkpoint.
 
     Attributes:
         packed: the checkpoint to go on from, on rank 0; ``None`` where there is none.
@@ -68,8 +68,8 @@ class Trace:
         CaseError: the directory cannot be used.
     """
 
-    def __init__(self, comm: Any, output: Path, case: Case, *, force: bool, resume: bool) -> None:
-        self._comm, self._case = comm, case
+    def __init__(self, comm: Any, output: Path, case: Case, manner: Manner) -> None:
+        self._comm, self._case, self._manner = comm, case, manner
         self._writer = Writer(comm, case)
         self.packed: dict[str, np.ndarray] | None = None
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
@@ -79,8 +79,8 @@ class Trace:
         self._columns: dict[str, list[str]] = {}
 
         def open_directory() -> tuple[bool, tuple[dict[str, Any], float]]:
-            self._writer.directory = ResultDirectory(output, force=force, resume=resume)
-            if resume:
+            self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
+            if manner.resume:
                 self._recall(self._writer.directory)
             return self.packed is not None, self.spent
 
@@ -245,7 +245,7 @@ class Trace:
             reason: why it ended early; empty if it did not.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = gather(problem, last)
+        grid = gather(problem, last) if self._manner.fields else None
         assert problem.progress is not None
         where = {
             TIME_COLUMN: to_unit(problem.progress.moment.time, TIME),
@@ -255,9 +255,11 @@ class Trace:
         summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
-            save(grid, directory.path / "fields.vtu")
+            if grid is not None:
+                save(grid, directory.path / "fields.vtu")
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
-            plots.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
+            if self._manner.pictures:
+                plots.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
 
         self._writer.write(write)
 

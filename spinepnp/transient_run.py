@@ -13,6 +13,7 @@ from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
 from spinepnp.feasible import check_feasible
+from spinepnp.manner import Manner
 from spinepnp.meshes import generate, interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.stack import MPI
@@ -82,7 +83,7 @@ class _Run:
         return ", ".join([*parts, f"step {step.number} of {length}"])
 
 
-def solve_transients(case: Case, comm: Any, output: Path, *, force: bool, resume: bool) -> list[Point]:
+def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> list[Point]:
     """Run a checked transient case: once, or for each value of what is varied. Collective.
 
     Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
@@ -92,8 +93,7 @@ def solve_transients(case: Case, comm: Any, output: Path, *, force: bool, resume
         case: of a transient.
         comm: MPI communicator.
         output: result directory.
-        force: replace results that it holds.
-        resume: go on from checkpoints.
+        manner: how it is kept and shown; whether it goes on from checkpoints.
 
     Returns:
         A point for each value.
@@ -105,32 +105,32 @@ def solve_transients(case: Case, comm: Any, output: Path, *, force: bool, resume
     values = case.study.values
     if values is None:
         point = Point(0, case)
-        solve_transient(point, comm, output, force=force, resume=resume)
+        solve_transient(point, comm, output, manner)
         return [point]
     cases = [p.model_copy(update={"study": p.study.single()}) for p in case.points()]
     points = [Point(i, case, value) for i, value in enumerate(values)]
-    directory = on_root(comm, lambda: _open(case, output, force=force, resume=resume))
+    directory = on_root(comm, lambda: _open(case, output, manner))
     for point, single in zip(points, cases, strict=True):
         below, one = output / "points" / f"{point.index + 1:04d}", Point(0, single)
         try:
             held = on_root(comm, partial(holds_results, below))
-            solve_transient(one, comm, below, force=force, resume=resume and held)
+            solve_transient(one, comm, below, replace(manner, resume=manner.resume and held))
         except CaseError as error:
             one.failure, one.row = error, {"status": f"failed: {error}"}
         point.failure, point.row = one.failure, {**point.key, **one.row}
-        on_root(comm, partial(_write_points, case, directory, points))
+        on_root(comm, partial(_write_points, case, directory, points, manner))
     return points
 
 
-def _open(case: Case, output: Path, *, force: bool, resume: bool) -> ResultDirectory:
-    directory = ResultDirectory(output, force=force, resume=resume)
-    if resume:
+def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
+    directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
+    if manner.resume:
         directory.check_same_case(case.to_toml())
     directory.begin(case.to_toml())
     return directory
 
 
-def _write_points(case: Case, directory: ResultDirectory, points: list[Point]) -> None:
+def _write_points(case: Case, directory: ResultDirectory, points: list[Point], manner: Manner) -> None:
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
     failures = [str(point.failure) for point in points if point.failure is not None]
@@ -139,12 +139,14 @@ def _write_points(case: Case, directory: ResultDirectory, points: list[Point]) -
     if solved:  # the last point, as for any sweep
         below = directory.path / "points" / f"{solved[-1] + 1:04d}"
         summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
-        write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
+        if manner.fields:
+            write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
-    plots.draw(case, rows, directory.path / "fields.vtu", directory.path)
+    if manner.pictures:
+        plots.draw(case, rows, directory.path / "fields.vtu", directory.path)
 
 
-def solve_transient(point: Point, comm: Any, output: Path, *, force: bool, resume: bool) -> None:
+def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> None:
     """Run one transient; the point gets its row. Collective.
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
@@ -153,8 +155,7 @@ def solve_transient(point: Point, comm: Any, output: Path, *, force: bool, resum
         point: with its case.
         comm: MPI communicator.
         output: result directory.
-        force: replace results that it holds.
-        resume: go on from its checkpoint.
+        manner: how it is kept and shown; whether it goes on from its checkpoint.
 
     Raises:
         CaseError: bad input, found before the first step.
@@ -162,9 +163,9 @@ def solve_transient(point: Point, comm: Any, output: Path, *, force: bool, resum
     """
     case = point.case
     on_root(comm, lambda: check_feasible(case))
-    trace = Trace(comm, output, case, force=force, resume=resume)
+    trace = Trace(comm, output, case, manner)
     try:
-        with Progress(comm, 1, case.title or case.geometry.shape) as progress:
+        with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet) as progress:
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm)
             problem = TransientProblem(
