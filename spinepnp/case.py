@@ -230,10 +230,15 @@ def parse_override(text: str) -> tuple[str, object]:
     path, separator, value = text.partition("=")
     if not separator or not path.strip():
         raise CaseError("--set", 'write key=value, for example --set geometry.radius="75 nm"', text)
+    return path.strip(), value_of(value)
+
+
+def value_of(text: str) -> object:
+    """A value outside of a TOML file: what TOML would read, or plain text where that is nothing."""
     try:
-        return path.strip(), tomllib.loads(f"value = {value}")["value"]
-    except (ValueError, RecursionError):
-        return path.strip(), value.strip()
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError, KeyError):
+        return text.strip()
 
 
 def _key_of(error: Any, data: Any) -> tuple[str, object]:
@@ -288,6 +293,22 @@ def make_case(data: dict[str, Any]) -> Case:
     return _made(data, Case)
 
 
+def validated[Kind: Table](data: dict[str, Any], kind: type[Kind]) -> Kind:
+    """Plain data as tables of a kind.
+
+    Raises:
+        CaseError: the first thing that is wrong with it, in the words of the file.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # An unknown key explains a missing one beside it, so it goes first.
+        first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
+        key, value = _key_of(first, data)
+        raise CaseError(key, _problem_of(first), value) from None
+
+
 def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kind:
     """A checked case, or what only makes a mesh, from plain data.
 
@@ -300,18 +321,25 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
             raise CaseError("geometry.shape", f"is missing; {nearest('', SHAPES)}")
         if not isinstance(shape, str) or shape not in SHAPES:
             raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
-    try:
-        case = kind.model_validate(data)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # An unknown key explains a missing one beside it, so it goes first.
-        first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
-        key, value = _key_of(first, data)
-        raise CaseError(key, _problem_of(first), value) from None
+    case = validated(data, kind)
     case.geometry.check()
     case = case.resolved()
     case.check()
     return case
+
+
+def parse_toml(text: str, name: str) -> dict[str, Any]:
+    """The tables of TOML text.
+
+    Raises:
+        CaseError: it is malformed; ``name`` is how the error calls it.
+    """
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
+        raise CaseError(name, f"is not valid TOML: {error}") from None
+    except RecursionError:
+        raise CaseError(name, "is not valid TOML: nested too deeply") from None
 
 
 def read_tables(
@@ -328,12 +356,7 @@ def read_tables(
     Raises:
         CaseError: malformed TOML, or a path that leads nowhere.
     """
-    try:
-        data = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
-        raise CaseError(name, f"is not valid TOML: {error}") from None
-    except RecursionError:
-        raise CaseError(name, "is not valid TOML: nested too deeply") from None
+    data = parse_toml(text, name)
     for path, value in overrides:
         set_value(data, path, value)
     find_files(data, folder)

@@ -71,6 +71,40 @@ def run(
 
 
 @app.command()
+def batch(
+    sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="Sweep file (TOML): a base case and axes.")],
+    output: Annotated[Path | None, typer.Option(help="Directory of the batch; runs/STEM by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Begin anew; a batch goes on where it was otherwise.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was, which it does anyway.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Solve again what has failed.")] = False,
+    retry_version: Annotated[
+        bool, typer.Option("--retry-version", help="Solve again what another version of the code has solved.")
+    ] = False,
+    ranks_per_case: Annotated[
+        int | None, typer.Option(min=1, help="Ranks that solve a case together; by size and memory by default.")
+    ] = None,
+) -> int:
+    """Solve many cases over groups of ranks; nothing is solved twice, also after a crash, also by several jobs."""
+    from spinepnp.errors import CaseError
+
+    if force and resume:
+        raise CaseError("--force", "excludes --resume; give one of them")
+    from spinepnp.meshes import interrupts
+    from spinepnp.meshes.stack import MPI
+    from spinepnp.results import default_output
+
+    from spinepnp.batch.run import Wish, print_tally, run_batch  # isort: skip - after the stack
+
+    interrupts.install()
+    comm = MPI.COMM_WORLD
+    directory = output if output is not None else default_output(sweep)
+    tally = run_batch(sweep, comm, directory, Wish(force, retry_failed, retry_version, ranks_per_case))
+    if comm.rank == 0:
+        print_tally(tally, directory)
+    return 1 if tally.failures else 0
+
+
+@app.command()
 def mesh(
     case: CaseFile,
     output: Annotated[Path | None, typer.Option(help="Directory; runs/STEM by default.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -15,6 +16,7 @@ class Manner:
         quiet: say nothing on the screen; the log has it.
         fields: keep the fields of each steady state, and the last of a transient.
         pictures: draw pictures at the end.
+        tick: called now and then while it works. Not collective.
     """
 
     force: bool = False
@@ -22,3 +24,4 @@ class Manner:
     quiet: bool = False
     fields: bool = True
     pictures: bool = True
+    tick: Callable[[], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,10 +18,13 @@ class Progress:
         total: number of points.
         title: of the run.
         quiet: lines go to the log only.
+        tick: called whenever something is said.
     """
 
-    def __init__(self, comm: Any, total: int, title: str, *, quiet: bool = False) -> None:
-        self._speaks, self._quiet = comm.rank == 0, quiet
+    def __init__(
+        self, comm: Any, total: int, title: str, *, quiet: bool = False, tick: Callable[[], None] | None = None
+    ) -> None:
+        self._speaks, self._quiet, self._tick = comm.rank == 0, quiet, tick
         self._total, self._title = total, title
         self._unlogged: list[str] = []
         self._held: list[str] = []
@@ -55,6 +59,8 @@ class Progress:
 
     def doing(self, what: str) -> None:
         """Say what is being worked on (on a terminal only)."""
+        if self._tick is not None:
+            self._tick()
         if self._bar is not None:
             self._bar.update(self._task, description=what)
 
@@ -77,6 +83,8 @@ class Progress:
 
     def at(self, done: float, what: str) -> None:
         """Where a run of one long point is (on a terminal only): ``done`` of its total."""
+        if self._tick is not None:
+            self._tick()
         if self._bar is not None:
             self._bar.update(self._task, completed=done, description=what)
 

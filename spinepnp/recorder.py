@@ -17,7 +17,7 @@ from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.units import parse_quantity, to_unit
+from spinepnp.study import number_of
 from spinepnp.validation.laws import LawValue
 from spinepnp.writer import Writer
 
@@ -50,10 +50,8 @@ class Point:
         """The first column of its row: the varied path with its unit, and the value in that unit."""
         if self.value is None:
             return {}
-        kind = self.case.study.kind_of_values
-        if kind is None:
-            return {self.case.study.column: self.value}
-        return {self.case.study.column: float(f"{to_unit(parse_quantity(self.value, kind), kind):.15g}")}
+        study = self.case.study
+        return {study.column: number_of(self.value, study.kind_of_values)}
 
 
 class Recorder:

@@ -113,7 +113,9 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
     todo = [point for point in points if not point.row]
     kept = model or Model(comm)
     try:
-        with Progress(comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet) as progress:
+        with Progress(
+            comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick
+        ) as progress:
             for point in todo:
                 _solve_point(point, kept, recorder, progress)
         if model is None:

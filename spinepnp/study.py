@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from spinepnp.units import Duration, Kind, Number, Table, Time, Whole, kind_of_quantity
+from spinepnp.units import (
+    Duration,
+    Kind,
+    Number,
+    Table,
+    Time,
+    Whole,
+    kind_of_quantity,
+    parse_quantity,
+    to_unit,
+)
 
 #: Shortest transient, s; most steps that a sine may ask for; and shortest pulse over the duration.
 SHORTEST, MOST_STEPS, SHORTEST_PULSE = 1e-15, 1e6, 1e-9
@@ -16,6 +27,22 @@ OUTPUTS = 20
 
 #: Defaults of a transient.
 TRANSIENT = {"tolerance": 1e-4, "initial": "bulk", "record": "steps", "fields": "times", "checkpoint_minutes": 1.0}
+
+
+def common_kind(values: Iterable[object]) -> Kind | None:
+    """Kind of quantity of values as they stand in a case file; ``None`` where they are of none, or not all of one."""
+    kinds = {kind_of_quantity(value) for value in values}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def column_of(path: str, kind: Kind | None) -> str:
+    """Name of the column with the values of a key: its path with the unit."""
+    return path if kind is None else f"{path}_{kind.suffix}"
+
+
+def number_of(value: object, kind: Kind | None) -> Any:
+    """What stands in that column: a quantity in the unit of its kind, without the digits of conversion; else itself."""
+    return value if kind is None else float(f"{to_unit(parse_quantity(value, kind), kind):.15g}")
 
 
 class Study(Table):
@@ -50,14 +77,12 @@ class Study(Table):
     @property
     def kind_of_values(self) -> Kind | None:
         """Kind of quantity that is varied; ``None`` for plain numbers and words, and where some values are words."""
-        kinds = {kind_of_quantity(value) for value in self.values or ()}
-        return kinds.pop() if len(kinds) == 1 else None
+        return common_kind(self.values or ())
 
     @property
     def column(self) -> str:
         """Name of the column with the varied values: the path with its unit."""
-        kind = self.kind_of_values
-        return str(self.vary) if kind is None else f"{self.vary}_{kind.suffix}"
+        return column_of(str(self.vary), self.kind_of_values)
 
     @model_validator(mode="after")
     def _sweep_is_whole(self) -> Study:

@@ -165,7 +165,7 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
     on_root(comm, lambda: check_feasible(case))
     trace = Trace(comm, output, case, manner)
     try:
-        with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet) as progress:
+        with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick) as progress:
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm)
             problem = TransientProblem(

@@ -1,0 +1,151 @@
+"""Groups of ranks, and how cases are handed out to them: by counters that any rank can take a number from.
+
+A chain of cases shares a mesh and compiled equations, so that a group keeps to one as long as it lasts. Then it opens
+the largest one that nobody has begun, and in the end it helps with the one of which most is left. Nobody has to answer:
+counters are raised in the memory of rank 0 (MPI's one-sided operations), whatever rank 0 is doing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.batch.sweep import Item
+from spinepnp.meshes.memory import available_memory
+from spinepnp.meshes.stack import MPI
+
+#: Part of the memory that all groups of a machine may take together.
+MEMORY = 0.8
+
+#: A mesh and its equations cost about as much as so many solves: with fewer left, helping a group does not pay.
+SET_UP = 4
+
+
+@dataclass
+class Groups:
+    """How the ranks are divided.
+
+    Attributes:
+        world: all ranks, on a communicator of the batch's own.
+        comm: the ranks of this group.
+        number: of groups.
+        index: of this group.
+    """
+
+    world: Any
+    comm: Any
+    number: int
+    index: int
+
+
+def divide(comm: Any, ranks_per_case: int | str, items: Sequence[Item]) -> Groups:
+    """Divide the ranks of a communicator into groups. Collective.
+
+    Args:
+        comm: MPI communicator.
+        ranks_per_case: a number, or "auto".
+        items: the cases to solve.
+    """
+    world = comm.Dup()
+    node = world.Split_type(MPI.COMM_TYPE_SHARED)
+    share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank
+    node.Free()
+    number = world.bcast(_number(world.size, ranks_per_case, items, share), root=0)
+    index = world.rank * number // world.size
+    return Groups(world, world.Split(index), number, index)
+
+
+def _number(ranks: int, ranks_per_case: int | str, items: Sequence[Item], share: float) -> int:
+    """Number of groups."""
+    if not items:
+        return 1
+    if isinstance(ranks_per_case, int):
+        return max(1, ranks // ranks_per_case)
+    largest = max(item.memory for item in items)
+    fitting = ranks if largest == 0.0 else int(MEMORY * share * ranks / largest)
+    most = max(item.cost for item in items)
+    useful = math.ceil(sum(item.cost for item in items) / most) if most else len(items)
+    return max(1, min(ranks, len(items), fitting, useful))
+
+
+class Counters:
+    """One counter a chain, in the memory of rank 0. Making and closing them is collective.
+
+    Args:
+        comm: MPI communicator of all that take numbers.
+        number: of counters.
+    """
+
+    def __init__(self, comm: Any, number: int) -> None:
+        self._window = MPI.Win.Allocate(8 * number if comm.rank == 0 else 0, 8, comm=comm)
+        if comm.rank == 0:
+            np.frombuffer(self._window.tomemory(), dtype=np.int64)[:] = 0
+        comm.Barrier()
+        self._window.Lock_all(MPI.MODE_NOCHECK)
+        self._number = number
+
+    def take(self, which: int) -> int:
+        """The next number of a counter, from 0. Not collective."""
+        result = np.zeros(1, dtype=np.int64)
+        self._window.Fetch_and_op(np.ones(1, dtype=np.int64), result, 0, which, MPI.SUM)
+        self._window.Flush(0)
+        return int(result[0])
+
+    def seen(self) -> np.ndarray:
+        """All counters as they stand. Not collective."""
+        result = np.zeros(self._number, dtype=np.int64)
+        self._window.Get_accumulate(np.zeros(self._number, dtype=np.int64), result, 0, op=MPI.NO_OP)
+        self._window.Flush(0)
+        return result
+
+    def close(self) -> None:
+        """Free the memory. Collective."""
+        self._window.Unlock_all()
+        self._window.Free()
+
+
+def chains_of(items: Sequence[Item]) -> list[list[Item]]:
+    """Cases that share mesh and equations together, most work first; within a chain in the order of the sweep."""
+    chains: dict[str, list[Item]] = {}
+    for item in items:
+        chains.setdefault(item.chain, []).append(item)
+    return sorted(chains.values(), key=lambda chain: -sum(item.cost for item in chain))
+
+
+class Dealer:
+    """Hands cases to one group. Used by its first rank.
+
+    Args:
+        chains: see `chains_of`; the same on all ranks.
+        counters: one a chain.
+    """
+
+    def __init__(self, chains: list[list[Item]], counters: Counters) -> None:
+        self._chains, self._counters = chains, counters
+        self._own: int | None = None
+
+    def next(self) -> Item | None:
+        """A case that nobody else gets; ``None`` when there is nothing left for this group."""
+        while True:
+            if self._own is None:
+                self._own = self._choose()
+                if self._own is None:
+                    return None
+            chain, place = self._chains[self._own], self._counters.take(self._own)
+            if place < len(chain):
+                return chain[place]
+            self._own = None
+
+    def _choose(self) -> int | None:
+        """The chain to go on with."""
+        seen = self._counters.seen()
+        for i, taken in enumerate(seen):  # nobody has begun it: most work first
+            if taken == 0:
+                return i
+        rests = [chain[taken:] for chain, taken in zip(self._chains, seen, strict=True)]
+        left = [(sum(item.cost for item in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
+        return max(left)[1] if left else None

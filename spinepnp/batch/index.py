@@ -1,0 +1,113 @@
+"""An index of finished cases, so that thousands of them are read at once. It can be made again from their folders.
+
+One process writes at a time, under a lock. Where SQLite does not work (some network file systems), there is no index,
+and everything is read from the folders.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spinepnp.batch.claims import claim
+from spinepnp.batch.store import Store
+
+NAME = "index.sqlite"
+
+#: Seconds to wait for another process that writes.
+PATIENCE = 10.0
+
+#: Changes with the layout of the table; an index of another layout is made again.
+LAYOUT = 1
+
+
+def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
+    """What became of all finished cases, by key. On one rank.
+
+    Args:
+        directory: of a batch.
+        write: whether to bring the index up to date.
+    """
+    store = Store(directory)
+    stamps = store.stamps()
+    known = {key: value for key, value in _read(directory / NAME).items() if stamps.get(key) == value[0]}
+    found: dict[str, dict[str, Any]] = {key: content for key, (_, content) in known.items()}
+    new: dict[str, dict[str, Any]] = {}
+    for key in sorted(stamps.keys() - known.keys()):
+        outcome = store.outcome(key)
+        if outcome is not None:
+            new[key] = outcome
+    if write:
+        _write(directory, stamps, new)
+    return {**found, **new}
+
+
+def _read(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Stamp and content by key; nothing where there is no index that can be read."""
+    if not path.exists():
+        return {}
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+                return {}
+            rows = connection.execute("SELECT key, stamp, content FROM outcomes").fetchall()
+        return {key: (stamp, json.loads(content)) for key, stamp, content in rows}
+    except (sqlite3.Error, ValueError, OSError):
+        return {}
+
+
+def _write(directory: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) -> None:
+    """Add what is new and drop what is gone. An index that fails is removed: it is a convenience."""
+    path = directory / NAME
+    try:
+        with _lock(directory) as held:
+            if not held:
+                return
+            try:
+                _update(path, stamps, new)
+            except sqlite3.DatabaseError:  # damaged: a kill in the middle of a write on a file system without order
+                path.unlink(missing_ok=True)
+                _update(path, stamps, {**{k: o for k in stamps if (o := Store(directory).outcome(k))}, **new})
+    except (sqlite3.Error, OSError):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _update(path: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) -> None:
+    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection, connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            connection.execute("DROP TABLE IF EXISTS outcomes")
+            connection.execute(f"PRAGMA user_version = {LAYOUT}")
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, stamp INTEGER, status TEXT, reason TEXT,"
+            " version TEXT, seconds REAL, content TEXT)"
+        )
+        held = {key for (key,) in connection.execute("SELECT key FROM outcomes")}
+        connection.executemany("DELETE FROM outcomes WHERE key = ?", [(key,) for key in held - stamps.keys()])
+        connection.executemany(
+            "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (key, stamps[key], o.get("status"), o.get("reason"), o.get("version"), o.get("seconds"), json.dumps(o))
+                for key, o in new.items()
+            ],
+        )
+
+
+@contextlib.contextmanager
+def _lock(directory: Path) -> Iterator[bool]:
+    """Whether we are the one that may write now."""
+    deadline, held = time.monotonic() + PATIENCE, None
+    while held is None and time.monotonic() < deadline:
+        held = claim(directory / "work" / "index.lock")
+        if held is None:
+            time.sleep(0.05)
+    try:
+        yield held is not None
+    finally:
+        if held is not None:
+            held.release()

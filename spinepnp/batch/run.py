@@ -1,0 +1,344 @@
+"""A batch: the cases of a sweep over groups of ranks, kept so that nothing is solved twice.
+
+Every group takes cases, claims them, solves them and lets their folders appear. A case that fails stops no other one; a
+disk that is full, or a rank that is lost, ends the job, and the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import errno
+import json
+import math
+import shutil
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from spinepnp.batch.claims import Claim
+from spinepnp.batch.desk import Desk
+from spinepnp.batch.groups import Counters, Dealer, Groups, chains_of, divide
+from spinepnp.batch.identity import code_version
+from spinepnp.batch.index import NAME as INDEX
+from spinepnp.batch.index import outcomes
+from spinepnp.batch.store import AGAIN, Store
+from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
+from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, assemble, write_listing
+from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
+from spinepnp.manner import Manner
+from spinepnp.meshes.communication import on_root
+from spinepnp.output import ResultDirectory, holds_results, versions, write_atomically
+from spinepnp.recorder import Point
+from spinepnp.run import Model, solve_case
+
+SUMMARY, LOG = "summary.json", "batch.log"
+
+#: What a batch writes beside the folders `cases` and `work`; `--force` removes just these.
+FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
+
+#: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
+PATIENCE = 10.0
+
+#: Failures that are listed at the end.
+MOST_LINES = 20
+
+#: Errors of the disk, not of a case.
+OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a user asks of a batch beyond its file.
+
+    Attributes:
+        force: begin anew, whatever the directory holds of a batch.
+        retry_failed: solve again what failed.
+        retry_version: solve again what another version of the code has solved.
+        ranks_per_case: ranks that solve a case together, in place of the file's.
+    """
+
+    force: bool = False
+    retry_failed: bool = False
+    retry_version: bool = False
+    ranks_per_case: int | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a batch has ended.
+
+    Attributes:
+        cases: in the sweep.
+        solved: in this call, failed ones among them.
+        failures: of all cases, a line each: what the case is, and the reason.
+        missing: cases that other batches still work on.
+        groups: of ranks.
+        seconds: of this call.
+    """
+
+    cases: int
+    solved: int
+    failures: list[str]
+    missing: int
+    groups: int
+    seconds: float
+
+
+def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
+    """Solve all cases of a sweep that the directory does not hold yet. Collective.
+
+    Args:
+        path: of the sweep file.
+        comm: MPI communicator.
+        output: directory of the batch.
+        wish: what else is asked for.
+
+    Returns:
+        How it ended.
+
+    Raises:
+        CaseError: bad input, found before anything was solved or written.
+        OutputError: the results cannot be written.
+    """
+    start = time.monotonic()
+    plan: Plan = on_root(comm, lambda: load_sweep(path))
+    todo: list[Item] = on_root(comm, lambda: _open(output, plan, wish))
+    groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
+    desk = Desk(groups, todo, plan.sweep.title or path.stem, output / LOG)
+    with desk.progress:
+        _work(groups, desk, todo, plan.sweep, output)
+    tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
+    groups.comm.Free()
+    groups.world.Free()
+    return tally
+
+
+def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
+    """Prepare the directory, and say what is to be solved. On rank 0.
+
+    Raises:
+        CaseError: the directory cannot be used.
+    """
+    if holds_results(output) and not (output / LISTING).exists():
+        raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
+    ResultDirectory(output, resume=True)
+    store = Store(output)
+    if wish.force:
+        for folder in (store.cases, store.work):
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in FILES:
+            (output / name).unlink(missing_ok=True)
+    store.make()
+    write_listing(output, plan)
+    held = outcomes(output, write=True)
+
+    def is_wanted(outcome: dict[str, Any] | None) -> bool:
+        if outcome is None:
+            return True
+        failed, old = outcome["status"] != "ok", outcome["version"] != code_version()
+        return (failed and wish.retry_failed) or (old and wish.retry_version)
+
+    todo: dict[str, Item] = {}
+    for item in plan.items:
+        if is_wanted(held.get(item.key)):
+            todo.setdefault(item.key, replace(item, stamp=store.stamp(item.key)))
+    return list(todo.values())
+
+
+def _work(groups: Groups, desk: Desk, todo: list[Item], sweep: Sweep, output: Path) -> None:
+    """Solve until nothing is left for this group, and wait for the others. Collective."""
+    chains = chains_of(todo)
+    counters = Counters(groups.world, max(len(chains), 1))
+    dealer = Dealer(chains, counters)
+    worker = _Worker(groups, desk, sweep, Store(output))
+    comm, busy = groups.comm, []
+    while (item := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
+        if not worker.solve(item):
+            busy.append(item)
+    deadline = time.monotonic() + PATIENCE
+    while busy and comm.bcast(time.monotonic() < deadline, root=0):
+        time.sleep(0.2)
+        busy = [item for item in busy if not worker.solve(item)]
+    worker.close()
+    desk.wait()
+    counters.close()
+
+
+class _Worker:
+    """One group at work. All methods are collective over the group."""
+
+    def __init__(self, groups: Groups, desk: Desk, sweep: Sweep, store: Store) -> None:
+        self._comm, self._desk, self._store = groups.comm, desk, store
+        tick = desk.listen if groups.world.rank == 0 else None
+        self._manner = Manner(quiet=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
+        self._model = Model(groups.comm)
+
+    def close(self) -> None:
+        """Free what was kept for the next case."""
+        self._model.close()
+
+    def solve(self, item: Item) -> bool:
+        """Solve a case, or find that another process has; false if one is at it just now."""
+        claimed: list[Claim] = []
+
+        def prepare() -> tuple[str, bool]:
+            held = self._store.claim(item.key)
+            if held is None:
+                return "busy", False
+            claimed.append(held)
+            if self._store.stamp(item.key) != item.stamp:
+                return "done", False
+            return "ours", self._store.begun(item.key)
+
+        state, begun = on_root(self._comm, prepare)
+        if state == "ours":
+            start = time.monotonic()
+            rows, reason = self._attempt(item, begun)
+            seconds = time.monotonic() - start
+            on_root(self._comm, lambda: self._store.finish(item.key, self._outcome(item, rows, reason, seconds)))
+            if self._comm.rank == 0:
+                self._desk.report(item, reason, seconds)
+        elif state == "done" and self._comm.rank == 0:
+            self._desk.report(item, "", None)
+        for held in claimed:
+            held.release()
+        if self._manner.tick is not None:
+            self._manner.tick()
+        return state != "busy"
+
+    def _attempt(self, item: Item, begun: bool) -> tuple[list[dict[str, Any]], str]:
+        """Rows of a case, and why it has failed, if it has.
+
+        Raises:
+            OutputError: the results cannot be written.
+            LonelyError: only some ranks of the group have met an error.
+        """
+        if item.data is None:
+            return [], item.error
+        try:
+            points = self._points(item, begun)
+        except (OutputError, LonelyError):
+            raise
+        except SpineError as error:
+            return [], str(error)
+        except Exception as error:  # one case never stops the others, whatever happens in it
+            if not all_ranks_come(self._comm):
+                raise LonelyError(str(error)) from error
+            if isinstance(error, OSError) and error.errno in OF_DISKS:
+                raise OutputError(
+                    f"the results cannot be written ({reason_of(error)}); make room, then {AGAIN}"
+                ) from None
+            self._model = Model(self._comm)
+            return [], f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
+        failures = [str(point.failure) for point in points if point.failure is not None]
+        return [typed(point.row) for point in points], failures[0] if failures else ""
+
+    def _points(self, item: Item, begun: bool) -> list[Point]:
+        place, case = self._store.place(item.key), item.case()
+        try:
+            return solve_case(case, self._comm, place, replace(self._manner, resume=begun), self._model)
+        except CaseError as error:
+            if error.key == "--output":
+                raise OutputError(f"{error}; then {AGAIN}") from None
+            if error.key != "--resume":
+                raise
+        on_root(self._comm, lambda: self._store.discard_work(item.key))  # what was begun is of no use
+        return solve_case(case, self._comm, place, self._manner, self._model)
+
+    def _outcome(self, item: Item, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
+        """What is kept of a case beside its files. On one rank."""
+        place, status = self._store.place(item.key), "failed" if reason else "ok"
+        if not (place / SUMMARY).exists():  # nothing could be solved of it
+            place.mkdir(exist_ok=True)
+            told = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
+            write_atomically(place / SUMMARY, json.dumps(told, indent=2) + "\n", then=AGAIN)
+        solver: list[dict[str, Any]] = []
+        with contextlib.suppress(FileNotFoundError), (place / SOLVER).open(encoding="utf-8", newline="") as file:
+            solver = [typed(row) for row in csv.DictReader(file)]
+        return {
+            "key": item.key,
+            "status": status,
+            "reason": reason,
+            "version": code_version(),
+            "seconds": seconds,
+            "ranks": self._comm.size,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "rows": rows or [{"status": f"failed: {reason}"}],
+            "solver": solver,
+        }
+
+
+def typed(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with plain numbers: those read from a table of a run that was interrupted are text; none is not finite."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, str):
+            if value in ("", "True", "False"):
+                return {"": None, "True": True, "False": False}[value]
+            try:
+                value = float(value) if not value.isdecimal() else int(value)
+            except ValueError:
+                return value
+        elif hasattr(value, "item"):
+            value = value.item()
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: plain(value) for name, value in row.items()}
+
+
+def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -> Tally:
+    """Write the tables, and count. On rank 0.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    desk.progress.log_to(output / LOG)
+    assemble(output, write=True)
+    found = outcomes(output, write=False)
+    failures = [
+        f"case {item.number} ({item.name}): {outcome['reason']}"
+        for item in plan.items
+        if (outcome := found.get(item.key)) is not None and outcome["status"] != "ok"
+    ]
+    missing = sum(item.key not in found for item in plan.items)
+    seconds = time.monotonic() - start
+    tally = Tally(len(plan.items), desk.solved, failures, missing, groups.number, seconds)
+    summary = {
+        "status": "failed" if failures else "incomplete" if missing else "ok",
+        **({"reason": failures[0]} if failures else {}),
+        "versions": versions(),
+        "code_version": code_version(),
+        "cases": tally.cases,
+        "ok": tally.cases - len(failures) - missing,
+        "failed": len(failures),
+        "missing": missing,
+        "solved_now": tally.solved,
+        "ranks": groups.world.size,
+        "groups": groups.number,
+        "seconds": seconds,
+    }
+    write_atomically(output / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
+    return tally
+
+
+def print_tally(tally: Tally, directory: Path) -> None:
+    """How a batch has ended, on standard output. On rank 0."""
+    good = tally.cases - len(tally.failures) - tally.missing
+    held = (
+        f", {tally.cases - tally.solved - tally.missing} held before"
+        if tally.cases > tally.solved + tally.missing
+        else ""
+    )
+    print(
+        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
+        f" ({tally.groups} groups, {tally.seconds:.1f} s)"
+    )
+    for line in tally.failures[:MOST_LINES]:
+        print(f"failed: {line}")
+    if len(tally.failures) > MOST_LINES:
+        print(f"and {len(tally.failures) - MOST_LINES} more: see the column reason of {directory / TABLE}")
+    if tally.missing:
+        print(f"{tally.missing} cases are still being solved by another batch, whose tables will have them")
+    print(f"results: {directory} ({TABLE}, {PARQUET}; spinepnp report {directory} draws them)")

@@ -1,0 +1,119 @@
+"""What a batch has solved: a folder a case, which appears whole or not at all.
+
+`cases/KEY` is the truth; `work/KEY` is where a case is being solved, from which a transient goes on after a crash. What
+else a batch writes (the index, the tables) can be made again from `cases`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from spinepnp.batch.claims import Claim, claim
+from spinepnp.errors import OutputError, reason_of
+from spinepnp.output import holds_results, write_atomically
+
+#: Written last into the folder of a case: its rows, and what became of it.
+OUTCOME = "outcome.json"
+
+#: What to do once there is room.
+AGAIN = "run the same command again"
+
+
+class Store:
+    """The cases below the directory of a batch. Not collective: called by the first rank of a group.
+
+    Args:
+        directory: of the batch.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.cases, self.work = directory / "cases", directory / "work"
+
+    def make(self) -> None:
+        """Make the folders.
+
+        Raises:
+            OutputError: they cannot be made.
+        """
+        try:
+            for folder in (self.cases, self.work):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{error.filename}: cannot be made ({reason_of(error)}); {AGAIN} once it can") from None
+
+    def place(self, key: str) -> Path:
+        """Where a case is solved."""
+        return self.work / key
+
+    def begun(self, key: str) -> bool:
+        """Whether a run of it was interrupted that can be continued; what cannot is removed."""
+        place = self.place(key)
+        if holds_results(place):
+            return True
+        shutil.rmtree(place, ignore_errors=True)
+        return False
+
+    def claim(self, key: str) -> Claim | None:
+        """Claim a case; ``None`` if another batch works on it.
+
+        Raises:
+            OutputError: the disk is full, or the like.
+        """
+        try:
+            return claim(self.work / f"{key}.lock")
+        except OSError as error:
+            raise OutputError(f"{self.work}: cannot be written ({reason_of(error)}); {AGAIN}") from None
+
+    def stamp(self, key: str) -> int:
+        """When a case was finished, in the file system's own measure; 0 if it was not."""
+        try:
+            return (self.cases / key / OUTCOME).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def stamps(self) -> dict[str, int]:
+        """The same for all cases that are finished."""
+        return {key: stamp for key in self._keys() if (stamp := self.stamp(key))}
+
+    def _keys(self) -> Iterator[str]:
+        try:
+            with os.scandir(self.cases) as entries:
+                yield from (entry.name for entry in entries if not entry.name.startswith("."))
+        except OSError:
+            return
+
+    def outcome(self, key: str) -> dict[str, Any] | None:
+        """What became of a case; ``None`` if it is not finished, or its file is damaged."""
+        try:
+            read = json.loads((self.cases / key / OUTCOME).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return read if isinstance(read, dict) and isinstance(read.get("rows"), list) else None
+
+    def finish(self, key: str, outcome: dict[str, Any]) -> None:
+        """Let the folder of a case appear among the finished ones, in one step.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        place, end, old = self.place(key), self.cases / key, self.work / f"{key}.old"
+        try:
+            place.mkdir(exist_ok=True)
+            text = json.dumps(outcome, allow_nan=False)
+            write_atomically(place / OUTCOME, text, sync=True, then=AGAIN)
+            if end.exists():
+                shutil.rmtree(old, ignore_errors=True)
+                end.replace(old)
+            place.replace(end)
+            shutil.rmtree(old, ignore_errors=True)
+        except OSError as error:
+            raise OutputError(f"{place}: cannot be written ({reason_of(error)}); make room, then {AGAIN}") from None
+
+    def discard_work(self, key: str) -> None:
+        """Forget what was begun of a case."""
+        shutil.rmtree(self.place(key), ignore_errors=True)

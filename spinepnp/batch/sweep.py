@@ -1,0 +1,279 @@
+"""Sweep files: a base case and axes over any of its keys, as a list of checked cases.
+
+A sweep is TOML, or axes in a CSV file whose columns are paths of keys; nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from spinepnp.case import Case, make_case, parse_toml, read_tables, read_text, validated, value_of
+from spinepnp.errors import CaseError, reason_of
+from spinepnp.identity import digest, key_of
+from spinepnp.key_paths import find_files, set_value
+from spinepnp.meshes.memory import BYTES_PER_CELL, NODES_PER_CELL
+from spinepnp.solvers.cost import linear_solver, memory, seconds
+from spinepnp.study import column_of, common_kind, number_of
+from spinepnp.units import Table, Whole
+
+#: More cases than this in one sweep are taken for a mistake.
+MOST = 200_000
+
+#: Solves that a transient is worth: some 40 steps of five steady states each.
+TRANSIENT_SOLVES = 200
+
+#: Column that tells base cases apart where there are several.
+BASE_COLUMN = "base.case"
+
+
+class Base(Table):
+    """Where a sweep starts.
+
+    Attributes:
+        case: path of a case file, relative to the sweep; or several, each of which goes along all axes.
+        set: keys that differ from the file for all cases, by their paths.
+    """
+
+    case: str | Annotated[tuple[str, ...], Field(min_length=1)]
+    set: dict[str, Any] = Field(default_factory=dict)
+
+
+class Sweep(Table):
+    """A sweep file.
+
+    Attributes:
+        title: of the whole.
+        base: the case that is varied.
+        axes: values by the path of the key that takes them; a value may be a whole table.
+        combine: all combinations, the n-th values of all axes together, or the rows of a CSV file.
+        csv: that file, relative to the sweep.
+        ranks_per_case: ranks that solve a case together; "auto" by size and memory.
+        fields: whether the fields of each case are kept.
+        pictures: whether pictures of each case are drawn.
+    """
+
+    title: str = ""
+    base: Base
+    axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
+    combine: Literal["product", "zip", "csv"] = "product"
+    csv: str | None = None
+    ranks_per_case: Annotated[Whole, Field(ge=1)] | Literal["auto"] = "auto"
+    fields: bool = False
+    pictures: bool = False
+
+
+@dataclass
+class Item:
+    """One case of a sweep.
+
+    Attributes:
+        number: position in the sweep, from 1.
+        columns: what it is among the others: values by the name of their column, with units.
+        name: how lines on the screen call it: the columns that are not the same everywhere.
+        key: by which its results are known.
+        data: the resolved case as plain tables; ``None`` where it is impossible.
+        error: why it is.
+        chain: digest of its mesh and structure; cases that share it are solved one after another.
+        cost: estimated seconds on one core.
+        memory: estimated bytes.
+        stamp: of the outcome that it replaces; see `Store.stamp`.
+    """
+
+    number: int
+    columns: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    key: str = ""
+    data: dict[str, Any] | None = None
+    error: str = ""
+    chain: str = ""
+    cost: float = 0.0
+    memory: float = 0.0
+    stamp: int = 0
+
+    def case(self) -> Case:
+        """The checked case."""
+        assert self.data is not None
+        return make_case(copy.deepcopy(self.data))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep with all its cases.
+
+    Attributes:
+        sweep: the file.
+        items: in its order; the last axis varies fastest.
+    """
+
+    sweep: Sweep
+    items: list[Item]
+
+
+def load_sweep(path: Path) -> Plan:
+    """Read a sweep file and check all its cases. On one rank.
+
+    Args:
+        path: of a TOML file.
+
+    Returns:
+        The plan; a case that is impossible beside others that are not carries its error.
+
+    Raises:
+        CaseError: the sweep is wrong, or every one of its cases is.
+    """
+    data = parse_toml(read_text(path), str(path))
+    for place in ("axes", "base"):  # TOML reads a key that follows a table into it
+        table = data.get(place)
+        for key in ("combine", "csv"):
+            if isinstance(table, dict) and isinstance(table.get(key), str):
+                data[key] = table.pop(key)
+    sweep = validated(data, Sweep)
+    folder = path.parent
+    settings = list(_settings(sweep, folder))
+    items = [Item(number) for number in range(1, len(settings) + 1)]
+    names = [sweep.base.case] if isinstance(sweep.base.case, str) else list(sweep.base.case)
+    if len({Path(name).stem for name in names}) < len(names):
+        raise CaseError("base.case", "two of the cases have the same name; rename one")
+    bases = {name: read_tables(read_text(folder / name), name, sweep.base.set.items(), folder / Path(name).parent)
+             for name in names}  # fmt: skip
+    first: CaseError | None = None
+    for item, setting in zip(items, settings, strict=True):
+        name, values = setting
+        try:
+            _resolve(item, bases[name], values, folder)
+        except CaseError as error:
+            first = first or error
+            item.error = str(error)
+            item.key = digest({"impossible": error.args, "base": bases[name], "values": values})
+    if first is not None and all(item.error for item in items):
+        raise first
+    labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
+    for item, columns in zip(items, named_columns(labels), strict=True):
+        item.columns = columns
+    told = {name for name in dict.fromkeys(n for item in items for n in item.columns)
+            if len({item.columns.get(name) for item in items}) > 1}  # fmt: skip
+    for item in items:
+        item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
+                              for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
+    return Plan(sweep, items)
+
+
+def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """For each case the name of its base and the values of its keys.
+
+    Raises:
+        CaseError: axes that do not go together.
+    """
+    bases = (sweep.base.case,) if isinstance(sweep.base.case, str) else sweep.base.case
+    if sweep.csv is not None and sweep.combine != "csv":
+        raise CaseError("csv", 'belongs to combine = "csv"; set that, or drop it', sweep.csv)
+    if sweep.combine == "csv":
+        if sweep.csv is None:
+            raise CaseError("csv", 'is missing; name the file with the values, for example csv = "points.csv"')
+        if sweep.axes:
+            raise CaseError("axes", f"come from {sweep.csv}; drop them here", next(iter(sweep.axes)))
+        rows = list(_rows(folder / sweep.csv))
+    elif sweep.combine == "zip":
+        lengths = {len(values) for values in sweep.axes.values()}
+        if len(lengths) > 1:
+            told = ", ".join(f"{path} has {len(values)}" for path, values in sweep.axes.items())
+            raise CaseError("axes", f'zip takes as many values of each axis, but {told}; or use combine = "product"')
+        rows = [dict(zip(sweep.axes, values, strict=True)) for values in zip(*sweep.axes.values(), strict=True)]
+    else:
+        count = len(bases)
+        for values in sweep.axes.values():
+            count *= len(values)
+        if count > MOST:
+            raise CaseError("axes", f"ask for {count} cases, {MOST} are allowed; split the sweep")
+        rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]
+    for base in bases:
+        for row in rows or [{}]:
+            yield base, row
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV file, whose columns are paths of keys.
+
+    Raises:
+        CaseError: it cannot be read, or is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            number = 0
+            for number, row in enumerate(reader, 1):
+                if None in row or None in row.values():
+                    raise CaseError(str(path), f"row {number} has not as many values as there are columns; correct it")
+                if number > MOST:
+                    raise CaseError(str(path), f"has more than {MOST} rows; split it")
+                yield {name.strip(): value_of(value) for name, value in row.items() if value.strip()}
+    except OSError as error:
+        raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give the path of a CSV file") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CaseError(str(path), f"is no CSV table ({error}); correct it") from None
+    if number == 0:
+        raise CaseError(str(path), "has no rows below its heading; add one a case")
+
+
+def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
+    """Fill an item with its checked case and what it costs.
+
+    Raises:
+        CaseError: it is impossible.
+    """
+    data = copy.deepcopy(base)
+    for path, value in values.items():
+        set_value(data, path, copy.deepcopy(value))
+    _without_varied(data, values)
+    find_files(data, folder)
+    case = make_case(data)
+    points = case.points()  # each value of a sweep in the case is checked too
+    item.key, item.data = key_of(case), case.to_dict()
+    structure = case.imposed.structure
+    fitting = (case.geometry, case.mesh, case.solver, case.probes, case.regions)
+    item.chain = digest([repr(part) for part in (*fitting, structure)])
+    cells = case.mesh.cells(case.geometry)
+    dofs = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
+    linear = linear_solver(case.solver.linear, dofs, case.geometry.dimension)
+    solves = len(points) * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1)
+    item.cost, item.memory = solves * seconds(linear, dofs), memory(linear, dofs) + BYTES_PER_CELL * cells
+
+
+def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
+    """An axis over the key that the base case varies, or over its whole table, takes the place of its values."""
+    study = data.get("study")
+    if not isinstance(study, dict) or not isinstance(study.get("vary"), str):
+        return
+    if any(f"{study['vary']}.".startswith(f"{path}.") for path in paths):
+        del study["vary"]
+        study.pop("values", None)
+        if study.get("kind") == "sweep":
+            study["kind"] = "steady"
+
+
+def named_columns(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Values by the names of their columns, quantities in one unit a column.
+
+    Args:
+        settings: values by path; tables give a column for each of their keys.
+    """
+    flat = [dict(_flat(setting)) for setting in settings]
+    paths = list(dict.fromkeys(path for row in flat for path in row))
+    kinds = {path: common_kind(row[path] for row in flat if path in row) for path in paths}
+    return [{column_of(p, kinds[p]): number_of(row[p], kinds[p]) for p in paths if p in row} for row in flat]
+
+
+def _flat(setting: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path, value in setting.items():
+        if isinstance(value, dict):
+            yield from _flat({f"{path}.{key}": inner for key, inner in value.items()})
+        else:
+            yield path, value if isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,140 @@
+"""The table of a batch: one row a case and sweep value, made from the outcomes in the order of the sweep."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from spinepnp.batch.index import outcomes
+from spinepnp.batch.sweep import Plan
+from spinepnp.errors import CaseError, reason_of
+from spinepnp.output import write_atomically
+
+#: The list of a batch's cases.
+LISTING = "batch.json"
+
+#: Changes with the layout of the list.
+LAYOUT = 1
+
+#: Columns that are not observables.
+FIRST, LAST = ("case",), ("key", "version", "reason", "status")
+
+#: Tables that a batch writes; the CSV file has the same rows as the Parquet file.
+TABLE, PARQUET, SOLVER = "observables.csv", "observables.parquet", "solver.csv"
+
+
+def write_listing(directory: Path, plan: Plan) -> None:
+    """Keep which cases make up a batch, for whoever reads its results."""
+    listing = {
+        "layout": LAYOUT,
+        "title": plan.sweep.title,
+        "axes": list(dict.fromkeys(name for item in plan.items for name in item.columns)),
+        "cases": [{"case": i.number, "key": i.key, "columns": i.columns} for i in plan.items],
+    }
+    write_atomically(directory / LISTING, json.dumps(listing) + "\n", then="run the same command again")
+
+
+def read_listing(directory: Path) -> dict[str, Any]:
+    """Which cases make up a batch.
+
+    Raises:
+        CaseError: the directory holds none.
+    """
+    path = directory / LISTING
+    try:
+        listing = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CaseError(
+            str(directory), f"holds no batch ({LISTING}: {reason_of(error)}); give the directory of a batch"
+        ) from None
+    except ValueError:
+        raise CaseError(str(path), "is damaged; run the batch again, which solves nothing twice") from None
+    if not isinstance(listing, dict) or listing.get("layout") != LAYOUT:
+        raise CaseError(str(path), "is of another version; run the batch again, which solves nothing twice")
+    return listing
+
+
+def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """The tables of a batch, finished or not: from the folders of its cases, whatever else stands there.
+
+    Args:
+        directory: of the batch.
+        write: whether to bring index and files up to date.
+
+    Returns:
+        Observables, a row a case and sweep value; statistics, a row a nonlinear solve.
+
+    Raises:
+        CaseError: the directory holds no batch.
+        OutputError: the files cannot be written.
+    """
+    listing = read_listing(directory)
+    found = outcomes(directory, write=write)
+    rows: list[dict[str, Any]] = []
+    solver: list[dict[str, Any]] = []
+    told: set[str] = set()
+    for case in listing["cases"]:
+        outcome = found.get(case["key"])
+        if outcome is None:
+            continue
+        before = {"case": case["case"], **case["columns"]}
+        after = {"key": case["key"], "version": outcome["version"]}
+        rows += [{**before, **row, **after, **_status(row, outcome)} for row in outcome["rows"]]
+        if case["key"] not in told:  # the same case twice in a sweep was solved once
+            solver += [{"case": case["case"], "key": case["key"], **row} for row in outcome["solver"]]
+        told.add(case["key"])
+    table = _frame(rows, [*FIRST, *listing["axes"]], LAST)
+    statistics = _frame(solver, ["case", "key"], ())
+    if write:
+        for name, frame in ((TABLE, table), (SOLVER, statistics)):
+            write_atomically(directory / name, frame.to_csv(index=False, lineterminator="\n"), then="run it again")
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        write_atomically(directory / PARQUET, buffer.getvalue(), then="run it again")
+    return table, statistics
+
+
+def _status(row: dict[str, Any], outcome: dict[str, Any]) -> dict[str, str]:
+    """The status of a row in a word, and its reason in a column of its own."""
+    if row.get("status") == "ok":
+        return {"reason": "", "status": "ok"}
+    told = str(row.get("status", "")).removeprefix("failed").removeprefix(": ")
+    return {"reason": told or outcome["reason"], "status": "failed"}
+
+
+def _frame(rows: list[dict[str, Any]], first: list[str], last: tuple[str, ...]) -> pandas.DataFrame:
+    """Rows as a frame: some columns first, some last, each of one type."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    inner = [name for name in names if name not in first and name not in last]
+    frame = pandas.DataFrame(rows, columns=[*first, *inner, *last])
+    for name in frame:
+        values = frame[name].dropna()
+        if frame[name].dtype == object and len({type(v) for v in values}) > 1:  # a word among numbers
+            frame[name] = frame[name].map(lambda v: v if v is None or v != v else str(v))
+    return frame
+
+
+def load(directory: str | Path) -> pandas.DataFrame:
+    """Results as a table: of a batch, finished or not, or of a single run.
+
+    Args:
+        directory: of the results.
+
+    Returns:
+        One row a case and sweep value (or time), columns with units in their names.
+
+    Raises:
+        CaseError: it holds no results.
+    """
+    folder = Path(directory)
+    if (folder / LISTING).exists():
+        return assemble(folder)[0]
+    try:
+        return pandas.read_csv(folder / TABLE)
+    except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise CaseError(str(folder), f"holds no results ({reason}); give the directory of a run or a batch") from None
