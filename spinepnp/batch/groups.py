@@ -73,7 +73,7 @@ def _number(ranks: int, ranks_per_case: int | str, items: Sequence[Item], share:
 
 
 class Counters:
-    """One counter a chain, in the memory of rank 0. Making and closing them is collective.
+    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not.
 
     Args:
         comm: MPI communicator of all that take numbers.
@@ -81,31 +81,39 @@ class Counters:
     """
 
     def __init__(self, comm: Any, number: int) -> None:
-        self._window = MPI.Win.Allocate(8 * number if comm.rank == 0 else 0, 8, comm=comm)
-        if comm.rank == 0:
-            np.frombuffer(self._window.tomemory(), dtype=np.int64)[:] = 0
-        comm.Barrier()
-        self._window.Lock_all(MPI.MODE_NOCHECK)
-        self._number = number
+        self._values = np.zeros(number, dtype=np.int64)
+        self._window = None
+        if comm.size > 1:
+            self._window = MPI.Win.Allocate(8 * number if comm.rank == 0 else 0, 8, comm=comm)
+            if comm.rank == 0:
+                np.frombuffer(self._window.tomemory(), dtype=np.int64)[:] = 0
+            comm.Barrier()
+            self._window.Lock_all(MPI.MODE_NOCHECK)
 
     def take(self, which: int) -> int:
-        """The next number of a counter, from 0. Not collective."""
+        """The next number of a counter."""
+        if self._window is None:
+            self._values[which] += 1
+            return int(self._values[which]) - 1
         result = np.zeros(1, dtype=np.int64)
         self._window.Fetch_and_op(np.ones(1, dtype=np.int64), result, 0, which, MPI.SUM)
         self._window.Flush(0)
         return int(result[0])
 
     def seen(self) -> np.ndarray:
-        """All counters as they stand. Not collective."""
-        result = np.zeros(self._number, dtype=np.int64)
-        self._window.Get_accumulate(np.zeros(self._number, dtype=np.int64), result, 0, op=MPI.NO_OP)
+        """All counters as they stand."""
+        if self._window is None:
+            return self._values.copy()
+        result = np.zeros_like(self._values)
+        self._window.Get_accumulate(np.zeros_like(result), result, 0, op=MPI.NO_OP)
         self._window.Flush(0)
         return result
 
     def close(self) -> None:
-        """Free the memory. Collective."""
-        self._window.Unlock_all()
-        self._window.Free()
+        """Free the memory."""
+        if self._window is not None:
+            self._window.Unlock_all()
+            self._window.Free()
 
 
 def chains_of(items: Sequence[Item]) -> list[list[Item]]:
@@ -121,7 +129,7 @@ class Dealer:
 
     Args:
         chains: see `chains_of`; the same on all ranks.
-        counters: one a chain.
+        counters: one a chain, and a last one for chains that are opened.
     """
 
     def __init__(self, chains: list[list[Item]], counters: Counters) -> None:
@@ -141,11 +149,10 @@ class Dealer:
             self._own = None
 
     def _choose(self) -> int | None:
-        """The chain to go on with."""
-        seen = self._counters.seen()
-        for i, taken in enumerate(seen):  # nobody has begun it: most work first
-            if taken == 0:
-                return i
-        rests = [chain[taken:] for chain, taken in zip(self._chains, seen, strict=True)]
+        """The chain to go on with: one that nobody has opened, most work first; else that of which most is left."""
+        unopened = self._counters.take(len(self._chains))
+        if unopened < len(self._chains):
+            return unopened
+        rests = [chain[taken:] for chain, taken in zip(self._chains, self._counters.seen(), strict=False)]
         left = [(sum(item.cost for item in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
         return max(left)[1] if left else None

@@ -32,6 +32,7 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, holds_results, versions, write_atomically
 from spinepnp.recorder import Point
 from spinepnp.run import Model, solve_case
+from spinepnp.units import LENGTH, parse_quantity
 
 SUMMARY, LOG = "summary.json", "batch.log"
 
@@ -103,6 +104,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
         OutputError: the results cannot be written.
     """
     start = time.monotonic()
+    parse_quantity("1 nm", LENGTH)  # every rank needs the units, which take a second to read: all at once
     plan: Plan = on_root(comm, lambda: load_sweep(path))
     todo: list[Item] = on_root(comm, lambda: _open(output, plan, wish))
     groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
@@ -150,7 +152,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
 def _work(groups: Groups, desk: Desk, todo: list[Item], sweep: Sweep, output: Path) -> None:
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
-    counters = Counters(groups.world, max(len(chains), 1))
+    counters = Counters(groups.world, len(chains) + 1)
     dealer = Dealer(chains, counters)
     worker = _Worker(groups, desk, sweep, Store(output))
     comm, busy = groups.comm, []
