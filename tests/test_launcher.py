@@ -618,7 +618,8 @@ def test_ranks_are_started_by_the_environments_own_mpiexec(machine: Machine) -> 
     assert result.returncode == 0, result.stderr
     (environment,) = machine.environments()
     python = environment / "bin" / "python"
-    assert result.stdout == f"mpiexec <-n> <3> <{python}> <-m> <spinepnp> <run> <a case.toml> <-n> <5>\n"
+    mpiexec = f"<{python.parent / 'mpiexec'}> <-n> <3> <{python}> <-m> <spinepnp>"
+    assert result.stdout.startswith(f"spinepnp <-m> <spinepnp.launch> {mpiexec} <run> <a case.toml> <-n> <5> ")
 
 
 def test_incomplete_checkout(machine: Machine) -> None:
