@@ -13,9 +13,10 @@ from scipy.integrate import quad, solve_ivp
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.validation import gnp
-from spinepnp.validation.gnp import data, electrodiffusion, kinetics, simulation
+from spinepnp.validation.analytic import constant_field
+from spinepnp.validation.analytic.constant_field import B, conductance, ghk_current, harmonic_mean, profile
+from spinepnp.validation.gnp import data, kinetics, simulation
 from spinepnp.validation.gnp.channels import linear_ratio, permeabilities
-from spinepnp.validation.gnp.electrodiffusion import B, conductance, ghk_current, harmonic_mean, profile
 from spinepnp.validation.gnp.models import REST
 
 PHI = 0.02664
@@ -51,7 +52,7 @@ def test_B_at_its_removable_point():
 
 @given(V=VOLTAGES, c_i=CONCENTRATIONS, c_o=CONCENTRATIONS, z=VALENCES)
 def test_conductance_and_current_are_one(V, c_i, c_o, z):
-    E = electrodiffusion.reversal_potential(c_i, c_o, z, PHI)
+    E = constant_field.reversal_potential(c_i, c_o, z, PHI)
     for at in (V, 0.0, E, E * (1.0 + 1e-12), 1e-12):
         G = conductance(at, c_i, c_o, z, 1e-8, PHI)
         scale = fluxes(at, c_i, c_o, z, 1e-8)
@@ -79,19 +80,19 @@ def test_harmonic_mean_is_that_of_the_profile(V, c_i, c_o, z):
 
 @given(xi=st.floats(0.0, 1.0), V=st.floats(-0.2, 0.2), z=VALENCES)
 def test_transit_time(xi, V, z):
-    time = electrodiffusion.transit_time(xi, V, z, PHI)
+    time = constant_field.transit_time(xi, V, z, PHI)
     assert -1e-13 <= time <= 0.125 + 1e-13
     # the other way round with the field reversed
-    assert time == pytest.approx(electrodiffusion.transit_time(1.0 - xi, -V, z, PHI), abs=1e-12)
+    assert time == pytest.approx(constant_field.transit_time(1.0 - xi, -V, z, PHI), abs=1e-12)
 
 
 def test_transit_time_solves_its_equation():
     """T'' - w T' = -1 with T = 0 at both ends, and the series joins the formula."""
     xi, V = np.linspace(0.0, 1.0, 2001), 0.05
-    T, step, w = electrodiffusion.transit_time(xi, V, 1, PHI), xi[1], V / PHI
+    T, step, w = constant_field.transit_time(xi, V, 1, PHI), xi[1], V / PHI
     residual = np.diff(T, 2) / step**2 - w * (T[2:] - T[:-2]) / (2.0 * step) + 1.0
     assert np.abs(residual).max() < 1e-5
-    near = [float(electrodiffusion.transit_time(0.3, 1e-3 * PHI * s, 1, PHI)) for s in (0.999999, 1.000001)]
+    near = [float(constant_field.transit_time(0.3, 1e-3 * PHI * s, 1, PHI)) for s in (0.999999, 1.000001)]
     assert near[0] == pytest.approx(near[1], rel=1e-6)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.units import FARADAY
-from spinepnp.validation.gnp.electrodiffusion import (
+from spinepnp.validation.analytic.constant_field import (
     Values,
     conductance,
     ghk_current,

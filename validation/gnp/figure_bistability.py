@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp.equilibria import Branch, Equilibrium, branch
 from spinepnp.validation.gnp.figure_gated import gated_maximum
 from spinepnp.validation.gnp.figure_parts import (

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from spinepnp.validation.analytic.constant_field import harmonic_mean, profile, transit_time
 from spinepnp.validation.gnp.channels import Channel, Permeant, linear_ratio, permeabilities
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean, profile, transit_time
 from spinepnp.validation.gnp.figure_parts import (
     BLACK,
     COLOURS,

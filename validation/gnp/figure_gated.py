@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp.figure_parts import (
     BLACK,
     COLOURS,

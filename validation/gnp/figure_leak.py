@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp.channels import Channel, Permeant
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
 from spinepnp.validation.gnp.figure_channels import PORE, channel_table, draw_channel
 from spinepnp.validation.gnp.figure_parts import (
     BLACK,

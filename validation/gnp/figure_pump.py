@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp.figure_parts import (
     BLACK,
     COLOURS,

@@ -17,8 +17,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from spinepnp.errors import CaseError, SolveError, nearest
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp import kinetics
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
 from spinepnp.validation.gnp.kinetics import Coefficients
 from spinepnp.validation.gnp.parameters import Parameters
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp import models
-from spinepnp.validation.gnp.electrodiffusion import harmonic_mean
 from spinepnp.validation.gnp.equilibria import Branch, Equilibrium, branch, equilibrium
 from spinepnp.validation.gnp.kinetics import CL, NA
 from spinepnp.validation.gnp.models import FIT_VOLTAGES, Model

@@ -1,4 +1,4 @@
-"""Goldman's constant-field theory of one permeant: profile, harmonic mean, conductance, current (paper 002, eqs. 1-14).
+"""Goldman's constant-field theory: profile, harmonic mean, conductance, current, reversal (paper 002, eqs. 1-14).
 
 SI units throughout; every function takes scalars or arrays. ``thermal_voltage`` is RT/F. With w = z V / (RT/F) and
 e = ln([q]_o/[q]_i) all of it is built from B(x) = x / (1 - exp(-x)), which has no singularity, so that nothing is
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from spinepnp.units import FARADAY
 
@@ -86,6 +87,46 @@ def ghk_current(
     w = np.asarray(valence) * np.asarray(V) / thermal_voltage
     strength = -np.asarray(valence) * FARADAY * np.asarray(permeability)
     return strength * (np.asarray(c_i) * B(w) - np.asarray(c_o) * B(-w))
+
+
+def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Values, thermal_voltage: float) -> float:
+    """Goldman-Hodgkin-Katz voltage: where the currents of all permeants add up to zero, V.
+
+    For monovalent ions V_T ln((sum P c_o + sum P a_i) / (sum P c_i + sum P a_o)), c cations and a anions (Hodgkin and
+    Katz, J. Physiol. 108 (1949) 37, eq. (4.5)); for other valences the root of the total current, which falls with V.
+    Assumes a constant field and independent ions.
+
+    Args:
+        c_i: concentrations inside, mol/m^3, shape (n,), positive.
+        c_o: outside.
+        valences: of the ions, none zero.
+        permeabilities: m/s.
+        thermal_voltage: V.
+
+    Returns:
+        V inside relative to outside; it lies between the extreme Nernst potentials of what permeates.
+
+    Raises:
+        ValueError: nothing permeates.
+    """
+    c_i, c_o, z, P = (np.asarray(x, dtype=float) for x in (c_i, c_o, valences, permeabilities))
+    open_ = P > 0.0
+    if not open_.any():
+        raise ValueError("no ion permeates")
+    nernst = np.asarray(reversal_potential(c_i, c_o, z, thermal_voltage))[open_]
+    low, high = float(nernst.min()), float(nernst.max())
+    if np.all(np.abs(z) == 1.0):
+        cations = z > 0.0
+        enters = float(np.sum(P * np.where(cations, c_o, c_i)))
+        leaves = float(np.sum(P * np.where(cations, c_i, c_o)))
+        return float(thermal_voltage * np.log(enters / leaves))
+    if high - low <= 1e-12 * thermal_voltage:
+        return low
+
+    def total(V: float) -> float:
+        return float(np.sum(ghk_current(V, c_i, c_o, z, P, thermal_voltage)))
+
+    return float(brentq(total, low, high, xtol=1e-16))
 
 
 def transit_time(xi: Values, V: Values, valence: Values, thermal_voltage: float) -> Values:
