@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FARADAY = 96485.33212331  #: C/mol, CODATA 2018 (exact: e N_A)
+from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
+from spinepnp.validation.analytic.debye_layer import injector_drop, screening_length
 
 Values = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ class CylinderLaw:
     injected: float
     anions: float
     thermal_voltage: float
-    permittivity: float = 80.0 * 8.8541878128e-12
+    permittivity: float = 80.0 * VACUUM_PERMITTIVITY
 
     @property
     def _slope(self) -> float:
@@ -95,6 +96,5 @@ class CylinderLaw:
         """
         anions = self.concentrations(current)[2]
         slope = np.asarray(current, dtype=float) * self.anions / self._slope / anions
-        with np.errstate(invalid="ignore"):
-            debye = np.sqrt(self.permittivity * self.thermal_voltage / (2.0 * FARADAY * anions))
-        return np.asarray(-self.thermal_voltage * debye * slope)
+        length = screening_length(2.0 * anions, self.permittivity, self.thermal_voltage)
+        return injector_drop(slope, length, self.thermal_voltage)

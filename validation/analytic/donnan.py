@@ -1,0 +1,69 @@
+"""Donnan equilibrium of a gel with fixed charge and a bath (Donnan 1911): any valences.
+
+Assumes ideal solutions, no flux, and a gel of many Debye lengths: neutral inside, the potential step at its edge.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+
+Values = NDArray[np.float64]
+
+
+def _check(z: Values, c: Values, fixed_charge: float) -> None:
+    if abs(float(z @ c)) > 1e-9 * float(np.abs(z) @ c):
+        raise ValueError("the bath is not neutral")
+    if fixed_charge != 0.0 and not np.any((z * fixed_charge < 0.0) & (c > 0.0)):
+        raise ValueError("no ion can balance the fixed charge")
+
+
+def donnan_potential(
+    valences: ArrayLike, concentrations: ArrayLike, fixed_charge: float, thermal_voltage: float
+) -> float:
+    """V_gel - V_bath with sum_i z_i C_i exp(-z_i V/V_T) + rho = 0, V.
+
+    For z:z salt (V_T/z) asinh(rho/(2 z C)); for others the one root of a function that falls with V.
+
+    Args:
+        valences: z_i of the ions that pass, shape (n,).
+        concentrations: C_i in the neutral bath, mol/m^3.
+        fixed_charge: rho in the gel, mol/m^3 of unit charges, signed.
+        thermal_voltage: V.
+
+    Raises:
+        ValueError: a bath that is not neutral, or without an ion that could balance the fixed charge.
+    """
+    z, c = np.asarray(valences, dtype=float), np.asarray(concentrations, dtype=float)
+    _check(z, c, fixed_charge)
+    if fixed_charge == 0.0:
+        return 0.0
+
+    def charge(u: float) -> float:
+        return float(z @ (c * np.exp(-z * u))) + fixed_charge
+
+    near, far = 0.0, math.copysign(1.0, fixed_charge)
+    while charge(far) * fixed_charge > 0.0:
+        near, far = far, 2.0 * far
+    return thermal_voltage * float(brentq(charge, near, far, xtol=1e-16, rtol=1e-15))
+
+
+def donnan_concentrations(valences: ArrayLike, concentrations: ArrayLike, fixed_charge: float) -> Values:
+    """C_i exp(-z_i u) of each ion in the gel, mol/m^3, shape (n,); same arguments and errors as `donnan_potential`."""
+    u = donnan_potential(valences, concentrations, fixed_charge, 1.0)
+    return np.asarray(concentrations, dtype=float) * np.exp(-np.asarray(valences, dtype=float) * u)
+
+
+def osmotic_pressure(concentrations: ArrayLike, inside: ArrayLike, gas_energy: float) -> float:
+    """Excess pressure of mobile ions in the gel, RT (sum c_i - sum C_i), Pa (van 't Hoff).
+
+    Args:
+        concentrations: in the bath, mol/m^3.
+        inside: in the gel.
+        gas_energy: RT = F V_T, J/mol.
+    """
+    outside, inside = np.asarray(concentrations, dtype=float), np.asarray(inside, dtype=float)
+    return gas_energy * float(inside.sum() - outside.sum())
