@@ -115,6 +115,10 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             "full_pnp_relative_error": computed / full - 1.0 if full != 0.0 else None,
             _named(CONCENTRATION): _concentrations(law.concentration),
         }
+        if law.printed_potential is not None:
+            result["law"][_named(POTENTIAL, "printed_potential")] = to_unit(law.printed_potential, POTENTIAL)
+        if law.leading_error is not None:
+            result["law"]["leading_error"] = law.leading_error
     return result
 
 
