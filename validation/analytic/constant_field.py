@@ -120,13 +120,13 @@ def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Valu
         enters = float(np.sum(P * np.where(cations, c_o, c_i)))
         leaves = float(np.sum(P * np.where(cations, c_i, c_o)))
         return float(thermal_voltage * np.log(enters / leaves))
-    if high - low <= 1e-12 * thermal_voltage:
-        return low
+
+    margin = 1e-3 * thermal_voltage  # for rounding where one ion dominates
 
     def total(V: float) -> float:
         return float(np.sum(ghk_current(V, c_i, c_o, z, P, thermal_voltage)))
 
-    return float(brentq(total, low, high, xtol=1e-16))
+    return float(brentq(total, low - margin, high + margin, xtol=1e-16))
 
 
 def transit_time(xi: Values, V: Values, valence: Values, thermal_voltage: float) -> Values:

@@ -131,17 +131,19 @@ class ElectroneutralLaw:
             u, shape of ``phi``; not a number at and beyond `depletion`.
         """
         phi = np.asarray(phi, dtype=float)
-        limit = self.depletion()[1]
-        return np.array([self._invert(float(p), limit) for p in phi.ravel()]).reshape(phi.shape)
+        end = self.depletion()
+        return np.array([self._invert(float(p), end) for p in phi.ravel()]).reshape(phi.shape)
 
-    def _invert(self, phi: float, limit: float) -> float:
+    def _invert(self, phi: float, end: tuple[float, float]) -> float:
         if phi == 0.0:
             return 0.0
-        if phi < 0.0 and phi <= limit:
+        if phi < 0.0 and phi <= end[1]:
             return math.nan
         direction = math.copysign(1.0, phi * self._valence)
+        # Past the end Phi turns back.
+        limit = self._farthest if phi > 0.0 else min(abs(end[0]), self._farthest)
         with np.errstate(over="ignore"):
-            u = _bracketed(lambda v: float(self.phi(v)) - phi, direction, self._farthest)
+            u = _bracketed(lambda v: float(self.phi(v)) - phi, direction, limit)
         return math.nan if u is None else u
 
     def voltage(self, current: ArrayLike, G: float) -> Values:

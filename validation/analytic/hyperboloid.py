@@ -87,15 +87,17 @@ class HyperboloidLaw:
         z = np.asarray(self.half_length if z is None else z, dtype=float)
         if self.c == 0.0:
             return np.zeros_like(z)
-        angle = math.atan(self.half_length / self.c) + np.arctan(z / self.c)
+        with np.errstate(over="ignore"):
+            angle = math.atan2(self.half_length, self.c) + np.arctan(z / self.c)
         return np.asarray(self.c * angle / (math.pi * self.a * self.b))
 
     def bounds_flat(self) -> tuple[float, float]:
         """G of the confocal ends inside and around flat ends at z = -L and L, 1/m.
 
         They cross the axis there, or pass through the farthest point of the rim (t = L max(A, B)/c). Flat equipotential
-        ends lie strictly between. So does the mean of G over a flat injector of even flux in all cases of facts pnp
-        B7, but for that the upper one is not proven; `tube.tube` has an upper bound that is. Needs c > 0.
+        ends lie strictly between. The mean of G over a flat injector of even flux lies above the lower one too; the
+        upper one holds for it in all cases of references.toml with a <= 2 c, but not for a = 4 c, L = 10 c; the upper
+        one of `tube.tube` always does. Needs c > 0.
         """
         outer = 2.0 * self._integral(self.half_length * max(self._axes) / self.c) / self.solid_angle()
         return self.G(), float(outer)

@@ -1,0 +1,158 @@
+"""[compare]: the law of a case, what it refuses, and what is solved against it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from spinepnp.case import Case, make_case
+from spinepnp.errors import CaseError
+from spinepnp.validation.analytic import HyperboloidLaw, tube
+
+THROAT = {"shape": "hyperboloid", "a": "50 nm", "c": "100 nm", "half_length": "500 nm", "ends": "confocal"}
+CYLINDER = {"shape": "cylinder", "length": "1 um", "radius": "50 nm"}
+BINARY = [("C", 1, "167 mM"), ("A", -1, "167 mM")]
+CALCIUM = [("Ca", 2, "20 mM"), ("Na", 1, "80 mM"), ("Cl", -1, "100 mM"), ("X", 0, "5 mM")]
+
+
+def case(geometry, law, species=BINARY, ends=("base", "top"), carrier=None, **more: Any) -> Case:
+    ground, injector = ends
+    ions = [
+        {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": c}
+        for n, z, c in more.pop("ions", species)
+    ]
+    current = {"species": carrier or species[0][0], "value": more.pop("value", "50 pA")}
+    boundaries = {
+        ground: {"potential": "3 mV", "concentrations": "bulk"},
+        injector: {"current": current, "field_matched": True},
+        **more.pop("boundaries", {}),
+    }
+    electrolyte = {"thermal_voltage": "25.26 mV", "species": ions, **more.pop("electrolyte", {})}
+    tables = {"geometry": geometry, "electrolyte": electrolyte, "boundaries": boundaries, "compare": {"law": law}}
+    return make_case({**tables, **more})
+
+
+def test_the_hyperboloid_has_the_exact_law_and_the_printed_one():
+    value = case(THROAT, "hyperboloid").law()
+    throat = HyperboloidLaw(50e-9, 50e-9, 100e-9, 500e-9)
+    exact, printed = (throat.voltage(50e-12, 2e-10, 167.0, 25.26e-3, printed=p) for p in (False, True))
+    assert value is not None
+    assert value.potential == pytest.approx(exact, rel=1e-12)
+    assert value.printed_potential == pytest.approx(printed, rel=1e-12)
+    assert value.resistance == pytest.approx(exact / 50e-12)
+    assert value.ohmic_potential > value.potential
+    assert value.layer_drop == 0.0
+
+
+def test_the_electroneutral_law_is_the_cylinder_s_where_both_hold():
+    for current in ("0 pA", "50 pA", "-10 pA", "-300 pA"):
+        open_end = {"top": {"current": {"species": "C", "value": current}}}
+        one, other = (case(CYLINDER, law, boundaries=open_end).law() for law in ("cylinder", "electroneutral"))
+        assert one is not None
+        assert other is not None
+        for name in ("current", "potential", "resistance", "ohmic_potential", "layer_drop"):
+            found = getattr(other, name)
+            assert found == pytest.approx(getattr(one, name), rel=1e-10, abs=1e-18, nan_ok=True), name
+        if current != "-300 pA":  # beyond the limit
+            assert other.concentration == pytest.approx(one.concentration, rel=1e-10)
+        assert (other.injector, other.ground) == (one.injector, one.ground) == ("top", "base")
+
+
+def test_a_slowly_varying_tube_says_how_far_its_law_may_be_off():
+    value = case(
+        {"shape": "cone", "length": "1 um", "base_radius": "100 nm", "top_radius": "50 nm"}, "electroneutral"
+    ).law()
+    assert value is not None
+    assert value.leading_error == pytest.approx(0.05**2 / 2)
+    G = tube.cone(1e-6, 100e-9, 50e-9).upper
+    assert value.ohmic_potential == pytest.approx(25.26e-3 * 50e-12 * G / (2 * 2e-10 * 96485.33212 * 167.0))
+    flat = {**THROAT, "ends": "flat", "dimension": "1d"}
+    line = case(flat, "electroneutral").law()
+    assert line is not None
+    assert line.leading_error is None
+    assert line.potential == pytest.approx(
+        HyperboloidLaw(50e-9, 50e-9, 100e-9, 500e-9).voltage(50e-12, 2e-10, 167.0, 25.26e-3, printed=True)
+    )
+
+
+SLOW = {"shape": "hyperboloid", "a": "25 nm", "b": "35 nm", "c": "200 nm", "half_length": "500 nm"}
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+    ("hyperboloid", CYLINDER, {}, 'shape = "hyperboloid"'),
+    ("hyperboloid", {**THROAT, "ends": "flat"}, {}, 'ends = "confocal"'),
+    ("hyperboloid", {**THROAT, "half_length": "100 nm"}, {}, "half_length so large"),
+    ("electroneutral", {**THROAT, "half_length": "100 nm"}, {}, "half_length so large"),
+    ("hyperboloid", THROAT, {"species": CALCIUM, "electrolyte": {"fixed_charge": "-20 mM"}}, "monovalent ions"),
+    ("hyperboloid", THROAT, {"carrier": "A"}, "an injected cation"),
+    ("electroneutral", {**THROAT, "ends": "flat"}, {}, "a radius that varies slowly"),
+    ("electroneutral", {"shape": "cone", "length": "1 um", "base_radius": "50 nm", "top_radius": "400 nm"}, {}, "slowly"),
+    ("electroneutral", {"shape": "pore", "radius": "50 nm", "length": "1 um"}, {"ends": ("outside", "inside")}, "pore"),
+    ("electroneutral", CYLINDER, {"boundaries": {"wall": {"surface_charge": "0.01 C/m^2"}}}, "walls without surface"),
+    ("electroneutral", CYLINDER, {"boundaries": {"wall": {"current": {"species": "C", "value": "1 pA"}}}}, "one current"),
+    ("electroneutral", CYLINDER, {"boundaries": {"wall": {"potential": "0 mV"}}}, "on no other boundary"),
+    ("electroneutral", CYLINDER, {"ions": [("C", 1, "100 mM"), ("A", -1, "90 mM")],
+                                  "electrolyte": {"neutral": False}}, "a neutral bulk"),
+    ("electroneutral", CYLINDER, {"boundaries": {"top": {"current": {"species": "C", "value": "1 pA"}}},
+                                  "electrolyte": {"fixed_charge": [{"region": ["0.1 um", "0.2 um"], "value": "1 mM"}]}},
+     "a uniform fixed charge"),
+    ("cylinder", {**CYLINDER, "obstacle": {"shape": "sphere", "centre": ["0 nm", "0 nm", "500 nm"], "radius": "20 nm"}},
+     {}, "without an obstacle"),
+    ("electroneutral", CYLINDER, {"boundaries": {"top": {"channel": {
+        "law": "sigmoid", "species": "C", "maximum": "10 pA", "half": "5 mV", "slope": "1 mV"}}}}, "no channels"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("law", "geometry", "more", "reason"), REFUSED, ids=[f"{r[0]}-{r[3]}" for r in REFUSED])
+def test_a_case_that_violates_an_assumption_is_told_so_in_one_line(law, geometry, more, reason):
+    with pytest.raises(CaseError) as caught:
+        case(geometry, law, **more)
+    line = str(caught.value)
+    assert line.startswith(f'compare.law = "{law}": the {law} law needs ')
+    assert reason in line
+    assert "\n" not in line
+    assert line.endswith("change the case or drop [compare]")
+
+
+AXIAL = {"dimension": "axisymmetric"}
+SOLVED: list[tuple[str, dict[str, Any], dict[str, Any], float]] = [
+    ("hyperboloid", {**THROAT, **AXIAL}, {}, 1e-5),
+    ("electroneutral", {"shape": "cone", "length": "1 um", "base_radius": "250 nm", "top_radius": "60 nm", **AXIAL}, {}, 1e-3),
+    ("electroneutral", {"shape": "tube", "length": "1 um", "profile": "60 nm + 20 nm*cos(2*pi*z/(1 um))", **AXIAL}, {}, 1e-4),
+    ("electroneutral", {"shape": "shell", "inner_radius": "50 nm", "outer_radius": "500 nm", "dimension": "1d"},
+     {"ends": ("outer", "inner")}, 2e-5),
+    ("electroneutral", {**CYLINDER, "dimension": "1d"},
+     {"species": CALCIUM, "electrolyte": {"fixed_charge": "-60 mM"},
+      "ions": [("Ca", 2, "20 mM"), ("Na", 1, "120 mM"), ("Cl", -1, "100 mM"), ("X", 0, "5 mM")]}, 1e-5),
+    ("electroneutral", {**CYLINDER, "dimension": "1d"}, {"species": BINARY, "carrier": "A", "value": "-50 pA"}, 1e-5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("law", "geometry", "more", "tolerance"), SOLVED, ids=[f"{s[1]['shape']}-{i}" for i, s in enumerate(SOLVED)]
+)
+def test_what_is_solved_meets_the_law(comm, law, geometry, more, tolerance):
+    from spinepnp.meshes import generate
+    from spinepnp.results import state_of
+    from spinepnp.solvers import SteadyProblem
+
+    one = case(geometry, law, mesh={"element_degree": 2}, **more)
+    value = one.law()
+    assert value is not None
+    mesh = generate(one.geometry, one.mesh, comm)
+    solution = SteadyProblem(mesh, one.electrolyte, one.boundaries).solve(one.electrolyte, one.boundaries)
+    told = state_of(solution, value)["law"]
+    assert told["relative_error"] == pytest.approx(0.0, abs=tolerance)
+    for name, concentration in value.concentration.items():
+        found = solution.boundary[value.injector].concentration[name]
+        assert found == pytest.approx(concentration, rel=10 * tolerance)
+    assert ("printed_potential_mV" in told) == (law == "hyperboloid")
+    assert ("leading_error" in told) == (geometry["shape"] in ("cone", "tube"))
+    assert math.isfinite(value.layer_drop)
+
+
+def test_an_elliptic_throat_that_opens_slowly_has_bounds():
+    value = case(SLOW, "electroneutral").law()
+    assert value is not None
+    # (a^2 + b^2)/(4 c^2) of the slope's square, where the throat has opened
+    assert 0.0 < (value.leading_error or 0.0) < (25**2 + 35**2) / (4 * 200**2)
