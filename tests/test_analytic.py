@@ -94,11 +94,11 @@ def test_a_nearly_circular_throat_is_circular_and_has_its_closed_form(a, c, half
     assert HyperboloidLaw(a, a * (1 + 1e-7), c, half).G() == pytest.approx(closed, rel=1e-6)
 
 
-@given(st.floats(0.3, 2.0), st.floats(0.3, 2.0), st.floats(0.0, 2.0))
+@given(st.floats(0.3, 2.0), st.floats(0.3, 2.0), st.floats(1e-3, 2.0))
 def test_the_one_dimensional_G_is_a_lower_bound(a, b, c):
     throat = HyperboloidLaw(a, b, c, 3.0)
     # flat ends through the farthest points of the confocal ones give more than these
-    assert throat.bounds_flat()[1] > throat.G_printed() if c > 0.0 else throat.G() > 0.0
+    assert throat.bounds_flat()[1] > throat.G_printed()
 
 
 @pytest.mark.parametrize(("a", "b", "c"), [(1.0, 1.0, 1.0), (0.5, 1.5, 0.8), (1.5, 0.5, 0.8)])
