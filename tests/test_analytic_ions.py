@@ -157,6 +157,8 @@ def test_the_voltage_of_a_ball_with_a_window():
     assert law.voltage(I, 167.0, V_T) < ohm
     opposite, middle = law.time_from(5e-7, -1.0), law.time_from(0.0, 1.0)
     assert opposite > middle > law.time_from(4e-7, 1.0)
+    # exactly R^2/(10 D) more than on average, as the dual series has it for any window
+    assert middle - law.mean_time() == pytest.approx(0.1 * 5e-7**2 / 2e-10, rel=1e-12)
     assert opposite == pytest.approx(law.mean_time(), rel=0.05)
 
 

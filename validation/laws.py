@@ -60,18 +60,6 @@ class LawValue:
     leading_error: float | None = None
 
 
-def cylinder_law_of(
-    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries
-) -> tuple[CylinderLaw, str, str]:
-    """The cylinder law of a case, with its injector and its ground.
-
-    Raises:
-        CaseError: the case does not meet the assumptions of the law; says which.
-    """
-    law, setting = _cylinder(geometry, electrolyte, boundaries)
-    return law, setting.injector, setting.ground
-
-
 def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[CylinderLaw, Setting]:
     if not isinstance(geometry, Cylinder):
         raise refusal("cylinder", f'shape = "cylinder", not "{geometry.shape}"')
