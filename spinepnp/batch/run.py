@@ -266,6 +266,7 @@ class _Worker:
             "version": code_version(),
             "seconds": seconds,
             "ranks": self._comm.size,
+            "varied": item.varied,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "rows": rows or [{"status": f"failed: {reason}"}],
             "solver": solver,

@@ -81,6 +81,7 @@ class Item:
         key: by which its results are known.
         data: the resolved case as plain tables; ``None`` where it is impossible.
         error: why it is.
+        varied: column of what the case itself varies, if it does.
         chain: digest of its mesh and structure; cases that share it are solved one after another.
         cost: estimated seconds on one core.
         memory: estimated bytes.
@@ -93,6 +94,7 @@ class Item:
     key: str = ""
     data: dict[str, Any] | None = None
     error: str = ""
+    varied: str | None = None
     chain: str = ""
     cost: float = 0.0
     memory: float = 0.0
@@ -237,6 +239,7 @@ def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: P
     case = make_case(data)
     points = case.points()  # each value of a sweep in the case is checked too
     item.key, item.data = key_of(case), case.to_dict()
+    item.varied = case.study.column if case.study.vary is not None else None
     structure = case.imposed.structure
     fitting = (case.geometry, case.mesh, case.solver, case.probes, case.regions)
     item.chain = digest([repr(part) for part in (*fitting, structure)])
