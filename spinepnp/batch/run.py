@@ -13,6 +13,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Tally:
     seconds: float
 
 
-def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
+def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable[[], None] | None = None) -> Tally:
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
     Args:
@@ -95,6 +96,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
         comm: MPI communicator.
         output: directory of the batch.
         wish: what else is asked for.
+        on_case: called by each rank after each of its cases.
 
     Returns:
         How it ended.
@@ -110,7 +112,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
     groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
     desk = Desk(groups, todo, plan.sweep.title or path.stem, output / LOG)
     with desk.progress:
-        _work(groups, desk, todo, plan.sweep, output)
+        _work(groups, desk, todo, plan.sweep, output, on_case)
     tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
     groups.comm.Free()
     groups.world.Free()
@@ -149,7 +151,14 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     return list(todo.values())
 
 
-def _work(groups: Groups, desk: Desk, todo: list[Item], sweep: Sweep, output: Path) -> None:
+def _work(
+    groups: Groups,
+    desk: Desk,
+    todo: list[Item],
+    sweep: Sweep,
+    output: Path,
+    on_case: Callable[[], None] | None,
+) -> None:
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
     counters = Counters(groups.world, len(chains) + 1)
@@ -159,6 +168,8 @@ def _work(groups: Groups, desk: Desk, todo: list[Item], sweep: Sweep, output: Pa
     while (item := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
         if not worker.solve(item):
             busy.append(item)
+        if on_case is not None:
+            on_case()
     deadline = time.monotonic() + PATIENCE
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)

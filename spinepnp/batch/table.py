@@ -69,7 +69,8 @@ def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame,
         write: whether to bring index and files up to date.
 
     Returns:
-        Observables, a row a case and sweep value (the attribute `AXES` names what was varied); statistics, a row a nonlinear solve.
+        Observables, a row a case and sweep value, with what was varied as the attribute `AXES`; and statistics, a row
+        a nonlinear solve.
 
     Raises:
         CaseError: the directory holds no batch.
