@@ -317,11 +317,11 @@ def neuron(comm: Any, model: str, p_eff: float, seconds: float, tolerance: float
 
 
 def batch(comm: Any, sweep: str) -> dict[str, Any]:
-    """A sweep by one group of one rank, then by all ranks, each a group of its own: seconds, and whether tables agree."""
+    """A sweep by one group of one rank, then by all ranks, each a group: seconds, and whether the tables agree."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(comm.bcast(folder, root=0))
+        run_batch(CASES / sweep, comm, place / "warm", Wish(ranks_per_case=1))  # meshes and modules are kept
         if comm.rank == 0:
-            run_batch(CASES / sweep, MPI.COMM_SELF, place / "warm", Wish())  # meshes and kernels are kept from now on
             alone = run_batch(CASES / sweep, MPI.COMM_SELF, place / "one", Wish())
         waiting = comm.Ibarrier()
         while not waiting.Test():

@@ -160,8 +160,11 @@ def load_sweep(path: Path) -> Plan:
     labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
     for item, columns in zip(items, named_columns(labels), strict=True):
         item.columns = columns
-    told = {name for name in dict.fromkeys(n for item in items for n in item.columns)
-            if len({item.columns.get(name) for item in items}) > 1}  # fmt: skip
+    seen: dict[str, set[Any]] = {}
+    for item in items:
+        for name, value in item.columns.items():
+            seen.setdefault(name, set()).add(value)
+    told = {name for name, values in seen.items() if len(values) > 1}
     for item in items:
         item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
