@@ -98,7 +98,7 @@ SUITES = {
     "batch": Suite(
         title="A batch of sixty small cases: one group of one rank against two",
         columns=("sweep", "cases", "ranks", "groups", "one_s", "all_s", "faster", "difference"),
-        jobs=(Job("batch", 2, 1e4, {"sweep": "sweep_necks.toml"}),),
+        jobs=(Job("batch", 2, 1e4, {"sweep": "sweeps/necks.toml"}),),
     ),
     "memory": Suite(
         title="Memory of a process over many cases",

@@ -113,7 +113,7 @@ class TestSweeps:
         assert [i.columns for i in one] == [i.columns for i in other]
 
     def test_whole_tables_and_several_base_cases_can_be_varied(self):
-        plan = load_sweep(CASES / "sweep_necks.toml")
+        plan = load_sweep(CASES / "sweeps/necks.toml")
         assert len(plan.items) == 60
         assert {i.columns["geometry.shape"] for i in plan.items} == {"cylinder", "hyperboloid"}
         assert "geometry.length_nm" not in plan.items[0].name  # the same in all that have it
