@@ -417,6 +417,30 @@ def test_whatever_a_case_raises_is_its_own_failure(tmp_path, monkeypatch, capfd)
     assert set(table["reason"][table["status"] == "failed"]) == {"unexpected RuntimeError: the sky falls"}
 
 
+def test_a_full_disk_of_one_rank_ends_the_job_with_one_line(tmp_path, mpiexec):
+    """Only the second of two groups finds the disk full, when it keeps its first case."""
+    sweep_file(tmp_path, SMALL)
+    code = """
+from pathlib import Path
+from spinepnp.meshes.stack import MPI
+write = Path.write_bytes
+def full(self, content):
+    if self.name == ".outcome.json.partial" and MPI.COMM_WORLD.rank == 1:
+        raise OSError(28, "No space left on device")
+    return write(self, content)
+Path.write_bytes = full
+from spinepnp.__main__ import main
+main()
+"""
+    command = [mpiexec, "-n", "2", sys.executable, "-c", code, "batch", "sweep.toml", "--output", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("[")]
+    assert line.startswith("error: out/work/")
+    assert "no space left on device" in line
+    assert line.endswith("run the same command again")
+
+
 def test_a_full_disk_ends_the_batch_in_one_line_and_it_goes_on_later(tmp_path, monkeypatch, capfd):
     write, count = Path.write_bytes, []
 

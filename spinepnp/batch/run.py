@@ -43,6 +43,9 @@ FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 #: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
 PATIENCE = 10.0
 
+#: What the writers of single runs say, which a batch says in its own words.
+RESUME = "continue with --resume"
+
 #: Failures that are listed at the end.
 MOST_LINES = 20
 
@@ -164,7 +167,18 @@ def _work(
     counters = Counters(groups.world, len(chains) + 1)
     dealer = Dealer(chains, counters)
     worker = _Worker(groups, desk, sweep, Store(output))
-    comm, busy = groups.comm, []
+    try:
+        _solve_all(groups.comm, dealer, worker, on_case)
+    except OutputError as error:
+        # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
+        raise LonelyError(str(error).replace(RESUME, AGAIN)) from error
+    desk.wait()
+    counters.close()
+
+
+def _solve_all(comm: Any, dealer: Dealer, worker: _Worker, on_case: Callable[[], None] | None) -> None:
+    """Take cases and solve them. Collective over the group."""
+    busy = []
     while (item := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
         if not worker.solve(item):
             busy.append(item)
@@ -175,8 +189,6 @@ def _work(
         time.sleep(0.2)
         busy = [item for item in busy if not worker.solve(item)]
     worker.close()
-    desk.wait()
-    counters.close()
 
 
 class _Worker:
