@@ -28,6 +28,7 @@ try:
     from petsc4py import PETSc
 
     import dolfinx
+    import numpy as np
 except ImportError as error:
     raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
 
@@ -37,9 +38,9 @@ if SERIES not in SUPPORTED:
     raise MissingStackError(
         f"DOLFINx {' or '.join(SUPPORTED)} is needed, and {dolfinx.__version__} was found; {GET_IT}"
     )
-if PETSc.ScalarType().dtype != "float64":
+if np.dtype(PETSc.ScalarType) != np.float64:
     raise MissingStackError(
-        f"PETSc with real numbers of double precision is needed, and this one has {PETSc.ScalarType().dtype}; "
+        f"PETSc with real numbers of double precision is needed, and this one has {np.dtype(PETSc.ScalarType)}; "
         "on conda-forge name 'petsc=*=real*' beside fenics-dolfinx, on Debian let PETSC_DIR be that of a real build"
     )
 if not PETSc.Sys.hasExternalPackage("mumps"):
