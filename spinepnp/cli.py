@@ -89,7 +89,8 @@ def batch(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.batch.run import Wish, print_tally, run_batch
+    from spinepnp.batch.run import Wish, run_batch
+    from spinepnp.batch.tally import print_tally
     from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output

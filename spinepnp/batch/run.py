@@ -27,6 +27,7 @@ from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, assemble, write_listing
+from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
@@ -45,9 +46,6 @@ PATIENCE = 10.0
 
 #: What the writers of single runs say, which a batch says in its own words.
 RESUME = "continue with --resume"
-
-#: Failures that are listed at the end.
-MOST_LINES = 20
 
 #: Errors of the disk, not of a case.
 OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -68,27 +66,6 @@ class Wish:
     retry_failed: bool = False
     retry_version: bool = False
     ranks_per_case: int | None = None
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How a batch has ended.
-
-    Attributes:
-        cases: in the sweep.
-        solved: in this call, failed ones among them.
-        failures: of all cases, a line each: what the case is, and the reason.
-        missing: cases that other batches still work on.
-        groups: of ranks.
-        seconds: of this call.
-    """
-
-    cases: int
-    solved: int
-    failures: list[str]
-    missing: int
-    groups: int
-    seconds: float
 
 
 def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable[[], None] | None = None) -> Tally:
@@ -347,24 +324,3 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
     }
     write_atomically(output / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
     return tally
-
-
-def print_tally(tally: Tally, directory: Path) -> None:
-    """How a batch has ended, on standard output. On rank 0."""
-    good = tally.cases - len(tally.failures) - tally.missing
-    held = (
-        f", {tally.cases - tally.solved - tally.missing} held before"
-        if tally.cases > tally.solved + tally.missing
-        else ""
-    )
-    print(
-        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
-        f" ({tally.groups} groups, {tally.seconds:.1f} s)"
-    )
-    for line in tally.failures[:MOST_LINES]:
-        print(f"failed: {line}")
-    if len(tally.failures) > MOST_LINES:
-        print(f"and {len(tally.failures) - MOST_LINES} more: see the column reason of {directory / TABLE}")
-    if tally.missing:
-        print(f"{tally.missing} cases are still being solved by another batch, whose tables will have them")
-    print(f"results: {directory} ({TABLE}, {PARQUET}; spinepnp report {directory} draws them)")
