@@ -23,7 +23,7 @@ from spinepnp.selftest import find_mpiexec
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 #: Columns of words.
-LEFT = ("problem", "shape", "case", "dimension", "linear", "model")
+LEFT = ("sweep", "problem", "shape", "case", "dimension", "linear", "model")
 
 #: Seconds after which a job that hangs is killed.
 PATIENCE = 3600

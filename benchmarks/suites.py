@@ -95,6 +95,16 @@ SUITES = {
             for t in (1e-4, 1e-5, 1e-6, 1e-7)
         ),
     ),
+    "batch": Suite(
+        title="A batch of sixty small cases: one group of one rank against two",
+        columns=("sweep", "cases", "ranks", "groups", "one_s", "all_s", "faster", "difference"),
+        jobs=(Job("batch", 2, 1e4, {"sweep": "sweeps/necks.toml"}),),
+    ),
+    "memory": Suite(
+        title="Memory of a process over many cases",
+        columns=("cases", "meshes", "first_MB", "last_MB", "growth_kB_per_case", "seconds"),
+        jobs=(Job("memory", 1, 4e3, {"cases": 200, "meshes": 50}),),
+    ),
     "large": Suite(
         title="Large meshes on two ranks",
         columns=(

@@ -70,6 +70,7 @@ def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
     """Mesh the geometry. On one rank.
 
     Raises:
+        MissingStackError: this Gmsh was built without a part.
         SolveError: Gmsh failed.
     """
     with _gmsh_session() as gmsh:
@@ -79,6 +80,10 @@ def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
         except (CaseError, MemoryError):
             raise
         except Exception as error:  # Gmsh raises bare Exception with its last message
+            if "not compiled" in str(error):
+                raise MissingStackError(
+                    f"this Gmsh lacks a part that is needed ({error}); 'pip install --ignore-installed gmsh' has it"
+                ) from None
             raise SolveError(f"Gmsh could not mesh the {geometry.shape}: {error}") from None
     if geometry.cell_dimension < 3:
         return mesh

@@ -17,7 +17,7 @@ import numpy as np
 
 from spinepnp.geometries import Geometry, Sizes
 from spinepnp.geometries.surfaces import snapped, surface_of_facets
-from spinepnp.meshes.stack import basix, cell_nodes, dolfinx, fem, ufl
+from spinepnp.meshes.stack import basix, cell_nodes, dolfinx, fem, ufl, with_geometry
 
 #: Vertices of the children of a simplex, by dimension: each the middle of two vertices of the parent.
 CHILDREN = {
@@ -131,11 +131,7 @@ def curved(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
     mesh, dim = tagged.mesh, tagged.mesh.topology.dim
     space, x, numbers = _lattice(mesh, geometry, sizes)
     domain = domain_of(mesh.basix_cell().name, 2, dim)
-    element = dolfinx.fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
-    moved = dolfinx.mesh.create_geometry(space.dofmap.index_map, np.array(space.dofmap.list), element, x, numbers)
-    new = dolfinx.mesh.Mesh(
-        dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, moved._cpp_object), domain
-    )
+    new = with_geometry(mesh, space.dofmap.index_map, np.array(space.dofmap.list), domain, x, numbers)
     result = TaggedMesh(new, tagged.facets, tagged.values, tagged.order, tagged.signs)
     snap(result, geometry)
     return result

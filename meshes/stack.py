@@ -1,7 +1,7 @@
-"""The one file that imports mpi4py and then DOLFINx; every other module takes them from here.
+"""The one file that imports mpi4py, PETSc and DOLFINx, and knows in what their supported versions differ.
 
-The order matters: the wheels of PETSc and DOLFINx find the MPI library only once mpi4py has loaded it. Where a part is
-missing, one line names the ways to get it.
+Every other module takes them from here. The order matters: the wheels of PETSc and DOLFINx find the MPI library only
+once mpi4py has loaded it. What is missing or does not fit is told in one line that names the ways to get it.
 """
 
 # ruff: noqa: I001 - the import order is the point of this file
@@ -12,6 +12,14 @@ from typing import Any
 
 from spinepnp.errors import MissingStackError
 
+#: Series of DOLFINx that the code runs with.
+SUPPORTED = ("0.10", "0.11")
+
+GET_IT = (
+    "get it by './spine' in a checkout, 'pip install spinepnp[wheels]' (Linux x86-64), "
+    "conda-forge (fenics-dolfinx) or your distribution"
+)
+
 # NumPy's threads would fight with the ranks; the user's own setting wins.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -19,25 +27,81 @@ try:
     from mpi4py import MPI
     from petsc4py import PETSc
 
+    import dolfinx
+    import numpy as np
+except ImportError as error:
+    raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
+
+SERIES = ".".join(dolfinx.__version__.split(".")[:2])
+
+if SERIES not in SUPPORTED:
+    raise MissingStackError(
+        f"DOLFINx {' or '.join(SUPPORTED)} is needed, and {dolfinx.__version__} was found; {GET_IT}"
+    )
+if np.dtype(PETSc.ScalarType) != np.float64:
+    raise MissingStackError(
+        f"PETSc with real numbers of double precision is needed, and this one has {np.dtype(PETSc.ScalarType)}; "
+        "on conda-forge name 'petsc=*=real*' beside fenics-dolfinx, on Debian let PETSC_DIR be that of a real build"
+    )
+if not PETSc.Sys.hasExternalPackage("mumps"):
+    raise MissingStackError(f"PETSc with MUMPS is needed, and this one has none; {GET_IT}")
+
+try:
     import basix
     import basix.ufl
-    import dolfinx
     import dolfinx.fem.petsc
-    import dolfinx.io.gmsh
+    import dolfinx.geometry
+    import dolfinx.io.utils
     import dolfinx.mesh
     import ufl
     from dolfinx import fem
-except ImportError as error:
-    raise MissingStackError(
-        f"DOLFINx with PETSc and mpi4py is needed ({error}); get it by './spine' in a checkout, "
-        "'pip install spinepnp[wheels]' (Linux x86-64), conda-forge (fenics-dolfinx) or your distribution"
-    ) from None
+except ImportError as error:  # DOLFINx without PETSc, for one
+    raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {GET_IT}") from None
+
+#: SNES's code for a residual that is not a number, and its name here: PETSc 3.25 has changed that.
+NOT_A_NUMBER, NOT_A_NUMBER_NAME = -4, "DIVERGED_FUNCTION_NANORINF"
 
 
 def cell_nodes(mesh: Any) -> Any:
-    """Geometry nodes of the local cells, shape (cells, nodes a cell), in every supported version of DOLFINx."""
-    dofmaps = mesh.geometry.dofmaps
-    return dofmaps(0) if callable(dofmaps) else dofmaps[0]
+    """Geometry nodes of the local cells, shape (cells, nodes a cell)."""
+    # One array, or one for each type of cell.
+    return mesh.geometry.dofmap if SERIES == "0.10" else mesh.geometry.dofmaps[0]
 
 
-__all__ = ["MPI", "PETSc", "basix", "cell_nodes", "dolfinx", "fem", "ufl"]
+def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, numbers: Any) -> Any:
+    """A mesh with the topology of another one, and nodes of its own.
+
+    Args:
+        mesh: gives the topology.
+        index_map: of the nodes.
+        nodes: of the local cells, shape (cells, nodes a cell), int32.
+        domain: UFL domain of the new mesh.
+        x: coordinates of the local nodes, shape (nodes, dimension).
+        numbers: of these in the whole mesh, int64.
+    """
+    element = fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
+    # Not by dolfinx.mesh.create_geometry: whether that takes the element of Python or of C++ depends on the version.
+    geometry = dolfinx.cpp.mesh.Geometry_float64(index_map, nodes, element._cpp_object, x, numbers)
+    made = dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry)
+    return dolfinx.mesh.Mesh(made, domain)
+
+
+def matrix_of(comm: Any, pattern: Any) -> Any:
+    """A PETSc matrix with a sparsity pattern. Collective."""
+    # What stands for PETSc's default type depends on the version; a name does not.
+    return dolfinx.cpp.la.petsc.create_matrix(comm, pattern, "aij")
+
+
+__all__ = [
+    "MPI",
+    "NOT_A_NUMBER",
+    "NOT_A_NUMBER_NAME",
+    "PETSc",
+    "basix",
+    "cell_nodes",
+    "dolfinx",
+    "fem",
+    "matrix_of",
+    "ufl",
+    "with_geometry",
+]

@@ -17,7 +17,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError, SolveError, nearest, petsc_reason
 from spinepnp.meshes import interrupts
-from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.meshes.stack import MPI, NOT_A_NUMBER, NOT_A_NUMBER_NAME, PETSc
 from spinepnp.solvers.bordered import Bordered
 from spinepnp.solvers.options import OURS, SolverOptions
 from spinepnp.solvers.preconditioner import BlockPreconditioner
@@ -53,9 +53,6 @@ ROUGH = 1e-4
 #: Residual over that of the bulk from which Newton is near its solution.
 NEAR = 1e-3
 
-#: SNES's code for a residual that is not a number; its name differs between versions of PETSc.
-NOT_A_NUMBER = -4
-
 #: Machine precision times the number of terms that cancel in a row, of which the diagonal one is the largest.
 ROUNDING = 4.0 * np.finfo(float).eps
 
@@ -71,7 +68,7 @@ STALLED = 16.0
 #: What a negative SNES reason means to the user, and what helps.
 FAILURES = {
     "DIVERGED_LINEAR_SOLVE": "the linear solve failed",
-    "DIVERGED_FUNCTION_NANORINF": "the residual is not a number",
+    NOT_A_NUMBER_NAME: "the residual is not a number",
     "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
     "DIVERGED_DTOL": "the residual grew without bound",
@@ -129,7 +126,7 @@ class NewtonStatistics:
 def _reason_name(code: int) -> str:
     reasons = PETSc.SNES.ConvergedReason
     names = {value: name for name, value in vars(reasons).items() if isinstance(value, int) and name != "ITERATING"}
-    return names.get(code, f"reason {code}")
+    return {**names, NOT_A_NUMBER: NOT_A_NUMBER_NAME}.get(code, f"reason {code}")
 
 
 class Newton:

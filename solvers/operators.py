@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import dolfinx, fem, ufl
+from spinepnp.meshes.stack import dolfinx, fem, matrix_of, ufl
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.trilinear import Trilinear
 from spinepnp.solvers.weak_forms import mass, mass_degree, stiffness, stiffness_degree
@@ -49,7 +49,7 @@ class Operators:
     @cached_property
     def K(self) -> Any:
         """int grad u . grad v, um."""
-        matrix = dolfinx.cpp.la.petsc.create_matrix(self.space.mesh.comm, self._pattern, None)
+        matrix = matrix_of(self.space.mesh.comm, self._pattern)
         if self.trilinear is None:
             return self.fill(matrix, self._stiffness_form)
         self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))

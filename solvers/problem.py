@@ -12,7 +12,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.memory import available_memory
-from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME, PETSc
 from spinepnp.solvers.cost import Linear, linear_solver, memory
 from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.imposed import Imposed
@@ -223,7 +223,7 @@ class Problem:
 
     def _told(self, error: NewtonError) -> NewtonError:
         """The error, with the equations in which something is not a number named. Collective."""
-        if error.statistics.reason != "diverged_function_nanorinf":
+        if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
             return error
         broken = ~np.isfinite(self.system.reaction()).all(axis=0)
         anywhere = np.empty_like(broken)

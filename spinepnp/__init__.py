@@ -1,3 +1,19 @@
 """Full 3D Poisson-Nernst-Planck in dendritic spines and other neuronal nanodomains."""
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "load"]
+
+if TYPE_CHECKING:
+    from spinepnp.batch.table import load
+
+
+def __getattr__(name: str) -> Any:
+    """`load` comes when it is asked for: it brings pandas."""
+    if name == "load":
+        from spinepnp.batch.table import load
+
+        return load
+    raise AttributeError(f"module 'spinepnp' has no attribute '{name}'")

@@ -89,11 +89,11 @@ def batch(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
+    from spinepnp.batch.run import Wish, run_batch
+    from spinepnp.batch.tally import print_tally
     from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output
-
-    from spinepnp.batch.run import Wish, print_tally, run_batch  # isort: skip - after the stack
 
     interrupts.install()
     comm = MPI.COMM_WORLD
@@ -170,6 +170,21 @@ def plot(
     for path in made:
         print(path)
     return 0 if made else 1
+
+
+@app.command()
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of a batch, finished or not.")],
+    x: Annotated[str | None, typer.Option("--x", help="Column along the abscissa; a current by default.")] = None,
+    y: Annotated[str | None, typer.Option("--y", help="Column along the ordinate of the heat map.")] = None,
+    value: Annotated[str | None, typer.Option("--value", help="Column that is shown; a potential by default.")] = None,
+) -> int:
+    """Write one page on a batch: current-voltage families, heat maps over any two axes, what has failed."""
+    from spinepnp.batch.report import View, write_report
+
+    for path in write_report(directory, View(x, y, value)):
+        print(path)
+    return 0
 
 
 @app.command()

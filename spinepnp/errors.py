@@ -73,7 +73,7 @@ class LonelyError(Exception):
 
 
 class MissingStackError(SpineError):
-    """A part of the software stack (DOLFINx, PETSc, mpi4py, Gmsh) cannot be imported (exit code 2)."""
+    """A part of the software stack (DOLFINx, PETSc, mpi4py, Gmsh) is missing or does not fit (exit code 2)."""
 
     exit_code = 2
 

@@ -85,8 +85,8 @@ def main() -> None:
     lost = _pass_on(process.stdout)
     code = process.wait()
     if lost:
-        why, number = lost[0]
-        print(LOST.format(why=why, number=number, again=again(sys.argv)), file=sys.stderr, flush=True)
+        why, which = lost[0]
+        print(LOST.format(why=why, number=which, again=again(sys.argv)), file=sys.stderr, flush=True)
         code = 1
     sys.exit(code if code >= 0 else 128 - code)
 

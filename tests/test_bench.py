@@ -69,3 +69,10 @@ def test_a_suite_that_does_not_exist_is_refused(arguments):
     assert done.returncode == 2
     assert "nonsense" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_memory_fills_its_columns_and_stays():
+    row = rows("memory", cases=12, meshes=6)
+    assert set(SUITES["memory"].columns) <= set(row)
+    assert row["cases"] == 12
+    assert row["last_MB"] < 1.2 * row["first_MB"]

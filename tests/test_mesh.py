@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinepnp.errors import CaseError, SolveError
+from spinepnp.errors import CaseError, MissingStackError, SolveError
 from spinepnp.fields import gather_mesh
 from spinepnp.geometries import Cylinder, Grading, Sizes
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
@@ -127,4 +127,15 @@ def test_an_error_of_gmsh_reaches_every_rank(comm, monkeypatch):
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     monkeypatch.setattr(Cylinder, "straight_mesh", fail)
     with pytest.raises(SolveError, match="Gmsh could not mesh the cylinder: no such surface"):
+        generate(NECK, MeshOptions(), comm)
+
+
+@pytest.mark.mpi
+def test_a_gmsh_that_lacks_a_part_is_told_how_to_be_replaced(comm, monkeypatch):
+    def fail(self, gmsh, sizes):
+        raise Exception("Netgen optimizer is not compiled in this version of Gmsh")  # what Debian's Gmsh raises
+
+    monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
+    monkeypatch.setattr(Cylinder, "straight_mesh", fail)
+    with pytest.raises(MissingStackError, match=r"lacks a part that is needed .Netgen.*pip install"):
         generate(NECK, MeshOptions(), comm)

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 
+from spinepnp.batch.sweep import Sweep, load_sweep
 from spinepnp.case import Case, load_case
 
 README = (ROOT / "README.md").read_text()
@@ -17,10 +18,13 @@ README = (ROOT / "README.md").read_text()
 def test_the_commands_of_the_readme_name_files_that_exist():
     commands = re.findall(r"^    (\./spine .*)$", README, flags=re.M)
     assert "./spine test" in commands
-    cases = [word for command in commands for word in shlex.split(command) if word.endswith(".toml")]
-    assert len(cases) >= 5
-    for case in cases:
-        load_case(ROOT / case).points()
+    named = [(command, word) for command in commands for word in shlex.split(command) if word.endswith(".toml")]
+    assert len(named) >= 5
+    for command, case in named:
+        if " batch " in command:
+            assert len(load_sweep(ROOT / case).items) == 60  # as the text says
+        else:
+            load_case(ROOT / case).points()
 
 
 def test_the_case_of_the_readme_is_part_of_the_first_case():
@@ -82,3 +86,15 @@ def test_every_key_of_a_case_is_documented():
 
     for key in set(keys(Case)) - {"title"}:
         assert key in page, key
+
+
+def test_every_key_of_a_sweep_is_documented():
+    page = (ROOT / "docs" / "batch.md").read_text()
+    for key in (*Sweep.model_fields, "base.case", "base.set"):
+        assert f"`{key}`" in page or f"`{key}." in page, key
+
+
+def test_the_sweep_of_the_docs_is_one(tmp_path):
+    text = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "batch.md").read_text(), flags=re.S)[1]
+    (tmp_path / "sweep.toml").write_text(text.replace('"cylinder_iv.toml"', f'"{ROOT / "cases" / "cylinder_iv.toml"}"'))
+    assert len(load_sweep(tmp_path / "sweep.toml").items) == 9

@@ -483,7 +483,9 @@ def test_logarithms_give_the_same(comm):
         )
         for f in ("density", "log")
     ]
-    assert found[0] == pytest.approx(found[1], rel=1e-4)
+    # Each may err by the tolerance of a step, of V_T; steps, and so these errors, depend on the processor's rounding.
+    promised = 1e-4 * SALT.V_T * 1e3  # mV
+    assert found[0] == pytest.approx(found[1], abs=2.0 * promised)
 
 
 def test_a_current_beyond_the_limit_fails_with_what_was_reached(comm):

@@ -13,6 +13,7 @@ import json
 import math
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, assemble, write_listing
+from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
@@ -42,8 +44,8 @@ FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 #: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
 PATIENCE = 10.0
 
-#: Failures that are listed at the end.
-MOST_LINES = 20
+#: What the writers of single runs say, which a batch says in its own words.
+RESUME = "continue with --resume"
 
 #: Errors of the disk, not of a case.
 OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -66,28 +68,7 @@ class Wish:
     ranks_per_case: int | None = None
 
 
-@dataclass(frozen=True)
-class Tally:
-    """How a batch has ended.
-
-    Attributes:
-        cases: in the sweep.
-        solved: in this call, failed ones among them.
-        failures: of all cases, a line each: what the case is, and the reason.
-        missing: cases that other batches still work on.
-        groups: of ranks.
-        seconds: of this call.
-    """
-
-    cases: int
-    solved: int
-    failures: list[str]
-    missing: int
-    groups: int
-    seconds: float
-
-
-def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
+def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable[[], None] | None = None) -> Tally:
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
     Args:
@@ -95,6 +76,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
         comm: MPI communicator.
         output: directory of the batch.
         wish: what else is asked for.
+        on_case: called by each rank after each of its cases.
 
     Returns:
         How it ended.
@@ -110,7 +92,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish) -> Tally:
     groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
     desk = Desk(groups, todo, plan.sweep.title or path.stem, output / LOG)
     with desk.progress:
-        _work(groups, desk, todo, plan.sweep, output)
+        _work(groups, desk, todo, plan.sweep, output, on_case)
     tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
     groups.comm.Free()
     groups.world.Free()
@@ -149,23 +131,41 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     return list(todo.values())
 
 
-def _work(groups: Groups, desk: Desk, todo: list[Item], sweep: Sweep, output: Path) -> None:
+def _work(
+    groups: Groups,
+    desk: Desk,
+    todo: list[Item],
+    sweep: Sweep,
+    output: Path,
+    on_case: Callable[[], None] | None,
+) -> None:
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
     counters = Counters(groups.world, len(chains) + 1)
     dealer = Dealer(chains, counters)
     worker = _Worker(groups, desk, sweep, Store(output))
-    comm, busy = groups.comm, []
+    try:
+        _solve_all(groups.comm, dealer, worker, on_case)
+    except OutputError as error:
+        # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
+        raise LonelyError(str(error).replace(RESUME, AGAIN)) from error
+    desk.wait()
+    counters.close()
+
+
+def _solve_all(comm: Any, dealer: Dealer, worker: _Worker, on_case: Callable[[], None] | None) -> None:
+    """Take cases and solve them. Collective over the group."""
+    busy = []
     while (item := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
         if not worker.solve(item):
             busy.append(item)
+        if on_case is not None:
+            on_case()
     deadline = time.monotonic() + PATIENCE
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)
         busy = [item for item in busy if not worker.solve(item)]
     worker.close()
-    desk.wait()
-    counters.close()
 
 
 class _Worker:
@@ -266,6 +266,7 @@ class _Worker:
             "version": code_version(),
             "seconds": seconds,
             "ranks": self._comm.size,
+            "varied": item.varied,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "rows": rows or [{"status": f"failed: {reason}"}],
             "solver": solver,
@@ -323,24 +324,3 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
     }
     write_atomically(output / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
     return tally
-
-
-def print_tally(tally: Tally, directory: Path) -> None:
-    """How a batch has ended, on standard output. On rank 0."""
-    good = tally.cases - len(tally.failures) - tally.missing
-    held = (
-        f", {tally.cases - tally.solved - tally.missing} held before"
-        if tally.cases > tally.solved + tally.missing
-        else ""
-    )
-    print(
-        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
-        f" ({tally.groups} groups, {tally.seconds:.1f} s)"
-    )
-    for line in tally.failures[:MOST_LINES]:
-        print(f"failed: {line}")
-    if len(tally.failures) > MOST_LINES:
-        print(f"and {len(tally.failures) - MOST_LINES} more: see the column reason of {directory / TABLE}")
-    if tally.missing:
-        print(f"{tally.missing} cases are still being solved by another batch, whose tables will have them")
-    print(f"results: {directory} ({TABLE}, {PARQUET}; spinepnp report {directory} draws them)")

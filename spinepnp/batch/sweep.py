@@ -81,6 +81,7 @@ class Item:
         key: by which its results are known.
         data: the resolved case as plain tables; ``None`` where it is impossible.
         error: why it is.
+        varied: column of what the case itself varies, if it does.
         chain: digest of its mesh and structure; cases that share it are solved one after another.
         cost: estimated seconds on one core.
         memory: estimated bytes.
@@ -93,6 +94,7 @@ class Item:
     key: str = ""
     data: dict[str, Any] | None = None
     error: str = ""
+    varied: str | None = None
     chain: str = ""
     cost: float = 0.0
     memory: float = 0.0
@@ -158,8 +160,11 @@ def load_sweep(path: Path) -> Plan:
     labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
     for item, columns in zip(items, named_columns(labels), strict=True):
         item.columns = columns
-    told = {name for name in dict.fromkeys(n for item in items for n in item.columns)
-            if len({item.columns.get(name) for item in items}) > 1}  # fmt: skip
+    seen: dict[str, set[Any]] = {}
+    for item in items:
+        for name, value in item.columns.items():
+            seen.setdefault(name, set()).add(value)
+    told = {name for name, values in seen.items() if len(values) > 1}
     for item in items:
         item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
@@ -237,6 +242,7 @@ def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: P
     case = make_case(data)
     points = case.points()  # each value of a sweep in the case is checked too
     item.key, item.data = key_of(case), case.to_dict()
+    item.varied = case.study.column if case.study.vary is not None else None
     structure = case.imposed.structure
     fitting = (case.geometry, case.mesh, case.solver, case.probes, case.regions)
     item.chain = digest([repr(part) for part in (*fitting, structure)])

@@ -23,6 +23,9 @@ LAYOUT = 1
 #: Columns that are not observables.
 FIRST, LAST = ("case",), ("key", "version", "reason", "status")
 
+#: Attribute of the frame: columns that say what was varied, by the sweep or by a case itself.
+AXES = "axes"
+
 #: Tables that a batch writes; the CSV file has the same rows as the Parquet file.
 TABLE, PARQUET, SOLVER = "observables.csv", "observables.parquet", "solver.csv"
 
@@ -66,7 +69,8 @@ def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame,
         write: whether to bring index and files up to date.
 
     Returns:
-        Observables, a row a case and sweep value; statistics, a row a nonlinear solve.
+        Observables, a row a case and sweep value, with what was varied as the attribute `AXES`; and statistics, a row
+        a nonlinear solve.
 
     Raises:
         CaseError: the directory holds no batch.
@@ -77,17 +81,20 @@ def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame,
     rows: list[dict[str, Any]] = []
     solver: list[dict[str, Any]] = []
     told: set[str] = set()
+    axes: list[str] = list(listing["axes"])
     for case in listing["cases"]:
         outcome = found.get(case["key"])
         if outcome is None:
             continue
+        axes += [name for name in [outcome["varied"]] if name is not None and name not in axes]
         before = {"case": case["case"], **case["columns"]}
         after = {"key": case["key"], "version": outcome["version"]}
         rows += [{**before, **row, **after, **_status(row, outcome)} for row in outcome["rows"]]
         if case["key"] not in told:  # the same case twice in a sweep was solved once
             solver += [{"case": case["case"], "key": case["key"], **row} for row in outcome["solver"]]
         told.add(case["key"])
-    table = _frame(rows, [*FIRST, *listing["axes"]], LAST)
+    table = _frame(rows, [*FIRST, *axes], LAST)
+    table.attrs[AXES] = axes
     statistics = _frame(solver, ["case", "key"], ())
     if write:
         for name, frame in ((TABLE, table), (SOLVER, statistics)):

@@ -1,0 +1,297 @@
+"""The verb `report`: one page on a batch, with current-voltage families and heat maps over any two of its axes.
+
+Made from the table alone; neither MPI nor DOLFINx is needed, and the batch may still be running.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas
+
+from spinepnp import __version__
+from spinepnp.batch.table import AXES, TABLE, assemble, read_listing
+from spinepnp.errors import CaseError, nearest
+from spinepnp.output import write_atomically
+from spinepnp.units import CURRENT, POTENTIAL
+
+#: Panels of a figure, curves of a panel and rows of the table on the page at the most.
+PANELS, CURVES, ROWS = 6, 12, 400
+
+#: Files that a report consists of.
+PAGE, FAMILIES, HEAT = "report.html", "families.png", "heat.png"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a report shows.
+
+    Attributes:
+        x: column along the abscissa; what has a current by default.
+        y: column along the ordinate of the heat map; in each panel that with most values by default.
+        value: column that is shown; the potential where the current enters by default.
+    """
+
+    x: str | None = None
+    y: str | None = None
+    value: str | None = None
+
+
+def write_report(directory: Path, view: View) -> list[Path]:
+    """Write the page and its pictures into the directory of a batch.
+
+    Args:
+        directory: of the batch.
+        view: what it shows.
+
+    Returns:
+        Files that were made.
+
+    Raises:
+        CaseError: no batch, no row that was solved, or a column that it does not have.
+        OutputError: they cannot be written.
+    """
+    listing = read_listing(directory)
+    table, _ = assemble(directory)
+    good = table[table["status"] == "ok"]
+    if good.empty:
+        raise CaseError(str(directory), "holds no solved case yet, so that there is nothing to draw; run the batch")
+    varied = varied_columns(good)
+    x, value = _abscissa(good, varied, view), _value(good, varied, view)
+    pictures: dict[str, bytes] = {}
+    if x is not None:
+        pictures[FAMILIES] = _png(draw_families(good, x, value, [c for c in varied if c != x]))
+    if x is not None and len(varied) > 1:
+        y = None if view.y is None else _known(good, view.y, "--y", [c for c in varied if c != x])
+        heat = draw_heat(good, x, y, value, [c for c in varied if c != x])
+        if heat is not None:
+            pictures[HEAT] = _png(heat)
+    page = _page(directory, listing, table, varied, value, pictures)
+    files: dict[str, str | bytes] = {**pictures, PAGE: page}
+    for name, content in files.items():
+        write_atomically(directory / name, content, then="run it again")
+    return [directory / name for name in (PAGE, *pictures)]
+
+
+def varied_columns(table: pandas.DataFrame) -> list[str]:
+    """Columns that tell the rows of a table apart, in its order."""
+    return [c for c in table.attrs[AXES] if table[c].nunique() > 1]
+
+
+def _known(table: pandas.DataFrame, name: str, option: str, choices: list[str]) -> str:
+    if name in choices:
+        return name
+    near = [c for c in choices if c.rsplit("_", 1)[0] == name]  # a path without its unit
+    if len(near) == 1:
+        return near[0]
+    raise CaseError(option, f"no such column; {nearest(name, choices)}", name)
+
+
+def _numbers(table: pandas.DataFrame, columns: list[str]) -> list[str]:
+    return [c for c in columns if pandas.api.types.is_numeric_dtype(table[c])]
+
+
+def _abscissa(table: pandas.DataFrame, varied: list[str], view: View) -> str | None:
+    if view.x is not None:
+        return _known(table, view.x, "--x", varied)
+    numbers = _numbers(table, varied)
+    currents = [c for c in numbers if c.endswith(f"_{CURRENT.suffix}")]
+    return max(currents or numbers, key=lambda c: table[c].nunique(), default=None)
+
+
+def _value(table: pandas.DataFrame, varied: list[str], view: View) -> str:
+    """The column that is shown: where a current is varied, the potential at its boundary."""
+    shown = [c for c in _numbers(table, list(table.columns)) if c not in table.attrs[AXES] and c != "case"]
+    if view.value is not None:
+        return _known(table, view.value, "--value", shown)
+    ending = f".potential_{POTENTIAL.suffix}"
+    for column in varied:
+        parts = column.split(".")
+        if parts[0] == "boundaries" and f"{parts[1]}{ending}" in shown:
+            return f"{parts[1]}{ending}"
+    potentials = [c for c in shown if c.endswith(ending) and table[c].abs().max() > 0.0]
+    return max(potentials or shown, key=lambda c: table[c].abs().max())
+
+
+def _text(column: str, value: Any) -> str:
+    """``radius = 50 nm``: a value with the last part of its column's name."""
+    name, _, unit = column.rsplit(".", 1)[-1].rpartition("_")
+    if isinstance(value, str) or not name:
+        return str(value)
+    return f"{name} = {value:g} {unit}"
+
+
+def _label(column: str) -> str:
+    """``boundaries.top.current (pA)``: a column's name as an axis is called."""
+    path, _, unit = column.rpartition("_")
+    return f"{path.removesuffix('.value')} ({unit})" if path else column
+
+
+def _parts(table: pandas.DataFrame, columns: list[str]) -> Iterator[tuple[str, pandas.DataFrame]]:
+    """Rows that agree in some columns, with what they agree in; what is the same in all of them is not said."""
+    told = [c for c in columns if table[c].nunique(dropna=False) > 1]
+    if not told:
+        yield "", table
+        return
+    for values, part in table.groupby(told, sort=False, dropna=False):
+        yield ", ".join(_text(c, v) for c, v in zip(told, values, strict=True) if v == v), part
+
+
+def _panels(table: pandas.DataFrame, others: list[str]) -> list[tuple[str, pandas.DataFrame]]:
+    """Parts of a table that get a panel each: by the columns with words, such as the shape."""
+    words = [c for c in others if c not in _numbers(table, others)]
+    parts = list(_parts(table, words))
+    return parts[:PANELS]
+
+
+def _figure(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
+    import matplotlib.figure
+
+    columns = min(number, 3)
+    rows = -(-number // columns)
+    figure = matplotlib.figure.Figure(figsize=(width * columns, height * rows), dpi=150, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for unused in axes[number:]:
+        unused.set_axis_off()
+    return figure, list(axes[:number])
+
+
+def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]) -> Any:
+    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them.
+
+    Args:
+        table: rows that were solved.
+        x: column along the abscissa.
+        value: column that is shown.
+        others: what else was varied.
+
+    Returns:
+        A figure of matplotlib.
+    """
+    import matplotlib
+
+    panels = _panels(table, others)
+    figure, axes = _figure(len(panels), 5.2, 4.0)
+    for place, (title, part) in zip(axes, panels, strict=True):
+        curves = list(_parts(part, others))
+        colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.88, min(len(curves), CURVES)))
+        for colour, (label, curve) in zip(colours, curves[:CURVES], strict=False):
+            curve = curve.sort_values(x)
+            place.plot(curve[x], curve[value], "o-", color=colour, markersize=3.5, linewidth=1.4, label=label)
+        more = f" (first {CURVES} of {len(curves)})" if len(curves) > CURVES else ""
+        place.set_title(title + more, fontsize=10)
+        place.set_xlabel(_label(x))
+        place.set_ylabel(_label(value))
+        place.grid(alpha=0.3)
+        if len(curves) > 1:
+            place.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator[tuple[str, str, pandas.DataFrame]]:
+    """For each panel of a map its title, what goes along its ordinate, and its rows."""
+    numbers = _numbers(table, others)
+    for title, part in _parts(table, [c for c in others if c not in numbers and c != y]):
+        within = [c for c in others if part[c].nunique() > 1]
+        ordinate = y or max(within, key=lambda c: part[c].nunique(), default=None)
+        if ordinate is not None and part[ordinate].notna().any():
+            for detail, rows in _parts(part, [c for c in within if c != ordinate]):
+                yield ", ".join(filter(None, (title, detail))), ordinate, rows
+
+
+def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others: list[str]) -> Any:
+    """A value over two axes as a map with numbers; a panel for each combination of the others.
+
+    Args:
+        table: rows that were solved.
+        x: column along the abscissa.
+        y: column along the ordinate; by default what has most values in a panel.
+        value: column that is shown.
+        others: what else was varied.
+
+    Returns:
+        A figure of matplotlib; ``None`` where nothing has two axes.
+    """
+    panels = list(_maps(table, y, others))[:PANELS]
+    if not panels:
+        return None
+    figure, axes = _figure(len(panels), 5.2, 3.6)
+    limits = float(table[value].min()), float(table[value].max())
+    image = None
+    for place, (title, ordinate, part) in zip(axes, panels, strict=True):
+        grid = part.pivot_table(index=ordinate, columns=x, values=value, aggfunc="mean", sort=True)
+        image = place.imshow(
+            grid.to_numpy(), origin="lower", aspect="auto", cmap="viridis", vmin=limits[0], vmax=limits[1]
+        )
+        place.set_xticks(range(grid.shape[1]), [_tick(v) for v in grid.columns], rotation=45, fontsize=8)
+        place.set_yticks(range(grid.shape[0]), [_tick(v) for v in grid.index], fontsize=8)
+        place.set_xlabel(_label(x))
+        place.set_ylabel(_label(ordinate))
+        place.set_title(title, fontsize=10)
+        if grid.size <= 80:
+            middle = 0.5 * (limits[0] + limits[1])
+            for (row, column), number in np.ndenumerate(grid.to_numpy()):
+                if np.isfinite(number):
+                    shade = "black" if number > middle else "white"
+                    place.text(column, row, f"{number:.3g}", ha="center", va="center", fontsize=7, color=shade)
+    figure.colorbar(image, ax=axes, label=_label(value), shrink=0.8)
+    return figure
+
+
+def _tick(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
+def _number(value: Any) -> str:
+    """A cell of the table on the page."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _png(figure: Any) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _page(
+    directory: Path,
+    listing: dict[str, Any],
+    table: pandas.DataFrame,
+    varied: list[str],
+    value: str,
+    pictures: dict[str, bytes],
+) -> str:
+    """The page, with its pictures inside."""
+    failed = table[table["status"] != "ok"]
+    potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
+    shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
+    environment.filters["number"] = lambda v: (
+        "" if v != v or v is None else f"{v:.6g}" if isinstance(v, float) else str(v)
+    )
+    return environment.get_template("report.html.j2").render(
+        title=listing["title"] or directory.resolve().name,
+        cases=len(listing["cases"]),
+        solved=int((table.groupby("case")["status"].first() == "ok").sum()),
+        missing=len(listing["cases"]) - table["case"].nunique(),
+        failed=failed[["case", *[c for c in listing["axes"] if c in table], "reason"]].to_dict("records"),
+        axes=[(c, table[c].dropna().unique().tolist()) for c in varied],
+        pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
+        columns=shown,
+        rows=table[shown].head(ROWS).to_dict("records"),
+        total=len(table),
+        file=TABLE,
+        codes=sorted(table["version"].dropna().unique()),
+        version=__version__,
+        when=time.strftime("%Y-%m-%d %H:%M"),
+    )

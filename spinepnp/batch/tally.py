@@ -1,0 +1,53 @@
+"""How a batch has ended, and what is said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spinepnp.batch.table import PARQUET, TABLE
+
+#: Failures that are listed.
+MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How a batch has ended.
+
+    Attributes:
+        cases: in the sweep.
+        solved: in this call, failed ones among them.
+        failures: of all cases, a line each: what the case is, and the reason.
+        missing: cases that other batches still work on.
+        groups: of ranks.
+        seconds: of this call.
+    """
+
+    cases: int
+    solved: int
+    failures: list[str]
+    missing: int
+    groups: int
+    seconds: float
+
+
+def print_tally(tally: Tally, directory: Path) -> None:
+    """How a batch has ended, on standard output. On rank 0."""
+    good = tally.cases - len(tally.failures) - tally.missing
+    held = (
+        f", {tally.cases - tally.solved - tally.missing} held before"
+        if tally.cases > tally.solved + tally.missing
+        else ""
+    )
+    print(
+        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
+        f" ({tally.groups} groups, {tally.seconds:.1f} s)"
+    )
+    for line in tally.failures[:MOST_LINES]:
+        print(f"failed: {line}")
+    if len(tally.failures) > MOST_LINES:
+        print(f"and {len(tally.failures) - MOST_LINES} more: see the column reason of {directory / TABLE}")
+    if tally.missing:
+        print(f"{tally.missing} cases are still being solved by another batch, whose tables will have them")
+    print(f"results: {directory} ({TABLE}, {PARQUET}; spinepnp report {directory} draws them)")

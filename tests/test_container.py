@@ -1,0 +1,84 @@
+"""Dockerfile, .dockerignore and development container: what can be checked without building them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+
+import pytest
+from conftest import ROOT
+
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+LAUNCHER = (ROOT / "spine").read_text()
+
+
+def stages() -> dict[str, str]:
+    parts = re.split(r"^FROM (\S+) AS (\w+)$", DOCKERFILE, flags=re.M)[1:]
+    return {name: f"FROM {base}\n{text}" for base, name, text in zip(parts[::3], parts[1::3], parts[2::3], strict=True)}
+
+
+def test_system_packages_are_those_of_the_launcher():
+    apt = set(re.search(r"apt_packages=\((.*?)\)", LAUNCHER)[1].split())
+    python = set(re.search(r"apt_packages\+=\((.*?)\)", LAUNCHER)[1].split())
+    installed = re.search(r"--no-install-recommends \\\n(.*?)\n &&", stages()["system"], flags=re.S)[1]
+    assert set(installed.replace("\\", "").split()) == apt | python
+
+
+def test_the_image_runs_as_nobody_in_particular():
+    runtime = stages()["runtime"]
+    assert list(stages())[-1] == "runtime"  # what is built without a target
+    user = re.findall(r"^USER (\S+)$", runtime, flags=re.M)
+    assert user == ["1000"]
+    assert runtime.index("USER 1000") > runtime.rindex("RUN ")
+    assert 'ENTRYPOINT ["spinepnp"]' in runtime
+    assert "SPINEPNP_KERNELS=portable" in runtime
+    assert re.search(r"HOME=/tmp\b", stages()["system"])
+
+
+def test_packages_are_locked_and_a_layer_before_the_code():
+    runtime = stages()["runtime"]
+    assert "--require-hashes -r /opt/requirements.lock" in runtime
+    assert runtime.index("requirements.lock") < runtime.index("COPY pyproject.toml")
+    assert "--no-deps --no-build-isolation" in runtime
+
+
+def test_dependencies_of_the_project_are_not_removed_with_the_tools():
+    removed = set(re.search(r"pip uninstall --quiet --yes (.*?) \\", DOCKERFILE)[1].split())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = {re.split(r"[><=\[]", d)[0] for d in project["project"]["dependencies"]}
+    tools = {re.split(r"[><=\[]", d)[0] for d in project["dependency-groups"]["dev"]}
+    assert not removed & needed
+    assert removed <= tools | {"mypy_extensions"}
+
+
+def test_what_is_copied_exists_and_is_not_ignored():
+    allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), flags=re.M))
+    copied = {name for line in re.findall(r"^COPY (.*)$", DOCKERFILE, flags=re.M) for name in line.split()[:-1]}
+    assert copied == allowed
+    for name in copied:
+        assert (ROOT / name).exists(), name
+    rooms = {name.split("/")[0] for name in os.listdir(ROOT / "spinepnp") if (ROOT / "spinepnp" / name).is_symlink()}
+    assert rooms <= copied
+
+
+def test_the_development_container_builds_a_stage_that_exists():
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    assert container["build"]["target"] in stages()
+    assert (ROOT / ".devcontainer" / container["build"]["dockerfile"]).resolve() == ROOT / "Dockerfile"
+
+
+@pytest.mark.parametrize("script", ["build", "try"])
+def test_scripts_can_be_run(script):
+    path = ROOT / "containers" / script
+    assert os.access(path, os.X_OK)
+    subprocess.run(["bash", "-n", path], check=True)
+
+
+def test_a_wrong_option_of_the_build_is_one_line():
+    done = subprocess.run([ROOT / "containers" / "build", "--frobnicate"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "unknown option --frobnicate" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
