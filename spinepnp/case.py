@@ -110,6 +110,12 @@ class Case(Table):
         """What a solve takes from it."""
         return Imposed(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
 
+    @property
+    def model_key(self) -> tuple[Any, ...]:
+        """What its mesh and compiled equations depend on: cases that share it differ in values only."""
+        named = (*self.probes.items(), *self.regions.items())
+        return (self.geometry, self.mesh, self.solver, self.imposed.structure, *named)
+
     def _check_time(self) -> None:
         """What goes in time belongs to a transient, and what does not does not.
 

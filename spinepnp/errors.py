@@ -65,7 +65,19 @@ class SolveError(SpineError):
 
 
 class OutputError(SpineError):
-    """Results cannot be written (exit code 1): a full disk, for one."""
+    """Results cannot be written (exit code 1): a full disk, for one.
+
+    Args:
+        problem: what cannot be written, and why.
+        then: what to do once there is room; depends on who wanted it written.
+    """
+
+    def __init__(self, problem: str, then: str = "continue with --resume") -> None:
+        self.problem, self.then = problem, then
+        super().__init__(problem, then)
+
+    def __str__(self) -> str:
+        return f"{self.problem}; make room, then {self.then}"
 
 
 class LonelyError(Exception):

@@ -6,6 +6,8 @@ Nothing here needs DOLFINx. Only rank 0 writes, so that an interrupted run leave
 from __future__ import annotations
 
 import csv
+import functools
+import hashlib
 import importlib.metadata
 import io
 import json
@@ -55,7 +57,7 @@ def write_atomically(
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = reason_of(error)
-        raise OutputError(f"{path}: cannot be written ({reason}); make room, then {then}") from None
+        raise OutputError(f"{path}: cannot be written ({reason})", then) from None
 
 
 def holds_results(directory: Path, names: Iterable[str] = RESULT_FILES) -> bool:
@@ -184,3 +186,17 @@ def versions(modules: Iterable[str] = STACK) -> dict[str, str]:
             loaded = sys.modules.get(module)
             found[module] = str(getattr(loaded, "__version__", "unknown"))
     return found
+
+
+#: Rooms whose code makes the numbers.
+ROOMS = ("geometries", "meshes", "solvers", "validation/analytic")
+
+
+@functools.cache
+def code_version() -> str:
+    """The version and a digest of all code that makes numbers, for example ``0.1.0+3f9a21c07b64``."""
+    package, digest = Path(__file__).resolve().parent, hashlib.sha256()
+    for room in ROOMS:
+        for path in sorted((package / room).glob("*.py")):
+            digest.update(path.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"

@@ -35,8 +35,7 @@ class Model:
 
     def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
-        structure = case.imposed.structure
-        key = (case.geometry, case.mesh, case.solver, structure, *case.probes.items(), *case.regions.items())
+        key = case.model_key
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")

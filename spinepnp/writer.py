@@ -51,9 +51,7 @@ class Writer:
         try:
             on_root(self.comm, write)
         except OSError as error:
-            raise OutputError(
-                f"the results cannot be written ({reason_of(error)}); make room, then continue with --resume"
-            ) from None
+            raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
     def abandon(self) -> None:
         """Remove an output directory that nothing was written to. Not collective."""

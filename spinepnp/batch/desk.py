@@ -30,8 +30,7 @@ class Desk:
     def __init__(self, groups: Groups, items: list[Item], title: str, log: Path) -> None:
         self._groups, self._items, self._log = groups, {item.number: item for item in items}, log
         self.progress = Progress(groups.world, len(items), title)
-        self.failures: list[str] = []
-        self.solved = 0
+        self.solved = self._failed = 0
         self._sent: list[Any] = []
         self._ended = 0
         self._start = time.monotonic()
@@ -66,11 +65,10 @@ class Desk:
             self.progress.done(f"{item.name}: solved by another batch")
             return
         self.solved += 1
-        if reason:
-            self.failures.append(f"{item.name}: {reason}")
+        self._failed += bool(reason)
         rate = self.solved / max(time.monotonic() - self._start, 1e-9)
         how = f"failed: {reason}" if reason else f"ok, {seconds:.2g} s"
-        failed = f", {len(self.failures)} failed" if self.failures else ""
+        failed = f", {self._failed} failed" if self._failed else ""
         self.progress.done(f"{item.name}: {how} ({60.0 * rate:.3g} a minute{failed})")
         self.progress.log_to(self._log)
 

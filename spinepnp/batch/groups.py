@@ -33,13 +33,11 @@ class Groups:
         world: all ranks, on a communicator of the batch's own.
         comm: the ranks of this group.
         number: of groups.
-        index: of this group.
     """
 
     world: Any
     comm: Any
     number: int
-    index: int
 
 
 def divide(comm: Any, ranks_per_case: int | str, items: Sequence[Item]) -> Groups:
@@ -55,8 +53,7 @@ def divide(comm: Any, ranks_per_case: int | str, items: Sequence[Item]) -> Group
     share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank
     node.Free()
     number = world.bcast(_number(world.size, ranks_per_case, items, share), root=0)
-    index = world.rank * number // world.size
-    return Groups(world, world.Split(index), number, index)
+    return Groups(world, world.Split(world.rank * number // world.size), number)
 
 
 def _number(ranks: int, ranks_per_case: int | str, items: Sequence[Item], share: float) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas
 
 from spinepnp import __version__
+from spinepnp.batch.index import outcomes
 from spinepnp.batch.table import AXES, TABLE, assemble, read_listing
 from spinepnp.errors import CaseError, nearest
 from spinepnp.output import write_atomically
@@ -60,7 +61,7 @@ def write_report(directory: Path, view: View) -> list[Path]:
         OutputError: they cannot be written.
     """
     listing = read_listing(directory)
-    table, _ = assemble(directory)
+    table, _ = assemble(listing, outcomes(directory, write=False))
     good = table[table["status"] == "ok"]
     if good.empty:
         raise CaseError(str(directory), "holds no solved case yet, so that there is nothing to draw; run the batch")

@@ -21,17 +21,16 @@ from typing import Any
 from spinepnp.batch.claims import Claim
 from spinepnp.batch.desk import Desk
 from spinepnp.batch.groups import Counters, Dealer, Groups, chains_of, divide
-from spinepnp.batch.identity import code_version
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
-from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, assemble, write_listing
+from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, write_listing, write_tables
 from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, holds_results, versions, write_atomically
+from spinepnp.output import ResultDirectory, code_version, holds_results, versions, write_atomically
 from spinepnp.recorder import Point
 from spinepnp.run import Model, solve_case
 from spinepnp.units import LENGTH, parse_quantity
@@ -43,9 +42,6 @@ FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 
 #: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
 PATIENCE = 10.0
-
-#: What the writers of single runs say, which a batch says in its own words.
-RESUME = "continue with --resume"
 
 #: Errors of the disk, not of a case.
 OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -148,7 +144,7 @@ def _work(
         _solve_all(groups.comm, dealer, worker, on_case)
     except OutputError as error:
         # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
-        raise LonelyError(str(error).replace(RESUME, AGAIN)) from error
+        raise LonelyError(str(OutputError(error.problem, AGAIN))) from error
     desk.wait()
     counters.close()
 
@@ -229,9 +225,7 @@ class _Worker:
             if not all_ranks_come(self._comm):
                 raise LonelyError(str(error)) from error
             if isinstance(error, OSError) and error.errno in OF_DISKS:
-                raise OutputError(
-                    f"the results cannot be written ({reason_of(error)}); make room, then {AGAIN}"
-                ) from None
+                raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
             self._model = Model(self._comm)
             return [], f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
         failures = [str(point.failure) for point in points if point.failure is not None]
@@ -243,7 +237,7 @@ class _Worker:
             return solve_case(case, self._comm, place, replace(self._manner, resume=begun), self._model)
         except CaseError as error:
             if error.key == "--output":
-                raise OutputError(f"{error}; then {AGAIN}") from None
+                raise OutputError(str(error)) from None
             if error.key != "--resume":
                 raise
         on_root(self._comm, lambda: self._store.discard_work(item.key))  # what was begun is of no use
@@ -298,8 +292,8 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
         OutputError: they cannot be written.
     """
     desk.progress.log_to(output / LOG)
-    assemble(output, write=True)
-    found = outcomes(output, write=False)
+    found = outcomes(output, write=True)
+    write_tables(output, found)
     failures = [
         f"case {item.number} ({item.name}): {outcome['reason']}"
         for item in plan.items

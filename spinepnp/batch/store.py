@@ -44,7 +44,7 @@ class Store:
             for folder in (self.cases, self.work):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"{error.filename}: cannot be made ({reason_of(error)}); {AGAIN} once it can") from None
+            raise OutputError(f"{error.filename}: cannot be made ({reason_of(error)})", AGAIN) from None
 
     def place(self, key: str) -> Path:
         """Where a case is solved."""
@@ -67,7 +67,7 @@ class Store:
         try:
             return claim(self.work / f"{key}.lock")
         except OSError as error:
-            raise OutputError(f"{self.work}: cannot be written ({reason_of(error)}); {AGAIN}") from None
+            raise OutputError(f"{self.work}: cannot be written ({reason_of(error)})", AGAIN) from None
 
     def stamp(self, key: str) -> int:
         """When a case was finished, in the file system's own measure; 0 if it was not."""
@@ -112,7 +112,7 @@ class Store:
             place.replace(end)
             shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
-            raise OutputError(f"{place}: cannot be written ({reason_of(error)}); make room, then {AGAIN}") from None
+            raise OutputError(f"{place}: cannot be written ({reason_of(error)})", AGAIN) from None
 
     def discard_work(self, key: str) -> None:
         """Forget what was begun of a case."""

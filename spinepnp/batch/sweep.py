@@ -17,10 +17,9 @@ from pydantic import Field
 
 from spinepnp.case import Case, make_case, parse_toml, read_tables, read_text, validated, value_of
 from spinepnp.errors import CaseError, reason_of
+from spinepnp.feasible import size_of
 from spinepnp.identity import digest, key_of
 from spinepnp.key_paths import find_files, set_value
-from spinepnp.meshes.memory import BYTES_PER_CELL, NODES_PER_CELL
-from spinepnp.solvers.cost import linear_solver, memory, seconds
 from spinepnp.study import column_of, common_kind, number_of
 from spinepnp.units import Table, Whole
 
@@ -243,14 +242,9 @@ def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: P
     points = case.points()  # each value of a sweep in the case is checked too
     item.key, item.data = key_of(case), case.to_dict()
     item.varied = case.study.column if case.study.vary is not None else None
-    structure = case.imposed.structure
-    fitting = (case.geometry, case.mesh, case.solver, case.probes, case.regions)
-    item.chain = digest([repr(part) for part in (*fitting, structure)])
-    cells = case.mesh.cells(case.geometry)
-    dofs = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
-    linear = linear_solver(case.solver.linear, dofs, case.geometry.dimension)
-    solves = len(points) * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1)
-    item.cost, item.memory = solves * seconds(linear, dofs), memory(linear, dofs) + BYTES_PER_CELL * cells
+    item.chain = digest(repr(case.model_key))
+    solves, size = len(points) * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1), size_of(case)
+    item.cost, item.memory = solves * size.seconds, size.memory
 
 
 def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:

@@ -61,23 +61,17 @@ def read_listing(directory: Path) -> dict[str, Any]:
     return listing
 
 
-def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """The tables of a batch, finished or not: from the folders of its cases, whatever else stands there.
+def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+    """The tables of a batch, finished or not.
 
     Args:
-        directory: of the batch.
-        write: whether to bring index and files up to date.
+        listing: of its cases; see `read_listing`.
+        found: what became of them, by key; see `outcomes`.
 
     Returns:
         Observables, a row a case and sweep value, with what was varied as the attribute `AXES`; and statistics, a row
         a nonlinear solve.
-
-    Raises:
-        CaseError: the directory holds no batch.
-        OutputError: the files cannot be written.
     """
-    listing = read_listing(directory)
-    found = outcomes(directory, write=write)
     rows: list[dict[str, Any]] = []
     solver: list[dict[str, Any]] = []
     told: set[str] = set()
@@ -95,14 +89,29 @@ def assemble(directory: Path, *, write: bool = False) -> tuple[pandas.DataFrame,
         told.add(case["key"])
     table = _frame(rows, [*FIRST, *axes], LAST)
     table.attrs[AXES] = axes
-    statistics = _frame(solver, ["case", "key"], ())
-    if write:
-        for name, frame in ((TABLE, table), (SOLVER, statistics)):
-            write_atomically(directory / name, frame.to_csv(index=False, lineterminator="\n"), then="run it again")
-        buffer = io.BytesIO()
-        table.to_parquet(buffer, index=False)
-        write_atomically(directory / PARQUET, buffer.getvalue(), then="run it again")
-    return table, statistics
+    return table, _frame(solver, ["case", "key"], ())
+
+
+def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
+    """Write the tables of a batch.
+
+    Args:
+        directory: of the batch.
+        found: what became of its cases, by key.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    table, statistics = assemble(read_listing(directory), found)
+    parquet = io.BytesIO()
+    table.to_parquet(parquet, index=False)
+    files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
+    for name, content in files.items():
+        write_atomically(directory / name, content, then="run it again")
+
+
+def _csv(frame: pandas.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n").encode()
 
 
 def _status(row: dict[str, Any], outcome: dict[str, Any]) -> dict[str, str]:
@@ -139,7 +148,7 @@ def load(directory: str | Path) -> pandas.DataFrame:
     """
     folder = Path(directory)
     if (folder / LISTING).exists():
-        return assemble(folder)[0]
+        return assemble(read_listing(folder), outcomes(folder, write=False))[0]
     try:
         return pandas.read_csv(folder / TABLE)
     except (OSError, ValueError) as error:
