@@ -551,6 +551,19 @@ def test_two_batches_on_one_directory_share_the_work(tmp_path):
     assert pandas.read_csv(tmp_path / "out" / "solver.csv")["key"].is_unique
 
 
+def test_several_processes_bring_one_directory_up_to_date_at_once(small):
+    code = "import sys; from pathlib import Path; from spinepnp.batch.table import refresh\n"
+    code += "for _ in range(25): assert len(refresh(Path(sys.argv[1]))) == 6"
+    many = [
+        subprocess.Popen([sys.executable, "-c", code, str(small)], stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in many]
+    assert [process.returncode for process in many] == [0] * 4, told
+    assert len(pandas.read_csv(small / "observables.csv")) == 6
+    assert list((small / "work").iterdir()) == []
+    assert not list(small.glob(".*"))
+
+
 def test_a_case_that_another_process_holds_is_left_to_it(tmp_path, monkeypatch, capfd):
     import spinepnp.batch.run
 

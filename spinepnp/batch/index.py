@@ -1,6 +1,6 @@
 """An index of finished cases, so that thousands of them are read at once. It can be made again from their folders.
 
-One process writes at a time, under a lock. Where SQLite does not work (some network file systems), there is no index,
+One process writes at a time (`Store.alone`). Where SQLite does not work (some network file systems), there is no index,
 and everything is read from the folders.
 """
 
@@ -9,17 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spinepnp.batch.claims import claim
 from spinepnp.batch.store import Store
 
 NAME = "index.sqlite"
 
-#: Seconds to wait for another process that writes.
+#: Seconds to wait for another process that reads or writes.
 PATIENCE = 10.0
 
 #: Changes with the layout of the table; an index of another layout is made again.
@@ -31,7 +28,7 @@ def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
 
     Args:
         directory: of a batch.
-        write: whether to bring the index up to date.
+        write: whether to bring the index up to date; only for who is alone (`Store.alone`).
     """
     store = Store(directory)
     stamps = store.stamps()
@@ -65,14 +62,11 @@ def _write(directory: Path, stamps: dict[str, int], new: dict[str, dict[str, Any
     """Add what is new and drop what is gone. An index that fails is removed: it is a convenience."""
     path = directory / NAME
     try:
-        with _lock(directory) as held:
-            if not held:
-                return
-            try:
-                _update(path, stamps, new)
-            except sqlite3.DatabaseError:  # damaged: a kill in the middle of a write on a file system without order
-                path.unlink(missing_ok=True)
-                _update(path, stamps, {**{k: o for k in stamps if (o := Store(directory).outcome(k))}, **new})
+        try:
+            _update(path, stamps, new)
+        except sqlite3.DatabaseError:  # damaged: a kill in the middle of a write on a file system without order
+            path.unlink(missing_ok=True)
+            _update(path, stamps, {**{k: o for k in stamps if (o := Store(directory).outcome(k))}, **new})
     except (sqlite3.Error, OSError):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
@@ -96,18 +90,3 @@ def _update(path: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) 
                 for key, o in new.items()
             ],
         )
-
-
-@contextlib.contextmanager
-def _lock(directory: Path) -> Iterator[bool]:
-    """Whether we are the one that may write now."""
-    deadline, held = time.monotonic() + PATIENCE, None
-    while held is None and time.monotonic() < deadline:
-        held = claim(directory / "work" / "index.lock")
-        if held is None:
-            time.sleep(0.05)
-    try:
-        yield held is not None
-    finally:
-        if held is not None:
-            held.release()

@@ -25,7 +25,7 @@ from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
-from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, write_listing, write_tables
+from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, refresh, write_listing
 from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
 from spinepnp.manner import Manner
@@ -111,8 +111,9 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
         for name in FILES:
             (output / name).unlink(missing_ok=True)
     store.make()
-    write_listing(output, plan)
-    held = outcomes(output, write=True)
+    with store.alone():
+        write_listing(output, plan)
+        held = outcomes(output, write=True)
 
     def is_wanted(outcome: dict[str, Any] | None) -> bool:
         if outcome is None:
@@ -292,8 +293,7 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
         OutputError: they cannot be written.
     """
     desk.progress.log_to(output / LOG)
-    found = outcomes(output, write=True)
-    write_tables(output, found)
+    found = refresh(output)
     failures = [
         f"case {item.number} ({item.name}): {outcome['reason']}"
         for item in plan.items
@@ -316,5 +316,6 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
         "groups": groups.number,
         "seconds": seconds,
     }
-    write_atomically(output / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
+    with Store(output).alone():
+        write_atomically(output / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
     return tally

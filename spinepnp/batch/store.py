@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from spinepnp.output import holds_results, write_atomically
 
 #: Written last into the folder of a case: its rows, and what became of it.
 OUTCOME = "outcome.json"
+
+#: Seconds to wait for another batch that writes its tables.
+PATIENCE = 120.0
 
 #: What to do once there is room.
 AGAIN = "run the same command again"
@@ -57,6 +62,23 @@ class Store:
             return True
         shutil.rmtree(place, ignore_errors=True)
         return False
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only one that writes what belongs to the whole batch: list, index and tables.
+
+        Raises:
+            OutputError: another batch on the directory has been writing for long.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while (held := self.claim("tables")) is None:
+            if time.monotonic() > deadline:
+                raise OutputError(f"{self.work}: another batch has been writing its tables for {PATIENCE:g} s", AGAIN)
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            held.release()
 
     def claim(self, key: str) -> Claim | None:
         """Claim a case; ``None`` if another batch works on it.

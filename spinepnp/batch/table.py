@@ -10,6 +10,7 @@ from typing import Any
 import pandas
 
 from spinepnp.batch.index import outcomes
+from spinepnp.batch.store import Store
 from spinepnp.batch.sweep import Plan
 from spinepnp.errors import CaseError, reason_of
 from spinepnp.output import write_atomically
@@ -108,6 +109,21 @@ def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
     files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
     for name, content in files.items():
         write_atomically(directory / name, content, then="run it again")
+
+
+def refresh(directory: Path) -> dict[str, dict[str, Any]]:
+    """Bring index and tables of a batch up to date, while no other batch does.
+
+    Returns:
+        What became of all its cases, by key.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    with Store(directory).alone():
+        found = outcomes(directory, write=True)
+        write_tables(directory, found)
+    return found
 
 
 def _csv(frame: pandas.DataFrame) -> bytes:
