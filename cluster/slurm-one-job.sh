@@ -14,4 +14,5 @@ set -euo pipefail
 sweep=${1:?the sweep file} output=${2:?the directory of the results}
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 
-srun --cpu-bind=cores spinepnp batch "$sweep" --output "$output"
+# PMI-2 is what the locked MPICH speaks; without it each rank may take itself for a job of its own (docs/cluster.md).
+srun --mpi="${SLURM_MPI_TYPE:-pmi2}" --cpu-bind=cores spinepnp batch "$sweep" --output "$output"

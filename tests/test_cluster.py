@@ -42,7 +42,7 @@ def slurm(tmp_path, mpiexec):
     def start(script: Path, **environment: str) -> subprocess.Popen:
         path = f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
         env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if not name.startswith("SLURM_")},
             "PATH": path,
             "SLURM_NTASKS": "2",
             "SRUN_OPTIONS": str(tmp_path / "options"),
@@ -74,7 +74,7 @@ def test_one_job_runs_the_sweep_and_again_solves_nothing(slurm, tmp_path):
     out, error = process.communicate(timeout=120)
     assert process.returncode == 0, error
     assert "15 cases: 15 ok, 0 failed; 15 solved now (2 groups" in out
-    assert (tmp_path / "options").read_text().split() == ["--cpu-bind=cores"]
+    assert (tmp_path / "options").read_text().split() == ["--mpi=pmi2", "--cpu-bind=cores"]
     again = slurm(script)
     assert "0 solved now, 15 held before" in again.communicate(timeout=120)[0]
 
