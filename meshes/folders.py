@@ -9,19 +9,24 @@ from pathlib import Path
 
 
 @functools.cache
-def cache_folder(name: str) -> Path:
+def cache_folder(name: str, *, code: bool = False) -> Path:
     """A folder of the user's cache, or of the temporary folder where that cannot be written.
 
     Args:
         name: of the kind of things that are kept in it.
+        code: these are loaded as code, which some file systems forbid (the temporary folders of some containers).
     """
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     for folder in (Path(base) / "spinepnp" / name, Path(tempfile.gettempdir()) / f"spinepnp-{name}-{os.getuid()}"):
+        if not folder.is_absolute():  # a user without a home: "~" stays, and would be a folder of the results
+            continue
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Code is loaded from such a folder: nobody else may have made it or may write to it.
             status = folder.stat()
             if status.st_uid != os.getuid() or status.st_mode & 0o022:
+                continue
+            if code and os.statvfs(folder).f_flag & os.ST_NOEXEC:
                 continue
             with tempfile.TemporaryFile(dir=folder):
                 return folder

@@ -87,7 +87,7 @@ def _place(comm: Any) -> tuple[Path, bool]:
 
     def clean() -> Path:
         key = hashlib.sha256(f"{processor() if native else 'portable'}\n{_compiler()}".encode()).hexdigest()[:16]
-        folder = cache_folder("kernels") / key
+        folder = cache_folder("kernels", code=True) / key
         folder.mkdir(exist_ok=True, mode=0o700)
         if folder not in _cleaned:
             remove_dead_entries(folder, PATIENCE)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 from spinepnp import petsc_options
@@ -70,8 +72,28 @@ def _silence() -> None:
         os.dup2(nowhere, stream)
 
 
+def provide_home() -> None:
+    """Give a user without a home that can be written a private temporary one, for all libraries that keep something.
+
+    So it is in containers: the user may be a number that nothing knows, and the root file system read-only.
+    """
+    home = os.path.expanduser("~")
+    if os.path.isabs(home) and os.access(home, os.W_OK | os.X_OK):
+        return
+    folder = Path(tempfile.gettempdir()) / f"spinepnp-home-{os.getuid()}"
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o077 or not folder.is_dir() or folder.is_symlink():
+            raise OSError("not ours")
+    except OSError:
+        folder = Path(tempfile.mkdtemp(prefix="spinepnp-home-"))
+    os.environ["HOME"] = str(folder)
+
+
 def main() -> None:
     """Run the command line; never returns."""
+    provide_home()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
