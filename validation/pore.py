@@ -2,9 +2,9 @@
 
 The Poisson-Nernst-Planck equations are solved in a cylinder of radius 5 angstrom and length d = 5 nm (bare, or between
 two reservoirs), in which an ion of permeability P diffuses with D = P d; concentrations and potential are held at both
-ends, V inside and zero outside. The reduction takes the field for constant, which it is where the charge within the pore
-is weak: |V_pnp - V xi| is about rho d^2 / (8 eps), so the deviation grows with (d / Debye length)^2 times what is left of
-the charge. SI units; currents are positive into the cell.
+ends, V inside and zero outside. The reduction takes the field for constant, which it is where the charge rho within the
+pore is weak: V_pnp - V xi is about rho d^2 / (8 eps), so that the deviation grows with (d / Debye length)^2 times the
+share of the charge that is left. SI units; currents are positive into the cell.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ class PorePNP:
         self.xi = tuple(xi)
         geometry = pore_geometry(dimension, reservoir_radius)
         # Ions that are scarce at an end change steeply there, and fixed charge has its layers there.
-        grade = {} if dimension == "3d" else dict.fromkeys(("outside", "inside"), {"size": f"{size / 16.0!r} m"})
+        grade = {} if dimension == "3d" else {end: {"size": f"{size / 16.0!r} m"} for end in ("outside", "inside")}
         options = {"size": f"{size!r} m", "element_degree": degree, "grade": {} if reservoir_radius else grade}
         self.mesh = generate(geometry, MeshOptions.model_validate(options), comm)
         self._square, self._share = section_points(1 if dimension == "1d" else 3)
