@@ -1,4 +1,4 @@
-"""What needs a checkout: the test suite behind `spinepnp test` (one rank, then two), and the benchmarks."""
+"""What needs a checkout: the test suite behind `spinepnp test` (one rank, then two), the benchmarks and the validation cases."""
 
 from __future__ import annotations
 
@@ -70,6 +70,20 @@ def run_benchmarks(arguments: list[str]) -> int:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments], env={**os.environ, "PYTHONPATH": path}
     ).returncode
+
+
+def validation_folder() -> Path:
+    """Where the validation cases are.
+
+    Raises:
+        CaseError: this is an installed package without them.
+    """
+    folder = Path(__file__).resolve().parent.parent / "cases" / "validation"
+    if not folder.is_dir():
+        raise CaseError(
+            "validate", "the validation cases are part of a checkout, not of the installed package; use ./spine validate"
+        )
+    return folder
 
 
 def find_mpiexec() -> str:
