@@ -1,4 +1,4 @@
-"""What needs a checkout: the test suite behind `spinepnp test` (one rank, then two), the benchmarks and the validation cases."""
+"""What needs a checkout: the tests behind `spinepnp test` (one rank, then two), benchmarks, validation cases."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def validation_folder() -> Path:
     folder = Path(__file__).resolve().parent.parent / "cases" / "validation"
     if not folder.is_dir():
         raise CaseError(
-            "validate", "the validation cases are part of a checkout, not of the installed package; use ./spine validate"
+            "validate",
+            "the validation cases are part of a checkout, not of the installed package; use ./spine validate",
         )
     return folder
 

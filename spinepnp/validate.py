@@ -227,7 +227,9 @@ def describe(verdicts: Sequence[Verdict]) -> str:
     failed = [v for v in verdicts if not v.passed]
     reason = next((v.reason for v in failed if v.reason), "")
     word = f"FAILED {reason}".strip() if failed else "ok"
-    worst = max((v for v in verdicts if v.error is not None), key=lambda v: abs(v.error or 0.0) / v.tolerance, default=None)
+    worst = max(
+        (v for v in verdicts if v.error is not None), key=lambda v: abs(v.error or 0.0) / v.tolerance, default=None
+    )
     numbers = (
         ""
         if worst is None
@@ -244,5 +246,7 @@ def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.json"
-    write_atomically(path, json.dumps([asdict(v) for v in verdicts], indent=1, allow_nan=False) + "\n", then="run it again")
+    write_atomically(
+        path, json.dumps([asdict(v) for v in verdicts], indent=1, allow_nan=False) + "\n", then="run it again"
+    )
     return path

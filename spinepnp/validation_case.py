@@ -35,7 +35,7 @@ class Reference(Table):
     column: str | None = None
     key: str | None = None
     keys: tuple[Number, ...] = ()
-    where: dict[str, Number] = {}
+    where: dict[str, Number] = Field(default_factory=dict)
     uncertainty: Annotated[Number, Field(ge=0.0, lt=0.1)] = 0.0
 
     @model_validator(mode="after")
@@ -56,9 +56,13 @@ class Reference(Table):
             rows = [row for row in rows if all(row[name] == value for name, value in self.where.items())]
             found = [[row[str(self.column)] for row in rows if row[str(self.key)] == value] for value in self.keys]
         except KeyError as error:
-            raise CaseError("reference", f"validation/references.toml has no {error}; give a name that it has") from None
+            raise CaseError(
+                "reference", f"validation/references.toml has no {error}; give a name that it has"
+            ) from None
         if any(len(numbers) != 1 for numbers in found):
-            raise CaseError("reference.keys", f"not one row of {self.section} for each of them; make key and where pick one")
+            raise CaseError(
+                "reference.keys", f"not one row of {self.section} for each of them; make key and where pick one"
+            )
         return [numbers[0] for numbers in found]
 
 
@@ -106,7 +110,7 @@ class ValidationCase(Table):
     title: str
     figure: str
     base: str
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
     finer: Annotated[tuple[str, ...], Field(min_length=1)]
     full: bool = False
     checks: Annotated[tuple[Check, ...], Field(min_length=1)]
