@@ -150,6 +150,32 @@ def run_suite(context: typer.Context) -> int:
     return run_tests(list(context.args))
 
 
+@app.command()
+def validate(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Cases; all by default.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Those that take long, too.")] = False,
+    output: Annotated[Path, typer.Option(help="Directory of report.json.")] = Path("runs/validate"),
+) -> int:
+    """Hold solutions against laws and references: error, estimate from a finer mesh and verdict of each number."""
+    from spinepnp.meshes import interrupts
+    from spinepnp.meshes.communication import on_root
+    from spinepnp.meshes.stack import MPI
+    from spinepnp.selftest import validation_folder
+    from spinepnp.validate import by_case, describe, run_validation, write_report
+    from spinepnp.validation_case import load_subjects
+
+    interrupts.install()
+    comm = MPI.COMM_WORLD
+    subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names or ()), full=full))
+    verdicts = run_validation(subjects, comm)
+    path = on_root(comm, lambda: write_report(verdicts, output))
+    if comm.rank == 0:
+        for part in by_case(verdicts):
+            print(describe(part))
+        print(f"report: {path}")
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
 @app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_benchmarks(context: typer.Context) -> int:
     """Measure speed and scaling: tables, CSV files and plots in runs/bench; see spinepnp bench -- --help."""

@@ -1,4 +1,4 @@
-"""What needs a checkout: the test suite behind `spinepnp test` (one rank, then two), and the benchmarks."""
+"""What needs a checkout: the tests behind `spinepnp test` (one rank, then two), benchmarks, validation cases."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from pathlib import Path
 
 from spinepnp.errors import CaseError, MissingStackError
 
+#: Tests that run side by side in the first of the two runs, at most: some start processes of their own.
+WORKERS = 4
+
 #: Seconds after which a hanging parallel test run is killed.
 PARALLEL_TIMEOUT = 900
 
 
 def run_tests(arguments: list[str]) -> int:
-    """Run pytest on one rank and then, under mpiexec, the tests marked ``mpi`` on two.
+    """Run pytest on one rank, with several files at a time, and then, under mpiexec, the tests marked ``mpi`` on two.
 
     Args:
         arguments: passed on to pytest; with any, only the first of the two runs is done.
@@ -40,7 +43,9 @@ def run_tests(arguments: list[str]) -> int:
         command = [*(pytest[:-1] if named else pytest), *arguments]
         return int(subprocess.run(command, env=environment, cwd=tests.parent).returncode != 0)
     mpiexec = find_mpiexec()
-    serial = subprocess.run(pytest, env=environment).returncode
+    workers = min(WORKERS, len(os.sched_getaffinity(0)))
+    # A file's tests stay together, for they share meshes and compiled equations.
+    serial = subprocess.run([*pytest, "-n", str(workers), "--dist", "loadfile"], env=environment).returncode
     print("\nthe tests marked mpi, on two ranks:", flush=True)
     parallel = subprocess.run(
         [mpiexec, "-n", "2", *pytest, "-m", "mpi", "-p", "no:cacheprovider"],
@@ -70,6 +75,21 @@ def run_benchmarks(arguments: list[str]) -> int:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments], env={**os.environ, "PYTHONPATH": path}
     ).returncode
+
+
+def validation_folder() -> Path:
+    """Where the validation cases are.
+
+    Raises:
+        CaseError: this is an installed package without them.
+    """
+    folder = Path(__file__).resolve().parent.parent / "cases" / "validation"
+    if not folder.is_dir():
+        raise CaseError(
+            "validate",
+            "the validation cases are part of a checkout, not of the installed package; use ./spine validate",
+        )
+    return folder
 
 
 def find_mpiexec() -> str:

@@ -14,6 +14,7 @@ from spinepnp.meshes import generate
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.newton import NewtonError
+from spinepnp.units import ELEMENTARY_CHARGE
 
 BASE = {
     "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
@@ -82,11 +83,27 @@ def test_continuation_arrives_where_newton_fails(comm):
     # A blocking electrode, by the data, and ions of one sign, by the Debye length.
     blocking = {"boundaries.top": {"potential": "700 mV"}, "mesh.grade": THIN, "solver.formulation": "log"}
     assert solve(comm, blocking).statistics.continuation > 0
-    # Up to 7e5 ions on any processor; beyond, it depends on its rounding.
-    crowd = {"boundaries": {}, "closed": {"amounts": {"P": "5e5 ions", "M": "100 ions"}}, "electrolyte.neutral": False}
-    solution = solve(comm, {**crowd, "solver.formulation": "log"})
+    crowd = {"boundaries": {}, "electrolyte.neutral": False, "solver.formulation": "log", "solver.max_newton": 10}
+    crowd |= {"closed": {"amounts": {"P": "3e5 ions", "M": "1e4 ions"}}}
+    with pytest.raises(NewtonError):
+        solve(comm, {**crowd, "solver.continuation": "none"})
+    solution = solve(comm, crowd)
     assert solution.statistics.continuation > 0
     assert solution.ion_balance < 1e-6
+
+
+@pytest.mark.parametrize("ions", [4.999e5, 5e5, 5.001e5])
+def test_a_crowd_beyond_rounding_is_solved_or_refused_never_wrong(comm, ions):
+    """Logarithms of a trace over e^47: rounding decides whether the way ends; each end must be told as what it is."""
+    crowd = {"boundaries": {}, "electrolyte.neutral": False, "solver.formulation": "log"}
+    crowd |= {"closed": {"amounts": {"P": f"{ions} ions", "M": "100 ions"}}}
+    try:
+        solution = solve(comm, crowd)
+    except NewtonError as error:
+        assert "the Debye length could be brought" in str(error)
+    else:
+        assert solution.ion_balance < 1e-6
+        assert solution.volume.charge == pytest.approx((ions - 100.0) * ELEMENTARY_CHARGE, rel=1e-6)
 
 
 def test_unresolved_edges_of_a_gel_are_told(comm):

@@ -36,7 +36,9 @@ def binary_junction(
     (cation, anion), (plus, minus) = valences, diffusivities
     if not cation > 0 > anion:
         raise ValueError("a cation and an anion are needed, in this order")
-    return float(thermal_voltage * (minus - plus) / (cation * plus - anion * minus) * np.log(right / left))
+    # not ln(right/left): of two sides that are nearly equal the quotient keeps few digits, and other ones once reversed
+    log_ratio = np.copysign(np.log1p(abs(right - left) / min(left, right)), right - left)
+    return float(thermal_voltage * (minus - plus) / (cation * plus - anion * minus) * log_ratio)
 
 
 def henderson_junction(

@@ -1,0 +1,194 @@
+"""Validation cases: what they refuse, what they report, and that faults of the physics do not pass them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import CASES
+
+from spinepnp import validate
+from spinepnp.case import make_case
+from spinepnp.errors import CaseError
+from spinepnp.solvers import formulation
+from spinepnp.solvers.measure import Measure
+from spinepnp.validate import by_case, describe, examine, finer_case, run_validation, write_report
+from spinepnp.validation.analytic import ElectroneutralLaw
+from spinepnp.validation_case import load_subject, load_subjects
+
+FOLDER = CASES / "validation"
+NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
+KEYS = {"case", "quantity", "reference", "value", "error", "estimate", "tolerance", "passed", "figure", "reason"}
+
+
+def subject(name):
+    return load_subject(FOLDER / f"{name}.toml")
+
+
+def changed(name, change):
+    """A validation case whose case was changed behind its back."""
+    found = subject(name)
+    data = found.case.to_dict()
+    change(data)
+    return replace(found, case=make_case(data))
+
+
+def failing(subjects, comm):
+    return [v for s in subjects for v in examine(s, comm) if not v.passed]
+
+
+# --- what is solved
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_case_can_be_read_and_refined(name):
+    found = subject(name)
+    assert finer_case(found).mesh != found.case.mesh
+    assert all(check.why and check.name for check in found.plan.checks)
+
+
+def test_all_cases_pass_and_their_error_bars_hold(comm):
+    """The estimate, with what the reference leaves open, covers nine of ten errors; most within a factor 10."""
+    verdicts = run_validation(load_subjects(FOLDER, [], full=False), comm)
+    assert [v for v in verdicts if not v.passed] == []
+    assert {v.case for v in verdicts} == {name for name in NAMES if not subject(name).plan.full}
+    bars = [(abs(v.error), v.estimate + v.uncertainty) for v in verdicts]
+    assert np.mean([error <= bar for error, bar in bars]) >= 0.9
+    assert np.median([bar / max(error, 1e-16) for error, bar in bars]) <= 10.0
+
+
+@pytest.mark.mpi
+def test_ranks_share_the_cases_and_all_know_the_verdicts(comm):
+    wanted = load_subjects(FOLDER, ["line", "cone", "cylinder_50"], full=False)
+    verdicts = run_validation(wanted, comm)
+    assert [v[0].case for v in by_case(verdicts)] == [s.name for s in wanted]
+    assert len({tuple((v.case, v.point, v.value) for v in part) for part in comm.allgather(verdicts)}) == 1
+    assert all(v.passed for v in verdicts)
+
+
+# --- what is reported
+
+
+def test_a_failing_case_comes_first_and_is_told(comm, tmp_path):
+    strict = subject("line")
+    checks = tuple(c.model_copy(update={"tolerance": 1e-9}) for c in strict.plan.checks)
+    strict = replace(strict, name="strict", plan=strict.plan.model_copy(update={"checks": checks}))
+    verdicts = run_validation([subject("line"), strict], comm)
+    assert [part[0].case for part in by_case(verdicts)] == ["strict", "line"]
+    assert describe(by_case(verdicts)[0]).startswith("strict: FAILED")
+    rows = json.loads(write_report(verdicts, tmp_path / "out").read_text())
+    assert len(rows) == 8
+    assert all(set(row) >= KEYS for row in rows)
+
+
+def test_a_case_without_solution_fails_with_its_reason(comm):
+    def beyond_the_limit(data):
+        data["study"]["values"] = ["-900 pA"] * 4
+
+    verdicts = examine(changed("line", beyond_the_limit), comm)
+    assert not any(v.passed for v in verdicts)
+    assert "current" in verdicts[0].reason
+    assert verdicts[0].value is None
+
+
+def test_the_verb(spinepnp, tmp_path):
+    done = spinepnp("validate", "line", "--output", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("line: ok, 4 numbers")
+    assert all(row["passed"] for row in json.loads((tmp_path / "out" / "report.json").read_text()))
+    wrong = spinepnp("validate", "lime")
+    assert wrong.returncode == 2
+    assert len(wrong.stderr.splitlines()) == 1
+    assert "line" in wrong.stderr
+
+
+@pytest.mark.parametrize("what", ["keys", "section", "column", "unknown", "base", "tolerance", "law"])
+def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
+    text = (FOLDER / "line.toml").read_text().replace("../", f"{CASES}/")
+    text = {
+        "keys": text.replace("[10, 50, 100, 200]", "[10, 50, 100]"),
+        "section": text.replace('section = "cylinder"', 'section = "cylindre"'),
+        "column": text.replace("V_full", "V_empty"),
+        "unknown": text + '\nwy = "x"\n',
+        "base": text.replace("cylinder_iv", "cylinder_vi"),
+        "tolerance": text.replace("1e-5", "-1e-5"),
+        "law": text.replace('section = "cylinder"', 'law = "potential_mV"'),
+    }[what]
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(CaseError) as caught:
+        load_subject(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+# --- deliberate faults: each kills a case that has a name
+
+
+def test_permittivity_times_two_is_found(comm):
+    def double(data):
+        data["electrolyte"]["permittivity"] = 160.0
+
+    assert failing([changed("cylinder_50", double)], comm)
+
+
+def test_three_percent_of_area_are_found(comm):
+    def widen(data):
+        data["geometry"]["radius"] = f"{50 * 1.03**0.5} nm"
+
+    assert failing([changed("cylinder_50", widen)], comm)
+
+
+def test_the_valence_of_the_anion_is_found(comm):
+    def divalent(data):
+        data["electrolyte"]["species"][1] |= {"valence": -2, "concentration": "83.5 mM"}
+        data["compare"]["law"] = "electroneutral"  # the other one refuses it
+
+    assert failing([changed("line", divalent)], comm)
+
+
+def test_swapped_diffusivities_are_found(comm):
+    def swap(data):
+        species = data["electrolyte"]["species"]
+        assert species[0]["diffusivity"] != species[1]["diffusivity"]
+        species[0]["diffusivity"], species[1]["diffusivity"] = species[1]["diffusivity"], species[0]["diffusivity"]
+
+    assert failing([changed("cylinder_three_species", swap)], comm)
+
+
+def test_a_factor_two_in_the_law_is_found(comm, monkeypatch):
+    correct = ElectroneutralLaw.voltage
+    monkeypatch.setattr(ElectroneutralLaw, "voltage", lambda law, current, G: correct(law, 2.0 * current, G))
+    assert {v.case for v in failing([subject("shell"), subject("cone")], comm)} == {"shell", "cone"}
+
+
+def test_poisson_dropped_is_found(comm, monkeypatch):
+    correct = validate.state_of
+
+    def electroneutral(solution, law):
+        state = correct(solution, law)
+        top = state["boundaries"]["top"]
+        top["potential_mV"] = top["electroneutral_potential_mV"]
+        return state
+
+    monkeypatch.setattr(validate, "state_of", electroneutral)
+    assert {v.case for v in failing([subject("line"), subject("cylinder_50")], comm)} == {"line", "cylinder_50"}
+
+
+def test_the_sign_of_the_drift_is_found(comm, monkeypatch):
+    correct = formulation.Densities.flux
+    monkeypatch.setattr(formulation.Densities, "flux", lambda self, w, valence: correct(self, w, -valence))
+    assert failing([subject("line")], comm)
+
+
+def test_two_pi_r_omitted_is_found(comm, monkeypatch):
+    correct = Measure.__init__
+
+    def plain(self, mesh):
+        correct(self, mesh)
+        if mesh.geometry.dimension == "axisymmetric":
+            self.weight = self.weight * 0.0 + 1.0
+
+    monkeypatch.setattr(Measure, "__init__", plain)
+    assert failing([subject("shell")], comm)
