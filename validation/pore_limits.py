@@ -110,8 +110,8 @@ def exit_times(
     """Exit times of a cation from a transient: a trace that leaves a pore full of salt at both ends. Collective.
 
     T is the adjoint of the density: for an even start, int c(xi, t) dt / c(0) of an ion that drifts the other way is
-    the mean exit time of one that starts at xi. So the anion of the trace tells T(xi, w) of the cation. The salt, the same
-    on both sides, keeps the field constant.
+    the mean exit time of one that starts at xi. So the anion of the trace tells T(xi, w) of the cation. The salt, the
+    same on both sides, keeps the field constant.
 
     Args:
         comm: MPI communicator.
