@@ -15,7 +15,7 @@ ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
 GROUND_FLOOR = {"spinepnp.units", "spinepnp.errors"}
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx"}
 #: Parts that run where DOLFINx is not installed; each may import those before it.
-PURE = ("validation/analytic", "validation/gnp")
+PURE = ("validation/analytic", "validation/gnp", "validation/onedimensional")
 
 
 def sources(room):

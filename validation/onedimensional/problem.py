@@ -1,0 +1,230 @@
+"""What is solved: geometry, ions, ends and charges of a one-dimensional Poisson-Nernst-Planck problem, all SI."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinepnp.units import FARADAY
+
+Values = NDArray[np.float64]
+Current = float | Callable[[float], float]
+
+#: Potentials without a fixed value are given a mean of zero, or are zero at the left end (a ball's centre).
+GAUGES = ("mean", "left")
+
+
+def refuse(key: str, value: object, problem: str) -> None:
+    """Raise the ValueError of a bad value.
+
+    Raises:
+        ValueError: always; the message has the key, the value and the problem.
+    """
+    raise ValueError(f"{key} = {value!r}: {problem}")
+
+
+def _number(key: str, value: Any, *, positive: bool = False) -> None:
+    real = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or (positive and value <= 0):
+        refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """An interval and the cross-section that the fluxes pass; made by `line`, `ball` or `shell`.
+
+    Attributes:
+        start: x or r of the left end, m.
+        stop: of the right end, m.
+        area: cross-section at places x (m, any shape), m^2, smooth; it may vanish at the left end of a ball only.
+        closed_left: whether nothing passes the left end because it is a centre.
+    """
+
+    start: float
+    stop: float
+    area: Callable[[Values], Values]
+    closed_left: bool = False
+
+
+def line(length: float, area: float | Callable[[Values], Values]) -> Geometry:
+    """A line from 0 to ``length`` (m) of cross-section ``area`` (m^2; of x in m where it varies)."""
+    _number("length", length, positive=True)
+    if callable(area):
+        return Geometry(0.0, float(length), area)
+    _number("area", area, positive=True)
+    constant = float(area)
+    return Geometry(0.0, float(length), lambda x: np.full_like(x, constant))
+
+
+def _sphere(r: Values) -> Values:
+    return 4.0 * math.pi * r**2
+
+
+def ball(radius: float) -> Geometry:
+    """A ball; x is the distance from its centre, the left end."""
+    _number("radius", radius, positive=True)
+    return Geometry(0.0, float(radius), _sphere, closed_left=True)
+
+
+def shell(inner: float, outer: float) -> Geometry:
+    """A spherical shell between two radii, m."""
+    _number("inner", inner, positive=True)
+    _number("outer", outer, positive=True)
+    if outer <= inner:
+        refuse("outer", outer, f"must be larger than inner = {inner!r}")
+    return Geometry(float(inner), float(outer), _sphere)
+
+
+@dataclass(frozen=True)
+class Ion:
+    """A species: valence z (0 for a neutral one) and diffusivity, m^2/s."""
+
+    name: str
+    valence: int
+    diffusivity: float
+
+    def __post_init__(self) -> None:
+        _number(f"{self.name}.valence", self.valence)
+        _number(f"{self.name}.diffusivity", self.diffusivity, positive=True)
+
+
+@dataclass(frozen=True)
+class End:
+    """What holds at an end; by default nothing passes, neither ions nor field.
+
+    Attributes:
+        potential: held, V; ``None`` where the field is given instead.
+        concentrations: held, mol/m^3, one for each species, all positive; ``None`` where currents are given instead.
+        currents: electric current that enters with each species, A (of time in s where it varies); empty for none.
+        normal_field: dV/dn, outward, V/m; ``None`` for what Gauss' law asks of a closed problem.
+        capacitance: of a membrane that is grounded outside, F/m^2: eps dV/dn = eps normal_field - capacitance V.
+        field_matched: dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
+            du/dn = sum_i z_i j_i/D_i / sum_i z_i^2 c_i with j_i the molar flux that enters. Assumes that the fixed
+            charge does not vary there.
+    """
+
+    potential: float | None = None
+    concentrations: tuple[float, ...] | None = None
+    currents: tuple[Current, ...] = ()
+    normal_field: float | None = 0.0
+    capacitance: float = 0.0
+    field_matched: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing passes."""
+        return self == End()
+
+    def check(self, key: str, species: tuple[Ion, ...]) -> None:
+        """Raise ValueError for what cannot be meant, naming ``key``."""
+        for name in ("potential", "normal_field", "capacitance"):
+            if getattr(self, name) is not None:
+                _number(f"{key}.{name}", getattr(self, name))
+        if self.capacitance < 0:
+            refuse(f"{key}.capacitance", self.capacitance, "cannot be negative")
+        if self.potential is not None and (self.normal_field or self.capacitance or self.field_matched):
+            refuse(f"{key}.potential", self.potential, "held, so that field, capacitance and field_matched must go")
+        for name in ("concentrations", "currents"):
+            given = getattr(self, name)
+            if given and len(given) != len(species):
+                refuse(f"{key}.{name}", given, f"needs one value for each of the {len(species)} species")
+        for ion, value in zip(species, self.concentrations or (), strict=False):
+            _number(f"{key}.concentrations[{ion.name}]", value, positive=True)
+        if self.concentrations is not None and self.currents:
+            refuse(f"{key}.currents", self.currents, "concentrations are held here; give one or the other")
+        for ion, current in zip(species, self.currents, strict=False):
+            if not callable(current):
+                _number(f"{key}.currents[{ion.name}]", current)
+            if ion.valence == 0 and current != 0:
+                refuse(f"{key}.currents[{ion.name}]", current, "a neutral species carries no current")
+
+    def inflow(self, species: tuple[Ion, ...], time: float) -> Values:
+        """Molar rate at which each species enters, mol/s, shape (species,)."""
+        if not self.currents:
+            return np.zeros(len(species))
+        pairs = zip(species, self.currents, strict=True)
+        amperes = [(ion, float(I(time) if callable(I) else I)) for ion, I in pairs]
+        return np.array([I / (ion.valence * FARADAY) if I else 0.0 for ion, I in amperes])
+
+
+@dataclass(frozen=True)
+class Problem:
+    """dc_i/dt + div J_i = 0, J_i = -D_i (grad c_i + z_i c_i grad u), -div(eps grad V) = F (sum z_i c_i + rho).
+
+    Attributes:
+        geometry: `line`, `ball` or `shell`.
+        species: the ions.
+        permittivity: absolute, F/m.
+        thermal_voltage: V_T = kT/e, V; u = V/V_T.
+        left: end at x = 0 (or the inner radius; a ball's centre takes none).
+        right: the other end.
+        fixed_charge: rho, mol/m^3 of elementary charges; of x (m, any shape) where it varies.
+        amounts: mol of each species, for a closed problem (no concentration held at either end) in steady state.
+        gauge: "mean" or "left", where the potential is zero if no end holds it.
+    """
+
+    geometry: Geometry
+    species: tuple[Ion, ...]
+    permittivity: float
+    thermal_voltage: float
+    left: End = End()
+    right: End = End()
+    fixed_charge: float | Callable[[Values], Values] = 0.0
+    amounts: tuple[float, ...] | None = None
+    gauge: str = "mean"
+
+    def __post_init__(self) -> None:
+        _number("permittivity", self.permittivity, positive=True)
+        _number("thermal_voltage", self.thermal_voltage, positive=True)
+        if not self.species:
+            refuse("species", self.species, "at least one ion is needed")
+        if not callable(self.fixed_charge):
+            _number("fixed_charge", self.fixed_charge)
+        if self.gauge not in GAUGES:
+            refuse("gauge", self.gauge, f"known: {', '.join(GAUGES)}")
+        self.left.check("left", self.species)
+        self.right.check("right", self.species)
+        if self.geometry.closed_left and not self.left.plain:
+            refuse("left", self.left, "the centre of a ball takes no end")
+        self._check_amounts()
+
+    def _check_amounts(self) -> None:
+        if self.amounts is None:
+            return
+        if not self.closed:
+            refuse("amounts", self.amounts, "concentrations are held at an end; give one or the other")
+        if len(self.amounts) != len(self.species):
+            refuse("amounts", self.amounts, f"needs one value for each of the {len(self.species)} species")
+        for ion, value in zip(self.species, self.amounts, strict=True):
+            _number(f"amounts[{ion.name}]", value, positive=True)
+
+    @property
+    def ends(self) -> tuple[End, End]:
+        """Left and right."""
+        return self.left, self.right
+
+    @property
+    def closed(self) -> bool:
+        """Whether no end holds concentrations."""
+        return self.left.concentrations is None and self.right.concentrations is None
+
+    @property
+    def floating(self) -> bool:
+        """Whether nothing ties the potential to ground, so that it needs the gauge."""
+        return all(end.potential is None and end.capacitance == 0.0 for end in self.ends)
+
+    @property
+    def valences(self) -> Values:
+        """z, shape (species,)."""
+        return np.array([ion.valence for ion in self.species], dtype=float)
+
+    def charge(self, x: Values) -> Values:
+        """Fixed charge at places, mol/m^3."""
+        if callable(self.fixed_charge):
+            return np.asarray(self.fixed_charge(x), dtype=float)
+        return np.full_like(x, self.fixed_charge)

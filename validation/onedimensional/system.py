@@ -1,0 +1,217 @@
+"""Discrete equations: Galerkin with the cross-section as weight, unknowns ln c_i and u = V/V_T, all scaled.
+
+With q_i(v) = int S c_i v and F(v) below, the equations are dq/dt + F = 0 for every nodal function v:
+
+    F_i(v) = int S D_i c_i (ln c_i + z_i u)' v' - [inflow_i v],
+    F_u(v) = delta^2 int S u' v' - int S (sum z_i c_i + rho) v - delta^2 [S du/dn v].
+
+Concentrations are positive by construction. Fluxes at ends that hold a value are the residual of the equation that the
+value replaces, so that amounts and charge balance to rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinepnp.validation.onedimensional.mesh import Mesh
+from spinepnp.validation.onedimensional.problem import Problem, refuse
+from spinepnp.validation.onedimensional.scales import Scales, balanced_field
+
+Values = NDArray[np.float64]
+
+#: Relative mismatch of charge and fields that is still rounding.
+BALANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class Loads:
+    """What drives the equations, scaled; not-a-number marks what an end leaves free.
+
+    Attributes:
+        potentials: held, (2,).
+        logs: held ln c, (2, species).
+        inflow: (2, species).
+        slopes: du/dn without a membrane, (2,).
+        charge: rho at the quadrature points, (elements, points).
+    """
+
+    potentials: Values
+    logs: Values
+    inflow: Values
+    slopes: Values
+    charge: Values
+
+
+class System:
+    """Residuals and Jacobians of a problem on a mesh (in scaled x); states have the shape (species + 1, nodes).
+
+    Args:
+        problem: in SI.
+        mesh: scaled.
+        scale: of the problem.
+        reference: uniform state at load zero, mol/m^3, (species,).
+    """
+
+    def __init__(self, problem: Problem, mesh: Mesh, scale: Scales, reference: Values) -> None:
+        self.problem, self.mesh, self.scale = problem, mesh, scale
+        self.reference = reference / scale.concentration
+        self.z = problem.valences
+        self.D = np.array([ion.diffusivity for ion in problem.species]) / scale.diffusivity
+        self.weight = mesh.weights * problem.geometry.area(mesh.points * scale.length) / scale.area
+        corners = np.array([mesh.edges[0], mesh.edges[-1]]) * scale.length
+        self.end_area = problem.geometry.area(corners) / scale.area
+        self.end_nodes = np.array([0, len(mesh.x) - 1])
+        self.capacity = np.array([end.capacitance for end in problem.ends]) * scale.length / problem.permittivity
+        self.matched = [end.field_matched for end in problem.ends]
+        self.shape = (len(self.z) + 1, len(mesh.x))
+        self.held = np.zeros(self.shape, dtype=bool)
+        for node, end in zip(self.end_nodes, problem.ends, strict=True):
+            self.held[:-1, node] = end.concentrations is not None
+            self.held[-1, node] = end.potential is not None
+        self.pin = 0 if problem.gauge == "left" else len(mesh.x) // 2
+        stiffness = np.swapaxes(mesh.slopes, 1, 2) @ (self.weight[:, :, None] * mesh.slopes)
+        self._stiffness = scale.delta2 * stiffness
+
+    def uniform(self) -> Values:
+        """The state at load zero."""
+        state = np.zeros(self.shape)
+        state[:-1] = np.log(self.reference)[:, None]
+        return state
+
+    def loads(self, time: float, part: float = 1.0) -> Loads:
+        """Loads at a time (s), of which ``part`` is applied; none leaves the uniform state in equilibrium."""
+        problem, scale = self.problem, self.scale
+        free = np.full(len(self.z), np.nan)
+        start = np.log(self.reference)
+        logs = [
+            free if e.concentrations is None else np.log(np.array(e.concentrations) / scale.concentration)
+            for e in problem.ends
+        ]
+        potentials = [np.nan if e.potential is None else e.potential / problem.thermal_voltage for e in problem.ends]
+        fields = [balanced_field(problem) if e.normal_field is None else e.normal_field for e in problem.ends]
+        charge = problem.charge(self.mesh.points * scale.length) / scale.concentration
+        return Loads(
+            potentials=part * np.array(potentials),
+            logs=start + part * (np.array(logs) - start),
+            inflow=part * np.array([e.inflow(problem.species, time) for e in problem.ends]) / scale.rate,
+            slopes=part * np.array(fields) * scale.length / problem.thermal_voltage,
+            charge=part * charge - (1.0 - part) * float(self.z @ self.reference),
+        )
+
+    def check_balance(self, time: float) -> None:
+        """Refuse a floating potential that the charge does not allow.
+
+        Raises:
+            ValueError: Gauss' law and the ends' fields disagree, or currents fill a closed problem.
+        """
+        if not self.problem.closed:
+            return
+        loads = self.loads(time)
+        net = np.sum(loads.inflow, axis=0)
+        if np.any(np.abs(net) > BALANCE * np.max(np.abs(loads.inflow), initial=1e-300)):
+            refuse("currents", net * self.scale.rate, "mol/s that stay in a closed problem: no steady state")
+        if self.problem.floating and not any(self.matched):
+            c = np.sum(self.weight) * self.reference
+            parts = [
+                *(self.z * c),
+                np.sum(self.weight * loads.charge),
+                *(self.scale.delta2 * self.end_area * loads.slopes),
+            ]
+            if abs(sum(parts)) > BALANCE * float(np.sum(np.abs(parts))) + BALANCE * float(np.sum(c)) * 1e-3:
+                fields = [end.normal_field for end in self.problem.ends]
+                refuse("normal_field", fields, "does not balance the charge; None at one end takes what does")
+
+    # -- pieces at the quadrature points ----------------------------------------------------------------------------
+
+    def _at_points(self, state: Values) -> tuple[Values, Values, Values]:
+        """Concentrations (species, elements, points), (ln c + z u)' likewise, u' (elements, points)."""
+        local = state[:, self.mesh.connectivity]
+        c = np.exp(local[:-1] @ self.mesh.values.T)
+        slopes = np.einsum("eqj,fej->feq", self.mesh.slopes, local)
+        return c, slopes[:-1] + self.z[:, None, None] * slopes[-1], slopes[-1]
+
+    def _scatter(self, local: Values) -> Values:
+        """Sum of element vectors (fields, elements, nodes of an element) as (fields, nodes)."""
+        n = self.shape[1]
+        return np.array([np.bincount(self.mesh.connectivity.ravel(), f.ravel(), minlength=n) for f in local])
+
+    def storage(self, state: Values) -> Values:
+        """q, zero for the potential; shape of the state."""
+        c = self._at_points(state)[0]
+        stored = np.zeros(self.shape)
+        stored[:-1] = self._scatter((self.weight * c) @ self.mesh.values)
+        return stored
+
+    def volume_terms(self, state: Values, loads: Loads) -> Values:
+        """F without what the ends add."""
+        c, drive, field = self._at_points(state)
+        out = np.empty((self.shape[0], *self.mesh.connectivity.shape))
+        out[:-1] = np.einsum("feq,eqj->fej", self.weight * self.D[:, None, None] * c * drive, self.mesh.slopes)
+        rho = self.weight * (np.tensordot(self.z, c, 1) + loads.charge)
+        out[-1] = np.einsum("eq,eqj->ej", self.scale.delta2 * self.weight * field, self.mesh.slopes)
+        out[-1] -= rho @ self.mesh.values
+        return self._scatter(out)
+
+    def end_slopes(self, state: Values, loads: Loads) -> Values:
+        """du/dn at the ends as their conditions give it, (2,)."""
+        slopes = loads.slopes - self.capacity * state[-1, self.end_nodes]
+        for k, node in enumerate(self.end_nodes):
+            if self.matched[k]:
+                entering = self.z @ (loads.inflow[k] / self.D) / self.end_area[k]
+                slopes[k] += entering / (self.z**2 @ np.exp(state[:-1, node]))
+        return slopes
+
+    def residual(self, state: Values, loads: Loads) -> Values:
+        """F with what the ends give; rows of held values as well (they are what the end must supply)."""
+        F = self.volume_terms(state, loads)
+        F[:-1, self.end_nodes] -= loads.inflow.T
+        F[-1, self.end_nodes] -= self.scale.delta2 * self.end_area * self.end_slopes(state, loads)
+        return F
+
+    def misfit(self, state: Values, loads: Loads) -> Values:
+        """State minus held value, zero where nothing is held."""
+        found = np.zeros(self.shape)
+        for k, node in enumerate(self.end_nodes):
+            found[:-1, node] = state[:-1, node] - loads.logs[k]
+            found[-1, node] = state[-1, node] - loads.potentials[k]
+        return np.where(self.held, found, 0.0)
+
+    # -- Jacobians ---------------------------------------------------------------------------------------------------
+
+    def mass_blocks(self, state: Values) -> Values:
+        """dq_i/d ln c_i of each element, (species, elements, n, n)."""
+        c = self._at_points(state)[0]
+        B = self.mesh.values
+        return np.asarray(B.T @ ((self.weight * c)[..., None] * B))
+
+    def blocks(self, state: Values) -> list[tuple[int, int, Values]]:
+        """dF by field of row and column, element by element."""
+        c, drive, _ = self._at_points(state)
+        B, G, last = self.mesh.values, self.mesh.slopes, len(self.z)
+        mass = self.mass_blocks(state)
+        found = [(last, last, self._stiffness)]
+        for i, z in enumerate(self.z):
+            conductance = self.weight * self.D[i] * c[i]
+            GT = np.swapaxes(G, 1, 2)
+            stiff = GT @ (conductance[..., None] * G)
+            found.append((i, i, stiff + GT @ ((conductance * drive[i])[..., None] * B)))
+            found.append((i, last, z * stiff))
+            found.append((last, i, -z * mass[i]))
+        return found
+
+    def end_entries(self, state: Values, loads: Loads) -> list[tuple[int, int, int, float]]:
+        """What the ends' conditions add to dF: (node, row field, column field, value)."""
+        last, found = len(self.z), []
+        for k, node in enumerate(self.end_nodes):
+            factor = self.scale.delta2 * self.end_area[k]
+            found.append((int(node), last, last, float(factor * self.capacity[k])))
+            if self.matched[k]:
+                strength = self.z**2 * np.exp(state[:-1, node])
+                slope = self.z @ (loads.inflow[k] / self.D) / self.end_area[k] / np.sum(strength)
+                found += [
+                    (int(node), last, i, float(factor * slope * s / np.sum(strength))) for i, s in enumerate(strength)
+                ]
+        return found
