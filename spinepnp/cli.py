@@ -161,12 +161,13 @@ def validate(
     from spinepnp.meshes.communication import on_root
     from spinepnp.meshes.stack import MPI
     from spinepnp.selftest import validation_folder
-    from spinepnp.validate import by_case, describe, run_validation, write_report
+    from spinepnp.validate import by_case, describe, make_folder, run_validation, write_report
     from spinepnp.validation_case import load_subjects
 
     interrupts.install()
     comm = MPI.COMM_WORLD
     subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names or ()), full=full))
+    on_root(comm, lambda: make_folder(output))
     verdicts = run_validation(subjects, comm)
     path = on_root(comm, lambda: write_report(verdicts, output))
     if comm.rank == 0:

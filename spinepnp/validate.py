@@ -16,7 +16,7 @@ from typing import Any
 
 from spinepnp.batch.groups import Counters
 from spinepnp.case import Case
-from spinepnp.errors import CaseError, SolveError
+from spinepnp.errors import CaseError, OutputError, SolveError, reason_of
 from spinepnp.meshes import generate
 from spinepnp.output import write_atomically
 from spinepnp.results import flatten, state_of
@@ -238,13 +238,28 @@ def describe(verdicts: Sequence[Verdict]) -> str:
     return f"{first.case}: {word}, {len(verdicts)} numbers{numbers} ({first.seconds:.1f} s)"
 
 
+def make_folder(directory: Path) -> None:
+    """Make the directory of the report, before anything is solved. On rank 0.
+
+    Raises:
+        CaseError: it cannot be made or written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / "report.json", "[]\n", then="run it again")
+    except OSError as error:
+        reason = reason_of(error)
+        raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(directory)) from None
+    except OutputError as error:
+        raise CaseError("--output", f"{error.problem}; give another --output", str(directory)) from None
+
+
 def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
     """Write ``report.json``. On rank 0.
 
     Raises:
         OutputError: it cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / "report.json"
     write_atomically(
         path, json.dumps([asdict(v) for v in verdicts], indent=1, allow_nan=False) + "\n", then="run it again"

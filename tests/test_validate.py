@@ -14,7 +14,7 @@ from spinepnp.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.solvers import formulation
 from spinepnp.solvers.measure import Measure
-from spinepnp.validate import by_case, describe, examine, finer_case, run_validation, write_report
+from spinepnp.validate import by_case, describe, examine, finer_case, make_folder, run_validation, write_report
 from spinepnp.validation.analytic import ElectroneutralLaw
 from spinepnp.validation_case import load_subject, load_subjects
 
@@ -78,6 +78,7 @@ def test_a_failing_case_comes_first_and_is_told(comm, tmp_path):
     verdicts = run_validation([subject("line"), strict], comm)
     assert [part[0].case for part in by_case(verdicts)] == ["strict", "line"]
     assert describe(by_case(verdicts)[0]).startswith("strict: FAILED")
+    make_folder(tmp_path / "out")
     rows = json.loads(write_report(verdicts, tmp_path / "out").read_text())
     assert len(rows) == 8
     assert all(set(row) >= KEYS for row in rows)
@@ -98,6 +99,12 @@ def test_the_verb(spinepnp, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("line: ok, 4 numbers")
     assert all(row["passed"] for row in json.loads((tmp_path / "out" / "report.json").read_text()))
+    (tmp_path / "file").write_text("")
+    for place in ("/proc/nowhere", "file"):
+        refused = spinepnp("validate", "line", "--output", place)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert len(refused.stderr.splitlines()) == 1
+        assert "--output" in refused.stderr
     wrong = spinepnp("validate", "lime")
     assert wrong.returncode == 2
     assert len(wrong.stderr.splitlines()) == 1
