@@ -93,12 +93,16 @@ class Recorder:
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
         """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
         directory.check_same_case(self._case.to_toml())
-        self._solver_rows = [dict(row) for row in directory.read_table("solver.csv")]
-        held = [row for row in directory.read_table("observables.csv") if row.get("status") == "ok"]
+        recorded = directory.read_table("observables.csv")
+        held = [row for row in recorded if row.get("status") == "ok"]
 
         def same(row: dict[str, Any], key: dict[str, Any]) -> bool:
             return all(str(row.get(name)) == str(value) for name, value in key.items())
 
+        # Observables come last: without them a point was cut off while it was written, and is solved again.
+        keys = [p.key for p in self._points if any(same(row, p.key) for row in recorded)]
+        rows = directory.read_table("solver.csv")
+        self._solver_rows = [dict(row) for row in rows if any(same(row, key) for key in keys)]
         return [next((dict(row) for row in held if same(row, point.key)), {}) for point in self._points]
 
     def solved(
@@ -136,12 +140,12 @@ class Recorder:
         return bool(self._comm.bcast(self._writer.begun, root=0))
 
     def _write_tables(self, directory: ResultDirectory, point: Point, summary: dict[str, Any]) -> None:
-        directory.write_table("observables.csv", [p.row for p in self._points if p.row])
         directory.write_table("solver.csv", self._solver_rows)
         if point.index > self._summarised:
             self._summarised = point.index
             failed = sum(p.failure is not None for p in self._points)
             directory.write_summary({**summary, "failed_points": failed})
+        directory.write_table("observables.csv", [p.row for p in self._points if p.row])
 
     def finish(self) -> None:
         """Write what shows the whole run: fields of the last point, pictures."""

@@ -516,6 +516,31 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
     assert_equal_tables(table, spinepnp.load(tmp_path / "whole"))
 
 
+@pytest.mark.parametrize("table", ["solver.csv", "summary.json", "observables.csv"])
+def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_end(tmp_path, comm, monkeypatch, table):
+    """Whichever file was the last one to be written: observables stand for the others, so that they come last."""
+    import spinepnp.output as output
+    from spinepnp.manner import Manner
+    from spinepnp.run import load_case, solve_case
+
+    case, written = load_case(CASES / "tube_one_species.toml"), output.write_atomically
+
+    def cut_off(path, *arguments, **named):
+        written(path, *arguments, **named)
+        if path.name == table:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "write_atomically", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        solve_case(case, comm, tmp_path / "out", Manner(quiet=True, pictures=False))
+    monkeypatch.undo()
+    solve_case(case, comm, tmp_path / "out", Manner(quiet=True, pictures=False, resume=True))
+    points = len(case.points())
+    for name in ("solver.csv", "observables.csv"):
+        assert len(pandas.read_csv(tmp_path / "out" / name)) == points
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "ok"
+
+
 def test_a_rank_that_is_killed_ends_the_job_at_once_with_one_line(tmp_path, mpiexec):
     import psutil
 
