@@ -93,17 +93,18 @@ class Recorder:
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
         """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
         directory.check_same_case(self._case.to_toml())
+        names = tuple(self._points[0].key)  # none in a steady study, whose only row is then its own
+
+        def identity(row: dict[str, Any]) -> tuple[str, ...]:
+            return tuple(str(row.get(name)) for name in names)
+
         recorded = directory.read_table("observables.csv")
-        held = [row for row in recorded if row.get("status") == "ok"]
-
-        def same(row: dict[str, Any], key: dict[str, Any]) -> bool:
-            return all(str(row.get(name)) == str(value) for name, value in key.items())
-
+        wanted = [identity(point.key) for point in self._points]
         # Observables come last: without them a point was cut off while it was written, and is solved again.
-        keys = [p.key for p in self._points if any(same(row, p.key) for row in recorded)]
-        rows = directory.read_table("solver.csv")
-        self._solver_rows = [dict(row) for row in rows if any(same(row, key) for key in keys)]
-        return [next((dict(row) for row in held if same(row, point.key)), {}) for point in self._points]
+        whole = set(wanted) & {identity(row) for row in recorded}
+        self._solver_rows = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in whole]
+        held = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
+        return [dict(held.get(point, {})) for point in wanted]
 
     def solved(
         self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float

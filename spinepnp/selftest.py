@@ -30,11 +30,7 @@ def run_tests(arguments: list[str]) -> int:
         CaseError: this is an installed package without its tests.
         MissingStackError: no mpiexec beside this Python.
     """
-    tests = Path(__file__).resolve().parent.parent / "tests"
-    if not tests.is_dir():
-        raise CaseError(
-            "test", "the test suite is part of a checkout, not of the installed package; run ./spine test there"
-        )
+    tests = of_checkout("tests", "test", "the test suite is", "run ./spine test there")
     pytest = [sys.executable, "-m", "pytest", "--rootdir", str(tests.parent), str(tests)]
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     if arguments:
@@ -66,11 +62,7 @@ def run_benchmarks(arguments: list[str]) -> int:
     Raises:
         CaseError: this is an installed package without its benchmarks.
     """
-    root = Path(__file__).resolve().parent.parent
-    if not (root / "benchmarks").is_dir():
-        raise CaseError(
-            "bench", "the benchmarks are part of a checkout, not of the installed package; use ./spine bench"
-        )
+    root = of_checkout("benchmarks", "bench", "the benchmarks are", "use ./spine bench").parent
     path = os.pathsep.join([str(root), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments], env={**os.environ, "PYTHONPATH": path}
@@ -83,13 +75,25 @@ def validation_folder() -> Path:
     Raises:
         CaseError: this is an installed package without them.
     """
-    folder = Path(__file__).resolve().parent.parent / "cases" / "validation"
-    if not folder.is_dir():
-        raise CaseError(
-            "validate",
-            "the validation cases are part of a checkout, not of the installed package; use ./spine validate",
-        )
-    return folder
+    return of_checkout("cases/validation", "validate", "the validation cases are", "use ./spine validate")
+
+
+def of_checkout(folder: str, verb: str, what: str, instead: str) -> Path:
+    """A folder that only a checkout has.
+
+    Args:
+        folder: relative to the checkout.
+        verb: that needs it.
+        what: what it holds, and "is" or "are".
+        instead: what to do without.
+
+    Raises:
+        CaseError: this is an installed package.
+    """
+    found = Path(__file__).resolve().parent.parent / folder
+    if not found.is_dir():
+        raise CaseError(verb, f"{what} part of a checkout, not of the installed package; {instead}")
+    return found
 
 
 def find_mpiexec() -> str:

@@ -10,24 +10,24 @@ import json
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from spinepnp.batch.groups import Counters
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, OutputError, SolveError, reason_of
-from spinepnp.meshes import generate
+from spinepnp.key_paths import tables_at
 from spinepnp.output import write_atomically
 from spinepnp.results import flatten, state_of
-from spinepnp.solvers.steady import SteadyProblem
+from spinepnp.run import Model
 from spinepnp.units import LENGTH, POTENTIAL, parse_quantity, to_unit
 from spinepnp.validation_case import Check, Subject
 
 #: Mesh sizes of the finer solve over those of the case file.
 FINER = 0.7
 
-#: What counts as zero beside a quantity of the order of one unit of the tables.
+#: Least reference that errors are relative to: where it is zero, nothing but zero agrees.
 TINY = 1e-300
 
 
@@ -76,11 +76,11 @@ def finer_case(subject: Subject) -> Case:
     """
     case = subject.case
     for key in subject.plan.finer:
-        value: Any = case.to_dict()
-        for part in key.split("."):
-            if not isinstance(value, dict) or part not in value:
-                raise CaseError("finer", "is not set in the case; set it or drop it", key)
-            value = value[part]
+        *names, name = key.split(".")
+        values = [table[name] for table in tables_at(case.to_dict(), names) if name in table]
+        if len(values) != 1:
+            raise CaseError("finer", "is not set in the case; set it or drop it", key)
+        (value,) = values
         if isinstance(value, float):  # a growth from cell to cell
             case = case.with_value(key, 1.0 + FINER * (value - 1.0))
         else:
@@ -95,19 +95,12 @@ def observables(case: Case, comm: Any) -> list[dict[str, Any]]:
         CaseError: bad input.
         SolveError: no solution.
     """
-    rows, problem, key = [], None, None
+    rows, model = [], Model(comm)
     for point in case.points():
-        if problem is None or key != point.model_key:
-            if problem is not None:
-                problem.destroy()
-            mesh, key = generate(point.geometry, point.mesh, comm), point.model_key
-            problem = SteadyProblem(
-                mesh, point.electrolyte, point.boundaries, point.solver, point.probes, point.closed, point.regions
-            )
+        problem = model.fit(point, lambda _: None)
         solution = problem.solve(point.electrolyte, point.boundaries, point.closed)
         rows.append(flatten(state_of(solution, point.law())))
-    if problem is not None:
-        problem.destroy()
+    model.close()
     return rows
 
 
@@ -136,26 +129,30 @@ def examine(subject: Subject, comm: Any) -> list[Verdict]:
         coarse, fine = observables(subject.case, comm), observables(finer_case(subject), comm)
         judged = [v for check in plan.checks for v in _judge(subject, check, coarse, fine)]
     except (CaseError, SolveError) as error:
-        judged = [
-            Verdict(
-                case=subject.name,
-                quantity=check.name,
-                point="",
-                reference=None,
-                value=None,
-                error=None,
-                estimate=None,
-                uncertainty=check.reference.uncertainty,
-                tolerance=check.tolerance,
-                passed=False,
-                figure=plan.figure,
-                why=check.why,
-                reason=str(error),
-            )
-            for check in plan.checks
-        ]
+        judged = [_verdict(subject, check, reason=str(error)) for check in plan.checks]
     seconds = time.monotonic() - start
-    return [Verdict(**{**asdict(verdict), "seconds": seconds}) for verdict in judged]
+    return [replace(verdict, seconds=seconds) for verdict in judged]
+
+
+def _verdict(subject: Subject, check: Check, **found: Any) -> Verdict:
+    """What is known of a check before its case is solved, and what was found then, if anything."""
+    nothing: dict[str, Any] = {
+        "point": "",
+        "reference": None,
+        "value": None,
+        "error": None,
+        "estimate": None,
+        "passed": False,
+    }
+    return Verdict(
+        case=subject.name,
+        quantity=check.name,
+        uncertainty=check.reference.uncertainty,
+        tolerance=check.tolerance,
+        figure=subject.plan.figure,
+        why=check.why,
+        **{**nothing, **found},
+    )
 
 
 def _judge(
@@ -171,19 +168,15 @@ def _judge(
         estimate = abs(value - value_of(check, before, subject.case)) / scale
         passed = math.isfinite(error) and abs(error) <= check.tolerance and estimate <= check.tolerance
         verdicts.append(
-            Verdict(
-                case=subject.name,
-                quantity=check.name,
+            _verdict(
+                subject,
+                check,
                 point=point,
                 reference=reference,
                 value=value,
                 error=error,
                 estimate=estimate,
-                uncertainty=check.reference.uncertainty,
-                tolerance=check.tolerance,
                 passed=passed,
-                figure=subject.plan.figure,
-                why=check.why,
             )
         )
     return verdicts

@@ -18,7 +18,7 @@ import numpy as np
 from spinepnp.geometries import Pore
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem
-from spinepnp.units import CURRENT, FARADAY, VACUUM_PERMITTIVITY, to_unit
+from spinepnp.units import FARADAY
 from spinepnp.validation.analytic.constant_field import B, conductance, ghk_current, harmonic_mean, profile
 from spinepnp.validation.gnp.channels import Channel, Permeant
 from spinepnp.validation.gnp.data import AREA
@@ -119,12 +119,6 @@ def _charges(channel: Channel) -> tuple[float, float]:
 def _with(channel: Channel, *more: Permeant) -> Channel:
     P = IMPERMEANT * max(p.permeability for p in channel.permeants)
     return replace(channel, permeants=(*channel.permeants, *(replace(p, permeability=P) for p in more)))
-
-
-def debye_length(channel: Channel) -> float:
-    """sqrt(eps RT/F / (F sum z^2 c)) with the mean of both solutions, m."""
-    strength = sum(p.valence**2 * 0.5 * (p.inside + p.outside) for p in channel.permeants)
-    return float(np.sqrt(PERMITTIVITY * VACUUM_PERMITTIVITY * channel.thermal_voltage / (FARADAY * strength)))
 
 
 def reduction(channel: Channel, V: float, xi: Sequence[float] = PLACES) -> PoreState:
@@ -336,20 +330,13 @@ def deviation_map(
                 deviation(thin, solver.solve(thin, V, charge * factor * mobile), reduction(thin, V)) for V in voltages
             ]
             largest = {key: max(getattr(d, key) for d in found) for key in Deviation.__dataclass_fields__}
-            rows.append({"factor": factor, "charge": charge, "d_over_debye": LENGTH / debye_length(thin), **largest})
+            rows.append(
+                {
+                    "factor": factor,
+                    "charge": charge,
+                    "d_over_debye": LENGTH / electrolyte_of(thin).debye_length(),
+                    **largest,
+                }
+            )
     solver.close()
     return rows
-
-
-def current_table(channel: Channel, states: Sequence[PoreState]) -> list[dict[str, float | str]]:
-    """Currents of solved states beside those of eq. 14: V_mV, ion, pnp_pA, gnp_pA, a row an ion and voltage."""
-    return [
-        {
-            "V_mV": 1e3 * state.voltage,
-            "ion": name,
-            "pnp_pA": to_unit(state.current[name], CURRENT),
-            "gnp_pA": to_unit(current, CURRENT),
-        }
-        for state in states
-        for name, current in reduction(channel, state.voltage).current.items()
-    ]
