@@ -1,7 +1,7 @@
-"""A reflecting sphere on the axis of a reflecting tube, exact by multipoles (Smythe; the resistance of Coulter counters).
+"""A reflecting sphere on the axis of a reflecting tube, exact by multipoles (Smythe; Coulter counters).
 
-W. R. Smythe, Phys. Fluids 4 (1961) 756; R. W. DeBlois and C. P. Bean, Rev. Sci. Instrum. 41 (1970) 909. Far from its ends
-a tube of radius a (the unit of length below) with a sphere of radius s behaves as one that is longer by dL,
+W. R. Smythe, Phys. Fluids 4 (1961) 756; R. W. DeBlois and C. P. Bean, Rev. Sci. Instrum. 41 (1970) 909. Far from its
+ends a tube of radius a (the unit of length below) with a sphere of radius s behaves as one that is longer by dL,
 
     G = (L + dL)/(pi a^2).
 
@@ -112,7 +112,7 @@ class ObstacleLaw:
         return np.asarray(np.linalg.solve(matrix, np.eye(count)[0]))
 
     def extra_length(self, multipoles: int | None = None) -> float:
-        """dL = 4 B_1/a^2, m; relative error 1e-13 by default, s/a up to 0.95.
+        """dL = 4 B_1/a^2, m; relative error about 1e-13 by default; 5 s of work for s/a = 0.99, 0.05 s for 0.95.
 
         Args:
             multipoles: how many; see `strengths`.

@@ -1,7 +1,7 @@
 """Rings of sources on the wall of a long straight neck over a flat grounded base: means of G over bands, exact.
 
 With modes J0(j_n rho/a), where J1(j_n) = 0, and the base's image source of the other sign at -z', the G of a ring at
-height z' on the wall is, on the wall (W. R. Smythe, Static and Dynamic Electricity, 5.35, for other walls),
+height z' on the wall is, on the wall (own derivation; textbook separation of variables),
 
     pi a^2 G(z, z') = min(z, z') + sum_n (a/(2 j_n)) (exp(-j_n |z - z'|/a) - exp(-j_n (z + z')/a)).
 
@@ -17,6 +17,7 @@ Assumes that the other end is closed or leads to a head far away: several radii 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -44,16 +45,17 @@ def _sum_rule() -> tuple[Values, Values]:
     dn = 2 dx/(pi^2 x (J1^2 + Y1^2)), and df/dn/24 (Euler and Maclaurin).
     """
     start = float(yn_zeros(1, ZEROS + 1)[-1])
-    nodes, weights = np.polynomial.legendre.leggauss(16)
+    nodes, gauss = np.polynomial.legendre.leggauss(16)
     left = start * 2.0 ** np.arange(OCTAVES)[:, None]
     x = (left * (1.5 + 0.5 * nodes)).ravel()
-    measure = (0.5 * left * weights).ravel()
+    measure = (0.5 * left * gauss).ravel()
     density = (1.0 - 0.375 / x**2 + 63.0 / (128.0 * x**4)) / math.pi  # 1/x^6 is below rounding
     slope = math.pi**2 * start * (j1(start) ** 2 + y1(start) ** 2) / 2.0  # dx/dn
     step = 0.5  # of x; the error is that of a third derivative
     ends = np.array([start - step, start + step])
     difference = slope / (48.0 * step) * np.array([-1.0, 1.0])
-    return np.concatenate([jn_zeros(1, ZEROS), x, ends]), np.concatenate([np.ones(ZEROS), measure * density, difference])
+    weights = np.concatenate([np.ones(ZEROS), measure * density, difference])
+    return np.concatenate([jn_zeros(1, ZEROS), x, ends]), weights
 
 
 def _apart(x: Values) -> Values:
@@ -75,14 +77,14 @@ def _pieces(band: Band, other: Band) -> list[tuple[Band, float]]:
     if low == high:
         return [(band, 1.0)]
     cuts = [low, *sorted({cut for cut in other if low < cut < high}), high]
-    return [((p, q), (q - p) / (high - low)) for p, q in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [((p, q), (q - p) / (high - low)) for p, q in itertools.pairwise(cuts)]
 
 
 def _pairs(first: Band, second: Band) -> Iterator[tuple[Band, Band, float]]:
     """Pieces of both bands, the lower one first; identical or apart; each pair with its share."""
     for p, share in _pieces(first, second):
         for q, other_share in _pieces(second, first):
-            yield (*sorted((p, q)), share * other_share)
+            yield min(p, q), max(p, q), share * other_share
 
 
 @dataclass(frozen=True)
