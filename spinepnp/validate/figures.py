@@ -27,6 +27,10 @@ class LeftOutError(Exception):
     """A figure that this machine or this run cannot have; not a failure of the validation."""
 
 
+#: Dots an inch of what is pixels in a picture made of lines.
+DOTS = 140
+
+
 @dataclass(frozen=True)
 class Sheet:
     """What a job gives.
@@ -37,6 +41,7 @@ class Sheet:
         alt: what the picture shows, for those who do not see it.
         numbers: that it was made from and that the page quotes.
         vector: whether it is kept as lines (SVG) or as pixels (PNG).
+        palette: whether pixels take the colours of a palette, which suits lines.
         extra: HTML to follow the picture; made by the project, not escaped.
     """
 
@@ -45,6 +50,7 @@ class Sheet:
     alt: str
     numbers: dict[str, float] = field(default_factory=dict)
     vector: bool = True
+    palette: bool = True
     extra: str = ""
 
 
@@ -163,10 +169,11 @@ def encoded(sheet: Sheet) -> tuple[str, tuple[int, int]]:
     size = tuple(round(96 * side) for side in sheet.canvas.get_size_inches())
     if sheet.vector:
         with style():
-            sheet.canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            sheet.canvas.savefig(buffer, format="svg", dpi=DOTS, metadata={"Date": None, "Creator": None})
         return _uri("image/svg+xml", buffer.getvalue()), (size[0], size[1])
     sheet.canvas.savefig(buffer, format="png")
-    return _uri("image/png", fewer_colours(buffer.getvalue())), (size[0], size[1])
+    content = fewer_colours(buffer.getvalue()) if sheet.palette else buffer.getvalue()
+    return _uri("image/png", content), (size[0], size[1])
 
 
 def fewer_colours(png: bytes) -> bytes:
