@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -149,7 +150,7 @@ def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
         plain,
         uri=uri,
         size=size,
-        caption=sheet.caption,
+        caption=minus(sheet.caption),
         alt=sheet.alt,
         numbers=sheet.numbers,
         extra=sheet.extra,
@@ -184,6 +185,11 @@ def fewer_colours(png: bytes) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def minus(text: str) -> str:
+    """A text with minus signs before and in its numbers, where hyphens stood."""
+    return re.sub(r"(?<![\w#-])-(?=\d)|(?<=\de)-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def _uri(kind: str, content: bytes) -> str:

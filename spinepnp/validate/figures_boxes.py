@@ -57,7 +57,8 @@ def box1(evidence: Evidence, comm: Any) -> Sheet:
         f"anions (right, dashed). (c) At the centre, after the onset: the voltage is {numbers['early']:.2f} mV within "
         f"a microsecond and {numbers['late']:.2f} mV in the end, the concentration takes tens of ms. (d) Mean escape "
         f"time of a "
-        "neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three terms."
+        "neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three "
+        "terms, which leaves out terms of (a/R)²."
     )
     alt = (
         "Mesh of a ball with a window; potential and anions on its axis and in time; escape times against window size."

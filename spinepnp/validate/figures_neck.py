@@ -65,7 +65,7 @@ def profiles(_: Evidence, comm: Any) -> Sheet:
         axes[0].plot([], [], "--", color="black", linewidth=0.9, label="eq. (13)")
         axes[0].legend(title="radius of the neck")
     differences = [1e3 * (numbers[f"V_{r}"] - numbers[f"law_{r}"]) for r in RADII]
-    told = "/".join(f"{d:.1f}" for d in differences)
+    told = ", ".join(f"{d:.1f}" for d in differences)
     caption = (
         f"Full equations on a line, {SHOWN:g} pA of Na among Na, K and anions; dashed: the paper's eqs. (12) and (13). "
         f"At the injector the potential is {_list(numbers, 'V')} mV for 50, 75 and 100 nm; the full equations lie "

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
 from spinepnp.validate.evidence import Evidence, Found
+from spinepnp.validate.figures import minus
 from spinepnp.validate.figures_boxes import BALL, DIFFUSIVITY
 from spinepnp.validate.figures_neck import law_of, neck
 from spinepnp.validation import references
@@ -25,7 +26,7 @@ def linked(found: Found, text: str) -> Markup:
 
 def said(text: str, **numbers: Any) -> Markup:
     """A sentence with numbers and links; what is put in is escaped unless it is a link."""
-    return Markup(text).format(**numbers)
+    return Markup(minus(str(Markup(text).format(**numbers))))
 
 
 def figure(name: str, text: str) -> Markup:
@@ -35,7 +36,7 @@ def figure(name: str, text: str) -> Markup:
 
 def percent(value: float, over: float) -> str:
     """How much a value is off, in percent with a sign."""
-    return f"{100.0 * (value / over - 1.0):+.2g} %".replace("-", "\N{MINUS SIGN}")
+    return f"{100.0 * (value / over - 1.0):+.2g} %"
 
 
 def resistance(evidence: Evidence) -> Markup:
@@ -54,9 +55,9 @@ def own_gradient(evidence: Evidence) -> Markup:
     """Chloride of the cytosol, which has no flux."""
     Cl = evidence.at("cytosol", f"head.concentration_{CONCENTRATION.suffix}.Cl")
     return said(
-        "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e:.0e}.",
+        "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e}.",
         c=linked(Cl, f"{Cl.value:.5g} mM at the head"),
-        e=abs(Cl.verdict.error or 0.0),
+        e=f"{abs(Cl.verdict.error or 0.0):.0e}",
     )
 
 
@@ -180,7 +181,7 @@ def layer(evidence: Evidence) -> Markup:
     for radius in (50, 75, 100):
         V = evidence.at(f"cylinder_{radius}", TOP, "100 pA")
         law = float(law_of(neck(radius)).voltage(100.0 * CURRENT.si)) / POTENTIAL.si
-        added = f"{1e3 * (V.value - law):+.1f} uV".replace("-", "\N{MINUS SIGN}")
+        added = f"{1e3 * (V.value - law):+.1f} uV"
         parts.append(said("{V} ({r} nm)", V=linked(V, added), r=radius))
     return said(
         "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are held against laws at the head's centre, away "
