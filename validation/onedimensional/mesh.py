@@ -51,7 +51,7 @@ def node_slopes(order: int) -> Values:
 
 def _graded(count: int, first: float, length: float) -> Values:
     """Sizes of ``count`` elements that grow from ``first`` by a constant factor and fill ``length``."""
-    if first * count >= length:
+    if count == 1 or first * count >= length:
         return np.full(count, length / count)
     steps = np.arange(count)
     log_ratio = brentq(lambda q: math.log(first / length * np.sum(np.exp(q * steps))), 0.0, 50.0, xtol=1e-14)
