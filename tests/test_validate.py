@@ -281,4 +281,5 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
 
     monkeypatch.setattr(transient, "take_step", lagged_step)
     monkeypatch.setattr(Coupling, "_current", lagged)
-    assert {v.case for v in failing([subject("line_channels")], comm)} == {"line_channels"}
+    early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
+    assert {v.case for v in failing([early], comm)} == {"line_channels"}
