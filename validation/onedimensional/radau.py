@@ -47,6 +47,9 @@ ITERATIONS, ROUNDING = 15, 1e-9
 #: What Newton's method may leave, as a part of the tolerance of a step; never less than `FLOOR` is asked for.
 PART, FLOOR = 1e-4, 1e-13
 
+#: Of SuperLU; takes two thirds of the time of its own choice here.
+ORDERING = "MMD_AT_PLUS_A"
+
 #: Largest contraction of a simplified Newton iteration that is worth going on with.
 SLOW = 0.7
 
@@ -159,7 +162,8 @@ class Stepper:
         if not np.all(np.isfinite(J.data)):
             raise NoConvergenceError("not finite")
         try:
-            return splu((GAMMA * M + J).tocsc()), splu((PAIR * M + J).tocsc())
+            real, pair = ((factor * M + J).tocsc() for factor in (GAMMA, PAIR))
+            return splu(real, permc_spec=ORDERING), splu(pair, permc_spec=ORDERING)
         except RuntimeError as error:  # how SuperLU says singular
             raise NoConvergenceError(str(error)) from None
 
