@@ -213,6 +213,8 @@ class _Run:
             return None, 0.25
         if self.fixed is not None:
             return found, 1.0
+        if not math.isfinite(found.error):
+            return None, SHRINK
         factor = SAFETY * (self.rtol / max(found.error, 1e-300)) ** 0.25
         good = found.error <= self.rtol
         return (found if good else None), min(max(factor, SHRINK), GROW if good else 0.9)
@@ -243,6 +245,7 @@ def solve_transient(
         times: s, growing, at least 0; at 0 the ions are those of the start.
         initial: "bulk" for the uniform state (geometric mean of what the ends hold, or amounts over volume), or a state
             of the same interval and ions, such as a steady one, whose mesh is kept unless order or elements are given.
+            Uniform ions do not screen a fixed charge (or a field at an end): start from a steady state there.
         order: of the polynomials; ``None`` for 12.
         elements: how many; ``None`` for as many as resolve a Debye length at the ends.
         rtol: estimated error of a step, relative in each concentration and in units of V_T in the potential; the
