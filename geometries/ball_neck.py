@@ -170,7 +170,7 @@ class BallNeck(Revolved):
         ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
         for before, after in itertools.pairwise(ends):
             one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
-            key, gap = f"geometry.rings.{one[2]}.{'theta' if on_head else 'z'}", (after[0] - before[1]) / length
+            key, gap = f"geometry.rings.{one[2]}", (after[0] - before[1]) / length
             if gap < -TOUCHING:
                 raise CaseError(key, f"overlaps {other[2]}; move one of them")
             if TOUCHING < gap < NARROWEST and one[2] not in ("cap", "the end"):

@@ -14,7 +14,12 @@ from spinepnp import petsc_options
 from spinepnp.errors import LonelyError, SpineError, all_ranks_come
 
 INTERRUPTED = 130
-INTERRUPTION = "interrupted: what was solved is kept; the same command with --resume continues"
+
+#: What is said of an interrupted verb that keeps what it has; of others only that they were interrupted.
+INTERRUPTIONS = {
+    "run": "interrupted: what was solved is kept; the same command with --resume continues",
+    "batch": "interrupted: what was solved is kept; the same command continues",
+}
 
 #: Variables by which launchers tell a process its rank, for errors that come before MPI is started.
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
@@ -109,10 +114,11 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     from spinepnp.cli import app
 
+    interruption = INTERRUPTIONS.get(arguments[0], "interrupted")
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
         # Typer turns Ctrl-C into this code.
-        return _leave(INTERRUPTED, INTERRUPTION) if code == INTERRUPTED else code
+        return _leave(INTERRUPTED, interruption) if code == INTERRUPTED else code
     except SpineError as error:
         _trace(debug)
         return _leave(error.exit_code, f"error: {error}", orderly=True)
@@ -120,7 +126,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         _trace(debug)
         return _leave(1, f"error: {error}")
     except (typer.Abort, KeyboardInterrupt):
-        return _leave(INTERRUPTED, INTERRUPTION)
+        return _leave(INTERRUPTED, interruption)
     except typer.TyperException as error:
         _trace(debug)
         return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help", orderly=True)

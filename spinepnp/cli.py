@@ -161,8 +161,10 @@ def validate(
     from spinepnp.meshes.communication import on_root
     from spinepnp.meshes.stack import MPI
     from spinepnp.selftest import validation_folder
-    from spinepnp.validate import by_case, describe, make_folder, run_validation, write_report
-    from spinepnp.validation_case import load_subjects
+    from spinepnp.validate.judge import summary
+    from spinepnp.validate.plan import load_subjects
+    from spinepnp.validate.report import make_folder, write_report
+    from spinepnp.validate.suite import run_validation
 
     interrupts.install()
     comm = MPI.COMM_WORLD
@@ -171,8 +173,8 @@ def validate(
     verdicts = run_validation(subjects, comm)
     path = on_root(comm, lambda: write_report(verdicts, output))
     if comm.rank == 0:
-        for part in by_case(verdicts):
-            print(describe(part))
+        for line in summary(verdicts):
+            print(line)
         print(f"report: {path}")
     return 0 if all(verdict.passed for verdict in verdicts) else 1
 

@@ -243,7 +243,7 @@ class TestSpine:
     @pytest.mark.parametrize("kind", ["step", "alpha"])
     def test_the_centre_of_the_head(self, spine, kind):
         case, mesh = spine
-        table = np.array(references.load("spine_transient")[kind])
+        table = np.array(references.load("spine_transient")[kind]["rows"])
         waveform = {"waveform": "step"} if kind == "step" else {"waveform": "alpha", "t_peak": "10 ms"}
         boundaries = {"base": GROUND, "cap": current(50, "Na", **waveform)}
         times = tuple(table[:, 0] * MS)
@@ -272,7 +272,7 @@ class TestSpine:
         from electroneutral_spine import reference
 
         for kind in ("step", "alpha"):
-            table = np.array(references.load("spine_transient")[kind])
+            table = np.array(references.load("spine_transient")[kind]["rows"])
             coarse, fine = (reference(kind, table[:, 0] * MS, steps=n) for n in (2, 4))
             assert coarse.voltage == pytest.approx(fine.voltage, rel=1e-5)
             assert fine.voltage * 1e3 == pytest.approx(table[:, 1], rel=5e-5)

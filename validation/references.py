@@ -13,7 +13,7 @@ def load(section: str) -> dict[str, Any]:
     """A section of ``references.toml``.
 
     Args:
-        section: name of a top-level table.
+        section: name of a table, with dots for one in another.
 
     Returns:
         The table as plain data.
@@ -22,7 +22,10 @@ def load(section: str) -> dict[str, Any]:
         KeyError: no such section.
     """
     text = resources.files("spinepnp.validation").joinpath("references.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)[section]
+    table = tomllib.loads(text)
+    for name in section.split("."):
+        table = table[name]
+    return table
 
 
 def rows(section: str) -> list[dict[str, float]]:

@@ -3,6 +3,7 @@
 One file for each subject; every docstring says what is assumed and how far it holds.
 
     cylinder, hyperboloid, tube     G and current-voltage laws of necks
+    smooth_tube, obstacle, rings    G of any smooth neck, of a sphere in a neck, of bands of its wall
     electroneutral                  any valences, fixed charge, any shape of known G
     cylinder_transient, relaxation  step and alpha responses, Debye time, charging of a membrane
     closed_ball, window_escape      Box 2 and Box 1 of paper 000
@@ -22,7 +23,10 @@ from spinepnp.validation.analytic.electroneutral import ElectroneutralLaw
 from spinepnp.validation.analytic.gouy_chapman import GouyChapmanLaw
 from spinepnp.validation.analytic.hyperboloid import HyperboloidLaw
 from spinepnp.validation.analytic.liquid_junction import binary_junction, henderson_junction
+from spinepnp.validation.analytic.obstacle import ObstacleLaw
 from spinepnp.validation.analytic.relaxation import MembraneCharging
+from spinepnp.validation.analytic.rings import RingsLaw
+from spinepnp.validation.analytic.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.analytic.window_escape import WindowEscapeLaw
 
 __all__ = [
@@ -33,6 +37,9 @@ __all__ = [
     "GouyChapmanLaw",
     "HyperboloidLaw",
     "MembraneCharging",
+    "ObstacleLaw",
+    "RingsLaw",
+    "SmoothTube",
     "WindowEscapeLaw",
     "binary_junction",
     "donnan_concentrations",
@@ -40,4 +47,5 @@ __all__ = [
     "ghk_current",
     "ghk_voltage",
     "henderson_junction",
+    "smooth_tube",
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -97,11 +97,12 @@ def judge(printed: Value, computed: Value, tolerance: float) -> Verdict:
     return "vanishes" if math.isnan(computed) or abs(computed) <= tolerance else "differs"
 
 
-def rows(quick: bool = False) -> list[Row]:
+def rows(quick: bool = False, sections: Collection[str] | None = None) -> list[Row]:
     """The table.
 
     Args:
         quick: without the sections that need long runs.
+        sections: of `SECTIONS`; all by default.
 
     Returns:
         One row a quantity, in the paper's order.
@@ -111,7 +112,7 @@ def rows(quick: bool = False) -> list[Row]:
     """
     found = []
     for key, section in paper().items():
-        if quick and section.get("slow", False):
+        if (quick and section.get("slow", False)) or (sections is not None and key not in sections):
             continue
         computed = SECTIONS[key]()
         unknown = set(computed) ^ {row[0] for row in section["rows"]}

@@ -1,0 +1,11 @@
+"""Validation cases: results held against laws, tables and independent solutions, with the error that is left.
+
+plan            what a validation case is, and its files
+formulas        references that follow from a case by a law
+one_dimension   references from the independent solver in one dimension
+solve           observables of a case, and of finer ones
+judge           error, estimate and verdict of each number
+neurons         the rows of the table on paper 002 as verdicts
+suite           all cases over the ranks
+report          report.json
+"""

@@ -1,0 +1,164 @@
+"""References from the independent solver in one dimension: the same case, solved twice as a check of itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from spinepnp.case import Case
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Ball, Cylinder, Shell
+from spinepnp.solvers.boundaries import Boundary
+from spinepnp.solvers.closed import amounts_of, free_species
+from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
+from spinepnp.validation import onedimensional
+from spinepnp.validation.assumptions import absolute_permittivity
+from spinepnp.validation.onedimensional import End, Ion, Problem
+from spinepnp.validation.onedimensional.problem import Current
+
+#: Orders of the polynomials: of the reference, and of the one that says how good it is.
+ORDER, COARSER = 16, 12
+
+#: Tolerances of their steps in time.
+RTOL = {ORDER: 1e-8, COARSER: 1e-7}
+
+Row = dict[str, float]
+
+
+def _refusal(problem: str) -> CaseError:
+    return CaseError("checks.reference.one_dimension", f"the solver in one dimension needs {problem}; take another")
+
+
+def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]:
+    """The interval, and the names of its ends; a ball's centre has none."""
+    match case.geometry:
+        case Cylinder() as shape:
+            return onedimensional.line(shape.length, math.pi * shape.radius**2), ("base", "top")
+        case Shell() as shape:
+            return onedimensional.shell(shape.inner_radius, shape.outer_radius), ("inner", "outer")
+        case Ball() as shape:
+            return onedimensional.ball(shape.radius), ("", "wall")
+    raise _refusal("a cylinder, a shell or a ball")
+
+
+def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
+    """What holds at an end."""
+    if boundary.floating or any(c.gates or c.needs_concentration for c in boundary.channels):
+        raise _refusal("ends without floating potential and channels with gates or of law ghk")
+    if any(t > 0.0 for i in boundary.injections for t in i.course.jumps):
+        raise _refusal("currents that jump at the start only")
+    held = boundary.prescribed(electrolyte)
+    if held and set(held) != set(electrolyte.names):
+        raise _refusal("ends that hold all concentrations or none")
+    carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
+    currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
+    field: dict[str, Any] = {}
+    if boundary.surface_charge is not None:
+        field["normal_field"] = boundary.surface_charge / absolute_permittivity(electrolyte)
+    if boundary.capacitance is not None:
+        field["capacitance"] = boundary.capacitance.value
+        field["normal_field"] = boundary.capacitance.value * boundary.capacitance.outside
+        field["normal_field"] /= absolute_permittivity(electrolyte)
+    return End(
+        potential=boundary.held_potential,
+        concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
+        currents=currents if carriers else (),
+        field_matched=boundary.field_matched,
+        **field,
+    )
+
+
+def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> Current:
+    """What enters with a species, A: a number, or a function of time, or of time and potential."""
+    injections = [i for i in boundary.injections if i.species == species]
+    channels = [c for c in boundary.channels if c.species == species]
+
+    def given(time: float) -> float:
+        # what begins at the start is on at the start
+        return sum(i.at(time, math.nextafter(time, math.inf)).total(area) for i in injections)
+
+    def gated(time: float, V: float) -> float:
+        keys = {"area": area, "valence": 1.0, "thermal_voltage": electrolyte.V_T}
+        return given(time) + sum(c.all_open(V, 0.0, **keys)[0] for c in channels)
+
+    if channels:
+        return gated
+    return given(0.0) if all(i.waveform == "constant" for i in injections) else given
+
+
+def problem_of(case: Case) -> Problem:
+    """The same case in one dimension.
+
+    Raises:
+        CaseError: it is not one that varies in one direction only, or has what that solver does not know.
+    """
+    electrolyte, (interval, names) = case.electrolyte, _line(case)
+    if case.geometry.obstacle is not None or electrolyte.charged_regions or any(s.source for s in electrolyte.species):
+        raise _refusal("no obstacle, no source and an even fixed charge")
+    if set(case.boundaries) - set(names):
+        raise _refusal(f"nothing on other boundaries than {' and '.join(filter(None, names))}")
+    measures = case.geometry.exact_measures()
+    left, right = (
+        _end(name, case.boundaries[name], electrolyte, measures[name]) if name in case.boundaries else End()
+        for name in names
+    )
+    amounts = None
+    if case.closed is not None:
+        free = free_species(electrolyte, case.boundaries)
+        given = amounts_of(case.closed, electrolyte, free, measures["volume"])
+        amounts = tuple(given[n] for n in electrolyte.names)
+        if left == right == End():
+            right = End(normal_field=None)
+    return Problem(
+        interval,
+        tuple(Ion(s.name, s.valence, electrolyte.effective_diffusivity(s)) for s in electrolyte.species),
+        absolute_permittivity(electrolyte),
+        electrolyte.V_T,
+        left,
+        right,
+        fixed_charge=electrolyte.uniform_charge,
+        amounts=amounts,
+    )
+
+
+def _states(case: Case, order: int) -> list[Any]:
+    study = case.study
+    if study.kind == "transient":
+        assert study.times is not None
+        if study.initial != "bulk":
+            raise _refusal('initial = "bulk"')
+        return [*onedimensional.solve_transient(problem_of(case), study.times, order=order, rtol=RTOL[order])]
+    return [onedimensional.solve_steady(problem_of(point), order) for point in case.points()]
+
+
+def _row(case: Case, state: Any) -> Row:
+    """Columns of observables.csv that it knows: ends and probes."""
+    interval, names = _line(case)
+    places = {name: x for name, x in zip(names, (interval.start, interval.stop), strict=True) if name}
+    for name, (x, y, z) in case.probes.items():
+        places[name] = z if isinstance(case.geometry, Cylinder) else math.sqrt(x**2 + y**2 + z**2)
+    row: Row = {}
+    for name, place in places.items():
+        concentrations, potential = state.evaluate(place)
+        row[f"{name}.potential_{POTENTIAL.suffix}"] = to_unit(float(potential[0]), POTENTIAL)
+        for ion, value in zip(case.electrolyte.names, concentrations[:, 0], strict=True):
+            row[f"{name}.concentration_{CONCENTRATION.suffix}.{ion}"] = to_unit(float(value), CONCENTRATION)
+    for end, name in enumerate(names):
+        if name:
+            for ion, value in zip(case.electrolyte.names, state.entering[end], strict=True):
+                row[f"{name}.current_{CURRENT.suffix}.{ion}"] = to_unit(float(value), CURRENT)
+            row[f"{name}.current_{CURRENT.suffix}.total"] = to_unit(float(state.entering[end].sum()), CURRENT)
+            row[f"{name}.current_{CURRENT.suffix}.displacement"] = to_unit(float(state.displacement[end]), CURRENT)
+    return row
+
+
+def solved(case: Case) -> list[tuple[Row, Row]]:
+    """What the solver in one dimension says of every point of a case, and what a coarser solve says.
+
+    Raises:
+        CaseError: it cannot solve this case.
+    """
+    good, coarser = (_states(case, order) for order in (ORDER, COARSER))
+    points = [case] * len(good) if case.study.kind == "transient" else case.points()
+    return [(_row(p, a), _row(p, b)) for p, a, b in zip(points, good, coarser, strict=True)]

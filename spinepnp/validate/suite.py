@@ -1,0 +1,81 @@
+"""All validation cases, shared between the ranks: each takes one after the other and solves it alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from spinepnp.batch.groups import Counters
+from spinepnp.meshes.stack import MPI
+from spinepnp.progress import Progress
+from spinepnp.validate.judge import Verdict, describe, examine
+from spinepnp.validate.plan import Subject
+
+#: Seconds between looks of rank 0 at what the others have done.
+PAUSE = 0.05
+
+
+def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
+    """Examine all validation cases, each on one rank. Collective.
+
+    Args:
+        subjects: the cases, the same on all ranks.
+        comm: MPI communicator.
+
+    Returns:
+        On all ranks: the verdicts, those of failed cases first, else in the order of the cases.
+    """
+    world = comm.Dup()
+    alone, counters = world.Split(world.rank), Counters(world, 1)
+    found: list[Verdict] = []
+    with Progress(world, len(subjects), "validation") as progress:
+        desk = _Desk(world, progress)
+        while (place := counters.take(0)) < len(subjects):
+            progress.doing(subjects[place].name)
+            verdicts = examine(subjects[place], alone)
+            found += verdicts
+            desk.report(describe(verdicts))
+        desk.wait(len(subjects))
+    gathered = [verdict for part in world.allgather(found) for verdict in part]
+    counters.close()
+    alone.Free()
+    world.Free()
+    order = {subject.name: i for i, subject in enumerate(subjects)}
+    bad = {verdict.case for verdict in gathered if not verdict.passed}
+    return sorted(gathered, key=lambda v: (v.case not in bad, order[v.case]))
+
+
+class _Desk:
+    """Where rank 0 hears of finished cases, one line each. Nobody waits for anybody."""
+
+    def __init__(self, world: Any, progress: Progress) -> None:
+        self._world, self._progress = world, progress
+        self._sent: list[Any] = []
+        self._heard = 0
+
+    def report(self, line: str) -> None:
+        """A case is finished."""
+        if self._world.rank == 0:
+            self._hear(line)
+            self._listen()
+        else:
+            self._sent.append(self._world.isend(line, dest=0))
+
+    def _hear(self, line: str) -> None:
+        self._heard += 1
+        self._progress.done(line)
+
+    def _listen(self) -> None:
+        while self._world.Iprobe(source=MPI.ANY_SOURCE):
+            self._hear(self._world.recv(source=MPI.ANY_SOURCE))
+
+    def wait(self, total: int) -> None:
+        """Wait until all cases are finished, without keeping a core busy. Collective."""
+        while self._world.rank == 0 and self._heard < total:
+            self._listen()
+            time.sleep(PAUSE)
+        MPI.Request.waitall(self._sent)
+        request = self._world.Ibarrier()
+        while not request.Test():
+            time.sleep(PAUSE)
