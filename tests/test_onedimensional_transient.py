@@ -56,7 +56,7 @@ def apart(states, others):
 @pytest.fixture(scope="module")
 def step():
     """From a nanosecond to a tenth of a second in one run, Na among K and anions, field not matched."""
-    return solve_transient(neck(100, 50, sodium=12.0), [0.0, 1e-9, 1e-8, 1e-6, 1e-4, 1e-2, 1e-1])
+    return solve_transient(neck(100, 50, sodium=12.0), [0.0, 1e-9, 1e-8, 1e-6, 1e-4, 1e-1], rtol=1e-5)
 
 
 # --- laws
@@ -67,8 +67,8 @@ def test_the_table_of_the_electroneutral_step(radius, current):
     """With the field matched; what Debye layers do beyond falls with the square of their length, and is taken off."""
     rows = [row for row in ROWS if (row["radius"], row["current"]) == (radius, current)]
     problem, times = neck(radius, current * FLUX, matched=True), [row["time"] * 1e-3 for row in rows]
-    thick = at_end(solve_transient(problem, times))
-    thin = at_end(solve_transient(replace(problem, permittivity=problem.permittivity / 4.0), times))
+    thick = at_end(solve_transient(problem, times, rtol=1e-6))
+    thin = at_end(solve_transient(replace(problem, permittivity=problem.permittivity / 4.0), times, rtol=1e-6))
     exact = np.array([row["V"] for row in rows])
     assert thick == pytest.approx(exact, rel=3e-6)
     assert (4.0 * thin - thick) / 3.0 == pytest.approx(exact, abs=1.2e-6)  # the table: 1e-6, rounded
@@ -76,7 +76,7 @@ def test_the_table_of_the_electroneutral_step(radius, current):
 
 def test_a_layer_at_the_injector_takes_off_six_ten_thousandths():
     rows = ROWS[:8]
-    found = at_end(solve_transient(neck(100, 50 * FLUX), [row["time"] * 1e-3 for row in rows]))
+    found = at_end(solve_transient(neck(100, 50 * FLUX), [row["time"] * 1e-3 for row in rows], rtol=1e-5))
     assert found / np.array([row["V"] for row in rows]) - 1.0 == pytest.approx(-6.7e-4, abs=0.8e-4)
 
 
@@ -180,13 +180,14 @@ def test_in_the_debye_time_the_voltage_has_order_five():
 
 
 def test_tolerance_order_of_polynomials_and_elements():
-    times = [1e-9, 1e-7, 1e-4, 1e-2]
+    times = [1e-9, 1e-7, 1e-4]
     problem = driven(channel)
     best = solve_transient(problem, times, rtol=1e-8)
     for rtol in (1e-4, 1e-6):
-        assert np.all(apart(solve_transient(problem, times, rtol=rtol), best) < 0.1 * rtol)
-    finer = solve_transient(problem, times, order=14, elements=20)
-    assert at_end(finer) == pytest.approx(at_end(best), abs=1e-7)
+        found = solve_transient(problem, times, rtol=rtol)
+        assert np.all(apart(found, best) < 0.1 * rtol)
+    finer = solve_transient(problem, times, order=14, elements=20, rtol=1e-6)
+    assert at_end(finer) == pytest.approx(at_end(found), abs=2e-8)
 
 
 @pytest.mark.parametrize("matched", [False, True])
@@ -263,7 +264,9 @@ def floating():
         (lambda p: solve_transient(p, [-1e-3]), "times = -0.001"),
         (lambda p: solve_transient(p, [math.nan]), "times = nan"),
         (lambda p: solve_transient(p, [1e-3], breaks=[math.inf]), "breaks = inf"),
+        (lambda p: solve_transient(p, 1e-3), "times = 0.001: a list"),
         (lambda p: solve_transient(p, [1e-3], rtol=1e-14), "rtol = 1e-14"),
+        (lambda p: solve_transient(p, [1e-3], rtol=1e-11), "no less than 8e-10 here"),
         (lambda p: solve_transient(p, [1e-3], step=0.0), "step = 0.0"),
         (lambda p: solve_transient(p, [1e-3], order=0), "order = 0"),
         (lambda p: solve_transient(p, [1e-3], initial="rest"), "initial = 'rest'"),
@@ -281,10 +284,14 @@ def test_bad_input_is_told_by_key_and_value(make, words):
 
 
 def test_a_current_that_exhausts_the_ions_is_told_with_its_time():
-    """Sand's time, here of a finite length: c(L, t) = 0 (1.77 ms)."""
+    """Sand's time of the electroneutral law, from which the layer at the end takes what falls as lambda^(2/3)."""
     limit = references.load("cylinder")["limiting_current"]["two_species"]
     law = CylinderTransientLaw(LENGTH, 1e-7, D, BULK, V_T)
     sand = brentq(lambda t: law.step_concentration(1.5e-12 * limit, LENGTH, t).item(), 1e-3, 3e-3)
-    with pytest.raises(NoConvergenceError, match=r"are used up at t = 0\.0017\d+ s") as told:
-        solve_transient(neck(100, 1.5 * limit), [0.1], order=8)
-    assert float(str(told.value).split()[-2]) == pytest.approx(sand, rel=2e-3)
+    problem, lost = neck(100, 1.5 * limit), []
+    for part in (1.0, 8.0):
+        with pytest.raises(NoConvergenceError, match=r"are used up at t = 0\.0017\d+ s") as told:
+            solve_transient(replace(problem, permittivity=problem.permittivity / part), [0.1], order=8, rtol=1e-5)
+        lost.append(float(str(told.value).split()[-2]))
+    assert lost[0] == pytest.approx(sand, rel=0.02)
+    assert 2.0 * lost[1] - lost[0] == pytest.approx(sand, rel=1e-4)

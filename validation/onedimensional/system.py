@@ -137,7 +137,7 @@ class System:
         """Concentrations (species, elements, points), (ln c + z u)' likewise, u' (elements, points)."""
         local = state[:, self.mesh.connectivity]
         c = np.exp(local[:-1] @ self.mesh.values.T)
-        slopes = np.einsum("eqj,fej->feq", self.mesh.slopes, local)
+        slopes = (local @ self.mesh.local_slopes.T) * self.mesh.stretch
         return c, slopes[:-1] + self.z[:, None, None] * slopes[-1], slopes[-1]
 
     def _scatter(self, local: Values) -> Values:
@@ -167,9 +167,10 @@ class System:
         """F without what the ends add."""
         c, drive, field = self._at_points(state)
         out = np.empty((self.shape[0], *self.mesh.connectivity.shape))
-        out[:-1] = np.einsum("feq,eqj->fej", self.weight * self.D[:, None, None] * c * drive, self.mesh.slopes)
+        weight, slopes = self.weight * self.mesh.stretch, self.mesh.local_slopes
+        out[:-1] = (weight * self.D[:, None, None] * c * drive) @ slopes
         rho = self.weight * (np.tensordot(self.z, c, 1) + loads.charge)
-        out[-1] = np.einsum("eq,eqj->ej", self.scale.delta2 * self.weight * field, self.mesh.slopes)
+        out[-1] = (self.scale.delta2 * weight * field) @ slopes
         out[-1] -= rho @ self.mesh.values
         return self._scatter(out)
 
