@@ -53,18 +53,23 @@ def part(table: str) -> str:
 def sections(kind: str, model: type[Table]) -> Iterator[tuple[str, str]]:
     """Path and text of the section of each table; shapes have a section each, after what all of them have."""
     common = set(Geometry.model_fields) - {"shape"}
+    waiting: list[tuple[str, str]] = []
     for path, table in walk(model):
         keys = keys_of(table)
         if not issubclass(table, Geometry):
-            plain = [key for key in keys if key.takes != "table" or not key.tables] if not path else keys
+            plain = [key for key in keys if key.takes != "table"] if not path else keys
             yield path, _section(_heading(path, kind), summary_of(table), plain)
             continue
-        if table is next(iter(SHAPES.values())):
-            shared = [key for key in keys if key.name in common]
-            yield "geometry", _section("[geometry]", "What every shape has, beside `shape`.", shared)
         own = [key for key in keys if key.name not in {*common, "shape"}]
         shape = table.model_fields["shape"].default
-        yield f"geometry {shape}", _section(f'[geometry] shape = "{shape}"', summary_of(table), own)
+        section = (f"geometry {shape}", _section(f'[geometry] shape = "{shape}"', summary_of(table), own))
+        if table is next(iter(SHAPES.values())):  # what all have, and the tables of that, go first
+            shared = [key for key in keys if key.name in common]
+            yield "geometry", _section("[geometry]", "What every shape has, beside `shape`.", shared)
+            waiting.append(section)
+            continue
+        yield from (*waiting, section)
+        waiting.clear()
 
 
 def _heading(path: str, kind: str) -> str:

@@ -152,7 +152,7 @@ def _mesh(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     values |= {"element_degree": "2", "refine": "1"}
     if starter.grade:
         values["grade"] = f"{{ {starter.injector} = {starter.grade} }}"
-    yield from rows(MeshOptions, values, {key: (key,) for key in values})
+    yield from rows(MeshOptions, values | starter.mesh, {key: (key,) for key in values if key not in starter.mesh})
 
 
 def _size(shape: type[Geometry], starter: Starter) -> str:

@@ -27,6 +27,7 @@ class Starter:
         grade: size and growth toward the injector, as an alternative.
         probe: a point inside.
         region: two heights within the body.
+        mesh: keys of [mesh] that are set.
     """
 
     title: str
@@ -39,6 +40,7 @@ class Starter:
     law: str = ""
     grade: str = '{ size = "0.1 nm", growth = 1.4 }'
     region: str = '["0.4 um", "0.6 um"]'
+    mesh: dict[str, str] = field(default_factory=dict)
 
 
 STARTERS: dict[str, Starter] = {
@@ -125,6 +127,7 @@ STARTERS: dict[str, Starter] = {
         law="electroneutral",
         grade='{ size = "1 nm", growth = 1.6 }',
         region='["-0.1 um", "0.1 um"]',
+        mesh={"element_degree": "2"},  # the field around the inner sphere falls off steeply
     ),
     "pore": Starter(
         "A pore between two reservoirs: Na enters from the inside",
