@@ -167,7 +167,7 @@ class Boundary(Table):
         potential: prescribed potential, V; or "floating": one unknown value, at which no net current flows through the
             boundary (open circuit; needs `concentrations`). At least one boundary must have one, or a capacitance,
             unless the domain is closed.
-        concentrations: "bulk", "absorbing" (zero), or a table by species, in mol/m^3. Every species needs one
+        concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
             somewhere, or an amount in [closed].
         current: one prescribed current, or one for each of several species.
         surface_charge: charge of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).

@@ -245,7 +245,9 @@ def gnp(
 
 @app.command()
 def new(
-    shape: Annotated[str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")],
+    shape: Annotated[
+        str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")
+    ] = "",
     output: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
 ) -> int:
@@ -257,8 +259,8 @@ def new(
 
 @app.command("list")
 def list_(
-    topic: Annotated[str | None, typer.Argument(metavar="[TOPIC]", help=LIST_HELP)] = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help=NAME_HELP)] = None,
+    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help=LIST_HELP)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help=NAME_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
     """Say what there is: shapes, laws, cases, ...; the reference of all keys; a JSON Schema for editors."""

@@ -57,8 +57,7 @@ def sections(kind: str, model: type[Table]) -> Iterator[tuple[str, str]]:
     for path, table in walk(model):
         keys = keys_of(table)
         if not issubclass(table, Geometry):
-            plain = [key for key in keys if key.takes != "table"] if not path else keys
-            yield path, _section(_heading(path, kind), summary_of(table), plain)
+            yield path, _section(_heading(path, kind), summary_of(table), keys)
             continue
         own = [key for key in keys if key.name not in {*common, "shape"}]
         shape = table.model_fields["shape"].default

@@ -50,6 +50,8 @@ def write(shape: str, chosen: Iterable[str] = ()) -> str:
     Raises:
         CaseError: no such shape.
     """
+    if not shape:
+        raise CaseError("new", f"needs the name of a shape; {nearest('', SHAPES)}")
     if shape not in SHAPES:
         raise CaseError("new", f"no such shape; {nearest(shape, SHAPES)}", shape)
     lines = [line.written(set(chosen)) for line in _lines(SHAPES[shape], STARTERS[shape])]

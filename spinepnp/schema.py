@@ -11,6 +11,7 @@ from typing import Any
 from spinepnp.describe import Key, keys_of, summary_of, walk
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
+from spinepnp.geometries.base import DIMENSIONS
 from spinepnp.units import Table
 from spinepnp.validation.laws import LAWS
 
@@ -48,11 +49,16 @@ def schema_of(kind: str) -> dict[str, Any]:
     definitions = {name: _table(node, tables.get(name)) for name, node in raw.pop("$defs", {}).items()}
     _by_shape(definitions)
     found = {"$schema": DRAFT, "title": title, **_table(raw, model), "definitions": definitions}
+    tables_or_lists: set[str] = set()
+    found = _merged(found, tables_or_lists)
+    definitions = found["definitions"]
+    for name in tables_or_lists:  # lists pass these; what is no list is asked for its type where they stand
+        del definitions[name.rpartition("/")[2]]["type"]
     if kind == "case":
         # The verb `mesh` needs no electrolyte; everything else does.
         found["required"] = ["geometry"]
         found["dependencies"] = {"boundaries": ["electrolyte"], "closed": ["electrolyte"]}
-        found["properties"]["geometry"] = _any_shape(found["properties"]["geometry"])
+        found["properties"]["geometry"] = _any_shape(found["properties"]["geometry"], definitions)
         definitions["Compare"]["properties"]["law"]["enum"] = list(LAWS)
         del definitions["Compare"]["properties"]["law"]["type"]
     return found
@@ -117,7 +123,69 @@ def _by_shape(definitions: dict[str, Any]) -> None:
             del node["properties"]["obstacle"]
 
 
-def _any_shape(node: dict[str, Any]) -> dict[str, Any]:
-    """One of all shapes, by its name: the name is checked by itself, so that an editor says what is wrong with it."""
-    names = {"description": "name of the shape", "enum": list(SHAPES)}
-    return {**node, "type": "object", "required": ["shape"], "properties": {"shape": names}}
+def _any_shape(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """One of all shapes, chosen by its name, so that an editor says what is wrong with that one.
+
+    Editors do not look into conditions for what they show of a key: all keys stand beside them once more.
+    """
+    told: dict[str, dict[str, Any]] = {}
+    conditions = []
+    for name, shape in SHAPES.items():
+        for key, part in definitions[shape.__name__]["properties"].items():
+            told.setdefault(key, {})[name] = part
+        condition = {"properties": {"shape": {"enum": [name]}}, "required": ["shape"]}
+        conditions.append({"if": condition, "then": {"$ref": f"#/definitions/{shape.__name__}"}})
+    shown = {key: _common(parts) for key, parts in told.items()}
+    shown["shape"] = {"description": "name of the shape", "enum": list(SHAPES)}
+    shown["dimension"] = {**told["dimension"]["cylinder"], "enum": list(DIMENSIONS)}
+    return {
+        "description": node["description"], "type": "object", "required": ["shape"], "properties": shown,
+        "allOf": conditions,
+    }  # fmt: skip
+
+
+def _common(parts: dict[str, Any]) -> dict[str, Any]:
+    """What a key is in all shapes that have it, or what it means in each of them."""
+    first, *others = parts.values()
+    if all(part == first for part in others):
+        return dict(first)
+    meanings = (f"{shape}: {part['description'].splitlines()[0]}" for shape, part in parts.items())
+    return {"description": "\n\n".join(meanings)}
+
+
+def _merged(node: Any, tables: set[str]) -> Any:
+    """Without choices between values of different types, such as a table or a list of tables.
+
+    Of a choice an editor can only say that nothing fits. One schema that has the keywords of all types says what does
+    not: keywords of other types than that of the value do not count.
+
+    Args:
+        node: schema.
+        tables: gets references to those that stand beside other types.
+    """
+    if isinstance(node, list):
+        return [_merged(part, tables) for part in node]
+    if not isinstance(node, dict):
+        return node
+    node = {name: _merged(part, tables) for name, part in node.items()}
+    for choice in ("anyOf", "oneOf"):
+        parts = node.get(choice, ())
+        kinds = [part.get("type", "object" if "$ref" in part else None) for part in parts]
+        different = len(set(map(str, kinds))) == len(kinds) > 1 and all(isinstance(kind, str) for kind in kinds)
+        if different and not any("enum" in part for part in parts):
+            told = node.get("description") or parts[0].get("description", "")
+            node = {name: part for name, part in node.items() if name != choice}
+            for part in parts:
+                node |= _beside(part, tables)
+            node |= {"type": kinds, "description": told}
+    return node
+
+
+def _beside(part: dict[str, Any], tables: set[str]) -> dict[str, Any]:
+    """The keywords of one type, to stand beside those of others."""
+    if "$ref" in part:
+        tables.add(part["$ref"])
+        return {"allOf": [part]}
+    if "$ref" in part.get("items", {}):
+        return {**part, "items": {"type": "object", "allOf": [part["items"]]}}
+    return part

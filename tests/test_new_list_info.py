@@ -321,9 +321,23 @@ def test_what_is_wrong_does_not_fit(path, value, of_cases):
 def test_every_form_of_a_key_fits(path, value, of_cases):
     data = copy.deepcopy(GOOD)
     set_value(data, path, value)
-    errors = [error.json_path for error in of_cases.iter_errors(data)]
-    # A gate needs a time: the schema looks into the short form of a list, too.
-    assert errors == (["$.boundaries.ring.channel"] if path.endswith("channel") else [])
+    errors = [(error.json_path, error.message) for error in of_cases.iter_errors(data)]
+    # A gate needs a time: the schema looks into the short form of a list, too, and says what is wrong there.
+    missing = [("$.boundaries.ring.channel.gates", "'time' is a required property")]
+    assert errors == (missing if path.endswith("channel") else [])
+
+
+def test_errors_are_told_where_they_are(of_cases):
+    data = copy.deepcopy(GOOD)
+    data["geometry"]["head_radius"] = "500"
+    data["boundaries"]["ring"]["channel"][0]["law"] = "sigmid"
+    data["boundaries"]["cap"]["current"] = [{"species": "Na", "value": "50 pA", "onst": "1 ms"}, "K"]
+    found = {error.json_path: error.message for error in of_cases.iter_errors(data)}
+    assert set(found) == {
+        "$.geometry.head_radius", "$.boundaries.ring.channel[0].law", "$.boundaries.cap.current[0]",
+        "$.boundaries.cap.current[1]",
+    }  # fmt: skip
+    assert "onst" in found["$.boundaries.cap.current[0]"]
 
 
 def test_each_shape_has_its_own_keys(of_cases):
