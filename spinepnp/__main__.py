@@ -12,6 +12,7 @@ from typing import Any
 
 from spinepnp import petsc_options
 from spinepnp.errors import LonelyError, SpineError, all_ranks_come
+from spinepnp.ranks import rank_from_launcher
 
 INTERRUPTED = 130
 
@@ -21,9 +22,6 @@ INTERRUPTIONS = {
     "batch": "interrupted: what was solved is kept; the same command continues",
 }
 
-#: Variables by which launchers tell a process its rank, for errors that come before MPI is started.
-RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
-
 
 def _world() -> Any:
     """MPI's world communicator if MPI is running in this process and has several ranks, else ``None``."""
@@ -31,13 +29,6 @@ def _world() -> Any:
     if mpi4py is None or not mpi4py.Is_initialized() or mpi4py.Is_finalized():
         return None
     return mpi4py.COMM_WORLD if mpi4py.COMM_WORLD.size > 1 else None
-
-
-def _rank_from_launcher() -> int:
-    for name in RANK_VARIABLES:
-        if os.environ.get(name, "").isdecimal():
-            return int(os.environ[name])
-    return 0
 
 
 def _leave(code: int, line: str, *, orderly: bool = False) -> int:
@@ -54,7 +45,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """
     world = _world()
     if world is None:
-        if _rank_from_launcher() == 0:
+        if rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)
         return code
     # Rank 0 speaks if all have come; else the lowest rank that has an error, before the others lose their patience.
@@ -104,7 +95,7 @@ def main() -> None:
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
     code = _run(arguments or ["--help"], debug)
-    if options and code == 0 and _rank_from_launcher() == 0:
+    if options and code == 0 and rank_from_launcher() == 0:
         petsc_options.warn_of_unused(options)
     sys.exit(code)
 
