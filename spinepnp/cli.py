@@ -160,29 +160,16 @@ def run_suite(context: typer.Context) -> int:
 def validate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Cases; all by default.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Those that take long, too.")] = False,
-    output: Annotated[Path, typer.Option(help="Directory of report.json.")] = Path("runs/validate"),
+    output: Annotated[Path, typer.Option(help="Directory of report.html and report.json.")] = Path("runs/validate"),
+    no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
-    """Hold solutions against laws and references: error, estimate from a finer mesh and verdict of each number."""
+    """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
     from spinepnp.meshes import interrupts
-    from spinepnp.meshes.communication import on_root
     from spinepnp.meshes.stack import MPI
-    from spinepnp.selftest import validation_folder
-    from spinepnp.validate.judge import summary
-    from spinepnp.validate.plan import load_subjects
-    from spinepnp.validate.report import make_folder, write_report
-    from spinepnp.validate.suite import run_validation
+    from spinepnp.validate.verb import validate as work
 
     interrupts.install()
-    comm = MPI.COMM_WORLD
-    subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names or ()), full=full))
-    on_root(comm, lambda: make_folder(output))
-    verdicts = run_validation(subjects, comm)
-    path = on_root(comm, lambda: write_report(verdicts, output))
-    if comm.rank == 0:
-        for line in summary(verdicts):
-            print(line)
-        print(f"report: {path}")
-    return 0 if all(verdict.passed for verdict in verdicts) else 1
+    return work(names or (), output, MPI.COMM_WORLD, full=full, figures=not no_figures)
 
 
 @app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -1,0 +1,74 @@
+"""The verb `validate`: cases, report.json, figures, report.html."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spinepnp.meshes.communication import on_root
+from spinepnp.selftest import validation_folder
+from spinepnp.validate.earlier import read_earlier
+from spinepnp.validate.figures import Drawn, draw_all, wanted
+from spinepnp.validate.figures_list import jobs
+from spinepnp.validate.judge import Verdict, summary
+from spinepnp.validate.page import Contents, write_page
+from spinepnp.validate.plan import Subject, load_subjects
+from spinepnp.validate.report import make_folder, write_report
+from spinepnp.validate.suite import run_validation
+from spinepnp.validate.surroundings import surroundings
+
+
+def validate(names: Sequence[str], output: Path, comm: Any, *, full: bool, figures: bool) -> int:
+    """Examine cases and report on them. Collective.
+
+    Args:
+        names: of the cases; all without any.
+        output: directory of the reports.
+        comm: MPI communicator.
+        full: whether cases that take long are wanted, too.
+        figures: whether any are drawn.
+
+    Returns:
+        Exit code: 1 if a case or a figure failed.
+
+    Raises:
+        CaseError: bad input.
+        OutputError: the reports cannot be written.
+    """
+    start = time.monotonic()
+    subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names), full=full))
+    earlier = on_root(comm, lambda: read_earlier(output))
+    on_root(comm, lambda: make_folder(output))
+    verdicts = run_validation(subjects, comm)
+    path = on_root(comm, lambda: write_report(verdicts, output))
+    drawn = draw(subjects, verdicts, comm, whole=not names) if figures else []
+
+    def finish() -> Path:
+        here = surroundings(comm.size, time.monotonic() - start)
+        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=not names), output)
+
+    page = on_root(comm, finish)
+    if comm.rank == 0:
+        for figure in drawn:
+            if figure.error:
+                print(f"figure {figure.name}: FAILED {figure.error}", file=sys.stderr)
+        for line in summary(verdicts):
+            print(line)
+        print(f"report: {path}, {page}")
+    return int(not all(v.passed for v in verdicts) or any(figure.error for figure in drawn))
+
+
+def draw(subjects: Sequence[Subject], verdicts: Sequence[Verdict], comm: Any, *, whole: bool) -> list[Drawn]:
+    """The figures that belong to some cases. Collective.
+
+    Args:
+        subjects: the cases.
+        verdicts: on them.
+        comm: MPI communicator.
+        whole: whether all cases were asked for; then all figures are.
+    """
+    names = [subject.name for subject in subjects]
+    return draw_all(wanted(jobs(names), () if whole else names), verdicts, comm)
