@@ -25,7 +25,7 @@ COPY requirements.lock /opt/
 # The packages are a layer of their own, which a change of the code does not touch. What only tests and checks need goes.
 RUN python3 -m venv /opt/venv \
  && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock \
- && pip uninstall --quiet --yes build execnet hypothesis mypy mypy_extensions pytest pytest-xdist ruff \
+ && pip uninstall --quiet --yes build execnet hypothesis jsonschema jsonschema-specifications mypy mypy_extensions pytest pytest-xdist referencing rpds-py ruff \
  && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} +
 COPY pyproject.toml README.md LICENSE COPYING /opt/spinepnp/
 COPY spinepnp /opt/spinepnp/spinepnp

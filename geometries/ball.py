@@ -40,7 +40,7 @@ class Ball(Revolved):
           \ ___ /
 
     Attributes:
-        radius: m.
+        radius: of the sphere, m.
     """
 
     radial: ClassVar[bool] = True
@@ -94,7 +94,7 @@ class BallWindow(Revolved):
     Window and cap are parts of the sphere.
 
     Attributes:
-        radius: m.
+        radius: of the sphere, m.
         window_radius: of the window's rim, m.
         cap_radius: of the cap's rim, m; without it there is no boundary "cap".
         cap_angle: angle of the cap's middle from the north pole about the centre, rad.

@@ -31,7 +31,7 @@ class Ring(Table):
         theta: where it starts and ends on the head, in angles from the north pole about the head's centre, rad.
         z: where it starts and ends on the neck's wall, m.
         height: of its middle on the neck's wall, m, instead of z (a number that a sweep can vary).
-        width: with that, m.
+        width: extent along the neck, with `height`, m.
     """
 
     name: str
@@ -63,12 +63,12 @@ class BallNeck(Revolved):
                |_|         base    z = 0
 
     Attributes:
-        head_radius: m.
-        neck_radius: m.
+        head_radius: of the ball, m.
+        neck_radius: of the cylinder, m.
         neck_length: from the base to the circle where ball and cylinder meet, m.
         fillet: radius of the rounded edge between neck and head, m; zero for a sharp one.
         cap_radius: of the rim of the cap at the north pole, m; without it there is no boundary "cap".
-        rings: named bands.
+        rings: named bands of the head or the neck, each a boundary of its own.
     """
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d", "axisymmetric")
@@ -170,7 +170,7 @@ class BallNeck(Revolved):
         ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
         for before, after in itertools.pairwise(ends):
             one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
-            key, gap = f"geometry.rings.{one[2]}.{'theta' if on_head else 'z'}", (after[0] - before[1]) / length
+            key, gap = f"geometry.rings.{one[2]}", (after[0] - before[1]) / length
             if gap < -TOUCHING:
                 raise CaseError(key, f"overlaps {other[2]}; move one of them")
             if TOUCHING < gap < NARROWEST and one[2] not in ("cap", "the end"):

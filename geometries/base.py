@@ -134,9 +134,9 @@ class Obstacle(Table):
     """An organelle in the domain: a body that is cut out, with a surface of its own.
 
     Attributes:
-        shape: "sphere".
-        centre: coordinates, m.
-        radius: m.
+        shape: of the body.
+        centre: x, y and z, m.
+        radius: of the sphere, m.
     """
 
     shape: Literal["sphere"] = "sphere"
@@ -157,9 +157,9 @@ class Geometry(Table, ABC):
     exact `surfaces` of the boundary, and at the level of their layer in thin layers (`coverings`).
 
     Attributes:
-        dimension: of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and z), or a
-            line ("1d", the z axis of a neck or the radius of a ball).
-        obstacle: cut out of the body; its surface is the boundary "obstacle".
+        dimension: that of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and z),
+            or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
+        obstacle: an organelle, cut out of the body; its surface is the boundary "obstacle".
     """
 
     #: Kinds of mesh that the shape has.

@@ -26,8 +26,8 @@ class Cone(Extruded):
 
     Attributes:
         length: height, m.
-        base_radius: m.
-        top_radius: m.
+        base_radius: at z = 0, m.
+        top_radius: at z = length, m.
     """
 
     shape: Literal["cone"] = "cone"

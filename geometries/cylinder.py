@@ -25,7 +25,7 @@ class Cylinder(Extruded):
 
     Attributes:
         length: height, m.
-        radius: m.
+        radius: of the cross-section, m.
     """
 
     shape: Literal["cylinder"] = "cylinder"

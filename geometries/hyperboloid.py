@@ -28,7 +28,7 @@ class Hyperboloid(Extruded):
         a: half axis of the throat along y, m.
         b: half axis along x, m; `a` by default.
         c: length over which the throat opens, m.
-        half_length: m; with confocal ends, where they cross the axis.
+        half_length: half the height, m; with confocal ends, where they cross the axis.
         ends: "flat" discs, or "confocal" ellipsoids, which meet the wall at right angles.
     """
 

@@ -26,8 +26,8 @@ class Shell(Revolved):
           \ _____ /
 
     Attributes:
-        inner_radius: m.
-        outer_radius: m.
+        inner_radius: of the inner sphere, m.
+        outer_radius: of the outer sphere, m.
     """
 
     takes_obstacle: ClassVar[bool] = False

@@ -32,14 +32,24 @@ Position = tuple[Coordinate, Coordinate, Coordinate]
 
 
 class Plane(Table):
-    """Triangles that lie in a plane."""
+    """Triangles that lie in a plane.
+
+    Attributes:
+        point: of the plane, m.
+        normal: to the plane, of any length.
+    """
 
     point: Position
     normal: tuple[Number, Number, Number]
 
 
 class Disc(Table):
-    """Triangles whose middle is within a distance of a point, connected with the one nearest to it."""
+    """Triangles whose middle is within a distance of a point, connected with the one nearest to it.
+
+    Attributes:
+        centre: the point, m.
+        radius: the distance, m.
+    """
 
     centre: Position
     radius: Length
@@ -74,8 +84,8 @@ class ImportedSurface(Geometry):
     The triangles stay as they are: the cells are straight, and a patch follows the edges of the triangles.
 
     Attributes:
-        file: path of the surface.
-        unit: of its coordinates.
+        file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
+        unit: of its coordinates, "nm" or "um".
         patches: named parts, beside those that a msh file names itself.
     """
 

@@ -13,13 +13,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-import subprocess
-import sysconfig
 import time
 from pathlib import Path
 from typing import Any
 
 from spinepnp.errors import CaseError
+from spinepnp.meshes import compiler
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.folders import cache_folder
 from spinepnp.meshes.stack import fem
@@ -66,17 +65,6 @@ def processor() -> str:
     return "\n".join(line for line in first if line.split("\t")[0].split(":")[0].strip() in told)
 
 
-@functools.cache
-def _compiler() -> str:
-    """The compiler that will be called, and its version."""
-    command = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
-    try:
-        told = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=PATIENCE).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        told = ""
-    return " ".join(command) + told
-
-
 def _place(comm: Any) -> tuple[Path, bool]:
     """The folder for kernels, and whether they are for this processor. Collective."""
     for wanted in comm.allgather(os.environ.get("SPINEPNP_KERNELS", "native")):
@@ -86,7 +74,9 @@ def _place(comm: Any) -> tuple[Path, bool]:
     native = len(kinds) == 1 and kinds != {""}
 
     def clean() -> Path:
-        key = hashlib.sha256(f"{processor() if native else 'portable'}\n{_compiler()}".encode()).hexdigest()[:16]
+        key = hashlib.sha256(f"{processor() if native else 'portable'}\n{compiler.identity()}".encode()).hexdigest()[
+            :16
+        ]
         folder = cache_folder("kernels", code=True) / key
         folder.mkdir(exist_ok=True, mode=0o700)
         if folder not in _cleaned:

@@ -15,7 +15,12 @@ FINER = {"3d": 1.0, "axisymmetric": 1.0 / 4.0, "1d": 1.0 / 16.0}
 
 
 class GradeOptions(Table):
-    """Grading toward one boundary: the edge length there and the ratio of neighbouring layers."""
+    """Grading toward one boundary.
+
+    Attributes:
+        size: edge length at the boundary, m.
+        growth: ratio of the heights of neighbouring layers.
+    """
 
     size: Length
     growth: Number = Field(default=1.4, ge=1.01, le=10.0)
@@ -25,10 +30,12 @@ class MeshOptions(Table):
     """How to mesh.
 
     Attributes:
-        size: target edge length, m; by default that of the shape.
-        order: 2 for curved cells, 1 for straight ones.
+        size: target edge length, m; by default that of the shape, a quarter of it for a meridian, a sixteenth for
+            a line.
+        order: 2 for curved cells, 1 for straight ones, which lose area.
         refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
-        grade: finer layers toward named boundaries.
+        grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
+            spheres of a shell, small cells of all directions at others; none for a surface.
         element_degree: degree of the Lagrange elements of all unknowns.
     """
 

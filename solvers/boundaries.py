@@ -43,7 +43,7 @@ class Injection(Table):
     Attributes:
         species: the species that carries the current.
         value: total, A, spread evenly over the boundary; the height of a waveform.
-        density: or per area, A/m^2.
+        density: per area, A/m^2, in place of the value.
         waveform: how it goes in time; a steady state knows "constant" only.
         onset: when the waveform begins, s.
         duration: of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
@@ -165,14 +165,16 @@ class Boundary(Table):
 
     Attributes:
         potential: prescribed potential, V; or "floating": one unknown value, at which no net current flows through the
-            boundary (open circuit).
-        concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3.
+            boundary (open circuit; needs `concentrations`). At least one boundary must have one, or a capacitance,
+            unless the domain is closed.
+        concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
+            somewhere, or an amount in [closed].
         current: one prescribed current, or one for each of several species.
-        surface_charge: of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
-        capacitance: of a thin membrane.
+        surface_charge: charge of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
+        capacitance: that of a thin membrane, eps dV/dn = C_m (outside - V).
         channel: channels whose current depends on the mean potential here.
-        field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms
-            (facts pnp D); at steady state.
+        field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms;
+            at steady state.
     """
 
     potential: PotentialData | None = None
@@ -183,10 +185,15 @@ class Boundary(Table):
     channel: tuple[Channel, ...] | None = None
     field_matched: Flag = False
 
-    @field_validator("current", "channel", mode="before")
+    @field_validator("current", mode="before", json_schema_input_type=Injection | tuple[Injection, ...])
     @classmethod
     def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict | Injection | Channel) else value
+        return (value,) if isinstance(value, dict | Injection) else value
+
+    @field_validator("channel", mode="before", json_schema_input_type=Channel | tuple[Channel, ...])
+    @classmethod
+    def _one_kind_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict | Channel) else value
 
     @field_validator("concentrations", mode="before")
     @classmethod

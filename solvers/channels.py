@@ -81,18 +81,18 @@ class Channel(Table):
     """Channels of one kind, spread evenly over a boundary.
 
     Attributes:
-        law: of the current.
-        species: that carries it.
+        law: how the current depends on the potential.
+        species: the species that carries it.
         maximum: current of a sigmoid with all channels open, A.
         half: potential at which half of them are open, V.
-        slope: of the sigmoid, V.
+        slope: potential over which they open, V.
         file: CSV table with the columns ``potential_mV`` and ``current_pA``.
-        conductance: with all gates open, S.
+        conductance: that with all gates open, S.
         reversal: potential without current, V.
         permeability: of the boundary, m/s.
         outside: concentration of the species on the other side, mol/m^3.
         outside_potential: potential there, V.
-        gates: that multiply the current.
+        gates: open fractions that multiply the current.
     """
 
     law: Literal["sigmoid", "table", "gates", "ghk"]
@@ -108,7 +108,7 @@ class Channel(Table):
     outside_potential: Potential | None = None
     gates: tuple[Gate, ...] = ()
 
-    @field_validator("gates", mode="before")
+    @field_validator("gates", mode="before", json_schema_input_type=Gate | tuple[Gate, ...])
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, dict | Gate) else value

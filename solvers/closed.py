@@ -19,7 +19,7 @@ CHARGE_TOLERANCE = 1e-3
 
 
 class Closed(Table):
-    """The [closed] table.
+    """Amounts of what no boundary holds.
 
     Attributes:
         amounts: of species that no boundary holds, mol, by name; one that is not listed has its bulk concentration

@@ -89,9 +89,9 @@ class Electrolyte(Table):
     """All species and the medium.
 
     Attributes:
-        species: at least one.
+        species: the ions, at least one.
         thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
-        temperature: K.
+        temperature: absolute temperature, K, in place of `thermal_voltage`.
         permittivity: relative permittivity.
         tortuosity: the effective diffusivity is D / tortuosity^2.
         fixed_charge: concentration of immobile unit charges, mol/m^3, signed: uniform, or a list of regions (the bulk

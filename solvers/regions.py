@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import model_serializer, model_validator
+from pydantic import GetJsonSchemaHandler, model_serializer, model_validator
 
 from spinepnp.units import Coordinate, Length, Table
 
 
 class Region(Table):
-    """A part of the volume: between two planes, and away from some boundaries.
+    """A part of the volume: between two planes, and away from some boundaries; just the planes may stand for it.
 
     Attributes:
         z: heights of the two planes z = const, m; the whole body without them.
@@ -26,6 +26,11 @@ class Region(Table):
     @classmethod
     def _planes_alone(cls, value: object) -> object:
         return {"z": value} if isinstance(value, list | tuple) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        table = handler.resolve_ref_schema(handler(core))
+        return {"oneOf": [dict(table), {k: v for k, v in table["properties"]["z"].items() if k != "default"}]}
 
     @model_validator(mode="after")
     def _whole(self) -> Region:

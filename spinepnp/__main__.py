@@ -12,12 +12,15 @@ from typing import Any
 
 from spinepnp import petsc_options
 from spinepnp.errors import LonelyError, SpineError, all_ranks_come
+from spinepnp.ranks import rank_from_launcher
 
 INTERRUPTED = 130
-INTERRUPTION = "interrupted: what was solved is kept; the same command with --resume continues"
 
-#: Variables by which launchers tell a process its rank, for errors that come before MPI is started.
-RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
+#: What is said of an interrupted verb that keeps what it has; of others only that they were interrupted.
+INTERRUPTIONS = {
+    "run": "interrupted: what was solved is kept; the same command with --resume continues",
+    "batch": "interrupted: what was solved is kept; the same command continues",
+}
 
 
 def _world() -> Any:
@@ -26,13 +29,6 @@ def _world() -> Any:
     if mpi4py is None or not mpi4py.Is_initialized() or mpi4py.Is_finalized():
         return None
     return mpi4py.COMM_WORLD if mpi4py.COMM_WORLD.size > 1 else None
-
-
-def _rank_from_launcher() -> int:
-    for name in RANK_VARIABLES:
-        if os.environ.get(name, "").isdecimal():
-            return int(os.environ[name])
-    return 0
 
 
 def _leave(code: int, line: str, *, orderly: bool = False) -> int:
@@ -49,7 +45,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """
     world = _world()
     if world is None:
-        if _rank_from_launcher() == 0:
+        if rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)
         return code
     # Rank 0 speaks if all have come; else the lowest rank that has an error, before the others lose their patience.
@@ -99,7 +95,7 @@ def main() -> None:
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
     code = _run(arguments or ["--help"], debug)
-    if options and code == 0 and _rank_from_launcher() == 0:
+    if options and code == 0 and rank_from_launcher() == 0:
         petsc_options.warn_of_unused(options)
     sys.exit(code)
 
@@ -109,10 +105,11 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     from spinepnp.cli import app
 
+    interruption = INTERRUPTIONS.get(arguments[0], "interrupted")
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
         # Typer turns Ctrl-C into this code.
-        return _leave(INTERRUPTED, INTERRUPTION) if code == INTERRUPTED else code
+        return _leave(INTERRUPTED, interruption) if code == INTERRUPTED else code
     except SpineError as error:
         _trace(debug)
         return _leave(error.exit_code, f"error: {error}", orderly=True)
@@ -120,7 +117,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         _trace(debug)
         return _leave(1, f"error: {error}")
     except (typer.Abort, KeyboardInterrupt):
-        return _leave(INTERRUPTED, INTERRUPTION)
+        return _leave(INTERRUPTED, interruption)
     except typer.TyperException as error:
         _trace(debug)
         return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help", orderly=True)

@@ -36,7 +36,11 @@ LARGEST_FILE = 4_000_000
 
 
 class Compare(Table):
-    """Which analytic law to hold the result against."""
+    """Which analytic law to hold the result against.
+
+    Attributes:
+        law: its name; `spinepnp list laws` says what each wants of the case.
+    """
 
     law: str
 
@@ -65,7 +69,21 @@ class MeshCase(Table):
 
 
 class Case(Table):
-    """A whole case file."""
+    """A whole case file.
+
+    Attributes:
+        title: in one line, for tables and pictures.
+        geometry: the body.
+        mesh: how it is meshed.
+        electrolyte: ions and medium.
+        boundaries: what is imposed, by the name of the boundary; one that is not listed is reflecting.
+        closed: amounts of species that no boundary holds; an empty table is enough.
+        study: what is done with it.
+        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
+        regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
+        compare: the law that the result is held against.
+        solver: how it is solved.
+    """
 
     title: str = ""
     geometry: AnyGeometry

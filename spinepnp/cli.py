@@ -24,6 +24,12 @@ OverrideOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help='Change a key, for example geometry.radius="75 nm"; repeatable.'),
 ]
 
+LIST_HELP = (
+    "shapes, laws, formulas, waveforms, channels, cases, sweeps, validation, models, figures, benchmarks; keys, "
+    "schema; all but the last two by default."
+)
+NAME_HELP = "A shape (list shapes cylinder), a table (list keys mesh), or a kind of file: case, sweep, validation."
+
 
 def _version(value: bool) -> None:
     if value:
@@ -222,3 +228,38 @@ def gnp(
     from spinepnp.gnp_verbs import gnp as work
 
     return work(Request(what, output, tuple(set_ or ()), force, model, p_open, duration, onset, pump))
+
+
+@app.command()
+def new(
+    shape: Annotated[
+        str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")
+    ] = "",
+    output: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> int:
+    """Print a commented case file for a shape, which runs as it is; keys to change next stand in it as comments."""
+    from spinepnp.new_case import new_case
+
+    return new_case(shape, output, force=force)
+
+
+@app.command("list")
+def list_(
+    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help=LIST_HELP)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help=NAME_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
+) -> int:
+    """Say what there is: shapes, laws, cases, ...; the reference of all keys; a JSON Schema for editors."""
+    from spinepnp.list_verb import list_topics
+
+    return list_topics(topic, name, as_json=as_json)
+
+
+@app.command()
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False) -> int:
+    """Say what this installation is, for reports of errors: versions, machine, compiler, caches."""
+    from spinepnp.info import print_info
+
+    print_info(as_json=as_json)
+    return 0

@@ -52,14 +52,15 @@ class Study(Table):
         kind: "steady" solves once, "sweep" once for each value, "transient" goes in time (once, or for each value).
         vary: dotted path of the key that is varied, for example "boundaries.top.current.value".
         values: the values that it takes, as they would stand in the case file.
-        duration: of a transient, s.
-        times: that its steps end at, and that it gives fields at, s; twenty even ones by default.
-        tolerance: of the error of each step: of concentrations over their largest value, of the potential over V_T.
-        initial: state at its start: "bulk", or the "steady" state before any waveform begins.
+        duration: that of a transient, s.
+        times: hit exactly, with a row of observables and a file of fields at each, s; twenty even ones by default.
+        tolerance: error of each step: of concentrations over their largest value, of the potential over V_T.
+        initial: state at its start: "bulk" (even concentrations; those of [closed] where nothing is held), or the
+            "steady" state before any waveform begins.
         record: rows of observables at all "steps", or at the "times" only.
         fields: whether fields are kept at the "times", or "none".
         checkpoint_steps: steps after which all is kept that a restart needs.
-        checkpoint_minutes: the same by the clock.
+        checkpoint_minutes: the same by the clock; also at the end and after Ctrl-C.
     """
 
     kind: Literal["steady", "sweep", "transient"] = "steady"

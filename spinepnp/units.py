@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from spinepnp.errors import nearest
@@ -213,8 +213,30 @@ Whole = Annotated[int, Strict()]
 Flag = Annotated[bool, Strict()]
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """What a key takes, for whoever explains it; stands in the type of the key.
+
+    Attributes:
+        kind: of the quantity.
+        sign: "positive", "non_negative" or "any".
+    """
+
+    kind: Kind
+    sign: str
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the text."""
+        sign = "[+-]?" if self.sign == "any" else "[+]?"
+        # Which units there are, only pint knows: any word passes that could be one.
+        pattern = rf"^\s*{sign}([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[A-Za-zµμΩ°].*$"
+        return {"type": "string", "pattern": pattern, "examples": [self.kind.example]}
+
+
 def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = False) -> Any:
     """A pydantic type that reads a quantity of ``kind`` as a float in SI and writes it back as text."""
+    quantity = Quantity(kind, "positive" if positive else "non_negative" if non_negative else "any")
 
     def read(value: object) -> float:
         try:
@@ -229,7 +251,8 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
 
     return Annotated[
         float,
-        BeforeValidator(read, json_schema_input_type=str),
+        quantity,
+        BeforeValidator(read, json_schema_input_type=Annotated[str, WithJsonSchema(quantity.schema)]),
         PlainSerializer(lambda value: format_quantity(value, kind), return_type=str),
     ]
 

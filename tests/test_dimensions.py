@@ -115,12 +115,12 @@ def test_potential_along_a_spine():
 
 
 def test_the_ring_matrix_of_a_spine():
-    table = references.load("spine")["rings"]
+    table = references.load("spine_rings")
     G = UnitFlux(spine(100, rings=RINGS), MeshOptions(size="15 nm"))
-    found = np.array([[G.mean(j, i) for i in table["order"]] for j in table["order"]])
+    found = np.array([[G.mean(j, i) for i in table["bands"]] for j in table["bands"]])
     assert found == pytest.approx(found.T, rel=1e-8)
-    assert found == pytest.approx(np.array(table["matrix"]), rel=5e-3)
-    assert found[1:, 1:] == pytest.approx(np.array(table["matrix"])[1:, 1:], rel=1e-3)
+    assert found == pytest.approx(np.array(table["G"]), rel=5e-3)
+    assert found[1:, 1:] == pytest.approx(np.array(table["G"])[1:, 1:], rel=1e-3)
 
 
 @pytest.mark.parametrize("row", references.rows("hyperboloid"), ids=lambda row: f"c {row['c']}, a {row['a']}")

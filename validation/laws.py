@@ -79,7 +79,7 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
 
 
 def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """Paper 001, eqs. (5)-(7), (12)-(14), for a case.
+    """A straight neck, monovalent ions, a cation injected, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
 
     Raises:
         CaseError: the case does not meet the assumptions of the law.
@@ -122,7 +122,7 @@ def _confocal_G(law: str, geometry: Hyperboloid) -> float:
 
 
 def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """Exact oblate spheroidal (or elliptic) law of a throat with confocal ends, paper 001's eq. (18) beside it.
+    """A throat with confocal ends, ions likewise: exact (spheroidal or elliptic), paper 001's eq. (18) beside it.
 
     Raises:
         CaseError: the case does not meet the assumptions of the law.
@@ -193,7 +193,7 @@ def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
 
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """The law of one injected species of any valence, with any others and a uniform fixed charge, where G is known.
+    """Cylinder, shell, cone, tube or throat that opens slowly; any valences, one injected, a uniform fixed charge.
 
     Raises:
         CaseError: the case does not meet the assumptions of the law.

@@ -12,18 +12,22 @@ from scipy.optimize import brentq, fsolve
 
 from spinepnp.case import Case
 from spinepnp.errors import CaseError
-from spinepnp.geometries import BallWindow, Hyperboloid
+from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Pore, Tube
 from spinepnp.solvers.boundaries import Boundary, Injection
 from spinepnp.solvers.electrolyte import Species
 from spinepnp.units import CONCENTRATION, CURRENT, FARADAY, POTENTIAL, TIME, Kind, to_unit
 from spinepnp.validation import references
 from spinepnp.validation.analytic import (
     GouyChapmanLaw,
+    ObstacleLaw,
+    RingsLaw,
     binary_junction,
     donnan_concentrations,
     donnan_potential,
     ghk_current,
+    smooth_tube,
 )
+from spinepnp.validation.analytic.constant_field import profile
 from spinepnp.validation.analytic.liquid_junction import conductivity
 from spinepnp.validation.analytic.relaxation import charging, debye_time
 from spinepnp.validation.assumptions import absolute_permittivity, electroneutral_of
@@ -127,6 +131,34 @@ def throat(asked: Asked) -> float:
     return _voltage(asked, asked.number * float(throat_of(geometry).G_printed()))
 
 
+def corrugated(asked: Asked) -> float:
+    """The electroneutral law of a smooth tube, with the G of `smooth_tube`."""
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Tube)
+    return _voltage(asked, smooth_tube(geometry.radius, geometry.length).mean)
+
+
+def obstacle(asked: Asked) -> float:
+    """The electroneutral law of a tube with a sphere on its axis."""
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Cylinder)
+    assert geometry.obstacle is not None
+    return _voltage(asked, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
+
+
+def neck_rings(asked: Asked) -> float:
+    """What anions have more than their bulk, as a mean over a ring of a long neck where rings let currents in."""
+    case, geometry = asked.case, asked.case.geometry
+    assert isinstance(geometry, BallNeck)
+    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_neck) is not None}
+    names = [name for name, b in case.boundaries.items() if b.injections]
+    measures = geometry.exact_measures()
+    currents = [sum(i.total(measures[n]) for i in case.boundaries[n].injections) for n in names]
+    law = RingsLaw(geometry.neck_radius)
+    G = np.array([law.mean(rings[asked.place], rings[n]) for n in names])
+    return float(G @ currents) / _strength(asked) * asked.species.concentration
+
+
 def gouy_chapman(asked: Asked) -> float:
     """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
     electrolyte = asked.case.electrolyte
@@ -183,16 +215,35 @@ def escape(asked: Asked) -> float:
     return float(tracer.source * unit * times[round(ratio, 9)])
 
 
+def _pore(asked: Asked) -> Pore:
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Pore)
+    return geometry
+
+
+def _sides(asked: Asked) -> tuple[float, float, float]:
+    """V inside relative to outside, and the concentrations of the ion inside and outside a pore."""
+    outside, inside = (asked.case.boundaries[side] for side in ("outside", "inside"))
+    V = float(inside.held_potential or 0.0) - float(outside.held_potential or 0.0)
+    c_i, c_o = (side.prescribed(asked.case.electrolyte)[asked.species.name] for side in (inside, outside))
+    return V, c_i, c_o
+
+
 def constant_field(asked: Asked) -> float:
     """Current of an ion into the cell through a pore with D = P d, by paper 002, eq. 14, A."""
-    case, ion = asked.case, asked.species
-    measures, length = case.geometry.exact_measures(), case.geometry.model_dump()["length"]
-    outside, inside = (case.boundaries[side] for side in ("outside", "inside"))
-    V = float(inside.held_potential or 0.0) - float(outside.held_potential or 0.0)
-    c_i, c_o = (side.prescribed(case.electrolyte)[ion.name] for side in (inside, outside))
-    permeability = case.electrolyte.effective_diffusivity(ion) / length
+    case, ion, pore = asked.case, asked.species, _pore(asked)
+    V, c_i, c_o = _sides(asked)
+    permeability = case.electrolyte.effective_diffusivity(ion) / pore.length
     density = ghk_current(V, c_i, c_o, ion.valence, permeability, case.electrolyte.V_T)
-    return float(density) * measures["outside"]
+    return float(density) * pore.exact_measures()["outside"]
+
+
+def constant_field_ions(asked: Asked) -> float:
+    """Concentration of an ion at a probe in such a pore, by paper 002, eq. 13."""
+    case, ion, (*_, z) = asked.case, asked.species, asked.case.probes[asked.place]
+    length = _pore(asked).length
+    V, c_i, c_o = _sides(asked)
+    return float(profile(z / length, V, c_i, c_o, ion.valence, case.electrolyte.V_T))
 
 
 def leaving(asked: Asked) -> float:
@@ -213,6 +264,13 @@ def relaxation(asked: Asked) -> float:
     return float(charging(elapsed, asked.number * POTENTIAL.si, tau))
 
 
+def _strength(asked: Asked) -> float:
+    """2 D F C of monovalent ions with one diffusivity, A/m."""
+    species = asked.case.electrolyte.species
+    (D,) = {s.diffusivity for s in species}
+    return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
+
+
 def _band(asked: Asked) -> float:
     """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
 
@@ -226,9 +284,7 @@ def _band(asked: Asked) -> float:
     rows = [table["bands"].index(name) for name in names]
     G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6
     measures, imposed = case.geometry.exact_measures(), {n: case.boundaries.get(n, Boundary()) for n in names}
-    anions = sum(s.concentration for s in electrolyte.species if s.valence < 0)
-    (D,) = {s.diffusivity for s in electrolyte.species}
-    strength = 2.0 * D * FARADAY * anions
+    strength = _strength(asked)
 
     def currents(V: np.ndarray) -> np.ndarray:
         given = [sum(i.total(measures[n]) for i in imposed[n].injections) for n in names]
@@ -265,11 +321,15 @@ FORMULAS: dict[str, Formula] = {
     "band_ions": Formula(CONCENTRATION, band_ions),
     "boltzmann": Formula(CONCENTRATION, boltzmann),
     "constant_field": Formula(CURRENT, constant_field),
+    "constant_field_ions": Formula(CONCENTRATION, constant_field_ions),
+    "corrugated": Formula(POTENTIAL, corrugated),
     "donnan": Formula(POTENTIAL, donnan),
     "donnan_ions": Formula(CONCENTRATION, donnan_ions),
     "electroneutral": Formula(POTENTIAL, electroneutral, takes_number=True),
     "escape": Formula(CONCENTRATION, escape),
     "gouy_chapman": Formula(POTENTIAL, gouy_chapman),
+    "neck_rings": Formula(CONCENTRATION, neck_rings),
+    "obstacle": Formula(POTENTIAL, obstacle),
     "of_bulk": Formula(CONCENTRATION, of_bulk, takes_number=True),
     "junction": Formula(POTENTIAL, junction),
     "leaving": Formula(CURRENT, leaving),

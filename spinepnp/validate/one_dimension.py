@@ -15,9 +15,13 @@ from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 from spinepnp.validation import onedimensional
 from spinepnp.validation.assumptions import absolute_permittivity
 from spinepnp.validation.onedimensional import End, Ion, Problem
+from spinepnp.validation.onedimensional.problem import Current
 
 #: Orders of the polynomials: of the reference, and of the one that says how good it is.
 ORDER, COARSER = 16, 12
+
+#: Tolerances of their steps in time.
+RTOL = {ORDER: 1e-8, COARSER: 1e-7}
 
 Row = dict[str, float]
 
@@ -40,16 +44,15 @@ def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]
 
 def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
     """What holds at an end."""
-    if boundary.floating or boundary.channels:
-        raise _refusal("ends without channels and floating potential")
-    if any(i.waveform not in ("constant", "step") or i.onset for i in boundary.injections):
-        raise _refusal("currents that are constant, or steps from the start on")
+    if boundary.floating or any(c.gates or c.needs_concentration for c in boundary.channels):
+        raise _refusal("ends without floating potential and channels with gates or of law ghk")
+    if any(t > 0.0 for i in boundary.injections for t in i.course.jumps):
+        raise _refusal("currents that jump at the start only")
     held = boundary.prescribed(electrolyte)
     if held and set(held) != set(electrolyte.names):
         raise _refusal("ends that hold all concentrations or none")
-    currents = dict.fromkeys(electrolyte.names, 0.0)
-    for injection in boundary.injections:
-        currents[injection.species] += injection.total(area)
+    carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
+    currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
     field: dict[str, Any] = {}
     if boundary.surface_charge is not None:
         field["normal_field"] = boundary.surface_charge / absolute_permittivity(electrolyte)
@@ -60,10 +63,28 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     return End(
         potential=boundary.held_potential,
         concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
-        currents=tuple(currents[n] for n in electrolyte.names) if boundary.injections else (),
+        currents=currents if carriers else (),
         field_matched=boundary.field_matched,
         **field,
     )
+
+
+def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> Current:
+    """What enters with a species, A: a number, or a function of time, or of time and potential."""
+    injections = [i for i in boundary.injections if i.species == species]
+    channels = [c for c in boundary.channels if c.species == species]
+
+    def given(time: float) -> float:
+        # what begins at the start is on at the start
+        return sum(i.at(time, math.nextafter(time, math.inf)).total(area) for i in injections)
+
+    def gated(time: float, V: float) -> float:
+        keys = {"area": area, "valence": 1.0, "thermal_voltage": electrolyte.V_T}
+        return given(time) + sum(c.all_open(V, 0.0, **keys)[0] for c in channels)
+
+    if channels:
+        return gated
+    return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 
 def problem_of(case: Case) -> Problem:
@@ -102,8 +123,12 @@ def problem_of(case: Case) -> Problem:
 
 
 def _states(case: Case, order: int) -> list[Any]:
-    if case.study.kind == "transient":
-        raise _refusal("a steady state")
+    study = case.study
+    if study.kind == "transient":
+        assert study.times is not None
+        if study.initial != "bulk":
+            raise _refusal('initial = "bulk"')
+        return [*onedimensional.solve_transient(problem_of(case), study.times, order=order, rtol=RTOL[order])]
     return [onedimensional.solve_steady(problem_of(point), order) for point in case.points()]
 
 
@@ -123,8 +148,8 @@ def _row(case: Case, state: Any) -> Row:
         if name:
             for ion, value in zip(case.electrolyte.names, state.entering[end], strict=True):
                 row[f"{name}.current_{CURRENT.suffix}.{ion}"] = to_unit(float(value), CURRENT)
-            total = to_unit(float(state.total_entering[end]), CURRENT)
-            row[f"{name}.current_{CURRENT.suffix}.total"] = total
+            row[f"{name}.current_{CURRENT.suffix}.total"] = to_unit(float(state.entering[end].sum()), CURRENT)
+            row[f"{name}.current_{CURRENT.suffix}.displacement"] = to_unit(float(state.displacement[end]), CURRENT)
     return row
 
 

@@ -95,7 +95,7 @@ class Check(Table):
         minus: column that is taken from it.
         over: column that it is divided by.
         per_thermal_voltage: whether a potential in mV is given in units of V_T.
-        reference: see `Reference`.
+        reference: where the number comes from that it is held against.
         relative_to: errors are relative to "each" reference, or to the "largest" one where some are about zero.
         tolerance: largest error and largest estimate that pass.
         why: what the tolerance stands for.

@@ -51,7 +51,7 @@ def node_slopes(order: int) -> Values:
 
 def _graded(count: int, first: float, length: float) -> Values:
     """Sizes of ``count`` elements that grow from ``first`` by a constant factor and fill ``length``."""
-    if first * count >= length:
+    if count == 1 or first * count >= length:
         return np.full(count, length / count)
     steps = np.arange(count)
     log_ratio = brentq(lambda q: math.log(first / length * np.sum(np.exp(q * steps))), 0.0, 50.0, xtol=1e-14)
@@ -132,10 +132,20 @@ class Mesh:
         """Nodal functions at the quadrature points, (points, order + 1)."""
         return tables(self.order)[2]
 
+    @property
+    def local_slopes(self) -> Values:
+        """Their derivatives on [-1, 1], (points, order + 1)."""
+        return tables(self.order)[3]
+
+    @cached_property
+    def stretch(self) -> Values:
+        """What makes derivatives on [-1, 1] those on the elements, (elements, 1)."""
+        return np.asarray(2.0 / np.diff(self.edges)[:, None])
+
     @cached_property
     def slopes(self) -> Values:
-        """Their derivatives, (elements, points, order + 1)."""
-        return np.asarray(tables(self.order)[3] * (2.0 / np.diff(self.edges))[:, None, None])
+        """Derivatives of the nodal functions, (elements, points, order + 1)."""
+        return np.asarray(self.local_slopes * self.stretch[:, :, None])
 
     def nodal_slope(self, f: Values) -> Values:
         """Derivative of nodal values at the nodes, mean of both sides between elements; (..., nodes)."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from spinepnp.units import FARADAY
 
 Values = NDArray[np.float64]
-Current = float | Callable[[float], float]
+Current = float | Callable[[float], float] | Callable[[float, float], float]
 
 #: Potentials without a fixed value are given a mean of zero, or are zero at the left end (a ball's centre).
 GAUGES = ("mean", "left")
@@ -32,6 +34,27 @@ def _number(key: str, value: Any, *, positive: bool = False) -> None:
     real = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or (positive and value <= 0):
         refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
+
+
+def _required(f: Callable[..., Any]) -> int:
+    """How many arguments a function needs; defaults are the caller's own business (``lambda t, I=5e-11: ...``)."""
+    try:
+        found = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):  # some builtins do not tell: of time
+        return 1
+    fixed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in fixed and p.default is inspect.Parameter.empty for p in found)
+
+
+def _amperes(current: Current, time: float, potential: float) -> float:
+    """A current at a time (s) and a potential (V); not a number where its function has none."""
+    if not callable(current):
+        return float(current)
+    arguments = (time, potential)[: _required(current)]
+    try:
+        return float(current(*arguments))
+    except ArithmeticError:  # an exponential far from where a channel works, on Newton's way
+        return math.nan
 
 
 @dataclass(frozen=True)
@@ -100,7 +123,8 @@ class End:
     Attributes:
         potential: held, V; ``None`` where the field is given instead.
         concentrations: held, mol/m^3, one for each species, all positive; ``None`` where currents are given instead.
-        currents: electric current that enters with each species, A (of time in s where it varies); empty for none.
+        currents: electric current that enters with each species, A; where it varies a function of the time in s, or of
+            the time in s and of the potential at this end in V (a channel); empty for none.
         normal_field: dV/dn, outward, V/m; ``None`` for what Gauss' law asks of a closed problem.
         capacitance: of a membrane that is grounded outside, F/m^2: eps dV/dn = eps normal_field - capacitance V.
         field_matched: dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
@@ -119,6 +143,16 @@ class End:
     def plain(self) -> bool:
         """Whether nothing passes."""
         return self == End()
+
+    @cached_property
+    def responsive(self) -> bool:
+        """Whether a current depends on the potential here."""
+        return any(callable(I) and _required(I) > 1 for I in self.currents)
+
+    @cached_property
+    def varying(self) -> bool:
+        """Whether a current is a function."""
+        return any(callable(I) for I in self.currents)
 
     def check(self, key: str, species: tuple[Ion, ...]) -> None:
         """Raise ValueError for what cannot be meant, naming ``key``."""
@@ -140,15 +174,17 @@ class End:
         for ion, current in zip(species, self.currents, strict=False):
             if not callable(current):
                 _number(f"{key}.currents[{ion.name}]", current)
+            elif _required(current) not in (1, 2):
+                refuse(f"{key}.currents[{ion.name}]", current, "must be a function of (time) or of (time, potential)")
             if ion.valence == 0 and current != 0:
                 refuse(f"{key}.currents[{ion.name}]", current, "a neutral species carries no current")
 
-    def inflow(self, species: tuple[Ion, ...], time: float) -> Values:
-        """Molar rate at which each species enters, mol/s, shape (species,)."""
+    def inflow(self, species: tuple[Ion, ...], time: float, potential: float = 0.0) -> Values:
+        """Molar rate at which each species enters at a time (s) and a potential here (V), mol/s, shape (species,)."""
         if not self.currents:
             return np.zeros(len(species))
         pairs = zip(species, self.currents, strict=True)
-        amperes = [(ion, float(I(time) if callable(I) else I)) for ion, I in pairs]
+        amperes = [(ion, _amperes(I, time, potential)) for ion, I in pairs]
         return np.array([I / (ion.valence * FARADAY) if I else 0.0 for ion, I in amperes])
 
 
@@ -164,7 +200,8 @@ class Problem:
         left: end at x = 0 (or the inner radius; a ball's centre takes none).
         right: the other end.
         fixed_charge: rho, mol/m^3 of elementary charges; of x (m, any shape) where it varies.
-        amounts: mol of each species, for a closed problem (no concentration held at either end) in steady state.
+        amounts: mol of each species, for a closed problem (no concentration held at either end): of a steady state, or
+            of the uniform state at the start of a transient.
         gauge: "mean" or "left", where the potential is zero if no end holds it.
     """
 

@@ -87,7 +87,7 @@ class SteadyEquations:
         return F.ravel(), J.tocsc()
 
 
-def _continued(solve: Callable[[Values, float], Values], start: Values) -> Values:
+def continued(solve: Callable[[Values, float], Values], start: Values) -> Values:
     """Apply the loads in parts, halved where Newton fails and doubled where it does not."""
     state, done, part = start, 0.0, 1.0
     while done < 1.0:
@@ -96,7 +96,7 @@ def _continued(solve: Callable[[Values, float], Values], start: Values) -> Value
         except NoConvergenceError as error:
             part *= 0.5
             if part < SMALLEST:
-                raise NoConvergenceError(f"steady state lost at {done:.4f} of the loads: {error}") from None
+                raise NoConvergenceError(f"state lost at {done:.4f} of the loads: {error}") from None
         else:
             done, part = min(1.0, done + part), 2.0 * part
     return state
@@ -104,7 +104,9 @@ def _continued(solve: Callable[[Values, float], Values], start: Values) -> Value
 
 def solve_state(system: System, time: float) -> Values:
     """Steady state of a system under the currents of a time, (species + 1, nodes)."""
-    system.check_balance(time)
+    responsive = any(end.responsive for end in system.problem.ends)
+    if not responsive:
+        system.check_balance(time, system.uniform())
     equations = SteadyEquations(system)
 
     def solve(state: Values, part: float) -> Values:
@@ -112,7 +114,10 @@ def solve_state(system: System, time: float) -> Values:
         found = newton(lambda p: equations(p, loads), state.ravel(), polish=1 if part == 1.0 else 0)
         return found.reshape(system.shape)
 
-    return _continued(solve, system.uniform())
+    state = continued(solve, system.uniform())
+    if responsive:  # only now are the currents known
+        system.check_balance(time, state)
+    return state
 
 
 def end_flows(system: System, state: Values, loads: Loads, storing: Values | None = None) -> tuple[Values, Values]:
@@ -126,7 +131,7 @@ def end_flows(system: System, state: Values, loads: Loads, storing: Values | Non
     """
     supplied = system.volume_terms(state, loads) + (0.0 if storing is None else storing)
     held = system.held[:, system.end_nodes].T
-    inflow = np.where(held[:, :-1], supplied[:-1, system.end_nodes].T, loads.inflow)
+    inflow = np.where(held[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
     with np.errstate(divide="ignore", invalid="ignore"):
         by_balance = supplied[-1, system.end_nodes] / (system.scale.delta2 * system.end_area)
     slopes = np.where(held[:, -1], by_balance, system.end_slopes(state, loads))

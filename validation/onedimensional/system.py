@@ -22,6 +22,9 @@ from spinepnp.validation.onedimensional.scales import Scales, balanced_field
 
 Values = NDArray[np.float64]
 
+#: Step in u of the difference that is the derivative of a channel's current; its error is of the fourth power.
+STEP = 1e-3
+
 #: Relative mismatch of charge and fields that is still rounding.
 BALANCE = 1e-9
 
@@ -31,16 +34,18 @@ class Loads:
     """What drives the equations, scaled; not-a-number marks what an end leaves free.
 
     Attributes:
+        time: s, at which currents are taken.
+        part: of the currents.
         potentials: held, (2,).
         logs: held ln c, (2, species).
-        inflow: (2, species).
         slopes: du/dn without a membrane, (2,).
         charge: rho at the quadrature points, (elements, points).
     """
 
+    time: float
+    part: float
     potentials: Values
     logs: Values
-    inflow: Values
     slopes: Values
     charge: Values
 
@@ -94,15 +99,16 @@ class System:
         fields = [balanced_field(problem) if e.normal_field is None else e.normal_field for e in problem.ends]
         charge = problem.charge(self.mesh.points * scale.length) / scale.concentration
         return Loads(
+            time=time,
+            part=part,
             potentials=part * np.array(potentials),
             logs=start + part * (np.array(logs) - start),
-            inflow=part * np.array([e.inflow(problem.species, time) for e in problem.ends]) / scale.rate,
             slopes=part * np.array(fields) * scale.length / problem.thermal_voltage,
             charge=part * charge - (1.0 - part) * float(self.z @ self.reference),
         )
 
-    def check_balance(self, time: float) -> None:
-        """Refuse a floating potential that the charge does not allow.
+    def check_balance(self, time: float, state: Values) -> None:
+        """Refuse a floating potential that the charge does not allow; currents are those at the state's potentials.
 
         Raises:
             ValueError: Gauss' law and the ends' fields disagree, or currents fill a closed problem.
@@ -110,8 +116,9 @@ class System:
         if not self.problem.closed:
             return
         loads = self.loads(time)
-        net = np.sum(loads.inflow, axis=0)
-        if np.any(np.abs(net) > BALANCE * np.max(np.abs(loads.inflow), initial=1e-300)):
+        inflow = self.inflow(state, loads)
+        net = np.sum(inflow, axis=0)
+        if np.any(np.abs(net) > BALANCE * np.max(np.abs(inflow), initial=1e-300)):
             refuse("currents", net * self.scale.rate, "mol/s that stay in a closed problem: no steady state")
         if self.problem.floating and not any(self.matched):
             c = np.sum(self.weight) * self.reference
@@ -130,7 +137,7 @@ class System:
         """Concentrations (species, elements, points), (ln c + z u)' likewise, u' (elements, points)."""
         local = state[:, self.mesh.connectivity]
         c = np.exp(local[:-1] @ self.mesh.values.T)
-        slopes = np.einsum("eqj,fej->feq", self.mesh.slopes, local)
+        slopes = (local @ self.mesh.local_slopes.T) * self.mesh.stretch
         return c, slopes[:-1] + self.z[:, None, None] * slopes[-1], slopes[-1]
 
     def _scatter(self, local: Values) -> Values:
@@ -145,29 +152,61 @@ class System:
         stored[:-1] = self._scatter((self.weight * c) @ self.mesh.values)
         return stored
 
+    def storing(self, state: Values, rates: Values) -> Values:
+        """dq/dt where the state changes at given rates, shape of the state."""
+        local = rates[:-1, self.mesh.connectivity]
+        found = np.zeros(self.shape)
+        found[:-1] = self._scatter(np.einsum("feij,fej->fei", self.mass_blocks(state), local))
+        return found
+
+    def stiffness(self, u: Values) -> Values:
+        """delta^2 int S u' v', (nodes,)."""
+        return self._scatter(np.einsum("eij,ej->ei", self._stiffness, u[self.mesh.connectivity])[None])[0]
+
     def volume_terms(self, state: Values, loads: Loads) -> Values:
         """F without what the ends add."""
         c, drive, field = self._at_points(state)
         out = np.empty((self.shape[0], *self.mesh.connectivity.shape))
-        out[:-1] = np.einsum("feq,eqj->fej", self.weight * self.D[:, None, None] * c * drive, self.mesh.slopes)
+        weight, slopes = self.weight * self.mesh.stretch, self.mesh.local_slopes
+        out[:-1] = (weight * self.D[:, None, None] * c * drive) @ slopes
         rho = self.weight * (np.tensordot(self.z, c, 1) + loads.charge)
-        out[-1] = np.einsum("eq,eqj->ej", self.scale.delta2 * self.weight * field, self.mesh.slopes)
+        out[-1] = (self.scale.delta2 * weight * field) @ slopes
         out[-1] -= rho @ self.mesh.values
         return self._scatter(out)
+
+    def inflow(self, state: Values, loads: Loads, shift: float = 0.0) -> Values:
+        """What enters of each species where currents are given, (2, species); ``shift`` is added to u at the ends."""
+        problem, at_ends = self.problem, state[-1, self.end_nodes] + shift
+        rates = [
+            end.inflow(problem.species, loads.time, float(u) * problem.thermal_voltage)
+            for end, u in zip(problem.ends, at_ends, strict=True)
+        ]
+        return loads.part * np.array(rates) / self.scale.rate
+
+    def inflow_slopes(self, state: Values, loads: Loads) -> Values:
+        """Derivative of `inflow` by u at its end, (2, species)."""
+        if not any(end.responsive for end in self.problem.ends):
+            return np.zeros((2, len(self.z)))
+        near, far = (
+            (self.inflow(state, loads, step) - self.inflow(state, loads, -step)) / (2.0 * step)
+            for step in (STEP, 2.0 * STEP)
+        )
+        return np.asarray((4.0 * near - far) / 3.0)
 
     def end_slopes(self, state: Values, loads: Loads) -> Values:
         """du/dn at the ends as their conditions give it, (2,)."""
         slopes = loads.slopes - self.capacity * state[-1, self.end_nodes]
+        inflow = self.inflow(state, loads)
         for k, node in enumerate(self.end_nodes):
             if self.matched[k]:
-                entering = self.z @ (loads.inflow[k] / self.D) / self.end_area[k]
+                entering = self.z @ (inflow[k] / self.D) / self.end_area[k]
                 slopes[k] += entering / (self.z**2 @ np.exp(state[:-1, node]))
         return slopes
 
     def residual(self, state: Values, loads: Loads) -> Values:
         """F with what the ends give; rows of held values as well (they are what the end must supply)."""
         F = self.volume_terms(state, loads)
-        F[:-1, self.end_nodes] -= loads.inflow.T
+        F[:-1, self.end_nodes] -= self.inflow(state, loads).T
         F[-1, self.end_nodes] -= self.scale.delta2 * self.end_area * self.end_slopes(state, loads)
         return F
 
@@ -205,13 +244,16 @@ class System:
     def end_entries(self, state: Values, loads: Loads) -> list[tuple[int, int, int, float]]:
         """What the ends' conditions add to dF: (node, row field, column field, value)."""
         last, found = len(self.z), []
+        inflow, derivative = self.inflow(state, loads), self.inflow_slopes(state, loads)
         for k, node in enumerate(self.end_nodes):
             factor = self.scale.delta2 * self.end_area[k]
-            found.append((int(node), last, last, float(factor * self.capacity[k])))
+            diagonal = factor * self.capacity[k]
+            found += [(int(node), i, last, -float(d)) for i, d in enumerate(derivative[k])]
             if self.matched[k]:
                 strength = self.z**2 * np.exp(state[:-1, node])
-                slope = self.z @ (loads.inflow[k] / self.D) / self.end_area[k] / np.sum(strength)
-                found += [
-                    (int(node), last, i, float(factor * slope * s / np.sum(strength))) for i, s in enumerate(strength)
-                ]
+                entering, more = (self.z @ (j / self.D) / self.end_area[k] for j in (inflow[k], derivative[k]))
+                diagonal -= factor * more / np.sum(strength)
+                share = factor * entering / np.sum(strength) ** 2
+                found += [(int(node), last, i, float(share * s)) for i, s in enumerate(strength)]
+            found.append((int(node), last, last, float(diagonal)))
         return found
