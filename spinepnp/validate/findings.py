@@ -87,7 +87,7 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "001", "unclear", "a delay of a few hundred ms does not follow from equal diffusivities",
-        "The voltage answers within nanoseconds and then falls, with the slowest time of diffusion (92 ms): it never "
+        "The voltage answers within nanoseconds and then falls with the slowest time of diffusion: it never "
         "rises. A late opening needs an injected ion that is slower than the others, or channels right at their "
         "threshold.",
         proofs.delay,
