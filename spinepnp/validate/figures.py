@@ -143,7 +143,7 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
 def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
     """A figure, or why there is none."""
     start = time.monotonic()
-    plain = Drawn(job.name, job.paper, job.title, job.shows)
+    plain = Drawn(job.name, job.paper, job.title, minus(job.shows))
     try:
         sheet = job.work(evidence, comm)
         uri, size = encoded(sheet)
