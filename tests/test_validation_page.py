@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import pyvista
-from conftest import CASES
+from conftest import CASES, ROOT
 
 from spinepnp.plots import Look
 from spinepnp.validate import earlier, figures, page, proofs, statistics
@@ -148,6 +149,12 @@ def test_images_can_be_decoded():
     assert base64.b64decode(uri.partition(",")[2]).startswith(b"\x89PNG\r\n")
     uri, _ = figures.encoded(Sheet(canvas, "", ""))
     assert ElementTree.fromstring(base64.b64decode(uri.partition(",")[2])).tag.endswith("svg")
+
+
+def test_what_the_page_is_made_of_is_packaged():
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    there = {path.name for path in (ROOT / "spinepnp" / "validate").iterdir() if path.suffix not in (".py", "")}
+    assert there == set(packaged["spinepnp.validate"])
 
 
 # --- figures and findings
