@@ -219,6 +219,7 @@ def test_findings_quote_what_was_computed_and_stay_silent_without_it():
     assert [finding.proof for finding, _ in found] == [proofs.resistance]
     assert page.evidence_of(FINDINGS, Evidence([])) == []
     assert evidence.number("fig", "V") == 1.0
+    assert evidence.any("nowhere", "V") == []
     with pytest.raises(MissingError):
         evidence.number("fig", "W")
     failed = replace(solved, value=None, reference=None)
@@ -251,6 +252,7 @@ def test_a_body_to_turn_holds_the_colours_of_its_field():
         np.frombuffer(base64.b64decode(data[k]), kind).reshape(-1, 3).astype(int) for k, kind in arrays
     )
     colours = np.frombuffer(base64.b64decode(data["colours"][0]), np.uint8).reshape(-1, 3)
+    points = points.astype(int)
     assert len(points) == len(colours)
     assert triangles.max() == len(points) - 1
     assert np.ptp(points[:, 1]) == pytest.approx(0.5 * np.ptp(points[:, 0]), rel=1e-3)  # the half before is cut away

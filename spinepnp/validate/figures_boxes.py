@@ -84,14 +84,14 @@ def _draw_course(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def _draw_escape(axes: Any, evidence: Evidence) -> None:
     """Escape times of diffusion alone, from the verdicts."""
-    found = evidence.all("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
+    found = evidence.any("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
     windows = np.array([float(f.verdict.point.split()[0]) for f in found])
     x = np.geomspace(20.0, 250.0, 60)
     laws = [WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY) for a in x]
     first = np.array([WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY).leading_time() for a in windows])
     axes.plot(x, [law.mean_time() / law.leading_time() for law in laws], color=LAW, label="three terms")
     axes.axhline(1.0, color=OHM, linestyle=":", label="first term")
-    axes.plot(windows, [f.value for f in found] / first, "o", color=SOLVED, label="solved")
+    axes.plot(windows, np.array([f.value for f in found]) / first, "o", color=SOLVED, label="solved")
     axes.set(xscale="log", xlabel="radius of the window (nm)", ylabel="escape time over its first term")
     axes.set_xticks([25, 50, 100, 200], ["25", "50", "100", "200"])
     axes.set_xticks([], minor=True)
