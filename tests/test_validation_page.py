@@ -255,7 +255,9 @@ def test_a_body_to_turn_holds_the_colours_of_its_field():
     text = solid_html(tetrahedra(), LOOKS)
     data = json.loads(re.search(r'type="application/json"[^>]*>(.*?)</script>', text).group(1))
     arrays = (("points", "<i2"), ("triangles", "<u4"))
-    points, triangles = (np.frombuffer(base64.b64decode(data[k]), kind).reshape(-1, 3) for k, kind in arrays)
+    points, triangles = (
+        np.frombuffer(base64.b64decode(data[k]), kind).reshape(-1, 3).astype(int) for k, kind in arrays
+    )
     colours = np.frombuffer(base64.b64decode(data["colours"][0]), np.uint8).reshape(-1, 3)
     points = points.astype(int)
     assert len(points) == len(colours)
