@@ -168,9 +168,11 @@ class BallNeck(Revolved):
     def _check_gaps(self, on_head: bool, length: float) -> None:
         """Neighbours touch, or leave a strip of wall that can be meshed."""
         ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
+        by_height = {ring.name for ring in self.rings if ring.height is not None}
         for before, after in itertools.pairwise(ends):
             one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
-            key, gap = f"geometry.rings.{one[2]}", (after[0] - before[1]) / length
+            what = "theta" if on_head else "height" if one[2] in by_height else "z"
+            key, gap = f"geometry.rings.{one[2]}.{what}", (after[0] - before[1]) / length
             if gap < -TOUCHING:
                 raise CaseError(key, f"overlaps {other[2]}; move one of them")
             if TOUCHING < gap < NARROWEST and one[2] not in ("cap", "the end"):
