@@ -1,7 +1,7 @@
 """Validation cases: results held against laws, tables and independent solutions, with the error that is left.
 
 plan            what a validation case is, and its files
-formulas        references that follow from a case by a law
+formulas        references that follow from a case by a law (`formulas_flow`, `formulas_ions`), given what `asked` has
 one_dimension   references from the independent solver in one dimension
 solve           observables of a case, and of finer ones
 judge           error, estimate and verdict of each number

@@ -15,7 +15,8 @@ from spinepnp.case import Case
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validate import neurons, one_dimension
-from spinepnp.validate.formulas import FORMULAS, Asked
+from spinepnp.validate.asked import Asked
+from spinepnp.validate.formulas import FORMULAS
 from spinepnp.validate.plan import Check, Subject
 from spinepnp.validate.solve import FIRST_ORDER, Row, observables, refinements
 from spinepnp.validation.onedimensional import NoConvergenceError
