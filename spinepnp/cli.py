@@ -257,6 +257,16 @@ def list_(
 
 
 @app.command()
+def docs(
+    output: Annotated[Path, typer.Option(help="Directory of the site.")] = Path("runs/docs"),
+) -> int:
+    """Build the documentation as a site that needs no network; a warning, such as a dead link, is an error."""
+    from spinepnp.docs_verb import build_docs
+
+    return build_docs(output)
+
+
+@app.command()
 def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False) -> int:
     """Say what this installation is, for reports of errors: versions, machine, compiler, caches."""
     from spinepnp.info import print_info
