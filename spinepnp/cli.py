@@ -26,7 +26,7 @@ OverrideOption = Annotated[
 
 LIST_HELP = (
     "shapes, laws, formulas, waveforms, channels, cases, sweeps, validation, models, figures, benchmarks; keys, "
-    "schema; all but the last two by default."
+    "results, schema; all but the last three by default."
 )
 NAME_HELP = "A shape (list shapes cylinder), a table (list keys mesh), or a kind of file: case, sweep, validation."
 
