@@ -7,6 +7,7 @@ function that is not there is a warning, and so an error.
 from __future__ import annotations
 
 import ast
+import json
 import posixpath
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from markdown_it import MarkdownIt
 from markupsafe import escape
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -101,8 +103,13 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def _listing(app: Sphinx, file: Path) -> str:
-    """A file in colours, its functions with anchors."""
-    text = file.read_text()
+    """A file in colours, its functions with anchors; a notebook cell by cell."""
+    try:
+        text = file.read_text()
+    except UnicodeDecodeError:
+        return f"<p>No text; {file.stat().st_size / 1000:.0f} kB.</p>"
+    if file.suffix == ".ipynb":
+        return "\n".join(_cell(app, cell["cell_type"], "".join(cell["source"])) for cell in json.loads(text)["cells"])
     language = LANGUAGES.get(file.suffix, "bash" if text.startswith("#!/usr/bin/env bash") else "text")
     lines = app.builder.highlighter.highlight_block(text, language).splitlines()  # type: ignore[attr-defined]
     if file.suffix == ".py":
@@ -110,6 +117,12 @@ def _listing(app: Sphinx, file: Path) -> str:
         for name, number in functions_of(text).items():
             lines[number - 1] = f'<span id="{name}"></span>{lines[number - 1]}'
     return "\n".join(lines)
+
+
+def _cell(app: Sphinx, kind: str, text: str) -> str:
+    if kind == "code":
+        return str(app.builder.highlighter.highlight_block(text, "ipython3"))  # type: ignore[attr-defined]
+    return str(MarkdownIt().render(text))
 
 
 def begin(app: Sphinx, *_: Any) -> None:
