@@ -31,7 +31,7 @@ FILES = {
         "points/": "the fields of each value of a sweep, `0001.vtu`, ...; of a sweep of transients a directory each",
         "run.log": "what was said",
         "potential.png": "the potential in the body, cut open",
-        "profile.png": "potential and concentrations along the axis",
+        "profile.png": "potential and concentrations along the axis, where the body has one",
         "iv.png": "of a sweep over a current: the points, and the law",
         "trace.png": "of a transient: potential and concentrations over time",
     },
@@ -43,7 +43,8 @@ FILES = {
     },
     "A batch": {
         "cases/KEY/": "the directory of each case, with its `outcome.json`",
-        "observables.csv": "the rows of all cases, below; the same in `observables.parquet`",
+        "observables.csv": "the rows of all cases, below",
+        "observables.parquet": "the same",
         "solver.csv": "a row for each nonlinear solve, with `case` and `key`",
         "summary.json": "counts: `cases`, `ok`, `failed`, `missing`, `solved_now`",
         "batch.json": "which cases make up the batch",
@@ -51,6 +52,8 @@ FILES = {
         "index.sqlite": "makes reading fast; can be deleted",
         "work/": "cases that are being solved",
         "report.html": "the page of `./spine report DIR`",
+        "families.png": "on it: curves over the current",
+        "heat.png": "on it: a map over two axes",
     },
     "Other verbs": {
         "mesh.json": "of `mesh`: cells, quality, volume and areas, cells per Debye length, memory, time",

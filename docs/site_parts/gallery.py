@@ -28,7 +28,7 @@ from spinepnp.validate.plan import Check, Reference, Subject, load_subjects  # n
 PICTURES = ROOT / "docs" / "images" / "gallery"
 
 #: Width of a picture in pixels, and its colours.
-WIDTH, COLOURS = 560, 64
+WIDTH, COLOURS = 560, 128
 
 INTRODUCTION = """\
 # Gallery
@@ -125,7 +125,9 @@ def take_pictures(report: Path) -> None:
             data = subprocess.run(command, input=data, capture_output=True, check=True).stdout
         picture = Image.open(io.BytesIO(data)).convert("RGB")
         picture.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
-        picture.quantize(COLOURS).save(PICTURES / f"{job.name}.png", optimize=True)
+        picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+            PICTURES / f"{job.name}.png", optimize=True
+        )
 
 
 if __name__ == "__main__":
