@@ -32,7 +32,9 @@ try:
 except ImportError as error:
     raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
 
-SERIES = ".".join(dolfinx.__version__.split(".")[:2])
+#: Of DOLFINx: version and series.
+VERSION = str(dolfinx.__version__)
+SERIES = ".".join(VERSION.split(".")[:2])
 
 if SERIES not in SUPPORTED:
     raise MissingStackError(
@@ -96,6 +98,7 @@ __all__ = [
     "MPI",
     "NOT_A_NUMBER",
     "NOT_A_NUMBER_NAME",
+    "VERSION",
     "PETSc",
     "basix",
     "cell_nodes",

@@ -62,12 +62,12 @@ def facts() -> dict[str, Any]:
 def _stack() -> dict[str, Any]:
     """DOLFINx, PETSc and MPI as they are loaded; `problem` says why they are not."""
     try:
-        from spinepnp.meshes.stack import MPI, PETSc, dolfinx
+        from spinepnp.meshes.stack import MPI, VERSION, PETSc
     except SpineError as error:
         return {"problem": str(error)}
     return {
         "problem": "",
-        "dolfinx": dolfinx.__version__,
+        "dolfinx": VERSION,
         "petsc": ".".join(map(str, PETSc.Sys.getVersion())),
         "petsc_packages": [name for name in ("mumps", "hypre", "scotch", "parmetis", "superlu_dist")
                            if PETSc.Sys.hasExternalPackage(name)],

@@ -5,6 +5,7 @@ Keys, defaults and what they mean come from the models (`describe`); here are on
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,7 +143,7 @@ STARTERS: dict[str, Starter] = {
     "surface": Starter(
         "A triangulated spine: Na enters at the synapse",
         {
-            "file": f'"{SURFACE}"',
+            "file": json.dumps(str(SURFACE)),
             "unit": '"um"',
             "patches": '[\n  { name = "base", plane = { point = ["0 nm", "0 nm", "0 nm"], normal = [0, 0, 1] } },\n'
             '  { name = "psd", disc = { centre = ["227 nm", "198 nm", "1192 nm"], radius = "115 nm" } },\n]',

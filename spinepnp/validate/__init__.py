@@ -8,4 +8,9 @@ judge           error, estimate and verdict of each number
 neurons         the rows of the table on paper 002 as verdicts
 suite           all cases over the ranks
 report          report.json
+page            report.html; `earlier`, `statistics`, `surroundings` are what it tells
+figures         how figures are drawn and shared; `figures_list` names them, `figures_*` draw them
+findings        where the papers are wrong or silent, with the sentences of `proofs` on numbers of `evidence`
+solid           a body to turn on the page
+verb            all of it, for the command line
 """

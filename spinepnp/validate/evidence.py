@@ -64,6 +64,13 @@ class Evidence:
             raise MissingError(f"{case}: {quantity}")
         return found
 
+    def any(self, case: str, quantity: str) -> list[Found]:
+        """As `all`, but nothing where there is none."""
+        try:
+            return self.all(case, quantity)
+        except MissingError:
+            return []
+
     def at(self, case: str, quantity: str, point: str = "") -> Found:
         """One of them.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from spinepnp.progress import Progress
 from spinepnp.validate.evidence import Evidence, MissingError
 from spinepnp.validate.figures_style import style
 from spinepnp.validate.judge import Verdict
+from spinepnp.validate.suite import Desk
 
 #: Colours of a picture that is made of pixels, enough for lines and small enough for a page.
 COLOURS = 200
@@ -124,9 +126,13 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
     alone, counters = world.Split(world.rank), Counters(world, 1)
     evidence, found = Evidence(verdicts), []
     with Progress(world, len(jobs), "figures") as progress:
+        desk = Desk(world, progress)
         while (place := counters.take(0)) < len(jobs):
             progress.doing(jobs[place].title)
-            found.append((place, _drawn(jobs[place], evidence, alone)))
+            drawn = _drawn(jobs[place], evidence, alone)
+            found.append((place, drawn))
+            desk.report(describe(drawn))
+        desk.wait(len(jobs))
     gathered = dict(pair for part in world.allgather(found) for pair in part)
     counters.close()
     alone.Free()
@@ -137,7 +143,7 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
 def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
     """A figure, or why there is none."""
     start = time.monotonic()
-    plain = Drawn(job.name, job.paper, job.title, job.shows)
+    plain = Drawn(job.name, job.paper, job.title, minus(job.shows))
     try:
         sheet = job.work(evidence, comm)
         uri, size = encoded(sheet)
@@ -149,12 +155,18 @@ def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
         plain,
         uri=uri,
         size=size,
-        caption=sheet.caption,
+        caption=minus(sheet.caption),
         alt=sheet.alt,
         numbers=sheet.numbers,
         extra=sheet.extra,
         seconds=time.monotonic() - start,
     )
+
+
+def describe(drawn: Drawn) -> str:
+    """One line on a figure."""
+    word = f"FAILED {drawn.error}" if drawn.error else f"left out, {drawn.left_out}" if drawn.left_out else "drawn"
+    return f"figure {drawn.name}: {word} ({drawn.seconds:.1f} s)"
 
 
 def _words(error: BaseException) -> str:
@@ -184,6 +196,11 @@ def fewer_colours(png: bytes) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
+
+
+def minus(text: str) -> str:
+    """A text with minus signs before and in its numbers, where hyphens stood."""
+    return re.sub(r"(?<![\w#-])-(?=\d)|(?<=\de)-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def _uri(kind: str, content: bytes) -> str:

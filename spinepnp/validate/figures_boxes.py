@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from spinepnp.units import CONCENTRATION, POTENTIAL
-from spinepnp.validate.evidence import Evidence
+from spinepnp.validate.evidence import Evidence, Found
 from spinepnp.validate.figures import Sheet
 from spinepnp.validate.figures_cases import case_of, concentrations, draw_meridian, potentials, probes, solved
 from spinepnp.validate.figures_style import LAW, OHM, SERIES, SOLVED, panels, style
 from spinepnp.validation.analytic import ClosedBallLaw, WindowEscapeLaw
+from spinepnp.validation.analytic.closed_ball import charge_number, large_charge_constant
+from spinepnp.validation.assumptions import absolute_permittivity
 
 #: Places on the axis of Box 1 and on the radius of Box 2, um.
 AXIS = np.linspace(-0.499, 0.499, 61).tolist()
@@ -57,7 +59,8 @@ def box1(evidence: Evidence, comm: Any) -> Sheet:
         f"anions (right, dashed). (c) At the centre, after the onset: the voltage is {numbers['early']:.2f} mV within "
         f"a microsecond and {numbers['late']:.2f} mV in the end, the concentration takes tens of ms. (d) Mean escape "
         f"time of a "
-        "neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three terms."
+        "neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three "
+        "terms, which leaves out terms of (a/R)²."
     )
     alt = (
         "Mesh of a ball with a window; potential and anions on its axis and in time; escape times against window size."
@@ -81,14 +84,14 @@ def _draw_course(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def _draw_escape(axes: Any, evidence: Evidence) -> None:
     """Escape times of diffusion alone, from the verdicts."""
-    found = evidence.all("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
+    found = evidence.any("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
     windows = np.array([float(f.verdict.point.split()[0]) for f in found])
     x = np.geomspace(20.0, 250.0, 60)
     laws = [WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY) for a in x]
     first = np.array([WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY).leading_time() for a in windows])
     axes.plot(x, [law.mean_time() / law.leading_time() for law in laws], color=LAW, label="three terms")
     axes.axhline(1.0, color=OHM, linestyle=":", label="first term")
-    axes.plot(windows, [f.value for f in found] / first, "o", color=SOLVED, label="solved")
+    axes.plot(windows, np.array([f.value for f in found]) / first, "o", color=SOLVED, label="solved")
     axes.set(xscale="log", xlabel="radius of the window (nm)", ylabel="escape time over its first term")
     axes.set_xticks([25, 50, 100, 200], ["25", "50", "100", "200"])
     axes.set_xticks([], minor=True)
@@ -115,7 +118,7 @@ def box2(evidence: Evidence, comm: Any) -> Sheet:
         potential.legend(title="$\\lambda$")
         crowd.set(xlabel="r/R", ylabel="concentration over the mean", yscale="log")
         _draw_drop(drop, evidence)
-    numbers = {"log_100": 2.0 * math.log(100.0 / (4.0 * math.pi)) - _constant()}
+    numbers = {"log_100": 2.0 * math.log(100.0 / (4.0 * math.pi)) - large_charge_constant()}
     caption = (
         "Ions of one sign alone, nothing enters or leaves; lambda = e² N/(eps kT R). Solid: full equations; dashed: "
         "the exact radial equation. The ions crowd at the wall, where the potential is lowest. (c) The difference from "
@@ -126,10 +129,11 @@ def box2(evidence: Evidence, comm: Any) -> Sheet:
     return Sheet(canvas, caption, alt, numbers)
 
 
-def _constant() -> float:
-    """K of the logarithmic law of large charges."""
-    law = ClosedBallLaw(1e3)
-    return 2.0 * math.log(law.charge) + 12.0 / law.charge - law.large_charge_drop()
+def charge_of(found: Found) -> float:
+    """lambda of a point of the case closed_ball, whose points are numbers of ions."""
+    case = case_of("closed_ball", {})
+    eps, V_T = absolute_permittivity(case.electrolyte), case.electrolyte.V_T
+    return 4.0 * math.pi * charge_number(float(found.verdict.point.split()[0]), BALL, eps, V_T)
 
 
 def _draw_drop(axes: Any, evidence: Evidence) -> None:
@@ -139,7 +143,7 @@ def _draw_drop(axes: Any, evidence: Evidence) -> None:
     x = np.geomspace(0.5, 3000.0, 60)
     axes.plot(x, [ClosedBallLaw.of_lambda(v).drop() for v in x], color=LAW, label="exact")
     axes.plot(x, x / (8.0 * math.pi), "-.", color=SERIES[2], label="small $\\lambda$")
-    axes.plot(x, 2.0 * np.log(x / (4.0 * math.pi)) - _constant(), ":", color=OHM, label="logarithm")
-    axes.plot(CHARGES[-len(found) :], [f.value for f in found], "o", color=SOLVED, label="solved")
+    axes.plot(x, 2.0 * np.log(x / (4.0 * math.pi)) - large_charge_constant(), ":", color=OHM, label="logarithm")
+    axes.plot([charge_of(f) for f in found], [f.value for f in found], "o", color=SOLVED, label="solved")
     axes.set(xscale="log", xlabel="$\\lambda$", ylabel="(V(0) - V(R))/$V_T$", ylim=(-0.2, 8.5), xlim=(x[0], x[-1]))
     axes.legend()

@@ -11,6 +11,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validate.evidence import Evidence
 from spinepnp.validate.figures import LeftOutError, Sheet
 from spinepnp.validate.figures_cases import case_of, probes
+from spinepnp.validate.solid import solid_html
 
 #: A mesh of a spine that is solved in a few seconds.
 COARSE = {"mesh.size": "90 nm", "mesh.grade": {"cap": {"size": "4 nm", "growth": 1.8}}}
@@ -40,13 +41,15 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
          centre.concentration["Na"] / CONCENTRATION.si),
     )  # fmt: skip
     view = View(grid, opened=True)
-    pictures = []
+    pictures, looks = [], []
     for name, label, colours, highest in fields:
         look = Look(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
         pictures.append((view.picture(name, look), look))
+        looks.append((name, look))
     canvas, _, title = page(pictures, view.extent, "", flat=False)
     title.set_text("")
     view.close()
+    extra = solid_html(grid, looks)
     caption = (
         f"A steady state with 50 pA of sodium into a cap of 10 nm, on {cells} tetrahedra, cut open; white lines are "
         f"levels. The neck carries the drop, the head is level but for the cap, which is at about {cap:.0f} mV. This "
@@ -54,4 +57,4 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
         "picture; the case spine_head_3d (with --full) holds a finer one against the law."
     )
     alt = "A spherical spine head on a neck, cut open, coloured by potential and by sodium; both rise along the neck."
-    return Sheet(canvas, caption, alt, {"cap": float(cap)}, vector=False, palette=False)
+    return Sheet(canvas, caption, alt, {"cap": float(cap)}, vector=False, palette=False, extra=extra)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
+
+from markupsafe import Markup
 
 from spinepnp.validate.evidence import Evidence
 from spinepnp.validate.figures import Job, Sheet
@@ -72,12 +75,24 @@ def draw(name: str, _: Evidence, _comm: Any) -> Sheet:
     """One figure of the paper."""
     picture = figures.draw(name)
     figure = figures.FIGURES[name]
-    runs = "; ".join(picture.notes)
     caption = f"{figure.description[0].upper()}{figure.description[1:]}"
     caption += f" ({figure.preset})." if figure.preset else "."
-    if runs:
-        caption += f" Runs: {runs}."
-    return Sheet(picture.canvas, caption, f"Paper 002, {name}: {figure.description}.", vector=False)
+    alt = f"Paper 002, {title_of(name)}: {figure.description}; computed again."
+    return Sheet(picture.canvas, caption, alt, vector=False, extra=told(picture.notes))
+
+
+def title_of(name: str) -> str:
+    """Number of a figure as the paper has it."""
+    return SHOWN[name][0].partition(":")[0]
+
+
+def told(notes: Sequence[str]) -> str:
+    """What was run, folded, as HTML."""
+    if not notes:
+        return ""
+    items = Markup("").join(Markup("<li>{}</li>").format(note) for note in notes)
+    head = Markup('<summary><span class="name">What was run</span></summary>')
+    return str(Markup('<details class="runs">{}<div class="body"><ul>{}</ul></div></details>').format(head, items))
 
 
 GNP = tuple(

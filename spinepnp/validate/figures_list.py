@@ -75,7 +75,7 @@ SPINE = (
         "neck's top (orange) or base (red). About 6 mV; channels in the head add to it, those at the entrance of the "
         "neck “with a delay of few hundreds of ms”, those at its base never.",
         figures_spine.step,
-        ("spine_step", "spine_onset", "rings"),
+        ("spine_step", "spine_step_3d", "spine_onset", "rings", "rings_channels"),
     ),
     Job(
         "fig-001-3dg",
@@ -83,7 +83,7 @@ SPINE = (
         "Fig 3 D to G: an alpha current into the head",
         "the same for a current that rises and falls, with its peak of 50 pA at 10 ms.",
         figures_spine.alpha,
-        ("spine_alpha",),
+        ("spine_alpha", "spine_alpha_3d"),
     ),
     Job(
         "fig-001-3rings",
@@ -91,7 +91,7 @@ SPINE = (
         "Two rings: the voltage depends on their distance",
         "in its abstract, that the local voltage is modulated by the distance between activated channels; no numbers.",
         figures_rings.rings_apart,
-        ("rings",),
+        ("two_rings", "rings"),
     ),
     Job(
         "fig-001-3delay",
@@ -120,7 +120,7 @@ BOXES = (
         "Box 2: ions of one sign in a closed ball",
         "charges that accumulate at the wall of a closed ball and decay from it “with a log profile”.",
         figures_boxes.box2,
-        ("closed_ball", "ball_membrane"),
+        ("closed_ball",),
     ),
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 from spinepnp.case import Case
 from spinepnp.geometries import Cylinder
 from spinepnp.units import CURRENT, RESISTANCE, to_unit
-from spinepnp.validate.evidence import Evidence, MissingError
+from spinepnp.validate.evidence import Evidence
 from spinepnp.validate.figures import Sheet
 from spinepnp.validate.figures_cases import case_of, concentrations, potentials, probes
 from spinepnp.validate.figures_style import IONS, LAW, OHM, SERIES, SOLVED, panels, style
@@ -65,7 +65,7 @@ def profiles(_: Evidence, comm: Any) -> Sheet:
         axes[0].plot([], [], "--", color="black", linewidth=0.9, label="eq. (13)")
         axes[0].legend(title="radius of the neck")
     differences = [1e3 * (numbers[f"V_{r}"] - numbers[f"law_{r}"]) for r in RADII]
-    told = "/".join(f"{d:.1f}" for d in differences)
+    told = ", ".join(f"{d:.1f}" for d in differences)
     caption = (
         f"Full equations on a line, {SHOWN:g} pA of Na among Na, K and anions; dashed: the paper's eqs. (12) and (13). "
         f"At the injector the potential is {_list(numbers, 'V')} mV for 50, 75 and 100 nm; the full equations lie "
@@ -134,9 +134,6 @@ def current_voltage(evidence: Evidence, comm: Any) -> Sheet:
 
 def _draw_verdicts(axes: Any, evidence: Evidence) -> None:
     """What the validation solved on tetrahedra, where it did."""
-    try:
-        found = evidence.all("cylinder_3d", "top.potential_mV")
-    except MissingError:
-        return
+    found = evidence.any("cylinder_3d", "top.potential_mV")
     points = [(float(f.verdict.point.split()[0]), f.value) for f in found]
-    axes.plot(*zip(*points, strict=True), "D", color="none", markeredgecolor=SOLVED, markersize=8)
+    axes.plot([x for x, _ in points], [y for _, y in points], "D", color="none", markeredgecolor=SOLVED, markersize=8)

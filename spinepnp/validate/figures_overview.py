@@ -41,5 +41,5 @@ def overview(evidence: Evidence, _comm: Any) -> Sheet:
     return Sheet(
         canvas,
         f"{len(found)} errors against their bars; {covered} of them are covered, which is above the diagonal.",
-        "Scatter of errors against error bars on logarithmic axes; nearly all points lie on or above the diagonal.",
+        f"Errors against their bars, logarithmic; {covered} of {len(found)} points lie on or above the diagonal.",
     )

@@ -11,7 +11,15 @@ from spinepnp.validate.evidence import Evidence
 from spinepnp.validate.figures import Sheet
 from spinepnp.validate.figures_cases import case_of, draw_meridian, solved
 from spinepnp.validate.figures_spine import V_HEAD, column, in_time
-from spinepnp.validate.figures_style import SOLVED, panels, style
+from spinepnp.validate.figures_style import GREY, SOLVED, panels, style
+
+#: Times of rows, ms, and the onset of the current.
+LATE = (9.9, 10.001, 11.0, 14.0, 20.0, 30.0, 45.0, 65.0, 90.0, 120.0, 155.0, 190.0, 215.0, 240.0, 270.0, 300.0, 340.0,
+        400.0, 475.0, 550.0, 650.0, 800.0, 1000.0, 1500.0)  # fmt: skip
+ONSET = 10.0
+
+#: Where the channels of the two cases are half open, mV.
+HALF = {"equal": 5.0, "slow": 14.0}
 
 
 def rings_apart(_: Evidence, comm: Any) -> Sheet:
@@ -47,27 +55,28 @@ def rings_apart(_: Evidence, comm: Any) -> Sheet:
 
 def delayed(_: Evidence, comm: Any) -> Sheet:
     """Channels at the entrance of the neck: equal diffusivities, and slow sodium."""
-    times = [9.9, 10.001, 11.0, 14.0, 20.0, 30.0, 50.0, 80.0, 120.0, 200.0, 300.0, 450.0, 600.0, 800.0, 1000.0, 1500.0]
-    slow = in_time("spine_rings_neck_top_delayed", times, comm)
-    equal = in_time("spine_rings_neck_top_step", times, comm)
+    slow = in_time("spine_rings_neck_top_delayed", LATE, comm)
+    equal = in_time("spine_rings_neck_top_step", LATE, comm)
+    numbers: dict[str, float] = {}
     with style():
         canvas, (left, right) = panels(1, 2, height=3.3)
-        numbers: dict[str, float] = {}
         for axes, rows, key, title in (
             (left, equal, "equal", "D of Na, K, A: 200 um²/s"),
             (right, slow, "slow", "D of Na 50, of K and A 200 um²/s"),
         ):
-            V = column(rows, f"ring.potential_{POTENTIAL.suffix}")
-            axes.plot(times, V, color="#e08a00", label="at the ring")
-            axes.plot(times, column(rows, V_HEAD), color="black", label="head")
-            axes.set(xlabel="time (ms)", ylabel="potential (mV)", title=title, ylim=(0.0, None))
+            V, half = column(rows, f"ring.potential_{POTENTIAL.suffix}"), HALF[key]
+            axes.plot(LATE, V, color="#e08a00", label="at the ring")
+            axes.plot(LATE, column(rows, V_HEAD), color="black", label="head")
+            axes.axhline(half, color=GREY, linestyle=":", label="half of the channels are open")
+            axes.set(xlabel="time (ms)", ylabel="potential (mV)", title=title, ylim=(0.0, None), xlim=(0.0, LATE[-1]))
             numbers |= {f"{key}_onset": float(V[1]), f"{key}_end": float(V[-1])}
-        left.legend()
+            numbers[f"{key}_half"] = float(np.interp(half, V, LATE)) - ONSET
+        right.legend(loc="lower right")
     caption = (
         f"A step of 50 pA at 10 ms. With equal diffusivities the potential at the ring only falls, from "
         f"{numbers['equal_onset']:.2f} to {numbers['equal_end']:.2f} mV, so that nothing opens late. With slow sodium "
-        f"it rises from {numbers['slow_onset']:.2f} to {numbers['slow_end']:.2f} mV in a second, and channels open "
-        f"late."
+        f"it rises from {numbers['slow_onset']:.2f} to {numbers['slow_end']:.2f} mV, and half of its channels are open "
+        f"{numbers['slow_half']:.0f} ms after the onset."
     )
     alt = "Potential at the entrance of the neck in time: it falls with equal diffusivities and rises with slow sodium."
     return Sheet(canvas, caption, alt, numbers)

@@ -10,7 +10,7 @@ import numpy as np
 
 from spinepnp.geometries import BallNeck
 from spinepnp.units import CONCENTRATION, POTENTIAL
-from spinepnp.validate.evidence import Evidence, MissingError
+from spinepnp.validate.evidence import Evidence
 from spinepnp.validate.figures import Sheet
 from spinepnp.validate.figures_cases import case_of, draw_meridian, solved
 from spinepnp.validate.figures_style import GREY, SOLVED, style
@@ -147,9 +147,14 @@ def _told(numbers: Mapping[str, float], waveform: str) -> str:
 def _draw_verdicts(voltage: Any, salt: Any, evidence: Evidence, case: str) -> None:
     """Reference points, where the case is part of this run."""
     for axes, quantity in ((voltage, V_HEAD), (salt, C_HEAD)):
-        try:
-            found = evidence.all(case, quantity)
-        except MissingError:
-            continue
+        found = evidence.any(case, quantity)
         points = [(float(f.verdict.point.split()[0]), f.reference) for f in found]
-        axes.plot(*zip(*points, strict=True), "x", color=SOLVED, markersize=7, markeredgewidth=1.6, zorder=6)
+        axes.plot(
+            [x for x, _ in points],
+            [y for _, y in points],
+            "x",
+            color=SOLVED,
+            markersize=7,
+            markeredgewidth=1.6,
+            zorder=6,
+        )

@@ -152,7 +152,7 @@ def ratio(evidence: Evidence, _comm: Any) -> Sheet:
         axes.set_xticks([0.1, 0.25, 0.5, 1, 2, 4], ["0.1", "0.25", "0.5", "1", "2", "4"])
         axes.legend()
     percent = ", ".join(
-        f"{100.0 * (r - 1.0):.2g} % ({w / (shape.c * 1e9):g})" for w, r in zip(waists, solved, strict=True)
+        f"{100.0 * (r - 1.0):.3g} % ({w / (shape.c * 1e9):g})" for w, r in zip(waists, solved, strict=True)
     )
     caption = (
         f"The small-signal resistance that was solved exceeds eq. (18) by {percent} for a/c in brackets. It "

@@ -59,7 +59,7 @@ FINDINGS: tuple[Finding, ...] = (
         proofs.ohm,
     ),
     Finding(
-        "001", "wrong", "eq. (12) gives negative concentrations for outward currents",
+        "001", "silent", "eq. (12) turns negative for outward currents, which is not said",
         "It holds as long as sodium is left at the head, which a small outward current uses up.",
         proofs.negative,
     ),
@@ -86,9 +86,10 @@ FINDINGS: tuple[Finding, ...] = (
         proofs.hot_cap,
     ),
     Finding(
-        "001", "wrong", "a delay of a few hundred ms does not follow from equal diffusivities",
-        "The voltage answers within nanoseconds and then falls, with the slowest time of diffusion (92 ms): it never "
-        "rises. A late opening needs an injected ion that is slower than the others.",
+        "001", "unclear", "a delay of a few hundred ms does not follow from equal diffusivities",
+        "The voltage answers within nanoseconds and then falls with the slowest time of diffusion: it never "
+        "rises. A late opening needs an injected ion that is slower than the others, or channels right at their "
+        "threshold.",
         proofs.delay,
     ),
     Finding(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from markupsafe import Markup
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
 from spinepnp.validate.evidence import Evidence, Found
-from spinepnp.validate.figures_boxes import BALL, DIFFUSIVITY
+from spinepnp.validate.figures import minus
+from spinepnp.validate.figures_boxes import BALL, DIFFUSIVITY, charge_of
 from spinepnp.validate.figures_neck import law_of, neck
 from spinepnp.validation import references
 from spinepnp.validation.analytic import ClosedBallLaw, WindowEscapeLaw
+from spinepnp.validation.analytic.closed_ball import large_charge_constant
 
 #: Columns that proofs look up.
 TOP, HEAD = f"top.potential_{POTENTIAL.suffix}", f"head.potential_{POTENTIAL.suffix}"
@@ -25,7 +28,7 @@ def linked(found: Found, text: str) -> Markup:
 
 def said(text: str, **numbers: Any) -> Markup:
     """A sentence with numbers and links; what is put in is escaped unless it is a link."""
-    return Markup(text).format(**numbers)
+    return Markup(minus(str(Markup(text).format(**numbers))))
 
 
 def figure(name: str, text: str) -> Markup:
@@ -35,7 +38,7 @@ def figure(name: str, text: str) -> Markup:
 
 def percent(value: float, over: float) -> str:
     """How much a value is off, in percent with a sign."""
-    return f"{100.0 * (value / over - 1.0):+.2g} %".replace("-", "\N{MINUS SIGN}")
+    return f"{100.0 * (value / over - 1.0):+.2g} %"
 
 
 def resistance(evidence: Evidence) -> Markup:
@@ -54,9 +57,9 @@ def own_gradient(evidence: Evidence) -> Markup:
     """Chloride of the cytosol, which has no flux."""
     Cl = evidence.at("cytosol", f"head.concentration_{CONCENTRATION.suffix}.Cl")
     return said(
-        "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e:.0e}.",
+        "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e}.",
         c=linked(Cl, f"{Cl.value:.5g} mM at the head"),
-        e=abs(Cl.verdict.error or 0.0),
+        e=f"{abs(Cl.verdict.error or 0.0):.0e}",
     )
 
 
@@ -152,10 +155,12 @@ def delay(evidence: Evidence) -> Markup:
     equal = [evidence.number("fig-001-3delay", name) for name in ("equal_onset", "equal_end")]
     slow = [evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end")]
     return said(
-        "Head after the step at 10 ms: {first}, later {last}. At a ring at the neck's entrance: {a:.2f} mV at the "
-        "onset, {b:.2f} mV in the end; with sodium four times slower than the rest {c:.2f} and {d:.2f} mV ({link}).",
+        "Head after the step at 10 ms: {first}, later {last}; the slowest time of diffusion is {tau:.0f} ms. At a ring "
+        "at the neck's entrance: {a:.2f} mV at the onset, {b:.2f} mV in the end; with sodium four times slower than "
+        "the rest {c:.2f} and {d:.2f} mV ({link}).",
         first=linked(found[0], f"{found[0].value:.4f} mV at {found[0].verdict.point}"),
         last=linked(last, f"{last.value:.4f} mV at {last.verdict.point}"),
+        tau=references.load("spine_transient")["slowest_times_ms"][0],
         a=equal[0],
         b=equal[1],
         c=slow[0],
@@ -180,7 +185,7 @@ def layer(evidence: Evidence) -> Markup:
     for radius in (50, 75, 100):
         V = evidence.at(f"cylinder_{radius}", TOP, "100 pA")
         law = float(law_of(neck(radius)).voltage(100.0 * CURRENT.si)) / POTENTIAL.si
-        added = f"{1e3 * (V.value - law):+.1f} uV".replace("-", "\N{MINUS SIGN}")
+        added = f"{1e3 * (V.value - law):+.1f} uV"
         parts.append(said("{V} ({r} nm)", V=linked(V, added), r=radius))
     return said(
         "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are held against laws at the head's centre, away "
@@ -229,14 +234,22 @@ def logarithm(evidence: Evidence) -> Markup:
     """The drop of Box 2 over its logarithm."""
     quantity = f"{CENTRE} - wall.potential_{POTENTIAL.suffix} / V_T"
     parts = []
-    for found, charge in zip(evidence.all("closed_ball", quantity)[-2:], (100, 1000), strict=True):
+    for found in evidence.all("closed_ball", quantity)[-2:]:
+        charge = charge_of(found)
         law = ClosedBallLaw.of_lambda(charge)
         bare = law.large_charge_drop() - 12.0 / law.charge
         text = linked(found, f"{found.value:.4f}")
         parts.append(
-            said("{n} against {b:.4f} at lambda = {c}, {off}", n=text, b=bare, c=charge, off=percent(bare, found.value))
+            said(
+                "{n} against {b:.4f} at lambda = {c:.0f}, {off}",
+                n=text,
+                b=bare,
+                c=charge,
+                off=percent(bare, found.value),
+            )
         )
     return said(
-        "Centre to wall in units of kT/e, solved against 2 ln(lambda) \N{MINUS SIGN} 8.127: {parts}.",
+        "Centre to wall in units of kT/e, solved against 2 ln(lambda) \N{MINUS SIGN} {k:.3f}: {parts}.",
+        k=2.0 * math.log(4.0 * math.pi) + large_charge_constant(),
         parts=Markup("; ").join(parts),
     )

@@ -30,7 +30,7 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     alone, counters = world.Split(world.rank), Counters(world, 1)
     found: list[Verdict] = []
     with Progress(world, len(subjects), "validation") as progress:
-        desk = _Desk(world, progress)
+        desk = Desk(world, progress)
         while (place := counters.take(0)) < len(subjects):
             progress.doing(subjects[place].name)
             verdicts = examine(subjects[place], alone)
@@ -46,8 +46,8 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     return sorted(gathered, key=lambda v: (v.case not in bad, order[v.case]))
 
 
-class _Desk:
-    """Where rank 0 hears of finished cases, one line each. Nobody waits for anybody."""
+class Desk:
+    """Where rank 0 hears of finished work, one line each. Nobody waits for anybody."""
 
     def __init__(self, world: Any, progress: Progress) -> None:
         self._world, self._progress = world, progress
@@ -55,7 +55,7 @@ class _Desk:
         self._heard = 0
 
     def report(self, line: str) -> None:
-        """A case is finished."""
+        """Something is finished."""
         if self._world.rank == 0:
             self._hear(line)
             self._listen()
@@ -71,7 +71,7 @@ class _Desk:
             self._hear(self._world.recv(source=MPI.ANY_SOURCE))
 
     def wait(self, total: int) -> None:
-        """Wait until all cases are finished, without keeping a core busy. Collective."""
+        """Wait until all is finished, without keeping a core busy. Collective."""
         while self._world.rank == 0 and self._heard < total:
             self._listen()
             time.sleep(PAUSE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from spinepnp.meshes.communication import on_root
 from spinepnp.selftest import validation_folder
 from spinepnp.validate.earlier import read_earlier
-from spinepnp.validate.figures import Drawn, draw_all, wanted
+from spinepnp.validate.figures import Drawn, describe, draw_all, wanted
 from spinepnp.validate.figures_list import jobs
 from spinepnp.validate.judge import Verdict, summary
 from spinepnp.validate.page import Contents, write_page
@@ -52,11 +51,11 @@ def validate(names: Sequence[str], output: Path, comm: Any, *, full: bool, figur
 
     page = on_root(comm, finish)
     if comm.rank == 0:
-        for figure in drawn:
-            if figure.error:
-                print(f"figure {figure.name}: FAILED {figure.error}", file=sys.stderr)
         for line in summary(verdicts):
             print(line)
+        for figure in drawn:
+            if figure.error:
+                print(describe(figure))
         print(f"report: {path}, {page}")
     return int(not all(v.passed for v in verdicts) or any(figure.error for figure in drawn))
 
