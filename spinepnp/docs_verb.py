@@ -30,11 +30,21 @@ def build_docs(output: Path) -> int:
     missing = [name for name in TOOLS if importlib.util.find_spec(name) is None]
     if missing:
         raise CaseError("docs", f"needs {', '.join(missing)}; use ./spine docs, whose environment has them")
-    options = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env", "--write-all", "--color"]
-    command = [sys.executable, "-m", "sphinx", *options, "-b", "html", "-c", str(folder)]
-    # Doctrees go beside the pages; nobody needs them afterwards, but Sphinx does not do without.
-    command += ["-d", str(output / ".doctrees"), str(folder.parent), str(output)]
-    status = subprocess.run(command).returncode
+    status = subprocess.run(command(folder.parent, output)).returncode
     if status == 0:
         print(output / "index.html")
     return int(status != 0)
+
+
+def command(source: Path, output: Path) -> list[str]:
+    """Sphinx, by which every warning is an error.
+
+    Args:
+        source: folder with docs/index.md, the checkout.
+        output: folder of the site.
+    """
+    folder = of_checkout("docs", "docs", "the pages are", "use ./spine docs there")
+    options = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env", "--write-all"]
+    # Doctrees go beside the pages; nobody needs them afterwards, but Sphinx does not do without.
+    places = ["-c", str(folder), "-d", str(output / ".doctrees"), str(source), str(output)]
+    return [sys.executable, "-m", "sphinx", *options, "-b", "html", *places]

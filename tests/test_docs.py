@@ -20,8 +20,9 @@ import typer
 from conftest import ROOT
 from nbclient import NotebookClient
 
-from spinepnp import catalogue, results_page
+from spinepnp import catalogue, docs_verb, results_page
 from spinepnp.cli import app
+from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.run import run_case
 from spinepnp.solvers import Channel
@@ -88,6 +89,31 @@ def test_links_and_anchors_of_the_site_lead_somewhere(pages):
             assert target.exists(), f"{path}: {address}"
             if parts.fragment and target in pages and target.name != "search.html":
                 assert unquote(parts.fragment) in pages[target].anchors | {""}, f"{path}: {address}"
+
+
+@pytest.mark.parametrize(
+    ("link", "complaint"),
+    [
+        ("[a](nowhere.md)", "cross-reference target not found"),
+        ("[a](#nowhere)", "nowhere"),
+        ("[a](../solvers/weak_forms.py#nowhere)", "has no nowhere"),
+        ("![a](nowhere.png)", "image file not readable"),
+        ("$\\frac{$", "formula"),
+    ],
+)
+def test_what_leads_nowhere_is_an_error(link, complaint, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "solvers").symlink_to(ROOT / "solvers")
+    (tmp_path / "docs" / "index.md").write_text(f"# Title\n\n{link}\n")
+    done = subprocess.run(docs_verb.command(tmp_path, tmp_path / "out"), capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert complaint in done.stderr
+
+
+def test_without_its_tools_the_verb_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(docs_verb, "TOOLS", ("json", "no_such_tool"))
+    with pytest.raises(CaseError, match="needs no_such_tool; use"):
+        docs_verb.build_docs(tmp_path)
 
 
 def test_links_to_files_are_found():
