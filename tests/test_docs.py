@@ -355,6 +355,18 @@ def test_the_examples_of_validation_run(capsys):
     assert float(capsys.readouterr().out.split()[0]) > 0.0
 
 
+def test_the_names_of_the_neuron_example_are_there():
+    """Its runs, and the table, are those of test_gnp.py and test_gnp_table.py."""
+    from spinepnp.validation import gnp
+    from spinepnp.validation.gnp import data, table
+
+    block = (ROOT / "docs" / "gnp.md").read_text().partition("In Python:")[2].partition("**What p_open")[0]
+    found = re.findall(r"\b(gnp|data|table)\.([A-Za-z_]\w*)", block.replace("validation.gnp", ""))
+    assert len(found) >= 6
+    for module, name in found:
+        assert hasattr({"gnp": gnp, "data": data, "table": table}[module], name), f"{module}.{name}"
+
+
 def test_the_notebook_runs(tmp_path):
     notebook = nbformat.read(ROOT / "docs" / "notebooks" / "neck.ipynb", as_version=4)
     assert all(not cell.get("outputs") for cell in notebook.cells)  # kept without what it prints
