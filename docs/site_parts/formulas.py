@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -11,10 +12,13 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 
+#: A function by name before something other than a bracket, to be set apart by a thin space.
+NAMED = re.compile(r"(<m[io]>(?:ln|min|arctan|sinh)</m[io]>)(?!<mo)")
+
 
 def _mathml(node: nodes.Element, display: str) -> str:
     try:
-        return convert(node.astext(), display=display)
+        return NAMED.sub(r'\1<mspace width="0.167em"/>', convert(node.astext(), display=display))
     except Exception as error:
         LOGGER.warning("formula %r: %s: %s", node.astext(), type(error).__name__, error, location=node)
         return ""
