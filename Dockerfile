@@ -25,7 +25,14 @@ COPY requirements.lock /opt/
 # The packages are a layer of their own, which a change of the code does not touch. What only tests and checks need goes.
 RUN python3 -m venv /opt/venv \
  && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock \
- && pip uninstall --quiet --yes build execnet hypothesis jsonschema jsonschema-specifications mypy mypy_extensions pytest pytest-xdist referencing rpds-py ruff \
+ && pip uninstall --quiet --yes \
+      accessible-pygments alabaster asttokens babel beautifulsoup4 build comm debugpy docutils execnet executing \
+      fastjsonschema furo hypothesis imagesize ipykernel ipython ipython-pygments-lexers jedi jsonschema \
+      jsonschema-specifications jupyter-client jupyter-core latex2mathml matplotlib-inline mdit-py-plugins mypy \
+      mypy_extensions myst-parser nbclient nbformat nest-asyncio2 parso pexpect prompt-toolkit ptyprocess pure-eval \
+      pytest pytest-xdist pyzmq referencing roman-numerals rpds-py ruff snowballstemmer soupsieve sphinx \
+      sphinx-basic-ng sphinxcontrib-applehelp sphinxcontrib-devhelp sphinxcontrib-htmlhelp sphinxcontrib-jsmath \
+      sphinxcontrib-qthelp sphinxcontrib-serializinghtml stack-data tornado traitlets wcwidth \
  && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} +
 COPY pyproject.toml README.md LICENSE COPYING /opt/spinepnp/
 COPY spinepnp /opt/spinepnp/spinepnp

@@ -141,9 +141,18 @@ class ImportedSurface(Geometry):
                 other = names[values[np.argmax(taken)]]
                 raise CaseError(f"geometry.patches.{patch.name}", f"overlaps {other}; make one of them smaller")
             if not picked.any():
-                raise CaseError(f"geometry.patches.{patch.name}", "takes no triangle; move it or make it larger")
+                raise CaseError(
+                    f"geometry.patches.{patch.name}",
+                    f"takes no triangle of the surface, which lies within {self._box(surface)}; move or enlarge it",
+                )
             values[picked] = number
         return Triangulation(surface.points, surface.triangles, values, names, surface.cells)
+
+    def _box(self, surface: Triangulation) -> str:
+        """Where the surface lies: ranges of x, y and z."""
+        ends = np.array([surface.points.min(axis=0), surface.points.max(axis=0)]).T * self._scale * MODEL_UNIT * 1e9
+        ranges = [f"{axis} = {low:.4g} to {high:.4g} nm" for axis, (low, high) in zip("xyz", ends, strict=True)]
+        return ", ".join(ranges)
 
     def _picked(self, surface: Triangulation, patch: Patch) -> np.ndarray:
         """Which triangles a patch takes."""

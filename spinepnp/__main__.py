@@ -120,7 +120,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _leave(INTERRUPTED, interruption)
     except typer.TyperException as error:
         _trace(debug)
-        return _leave(2, f"error: {_usage_problem(error)}; see spinepnp --help", orderly=True)
+        return _leave(2, f"error: {_usage_problem(error)}; see --help", orderly=True)
     except BrokenPipeError:
         _silence()
         return 1

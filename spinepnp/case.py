@@ -387,6 +387,32 @@ def read_tables(
     return data
 
 
+#: Keys by which a file of each kind is known, and what is done with it.
+_KINDS = {
+    "case": ("geometry", "is a case file", "./spine run solves it"),
+    "sweep": ("axes", "is a sweep file", "./spine batch solves it"),
+    "validation": ("checks", "is a validation case", "./spine validate takes its name, without folder and .toml"),
+}
+
+
+def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
+    """A file is of the kind that is wanted.
+
+    Args:
+        data: its tables.
+        name: how errors call it.
+        kind: "case", "sweep" or "validation".
+
+    Raises:
+        CaseError: it is of another kind.
+    """
+    if _KINDS[kind][0] in data:
+        return
+    for key, what, instead in _KINDS.values():
+        if key in data:
+            raise CaseError(name, f"{what}; {instead}")
+
+
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
 
@@ -414,7 +440,9 @@ def read_text(path: Path) -> str:
 
 
 def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
-    return read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+    check_kind(data, str(path), "case")
+    return data
 
 
 def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:

@@ -26,7 +26,7 @@ OverrideOption = Annotated[
 
 LIST_HELP = (
     "shapes, laws, formulas, waveforms, channels, cases, sweeps, validation, models, figures, benchmarks; keys, "
-    "schema; all but the last two by default."
+    "results, schema; all but the last three by default."
 )
 NAME_HELP = "A shape (list shapes cylinder), a table (list keys mesh), or a kind of file: case, sweep, validation."
 
@@ -254,6 +254,16 @@ def list_(
     from spinepnp.list_verb import list_topics
 
     return list_topics(topic, name, as_json=as_json)
+
+
+@app.command()
+def docs(
+    output: Annotated[Path, typer.Option(help="Directory of the site.")] = Path("runs/docs"),
+) -> int:
+    """Build the documentation as a site that needs no network; a warning, such as a dead link, is an error."""
+    from spinepnp.docs_verb import build_docs
+
+    return build_docs(output)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import Any
 
-from spinepnp import catalogue, keys_page, schema
+from spinepnp import catalogue, keys_page, results_page, schema
 from spinepnp.case_lines import describe_keys
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
@@ -25,7 +25,7 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
     """Print one topic, or all that are lists.
 
     Args:
-        topic: of `catalogue.TOPICS`, "keys" or "schema".
+        topic: of `catalogue.TOPICS`, "keys", "results" or "schema".
         name: of a shape, a table or a kind of file.
         as_json: print JSON.
 
@@ -34,7 +34,7 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
     """
     if rank_from_launcher() > 0:
         return 0
-    topics = (*catalogue.TOPICS, "keys", "schema")
+    topics = (*catalogue.TOPICS, "keys", "results", "schema")
     if topic is not None and topic not in topics:
         raise CaseError("list", f"no such topic; {nearest(topic, topics)}", topic)
     if name is not None and topic not in NAMED:
@@ -43,6 +43,8 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
         print(json.dumps(schema.schema_of(name or "case"), indent=1, ensure_ascii=False))
     elif topic == "keys":
         _keys(name, as_json=as_json)
+    elif topic == "results":
+        _results(as_json=as_json)
     elif topic == "shapes" and name is not None:
         _shape(name, as_json=as_json)
     elif as_json:
@@ -52,7 +54,7 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
         for each in [topic] if topic else catalogue.TOPICS:
             print("\n".join(_topic(each)))
         if topic is None:
-            print("More: ./spine list keys [TABLE], ./spine list schema, ./spine list TOPIC --json")
+            print("More: ./spine list keys [TABLE], list results, list schema, list TOPIC --json")
     return 0
 
 
@@ -60,6 +62,12 @@ def _keys(table: str | None, *, as_json: bool) -> None:
     if as_json:
         raise CaseError("--json", "is not for keys; ./spine list schema prints them as a JSON Schema")
     print(keys_page.page() if table is None else keys_page.part(table), end="")
+
+
+def _results(*, as_json: bool) -> None:
+    if as_json:
+        raise CaseError("--json", "is not for results; drop it")
+    print(results_page.page(), end="")
 
 
 def _shape(name: str, *, as_json: bool) -> None:

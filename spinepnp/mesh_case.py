@@ -84,7 +84,7 @@ def _table(facts: dict[str, Any]) -> str:
     if "dofs" in facts:
         memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
         lines.append(
-            f"a direct solve of {facts['dofs']} unknowns: about {memory:.2g} GB and {seconds:.2g} s on one core"
+            f"a solve ({facts['dofs']} unknowns, {facts['linear']}): about {memory:.2g} GB, {seconds:.2g} s on one core"
         )
     return "\n".join(lines)
 

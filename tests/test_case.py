@@ -9,6 +9,7 @@ from conftest import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spinepnp.batch.sweep import load_sweep
 from spinepnp.case import Case, load_case, load_mesh_case, make_case, parse_override, read_case
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
@@ -27,6 +28,20 @@ def test_a_case_without_boundaries_is_enough_for_a_mesh(name):
     with pytest.raises(CaseError, match=r"electrolyte: is missing; add it"):
         load_case(CASES / f"{name}.toml")
     assert isinstance(load_mesh_case(TWO), Case)
+
+
+@pytest.mark.parametrize(
+    ("file", "verb", "complaint"),
+    [
+        ("sweeps/necks.toml", load_case, r"is a sweep file; \./spine batch"),
+        ("validation/line.toml", load_case, r"is a validation case; \./spine validate"),
+        ("cylinder_iv.toml", load_sweep, r"is a case file; \./spine run"),
+        ("validation/line.toml", load_sweep, r"is a validation case; \./spine validate"),
+    ],
+)
+def test_a_file_of_another_kind_is_told_what_to_do_with(file, verb, complaint):
+    with pytest.raises(CaseError, match=complaint):
+        verb(CASES / file)
 
 
 def test_every_shape_has_a_case():

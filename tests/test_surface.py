@@ -133,7 +133,7 @@ def test_two_sheets_that_cross_are_found_wherever_they_do(tmp_path):
         ({"patches": [BASE | {"name": "a b"}]}, "geometry.patches.name", "must be a letter"),
         ({"patches": [BASE | {"name": "again"}, BASE]}, "geometry.patches.base", "overlaps again"),
         ({"patches": [{"name": "far", "disc": {"centre": ["5 um"] * 3, "radius": "1 um"}}]}, "geometry.patches.far",
-         "takes no triangle"),
+         "takes no triangle of the surface, which lies within x = "),
         ({"patches": [{"name": "none"}]}, "geometry.patches.none", "needs either"),
         ({"patches": [BASE | PSD | {"name": "both"}]}, "geometry.patches.both", "needs either"),
         ({"patches": [{"name": "p", "plane": {"point": ["0 nm"] * 3, "normal": [0, 0, 0]}}]},

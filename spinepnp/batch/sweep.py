@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from spinepnp.case import Case, make_case, parse_toml, read_tables, read_text, validated, value_of
+from spinepnp.case import Case, check_kind, make_case, parse_toml, read_tables, read_text, validated, value_of
 from spinepnp.errors import CaseError, reason_of
 from spinepnp.feasible import size_of
 from spinepnp.identity import digest, key_of
@@ -131,6 +131,7 @@ def load_sweep(path: Path) -> Plan:
         CaseError: the sweep is wrong, or every one of its cases is.
     """
     data = parse_toml(read_text(path), str(path))
+    check_kind(data, str(path), "sweep")
     for place in ("axes", "base"):  # TOML reads a key that follows a table into it
         table = data.get(place)
         for key in ("combine", "csv"):

@@ -42,7 +42,7 @@ def print_tally(tally: Tally, directory: Path) -> None:
     )
     print(
         f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
-        f" ({tally.groups} groups, {tally.seconds:.1f} s)"
+        f" ({tally.groups} {'group' if tally.groups == 1 else 'groups'}, {tally.seconds:.1f} s)"
     )
     for line in tally.failures[:MOST_LINES]:
         print(f"failed: {line}")
@@ -50,4 +50,4 @@ def print_tally(tally: Tally, directory: Path) -> None:
         print(f"and {len(tally.failures) - MOST_LINES} more: see the column reason of {directory / TABLE}")
     if tally.missing:
         print(f"{tally.missing} cases are still being solved by another batch, whose tables will have them")
-    print(f"results: {directory} ({TABLE}, {PARQUET}; spinepnp report {directory} draws them)")
+    print(f"results: {directory} ({TABLE}, {PARQUET}; ./spine report {directory} draws them)")

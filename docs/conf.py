@@ -1,0 +1,43 @@
+"""Sphinx builds the site of docs/ from here: `./spine docs`.
+
+Sphinx with MyST-Parser, because it takes the pages as they are, plain Markdown with relative links, and warns of every
+link and anchor that leads nowhere. The source folder is the checkout, so that CHANGELOG.md and ARCHITECTURE.md are
+pages too. Nothing is fetched, neither by the build nor by the pages: formulas become MathML.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path[:0] = [str(ROOT), str(HERE)]
+
+from spinepnp import __version__  # noqa: E402
+
+#: Pages outside docs/.
+PAGES = ("ARCHITECTURE.md", "CHANGELOG.md")
+
+project = "spinepnp"
+author = "The spinepnp developers"
+copyright = "2026 The spinepnp developers"
+version = release = __version__
+
+extensions = ["myst_parser", "site_parts.formulas", "site_parts.sources", "site_parts.contents"]
+root_doc = "docs/index"
+include_patterns = [*PAGES, "docs/*.md"]
+exclude_patterns = [path.name for path in ROOT.iterdir() if path.name not in {*PAGES, "docs"}]
+exclude_patterns += [f"docs/{path.name}" for path in HERE.iterdir() if path.is_dir()]
+
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 4
+myst_url_schemes = {"http": None, "https": None, "mailto": None, "repo": None}
+highlight_language = "text"
+nitpicky = True
+
+html_theme = "furo"
+html_title = f"spinepnp {__version__}"
+html_math_renderer = "mathml"
+html_static_path = ["site_parts/static"]
+html_css_files = ["site.css"]
+html_copy_source = html_show_sphinx = False
+html_use_index = False
