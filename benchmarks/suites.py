@@ -17,20 +17,22 @@ class Job:
 
     Attributes:
         task: name of a function in `tasks`.
-        ranks: number of MPI ranks.
+        ranks: number of MPI ranks; 0 for one process without mpiexec, which starts others itself.
         dofs: about how many unknowns its mesh has.
         arguments: of the function.
+        name: what the user reads while it runs, where that is not the number of unknowns.
     """
 
     task: str
     ranks: int
     dofs: float
     arguments: dict[str, Any]
+    name: str = ""
 
     @property
     def title(self) -> str:
         """What the user reads while it runs."""
-        return f"{self.dofs:.2g} unknowns on {self.ranks} rank{'s' if self.ranks > 1 else ''}"
+        return self.name or f"{self.dofs:.2g} unknowns on {self.ranks} rank{'s' if self.ranks > 1 else ''}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,19 @@ def _krylov() -> tuple[Job, ...]:
     quadratic = [Job("krylov", n, d, {"size": s, "degree": 2}) for s, d in QUADRATIC.items() for n in (1, 2)]
     refined = [Job("krylov", 2, d, {"size": s, "refine": r, "only": "100 pA"}) for (s, r), d in REFINED.items()]
     return (*linear, *quadratic, *refined)
+
+
+def _peer() -> tuple[Job, ...]:
+    """Sizes of our cells, and of Netgen's for as many unknowns (um); none of theirs where layers are resolved."""
+    sizes = {("12.6 nm", 0.0108): 20e3, ("9 nm", 0.0078): 49e3, ("6.15 nm", 0.0054): 140e3}
+    jobs = [Job("peer_cylinder", 0, dofs, {"size": ours, "own_size": own}) for (ours, own), dofs in sizes.items()]
+    quadratic = {"size": "25 nm", "own_size": 0.0235, "degree": 2}
+    return (
+        *jobs,
+        Job("peer_cylinder", 0, 23e3, quadratic, "quadratic elements"),
+        Job("peer_cylinder", 0, 24e3, {"size": "12.6 nm", "own_size": None, "graded": True}, "with the Debye layer"),
+        Job("peer_neuron", 0, 6, {}, "a neuron by LSODA"),
+    )
 
 
 SUITES = {
@@ -84,6 +99,42 @@ SUITES = {
             Job("transient", 2, 18e3, {"case": "spine_alpha", "dimension": "3d", "tolerance": 1e-5}),
             Job("transient", 2, 18e3, {"case": "spine_alpha", "dimension": "3d", "linear": "direct"}),
         ),
+    ),
+    "accuracy": Suite(
+        title="Error against time, for every choice of elements, cells, grading, dimension and unknowns",
+        columns=(
+            "problem", "variant", "size", "unknowns", "mesh_s", "solve_s", "units", "error", "sure_error", "default",
+        ),
+        jobs=tuple(
+            Job("accuracy", 1, 1e4, {"problem": problem, "dimension": dimension}, f"{problem}, {dimension}")
+            for problem in ("cylinder", "ball_neck", "hyperboloid")
+            for dimension in ("axisymmetric", "3d")
+        ),
+    ),
+    "precision": Suite(
+        title="Transients: tolerance of a step against error, against a tolerance of 1e-8 on the same mesh",
+        columns=(
+            "case", "tolerance", "unknowns", "number", "rejected", "newton", "newton_a_step", "run_s", "step_s",
+            "linear_s", "step_over_linear", "error_V", "error_c", "error_line",
+        ),
+        jobs=tuple(
+            Job("precision", 1, 8e3, {"run": run}, run)
+            for run in ("spine, alpha current (meridian)", "cylinder, step (line)")
+        ),
+    ),
+    "peer": Suite(
+        title="Other programs on the same problems: seconds, errors, and their time over that of this program",
+        columns=(
+            "case", "program", "mesh", "degree", "graded", "unknowns", "newton", "mesh_s", "solve_s", "error",
+            "difference", "solve_ratio", "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
+            "status",
+        ),
+        jobs=_peer(),
+    ),
+    "start": Suite(
+        title="What a user waits for, and where that time goes",
+        columns=("kind", "what", "seconds", "target", "reached", "over_interpreter", "share"),
+        jobs=(Job("start", 0, 1e4, {}, "help, import, first and second run, batch"),),
     ),
     "neuron": Suite(
         title="150 s of a neuron model (GNP, tonic), and the error of its spike times against a tolerance of 1e-9",

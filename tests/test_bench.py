@@ -10,6 +10,7 @@ import pandas
 import pytest
 from conftest import ROOT
 
+from benchmarks import tasks
 from benchmarks.plots import plot_krylov, plot_solve
 from benchmarks.problems import problems
 from benchmarks.suites import SUITES
@@ -54,6 +55,13 @@ def test_a_neuron_fills_its_columns():
     row = rows("neuron", model="gnp", p_eff=0.515, seconds=2, tolerance=1e-6)
     assert set(SUITES["neuron"].columns) <= set(row)
     assert row["spike_error_ms"] < 1e-3
+
+
+def test_every_suite_has_tasks_and_columns():
+    assert {"accuracy", "precision", "peer", "start"} <= set(SUITES)
+    for suite in SUITES.values():
+        assert suite.columns
+        assert all(hasattr(tasks, job.task) and job.title for job in suite.jobs)
 
 
 def test_every_problem_has_a_name_of_its_own():

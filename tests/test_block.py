@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from benchmarks.tasks import euler_step
+from benchmarks.iterations import euler_step
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
 from spinepnp.meshes import GradeOptions, MeshOptions, generate

@@ -1,0 +1,147 @@
+"""Error against time, for every setting that a user can choose, on problems whose answer is known."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.accuracy_problems import PROBLEMS, AccuracyProblem, Variant
+from benchmarks.front import lasting
+from benchmarks.measure import poisson_unit, timed
+from spinepnp.case import Case
+from spinepnp.errors import SpineError
+from spinepnp.meshes import SpineMesh, generate
+from spinepnp.solvers import SteadyProblem
+
+#: Seconds of a solve below which it is measured again: what is short is noisy.
+SHORT = 1.0
+
+#: Unknowns from which logarithms, and straight cells with layers, are left out: their place is clear by then.
+CLEAR = {"3d": 22_000, "axisymmetric": 20_000}
+
+#: About how many nodes there are for each vertex, by dimension and degree.
+NODES = {("3d", 1): 1.0, ("3d", 2): 7.5, ("axisymmetric", 1): 1.0, ("axisymmetric", 2): 4.0}
+
+
+class Meshes:
+    """The mesh of the last variant, kept for the ones that share it, with the seconds that it took from nothing."""
+
+    def __init__(self, comm: Any) -> None:
+        self.comm = comm
+        self.mesh: SpineMesh | None = None
+        self.seconds = self.unit = 0.0
+        self._made_for: tuple[Any, ...] = ()
+
+    def fit(self, case: Case) -> SpineMesh:
+        """The mesh of a case; the degree of the elements is only a word in its options."""
+        key = case.geometry, case.mesh.model_copy(update={"element_degree": 1})
+        if self.mesh is None or key != self._made_for:
+            self.mesh, self.seconds = timed(self.comm, lambda: generate(case.geometry, case.mesh, self.comm))
+            self._made_for, self.unit = key, 0.0
+        if self.mesh.options.element_degree != case.mesh.element_degree:
+            self.mesh, self.unit = replace(self.mesh, options=case.mesh.resolved(case.geometry)), 0.0
+        return self.mesh
+
+    def poisson(self) -> float:
+        """Seconds of a scalar Poisson solve on it."""
+        assert self.mesh is not None
+        self.unit = self.unit or poisson_unit(self.mesh)
+        return self.unit
+
+
+def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) -> list[dict[str, Any]]:
+    """Rows of all variants of a problem in one dimension.
+
+    Args:
+        comm: MPI communicator.
+        problem: name.
+        dimension: "3d" or "axisymmetric".
+        coarsest: only the coarsest mesh of each kind and no logarithms, for tests.
+    """
+    # What a mesh takes is part of the answer's time; the cache is not asked.
+    os.environ["SPINEPNP_MESH_CACHE"] = "off"
+    given, meshes, rows = PROBLEMS[problem](), Meshes(comm), []
+    seen: set[str] = set()
+    for variant in given.variants(dimension):
+        if coarsest and (variant.name in seen or variant.formulation == "log"):
+            continue
+        case = given.load(variant)
+        mesh = meshes.fit(case)
+        unknowns = mesh.vertices * NODES[dimension, variant.degree] * (len(case.electrolyte.names) + 1)
+        special = variant.formulation == "log" or (variant.order == 1 and variant.graded)
+        if special and unknowns > CLEAR[dimension]:
+            continue
+        measured = _solve(case, mesh, given.place, comm, warm=variant.name not in seen)
+        seen.add(variant.name)
+        rows += _rows(problem, given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson()})
+    return _without_luck(rows)
+
+
+def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> dict[str, Any]:
+    """Unknowns, seconds and the potential (mV) of one solve, everything after the mesh.
+
+    Args:
+        case: to solve.
+        mesh: of the case.
+        place: probe or boundary.
+        comm: MPI communicator.
+        warm: whether its kernels may have to be compiled first.
+    """
+    best: dict[str, Any] = {}
+    for _ in range(3 if warm else 2):
+        try:
+            found, seconds = timed(comm, lambda: _once(case, mesh, place))
+        except SpineError as error:
+            return {"unknowns": 0, "solve_s": float("nan"), "V_mV": float("nan"), "status": str(error)}
+        if not best or seconds < best["solve_s"]:
+            best = {**found, "solve_s": seconds, "status": "ok"}
+        if not warm and seconds > SHORT:
+            break
+        warm = False
+    return best
+
+
+def _once(case: Case, mesh: SpineMesh, place: str) -> dict[str, Any]:
+    steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
+    solution = steady.solve(case.electrolyte, case.boundaries)
+    state = solution.probes[place] if place in solution.probes else solution.boundary[place]
+    found = {"unknowns": solution.statistics.dofs, "V_mV": 1e3 * state.potential}
+    steady.destroy()
+    return found
+
+
+def _rows(name: str, problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each answer that the variant is held against."""
+    rows = []
+    for asked, answer in problem.answers.items():
+        if asked == "law" and variant.graded:
+            continue
+        rows.append({
+            "problem": f"{name}, {asked}",
+            "variant": variant.name,
+            "dimension": variant.dimension,
+            "size": variant.size,
+            "refine": variant.refine,
+            "default": problem.is_default(replace(variant, graded=problem.graded) if asked == "law" else variant),
+            "unknowns": measured["unknowns"],
+            "mesh_s": measured["mesh_s"],
+            "solve_s": measured["solve_s"],
+            "total_s": measured["mesh_s"] + measured["solve_s"],
+            "units": measured["solve_s"] / measured["unit_s"],
+            "error": abs(measured["V_mV"] / answer - 1.0),
+            "status": measured["status"],
+        })  # fmt: skip
+    return rows
+
+
+def _without_luck(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with what is left of their errors without luck; the law is no limit of finer meshes, and keeps its."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["problem"], row["variant"]), []).append(row)
+    for (problem, _), group in groups.items():
+        errors = [row["error"] for row in group]
+        for row, error in zip(group, errors if problem.endswith("law") else lasting(errors), strict=True):
+            row["sure_error"] = error
+    return rows

@@ -1,0 +1,163 @@
+"""Problems with a known answer, and the settings that suite `accuracy` tries on them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from benchmarks.places import CASES
+from spinepnp.case import Case, load_case
+from spinepnp.meshes import MeshOptions
+from spinepnp.units import FARADAY
+from spinepnp.validation import references
+
+#: Of the reference numbers, C/mol and mV.
+THEIR_FARADAY, V_T = 96485.0, 25.26
+
+#: Sizes of cells over the default of the dimension, and how often they are then divided.
+Sizes = tuple[tuple[float, int], ...]
+
+#: On a meridian the default is a quarter of that in three dimensions.
+MERIDIAN: dict[int, Sizes] = {1: ((4, 0), (2, 0), (1, 0), (0.5, 0)), 2: ((8, 0), (4, 0), (2, 0), (1, 0))}
+SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0), (2.8, 0), (2, 0))}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Settings that a user can choose.
+
+    Attributes:
+        degree: of the elements.
+        order: of the cells, 2 for curved ones.
+        graded: toward where the current enters.
+        dimension: of the geometry.
+        formulation: of the unknowns.
+        size: of the cells over the default of the dimension.
+        refine: how often they are divided.
+    """
+
+    degree: int
+    order: int
+    graded: bool
+    dimension: str
+    formulation: str
+    size: float
+    refine: int
+
+    @property
+    def name(self) -> str:
+        """Without the size, in words."""
+        return ", ".join(
+            (
+                "3D" if self.dimension == "3d" else "meridian",
+                "linear" if self.degree == 1 else "quadratic",
+                "curved" if self.order == 2 else "straight",
+                "graded" if self.graded else "uniform",
+                self.formulation,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class AccuracyProblem:
+    """A case whose answer is known.
+
+    Attributes:
+        case: file that it comes from.
+        overrides: of the file.
+        grade: the TOML of `mesh.grade` where it is graded.
+        graded: whether the shipped case is.
+        place: probe or boundary whose potential is looked at.
+        answers: potential there in mV, by what is asked for; the law is asked of cells that leave the layer alone.
+        curved_meridian: whether a meridian has curved sides.
+        solid: sizes in three dimensions.
+    """
+
+    case: str
+    overrides: tuple[str, ...]
+    grade: str
+    graded: bool
+    place: str
+    answers: dict[str, float]
+    curved_meridian: bool
+    solid: dict[int, Sizes] = field(default_factory=lambda: SOLID)
+
+    def load(self, variant: Variant) -> Case:
+        """The case with these settings."""
+        keys = {
+            "geometry.dimension": f'"{variant.dimension}"',
+            "mesh.element_degree": variant.degree,
+            "mesh.order": variant.order,
+            "mesh.grade": self.grade if variant.graded else "{}",
+            "mesh.refine": variant.refine,
+            "solver.formulation": f'"{variant.formulation}"',
+        }
+        case = load_case(CASES / self.case, (*self.overrides, *(f"{key}={value}" for key, value in keys.items())))
+        default = MeshOptions().resolved(case.geometry).size
+        assert default is not None
+        return case.with_value("mesh.size", f"{variant.size * default * 1e9!r} nm")
+
+    def variants(self, dimension: str) -> Iterator[Variant]:
+        """All settings in a dimension, meshes of one kind one after another, coarse ones first."""
+        orders = (2, 1) if dimension == "3d" or self.curved_meridian else (2,)
+        sizes = self.solid if dimension == "3d" else MERIDIAN
+        for graded, order, degree in itertools.product((False, True), orders, (1, 2)):
+            for size, refine in sizes[degree]:
+                for formulation in ("density", "log"):
+                    yield Variant(degree, order, graded, dimension, formulation, size, refine)
+
+    def is_default(self, variant: Variant) -> bool:
+        """Whether these are the settings of somebody who sets none, but for the layer that the shipped case has."""
+        plain = variant.degree == 1 and variant.order == 2 and variant.formulation == "density"
+        return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
+
+
+def _ours(potential: float) -> float:
+    """A potential of the electroneutral law, mV, with this program's Faraday constant."""
+    return V_T * math.log1p(math.expm1(potential / V_T) * THEIR_FARADAY / FARADAY)
+
+
+def cylinder() -> AccuracyProblem:
+    """V(L) of the neck of 50 nm at 100 pA: full PNP, and the law, which cells that miss the layer give."""
+    row = next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
+    law = _ours(row["V_law"])
+    return AccuracyProblem(
+        case="cylinder_iv.toml",
+        overrides=('geometry.radius="50 nm"', 'study={kind="steady"}', 'boundaries.top.current.value="100 pA"'),
+        grade='{top={size="0.1 nm",growth=1.4}}', graded=True, place="top",
+        answers={"full PNP": row["V_full"] + law - row["V_law"], "law": law}, curved_meridian=False,
+    )  # fmt: skip
+
+
+def ball_neck() -> AccuracyProblem:
+    """The centre of the spine's head at 50 pA, from G = 34.65305 1/um."""
+    row = next(r for r in references.rows("spine") if r["radius"] == 100)
+    strength = 2.0 * FARADAY * 167.0 * 200e-12
+    return AccuracyProblem(
+        case="ball_neck_steady.toml",
+        overrides=('probes.centre=["0 nm","0 nm","1.489898 um"]',),
+        grade='{cap={size="1 nm",growth=1.3}}', graded=False, place="centre",
+        answers={"head centre": V_T * math.log1p(50e-12 * row["centre"] * 1e6 / strength)}, curved_meridian=True,
+        # The cap and the neck ask for most of the cells whatever the size.
+        solid={1: ((1.6, 0), (1, 0), (1.6, 1)), 2: ((1.6, 0),)},
+    )  # fmt: skip
+
+
+def hyperboloid() -> AccuracyProblem:
+    """The middle of the end of the throat of 50 nm at 50 pA, without a layer."""
+    row = next(r for r in references.rows("throat_voltage") if (r["c"], r["a"]) == (100, 50))
+    return AccuracyProblem(
+        case="hyperboloid_constriction.toml",
+        overrides=(
+            'geometry.a="50 nm"', 'study={kind="steady"}', "boundaries.top.field_matched=true",
+            'probes.end=["0 nm","0 nm","500 nm"]',
+        ),
+        grade='{top={size="4 nm",growth=1.4}}', graded=False, place="end",
+        answers={"end": _ours(row["centre_50"])}, curved_meridian=True,
+        solid={1: ((2, 0), (1.4, 0), (1, 0), (0.65, 0)), 2: ((4, 0), (2.8, 0), (1.8, 0))},
+    )  # fmt: skip
+
+
+PROBLEMS = {"cylinder": cylinder, "ball_neck": ball_neck, "hyperboloid": hyperboloid}

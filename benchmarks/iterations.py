@@ -1,0 +1,113 @@
+"""Linear iterations of every problem of the Krylov table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.measure import timed
+from benchmarks.problems import Problem, electrolyte, problems
+from spinepnp.errors import SpineError
+from spinepnp.meshes import SpineMesh
+from spinepnp.solvers import SolverOptions, SteadyProblem
+from spinepnp.solvers.imposed import Imposed
+
+#: No adaptive forcing: every linear solve to this relative true residual.
+FIXED = {"ksp_rtol": 1e-6}
+
+#: Time steps whose linear systems are solved, s: far below the charging of nanoseconds to far above diffusion.
+TIME_STEPS = (1e-11, 1e-9, 1e-7, 1e-5, 1e-3, 1e-1)
+
+
+def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "") -> list[dict[str, Any]]:
+    """Linear iterations of every problem on meshes of one size (the default ones, if it is empty)."""
+    rows = []
+    meshes: dict[str, SpineMesh] = {}
+    for problem in problems():
+        if only and only not in problem.name:
+            continue
+        key = f"{problem.shape} {problem.mesh}"
+        if key not in meshes:
+            changed = Problem(**{**vars(problem), "mesh": {**problem.mesh, **({"refine": refine} if refine else {})}})
+            meshes[key] = changed.make_mesh(size if problem.shape == "cylinder" else "", degree, comm)
+        rows.append({"problem": problem.name, "degree": degree, **_iterations(problem, meshes[key], comm)})
+    if not only:
+        mesh = Problem("").make_mesh(size, degree, comm)
+        rows += [{"degree": degree, **_time_step(mesh, step, comm)} for step in TIME_STEPS]
+    return rows
+
+
+def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
+    conditions = problem.conditions()
+    options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
+    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape, "hard": problem.known_hard}
+    steady = SteadyProblem(mesh, problem.electrolyte, conditions, options, closed=problem.closed)
+    row["dofs"] = steady.system.vector.getSize()
+    try:
+        solution, seconds = timed(comm, lambda: steady.solve(problem.electrolyte, conditions, problem.closed))
+    except SpineError as error:
+        return row | {"status": str(error)}
+    finally:
+        steady.destroy()
+    s = solution.statistics
+    return row | {
+        "status": "ok",
+        "newton": s.newton,
+        "krylov": s.krylov,
+        "mean": s.krylov / s.newton,
+        "most": s.krylov_step,
+        "solve_s": seconds,
+        "residual": s.residual,
+    }
+
+
+def euler_step(problem: SteadyProblem, imposed: Imposed, step: float) -> tuple[Any, Any]:
+    """Assemble the linear system of an implicit Euler step from the bulk state, into the matrix of a problem.
+
+    Args:
+        problem: whose system is used.
+        imposed: what is switched on.
+        step: its length, s.
+
+    Returns:
+        Right-hand side, and a vector for the solution.
+    """
+    system = problem.system
+    system.impose(imposed)
+    system.equations.coefficients.storage = system.scales.length**2 / (system.scales.diffusivity * step)
+    system.start_from(system.bulk(imposed.electrolyte))
+    b, x = system.vector.duplicate(), system.vector.duplicate()
+    system.residual(system.vector, b)
+    content = system.equations.contents() * system.equations.coefficients.storage
+    b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
+    system.jacobian(system.vector, system.A)
+    return b, x
+
+
+def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
+    """The linear system of an implicit Euler step from the bulk state, when the current is switched on."""
+    problem = Problem("")
+    conditions, salt = problem.conditions(), electrolyte()
+    steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
+    solver = steady._newton.linear_solver
+    b, x = euler_step(steady, Imposed(salt, conditions), step)
+    with steady._newton.options_in_force():
+        solver.setOperators(steady.system.A)
+        _, seconds = timed(comm, lambda: solver.solve(b, x))
+    its, reason = solver.getIterationNumber(), solver.getConvergedReason()
+    row = {
+        "problem": f"time step of {step:g} s",
+        "ranks": comm.size,
+        "shape": problem.shape,
+        "hard": "",
+        "dofs": x.getSize(),
+        "status": "ok" if reason > 0 else f"PETSc reason {reason}",
+        "newton": 1,
+        "krylov": its,
+        "mean": float(its),
+        "most": its,
+        "solve_s": seconds,
+    }
+    for item in (b, x):
+        item.destroy()
+    steady.destroy()
+    return row

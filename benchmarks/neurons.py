@@ -1,0 +1,39 @@
+"""A run of a neuron model of the reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import timed
+from spinepnp.validation import gnp
+
+
+def neuron(comm: Any, model: str, p_eff: float, seconds: float, tolerance: float) -> dict[str, Any]:
+    """A run of a neuron model, and the error of its spike times against a tight reference of the same run.
+
+    Args:
+        comm: MPI communicator; one rank works.
+        model: name.
+        p_eff: multiplier of the glutamate densities, from a fifth of the run on.
+        seconds: of model time.
+        tolerance: of the integrator.
+    """
+    neuron_model = gnp.Model(model, "concentration")
+    protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]
+    gnp.run(neuron_model, [gnp.Piece(1.0, p_eff)])  # compiled, or read from the disk
+    trace, run_s = timed(comm, lambda: gnp.run(neuron_model, protocol, tolerance=tolerance))
+    reference = gnp.run(neuron_model, protocol, tolerance=1e-9)
+    same = len(reference.spikes) == len(trace.spikes)
+    return {
+        "model": model,
+        "p_eff": p_eff,
+        "seconds": seconds,
+        "tolerance": tolerance,
+        "spikes": len(trace.spikes),
+        "reference_spikes": len(reference.spikes),
+        "run_s": run_s,
+        "steps": trace.steps,
+        "spike_error_ms": float(np.abs(trace.spikes - reference.spikes).max()) if same else float("nan"),
+    }

@@ -1,0 +1,111 @@
+"""Tables of the last runs in docs/performance.md and README.md, between marks that `./spine bench --readme` finds."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas
+
+from benchmarks import verdicts
+from benchmarks.places import ROOT
+
+#: Columns of the tables of docs/performance.md.
+COLUMNS = {
+    "accuracy": ("problem", "variant", "size", "unknowns", "mesh_s", "solve_s", "units", "error", "is"),
+    "precision": (
+        "case", "tolerance", "number", "newton", "run_s", "step_over_linear", "error_V", "error_c", "error_line",
+    ),
+    "peer": (
+        "case", "program", "mesh", "degree", "unknowns", "newton", "mesh_s", "solve_s", "error", "solve_ratio",
+        "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
+    ),
+    "start": ("kind", "what", "seconds", "target", "share"),
+}  # fmt: skip
+
+
+def about() -> dict[str, str]:
+    """Date and machine of a run."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    machine = f"{names[0]}, {len(names)} cores" if names else platform.machine()
+    return {"date": datetime.date.today().isoformat(), "machine": machine}
+
+
+def shown(value: Any) -> str:
+    """A cell of a table."""
+    if value is None or (isinstance(value, float) and pandas.isna(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return f"{value:.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.3g}"
+    return str(value)
+
+
+def markdown(columns: Sequence[str], rows: pandas.DataFrame) -> str:
+    """A table."""
+    kept = [c for c in columns if c in rows and rows[c].notna().any()]
+    lines = ["| " + " | ".join(c.replace("_", " ") for c in kept) + " |", "|" + "---|" * len(kept)]
+    lines += ["| " + " | ".join(shown(row[c]) for c in kept) + " |" for row in rows.to_dict("records")]
+    return "\n".join(lines)
+
+
+def section(name: str, table: pandas.DataFrame, facts: dict[str, str]) -> str:
+    """What docs/performance.md says of a suite: when and where, its table, its verdicts."""
+    rows = _notable(table) if name == "accuracy" else table
+    said = [f"- {line}" for line in verdicts.VERDICTS[name](table)]
+    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", markdown(COLUMNS[name], rows), "", *said])
+
+
+def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Of hundreds of rows the fronts and the defaults."""
+    found = []
+    for _, _, rows in verdicts.scopes(table):
+        best = set(verdicts.of_front(rows))
+        chosen = [i for i in rows.sort_values("total_s").index if i in best or rows.loc[i, "default"]]
+        names = {(True, True): "front, default", (True, False): "front", (False, True): "default"}
+        marks = [names[i in best, bool(rows.loc[i, "default"])] for i in chosen]
+        found.append(rows.loc[chosen].assign(**{"is": marks}))
+    return pandas.concat(found)
+
+
+def rewrite(path: Path, name: str, text: str) -> None:
+    """Put a text between the marks of a page.
+
+    Raises:
+        ValueError: the page does not have them once.
+    """
+    begin, end = f"<!-- bench {name}: written by ./spine bench --readme -->", f"<!-- end of bench {name} -->"
+    page = path.read_text(encoding="utf-8")
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise ValueError(f"{path.name} needs the lines '{begin}' and '{end}', once each")
+    pattern = re.escape(begin) + ".*?" + re.escape(end)
+    path.write_text(re.sub(pattern, lambda _: f"{begin}\n{text}\n{end}", page, flags=re.S), encoding="utf-8")
+
+
+def write(output: Path, root: Path = ROOT) -> None:
+    """Rewrite both pages from the tables of a folder; suites that it does not hold stay as they are.
+
+    Args:
+        output: folder of the tables.
+        root: of the checkout.
+    """
+    for name in COLUMNS:
+        if (output / f"{name}.csv").exists():
+            facts = json.loads((output / f"{name}.json").read_text(encoding="utf-8"))
+            text = section(name, pandas.read_csv(output / f"{name}.csv"), facts)
+            rewrite(root / "docs" / "performance.md", name, text)
+    from benchmarks.summary import summary
+
+    lines = summary(output)
+    if lines:
+        rewrite(root / "README.md", "summary", "\n".join(lines))

@@ -1,0 +1,121 @@
+"""What a user waits for: help, import, the first case and the second, a batch; and where that time goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.places import CASES, ROOT
+from benchmarks.stages import MARK
+from spinepnp.selftest import find_mpiexec
+
+#: What issue 11 asks for, s.
+TARGETS = {"--help": 0.5, "first run": 15.0, "second run, outside mesh and solve": 3.0, "batch of 60, 2 ranks": 30.0}
+
+#: Stages that are mesh and solve.
+WORK = ("mesh", "set-up of the solver", "solve")
+
+#: How many imports are listed.
+MOST = 12
+
+Row = dict[str, Any]
+
+
+def start(comm: Any, case: str = "cylinder_iv.toml", sweep: str = "sweeps/necks.toml") -> list[Row]:
+    """Rows of three kinds: times with their targets, stages of the runs, the dearest imports.
+
+    Args:
+        comm: MPI communicator; one rank works.
+        case: that is run with an empty cache of kernels and meshes, and again.
+        sweep: that is run by two ranks; none, if empty.
+    """
+    bare = _best([sys.executable, "-c", "pass"])
+    rows = [_time("an interpreter", bare, bare)]
+    rows.append(_time("--help", _best([sys.executable, "-m", "spinepnp", "--help"]), bare))
+    for what in ("spinepnp", "spinepnp.solvers"):
+        rows.append(_time(f"import {what}", _best([sys.executable, "-c", f"import {what}"]), bare))
+    with tempfile.TemporaryDirectory() as folder:
+        cold = {"XDG_CACHE_HOME": str(Path(folder) / "cache")}
+        for i, name in enumerate(("first run", "second run")):
+            stages = _stages(CASES / case, Path(folder) / f"out{i}", cold)
+            rows += _of_run(name, stages, bare)
+        if sweep:
+            seconds = _run([find_mpiexec(), "-n", "2", sys.executable, "-m", "spinepnp", "batch", str(CASES / sweep),
+                            "--output", str(Path(folder) / "batch")])  # fmt: skip
+            rows.append(_time("batch of 60, 2 ranks", seconds, bare))
+    for what in ("spinepnp.cli", "spinepnp.run"):
+        rows += _imports(what)
+    return rows
+
+
+def _time(what: str, seconds: float, bare: float) -> Row:
+    target = TARGETS.get(what)
+    reached = "" if target is None else "yes" if seconds <= target else "no"
+    return {"kind": "time", "what": what, "seconds": seconds, "target": target, "reached": reached,
+            "over_interpreter": seconds / bare}  # fmt: skip
+
+
+def _environment(more: dict[str, str] | None = None) -> dict[str, str]:
+    """That of a user; the worker's own MPI must not reach other programs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI"))}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    kept.pop("SPINEPNP_MESH_CACHE", None)
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **(more or {})}
+
+
+def _run(command: list[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run(command, env=_environment(), capture_output=True, check=True, cwd=tempfile.gettempdir())
+    return time.perf_counter() - begun
+
+
+def _best(command: list[str], repeats: int = 4) -> float:
+    """Seconds of the fastest of some runs; the first one fills the disk's cache."""
+    return min(_run(command) for _ in range(repeats))
+
+
+def _stages(case: Path, output: Path, cache: dict[str, str]) -> dict[str, float]:
+    """Where a run of a case spends its time."""
+    command = [sys.executable, "-m", "benchmarks.stages", repr(time.time()), str(case), str(output)]
+    done = subprocess.run(command, env=_environment(cache), capture_output=True, text=True, check=True)
+    line = next(line for line in done.stdout.splitlines() if line.startswith(MARK))
+    return dict(json.loads(line.removeprefix(MARK)))
+
+
+def _of_run(name: str, stages: dict[str, float], bare: float) -> list[Row]:
+    total = stages.pop("total")
+    outside = total - sum(stages.get(stage, 0.0) for stage in WORK)
+    rows = [_time(name, total, bare), _time(f"{name}, outside mesh and solve", outside, bare)]
+    parts = sorted(stages.items(), key=lambda item: -item[1])
+    return rows + [{"kind": name, "what": stage, "seconds": s, "share": s / total} for stage, s in parts]
+
+
+def _imports(what: str) -> list[Row]:
+    """The dearest packages of an import, each with what it imports for the first time."""
+    command = [sys.executable, "-X", "importtime", "-c", f"import {what}"]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
+    return [
+        {"kind": f"import {what}", "what": name, "seconds": seconds, "share": share}
+        for name, seconds, share in dearest_imports(done.stderr)[:MOST]
+    ]
+
+
+def dearest_imports(text: str) -> list[tuple[str, float, float]]:
+    """Packages, their own seconds with those of their modules, and their share, from what -X importtime prints.
+
+    A module counts for the first two parts of its name in this project and for the first one elsewhere.
+    """
+    seconds: dict[str, float] = {}
+    for own, name in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s*(\S+)", text, flags=re.M):
+        parts = name.split(".")
+        package = ".".join(parts[:2] if parts[0] == "spinepnp" else parts[:1])
+        seconds[package] = seconds.get(package, 0.0) + int(own) * 1e-6
+    total = sum(seconds.values()) or 1.0
+    return [(n, s, s / total) for n, s in sorted(seconds.items(), key=lambda item: -item[1])]

@@ -1,0 +1,85 @@
+"""The table of the README: what a user gets, in ratios."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from benchmarks.front import position
+from benchmarks.verdicts import WORDS, good, scopes
+
+Line = tuple[str, str]
+
+
+def summary(output: Path) -> list[str]:
+    """Lines of the table, from the suites that a folder holds.
+
+    Args:
+        output: folder of the tables.
+    """
+    lines = []
+    for name, describe in SOURCES.items():
+        table, facts = output / f"{name}.csv", output / f"{name}.json"
+        if not table.exists() or not facts.exists():
+            continue
+        told = json.loads(facts.read_text(encoding="utf-8"))
+        where = f"{told['date']}, {told['machine']}"
+        lines += [f"| {what} | {number} | {where} |" for what, number in describe(pandas.read_csv(table))]
+    return ["| what | ratio | measured |", "|---|---|---|", *lines] if lines else []
+
+
+def _solve(table: pandas.DataFrame) -> list[Line]:
+    alone = table[table["ranks"] == 1]
+    row = alone.loc[(alone["dofs"] - 150e3).abs().idxmin()]
+    name = f"steady solve, two species, {row['dofs']:.0f} unknowns, over one scalar Poisson solve"
+    return [(name, f"{row['units']:.1f}, {100 * row['assembly_share']:.0f} % of it assembly")]
+
+
+def _accuracy(table: pandas.DataFrame) -> list[Line]:
+    found = []
+    for problem, dimension, rows in scopes(table):
+        for i in np.flatnonzero(rows["default"]):
+            at = position(int(i), rows["total_s"].tolist(), rows["sure_error"].tolist())
+            what = f"default settings, {problem} ({WORDS[dimension]}), over the best of all settings"
+            error = f"error {rows.loc[i, 'sure_error']:.1e}"
+            found.append((what, f"{at.slower:.1f} in time, {at.worse:.1f} in error; {error}"))
+    return found
+
+
+def _precision(table: pandas.DataFrame) -> list[Line]:
+    rows = table[table["default"]].to_dict("records")
+    return [(f"a time step over a linear solve, {r['case']}", f"{r['step_over_linear']:.1f}") for r in rows]
+
+
+def _peer(table: pandas.DataFrame) -> list[Line]:
+    found, rows = [], good(table)
+    theirs = rows[rows["program"] == "NGSolve"]
+    for mesh, some in theirs.groupby("mesh", sort=False):
+        ratios = some["solve_ratio"]
+        what = f"NGSolve with PARDISO over this program, steady cylinder, {mesh} mesh, without meshing"
+        found.append((what, f"{ratios.min():.1f} to {ratios.max():.1f}"))
+    other = rows[(rows["program"] == "LSODA") & (rows["spike_error_ms"] > 0.0)]["solve_ratio"]
+    if len(other):
+        what = "SciPy's LSODA over this program, tonic neuron, equal error of spike times"
+        found.append((what, f"{other.min():.0f} to {other.max():.0f}"))
+    return found
+
+
+def _start(table: pandas.DataFrame) -> list[Line]:
+    rows = table[(table["kind"] == "time") & table["target"].notna()].to_dict("records")
+    return [
+        (f"{r['what']}, over what is asked for ({r['target']:g} s)", f"{r['seconds'] / r['target']:.2f}") for r in rows
+    ]
+
+
+SOURCES: dict[str, Callable[[pandas.DataFrame], list[Line]]] = {
+    "solve": _solve,
+    "accuracy": _accuracy,
+    "precision": _precision,
+    "peer": _peer,
+    "start": _start,
+}

@@ -1,0 +1,63 @@
+"""All steps of a shipped transient, against a steady solve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.measure import timed
+from benchmarks.places import CASES
+from spinepnp.case import load_case
+from spinepnp.meshes import generate
+from spinepnp.solvers import SteadyProblem
+from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+
+
+def spent(steps: list[Step]) -> list[NewtonStatistics]:
+    """Statistics of all solves of a run, those of rejected steps too."""
+    rejected = [s for step in steps for _, _, s in step.rejected if s is not None]
+    return [*(step.statistics for step in steps), *rejected]
+
+
+def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolerance: float = 1e-4) -> dict[str, Any]:
+    """A transient of a shipped case from its first to its last step, against a steady solve of its final current.
+
+    Args:
+        comm: MPI communicator.
+        case: name of the case.
+        dimension: of its geometry.
+        linear: solver.
+        tolerance: of the steps.
+    """
+    overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
+    made = load_case(CASES / f"{case}.toml", overrides)
+    study, constant = made.study, made.imposed.at(made.study.duration or 0.0, made.study.duration or 0.0)
+    mesh, mesh_s = timed(comm, lambda: generate(made.geometry, made.mesh, comm))
+    steady = SteadyProblem(mesh, made.electrolyte, constant.boundaries, made.solver)
+    steady.solve(made.electrolyte, constant.boundaries)
+    _, steady_s = timed(comm, lambda: steady.solve(made.electrolyte, constant.boundaries))
+    steady.destroy()
+    problem = TransientProblem(mesh, made.electrolyte, made.boundaries, made.solver, made.probes, made.closed)
+    assert study.duration is not None
+    schedule = Schedule(study.duration, study.times or (), tolerance)
+    steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
+    statistics = spent(steps)
+    row = {
+        "case": case,
+        "dimension": dimension,
+        "linear": problem.linear,
+        "ranks": comm.size,
+        "dofs": problem.system.vector.getSize(),
+        "steps": len(steps),
+        "rejected": sum(len(step.rejected) for step in steps),
+        "newton": sum(s.newton for s in statistics),
+        "krylov": sum(s.krylov for s in statistics),
+        "mesh_s": mesh_s,
+        "run_s": seconds,
+        "step_s": seconds / len(steps),
+        "steady_s": steady_s,
+        "step_over_steady": seconds / len(steps) / steady_s,
+        "V_max_mV": 1e3 * max(step.solution.probes["head"].potential for step in steps),
+    }
+    problem.destroy()
+    return row

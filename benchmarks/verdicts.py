@@ -1,0 +1,116 @@
+"""What a table says, in sentences; and the rows of the fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas
+
+from benchmarks.front import front, position
+
+Table = pandas.DataFrame
+
+WORDS = {"3d": "3D", "axisymmetric": "meridian"}
+
+
+def good(table: Table) -> Table:
+    """The rows that have numbers."""
+    return table[table["status"] == "ok"] if "status" in table else table
+
+
+def scopes(table: Table) -> Iterator[tuple[str, str, Table]]:
+    """Problem, dimension, and the rows of both, renumbered."""
+    for (problem, dimension), rows in good(table).groupby(["problem", "dimension"], sort=False):
+        yield str(problem), str(dimension), rows.reset_index(drop=True)
+
+
+def of_front(rows: Table) -> list[int]:
+    """Numbers of the rows on the front of time (mesh and solve) and error."""
+    return front(rows["total_s"].tolist(), rows["sure_error"].tolist())
+
+
+def accuracy(table: Table) -> list[str]:
+    """How far the default of each problem and dimension lies from the front of that dimension."""
+    lines = []
+    for problem, dimension, rows in scopes(table):
+        for i in np.flatnonzero(rows["default"]):
+            row = rows.loc[i]
+            at = position(int(i), rows["total_s"].tolist(), rows["sure_error"].tolist())
+            head = f"{problem}, {WORDS[dimension]}: default has {row['sure_error']:.1e} in {row['total_s']:.2f} s"
+            if at.is_near:
+                lines.append(f"{head}: near the front ({at.slower:.1f} in time, {at.worse:.1f} in error)")
+                continue
+            faster, better = rows.loc[at.faster_is], rows.loc[at.better_is]
+            lines.append(
+                f"{head}: {at.slower:.1f} times slower than {_named(faster)} of no larger error, "
+                f"{at.worse:.1f} times the error of {_named(better)} that takes no longer"
+            )
+    return lines
+
+
+def _named(row: pandas.Series) -> str:
+    refined = f", divided {row['refine']} times" if row["refine"] else ""
+    return f"({row['variant']}, size {row['size']:g}{refined})"
+
+
+def precision(table: Table) -> list[str]:
+    """Error and cost at the default tolerance."""
+    lines = []
+    for case, rows in table.groupby("case", sort=False):
+        row = rows[rows["default"]].iloc[0]
+        ends = np.log(rows["tolerance"].iloc[[0, -1]].to_numpy()), np.log(rows["error_c"].iloc[[0, -1]].to_numpy())
+        slope = (ends[1][1] - ends[1][0]) / (ends[0][1] - ends[0][0])
+        lines.append(
+            f"{case}: tolerance {row['tolerance']:g} (default) gives {row['error_V']:.1e} in V and "
+            f"{row['error_c']:.1e} in concentrations; a step costs {row['step_over_linear']:.1f} linear solves and has "
+            f"{row['newton_a_step']:.1f} Newton steps; error ~ tolerance^{slope:.2f}"
+        )
+    return lines
+
+
+def peer(table: Table) -> list[str]:
+    """Ratios to the other programs, and what was skipped."""
+    lines = sorted({str(s) for s in table["status"] if s != "ok"})
+    rows = good(table)
+    for row in (rows[rows["program"] == "NGSolve"] if len(rows) else rows).to_dict("records"):
+        lines.append(
+            f"NGSolve, {row['mesh']} mesh, {_elements(row)}, {row['unknowns']:.0f} unknowns: {row['solve_ratio']:.1f} "
+            f"times this program's time without the mesh ({row['step_ratio']:.1f} for a Newton step), "
+            f"{row['total_ratio']:.1f} with it; errors {row['error']:.1e} and {_ours(rows, row):.1e}"
+        )
+    for row in (rows[rows["program"] == "LSODA"] if len(rows) else rows).to_dict("records"):
+        if row["spike_error_ms"] > 0.0:
+            lines.append(
+                f"LSODA at {row['tolerance']:g}: {row['spike_error_ms']:.2g} ms, {row['solve_ratio']:.0f} times this "
+                "program's time at that error (at its loosest tolerance, if that is better)"
+            )
+    return lines
+
+
+def _elements(row: dict) -> str:
+    return ("linear" if row["degree"] == 1 else "quadratic") + (", layer resolved" if row["graded"] else "")
+
+
+def _ours(rows: Table, theirs: dict) -> float:
+    """Error of this program in the row before."""
+    own = rows[(rows["program"] == "spinepnp") & (rows["mesh"] == theirs["mesh"])]
+    same = own[(own["degree"] == theirs["degree"]) & (own["graded"] == theirs["graded"])]
+    return float(same["error"].iloc[(same["unknowns"] - theirs["unknowns"]).abs().argmin()])
+
+
+def start(table: Table) -> list[str]:
+    """Targets that are missed, and the largest part of each run outside mesh and solve."""
+    times = table[table["kind"] == "time"]
+    lines = [
+        f"{row['what']}: {row['seconds']:.2f} s of {row['target']:g} s"
+        + ("" if row["reached"] == "yes" else ", MISSED")
+        for row in times[times["target"].notna()].to_dict("records")
+    ]
+    for kind in ("first run", "second run"):
+        parts = table[table["kind"] == kind].head(4)
+        lines.append(f"{kind}: " + ", ".join(f"{r['what']} {r['seconds']:.2f} s" for r in parts.to_dict("records")))
+    return lines
+
+
+VERDICTS = {"accuracy": accuracy, "precision": precision, "peer": peer, "start": start}
