@@ -1,0 +1,141 @@
+"""Formulas of currents through bodies of known G: necks, throats, spines, rings; and how a potential sets in."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import fsolve
+
+from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Tube
+from spinepnp.solvers.boundaries import Boundary
+from spinepnp.units import FARADAY, POTENTIAL, TIME
+from spinepnp.validate.asked import Asked
+from spinepnp.validation import references
+from spinepnp.validation.analytic import (
+    ObstacleLaw,
+    RingsLaw,
+    smooth_tube,
+)
+from spinepnp.validation.analytic.liquid_junction import conductivity
+from spinepnp.validation.analytic.relaxation import charging, debye_time
+from spinepnp.validation.assumptions import absolute_permittivity, electroneutral_of
+from spinepnp.validation.laws import throat_of
+
+
+def voltage(asked: Asked, G: float) -> float:
+    """V of the electroneutral law of one injected species at a place of unit-flux function G, 1/m (facts pnp B6)."""
+    _, injection = asked.injection
+    return float(electroneutral_of(asked.case.electrolyte, injection.species).voltage(asked.current, G))
+
+
+def electroneutral(asked: Asked) -> float:
+    """The electroneutral law where G is the number, 1/um."""
+    return voltage(asked, asked.number / 1e-6)
+
+
+def of_bulk(asked: Asked) -> float:
+    """The number times the concentration of the bulk."""
+    return asked.number * asked.species.concentration
+
+
+def throat(asked: Asked) -> float:
+    """The electroneutral law of a throat whose G is the number times that of paper 001, eq. (18)."""
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Hyperboloid)
+    return voltage(asked, asked.number * float(throat_of(geometry).G_printed()))
+
+
+def corrugated(asked: Asked) -> float:
+    """The electroneutral law of a smooth tube, with the G of `smooth_tube`."""
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Tube)
+    return voltage(asked, smooth_tube(geometry.radius, geometry.length).mean)
+
+
+def obstacle(asked: Asked) -> float:
+    """The electroneutral law of a tube with a sphere on its axis."""
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Cylinder)
+    assert geometry.obstacle is not None
+    return voltage(asked, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
+
+
+def neck_rings(asked: Asked) -> float:
+    """What anions have more than their bulk, as a mean over a ring of a long neck where rings let currents in."""
+    case, geometry = asked.case, asked.case.geometry
+    assert isinstance(geometry, BallNeck)
+    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_neck) is not None}
+    names = [name for name, b in case.boundaries.items() if b.injections]
+    measures = geometry.exact_measures()
+    currents = [sum(i.total(measures[n]) for i in case.boundaries[n].injections) for n in names]
+    law = RingsLaw(geometry.neck_radius)
+    G = np.array([law.mean(rings[asked.place], rings[n]) for n in names])
+    return float(G @ currents) / strength(asked) * asked.species.concentration
+
+
+def strength(asked: Asked) -> float:
+    """2 D F C of monovalent ions with one diffusivity, A/m."""
+    species = asked.case.electrolyte.species
+    (D,) = {s.diffusivity for s in species}
+    return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
+
+
+def _band(asked: Asked) -> float:
+    """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
+
+    The bands and their mean G are those of `spine_rings` in validation/references.toml (facts pnp B8). Exact for given
+    currents; channels see the mean V of their band, which is that of the mean w to the square of its spread.
+    """
+    case = asked.case
+    table, electrolyte = references.load("spine_rings"), case.electrolyte
+    names = [name for name, b in case.boundaries.items() if b.injections or b.channels]
+    names += [asked.place] if asked.place not in names else []
+    rows = [table["bands"].index(name) for name in names]
+    G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6
+    measures, imposed = case.geometry.exact_measures(), {n: case.boundaries.get(n, Boundary()) for n in names}
+    unit = strength(asked)
+
+    def currents(V: np.ndarray) -> np.ndarray:
+        given = [sum(i.total(measures[n]) for i in imposed[n].injections) for n in names]
+        gated = [
+            sum(
+                c.all_open(float(v), 0.0, area=measures[n], valence=1.0, thermal_voltage=electrolyte.V_T)[0]
+                for c in imposed[n].channels
+            )
+            for n, v in zip(names, V, strict=True)
+        ]
+        return np.array(given) + np.array(gated)
+
+    def misfit(u: np.ndarray) -> np.ndarray:
+        return np.expm1(u) - G @ currents(u * electrolyte.V_T) / unit
+
+    start = np.log1p(G @ currents(np.full(len(names), -np.inf)) / unit)
+    found = fsolve(misfit, start, xtol=1e-13)
+    return float(np.expm1(found[names.index(asked.place)]))
+
+
+def band(asked: Asked) -> float:
+    """Mean V of a band of the spine."""
+    return float(np.log1p(_band(asked))) * asked.case.electrolyte.V_T
+
+
+def band_ions(asked: Asked) -> float:
+    """Mean over a band of what an anion has more than its bulk."""
+    return _band(asked) * asked.species.concentration
+
+
+def relaxation(asked: Asked) -> float:
+    """V_Ohm (1 - exp(-t/tau)) with V_Ohm the number in mV, t since the onset and tau the Debye time (facts pnp D2)."""
+    electrolyte, (_, injection) = asked.case.electrolyte, asked.injection
+    ions = electrolyte.species
+    c, z, D = ([getattr(s, key) for s in ions] for key in ("concentration", "valence", "diffusivity"))
+    tau = debye_time(absolute_permittivity(electrolyte), conductivity(c, z, D, electrolyte.V_T))
+    elapsed = float(asked.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
+    return float(charging(elapsed, asked.number * POTENTIAL.si, tau))
+
+
+def leaving(asked: Asked) -> float:
+    """What leaves at the ground is what enters, at every moment: minus the injected current, A."""
+    name, injection = asked.injection
+    time = float(asked.row.get(f"{TIME.name}_{TIME.suffix}", 0.0)) * TIME.si
+    area = asked.case.geometry.exact_measures()[name]
+    return -injection.at(time, time).total(area)
