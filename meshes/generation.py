@@ -22,7 +22,7 @@ from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.stack import dolfinx
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # a mesh is itself only
 class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 

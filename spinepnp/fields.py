@@ -6,6 +6,8 @@ is the same on any number of ranks.
 
 from __future__ import annotations
 
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,24 +60,47 @@ def gather_mesh(mesh: SpineMesh) -> Any:
     return _gather(mesh, np.zeros((len(mesh.mesh.geometry.x), 0)), [])
 
 
+@dataclass
+class _Layout:
+    """Where the values of a mesh's nodes go in a file; empty on other ranks than 0.
+
+    Attributes:
+        places: position of each point of the grid among the nodes of all ranks, one rank after the other.
+        grid: points and cells, without values.
+    """
+
+    places: Any = None
+    grid: Any = None
+
+
+#: Layouts of meshes that are still in use: the next point of a sweep, or the next time, has the same.
+_layouts: weakref.WeakKeyDictionary[SpineMesh, _Layout] = weakref.WeakKeyDictionary()
+
+
 def _gather(spine: SpineMesh, values: np.ndarray, names: list[str]) -> Any:
+    layout = _layouts.get(spine)
+    if layout is None:
+        layout = _layouts[spine] = _layout_of(spine)
+    # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
+    parts = spine.mesh.comm.gather(values, root=0)
+    if parts is None:
+        return None
+    grid = layout.grid.copy(deep=False)
+    for name, column in zip(names, np.concatenate(parts)[layout.places].T, strict=True):
+        grid.point_data[name] = column
+    return grid
+
+
+def _layout_of(spine: SpineMesh) -> _Layout:
+    """Collective."""
     mesh = spine.mesh
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
     to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
     nodes = mesh.geometry.input_global_indices
-    # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
-    local = (
-        spine.cell_order[:owned],
-        nodes[cell_nodes(mesh)[:owned][:, to_vtk]],
-        nodes,
-        mesh.geometry.x,
-        values,
-    )
+    local = (spine.cell_order[:owned], nodes[cell_nodes(mesh)[:owned][:, to_vtk]], nodes, mesh.geometry.x)
     parts = mesh.comm.gather(local, root=0)
-    return None if parts is None else _grid(parts, names)
-
-
-def _grid(parts: list[tuple[np.ndarray, ...]], names: list[str]) -> Any:
+    if parts is None:
+        return _Layout()
     import pyvista
 
     order = np.concatenate([p[0] for p in parts])
@@ -85,14 +110,10 @@ def _grid(parts: list[tuple[np.ndarray, ...]], names: list[str]) -> Any:
     renumbered = np.empty(len(used), dtype=np.int64)
     renumbered[np.argsort(first)] = np.arange(len(used))
     known, place = np.unique(np.concatenate([p[2] for p in parts]), return_index=True)
-    place = place[np.searchsorted(known, used[np.argsort(first)])]
-    points = np.concatenate([p[3] for p in parts])[place]
-    values = np.concatenate([p[4] for p in parts])[place]
+    places = place[np.searchsorted(known, used[np.argsort(first)])]
+    points = np.concatenate([p[3] for p in parts])[places]
     connectivity = renumbered[numbers.reshape(cells.shape)]
-    grid = pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
-    for name, column in zip(names, values.T, strict=True):
-        grid.point_data[name] = column
-    return grid
+    return _Layout(places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points))
 
 
 def save(grid: Any, path: Path) -> None:

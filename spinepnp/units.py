@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, St
 from pydantic_core import PydanticCustomError
 
 from spinepnp.errors import nearest
+from spinepnp.known_units import KNOWN
 
 # CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
 ELEMENTARY_CHARGE = 1.602176634e-19  #: C
@@ -89,12 +90,15 @@ _UNIT = re.compile(r"[A-Za-zµμΩ°][A-Za-zµμΩ0-9 */^()·²³-]*")
 
 @functools.cache
 def _registry() -> Any:
-    import pint  # 0.2 s: only once a case file is read
+    import pint  # half a second: only for units that are not known
 
     registry = pint.UnitRegistry(cache_folder=None)
     registry.define("@alias ohm = Ohm")  # the contract writes MOhm
     registry.define(f"ion = {1.0 / AVOGADRO!r} mol = ions")
     return registry
+
+
+_KNOWN = {unit: (factor, 0.0, dimension) for dimension, units in KNOWN.items() for unit, factor in units.items()}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -104,6 +108,8 @@ def _unit_in_si(unit: str) -> tuple[float, float, str]:
     Raises:
         ValueError: the unit is not known.
     """
+    if unit in _KNOWN:
+        return _KNOWN[unit]
     registry = _registry()
     if not _UNIT.fullmatch(unit) or re.search(r"\d{3}|[\^*]\s*[-(]*\s*\d{2}", unit):
         raise ValueError(unit)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
+from conftest import CASES
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spinepnp import units
+from spinepnp.known_units import KNOWN
 from spinepnp.units import KINDS, LENGTH, format_quantity, kind_of_quantity, parse_quantity
 
 
@@ -88,3 +92,18 @@ def test_the_kind_of_a_quantity_is_recognised():
 
 def test_the_faraday_constant_is_the_product_of_the_exact_ones():
     assert pytest.approx(96485.33212331, rel=1e-13) == units.FARADAY
+
+
+def test_known_units_are_those_of_pint(monkeypatch):
+    monkeypatch.setattr(units, "_KNOWN", {})
+    by_pint = units._unit_in_si.__wrapped__
+    for dimension, factors in KNOWN.items():
+        for unit, factor in factors.items():
+            assert by_pint(unit) == (factor, 0.0, dimension), unit
+
+
+def test_what_case_files_use_needs_no_registry():
+    """Units of the results and of all ready-made cases are known: pint takes half a second to begin."""
+    code = "import pathlib, sys; from spinepnp.case import load_mesh_case as load\n"
+    code += f"for p in sorted(pathlib.Path({str(CASES)!r}).glob('*.toml')): load(p)\nassert 'pint' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
