@@ -24,8 +24,8 @@ COLUMNS = {
         "case", "tolerance", "number", "newton", "run_s", "step_over_linear", "error_V", "error_c", "error_line",
     ),
     "peer": (
-        "case", "program", "mesh", "degree", "unknowns", "newton", "mesh_s", "solve_s", "error", "solve_ratio",
-        "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
+        "case", "program", "mesh", "degree", "graded", "unknowns", "newton", "mesh_s", "solve_s", "error",
+        "solve_ratio", "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
     ),
     "start": ("kind", "what", "seconds", "target", "share"),
 }  # fmt: skip
