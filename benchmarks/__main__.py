@@ -79,13 +79,15 @@ def _plot(name: str, table: pandas.DataFrame, output: Path) -> None:
 
 
 def _print(console: Console, suite: Suite, rows: pandas.DataFrame) -> None:
-    table = Table(title=suite.title, title_justify="left")
-    columns = [c for c in suite.columns if c in rows]
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column in LEFT else "right")
-    for row in rows.to_dict("records"):
-        table.add_row(*(page.shown(row[column]) for column in columns))
-    console.print(table)
+    for name, part in rows.groupby(suite.split, sort=False) if suite.split in rows else [("", rows)]:
+        title = f"{suite.title}: {name}" if name else suite.title
+        table = Table(title=title, title_justify="left")
+        columns = [c for c in suite.columns if c in part and (part[c].notna().any() or not suite.split)]
+        for column in columns:
+            table.add_column(column.replace("_", " "), justify="left" if column in LEFT else "right")
+        for row in part.to_dict("records"):
+            table.add_row(*(page.shown(row[column]) for column in columns))
+        console.print(table)
 
 
 if __name__ == "__main__":

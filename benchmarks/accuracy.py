@@ -63,6 +63,8 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
     os.environ["SPINEPNP_MESH_CACHE"] = "off"
     given, meshes, rows = PROBLEMS[problem](), Meshes(comm), []
     seen: set[str] = set()
+    first = given.load(next(given.variants(dimension)))
+    generate(first.geometry, first.mesh, comm)  # loads Gmsh
     for variant in given.variants(dimension):
         if coarsest and (variant.name in seen or variant.formulation == "log"):
             continue

@@ -6,6 +6,7 @@ import datetime
 import json
 import platform
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pandas
 
 from benchmarks import verdicts
 from benchmarks.places import ROOT
+from benchmarks.suites import SUITES
 
 #: Columns of the tables of docs/performance.md.
 COLUMNS = {
@@ -22,11 +24,19 @@ COLUMNS = {
         "case", "tolerance", "number", "newton", "run_s", "step_over_linear", "error_V", "error_c", "error_line",
     ),
     "peer": (
-        "case", "program", "mesh", "degree", "unknowns", "newton", "mesh_s", "solve_s", "error", "solve_ratio",
-        "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
+        "case", "program", "mesh", "degree", "graded", "unknowns", "newton", "mesh_s", "solve_s", "error",
+        "solve_ratio", "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
     ),
     "start": ("kind", "what", "seconds", "target", "share"),
 }  # fmt: skip
+
+#: Plots that the page shows, and their names in docs/images.
+IMAGES = {
+    "accuracy_cylinder_full_PNP.png": "bench_accuracy_cylinder.png",
+    "accuracy_ball_neck_head_centre.png": "bench_accuracy_ball_neck.png",
+    "accuracy_hyperboloid_end.png": "bench_accuracy_hyperboloid.png",
+    "precision.png": "bench_precision.png",
+}
 
 
 def about() -> dict[str, str]:
@@ -61,9 +71,11 @@ def markdown(columns: Sequence[str], rows: pandas.DataFrame) -> str:
 
 def section(name: str, table: pandas.DataFrame, facts: dict[str, str]) -> str:
     """What docs/performance.md says of a suite: when and where, its table, its verdicts."""
-    rows = _notable(table) if name == "accuracy" else table
+    rows, split = _notable(table) if name == "accuracy" else table, SUITES[name].split
+    parts = [part for _, part in rows.groupby(split, sort=False)] if split in rows else [rows]
+    tables = "\n\n".join(markdown(COLUMNS[name], part) for part in parts)
     said = [f"- {line}" for line in verdicts.VERDICTS[name](table)]
-    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", markdown(COLUMNS[name], rows), "", *said])
+    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", tables, "", *said])
 
 
 def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -93,7 +105,7 @@ def rewrite(path: Path, name: str, text: str) -> None:
 
 
 def write(output: Path, root: Path = ROOT) -> None:
-    """Rewrite both pages from the tables of a folder; suites that it does not hold stay as they are.
+    """Rewrite both pages, and the plots that they show, from a folder; suites that it does not hold stay as they are.
 
     Args:
         output: folder of the tables.
@@ -106,6 +118,9 @@ def write(output: Path, root: Path = ROOT) -> None:
             rewrite(root / "docs" / "performance.md", name, text)
     from benchmarks.summary import summary
 
+    for name, shown_as in IMAGES.items():
+        if (output / name).exists():
+            shutil.copyfile(output / name, root / "docs" / "images" / shown_as)
     lines = summary(output)
     if lines:
         rewrite(root / "README.md", "summary", "\n".join(lines))

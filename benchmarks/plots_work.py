@@ -20,7 +20,7 @@ STYLES = {
 
 
 def plot_accuracy(table: pandas.DataFrame, folder: Path) -> list[Path]:
-    """A plot for each problem: error against time, the front, and the default settings.
+    """A plot for each problem: error against time, the front of each dimension, and the default settings.
 
     Args:
         table: rows of the suite.
@@ -41,15 +41,17 @@ def plot_accuracy(table: pandas.DataFrame, folder: Path) -> list[Path]:
             axes.plot(
                 group["total_s"], group["error"], marker + style, color=colour, markersize=4, linewidth=0.8, alpha=0.75
             )
-        best = rows.loc[of_front(rows)]
-        axes.step(best["total_s"], best["sure_error"], "k", where="post", linewidth=2.0, alpha=0.5)
+        for _, some in rows.groupby("dimension", sort=False):
+            alone = some.reset_index(drop=True)
+            best = alone.loc[of_front(alone)]
+            axes.step(best["total_s"], best["sure_error"], "k", where="post", linewidth=2.0, alpha=0.5)
         plain = rows[rows["default"]]
         axes.plot(plain["total_s"], plain["error"], "*", color="black", markersize=14)
         handles = [Line2D([], [], color=colour, label=name) for name, colour in COLOURS.items()]
         handles += [Line2D([], [], color="grey", linestyle=style, label=name) for name, style in STYLES.items()]
         handles += [Line2D([], [], color="grey", marker=m, linestyle="", label=n) for m, n in
                     (("o", "densities"), ("x", "logarithms"))]  # fmt: skip
-        handles.append(Line2D([], [], color="black", linewidth=2.0, alpha=0.5, label="front"))
+        handles.append(Line2D([], [], color="black", linewidth=2.0, alpha=0.5, label="front of each dimension"))
         handles.append(Line2D([], [], color="black", marker="*", linestyle="", markersize=10, label="default"))
         _finish(axes, str(problem), "mesh and solve, s", "relative error")
         axes.legend(handles=handles, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -168,8 +168,8 @@ def test_the_pages_have_blocks_with_a_table_date_and_machine(path, name):
     block = text.split(begin)[1].split(end)[0]
     lines = [line for line in block.splitlines() if line.startswith("|")]
     assert len(lines) >= 3
-    assert len({line.count("|") for line in lines}) == 1
-    assert re.search(r"\d{4}-\d\d-\d\d, .*core", block)
+    assert re.search(r"\b\d{4}-\d\d-\d\d\b", block)
+    assert re.search(r"\d+ cores", block)
 
 
 def test_a_block_is_rewritten_and_nothing_else(tmp_path):
@@ -192,6 +192,4 @@ def test_tables_of_a_folder_go_into_the_pages(tmp_path):
     (tmp_path / "start.json").write_text(json.dumps({"date": "2026-01-02", "machine": "a core"}))
     page.write(tmp_path, tmp_path)
     assert "2026-01-02, a core." in (tmp_path / "docs" / "performance.md").read_text()
-    assert (
-        "| --help, over what is asked for (0.5 s) | 0.80 | 2026-01-02, a core |" in (tmp_path / "README.md").read_text()
-    )
+    assert "| --help, over what is asked for (0.5 s) | 0.80 | 2026-01-02 |" in (tmp_path / "README.md").read_text()
