@@ -175,7 +175,7 @@ def names_of(verb: str) -> set[str]:
         "gnp": ["all", "table", "run", "list", *(entry["name"] for entry in catalogue.figures())],
         "validate": [entry["name"] for entry in catalogue.validation()],
         "list": [*catalogue.TOPICS, "keys", "results", "schema"],
-        "bench": [entry["name"] for entry in catalogue.benchmarks()],
+        "bench": ["none", *(entry["name"] for entry in catalogue.benchmarks())],
     }
     return set(known.get(verb, ()))
 
