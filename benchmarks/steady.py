@@ -23,10 +23,9 @@ def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[st
     mesh, mesh_s = timed(comm, lambda: problem.make_mesh(size, 1, comm))
     unit = poisson_unit(mesh)
     conditions, salt = problem.conditions(), problem.electrolyte
-    options = SolverOptions(linear="block")
-    steady, set_up = timed(comm, lambda: SteadyProblem(mesh, salt, conditions, options))
+    steady, set_up = timed(comm, lambda: SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block")))
     solution, solving = timed(comm, lambda: steady.solve(salt, conditions))
-    statistics = solution.statistics
+    statistics, unknowns = solution.statistics, solution.unknowns
     more = {**problem.boundaries, "top": {"current": {"species": "C", "value": "120 pA"}}}
     again = {name: type(conditions["top"])(**keys) for name, keys in more.items()}
     point, sweeping = timed(comm, lambda: steady.solve(salt, again))
@@ -50,7 +49,6 @@ def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[st
         "sweep_newton": point.statistics.newton,
         "sweep_units": sweeping / unit,
     }
-    unknowns = solution.unknowns
     steady.destroy()
     peaks = peak(comm)
     row |= {"peak_GB": sum(peaks), "peak_rank_GB": max(peaks)}

@@ -31,21 +31,19 @@ def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolera
     """
     overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
     made = load_case(CASES / f"{case}.toml", overrides)
-    study, constant = made.study, made.imposed.at(made.study.duration or 0.0, made.study.duration or 0.0)
+    assert made.study.duration is not None
+    constant = made.imposed.at(made.study.duration, made.study.duration)
     mesh, mesh_s = timed(comm, lambda: generate(made.geometry, made.mesh, comm))
     steady = SteadyProblem(mesh, made.electrolyte, constant.boundaries, made.solver)
     steady.solve(made.electrolyte, constant.boundaries)
     _, steady_s = timed(comm, lambda: steady.solve(made.electrolyte, constant.boundaries))
     steady.destroy()
     problem = TransientProblem(mesh, made.electrolyte, made.boundaries, made.solver, made.probes, made.closed)
-    assert study.duration is not None
-    schedule = Schedule(study.duration, study.times or (), tolerance)
+    schedule = Schedule(made.study.duration, made.study.times or (), tolerance)
     steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
     statistics = spent(steps)
     row = {
-        "case": case,
-        "dimension": dimension,
-        "linear": problem.linear,
+        **{"case": case, "dimension": dimension, "linear": problem.linear},
         "ranks": comm.size,
         "dofs": problem.system.vector.getSize(),
         "steps": len(steps),
