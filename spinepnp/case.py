@@ -389,9 +389,13 @@ def read_tables(
 
 #: Keys by which a file of each kind is known, and what is done with it.
 _KINDS = {
-    "case": ("geometry", "is a case file", "./spine run solves it"),
-    "sweep": ("axes", "is a sweep file", "./spine batch solves it"),
-    "validation": ("checks", "is a validation case", "./spine validate takes its name, without folder and .toml"),
+    "case": (("geometry",), "is a case file", "./spine run solves it"),
+    "sweep": (("axes",), "is a sweep file", "./spine batch solves it"),
+    "validation": (
+        ("checks", "neurons"),
+        "is a validation case",
+        "./spine validate takes its name, without folder and .toml",
+    ),
 }
 
 
@@ -406,10 +410,10 @@ def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
     Raises:
         CaseError: it is of another kind.
     """
-    if _KINDS[kind][0] in data:
+    if set(_KINDS[kind][0]) & set(data):
         return
-    for key, what, instead in _KINDS.values():
-        if key in data:
+    for keys, what, instead in _KINDS.values():
+        if set(keys) & set(data):
             raise CaseError(name, f"{what}; {instead}")
 
 

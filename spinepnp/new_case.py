@@ -75,9 +75,9 @@ def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     if output is None:
         print(text, end="")
         return 0
-    if output.is_dir():
-        raise CaseError("--output", "is a folder; give the name of a file", str(output))
     try:
+        if output.is_dir():
+            raise CaseError("--output", "is a folder; give the name of a file", str(output))
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:

@@ -374,3 +374,14 @@ def test_part_of_the_page():
     assert keys_page.part("mesh").count("###") == 2
     assert "t_peak" in keys_page.part("boundaries")
     assert "head_radius" in keys_page.part("ball_neck")
+
+
+def test_a_name_that_is_too_long_is_told_in_a_line(spinepnp):
+    done = spinepnp("new", "cylinder", "--output", "a" * 300)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_a_validation_case_of_neurons_is_known_as_one(spinepnp):
+    done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"))
+    assert done.returncode == 2
+    assert "is a validation case" in done.stderr

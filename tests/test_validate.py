@@ -13,6 +13,7 @@ from conftest import CASES
 from spinepnp.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.solvers import formulation, time_stepping, transient
+from spinepnp.solvers.channels import Channel
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.measure import Measure
 from spinepnp.validate import solve
@@ -283,3 +284,44 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     monkeypatch.setattr(Coupling, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}
+
+
+def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
+    """References have channels of their own, in space and in one dimension."""
+    correct = Channel.all_open
+    monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
+    early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
+    assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
+
+
+def test_a_wrong_tortuosity_is_found(comm):
+    assert failing([changed("cylinder_three_species", lambda data: data["electrolyte"].update(tortuosity=1.9))], comm)
+
+
+# --- what breaks one case does not take the others with it
+
+
+def test_a_check_that_breaks_is_a_failed_one(comm, tmp_path):
+    broken = subject("line")
+    checks = tuple(c.model_copy(update={"over": "base.potential_mV"}) for c in broken.plan.checks)
+    broken = replace(broken, name="broken", plan=broken.plan.model_copy(update={"checks": checks}))
+    verdicts = run_validation([subject("line"), broken], comm)
+    assert [part[0].case for part in by_case(verdicts)] == ["broken", "line"]
+    assert "ZeroDivisionError" in verdicts[0].reason
+    assert json.loads(write_report(verdicts, tmp_path).read_text())
+
+
+def test_a_number_that_is_not_finite_fails_and_can_be_written(comm, monkeypatch, tmp_path):
+    monkeypatch.setattr(ElectroneutralLaw, "voltage", lambda law, current, G: np.nan)
+    verdicts = examine(subject("cytosol"), comm)
+    bad = [v for v in verdicts if not v.passed]
+    assert [v.value for v in bad] == [None]
+    assert "finite" in bad[0].reason
+    write_report(verdicts, tmp_path)
+
+
+def test_the_report_before_stays_until_there_is_another(tmp_path):
+    (tmp_path / "report.json").write_text("[1]")
+    make_folder(tmp_path)
+    assert (tmp_path / "report.json").read_text() == "[1]"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]

@@ -53,12 +53,12 @@ class Evidence:
             quantity: as it stands in the report.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is none that has passed.
         """
         found = []
         for v, anchor in anchors(self.verdicts):
             named = (v.case, v.quantity) == (case, quantity)
-            if named and isinstance(v.value, float) and isinstance(v.reference, float):
+            if named and v.passed and isinstance(v.value, float) and isinstance(v.reference, float):
                 found.append(Found(v, v.value, v.reference, anchor))
         if not found:
             raise MissingError(f"{case}: {quantity}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import fsolve
 
+from spinepnp.errors import SolveError
 from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Tube
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validate.asked import Asked
+from spinepnp.validate.stimuli import current, gated
 from spinepnp.validation import references
 from spinepnp.validation.analytic import (
     ObstacleLaw,
@@ -95,21 +97,17 @@ def _band(asked: Asked) -> float:
     unit = strength(asked)
 
     def currents(V: np.ndarray) -> np.ndarray:
-        given = [sum(i.total(measures[n]) for i in imposed[n].injections) for n in names]
-        gated = [
-            sum(
-                c.all_open(float(v), 0.0, area=measures[n], valence=1.0, thermal_voltage=electrolyte.V_T)[0]
-                for c in imposed[n].channels
-            )
-            for n, v in zip(names, V, strict=True)
-        ]
-        return np.array(given) + np.array(gated)
+        given = [sum(current(i, measures[n], 0.0) for i in imposed[n].injections) for n in names]
+        opened = [sum(gated(c, float(v)) for c in imposed[n].channels) for n, v in zip(names, V, strict=True)]
+        return np.array(given) + np.array(opened)
 
     def misfit(u: np.ndarray) -> np.ndarray:
         return np.expm1(u) - G @ currents(u * electrolyte.V_T) / unit
 
     start = np.log1p(G @ currents(np.full(len(names), -np.inf)) / unit)
-    found = fsolve(misfit, start, xtol=1e-13)
+    found, _, status, reason = fsolve(misfit, start, xtol=1e-13, full_output=True)
+    if status != 1 and np.abs(misfit(found)).max() > 1e-10:
+        raise SolveError(f"the channels' scalar equations have no solution: {reason}")
     return float(np.expm1(found[names.index(asked.place)]))
 
 
@@ -137,5 +135,4 @@ def leaving(asked: Asked) -> float:
     """What leaves at the ground is what enters, at every moment: minus the injected current, A."""
     name, injection = asked.injection
     time = float(asked.row.get(f"{TIME.name}_{TIME.suffix}", 0.0)) * TIME.si
-    area = asked.case.geometry.exact_measures()[name]
-    return -injection.at(time, time).total(area)
+    return -current(injection, asked.case.geometry.exact_measures()[name], time)

@@ -97,8 +97,10 @@ def examine(subject: Subject, comm: Any) -> list[Verdict]:
     else:
         try:
             judged = _of_case(subject, subject.case, comm)
-        except (CaseError, SolveError, NoConvergenceError) as error:
-            judged = [_failure(subject, check, str(error)) for check in plan.checks]
+        except Exception as error:  # one case that breaks must not take the verdicts of all others with it
+            known = isinstance(error, CaseError | SolveError | NoConvergenceError)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            judged = [_failure(subject, check, reason) for check in plan.checks]
     seconds = time.monotonic() - start
     return [replace(verdict, seconds=seconds) for verdict in judged]
 
@@ -201,7 +203,10 @@ def _judge(
     verdicts = []
     for i, point in enumerate(subject.points):
         error, estimate = float(errors[last][i]), float(sum(part[i] for part in parts.values()))
-        passed = math.isfinite(error) and abs(error) <= check.tolerance and estimate <= check.tolerance
+        if not (math.isfinite(error) and math.isfinite(estimate)):
+            verdicts.append(replace(_failure(subject, check, "a number that is not finite"), point=point))
+            continue
+        passed = abs(error) <= check.tolerance and estimate <= check.tolerance
         verdicts.append(
             Verdict(
                 case=subject.name,

@@ -12,6 +12,7 @@ from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.closed import amounts_of, free_species
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
+from spinepnp.validate.stimuli import LAWS, current, gated, known
 from spinepnp.validation import onedimensional
 from spinepnp.validation.assumptions import absolute_permittivity
 from spinepnp.validation.onedimensional import End, Ion, Problem
@@ -44,15 +45,15 @@ def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]
 
 def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
     """What holds at an end."""
-    if boundary.floating or any(c.gates or c.needs_concentration for c in boundary.channels):
-        raise _refusal("ends without floating potential and channels with gates or of law ghk")
-    if any(t > 0.0 for i in boundary.injections for t in i.course.jumps):
-        raise _refusal("currents that jump at the start only")
+    if boundary.floating or any(c.gates or c.law not in LAWS for c in boundary.channels):
+        raise _refusal("ends without floating potential, and channels that are plain sigmoids")
+    if not all(known(i) and (i.waveform != "step" or not i.onset) for i in boundary.injections):
+        raise _refusal("currents that are constant, a step from the start on, or one alpha function")
     held = boundary.prescribed(electrolyte)
     if held and set(held) != set(electrolyte.names):
         raise _refusal("ends that hold all concentrations or none")
     carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
-    currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
+    currents = tuple(_current(n, boundary, area) if n in carriers else 0.0 for n in electrolyte.names)
     field: dict[str, Any] = {}
     if boundary.surface_charge is not None:
         field["normal_field"] = boundary.surface_charge / absolute_permittivity(electrolyte)
@@ -69,21 +70,19 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     )
 
 
-def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> Current:
+def _current(species: str, boundary: Boundary, area: float) -> Current:
     """What enters with a species, A: a number, or a function of time, or of time and potential."""
     injections = [i for i in boundary.injections if i.species == species]
     channels = [c for c in boundary.channels if c.species == species]
 
     def given(time: float) -> float:
-        # what begins at the start is on at the start
-        return sum(i.at(time, math.nextafter(time, math.inf)).total(area) for i in injections)
+        return sum(current(i, area, time) for i in injections)
 
-    def gated(time: float, V: float) -> float:
-        keys = {"area": area, "valence": 1.0, "thermal_voltage": electrolyte.V_T}
-        return given(time) + sum(c.all_open(V, 0.0, **keys)[0] for c in channels)
+    def together(time: float, V: float) -> float:
+        return given(time) + sum(gated(c, V) for c in channels)
 
     if channels:
-        return gated
+        return together
     return given(0.0) if all(i.waveform == "constant" for i in injections) else given
 
 

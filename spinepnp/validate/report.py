@@ -20,7 +20,9 @@ def make_folder(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / "report.json", "[]\n", then="run it again")
+        trial = directory / ".writable"  # the report of the run before stays until there is another
+        write_atomically(trial, "", then="run it again")
+        trial.unlink()
     except OSError as error:
         reason = reason_of(error)
         raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(directory)) from None
