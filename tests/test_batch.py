@@ -20,10 +20,12 @@ from hypothesis import strategies as st
 
 import spinepnp
 from spinepnp.__main__ import _run
+from spinepnp.batch import run as batch_run
 from spinepnp.batch.claims import _claim_by_existence, claim
 from spinepnp.batch.groups import Counters, Dealer, _number, chains_of, divide
 from spinepnp.batch.index import NAME, outcomes
 from spinepnp.batch.run import Wish, run_batch, typed
+from spinepnp.batch.store import OUTCOME
 from spinepnp.batch.sweep import Item, load_sweep, named_columns
 from spinepnp.errors import CaseError
 
@@ -703,6 +705,7 @@ class Block:
             raise ImportError(name)
 sys.meta_path.insert(0, Block())
 import spinepnp
+from spinepnp.batch import run as batch_run
 assert len(spinepnp.load(sys.argv[1])) == 6
 from spinepnp.__main__ import _run
 sys.exit(_run(["report", sys.argv[1]], False))
@@ -720,3 +723,18 @@ def test_one_thread_unless_the_user_wants_more():
         environment |= {"OMP_NUM_THREADS": wanted} if wanted else {}
         done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True)
         assert done.stdout.strip() == expected
+
+
+def test_a_case_that_another_batch_finishes_while_this_one_begins_is_not_solved_again(tmp_path, monkeypatch):
+    """It is finished after the outcomes were read: its stamp must be the one from before."""
+    plan = load_sweep(CASES / "sweeps" / "necks.toml")
+    first = plan.items[0]
+
+    def outcomes(output, *, write):
+        (output / "cases" / first.key).mkdir()
+        (output / "cases" / first.key / OUTCOME).write_text("{}")
+        return {}
+
+    monkeypatch.setattr(batch_run, "outcomes", outcomes)
+    todo = batch_run._open(tmp_path / "out", plan, Wish())
+    assert next(item for item in todo if item.key == first.key).stamp == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -23,6 +24,15 @@ from benchmarks.stages import Watch
 from benchmarks.start import dearest_imports
 from benchmarks.suites import SUITES
 from benchmarks.verdicts import VERDICTS
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """Tasks are made for processes of their own and set variables; other tests must not see them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def test_accuracy_fills_its_columns_its_plot_and_its_verdict(tmp_path):

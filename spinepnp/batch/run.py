@@ -111,6 +111,8 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
         for name in FILES:
             (output / name).unlink(missing_ok=True)
     store.make()
+    # Before the outcomes are read: what another batch finishes in between is then seen in one or the other.
+    stamps = {item.key: store.stamp(item.key) for item in plan.items}
     with store.alone():
         write_listing(output, plan)
         held = outcomes(output, write=True)
@@ -124,7 +126,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     todo: dict[str, Item] = {}
     for item in plan.items:
         if is_wanted(held.get(item.key)):
-            todo.setdefault(item.key, replace(item, stamp=store.stamp(item.key)))
+            todo.setdefault(item.key, replace(item, stamp=stamps[item.key]))
     return list(todo.values())
 
 
