@@ -705,7 +705,6 @@ class Block:
             raise ImportError(name)
 sys.meta_path.insert(0, Block())
 import spinepnp
-from spinepnp.batch import run as batch_run
 assert len(spinepnp.load(sys.argv[1])) == 6
 from spinepnp.__main__ import _run
 sys.exit(_run(["report", sys.argv[1]], False))
