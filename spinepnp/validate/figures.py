@@ -14,12 +14,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from spinepnp.batch.groups import Counters
-from spinepnp.progress import Progress
 from spinepnp.validate.evidence import Evidence, MissingError
 from spinepnp.validate.figures_style import style
 from spinepnp.validate.judge import Verdict
-from spinepnp.validate.suite import Desk
+from spinepnp.validate.suite import share
 
 #: Colours of a picture that is made of pixels, enough for lines and small enough for a page.
 COLOURS = 200
@@ -122,22 +120,10 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
     Returns:
         On all ranks: the figures, in the order of the jobs.
     """
-    world = comm.Dup()
-    alone, counters = world.Split(world.rank), Counters(world, 1)
-    evidence, found = Evidence(verdicts), []
-    with Progress(world, len(jobs), "figures") as progress:
-        desk = Desk(world, progress)
-        while (place := counters.take(0)) < len(jobs):
-            progress.doing(jobs[place].title)
-            drawn = _drawn(jobs[place], evidence, alone)
-            found.append((place, drawn))
-            desk.report(describe(drawn))
-        desk.wait(len(jobs))
-    gathered = dict(pair for part in world.allgather(found) for pair in part)
-    counters.close()
-    alone.Free()
-    world.Free()
-    return [gathered[place] for place in range(len(jobs))]
+    evidence = Evidence(verdicts)
+    return share(
+        jobs, comm, "figures", lambda job: job.title, lambda job, alone: _drawn(job, evidence, alone), describe
+    )
 
 
 def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:

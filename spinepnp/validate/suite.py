@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from spinepnp.batch.groups import Counters
@@ -16,6 +16,45 @@ from spinepnp.validate.plan import Subject
 PAUSE = 0.05
 
 
+def share[Item, Result](
+    items: Sequence[Item],
+    comm: Any,
+    title: str,
+    name: Callable[[Item], str],
+    work: Callable[[Item, Any], Result],
+    line: Callable[[Result], str],
+) -> list[Result]:
+    """Work that the ranks share: each takes one item after the other, alone; rank 0 says a line on each. Collective.
+
+    Args:
+        items: the same on all ranks.
+        comm: MPI communicator.
+        title: of all of it.
+        name: of an item, while it is worked on.
+        work: on an item, with a communicator of this rank alone.
+        line: on a result.
+
+    Returns:
+        On all ranks: the results, in the order of the items.
+    """
+    world = comm.Dup()
+    alone, counters = world.Split(world.rank), Counters(world, 1)
+    found = []
+    with Progress(world, len(items), title) as progress:
+        desk = _Desk(world, progress)
+        while (place := counters.take(0)) < len(items):
+            progress.doing(name(items[place]))
+            result = work(items[place], alone)
+            found.append((place, result))
+            desk.report(line(result))
+        desk.wait(len(items))
+    gathered = dict(pair for part in world.allgather(found) for pair in part)
+    counters.close()
+    alone.Free()
+    world.Free()
+    return [gathered[place] for place in range(len(items))]
+
+
 def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     """Examine all validation cases, each on one rank. Collective.
 
@@ -26,27 +65,14 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     Returns:
         On all ranks: the verdicts, those of failed cases first, else in the order of the cases.
     """
-    world = comm.Dup()
-    alone, counters = world.Split(world.rank), Counters(world, 1)
-    found: list[Verdict] = []
-    with Progress(world, len(subjects), "validation") as progress:
-        desk = Desk(world, progress)
-        while (place := counters.take(0)) < len(subjects):
-            progress.doing(subjects[place].name)
-            verdicts = examine(subjects[place], alone)
-            found += verdicts
-            desk.report(describe(verdicts))
-        desk.wait(len(subjects))
-    gathered = [verdict for part in world.allgather(found) for verdict in part]
-    counters.close()
-    alone.Free()
-    world.Free()
+    done = share(subjects, comm, "validation", lambda subject: subject.name, examine, describe)
+    gathered = [verdict for verdicts in done for verdict in verdicts]
     order = {subject.name: i for i, subject in enumerate(subjects)}
     bad = {verdict.case for verdict in gathered if not verdict.passed}
     return sorted(gathered, key=lambda v: (v.case not in bad, order[v.case]))
 
 
-class Desk:
+class _Desk:
     """Where rank 0 hears of finished work, one line each. Nobody waits for anybody."""
 
     def __init__(self, world: Any, progress: Progress) -> None:
