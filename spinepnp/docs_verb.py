@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from spinepnp.errors import CaseError, reason_of
+from spinepnp.output import make_writable
 from spinepnp.selftest import of_checkout
 
 #: What the site is made with; part of the locked environment, not of what a run needs.
@@ -46,10 +47,7 @@ def _prepare(output: Path, folder: Path) -> None:
     try:
         if output == Path() or output.resolve() in (folder, folder.parent):
             raise CaseError("--output", "holds other things; give a folder of its own", str(output))
-        output.mkdir(parents=True, exist_ok=True)
-        trial = output / ".writable"
-        trial.touch()
-        trial.unlink()
+        make_writable(output)
     except OSError as error:
         raise CaseError("--output", f"cannot be used ({reason_of(error)}); give another", str(output)) from None
 

@@ -60,6 +60,17 @@ def write_atomically(
         raise OutputError(f"{path}: cannot be written ({reason})", then) from None
 
 
+def make_writable(directory: Path) -> None:
+    """Make a directory, if there is none, and try that files can be made in it.
+
+    Raises:
+        OSError: they cannot.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory):
+        pass
+
+
 def holds_results(directory: Path, names: Iterable[str] = RESULT_FILES) -> bool:
     """Whether a run has left its files in a directory."""
     return any((directory / name).exists() for name in names)
@@ -101,9 +112,7 @@ class ResultDirectory:
             self._replace = True
         self._made = [p for p in (path, *path.parents) if not p.exists()]
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path):
-                pass
+            make_writable(path)
         except OSError as error:
             self.discard()
             reason = reason_of(error)

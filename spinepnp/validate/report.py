@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from spinepnp.errors import CaseError, OutputError, reason_of
-from spinepnp.output import write_atomically
+from spinepnp.errors import CaseError, reason_of
+from spinepnp.output import make_writable, write_atomically
 from spinepnp.validate.judge import Verdict
 
 
@@ -19,15 +19,10 @@ def make_folder(directory: Path) -> None:
         CaseError: it cannot be made or written.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        trial = directory / ".writable"  # the report of the run before stays until there is another
-        write_atomically(trial, "", then="run it again")
-        trial.unlink()
+        make_writable(directory)  # the report of the run before stays until there is another
     except OSError as error:
         reason = reason_of(error)
         raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(directory)) from None
-    except OutputError as error:
-        raise CaseError("--output", f"{error.problem}; give another --output", str(directory)) from None
 
 
 def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
