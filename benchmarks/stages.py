@@ -48,8 +48,9 @@ class Watch:
 def _on(watch: Watch) -> None:
     """Put the watch on what a run of a case calls. Imports what it needs, as the verb does."""
     import spinepnp.tables
-    from spinepnp import plots, recorder, run
+    from spinepnp import recorder, run
     from spinepnp.meshes.stack import fem
+    from spinepnp.plots import pictures
 
     watch.wrap(run, "load_case", "case file")
     watch.wrap(run, "check_feasible", "feasibility")
@@ -59,7 +60,7 @@ def _on(watch: Watch) -> None:
     watch.wrap(run.SteadyProblem, "solve", "solve")
     watch.wrap(recorder.Recorder, "solved", "tables and fields")
     watch.wrap(recorder.Recorder, "finish", "tables and fields")
-    watch.wrap(plots, "draw", "pictures")
+    watch.wrap(pictures, "draw", "pictures")
     watch.wrap(spinepnp.tables, "print_outcome", "table on the screen")
 
 

@@ -13,7 +13,12 @@ from xml.etree import ElementTree
 import numpy as np
 
 from spinepnp.case import Case
-from spinepnp.plots import LINES, SOLIDS, Look, View, can_render, carrier, fitted, level_limits, page, profiles
+from spinepnp.plots.bodies import View, page
+from spinepnp.plots.cells import is_line, is_solid
+from spinepnp.plots.lines import profiles
+from spinepnp.plots.looks import Look, fitted, level_limits, snapshot
+from spinepnp.plots.scene import can_render
+from spinepnp.plots.sweeps import carrier
 from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
 
 #: Most frames; of more fields, this many are taken at even distances.
@@ -54,14 +59,14 @@ def draw_animation(case: Case, directory: Path) -> list[Path]:
         return []
     chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), MOST_FRAMES)).round().astype(int))
     grid, fields = _read([series[i][1] for i in chosen])
-    make = _film_of_line if grid.celltypes[0] in LINES else _film_of_body
+    make = _film_of_line if is_line(grid) else _film_of_body
     frames = []
     with ExitStack() as at_end:
         figure, title, show, colours = make(case, grid, fields, at_end)
         for number, i in enumerate(chosen):
             show(number)
             title.set_text(f"{fitted(case.title, figure)}\nt = {series[i][0]:.4g} {TIME.unit}".lstrip())
-            frames.append(_snapshot(figure))
+            frames.append(_frame(figure))
     path = directory / "animation.gif"
     path.write_bytes(_gif(frames, colours))
     return [path]
@@ -142,7 +147,7 @@ def node_weights(grid: Any) -> np.ndarray:
     Args:
         grid: of tetrahedra or triangles.
     """
-    dim = 3 if grid.celltypes[0] in SOLIDS else 2
+    dim = 3 if is_solid(grid) else 2
     corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, : dim + 1]
     x = grid.points[corners][:, :, :dim]
     volumes = np.abs(np.linalg.det(x[:, 1:] - x[:, :1]))
@@ -180,15 +185,12 @@ def _percentiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(values[order][np.minimum(found, len(values) - 1)])
 
 
-def _snapshot(figure: Any) -> np.ndarray:
+def _frame(figure: Any) -> np.ndarray:
     """What a figure shows, shape (height, width, 3); its layout stays that of the first time."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     figure.set_dpi(DPI)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    picture = snapshot(figure)
     figure.set_layout_engine("none")
-    return np.array(canvas.buffer_rgba())[..., :3]
+    return picture
 
 
 def _gif(frames: list[np.ndarray], colours: np.ndarray) -> bytes:

@@ -128,6 +128,7 @@ def save(grid: Any, path: Path) -> None:
     writer = vtkXMLUnstructuredGridWriter()
     writer.SetInputData(grid)
     writer.SetDataModeToBinary()
+    writer.SetCompressionLevel(1)  # a third of the time of the default for 2 % more bytes
     writer.WriteToOutputStringOn()
     writer.Write()
     write_atomically(path, writer.GetOutputString())

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spinepnp import plots
 from spinepnp.case import Case, MeshCase, load_mesh_case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather_mesh, save
@@ -17,6 +16,8 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
 from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.plots.bodies import draw_mesh
+from spinepnp.plots.scene import can_render
 from spinepnp.solvers.cost import estimates
 
 
@@ -62,8 +63,8 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
 def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:
     write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n")
     save(grid, output / "mesh.vtu")
-    if plots.can_render():
-        plots.draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
+    if can_render():
+        draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
     else:
         print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
     print(_table(facts))

@@ -8,7 +8,7 @@ from pathlib import Path
 from spinepnp.animation import draw_animation
 from spinepnp.case import Case, load_case
 from spinepnp.errors import CaseError, reason_of
-from spinepnp.plots import attempt, draw
+from spinepnp.plots.pictures import attempt, draw
 
 NEEDED = ("case.toml", "observables.csv")
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.fields import gather, save
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, versions, write_atomically
+from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
@@ -159,7 +159,7 @@ class Recorder:
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
             if self._manner.pictures:
-                plots.draw(self._case, [p.row for p in self._points], fields, directory.path)
+                pictures.draw(self._case, [p.row for p in self._points], fields, directory.path)
 
         self._writer.write(write)
 

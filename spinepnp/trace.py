@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
@@ -25,6 +24,7 @@ from spinepnp.identity import table_digests
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
 from spinepnp.solvers.newton import NewtonStatistics
@@ -259,7 +259,7 @@ class Trace:
                 save(grid, directory.path / "fields.vtu")
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if self._manner.pictures:
-                plots.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
+                pictures.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
 
         self._writer.write(write)
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from spinepnp import plots
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
 from spinepnp.feasible import check_feasible
@@ -18,6 +17,7 @@ from spinepnp.meshes import generate, interrupts
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.stack import MPI
 from spinepnp.output import ResultDirectory, holds_results, versions, write_atomically
+from spinepnp.plots import pictures
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
 from spinepnp.solvers.checkpoint import unpack
@@ -143,7 +143,7 @@ def _write_points(case: Case, directory: ResultDirectory, points: list[Point], m
             write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
     if manner.pictures:
-        plots.draw(case, rows, directory.path / "fields.vtu", directory.path)
+        pictures.draw(case, rows, directory.path / "fields.vtu", directory.path)
 
 
 def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> None:

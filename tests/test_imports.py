@@ -147,3 +147,20 @@ assert not heavy, heavy
 """
     done = run(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_draws_without_pyplot_and_the_plotter_of_pyvista(tmp_path):
+    """Each of them takes longer to import than the pictures to draw."""
+    case = ROOT / "cases" / "ball_neck_steady.toml"
+    coarse = ["--set", 'mesh.size="300 nm"', "--set", 'geometry.dimension="3d"']
+    code = f"""
+import sys
+from spinepnp.__main__ import _run
+code = _run(["run", {str(case)!r}, *{coarse!r}, "--output", "out"], False)
+print("loaded:", *sorted({{"matplotlib.pyplot", "pyvista.plotting", "matplotlib.figure"}} & set(sys.modules)))
+sys.exit(code)
+"""
+    done = run(code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"potential.png", "profile.png"}
+    assert done.stdout.splitlines()[-1] == "loaded: matplotlib.figure"

@@ -13,9 +13,12 @@ import pytest
 from conftest import CASES
 from test_imports import BLOCK, STACK
 
-from spinepnp import animation, plots
+from spinepnp import animation
 from spinepnp.__main__ import _run
 from spinepnp.case import load_case
+from spinepnp.plots import looks, pictures, traces
+from spinepnp.plots.cells import facets, surface
+from spinepnp.plots.curves import pieces, smooth
 
 ALPHA = str(CASES / "spine_alpha.toml")
 
@@ -67,36 +70,36 @@ class TestCurves:
     def test_a_row_at_a_jump_belongs_to_what_was_before(self):
         times = np.array([0.0, 5.0, 10.0, 10.0 + 3e-9, 11.0, 20.0, 20.0 + 3e-9, 30.0])
         jumps = np.array([10.0, 20.0])
-        assert plots.pieces(times, jumps, np.zeros(0)) == [slice(0, 3), slice(3, 6), slice(6, 8)]
+        assert pieces(times, jumps, np.zeros(0)) == [slice(0, 3), slice(3, 6), slice(6, 8)]
 
     def test_a_row_at_a_bend_belongs_to_both_sides(self):
         times = np.arange(6.0)
-        assert plots.pieces(times, np.zeros(0), np.array([2.0])) == [slice(0, 3), slice(2, 6)]
-        assert plots.pieces(times, np.zeros(0), np.array([2.5])) == [slice(0, 6)]
+        assert pieces(times, np.zeros(0), np.array([2.0])) == [slice(0, 3), slice(2, 6)]
+        assert pieces(times, np.zeros(0), np.array([2.5])) == [slice(0, 6)]
 
     def test_jumps_at_the_ends_and_jumps_without_a_row(self):
         times = np.arange(5.0)
-        assert plots.pieces(times, np.array([0.0, 4.0, 9.0]), np.zeros(0)) == [slice(0, 1), slice(1, 5)]
-        assert plots.pieces(times, np.array([2.5]), np.zeros(0)) == [slice(0, 3), slice(3, 5)]
-        assert plots.pieces(times, np.array([2.5, 2.6]), np.zeros(0)) == [slice(0, 3), slice(3, 5)]
+        assert pieces(times, np.array([0.0, 4.0, 9.0]), np.zeros(0)) == [slice(0, 1), slice(1, 5)]
+        assert pieces(times, np.array([2.5]), np.zeros(0)) == [slice(0, 3), slice(3, 5)]
+        assert pieces(times, np.array([2.5, 2.6]), np.zeros(0)) == [slice(0, 3), slice(3, 5)]
 
     def test_nothing_is_interpolated_over_a_jump(self):
         times = np.array([0.0, 0.5, 1.0, 1.0 + 3e-9, 2.0, 3.0])
         values = np.array([0.0, 0.0, 0.0, 50.0, 50.0, 50.0])
-        x, y = plots.smooth(times, values, plots.pieces(times, np.array([1.0]), np.zeros(0)))
+        x, y = smooth(times, values, pieces(times, np.array([1.0]), np.zeros(0)))
         assert set(y) == {0.0, 50.0}
         assert x[np.flatnonzero(y)[0]] == times[3]
 
     def test_rows_far_from_a_jump_leave_a_gap(self):
         times, values = np.arange(6.0), np.array([0.0, 0.0, 0.0, 50.0, 50.0, 50.0])
-        x, y = plots.smooth(times, values, plots.pieces(times, np.array([2.5]), np.zeros(0)))
+        x, y = smooth(times, values, pieces(times, np.array([2.5]), np.zeros(0)))
         assert np.isnan(x).sum() == np.isnan(y).sum() == 1
         assert set(y[np.isfinite(y)]) == {0.0, 50.0}
 
     def test_curves_go_through_the_rows_and_stay_between_them(self):
         times = np.concatenate([[0.0], np.geomspace(1e-9, 100.0, 25)])
         for values in (times * np.exp(-times / 10.0), 1.0 - np.exp(-times / 1e-6), np.random.default_rng(1).random(26)):
-            x, y = plots.smooth(times, values, [slice(0, 26)])
+            x, y = smooth(times, values, [slice(0, 26)])
             assert np.all(np.diff(x) > 0.0)
             assert y[np.searchsorted(x, times)] == pytest.approx(values, abs=1e-12)
             after = np.clip(np.searchsorted(times, x), 1, 25)
@@ -106,14 +109,14 @@ class TestCurves:
 
     def test_few_rows_of_a_smooth_curve_are_enough(self):
         times = np.linspace(0.0, 40.0, 17)
-        x, y = plots.smooth(times, times * np.exp(-times / 10.0), [slice(0, 17)])
+        x, y = smooth(times, times * np.exp(-times / 10.0), [slice(0, 17)])
         assert y == pytest.approx(x * np.exp(-x / 10.0), abs=0.04)
 
     def test_empty_cells_are_left_out(self):
-        x, y = plots.smooth(np.arange(4.0), np.array([np.nan, 1.0, 2.0, 3.0]), [slice(0, 4)])
+        x, y = smooth(np.arange(4.0), np.array([np.nan, 1.0, 2.0, 3.0]), [slice(0, 4)])
         assert y == pytest.approx(x)
         assert x[0] == 1.0
-        assert not len(plots.smooth(np.arange(4.0), np.full(4, np.nan), [slice(0, 4)])[0])
+        assert not len(smooth(np.arange(4.0), np.full(4, np.nan), [slice(0, 4)])[0])
 
 
 class TestSurfaces:
@@ -131,16 +134,16 @@ class TestSurfaces:
                     points.append(corners[list(edge)].mean(axis=0))
                 cell.append(middles[edge])
         grid = pyvista.UnstructuredGrid({pyvista.CellType.QUADRATIC_TETRA: np.array(cells)}, np.array(points))
-        facets = plots._facets(grid)
-        assert facets.shape == (6, 6)
-        assert sorted(map(tuple, np.sort(facets[:, :3], axis=1))) == [
+        outer = facets(grid)
+        assert outer.shape == (6, 6)
+        assert sorted(map(tuple, np.sort(outer[:, :3], axis=1))) == [
             (0, 1, 2), (0, 1, 3), (0, 2, 3), (1, 2, 4), (1, 3, 4), (2, 3, 4)
         ]  # fmt: skip
-        for facet in facets:
+        for facet in outer:
             for i in range(3):
                 assert facet[3 + i] == middles[tuple(sorted((facet[i], facet[(i + 1) % 3])))]
         grid["f"] = np.zeros(grid.n_points)
-        assert plots._surface(grid).area == pytest.approx(1.5 + 3.0 * np.sqrt(3.0) / 2.0)
+        assert surface(grid).area == pytest.approx(1.5 + 3.0 * np.sqrt(3.0) / 2.0)
 
 
 class TestScale:
@@ -205,7 +208,7 @@ class TestTheVerb:
         assert capfd.readouterr().out.split() == [
             str(tmp_path / "out" / name) for name in ("potential.png", "profile.png", "trace.png")
         ]
-        monkeypatch.setattr(plots, "draw_potential", lambda *arguments, **_: 1 / 0)
+        monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
         assert _run(arguments, debug=False) == 0
         out, err = capfd.readouterr()
         assert out.split() == [str(tmp_path / "out" / "trace.png")]
@@ -242,7 +245,7 @@ class TestTheVerb:
         assert capfd.readouterr().out.split() == [str(tmp_path / "out" / name) for name in names]
         assert all(is_png(tmp_path / "out" / name) for name in names[:2])
         assert PIL.Image.open(tmp_path / "out" / "animation.gif").n_frames == 3
-        assert [len(chart.curves) for chart in (plots._gates(case, rows), plots._gates(case, rows[:1]))] == [2, 0]
+        assert [len(chart.curves) for chart in (traces._gates(case, rows), traces._gates(case, rows[:1]))] == [2, 0]
 
     def test_transients_of_which_a_key_was_varied(self, tmp_path, capfd):
         tables = tomllib.loads((CASES / "spine_alpha.toml").read_text())
@@ -297,7 +300,7 @@ def test_long_titles_stay_within_the_picture():
 
     figure = matplotlib.figure.Figure(figsize=(4.0, 3.0))
     for title in ("word " * 200, "x" * 1000, r"$\foo_$ " * 50):
-        text = plots.set_title(figure, title)
+        text = looks.set_title(figure, title)
         figure.draw_without_rendering()
         box = text.get_window_extent()
         assert box.x0 >= 0.0

@@ -240,9 +240,9 @@ def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path, monkeypatch, capfd):
-    from spinepnp import plots
+    from spinepnp.plots import pictures
 
-    monkeypatch.setattr(plots, "draw_potential", lambda *arguments, **_: 1 / 0)
+    monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
     assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 0
     assert "a picture could not be drawn: division by zero" in capfd.readouterr().err
 

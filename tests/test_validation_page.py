@@ -18,7 +18,7 @@ import pytest
 import pyvista
 from conftest import CASES, ROOT
 
-from spinepnp.plots import Look
+from spinepnp.plots.looks import Look
 from spinepnp.validate import earlier, figures, page, proofs, statistics
 from spinepnp.validate.evidence import Evidence, MissingError, anchors
 from spinepnp.validate.figures import Drawn, Job, LeftOutError, Sheet, draw_all, wanted

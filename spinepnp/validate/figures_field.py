@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from spinepnp.fields import gather
-from spinepnp.plots import Look, View, can_render, page
+from spinepnp.plots.bodies import View, page
+from spinepnp.plots.looks import Look
+from spinepnp.plots.scene import can_render
 from spinepnp.run import Model
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validate.evidence import Evidence

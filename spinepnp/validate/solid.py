@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from spinepnp.plots import Look
+from spinepnp.plots.looks import Look
 
 #: What the largest side becomes in the integers that places are kept in.
 REACH = 32767

@@ -1,0 +1,170 @@
+"""Fields and meshes in a body that is cut open, or in its meridian."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes.simplices import shape_quality
+from spinepnp.plots.cells import is_line, is_solid, surface
+from spinepnp.plots.lines import draw_sizes, profiles
+from spinepnp.plots.looks import Look, level_limits, new_figure, set_title, write
+from spinepnp.plots.scene import Scene, directions
+from spinepnp.units import POTENTIAL
+
+#: Smaller side and larger side of a picture on a page, inches.
+INCHES = (2.2, 5.8)
+
+#: Colours of the arrows along x, y and z, and their length over the larger side of a picture.
+ARROWS, ARROW = ("#e2725b", "#3c9d5d", "#1f3fd0"), 0.045
+
+
+def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
+    """The potential on the surface of the domain, cut open along its axis; in a meridian; or along a line.
+
+    Args:
+        grid: fields with an array ``potential_mV``.
+        path: of the PNG.
+        title: above the picture.
+        opened: whether to cut it open.
+    """
+    if is_line(grid):
+        figure, _, _ = profiles(grid, title)
+    else:
+        name = f"potential_{POTENTIAL.suffix}"
+        look = Look(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
+        view = View(grid, opened=opened)
+        figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
+        view.close()
+    write(figure, path)
+
+
+def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
+    """The cells of a mesh, coloured by their quality: a body cut open along its axis, a meridian, or sizes on a line.
+
+    Args:
+        grid: the mesh (`fields.gather_mesh`).
+        path: of the PNG.
+        title: above the picture.
+        opened: whether to cut a body.
+    """
+    import pyvista
+
+    if is_line(grid):
+        draw_sizes(grid, path, title)
+        return
+    solid = is_solid(grid)
+    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, : 4 if solid else 3]
+    kind = pyvista.CellType.TETRA if solid else pyvista.CellType.TRIANGLE
+    straight = pyvista.UnstructuredGrid({kind: corners}, grid.points)
+    straight.cell_data["quality"] = shape_quality(grid.points[corners])
+    if solid and opened:
+        straight = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
+    shown, look = (
+        straight.extract_surface(algorithm="dataset_surface"),
+        Look("quality of the cells", "RdYlGn", (0.0, 1.0)),
+    )
+    scene = Scene(shown.points, flat=not solid)
+    scene.paint(shown, "quality", look, edges=True)
+    figure, _, _ = page([(scene.picture(), look)], scene.extent, title or "mesh", flat=not solid)
+    scene.close()
+    write(figure, path)
+
+
+class View:
+    """A body, cut open or whole, or a meridian; it draws one field after another.
+
+    Args:
+        grid: whose arrays are drawn.
+        opened: whether to cut a body along its axis.
+
+    Attributes:
+        extent: left, right, lower and upper end of its pictures in the plane of view, um.
+        flat: whether it is a meridian, and the ends are those of r and z.
+    """
+
+    def __init__(self, grid: Any, *, opened: bool) -> None:
+        self.flat = not is_solid(grid)
+        self._surface = surface(grid)
+        if opened and not self.flat:
+            plane = {"normal": "y", "origin": np.array(grid.center)}
+            self._surface = self._surface.clip(**plane, invert=False).merge(grid.slice(**plane), merge_points=False)
+        self._scene = Scene(self._surface.points, flat=self.flat)
+        self.extent = self._scene.extent
+
+    def picture(self, name: str, look: Look) -> np.ndarray:
+        """A picture of a field with lines of equal values, shape (height, width, 3).
+
+        Args:
+            name: of an array of the grid.
+            look: its colours.
+        """
+        self._scene.paint(self._surface, name, look)
+        self._scene.draw_lines(self._surface.contour(np.linspace(*look.limits, 12)[1:-1], scalars=name))
+        return self._scene.picture()
+
+    def close(self) -> None:
+        """Free the window."""
+        self._scene.close()
+
+
+def page(
+    pictures: list[tuple[np.ndarray, Look]], extent: tuple[float, ...], title: str, *, flat: bool
+) -> tuple[Any, list[Any], Any]:
+    """Pictures of one view side by side, each with its scale of colours, and a bar that tells lengths.
+
+    Args:
+        pictures: and how they are coloured.
+        extent: of each in the plane of view, um: left, right, lower and upper end.
+        title: above them.
+        flat: whether they show a meridian.
+
+    Returns:
+        The figure, matplotlib's images in it, and the title.
+    """
+    import matplotlib.cm
+    import matplotlib.colors
+
+    left, right, low, high = extent
+    width, height = (INCHES[1] * side / max(right - left, high - low) for side in (right - left, high - low))
+    figure = new_figure(len(pictures) * (max(width, INCHES[0]) + 1.4), max(height, INCHES[0]) + 0.7)
+    figure.set_layout_engine("compressed", wspace=0.08)  # ticks of the second stay clear of the scale of the first
+    images = []
+    for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
+        images.append(axes.imshow(picture, extent=extent))
+        colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
+        figure.colorbar(colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25)
+        if flat:
+            axes.set_xlabel("r (um)")
+            axes.set_ylabel("z (um)" if len(images) == 1 else "")
+            axes.spines[["top", "right"]].set_visible(False)
+        else:
+            axes.set_axis_off()
+            _draw_length(axes, extent)
+            _draw_arrows(axes, extent)
+    return figure, images, set_title(figure, title)
+
+
+def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:
+    """A bar of a round length in the lower right corner (um)."""
+    left, right, low, high = extent
+    longest = 0.3 * (right - left)
+    power = 10.0 ** np.floor(np.log10(longest))
+    length = max(digit * power for digit in (1, 2, 5) if digit * power <= longest)
+    end, at = right - 0.04 * (right - left), low + 0.03 * (high - low)
+    axes.plot([end - length, end], [at, at], color="black", linewidth=2.5, solid_capstyle="butt")
+    axes.text(end - length / 2.0, at + 0.012 * (high - low), f"{length:g} um", ha="center", va="bottom", fontsize=9)
+
+
+def _draw_arrows(axes: Any, extent: tuple[float, ...]) -> None:
+    """Directions of x, y and z in the lower left corner."""
+    left, right, low, high = extent
+    side = max(right - left, high - low)
+    start = np.array([left, low]) + 0.04 * side
+    for name, colour, along in zip("xyz", ARROWS, directions(flat=False)[:2].T, strict=True):
+        end = start + ARROW * side * along
+        arrow = {"arrowstyle": "-|>", "color": colour, "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=arrow)
+        axes.text(*(end + 0.012 * side * along / np.linalg.norm(along)), name, ha="center", va="center", fontsize=7)

@@ -1,0 +1,67 @@
+"""Cells of a grid that pictures show: which lie at the surface, and triangles for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+#: VTK's types of the cells of a line and of a body.
+LINES, SOLIDS = (3, 21), (10, 24)
+
+#: Nodes of the facets of a tetrahedron and of a triangle in VTK's order, corners first.
+TRIANGLES = ((0, 1, 3, 4, 8, 7), (1, 2, 3, 5, 9, 8), (0, 3, 2, 7, 9, 6), (0, 2, 1, 6, 5, 4))
+EDGES = ((0, 1, 3), (1, 2, 4), (2, 0, 5))
+
+#: Facets of a surface that is fine enough for curved ones to be drawn with fewer triangles each.
+MANY_FACETS = 20_000
+
+
+def is_line(grid: Any) -> bool:
+    """Whether a grid is a line."""
+    return grid.celltypes[0] in LINES
+
+
+def is_solid(grid: Any) -> bool:
+    """Whether a grid is a body: neither a meridian nor a line."""
+    return grid.celltypes[0] in SOLIDS
+
+
+def facets(grid: Any) -> np.ndarray:
+    """Nodes of the facets that belong to one cell only, corners first, shape (facets, nodes).
+
+    Args:
+        grid: `pyvista.UnstructuredGrid` of tetrahedra or of triangles, straight or curved.
+    """
+    cells = grid.cell_connectivity.reshape(grid.n_cells, -1)
+    known, corners = (TRIANGLES, 3) if is_solid(grid) else (EDGES, 2)
+    found = np.vstack([cells[:, [node for node in facet if node < cells.shape[1]]] for facet in known])
+    # One whole number a facet, of corner after corner: unique rows of a matrix would take five times as long.
+    keys, *others = np.sort(found[:, :corners], axis=1).T
+    for corner in others:
+        keys = np.unique(keys, return_inverse=True)[1] * grid.n_points + corner
+    _, first, counts = np.unique(keys, return_index=True, return_counts=True)
+    return found[first[counts == 1]]
+
+
+def surface(grid: Any) -> Any:
+    """Triangles of the surface of a body, with its arrays, or of a meridian itself.
+
+    VTK's own surface of curved cells has facets of the interior, too.
+
+    Args:
+        grid: `pyvista.UnstructuredGrid` of tetrahedra or of triangles.
+
+    Returns:
+        `pyvista.PolyData`.
+    """
+    import pyvista
+
+    shown = grid
+    if is_solid(grid):
+        outer = facets(grid)
+        kind = pyvista.CellType.TRIANGLE if outer.shape[1] == 3 else pyvista.CellType.QUADRATIC_TRIANGLE
+        shown = pyvista.UnstructuredGrid({kind: outer}, grid.points)
+        shown.point_data.update(grid.point_data)
+    fineness = 1 if shown.n_cells > MANY_FACETS else 2
+    return shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=fineness)

@@ -1,0 +1,100 @@
+"""Curves along a line: fields on it, the potential along axis and wall of a body, sizes of cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.plots.cells import facets, is_solid
+from spinepnp.plots.looks import COMPUTED, IONS, LAW, OHM, line_looks, new_figure, set_legend, set_title, write
+from spinepnp.units import CONCENTRATION, POTENTIAL
+
+
+def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
+    """Potential and concentrations along a line.
+
+    Args:
+        grid: fields on the line.
+        title: above the picture.
+
+    Returns:
+        The figure, its lines by the name of the array (with values in the order of the places), and the title.
+    """
+    figure = new_figure(6.4, 6.4)
+    upper, lower = figure.subplots(2, sharex=True)
+    order = np.argsort(grid.points[:, 0])
+    x, lines = grid.points[order, 0], {}
+    looks = iter(line_looks(IONS, len(grid.array_names)))
+    for name in grid.array_names:
+        if name.startswith("potential"):
+            (lines[name],) = upper.plot(x, grid[name][order], color=LAW)
+        else:
+            ion = name.partition(".")[2]
+            (lines[name],) = lower.plot(x, grid[name][order], label=ion, **next(looks))
+    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
+    lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
+    lower.set_xlabel("position (um)")
+    set_legend(lower, *lower.get_legend_handles_labels())
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.02)
+    return figure, lines, set_title(figure, title)
+
+
+def draw_profile(grid: Any, path: Path, title: str) -> None:
+    """The potential along the axis and along the wall of a body of revolution, above its outline.
+
+    Args:
+        grid: fields with an array ``potential_mV``, of a body around the z axis or of its meridian.
+        path: of the PNG.
+        title: above the picture.
+    """
+    import pyvista
+
+    name, solid = f"potential_{POTENTIAL.suffix}", is_solid(grid)
+    along = 2 if solid else 1
+    low, high = np.array(grid.bounds).reshape(3, 2)[along]
+    ends = np.zeros((2, 3))
+    ends[:, along] = low, high
+    axis = pyvista.Line(*ends, resolution=400).sample(grid)
+    inside = np.asarray(axis["vtkValidPointMask"], dtype=bool)
+    outer = np.unique(facets(grid)[:, : 3 if solid else 2])
+    points = grid.points[outer]
+    z, radius = points[:, along], np.hypot(points[:, 0], points[:, 1]) if solid else points[:, 0]
+    wall = radius > 1e-6 * (high - low)
+    figure = new_figure(6.4, 5.6)
+    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
+    upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
+    upper.plot(z[wall], grid[name][outer][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
+    lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
+    set_title(figure, title or "profile")
+    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
+    upper.legend(frameon=False)
+    lower.set_ylabel("radius (um)")
+    lower.set_xlabel("z (um)")
+    lower.set_ylim(bottom=0.0)
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    write(figure, path)
+
+
+def draw_sizes(grid: Any, path: Path, title: str) -> None:
+    """Size of the cells of a line against their place.
+
+    Args:
+        grid: the line.
+        path: of the PNG.
+        title: above the picture.
+    """
+    ends = grid.points[grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :2], 0]
+    figure = new_figure(6.4, 4.6)
+    axes = figure.add_subplot()
+    order = np.argsort(ends.mean(axis=1))
+    axes.semilogy(ends.mean(axis=1)[order], np.ptp(ends, axis=1)[order] * 1e3, ".-", color=LAW)
+    axes.set_xlabel("position (um)")
+    axes.set_ylabel("size of the cell (nm)")
+    set_title(figure, title or "mesh")
+    axes.grid(alpha=0.3)
+    write(figure, path)

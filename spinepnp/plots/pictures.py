@@ -1,0 +1,65 @@
+"""All pictures of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case import Case
+from spinepnp.plots.bodies import draw_potential
+from spinepnp.plots.lines import draw_profile
+from spinepnp.plots.scene import can_render
+from spinepnp.plots.sweeps import draw_peaks, draw_sweep
+from spinepnp.plots.traces import draw_trace
+
+
+def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Path) -> list[Path]:
+    """All pictures that suit a run. On rank 0 only; one that fails is a warning, not an error of the run.
+
+    Args:
+        case: what was run.
+        rows: rows of observables.csv, numbers or as they are read.
+        fields: file with the fields of the last point that was solved.
+        directory: that gets them.
+
+    Returns:
+        Files that were made.
+    """
+    solved = [row for row in rows if row.get("status") == "ok"]
+    made = attempt(lambda: _draw_fields(case, fields, directory)) if fields.exists() else []
+    over_time, varied = case.study.kind == "transient", case.study.vary is not None
+    if over_time or varied:
+        drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
+        made += attempt(lambda: drawing(case, solved, directory))
+    return made
+
+
+def attempt(work: Callable[[], list[Path]]) -> list[Path]:
+    """The files that some drawing makes; none, and a warning, where it fails.
+
+    Args:
+        work: draws, and names its files.
+    """
+    try:
+        return work()
+    except Exception as error:  # drawing libraries raise anything; the results are complete without pictures
+        print(f"a picture could not be drawn: {' '.join(str(error).split())[:200]}", file=sys.stderr)
+        return []
+
+
+def _draw_fields(case: Case, fields: Path, directory: Path) -> list[Path]:
+    """Pictures of the last fields."""
+    if case.geometry.dimension != "1d" and not can_render():
+        print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
+        return []
+    import pyvista
+
+    grid = pyvista.read(fields)
+    made = [directory / "potential.png"]
+    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
+    if case.geometry.on_axis and case.geometry.dimension != "1d":
+        made.append(directory / "profile.png")
+        draw_profile(grid, made[1], case.title)
+    return made

@@ -1,0 +1,120 @@
+"""What was varied: potentials against the law, peaks of transients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case import Case
+from spinepnp.plots.curves import column_of
+from spinepnp.plots.looks import COMPUTED, LAW, OHM, new_figure, place_looks, set_legend, set_title, write
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
+
+
+def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Potential at the injecting boundary (or each one that prescribes something) against the varied value.
+
+    Args:
+        case: what was run.
+        rows: rows that were solved.
+        directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
+
+    Returns:
+        The file that was made; none where words were varied.
+    """
+    kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
+    x = _varied(case, rows)
+    if not len(x):
+        return []
+    figure = new_figure(6.4, 4.6)
+    axes = figure.add_subplot()
+    pnp = "3D PNP" if case.geometry.dimension == "3d" else "PNP"
+    if kind is not None and case.compare is not None:
+        _draw_law(axes, case, kind, x)
+    for name in names:
+        values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
+        axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"{pnp}, {name}", zorder=3)
+    axes.set_xlabel(_varied_label(case))
+    axes.set_ylabel(f"potential ({POTENTIAL.unit})")
+    set_title(figure, case.title)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    path = directory / ("iv.png" if kind is CURRENT else "sweep.png")
+    write(figure, path)
+    return [path]
+
+
+def _varied(case: Case, rows: Sequence[dict[str, Any]]) -> np.ndarray:
+    """The varied values; none where there is nothing to draw against, because words were varied."""
+    try:
+        return np.array([float(row[case.study.column]) for row in rows])
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
+def _varied_label(case: Case) -> str:
+    """What was varied, with its unit."""
+    kind = case.study.kind_of_values
+    return f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}"
+
+
+def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Peaks of transients against the varied value: potentials, and the injected species, at probes if there are any.
+
+    Args:
+        case: what was run.
+        rows: one for each value, with columns ``peak.*``.
+        directory: gets ``sweep.png``.
+
+    Returns:
+        The file that was made; none where words were varied.
+    """
+    x = _varied(case, rows)
+    if not len(x):
+        return []
+    figure = new_figure(7.4, 5.2)
+    panels, looks, order = figure.subplots(2, sharex=True), place_looks(case), np.argsort(x)
+    species = carrier(case)
+    endings = (f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}")
+    labels = (f"peak potential ({POTENTIAL.unit})", f"peak of {species} ({CONCENTRATION.unit})")
+    places = (list(looks), list(case.probes) or list(looks))
+    for axes, names, ending, label in zip(panels, places, endings, labels, strict=True):
+        for name in names:
+            axes.plot(x[order], column_of(rows, f"peak.{name}.{ending}")[order], "o", label=name, **looks[name])
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    set_legend(panels[0], *panels[0].get_legend_handles_labels())
+    panels[-1].set_xlabel(_varied_label(case))
+    set_title(figure, case.title)
+    write(figure, directory / "sweep.png")
+    return [directory / "sweep.png"]
+
+
+def carrier(case: Case) -> str:
+    """The species that a current carries in: the first one, or that of the first channel, or the first of all."""
+    boundaries = case.boundaries.values()
+    injected = [injection.species for boundary in boundaries for injection in boundary.injections]
+    through_channels = [channel.species for boundary in boundaries for channel in boundary.channels]
+    return (*injected, *through_channels, *case.electrolyte.names)[0]
+
+
+def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
+    """The law of [compare] and Ohm's law as curves over the varied value, a current's from zero on."""
+    assert case.study.vary is not None
+    low, high = (min(0.0, x.min()), max(0.0, x.max())) if kind is CURRENT else (x.min(), x.max())
+    curve, law, ohm = np.linspace(low, high, 81), [], []
+    for value in curve:
+        point = case.with_value(case.study.vary, f"{value} {kind.unit}")
+        answer = point.law()
+        assert answer is not None
+        ground = point.boundaries[answer.ground].held_potential or 0.0
+        law.append(to_unit(answer.potential + ground, POTENTIAL))
+        ohm.append(to_unit(answer.ohmic_potential + ground, POTENTIAL))
+    axes.plot(curve, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")
+    axes.plot(curve, law, color=LAW, linewidth=1.6, label="electroneutral law")
+    finite = np.array(law)[np.isfinite(law)]
+    if np.ptp(finite) > 0.0:
+        axes.set_ylim(*(np.array([-0.05, 1.35]) * np.ptp(finite) + finite.min()))
