@@ -34,7 +34,7 @@ def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
     nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
     space = problem.preview.space
     basis = space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
-    in_cells = np.einsum("na,cai->cni", basis, unknowns[space.dofmap.list])
+    in_cells = basis @ unknowns[space.dofmap.list]
     values = np.zeros((len(mesh.geometry.x), unknowns.shape[1]))
     values[cell_nodes(mesh).ravel()] = in_cells.reshape(-1, unknowns.shape[1])
     return values

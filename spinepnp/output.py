@@ -187,14 +187,17 @@ STACK = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista")
 
 def versions(modules: Iterable[str] = STACK) -> dict[str, str]:
     """Versions of what the numbers depend on."""
-    found = {"spinepnp": __version__, "python": platform.python_version()}
-    for module in modules:
-        try:
-            found[module] = importlib.metadata.version(module)
-        except importlib.metadata.PackageNotFoundError:
-            loaded = sys.modules.get(module)
-            found[module] = str(getattr(loaded, "__version__", "unknown"))
-    return found
+    own = {"spinepnp": __version__, "python": platform.python_version()}
+    return own | {module: _version(module) for module in modules}
+
+
+@functools.cache
+def _version(module: str) -> str:
+    """That of an installed package; it is looked up once, each point of a sweep asks for it."""
+    try:
+        return importlib.metadata.version(module)
+    except importlib.metadata.PackageNotFoundError:
+        return str(getattr(sys.modules.get(module), "__version__", "unknown"))
 
 
 #: Rooms whose code makes the numbers.
