@@ -75,6 +75,7 @@ class Recorder:
         self._writer = Writer(comm, case)
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
+        self._last: tuple[Point | None, Any] = (None, None)
 
         def open_directory() -> list[dict[str, Any]]:
             self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
@@ -118,6 +119,7 @@ class Recorder:
             self._solver_rows.append({**point.key, **solution.statistics.row()})
             if grid is not None:
                 save(grid, self._fields_of(directory, point))
+                self._last = (point, grid)  # to be drawn, if it stays the last: its file need not be read again
             self._write_tables(directory, point, summary)
 
         self._writer.write(write)
@@ -159,7 +161,8 @@ class Recorder:
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
             if self._manner.pictures:
-                pictures.draw(self._case, [p.row for p in self._points], fields, directory.path)
+                drawn = self._last[1] if self._last[0] is solved[-1] else fields
+                pictures.draw(self._case, [p.row for p in self._points], drawn, directory.path)
 
         self._writer.write(write)
 

@@ -259,7 +259,8 @@ class Trace:
                 save(grid, directory.path / "fields.vtu")
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if self._manner.pictures:
-                pictures.draw(self._case, self.rows, directory.path / "fields.vtu", directory.path)
+                fields = directory.path / "fields.vtu" if grid is None else grid
+                pictures.draw(self._case, self.rows, fields, directory.path)
 
         self._writer.write(write)
 

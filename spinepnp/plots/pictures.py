@@ -15,20 +15,22 @@ from spinepnp.plots.sweeps import draw_peaks, draw_sweep
 from spinepnp.plots.traces import draw_trace
 
 
-def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Path) -> list[Path]:
+def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Path) -> list[Path]:
     """All pictures that suit a run. On rank 0 only; one that fails is a warning, not an error of the run.
 
     Args:
         case: what was run.
         rows: rows of observables.csv, numbers or as they are read.
-        fields: file with the fields of the last point that was solved.
+        fields: of the last point that was solved: a grid, or the path of a file, which need not be there.
         directory: that gets them.
 
     Returns:
         Files that were made.
     """
     solved = [row for row in rows if row.get("status") == "ok"]
-    made = attempt(lambda: _draw_fields(case, fields, directory)) if fields.exists() else []
+    made = []
+    if not isinstance(fields, Path) or fields.exists():
+        made += attempt(lambda: _draw_fields(case, fields, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
         drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
@@ -49,14 +51,14 @@ def attempt(work: Callable[[], list[Path]]) -> list[Path]:
         return []
 
 
-def _draw_fields(case: Case, fields: Path, directory: Path) -> list[Path]:
+def _draw_fields(case: Case, fields: Any, directory: Path) -> list[Path]:
     """Pictures of the last fields."""
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
     import pyvista
 
-    grid = pyvista.read(fields)
+    grid = pyvista.read(fields) if isinstance(fields, Path) else fields
     made = [directory / "potential.png"]
     draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
