@@ -39,7 +39,7 @@ class Meshes:
         if self.mesh is None or key != self._made_for:
             self.mesh, self.seconds = timed(self.comm, lambda: generate(case.geometry, case.mesh, self.comm))
             self._made_for, self.unit = key, 0.0
-        if self.mesh.options.element_degree != case.mesh.element_degree:
+        if self.mesh.element_degree != case.mesh.element_degree:
             self.mesh, self.unit = replace(self.mesh, options=case.mesh.resolved(case.geometry)), 0.0
         return self.mesh
 
