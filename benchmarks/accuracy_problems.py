@@ -19,8 +19,8 @@ THEIR_FARADAY, V_T = 96485.0, 25.26
 #: Sizes of cells over the default of the dimension, and how often they are then divided.
 Sizes = tuple[tuple[float, int], ...]
 
-#: On a meridian the default is a quarter of that in three dimensions.
-MERIDIAN: dict[int, Sizes] = {1: ((4, 0), (2, 0), (1, 0), (0.5, 0)), 2: ((8, 0), (4, 0), (2, 0), (1, 0))}
+#: Default sizes are those of elements of the default degree: on meridians quadratic ones.
+MERIDIAN: dict[int, Sizes] = {1: ((1, 0), (0.5, 0), (0.25, 0), (0.125, 0)), 2: ((2, 0), (1, 0), (0.5, 0), (0.25, 0))}
 SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0), (2.8, 0), (2, 0))}
 
 
@@ -73,6 +73,7 @@ class AccuracyProblem:
         answers: potential there in mV, by what is asked for; the law is asked of cells that leave the layer alone.
         curved_meridian: whether a meridian has curved sides.
         solid: sizes in three dimensions.
+        degree: by default in three dimensions.
     """
 
     case: str
@@ -83,6 +84,7 @@ class AccuracyProblem:
     answers: dict[str, float]
     curved_meridian: bool
     solid: dict[int, Sizes] = field(default_factory=lambda: SOLID)
+    degree: int = 1
 
     def load(self, variant: Variant) -> Case:
         """The case with these settings."""
@@ -110,7 +112,8 @@ class AccuracyProblem:
 
     def is_default(self, variant: Variant) -> bool:
         """Whether these are the settings of somebody who sets none, but for the layer that the shipped case has."""
-        plain = variant.degree == 1 and variant.order == 2 and variant.formulation == "density"
+        degree = self.degree if variant.dimension == "3d" else 2
+        plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
 
@@ -156,7 +159,7 @@ def hyperboloid() -> AccuracyProblem:
         ),
         grade='{top={size="4 nm",growth=1.4}}', graded=False, place="end",
         answers={"end": _ours(row["centre_50"])}, curved_meridian=True,
-        solid={1: ((2, 0), (1.4, 0), (1, 0), (0.65, 0)), 2: ((4, 0), (2.8, 0), (1.8, 0))},
+        solid={1: ((1, 0), (0.7, 0), (0.5, 0), (0.32, 0)), 2: ((2, 0), (1.4, 0), (1, 0))}, degree=2,
     )  # fmt: skip
 
 

@@ -171,6 +171,9 @@ class Geometry(Table, ABC):
     #: Whether a line stands for a radius, not for the z axis.
     radial: ClassVar[bool] = False
 
+    #: Whether walls are curved without edges, so that the solution is smooth all over.
+    smooth: ClassVar[bool] = False
+
     #: Whether the mesh can be graded.
     gradable: ClassVar[bool] = True
 
@@ -266,10 +269,11 @@ class Geometry(Table, ABC):
     def default_degree(self) -> int:
         """Degree of the elements where the case says none.
 
-        On a meridian quadratic elements on four times larger cells are faster and have a smaller error; in three
-        dimensions their gain ends at layers and sharp rims, and costs more (`./spine bench accuracy`).
+        On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions they
+        are so where walls are smooth and curved; elsewhere rims and thin layers eat their gain
+        (`./spine bench accuracy`).
         """
-        return 1 if self.dimension == "3d" else 2
+        return 2 if self.smooth or self.dimension != "3d" else 1
 
     @abstractmethod
     def body_measures(self) -> dict[str, float]:

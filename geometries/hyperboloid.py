@@ -33,6 +33,7 @@ class Hyperboloid(Extruded):
     """
 
     takes_obstacle: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     shape: Literal["hyperboloid"] = "hyperboloid"
     a: Length
@@ -64,10 +65,6 @@ class Hyperboloid(Extruded):
         """Two fifths of the mean half axis at the ends, half of the smaller; cells shrink toward the throat."""
         radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()
         return min(radius * math.sqrt(aspect) / 2.5, radius * min(1.0, aspect) / 2.0, self.half_length / 4.0)
-
-    def default_degree(self) -> int:
-        """Nothing is sharp and no layer is thin in a throat: quadratic elements in all dimensions."""
-        return 2
 
     def reference(self) -> tuple[float, float, float]:
         """The elliptic cylinder around it."""

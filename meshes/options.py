@@ -35,8 +35,8 @@ class MeshOptions(Table):
         refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
-        element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians and lines and in a
-            smooth throat, else 1.
+        element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians and lines, and
+            where walls are smooth (hyperboloid, tube, shell), else 1.
     """
 
     size: Length | None = None
