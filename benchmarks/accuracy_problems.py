@@ -159,7 +159,7 @@ def hyperboloid() -> AccuracyProblem:
         ),
         grade='{top={size="4 nm",growth=1.4}}', graded=False, place="end",
         answers={"end": _ours(row["centre_50"])}, curved_meridian=True,
-        solid={1: ((1, 0), (0.7, 0), (0.5, 0), (0.32, 0)), 2: ((2, 0), (1.4, 0), (1, 0))}, degree=2,
+        solid={1: ((1.25, 0), (0.9, 0), (0.62, 0), (0.42, 0)), 2: ((2.5, 0), (1.6, 0), (1, 0))}, degree=2,
     )  # fmt: skip
 
 

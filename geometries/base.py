@@ -264,16 +264,16 @@ class Geometry(Table, ABC):
 
     @abstractmethod
     def default_size(self) -> float:
-        """Target edge length where the case says none, in metres; that of elements of the default degree."""
+        """Target edge length where the case says none, in metres, for linear elements in three dimensions."""
 
     def default_degree(self) -> int:
         """Degree of the elements where the case says none.
 
         On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions they
         are so where walls are smooth and curved; elsewhere rims and thin layers eat their gain
-        (`./spine bench accuracy`).
+        (`./spine bench accuracy`). On a line nothing takes time, and linear ones round less.
         """
-        return 2 if self.smooth or self.dimension != "3d" else 1
+        return {"3d": 2 if self.smooth else 1, "axisymmetric": 2, "1d": 1}[self.dimension]
 
     @abstractmethod
     def body_measures(self) -> dict[str, float]:

@@ -62,9 +62,9 @@ class Hyperboloid(Extruded):
             raise CaseError("geometry.ends", 'a line needs "flat" ends', self.ends)
 
     def default_size(self) -> float:
-        """Two fifths of the mean half axis at the ends, half of the smaller; cells shrink toward the throat."""
+        """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
         radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()
-        return min(radius * math.sqrt(aspect) / 2.5, radius * min(1.0, aspect) / 2.0, self.half_length / 4.0)
+        return min(radius * math.sqrt(aspect) / 5.0, radius * min(1.0, aspect) / 4.0, self.half_length / 6.0)
 
     def reference(self) -> tuple[float, float, float]:
         """The elliptic cylinder around it."""

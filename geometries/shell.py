@@ -9,7 +9,7 @@ import numpy as np
 
 from spinepnp.geometries.base import MODEL_UNIT, ROOM, Sizes
 from spinepnp.geometries.meridian import Piece
-from spinepnp.geometries.revolved import Covering, Revolved, refuse_unless, sphere_covering
+from spinepnp.geometries.revolved import CURVATURE, Covering, Revolved, refuse_unless, sphere_covering
 from spinepnp.units import Length
 
 
@@ -54,8 +54,8 @@ class Shell(Revolved):
         super().check()
 
     def default_size(self) -> float:
-        """A quarter of the outer radius, and two edges across the gap."""
-        return min(self.outer_radius / 4.0, (self.outer_radius - self.inner_radius) / 2.0)
+        """A sixth of the outer radius, and two edges across the gap."""
+        return min(CURVATURE * self.outer_radius, (self.outer_radius - self.inner_radius) / 2.0)
 
     def coverings(self, sizes: Sizes) -> list[Covering]:
         """Either sphere."""

@@ -71,8 +71,8 @@ class Tube(Extruded):
         return self.radius(np.linspace(0.0, self.length, SAMPLES))
 
     def default_size(self) -> float:
-        """Half of the largest radius; cells shrink with the cross-section."""
-        return float(min(self._radii().max() / 2.0, self.length / 4.0))
+        """A quarter of the largest radius; cells shrink with the cross-section."""
+        return float(min(self._radii().max() / 4.0, self.length / 4.0))
 
     def reference(self) -> tuple[float, float, float]:
         """The cylinder around the tube."""
