@@ -45,7 +45,7 @@ def test_accuracy_fills_its_columns_its_plot_and_its_verdict(tmp_path):
     table.loc[0, "default"] = True
     assert len(VERDICTS["accuracy"](table)) == 1
     paths = plot_accuracy(table, tmp_path)
-    assert [path.name for path in paths] == ["accuracy_cylinder_full_PNP.png", "accuracy_cylinder_law.png"]
+    assert [path.name for path in paths] == ["accuracy_cylinder_full_PNP.png"]
     assert all(path.stat().st_size > 10_000 for path in paths)
 
 
