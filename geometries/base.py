@@ -288,6 +288,10 @@ class Geometry(Table, ABC):
             found[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
         return found
 
+    def exact_area(self, name: str) -> float:
+        """Exact area of one boundary, m^2."""
+        return self.exact_measures()[name]
+
     @abstractmethod
     def estimate_cells(self, sizes: Sizes) -> float:
         """Number of cells that the mesh will have, within a factor two."""

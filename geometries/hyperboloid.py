@@ -102,5 +102,11 @@ class Hyperboloid(Extruded):
         if self.ends == "flat":
             b, L = self.a if self.b is None else self.b, self.half_length
             measures["volume"] = math.pi * self.a * b * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))
-            measures["base"] = measures["top"] = math.pi * self.a * b * (1.0 + (L / self.c) ** 2)
         return measures
+
+    def end_area(self, name: str) -> float:
+        """Area of "base" or "top", m^2; in closed form where the ends are flat."""
+        if self.ends != "flat":
+            return super().end_area(name)
+        b = self.a if self.b is None else self.b
+        return math.pi * self.a * b * (1.0 + (self.half_length / self.c) ** 2)
