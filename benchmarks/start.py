@@ -20,8 +20,8 @@ from spinepnp.selftest import find_mpiexec
 #: What users may expect, s.
 TARGETS = {"--help": 0.5, "first run": 15.0, "second run, outside mesh and solve": 3.0, "batch of 60, 2 ranks": 30.0}
 
-#: Cases of other kinds whose second run is looked at: a spine, a geometry sweep with a law, a surface, a closed body, two
-#: rings, a transient with its fields.
+#: Cases of other kinds whose second run is looked at: a spine, a geometry sweep with a law, a surface, a closed body,
+#: two rings, a transient with its fields.
 OTHERS = ("ball_neck_steady", "hyperboloid_law", "spine_surface", "closed_ball", "two_rings", "spine_step")
 
 #: Stages that are mesh and solve.
