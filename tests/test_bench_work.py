@@ -127,6 +127,21 @@ def test_stages_within_stages_are_counted_once():
     assert watch.seconds["outer"] < watch.seconds["inner"]
 
 
+def test_of_a_generator_only_its_own_steps_are_counted():
+    class Counting:
+        def steps(self, number):
+            for i in range(number):
+                time.sleep(0.01)
+                yield i
+
+    watch = Watch()
+    watch.wrap_each(Counting, "steps", "steps")
+    for i, step in enumerate(Counting().steps(3)):
+        assert step == i
+        time.sleep(0.05)
+    assert 0.03 <= watch.seconds["steps"] < 0.1
+
+
 def test_stages_of_a_run_add_up(tmp_path):
     case = (ROOT / "cases" / "cylinder_iv.toml").read_text().replace('"25 nm"', '"50 nm"')
     (tmp_path / "case.toml").write_text(case.replace('shape  = "cylinder"', 'shape = "cylinder"\ndimension = "1d"'))
