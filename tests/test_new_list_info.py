@@ -385,3 +385,50 @@ def test_a_validation_case_of_neurons_is_known_as_one(spinepnp):
     done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"))
     assert done.returncode == 2
     assert "is a validation case" in done.stderr
+
+
+# --- what is printed cannot leave
+
+
+WORDS = [["new", "cylinder"], ["list", "keys"], ["info"], ["--help"], ["--version"]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("words", WORDS)
+def test_a_full_disk_behind_standard_output_is_one_line(words, unbuffered, tmp_path):
+    command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "spinepnp", *words]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: standard output: cannot be written (no space left on device); make room, then run it again"
+    ]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_closed_pipe_is_the_quiet_end(words, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "spinepnp", *words]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=120)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_error_of_a_file_is_not_taken_for_one_of_standard_output(tmp_path):
+    code = """
+import sys
+from spinepnp import __main__, cli
+cli.app.registered_commands.clear()
+@cli.app.command()
+def write():
+    open("/dev/full", "w").write(100_000 * "x")
+@cli.app.command()
+def other(): ...
+sys.argv = ["spinepnp", "write"]
+__main__.main()
+"""
+    done = call(code, tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "unexpected OSError" in done.stderr
