@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from spinepnp.solvers.measure import Measure
 from spinepnp.validate import solve
 from spinepnp.validate.judge import by_case, describe, examine, summary
 from spinepnp.validate.plan import load_subject, load_subjects
-from spinepnp.validate.report import make_folder, write_report
+from spinepnp.validate.report import default_folder, make_folder, write_report
 from spinepnp.validate.solve import refinements
 from spinepnp.validate.suite import run_validation
 from spinepnp.validation.analytic import ElectroneutralLaw
@@ -321,7 +322,68 @@ def test_a_number_that_is_not_finite_fails_and_can_be_written(comm, monkeypatch,
 
 
 def test_the_report_before_stays_until_there_is_another(tmp_path):
-    (tmp_path / "report.json").write_text("[1]")
+    rows = [{"case": "line", "quantity": "top.potential_mV", "point": "", "passed": True}]
+    (tmp_path / "report.json").write_text(json.dumps(rows))
     make_folder(tmp_path)
-    assert (tmp_path / "report.json").read_text() == "[1]"
+    assert json.loads((tmp_path / "report.json").read_text()) == rows
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+# --- where the report goes
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("report.json", "[1]"),
+        ("report.json", "[]"),
+        ("report.json", '{"case": 1}'),
+        ("report.json", "not JSON"),
+        ("report.html", "<title>Batch of necks</title>"),
+        ("report.html", "\xff"),
+    ],
+)
+def test_a_report_of_something_else_stays(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="latin-1")
+    with pytest.raises(CaseError) as caught:
+        make_folder(tmp_path)
+    assert caught.value.exit_code == 2
+    assert len(str(caught.value).splitlines()) == 1
+    assert all(word in str(caught.value) for word in ("--output", "--force"))
+    make_folder(tmp_path, force=True)
+    assert (tmp_path / name).read_text(encoding="latin-1") == text  # until there is another
+
+
+def test_the_verb_refuses_a_report_of_something_else(spinepnp, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_text("mine")
+    refused = spinepnp("validate", "cone", "--output", "out", "--no-figures")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
+    assert (tmp_path / "out" / "report.html").read_text() == "mine"
+    done = spinepnp("validate", "cone", "--output", "out", "--no-figures", "--force")
+    assert done.returncode == 0, done.stderr
+    assert "Validation of spinepnp" in (tmp_path / "out" / "report.html").read_text()
+    again = spinepnp("validate", "cone", "--output", "out", "--no-figures")  # now it is ours
+    assert again.returncode == 0, again.stderr
+
+
+def test_named_cases_leave_the_record_of_all_alone(spinepnp, tmp_path):
+    whole = tmp_path / "runs" / "validate"
+    whole.mkdir(parents=True)
+    (whole / "report.json").write_text("the record of all")
+    done = spinepnp("validate", "line", "cone", "--no-figures")
+    assert done.returncode == 0, done.stderr
+    assert (whole / "report.json").read_text() == "the record of all"
+    assert "runs/validate-cone-line/report.json" in done.stdout
+    assert {path.name for path in (tmp_path / "runs" / "validate-cone-line").iterdir()} == {
+        "report.json",
+        "report.html",
+    }
+
+
+def test_folders_of_named_cases_have_names_of_bearable_length():
+    assert default_folder([]) == Path("runs/validate")
+    assert default_folder(["line", "cone", "line"]) == Path("runs/validate-cone-line")
+    many = default_folder(NAMES)
+    assert len(many.name) < 100
+    assert many != default_folder(NAMES[:-1])
