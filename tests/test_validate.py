@@ -10,14 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import CASES
+from scipy.interpolate import make_interp_spline
 
 from spinepnp.case import make_case
 from spinepnp.errors import CaseError
-from spinepnp.solvers import formulation, time_stepping, transient
-from spinepnp.solvers.channels import Channel
+from spinepnp.solvers import channels, formulation, stimuli, time_stepping, transient
+from spinepnp.solvers.boundaries import _course
+from spinepnp.solvers.channels import Channel, GateStep
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.measure import Measure
 from spinepnp.validate import solve
+from spinepnp.validate import stimuli as references
 from spinepnp.validate.judge import by_case, describe, examine, summary
 from spinepnp.validate.plan import load_subject, load_subjects
 from spinepnp.validate.report import default_folder, make_folder, write_report
@@ -32,8 +35,9 @@ NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
 #: A second or two each; `./spine validate` has them all.
 QUICK = [
     "ball_membrane", "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100", "cylinder_50",
-    "cylinder_75", "cylinder_three_species", "cytosol", "gel", "junction", "line", "membrane", "pore_ampa",
-    "pore_gaba", "pore_leak", "rings", "rings_channels", "shell", "spine_head", "spine_head_50", "spine_head_75",
+    "cylinder_75", "cylinder_three_species", "cytosol", "gel", "junction", "line", "line_constant_field", "line_table",
+    "membrane", "pore_ampa", "pore_gaba", "pore_leak", "rings", "rings_channels", "shell", "spine_head",
+    "spine_head_50", "spine_head_75",
     "throat_confocal",
 ]  # fmt: skip
 KEYS = {"case", "quantity", "reference", "value", "error", "estimate", "tolerance", "passed", "figure", "reason"}
@@ -293,6 +297,105 @@ def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
+
+
+def slower_gates(monkeypatch):
+    """By a twentieth."""
+    correct = GateStep.end
+    monkeypatch.setattr(GateStep, "end", lambda step, *rest: correct(replace(step, length=step.length / 1.05), *rest))
+
+
+def late_phase(monkeypatch):
+    """By a hundredth of a radian."""
+    correct = stimuli.sine
+    monkeypatch.setattr(stimuli, "sine", lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01))
+
+
+def bent_table(monkeypatch):
+    """A table of currents that ends a hundredth of a millisecond late."""
+    correct = stimuli.table
+    monkeypatch.setattr(stimuli, "table", lambda file, onset: correct(file, onset + 1e-5))
+
+
+def one_pulse(monkeypatch):
+    """Of two."""
+    correct = stimuli.pulses
+    monkeypatch.setattr(stimuli, "pulses", lambda starts, lasts: correct(starts[:1], lasts))
+
+
+def longer_ramp(monkeypatch):
+    """By a hundredth."""
+    correct = stimuli.ramp
+    monkeypatch.setattr(stimuli, "ramp", lambda onset, lasts: correct(onset, 1.01 * lasts))
+
+
+def outside_at_zero(monkeypatch):
+    """The potential on the other side of a membrane is forgotten."""
+    correct = Channel.all_open
+
+    def all_open(channel, *arguments, **more):
+        return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
+
+    monkeypatch.setattr(Channel, "all_open", all_open)
+
+
+def straight_table(monkeypatch):
+    """Straight lines between the rows of a table of channels."""
+    monkeypatch.setattr(channels, "PchipInterpolator", lambda x, y: make_interp_spline(x, y, k=1))
+
+
+def powerless_gates(monkeypatch):
+    """All gates as if there were one of each."""
+    correct = Coupling._current
+
+    def current(self, entry, means):
+        gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
+        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), means)
+
+    monkeypatch.setattr(Coupling, "_current", current)
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "times"),
+    [
+        (slower_gates, "line_gates", ["0.3 ms", "0.6 ms"]),
+        (late_phase, "line_sine", ["0.3 ms", "0.5 ms"]),
+        (bent_table, "line_sine", ["0.3 ms", "0.75 ms"]),
+        (one_pulse, "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (longer_ramp, "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (outside_at_zero, "line_constant_field", []),
+        (powerless_gates, "line_constant_field", []),
+        (straight_table, "line_table", []),
+    ],
+)
+def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, name, times):
+    """Laws and waveforms that the reference has once more; see `spinepnp.validate.stimuli`."""
+    early = changed(name, lambda data: data["study"].update({"times": times} if times else {}))
+    _course.cache_clear()
+    fault(monkeypatch)
+    try:
+        found = failing([early], comm)
+    finally:
+        _course.cache_clear()
+    assert found
+    assert not any(v.reason for v in found)
+
+
+def test_references_have_the_same_waveforms_and_channels():
+    """Written twice, they are one, on both sides of every jump."""
+    for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
+        for injection in subject(name).case.boundaries["top"].injections:
+            bends = [0.0, *references.breaks(injection), 1.3e-3]
+            assert set(injection.course.breaks) <= {*bends}
+            for bend in bends:
+                for t in (bend - 1e-7, bend + 1e-7):
+                    assert references.current(injection, 1.0, t) == pytest.approx(injection.at(t, t).value, abs=1e-24)
+    more = {"area": 3e-14, "valence": 2, "thermal_voltage": 25e-3}
+    for name in ("line_table", "line_gates", "line_constant_field", "line_channels"):
+        for channel in subject(name).case.boundaries["top"].channels:
+            for V in np.linspace(-30e-3, 30e-3, 301):
+                own = references.gated(channel, V, 150.0, [1.0] * len(channel.gates), **more)
+                assert own == pytest.approx(channel.all_open(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
 
 
 def test_a_wrong_tortuosity_is_found(comm):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -36,6 +37,7 @@ def _number(key: str, value: Any, *, positive: bool = False) -> None:
         refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
 
 
+@functools.lru_cache(maxsize=256)
 def _required(f: Callable[..., Any]) -> int:
     """How many arguments a function needs; defaults are the caller's own business (``lambda t, I=5e-11: ...``)."""
     try:

@@ -187,25 +187,23 @@ class Stepper:
             raise NoConvergenceError("not finite")
         try:
             real, pair = (
-                (factor * M + J + self._by_gates(state, loads, factor / h)).tocsc() for factor in (GAMMA, PAIR)
+                self._by_gates((factor * M + J).tocsc(), state, loads, factor / h) for factor in (GAMMA, PAIR)
             )
             return splu(real, permc_spec=ORDERING), splu(pair, permc_spec=ORDERING)
         except RuntimeError as error:  # how SuperLU says singular
             raise NoConvergenceError(str(error)) from None
 
-    def _by_gates(self, state: Values, loads: Loads, rate: complex) -> csc_matrix:
-        """What gates add to dF where everything changes at a rate (scaled): zero without any."""
-        system, (fields, n) = self.system, state.shape
+    def _by_gates(self, matrix: csc_matrix, state: Values, loads: Loads, rate: complex) -> csc_matrix:
+        """The matrix with what gates add to dF where everything changes at a rate (scaled)."""
         if loads.gates is None:
-            return csc_matrix((fields * n, fields * n))
+            return matrix
+        system, (fields, n) = self.system, state.shape
         slopes = system.gate_slopes(state, loads, rate / system.scale.time)
-        rows = [(i * n + node, k, i) for k, node in enumerate(system.end_nodes) for i in range(fields - 1)]
-        parts = [
-            self.equations.assembler.row(row, np.array([(fields - 1) * n + system.end_nodes[k]]), -slopes[k, i : i + 1])
-            for row, k, i in rows
-            if slopes[k, i]
-        ]
-        return sum(parts, csc_matrix((fields * n, fields * n)))
+        for k, node in enumerate(system.end_nodes):
+            for i in np.flatnonzero(slopes[k]):
+                column = np.array([(fields - 1) * n + node])
+                matrix = matrix - self.equations.assembler.row(i * n + node, column, slopes[k, i : i + 1])
+        return matrix.tocsc()
 
     def _residuals(self, stages: Values, before: Values, loads: list[Loads], h: float) -> Values:
         stored = np.array([self.equations.storage(Y) for Y in stages]) - before
