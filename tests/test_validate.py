@@ -13,14 +13,17 @@ from conftest import CASES
 from scipy.interpolate import make_interp_spline
 
 from spinepnp.case import make_case
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.solvers import channels, formulation, stimuli, time_stepping, transient
 from spinepnp.solvers.boundaries import _course
 from spinepnp.solvers.channels import Channel, GateStep
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.measure import Measure
+from spinepnp.units import FARADAY
 from spinepnp.validate import solve
 from spinepnp.validate import stimuli as references
+from spinepnp.validate.asked import Asked
+from spinepnp.validate.formulas import FORMULAS
 from spinepnp.validate.judge import by_case, describe, examine, summary
 from spinepnp.validate.plan import load_subject, load_subjects
 from spinepnp.validate.report import default_folder, make_folder, write_report
@@ -28,6 +31,7 @@ from spinepnp.validate.solve import refinements
 from spinepnp.validate.suite import run_validation
 from spinepnp.validation.analytic import ElectroneutralLaw
 from spinepnp.validation.gnp import table
+from spinepnp.validation.references import load
 
 FOLDER = CASES / "validation"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
@@ -396,6 +400,62 @@ def test_references_have_the_same_waveforms_and_channels():
             for V in np.linspace(-30e-3, 30e-3, 301):
                 own = references.gated(channel, V, 150.0, [1.0] * len(channel.gates), **more)
                 assert own == pytest.approx(channel.all_open(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
+
+
+# --- the channels' scalar equations
+
+
+def on_all_bands(**changes):
+    """The case of the rings with other channels."""
+
+    def change(data):
+        for name in ("head_top", "head_bottom", "neck_top", "neck_base"):
+            data["boundaries"][name]["channel"][0].update(changes)
+
+    return changed("rings_channels", change)
+
+
+def band(found, name="head_top"):
+    """Mean V of a band by the formula, mV."""
+    return FORMULAS["band"].value(Asked(found.case, f"{name}.potential_mV", {}))
+
+
+def test_several_states_of_channels_are_told():
+    """Closed near 6 mV, they would keep themselves open near 16 mV: nothing says which of them a solver should find."""
+    with pytest.raises(SolveError, match=r"several solutions, from 6\.\d+ to 1\d\.\d+ mV at head_top"):
+        band(on_all_bands(maximum="60 pA", half="8 mV", slope="0.3 mV"))
+
+
+def test_several_states_of_channels_fail_the_case_with_that_reason(comm):
+    verdicts = examine(on_all_bands(maximum="60 pA", half="8 mV", slope="0.3 mV"), comm)
+    assert not any(v.passed for v in verdicts)
+    assert all("several solutions" in v.reason for v in verdicts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"maximum": "60 pA", "half": "4 mV"},  # open
+        {"maximum": "20 pA", "half": "9 mV", "slope": "2 mV"},
+        {"maximum": "-40 pA", "half": "5 mV", "slope": "0.2 mV"},  # steep, but close what they open
+        {"maximum": "40 pA", "half": "5 mV", "slope": "-0.2 mV"},
+    ],
+)
+def test_the_only_state_of_channels_solves_their_equations(changes):
+    found = on_all_bands(**changes)
+    names, rings = ("cap", "head_top", "head_bottom", "neck_top", "neck_base"), load("spine_rings")
+    assert tuple(rings["bands"]) == names
+    V = np.array([band(found, name) for name in names]) * 1e-3
+    placed = [(found.case.boundaries[name].channels, v) for name, v in zip(names, V, strict=True)]
+    opened = [sum(references.gated(c, v) for c in kinds) for kinds, v in placed]
+    w = np.array(rings["G"]) * 1e6 @ (np.array([50e-12, 0, 0, 0, 0]) + opened) / (2 * 2e-10 * FARADAY * 167.0)
+    assert np.log1p(w) * found.case.electrolyte.V_T == pytest.approx(V, rel=1e-9)
+
+
+def test_channels_that_the_scalar_equations_do_not_know_are_refused():
+    with pytest.raises(CaseError, match="plain sigmoids"):
+        band(on_all_bands(gates=[{"half": "0 mV", "slope": "1 mV", "time": "1 ms"}]))
 
 
 def test_a_wrong_tortuosity_is_found(comm):
