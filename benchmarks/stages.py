@@ -9,8 +9,10 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
+
+from spinepnp.__main__ import collect_less
 
 #: Before the JSON in the output.
 MARK = "stages: "
@@ -40,6 +42,22 @@ class Watch:
 
         return timed
 
+    def wrap_each(self, owner: Any, name: str, stage: str) -> None:
+        """Put the watch on each step of a generator, and not on what is done between them."""
+        steps = getattr(owner, name)
+
+        @functools.wraps(steps)
+        def timed(*arguments: Any, **keys: Any) -> Iterator[Any]:
+            advance = self.wrapped(stage, steps(*arguments, **keys).__next__)
+            while True:
+                try:
+                    step = advance()
+                except StopIteration:
+                    return
+                yield step
+
+        setattr(owner, name, timed)
+
     def wrap(self, owner: Any, name: str, stage: str) -> None:
         """Put the watch on an attribute of a module or a class."""
         setattr(owner, name, self.wrapped(stage, getattr(owner, name)))
@@ -48,7 +66,7 @@ class Watch:
 def _on(watch: Watch) -> None:
     """Put the watch on what a run of a case calls. Imports what it needs, as the verb does."""
     import spinepnp.tables
-    from spinepnp import recorder, run
+    from spinepnp import recorder, run, transient_run
     from spinepnp.meshes.stack import fem
     from spinepnp.plots import pictures
 
@@ -60,6 +78,14 @@ def _on(watch: Watch) -> None:
     watch.wrap(run.SteadyProblem, "solve", "solve")
     watch.wrap(recorder.Recorder, "solved", "tables and fields")
     watch.wrap(recorder.Recorder, "finish", "tables and fields")
+    transients = transient_run.TransientProblem
+    watch.wrap(transient_run, "generate", "mesh")
+    watch.wrap(transient_run, "check_feasible", "feasibility")
+    watch.wrap(transients, "__init__", "set-up of the solver")
+    watch.wrap(transients, "begin", "solve")
+    watch.wrap_each(transients, "steps", "solve")
+    for name in ("begin", "step", "checkpoint", "end"):
+        watch.wrap(transient_run.Trace, name, "tables and fields")
     watch.wrap(pictures, "draw", "pictures")
     watch.wrap(spinepnp.tables, "print_outcome", "table on the screen")
 
@@ -68,6 +94,7 @@ def main() -> None:
     """Run a case and print where its time went."""
     begun, case, output = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     watch = Watch()
+    collect_less()
     interpreter = time.time() - begun
     watch.wrapped("imports", _on)(watch)
     from spinepnp.cli import app

@@ -164,3 +164,18 @@ sys.exit(code)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"potential.png", "profile.png"}
     assert done.stdout.splitlines()[-1] == "loaded: matplotlib.figure"
+
+
+def test_a_run_loads_at_its_start_only_what_every_run_needs(tmp_path):
+    code = """
+import sys
+import mpi4py.MPI, dolfinx.fem.petsc
+theirs = set(sys.modules)
+import spinepnp.run
+late = {"gmsh", "jinja2", "matplotlib", "meshio", "pandas", "pint", "pyarrow", "pyvista", "rich"}
+late |= {f"scipy.{part}" for part in ("integrate", "interpolate", "linalg", "optimize", "sparse", "spatial", "special")}
+found = late & (set(sys.modules) - theirs)
+assert not found, found
+"""
+    done = run(code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
