@@ -17,8 +17,10 @@ from spinepnp import animation
 from spinepnp.__main__ import _run
 from spinepnp.case import load_case
 from spinepnp.plots import looks, pictures, traces
+from spinepnp.plots.bodies import View
 from spinepnp.plots.cells import facets, surface
 from spinepnp.plots.curves import pieces, smooth
+from spinepnp.plots.scene import can_render
 
 ALPHA = str(CASES / "spine_alpha.toml")
 
@@ -144,6 +146,30 @@ class TestSurfaces:
                 assert facet[3 + i] == middles[tuple(sorted((facet[i], facet[(i + 1) % 3])))]
         grid["f"] = np.zeros(grid.n_points)
         assert surface(grid).area == pytest.approx(1.5 + 3.0 * np.sqrt(3.0) / 2.0)
+
+
+class TestColours:
+    """A cut and a meridian have those of the scale, else nobody could read them off it."""
+
+    @pytest.mark.skipif(not can_render(), reason="no library to draw without a screen")
+    @pytest.mark.parametrize("flat", [False, True])
+    def test_they_are_those_of_the_scale(self, flat):
+        import matplotlib
+        import pyvista
+
+        if flat:
+            grid = pyvista.Plane(i_resolution=4, j_resolution=4).triangulate().cast_to_unstructured_grid()
+        else:
+            grid = pyvista.ImageData(dimensions=(5, 5, 5)).to_tetrahedra()
+        grid["f"] = np.full(grid.n_points, 0.3)
+        view = View(grid, opened=True)
+        picture = view.picture("f", looks.Look("f", "viridis", (0.0, 1.0)))
+        view.close()
+        assert view.flat == flat
+        wanted = np.array(matplotlib.colormaps["viridis"](0.3, bytes=True))[:3].astype(int)
+        middle = picture[picture.shape[0] // 2, picture.shape[1] // 3].astype(int)
+        assert abs(middle - wanted).max() <= 3
+        assert np.all(picture[0, 0] == 255)
 
 
 class TestScale:

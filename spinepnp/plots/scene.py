@@ -20,7 +20,7 @@ PIXELS, FINER = (360, 1100), 2
 FOOT = 0.12
 
 #: Where light comes from, and its shares from everywhere and from there: a cut has just the colours of the scale, and
-#: what looks upwards nearly so.
+#: what looks upwards nearly so. A meridian has no shades.
 LIGHT, AMBIENT, DIFFUSE = (0.3, -1.0, 0.8), 0.77, 0.3
 
 
@@ -120,8 +120,8 @@ class Scene:
         else:
             mapper.SetScalarModeToUseCellFieldData()
         properties.SetLighting(not self._flat)
-        properties.SetAmbient(AMBIENT)
-        properties.SetDiffuse(DIFFUSE)
+        properties.SetAmbient(1.0 if self._flat else AMBIENT)
+        properties.SetDiffuse(0.0 if self._flat else DIFFUSE)
         properties.SetInterpolationToFlat()
         properties.SetEdgeVisibility(edges)
         properties.SetLineWidth(0.5 * FINER)
