@@ -54,20 +54,9 @@ def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
         height: of it, inches.
         layout: matplotlib's name of what places the axes.
     """
-    return _figures().Figure(figsize=(width, height), dpi=DPI, layout=layout)
+    import matplotlib.figure
 
-
-def _figures() -> Any:
-    """The module `matplotlib.figure`, imported without texts of help on keywords, which take a third of the time."""
-    import matplotlib.artist
-
-    kept = matplotlib.artist.kwdoc
-    matplotlib.artist.kwdoc = lambda artist: ""
-    try:
-        import matplotlib.figure
-    finally:
-        matplotlib.artist.kwdoc = kept
-    return matplotlib.figure
+    return matplotlib.figure.Figure(figsize=(width, height), dpi=DPI, layout=layout)
 
 
 def snapshot(figure: Any) -> np.ndarray:
