@@ -88,9 +88,9 @@ def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     problem = Problem("")
     conditions, salt = problem.conditions(), electrolyte()
     steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
-    solver = steady._newton.linear_solver
+    solver = steady._newton.linear.ksp
     b, x = euler_step(steady, Imposed(salt, conditions), step)
-    with steady._newton.options_in_force():
+    with steady._newton.precedence.in_force():
         solver.setOperators(steady.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()

@@ -9,7 +9,7 @@ from benchmarks.places import CASES
 from spinepnp.case import load_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
-from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.statistics import NewtonStatistics
 from spinepnp.solvers.transient import Schedule, Step, TransientProblem
 
 

@@ -12,20 +12,23 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.memory import available_memory
-from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME, PETSc
+from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME
 from spinepnp.solvers.cost import Linear, linear_solver, memory
 from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
+from spinepnp.solvers.newton import Newton
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
+from spinepnp.solvers.precedence import given_by_user
 from spinepnp.solvers.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
+from spinepnp.solvers.reasons import LINEAR_SOLVE
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.system import System
 from spinepnp.units import CONCENTRATION, format_quantity
 
@@ -41,9 +44,6 @@ TRACE, UNDERSHOOT = 1e-3, 0.5
 
 #: Beginnings of PETSc options that belong to one sparse matrix and its factors.
 OF_MATRIX = ("pc_factor_", "mat_")
-
-#: Reason of a Newton solve that the linear solver has stopped.
-LINEAR_FAILURE = "diverged_linear_solve"
 
 #: Logarithms of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
@@ -84,7 +84,7 @@ class Problem:
         self._imposed = imposed
         dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
-        given = {*self.options.petsc, *PETSc.Options().getAll()}
+        given = given_by_user(self.options.petsc)
         if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
@@ -126,7 +126,7 @@ class Problem:
 
     def _factorise_instead(self, error: NewtonError) -> bool:
         """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
-        tried_in_vain = error.statistics.reason == LINEAR_FAILURE and self.linear == "block"
+        tried_in_vain = error.statistics.reason == LINEAR_SOLVE.lower() and self.linear == "block"
         if not tried_in_vain or self.options.linear != "auto":
             return False
         comm = self.mesh.mesh.comm
@@ -179,13 +179,13 @@ class Problem:
         """
         system = self.system
         near = self._matrix_length is not None and abs(system.length / self._matrix_length - 1.0) < SIMILAR
-        keep, before = near and self.linear == "direct", self._newton.assemblies
+        keep, before = near and self.linear == "direct", self._newton.assembly.count
         try:
             statistics = self._newton.solve(system.vector, system.stage_reference(), patient=False, keep=keep)
         except NewtonError as error:
             self._matrix_length = None
             raise self._told(error) from None
-        if self._newton.assemblies > before:
+        if self._newton.assembly.count > before:
             self._matrix_length = system.length
         system.take(system.vector)
         return statistics
@@ -199,9 +199,9 @@ class Problem:
         Returns:
             Shape (owned dofs, N + 1).
         """
-        if not self._newton.has_matrix:  # every stage so far was solved before it began
+        if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
             self._newton.make_matrix(self.system.vector)
-        return self.system.solve_linear(defect, self._newton)
+        return self.system.solve_linear(defect, self._newton.linear.solve)
 
     def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.

@@ -10,12 +10,12 @@ from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.continuation import follow
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 
 
 class SteadyProblem(Problem):

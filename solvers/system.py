@@ -6,6 +6,7 @@ unknown constants behind them (`bordered`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.equations import Coefficients, Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import Newton
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
 
@@ -462,12 +462,12 @@ class System:
         sensitive = min(1.0, self.equations.coefficients.debye_squared + self.length)
         return sensitive * float(np.sqrt(self.weights.sum(self.weights.volume**2)))
 
-    def solve_linear(self, defect: np.ndarray, newton: Newton) -> np.ndarray:
-        """See `Problem.solve_linear`."""
+    def solve_linear(self, defect: np.ndarray, solve: Callable[[Any, Any], None]) -> np.ndarray:
+        """See `Problem.solve_linear`; ``solve`` takes a right-hand side and the vector of the answer. Collective."""
         right, x = self._layout.vector(), self._layout.vector()
         whole = np.column_stack([defect, np.zeros(self._owned)])
         self._join(right, np.where(self.held.free, whole, 0.0), np.zeros(self.constants))
-        newton.solve_linear(right, x)
+        solve(right, x)
         owned, _ = self._split(x)
         moved = np.array(owned)
         for vector in (right, x):

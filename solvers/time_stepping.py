@@ -23,9 +23,9 @@ import numpy as np
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.channels import GateStep
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.runge_kutta import Tableau
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.units import FARADAY
 
 #: How many states the start of a stage is extrapolated from.

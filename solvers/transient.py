@@ -17,7 +17,6 @@ from spinepnp.solvers.closed import Closed, amounts_of, free_species
 from spinepnp.solvers.control import StepControl
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.ordering import Ordering
 from spinepnp.solvers.outcome import ROUNDING_OF_SUMS, UNBALANCED
@@ -26,6 +25,7 @@ from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.runge_kutta import ESDIRK, EULER
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time_stepping import Attempt, Moment, moment_at, new_piece, take_step
 from spinepnp.units import FARADAY, TIME, format_quantity

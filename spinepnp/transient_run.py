@@ -21,8 +21,8 @@ from spinepnp.output import ResultDirectory, holds_results, versions, write_atom
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
 from spinepnp.solvers.checkpoint import unpack
-from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError
 from spinepnp.solvers.transient import Schedule, Step, TransientProblem
 from spinepnp.trace import Trace
 from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
