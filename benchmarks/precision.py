@@ -89,7 +89,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
     linear = _linear_solve(problem, comm)
     found = {
         "steps": steps,
-        "unknowns": problem.system.vector.getSize(),
+        "unknowns": problem.system.state.vector.getSize(),
         "number": len(steps),
         "rejected": sum(len(step.rejected) for step in steps),
         "newton": newton,
@@ -107,7 +107,7 @@ def _linear_solve(problem: TransientProblem, comm: Any) -> float:
     defect = problem.system.equations.contents()
 
     def once() -> None:
-        problem._newton.make_matrix(problem.system.vector)
+        problem._newton.make_matrix(problem.system.state.vector)
         problem.solve_linear(defect)
 
     return min(timed(comm, once)[1] for _ in range(3))

@@ -45,7 +45,7 @@ def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolera
     row = {
         **{"case": case, "dimension": dimension, "linear": problem.linear},
         "ranks": comm.size,
-        "dofs": problem.system.vector.getSize(),
+        "dofs": problem.system.state.vector.getSize(),
         "steps": len(steps),
         "rejected": sum(len(step.rejected) for step in steps),
         "newton": sum(s.newton for s in statistics),

@@ -66,7 +66,7 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         return ordering.scatter(packed[name] if comm.rank == 0 else None)
 
     def local(name: str) -> np.ndarray:
-        return system.with_ghosts(on_mesh(name))
+        return system.state.with_ghosts(on_mesh(name))
 
     rates = Rates(
         **{f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"] for f in fields(Rates)}

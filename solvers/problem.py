@@ -103,7 +103,7 @@ class Problem:
             self.mesh.mesh.comm,
             system.residual,
             system.jacobian,
-            system.vector,
+            system.state.vector,
             system.A,
             self.options.model_copy(update={"petsc": petsc}),
             border=system.border,
@@ -133,12 +133,12 @@ class Problem:
         enough = memory("direct", error.statistics.dofs) < available_memory() / 2.0
         if not comm.allreduce(enough, op=MPI.LAND):
             return False
-        unknowns = self.system.keep()
+        unknowns = self.system.state.keep()
         self._free_solver()
         of_newton = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
         self.options = self.options.model_copy(update={"petsc": of_newton, "linear": "direct"})
         self._make_solver("direct")
-        self.system.restore(unknowns)
+        self.system.state.restore(unknowns)
         return True
 
     def _attempt(self, start: np.ndarray | None, imposed: Imposed, *, patient: bool = False) -> NewtonStatistics:
@@ -147,7 +147,7 @@ class Problem:
         Raises:
             NewtonError: it failed; the unknowns are those of before.
         """
-        here = self.system.densities_and_potential() if start is None else start  # in SI: scales may change
+        here = self.system.state.densities_and_potential() if start is None else start  # in SI: scales may change
         try:
             return self._solve_once(here, imposed, patient)
         except NewtonError as error:
@@ -157,37 +157,37 @@ class Problem:
 
     def _solve_once(self, here: np.ndarray, imposed: Imposed, patient: bool) -> NewtonStatistics:
         system = self.system
-        before = system.keep()
+        before = system.state.keep()
         system.impose(imposed)
         reference = system.reference_norm(imposed.electrolyte)
-        system.start_from(here)
+        system.state.start_from(here)
         try:
-            statistics = self._newton.solve(system.vector, reference, patient=patient)
-            system.take(system.vector)
+            statistics = self._newton.solve(system.state.vector, reference, patient=patient)
+            system.state.take(system.state.vector)
             self.refuse_negative(statistics, imposed)
         except NewtonError as error:
             told = self._told(error)
-            system.restore(before)
+            system.state.restore(before)
             raise told from None
         return statistics
 
     def solve_stage(self) -> NewtonStatistics:
-        """Solve a stage of a time step from the iterate of the system; see `System.set_step`. Collective.
+        """Solve a stage of a time step from the iterate of the system; see `Data.set_step`. Collective.
 
         Raises:
             NewtonError: it failed.
         """
         system = self.system
-        near = self._matrix_length is not None and abs(system.length / self._matrix_length - 1.0) < SIMILAR
+        near = self._matrix_length is not None and abs(system.data.length / self._matrix_length - 1.0) < SIMILAR
         keep, before = near and self.linear == "direct", self._newton.assembly.count
         try:
-            statistics = self._newton.solve(system.vector, system.stage_reference(), patient=False, keep=keep)
+            statistics = self._newton.solve(system.state.vector, system.stage_reference(), patient=False, keep=keep)
         except NewtonError as error:
             self._matrix_length = None
             raise self._told(error) from None
         if self._newton.assembly.count > before:
-            self._matrix_length = system.length
-        system.take(system.vector)
+            self._matrix_length = system.data.length
+        system.state.take(system.state.vector)
         return statistics
 
     def solve_linear(self, defect: np.ndarray) -> np.ndarray:
@@ -200,7 +200,7 @@ class Problem:
             Shape (owned dofs, N + 1).
         """
         if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
-            self._newton.make_matrix(self.system.vector)
+            self._newton.make_matrix(self.system.state.vector)
         return self.system.solve_linear(defect, self._newton.linear.solve)
 
     def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
@@ -212,13 +212,13 @@ class Problem:
         """
         system, weights = self.system, self.weights
         return terminal_currents(
-            reaction / system.length,
+            reaction / system.data.length,
             system.held.indicators,
             imposed.boundaries,
             imposed.electrolyte,
-            system.scales,
+            system.data.scales,
             weights,
-            system.coupling.currents(system.means, len(self.structure.names)),
+            system.data.coupling.currents(system.state.means, len(self.structure.names)),
         )
 
     def _told(self, error: NewtonError) -> NewtonError:
@@ -239,10 +239,10 @@ class Problem:
             NewtonError: names the species and its lowest value.
         """
         names, owned = self.structure.names, self.weights.owned
-        values = self.system.densities_and_potential()[:owned, :-1]
+        values = self.system.state.densities_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
-        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.scales.concentration)
+        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.data.scales.concentration)
         if imposed.transient:
             # The front of a species that comes into nearly nothing is steeper than any cell: linear combinations of
             # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
@@ -274,9 +274,9 @@ class Problem:
         currents: dict[str, np.ndarray],
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
-        scales = self.system.scales
-        nodal = self.system.densities_and_potential()
-        potential = nodal[:, -1] + self.system.zero
+        scales = self.system.data.scales
+        nodal = self.system.state.densities_and_potential()
+        potential = nodal[:, -1] + self.system.data.zero
         if not self.structure.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
         return Converged(
@@ -285,10 +285,10 @@ class Problem:
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
             currents=currents,
-            amounts=self.system.amounts() * scales.amount,
-            ionic_charge=self.system.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.wanted.items()},
-            field_energy=self.system.field_energy(),
+            amounts=self.system.state.amounts() * scales.amount,
+            ionic_charge=self.system.state.ionic_charge() * scales.amount,
+            wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},
+            field_energy=self.system.state.field_energy(),
             prediction=prediction,
             statistics=statistics,
         )

@@ -150,7 +150,7 @@ class TransientProblem(Problem):
     @property
     def debye_time(self) -> float:
         """lambda^2 / D of the scales, s."""
-        scales = self.system.scales
+        scales = self.system.data.scales
         return scales.debye**2 * scales.time
 
     def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
@@ -173,14 +173,14 @@ class TransientProblem(Problem):
             found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.impose(imposed)
-            found[:, -1] -= self.system.zero
+            found[:, -1] -= self.system.data.zero
             statistics = self._settle(found, imposed)
         else:
             self.system.impose(imposed)
             statistics = self._settle(self._even(imposed), imposed)
         moment = moment_at(self, 0.0)
         self.progress = Progress(
-            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.amounts()
+            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
         )
         return self._solution_at(moment, statistics)[0]
 
@@ -198,19 +198,19 @@ class TransientProblem(Problem):
         progress.control.growth = GROWTH
         self.progress, moment = progress, progress.moment
         self.system.impose(self._imposed)
-        self.system.restore(moment.unknowns)
-        self.system.iterate_from(moment.unknowns)
-        self.system.take(self.system.vector)
+        self.system.state.restore(moment.unknowns)
+        self.system.state.iterate_from(moment.unknowns)
+        self.system.state.take(self.system.state.vector)
         comm = self.mesh.mesh.comm
-        nothing = NewtonStatistics(self.system.vector.getSize(), comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
+        nothing = NewtonStatistics(self.system.state.vector.getSize(), comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(moment, nothing)[0]
 
     def _even(self, imposed: Imposed) -> np.ndarray:
         """Nodal values of even concentrations."""
-        even = self.system.bulk(imposed.electrolyte)
+        even = self.system.state.bulk(imposed.electrolyte)
         free = free_species(imposed.electrolyte, imposed.boundaries)
         if imposed.closed is not None:
-            volume = self.system.volume()
+            volume = self.system.state.volume()
             for name, amount in amounts_of(imposed.closed, imposed.electrolyte, free, volume).items():
                 even[:, imposed.electrolyte.index(name)] = amount / volume
         return even
@@ -221,14 +221,14 @@ class TransientProblem(Problem):
         A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
         """
         system = self.system
-        unknowns = system.to_unknowns(nodal)
+        unknowns = system.state.to_unknowns(nodal)
         system.held.prescribe(unknowns)
-        system.restore(unknowns)
-        system.iterate_from(unknowns)
-        system.take(system.vector)
-        still = SMALLEST**2 * self.debye_time / system.scales.time
-        gates = GateStep(np.zeros(system.coupling.gates), np.inf)
-        system.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates)
+        system.state.restore(unknowns)
+        system.state.iterate_from(unknowns)
+        system.state.take(system.state.vector)
+        still = SMALLEST**2 * self.debye_time / system.data.scales.time
+        gates = GateStep(np.zeros(system.data.coupling.gates), np.inf)
+        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -324,7 +324,7 @@ class TransientProblem(Problem):
         """Be ready for another attempt; with a factorisation where the block solver of "auto" has failed."""
         if isinstance(error, NewtonError) and self._factorise_instead(error):
             self.system.impose(self._imposed)
-        self.system.restore(moment.unknowns)
+        self.system.state.restore(moment.unknowns)
 
     @staticmethod
     def _lost(error: SolveError, moment: Moment, length: float) -> SolveError:
@@ -359,9 +359,9 @@ class TransientProblem(Problem):
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
         system, species = self.system, self._imposed.electrolyte.species
-        amounts, unit = system.amounts(), system.scales.amount
+        amounts, unit = system.state.amounts(), system.data.scales.amount
         charge = FARADAY * np.array([float(s.valence) for s in species])
-        produced = np.array([s.source for s in species]) * system.volume() * moment.time
+        produced = np.array([s.source for s in species]) * system.state.volume() * moment.time
         carried = np.divide(moment.passed, charge, out=np.zeros_like(moment.passed), where=charge != 0.0)
         # A current says nothing of a species without charge.
         defect = np.abs((amounts - self.progress.first) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)

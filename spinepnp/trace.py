@@ -137,7 +137,7 @@ class Trace:
         """Record the state at the start."""
         assert problem.progress is not None
         gates = dict(
-            zip(problem.system.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
+            zip(problem.system.data.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
         )
         row = self._row(0.0, 0, solution, gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
@@ -156,7 +156,7 @@ class Trace:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.coupling.gate_names(), step.gates, strict=True))
+        gates = dict(zip(problem.system.data.coupling.gate_names(), step.gates, strict=True))
         row = self._row(step.time, step.number, step.solution, gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None

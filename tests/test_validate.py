@@ -270,7 +270,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     step, current, before = transient.take_step, Coupling._current, {}
 
     def lagged_step(problem, *arguments):
-        before["means"] = problem.system.means.copy()
+        before["means"] = problem.system.state.means.copy()
         try:
             return step(problem, *arguments)
         finally:
