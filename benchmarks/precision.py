@@ -11,7 +11,9 @@ from benchmarks.places import CASES
 from benchmarks.transients import spent
 from spinepnp.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.solvers.progress import Step
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.validate import one_dimension
 
 #: Overrides of a case, places that are looked at, and whether the solver in one dimension can say more.

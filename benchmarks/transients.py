@@ -9,8 +9,10 @@ from benchmarks.places import CASES
 from spinepnp.case import load_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
+from spinepnp.solvers.progress import Step
+from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.statistics import NewtonStatistics
-from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.solvers.transient import TransientProblem
 
 
 def spent(steps: list[Step]) -> list[NewtonStatistics]:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from spinepnp.solvers.control import StepControl
+from spinepnp.solvers.progress import Progress
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.time_stepping import Moment, Rates
-from spinepnp.solvers.transient import Progress, TransientProblem
+from spinepnp.solvers.transient import TransientProblem
 
 #: Parts of `Rates` that live on the mesh; the others are the same on all ranks.
 ON_MESH = ("content", "content_rate")

@@ -60,6 +60,7 @@ class Problem:
         regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
+        imposed: what the problem was made for.
         linear: the linear solver that is used, "direct" or "block".
         system: discrete equations and their state.
         preview: what needs no equations.
@@ -81,7 +82,7 @@ class Problem:
         imposed.check(mesh.geometry.boundaries, self.options.formulation)
         self.structure = imposed.structure
         self.preview = Preview(mesh, imposed, probes or {}, regions)
-        self._imposed = imposed
+        self.imposed = imposed
         dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
         given = given_by_user(self.options.petsc)
@@ -96,7 +97,7 @@ class Problem:
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
         self.system = system = System(
-            self.mesh, self._imposed, self.preview, self.options.formulation, blocks=linear == "block"
+            self.mesh, self.imposed, self.preview, self.options.formulation, blocks=linear == "block"
         )
         self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
@@ -124,7 +125,7 @@ class Problem:
         """Weights of boundaries and volume."""
         return self.preview.weights
 
-    def _factorise_instead(self, error: NewtonError) -> bool:
+    def factorise_instead(self, error: NewtonError) -> bool:
         """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
         tried_in_vain = error.statistics.reason == LINEAR_SOLVE.lower() and self.linear == "block"
         if not tried_in_vain or self.options.linear != "auto":
@@ -151,7 +152,7 @@ class Problem:
         try:
             return self._solve_once(here, imposed, patient)
         except NewtonError as error:
-            if not self._factorise_instead(error):
+            if not self.factorise_instead(error):
                 raise
             return self._solve_once(here, imposed, patient).after([error])
 

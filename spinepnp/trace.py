@@ -27,9 +27,10 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
+from spinepnp.solvers.progress import Step
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.statistics import NewtonStatistics
-from spinepnp.solvers.transient import Step, TransientProblem
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 from spinepnp.writer import Writer
 

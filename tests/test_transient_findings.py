@@ -17,7 +17,8 @@ from spinepnp.case import make_case, parse_override
 from spinepnp.errors import CaseError
 from spinepnp.key_paths import set_value
 from spinepnp.solvers import Boundary, Closed
-from spinepnp.solvers.transient import Schedule, TransientProblem
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY
 
 
