@@ -39,7 +39,7 @@ class Meshes:
         if self.mesh is None or key != self._made_for:
             self.mesh, self.seconds = timed(self.comm, lambda: generate(case.geometry, case.mesh, self.comm))
             self._made_for, self.unit = key, 0.0
-        if self.mesh.options.element_degree != case.mesh.element_degree:
+        if self.mesh.element_degree != case.mesh.element_degree:
             self.mesh, self.unit = replace(self.mesh, options=case.mesh.resolved(case.geometry)), 0.0
         return self.mesh
 
@@ -76,7 +76,7 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
             continue
         measured = _solve(case, mesh, given.place, comm, warm=variant.name not in seen)
         seen.add(variant.name)
-        rows += _rows(problem, given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson()})
+        rows.append(_row(given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson()}))
     return _without_luck(rows)
 
 
@@ -113,37 +113,30 @@ def _once(case: Case, mesh: SpineMesh, place: str) -> dict[str, Any]:
     return found
 
 
-def _rows(name: str, problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -> list[dict[str, Any]]:
-    """A row for each answer that the variant is held against."""
-    rows = []
-    for asked, answer in problem.answers.items():
-        if asked == "law" and variant.graded:
-            continue
-        rows.append({
-            "problem": f"{name}, {asked}",
-            "variant": variant.name,
-            "dimension": variant.dimension,
-            "size": variant.size,
-            "refine": variant.refine,
-            "default": problem.is_default(replace(variant, graded=problem.graded) if asked == "law" else variant),
-            "unknowns": measured["unknowns"],
-            "mesh_s": measured["mesh_s"],
-            "solve_s": measured["solve_s"],
-            "total_s": measured["mesh_s"] + measured["solve_s"],
-            "units": measured["solve_s"] / measured["unit_s"],
-            "error": abs(measured["V_mV"] / answer - 1.0),
-            "status": measured["status"],
-        })  # fmt: skip
-    return rows
+def _row(problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "problem": problem.name,
+        "variant": variant.name,
+        "dimension": variant.dimension,
+        "size": variant.size,
+        "refine": variant.refine,
+        "default": problem.is_default(variant),
+        "unknowns": measured["unknowns"],
+        "mesh_s": measured["mesh_s"],
+        "solve_s": measured["solve_s"],
+        "total_s": measured["mesh_s"] + measured["solve_s"],
+        "units": measured["solve_s"] / measured["unit_s"],
+        "error": abs(measured["V_mV"] / problem.answer - 1.0),
+        "status": measured["status"],
+    }
 
 
 def _without_luck(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with what is left of their errors without luck; the law is no limit of finer meshes, and keeps its."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """The rows with what is left of their errors without luck."""
+    variants: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["problem"], row["variant"]), []).append(row)
-    for (problem, _), group in groups.items():
-        errors = [row["error"] for row in group]
-        for row, error in zip(group, errors if problem.endswith("law") else lasting(errors), strict=True):
+        variants.setdefault(row["variant"], []).append(row)
+    for group in variants.values():
+        for row, error in zip(group, lasting([row["error"] for row in group]), strict=True):
             row["sure_error"] = error
     return rows

@@ -19,8 +19,8 @@ THEIR_FARADAY, V_T = 96485.0, 25.26
 #: Sizes of cells over the default of the dimension, and how often they are then divided.
 Sizes = tuple[tuple[float, int], ...]
 
-#: On a meridian the default is a quarter of that in three dimensions.
-MERIDIAN: dict[int, Sizes] = {1: ((4, 0), (2, 0), (1, 0), (0.5, 0)), 2: ((8, 0), (4, 0), (2, 0), (1, 0))}
+#: Default sizes are those of elements of the default degree: on meridians quadratic ones.
+MERIDIAN: dict[int, Sizes] = {1: ((1, 0), (0.5, 0), (0.25, 0), (0.125, 0)), 2: ((2, 0), (1, 0), (0.5, 0), (0.25, 0))}
 SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0), (2.8, 0), (2, 0))}
 
 
@@ -65,24 +65,28 @@ class AccuracyProblem:
     """A case whose answer is known.
 
     Attributes:
+        name: of the problem and of what is looked at, as plots have it.
         case: file that it comes from.
         overrides: of the file.
-        grade: the TOML of `mesh.grade` where it is graded.
-        graded: whether the shipped case is.
+        grade: the TOML of `mesh.grade` where it is graded; empty, where nothing is there to be resolved.
+        graded: whether somebody who knows the problem would.
         place: probe or boundary whose potential is looked at.
-        answers: potential there in mV, by what is asked for; the law is asked of cells that leave the layer alone.
+        answer: potential there, mV.
         curved_meridian: whether a meridian has curved sides.
         solid: sizes in three dimensions.
+        degree: by default in three dimensions.
     """
 
+    name: str
     case: str
     overrides: tuple[str, ...]
     grade: str
     graded: bool
     place: str
-    answers: dict[str, float]
+    answer: float
     curved_meridian: bool
     solid: dict[int, Sizes] = field(default_factory=lambda: SOLID)
+    degree: int = 1
 
     def load(self, variant: Variant) -> Case:
         """The case with these settings."""
@@ -103,14 +107,15 @@ class AccuracyProblem:
         """All settings in a dimension, meshes of one kind one after another, coarse ones first."""
         orders = (2, 1) if dimension == "3d" or self.curved_meridian else (2,)
         sizes = self.solid if dimension == "3d" else MERIDIAN
-        for graded, order, degree in itertools.product((False, True), orders, (1, 2)):
+        for graded, order, degree in itertools.product((False, True) if self.grade else (False,), orders, (1, 2)):
             for size, refine in sizes[degree]:
                 for formulation in ("density", "log"):
                     yield Variant(degree, order, graded, dimension, formulation, size, refine)
 
     def is_default(self, variant: Variant) -> bool:
-        """Whether these are the settings of somebody who sets none, but for the layer that the shipped case has."""
-        plain = variant.degree == 1 and variant.order == 2 and variant.formulation == "density"
+        """Whether these are the settings of somebody who sets none, but for the layer that the problem has."""
+        degree = self.degree if variant.dimension == "3d" else 2
+        plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
 
@@ -119,16 +124,31 @@ def _ours(potential: float) -> float:
     return V_T * math.log1p(math.expm1(potential / V_T) * THEIR_FARADAY / FARADAY)
 
 
-def cylinder() -> AccuracyProblem:
-    """V(L) of the neck of 50 nm at 100 pA: full PNP, and the law, which cells that miss the layer give."""
-    row = next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
-    law = _ours(row["V_law"])
+def _neck(name: str, answer: float, grade: str = "", *more: str) -> AccuracyProblem:
+    """V(L) of the neck of 50 nm at 100 pA."""
     return AccuracyProblem(
-        case="cylinder_iv.toml",
-        overrides=('geometry.radius="50 nm"', 'study={kind="steady"}', 'boundaries.top.current.value="100 pA"'),
-        grade='{top={size="0.1 nm",growth=1.4}}', graded=True, place="top",
-        answers={"full PNP": row["V_full"] + law - row["V_law"], "law": law}, curved_meridian=False,
+        name=f"cylinder, {name}", case="cylinder_iv.toml",
+        overrides=('geometry.radius="50 nm"', 'study={kind="steady"}', 'boundaries.top.current.value="100 pA"', *more),
+        grade=grade, graded=bool(grade), place="top", answer=answer, curved_meridian=False,
     )  # fmt: skip
+
+
+def _row_of_necks() -> dict[str, float]:
+    return next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
+
+
+def cylinder() -> AccuracyProblem:
+    """Full PNP, with the layer where the current enters."""
+    row = _row_of_necks()
+    answer = row["V_full"] + _ours(row["V_law"]) - row["V_law"]
+    return _neck("full PNP", answer, '{top={size="0.1 nm",growth=1.4}}')
+
+
+def neutral_cylinder() -> AccuracyProblem:
+    """The electroneutral law, with the field at the top that leaves no layer there."""
+    flux = 100e-12 / (FARADAY * 200e-12 * math.pi * 50e-9**2)
+    law = V_T * math.log1p(flux * 1e-6 / (2.0 * 167.0))
+    return _neck("no layer", law, "", "boundaries.top.field_matched=true")
 
 
 def ball_neck() -> AccuracyProblem:
@@ -136,10 +156,10 @@ def ball_neck() -> AccuracyProblem:
     row = next(r for r in references.rows("spine") if r["radius"] == 100)
     strength = 2.0 * FARADAY * 167.0 * 200e-12
     return AccuracyProblem(
-        case="ball_neck_steady.toml",
+        name="ball_neck, head centre", case="ball_neck_steady.toml",
         overrides=('probes.centre=["0 nm","0 nm","1.489898 um"]',),
         grade='{cap={size="1 nm",growth=1.3}}', graded=False, place="centre",
-        answers={"head centre": V_T * math.log1p(50e-12 * row["centre"] * 1e6 / strength)}, curved_meridian=True,
+        answer=V_T * math.log1p(50e-12 * row["centre"] * 1e6 / strength), curved_meridian=True,
         # The cap and the neck ask for most of the cells whatever the size.
         solid={1: ((1.6, 0), (1, 0), (1.6, 1)), 2: ((1.6, 0),)},
     )  # fmt: skip
@@ -149,15 +169,20 @@ def hyperboloid() -> AccuracyProblem:
     """The middle of the end of the throat of 50 nm at 50 pA, without a layer."""
     row = next(r for r in references.rows("throat_voltage") if (r["c"], r["a"]) == (100, 50))
     return AccuracyProblem(
-        case="hyperboloid_constriction.toml",
+        name="hyperboloid, end", case="hyperboloid_constriction.toml",
         overrides=(
             'geometry.a="50 nm"', 'study={kind="steady"}', "boundaries.top.field_matched=true",
             'probes.end=["0 nm","0 nm","500 nm"]',
         ),
         grade='{top={size="4 nm",growth=1.4}}', graded=False, place="end",
-        answers={"end": _ours(row["centre_50"])}, curved_meridian=True,
-        solid={1: ((2, 0), (1.4, 0), (1, 0), (0.65, 0)), 2: ((4, 0), (2.8, 0), (1.8, 0))},
+        answer=_ours(row["centre_50"]), curved_meridian=True,
+        solid={1: ((1.25, 0), (0.9, 0), (0.62, 0), (0.42, 0)), 2: ((2.5, 0), (1.6, 0), (1, 0))}, degree=2,
     )  # fmt: skip
 
 
-PROBLEMS = {"cylinder": cylinder, "ball_neck": ball_neck, "hyperboloid": hyperboloid}
+PROBLEMS = {
+    "cylinder": cylinder,
+    "neutral cylinder": neutral_cylinder,
+    "ball_neck": ball_neck,
+    "hyperboloid": hyperboloid,
+}

@@ -18,9 +18,9 @@ from spinepnp.solvers import SolverOptions, SteadyProblem
 
 def poisson_unit(mesh: SpineMesh, repeats: int = 2) -> float:
     """Seconds of one scalar Poisson solve: assembly, CG with PETSc's default GAMG to 1e-10; the best of some."""
-    space = fem.functionspace(mesh.mesh, ("Lagrange", mesh.options.element_degree))
+    space = fem.functionspace(mesh.mesh, ("Lagrange", mesh.element_degree))
     u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
-    dx = ufl.Measure("dx", mesh.mesh, metadata={"quadrature_degree": max(2, 2 * mesh.options.element_degree)})
+    dx = ufl.Measure("dx", mesh.mesh, metadata={"quadrature_degree": max(2, 2 * mesh.element_degree)})
     a, L = compile_form(ufl.inner(ufl.grad(u), ufl.grad(v)) * dx), compile_form(v * dx)
     boundary = "base" if "base" in mesh.boundary_facets else next(iter(mesh.boundary_facets))
     dofs = fem.locate_dofs_topological(space, mesh.mesh.topology.dim - 1, mesh.boundary_facets[boundary])

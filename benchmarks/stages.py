@@ -9,7 +9,7 @@ import functools
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 #: Before the JSON in the output.
@@ -40,6 +40,22 @@ class Watch:
 
         return timed
 
+    def wrap_each(self, owner: Any, name: str, stage: str) -> None:
+        """Put the watch on each step of a generator, and not on what is done between them."""
+        steps = getattr(owner, name)
+
+        @functools.wraps(steps)
+        def timed(*arguments: Any, **keys: Any) -> Iterator[Any]:
+            advance = self.wrapped(stage, steps(*arguments, **keys).__next__)
+            while True:
+                try:
+                    step = advance()
+                except StopIteration:
+                    return
+                yield step
+
+        setattr(owner, name, timed)
+
     def wrap(self, owner: Any, name: str, stage: str) -> None:
         """Put the watch on an attribute of a module or a class."""
         setattr(owner, name, self.wrapped(stage, getattr(owner, name)))
@@ -48,7 +64,7 @@ class Watch:
 def _on(watch: Watch) -> None:
     """Put the watch on what a run of a case calls. Imports what it needs, as the verb does."""
     import spinepnp.tables
-    from spinepnp import plots, recorder, run
+    from spinepnp import plots, recorder, run, transient_run
     from spinepnp.meshes.stack import fem
 
     watch.wrap(run, "load_case", "case file")
@@ -59,6 +75,14 @@ def _on(watch: Watch) -> None:
     watch.wrap(run.SteadyProblem, "solve", "solve")
     watch.wrap(recorder.Recorder, "solved", "tables and fields")
     watch.wrap(recorder.Recorder, "finish", "tables and fields")
+    transients = transient_run.TransientProblem
+    watch.wrap(transient_run, "generate", "mesh")
+    watch.wrap(transient_run, "check_feasible", "feasibility")
+    watch.wrap(transients, "__init__", "set-up of the solver")
+    watch.wrap(transients, "begin", "solve")
+    watch.wrap_each(transients, "steps", "solve")
+    for name in ("begin", "step", "checkpoint", "end"):
+        watch.wrap(transient_run.Trace, name, "tables and fields")
     watch.wrap(plots, "draw", "pictures")
     watch.wrap(spinepnp.tables, "print_outcome", "table on the screen")
 

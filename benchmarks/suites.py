@@ -120,7 +120,7 @@ SUITES = {
         ),
         jobs=tuple(
             Job("accuracy", 1, 1e4, {"problem": problem, "dimension": dimension}, f"{problem}, {dimension}")
-            for problem in ("cylinder", "ball_neck", "hyperboloid")
+            for problem in ("cylinder", "neutral cylinder", "ball_neck", "hyperboloid")
             for dimension in ("axisymmetric", "3d")
         ),
     ),

@@ -44,8 +44,6 @@ def _solve(table: pandas.DataFrame) -> list[Line]:
 def _accuracy(table: pandas.DataFrame) -> list[Line]:
     found = []
     for problem, dimension, rows in scopes(table):
-        if problem.endswith("law"):  # which cells of some size meet by luck
-            continue
         for i in np.flatnonzero(rows["default"]):
             at = position(int(i), rows["total_s"].tolist(), rows["sure_error"].tolist())
             what = f"default settings, {problem} ({WORDS[dimension]}), over the best of all settings"

@@ -171,6 +171,9 @@ class Geometry(Table, ABC):
     #: Whether a line stands for a radius, not for the z axis.
     radial: ClassVar[bool] = False
 
+    #: Whether walls are curved without edges, so that the solution is smooth all over.
+    smooth: ClassVar[bool] = False
+
     #: Whether the mesh can be graded.
     gradable: ClassVar[bool] = True
 
@@ -261,7 +264,16 @@ class Geometry(Table, ABC):
 
     @abstractmethod
     def default_size(self) -> float:
-        """Target edge length where the case says none, in metres."""
+        """Target edge length where the case says none, in metres, for linear elements in three dimensions."""
+
+    def default_degree(self) -> int:
+        """Degree of the elements where the case says none.
+
+        On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions they
+        are so where walls are smooth and curved; elsewhere rims and thin layers eat their gain
+        (`./spine bench accuracy`). On a line nothing takes time, and linear ones round less.
+        """
+        return {"3d": 2 if self.smooth else 1, "axisymmetric": 2, "1d": 1}[self.dimension]
 
     @abstractmethod
     def body_measures(self) -> dict[str, float]:
@@ -275,6 +287,10 @@ class Geometry(Table, ABC):
             found["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
             found[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
         return found
+
+    def exact_area(self, name: str) -> float:
+        """Exact area of one boundary, m^2."""
+        return self.exact_measures()[name]
 
     @abstractmethod
     def estimate_cells(self, sizes: Sizes) -> float:

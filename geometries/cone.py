@@ -74,7 +74,11 @@ class Cone(Extruded):
         r, R, L = self.base_radius, self.top_radius, self.length
         return {
             "volume": math.pi * L / 3.0 * (r * r + r * R + R * R),
-            "base": math.pi * r**2,
-            "top": math.pi * R**2,
+            "base": self.end_area("base"),
+            "top": self.end_area("top"),
             "wall": math.pi * (r + R) * math.hypot(L, R - r),
         }
+
+    def end_area(self, name: str) -> float:
+        """Area of either end, m^2."""
+        return math.pi * (self.base_radius if name == "base" else self.top_radius) ** 2

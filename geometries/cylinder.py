@@ -54,9 +54,9 @@ class Cylinder(Extruded):
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
         disc = math.pi * self.radius**2
-        return {
-            "volume": disc * self.length,
-            "base": disc,
-            "top": disc,
-            "wall": 2.0 * math.pi * self.radius * self.length,
-        }
+        wall = 2.0 * math.pi * self.radius * self.length
+        return {"volume": disc * self.length, "base": disc, "top": disc, "wall": wall}
+
+    def end_area(self, name: str) -> float:
+        """Area of either end, m^2."""
+        return math.pi * self.radius**2

@@ -153,31 +153,45 @@ class Extruded(Geometry):
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""
         radius, length, start = self.reference()
-        aspect = self.aspect()
-        s, s_weights = _gauss(0.0, radius, 24)
         z, z_weights = _gauss_composite(start, start + length, 40, 12)
-        angles = np.arange(96) * 2.0 * np.pi / 96
-        angle_weights = np.full_like(angles, 2.0 * np.pi / 96)
+        angles, angle_weights = _around()
+        density = _area(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), (STEP, length * STEP))
+        wall = float(angle_weights @ density @ z_weights)
+        steps = (radius * STEP, STEP, length * STEP)
+        volume = _volume(self._at, *_gauss(0.0, radius, 24), angles, angle_weights, z, z_weights, steps)
+        ends = {name: self.end_area(name) for name in ("base", "top")}
+        return {"volume": volume * MODEL_UNIT**3, **ends, "wall": wall * MODEL_UNIT**2}
 
-        def at(r: np.ndarray, angle: np.ndarray, height: np.ndarray) -> np.ndarray:
-            x = np.stack(np.broadcast_arrays(r * np.cos(angle), aspect * r * np.sin(angle), height), axis=-1)
-            return self.stretch(x.reshape(-1, 3)).reshape(x.shape)
+    def exact_area(self, name: str) -> float:
+        """Exact area of a boundary, m^2; that of an end without the quadratures of the rest."""
+        return self.end_area(name) if name in ("base", "top") else super().exact_area(name)
 
-        def area(u: np.ndarray, v: np.ndarray, surface: Callable[..., np.ndarray], steps: tuple[float, float]) -> Any:
-            along_u = (surface(u + steps[0], v) - surface(u - steps[0], v)) / (2.0 * steps[0])
-            along_v = (surface(u, v + steps[1]) - surface(u, v - steps[1])) / (2.0 * steps[1])
-            return np.linalg.norm(np.cross(along_u, along_v), axis=-1)
+    def end_area(self, name: str) -> float:
+        """Area of "base" or "top", m^2, by quadrature."""
+        radius, length, start = self.reference()
+        height = start if name == "base" else start + length
+        s, s_weights = _gauss(0.0, radius, 24)
+        angles, angle_weights = _around()
+        density = _area(s[:, None], angles, lambda r, t: self._at(r, t, np.array(height)), (radius * STEP, STEP))
+        return float(s_weights @ density @ angle_weights) * MODEL_UNIT**2
 
-        result = {}
-        disc, side = (radius * STEP, STEP), (STEP, length * STEP)
-        for name, height in (("base", start), ("top", start + length)):
-            density = area(s[:, None], angles, lambda r, t, h=height: at(r, t, h), disc)
-            result[name] = float(s_weights @ density @ angle_weights)
-        density = area(angles[:, None], z, lambda t, h: at(np.array(radius), t, h), side)
-        result["wall"] = float(angle_weights @ density @ z_weights)
-        volume = _volume(at, s, s_weights, angles, angle_weights, z, z_weights, (radius * STEP, STEP, length * STEP))
-        scaled = {name: value * MODEL_UNIT**2 for name, value in result.items()}
-        return {"volume": volume * MODEL_UNIT**3, **scaled}
+    def _at(self, r: np.ndarray, angle: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """The body's points for cylinder coordinates of the reference cylinder, model units."""
+        x = np.stack(np.broadcast_arrays(r * np.cos(angle), self.aspect() * r * np.sin(angle), height), axis=-1)
+        return self.stretch(x.reshape(-1, 3)).reshape(x.shape)
+
+
+def _around() -> tuple[np.ndarray, np.ndarray]:
+    """Angles and weights for integrals around the axis."""
+    angles = np.arange(96) * 2.0 * np.pi / 96
+    return angles, np.full_like(angles, 2.0 * np.pi / 96)
+
+
+def _area(u: np.ndarray, v: np.ndarray, surface: Callable[..., np.ndarray], steps: tuple[float, float]) -> Any:
+    """Density of area of a surface over its two parameters, by central differences."""
+    along_u = (surface(u + steps[0], v) - surface(u - steps[0], v)) / (2.0 * steps[0])
+    along_v = (surface(u, v + steps[1]) - surface(u, v - steps[1])) / (2.0 * steps[1])
+    return np.linalg.norm(np.cross(along_u, along_v), axis=-1)
 
 
 def _gauss(low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:

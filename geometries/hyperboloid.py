@@ -33,6 +33,7 @@ class Hyperboloid(Extruded):
     """
 
     takes_obstacle: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     shape: Literal["hyperboloid"] = "hyperboloid"
     a: Length
@@ -63,7 +64,7 @@ class Hyperboloid(Extruded):
     def default_size(self) -> float:
         """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
         radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()
-        return min(radius * math.sqrt(aspect) / 5.0, radius * min(1.0, aspect) / 4.0, self.half_length / 4.0)
+        return min(radius * math.sqrt(aspect) / 5.0, radius * min(1.0, aspect) / 4.0, self.half_length / 6.0)
 
     def reference(self) -> tuple[float, float, float]:
         """The elliptic cylinder around it."""
@@ -101,5 +102,11 @@ class Hyperboloid(Extruded):
         if self.ends == "flat":
             b, L = self.a if self.b is None else self.b, self.half_length
             measures["volume"] = math.pi * self.a * b * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))
-            measures["base"] = measures["top"] = math.pi * self.a * b * (1.0 + (L / self.c) ** 2)
         return measures
+
+    def end_area(self, name: str) -> float:
+        """Area of "base" or "top", m^2; in closed form where the ends are flat."""
+        if self.ends != "flat":
+            return super().end_area(name)
+        b = self.a if self.b is None else self.b
+        return math.pi * self.a * b * (1.0 + (self.half_length / self.c) ** 2)

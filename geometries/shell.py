@@ -31,6 +31,7 @@ class Shell(Revolved):
     """
 
     takes_obstacle: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
     radial: ClassVar[bool] = True
 
     shape: Literal["shell"] = "shell"

@@ -34,6 +34,7 @@ class Tube(Extruded):
     """
 
     takes_obstacle: ClassVar[bool] = False
+    smooth: ClassVar[bool] = True
 
     shape: Literal["tube"] = "tube"
     length: Length

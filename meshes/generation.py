@@ -46,6 +46,12 @@ class SpineMesh:
     vertices: int
     cell_order: np.ndarray
 
+    @property
+    def element_degree(self) -> int:
+        """Degree of the Lagrange elements of all unknowns."""
+        assert self.options.element_degree is not None
+        return self.options.element_degree
+
 
 @contextmanager
 def _gmsh_session() -> Iterator[Any]:

@@ -21,13 +21,14 @@ def _in_main_thread() -> bool:
 
 
 def install() -> None:
-    """Let both signals raise `KeyboardInterrupt`.
+    """Let both signals raise `KeyboardInterrupt`, and a pipe that nobody reads `BrokenPipeError`, as Python does.
 
-    Needed at the start and after Gmsh: PETSc prints and aborts on SIGTERM, and Gmsh resets every handler.
+    Needed at the start and after Gmsh: PETSc prints and aborts on SIGTERM and SIGPIPE, and Gmsh resets every handler.
     """
     if _in_main_thread():
         for number in SIGNALS:
             signal.signal(number, signal.default_int_handler)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
 class Pending:

@@ -53,7 +53,7 @@ class Preview:
         regions: dict[str, Region] | None = None,
     ) -> None:
         self._mesh, self._structure = mesh, imposed.structure
-        element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.options.element_degree)
+        element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.element_degree)
         space = self.space = fem.functionspace(mesh.mesh, element)
         facet_dim = mesh.mesh.topology.dim - 1
         self.boundary_dofs = {

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spinepnp import petsc_options
+from spinepnp import petsc_options, screen
 from spinepnp.errors import LonelyError, SpineError, all_ranks_come
 from spinepnp.ranks import rank_from_launcher
 
@@ -55,18 +56,12 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
         print(line, file=sys.stderr, flush=True)
     if together and orderly:
         return code
-    sys.stdout.flush()
-    _silence()  # MPI_Abort has a line of its own
+    with suppress(OSError, SpineError):  # the error that is told is the first one
+        screen.finish()
+    screen.silence(1, 2)  # MPI_Abort has a line of its own
     time.sleep(0.3 if world.rank == 0 or not together else 3.0)  # mpiexec drops what it has not yet passed on
     world.Abort(code)
     return code
-
-
-def _silence() -> None:
-    """Send what this process still prints, from C too, to nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
 
 
 def provide_home() -> None:
@@ -93,6 +88,7 @@ def main() -> None:
     # Imports and tables make many objects that stay: looking for garbage among them takes a tenth of a short run.
     gc.set_threshold(50_000, 20, 20)
     provide_home()
+    screen.watch()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
@@ -111,10 +107,13 @@ def _run(arguments: list[str], debug: bool) -> int:
     interruption = INTERRUPTIONS.get(arguments[0], "interrupted")
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
+        screen.finish()
         # Typer turns Ctrl-C into this code.
         return _leave(INTERRUPTED, interruption) if code == INTERRUPTED else code
     except SpineError as error:
         _trace(debug)
+        if isinstance(error, screen.ScreenError):
+            screen.silence(1)
         return _leave(error.exit_code, f"error: {error}", orderly=True)
     except LonelyError as error:
         _trace(debug)
@@ -125,7 +124,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         _trace(debug)
         return _leave(2, f"error: {_usage_problem(error)}; see --help", orderly=True)
     except BrokenPipeError:
-        _silence()
+        screen.silence(1, 2)
         return 1
     except MemoryError:
         _trace(debug)

@@ -160,7 +160,11 @@ def run_suite(context: typer.Context) -> int:
 def validate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Cases; all by default.")] = None,
     full: Annotated[bool, typer.Option("--full", help="Those that take long, too.")] = False,
-    output: Annotated[Path, typer.Option(help="Directory of report.html and report.json.")] = Path("runs/validate"),
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Directory of report.html and report.json; runs/validate, or runs/validate-NAMES."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a report of something else.")] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
     """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
@@ -169,7 +173,7 @@ def validate(
     from spinepnp.validate.verb import validate as work
 
     interrupts.install()
-    return work(names or (), output, MPI.COMM_WORLD, full=full, figures=not no_figures)
+    return work(names or (), output, MPI.COMM_WORLD, full=full, figures=not no_figures, force=force)
 
 
 @app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

@@ -41,8 +41,9 @@ class Size:
 
 def size_of(case: Case) -> Size:
     """The estimated size of a case."""
-    cells = case.mesh.cells(case.geometry)
-    unknowns = cells * NODES_PER_CELL[case.mesh.element_degree] * (len(case.electrolyte.species) + 1)
+    cells, degree = case.mesh.cells(case.geometry), case.mesh.resolved(case.geometry).element_degree
+    assert degree is not None
+    unknowns = cells * NODES_PER_CELL[degree] * (len(case.electrolyte.species) + 1)
     return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension))
 
 

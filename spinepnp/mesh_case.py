@@ -53,7 +53,7 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
     """What a solve on the mesh would take, where the case says of what."""
     if case.electrolyte is None:
         return {}
-    nodes = mesh.vertices if case.mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
+    nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
     unknowns = nodes * (len(case.electrolyte.species) + 1)
     wanted = case.solver.linear if isinstance(case, Case) else "auto"
     return {"dofs": round(unknowns), **estimates(wanted, unknowns, case.geometry.dimension)}

@@ -7,9 +7,12 @@ tests by `write`, so that every alternative is known to work.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from spinepnp.case_lines import WIDTH, Line, rows
@@ -24,7 +27,7 @@ from spinepnp.solvers.channels import Channel
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte, Species
 from spinepnp.solvers.options import SolverOptions
-from spinepnp.starters import STARTERS, Starter
+from spinepnp.starters import STARTERS, SURFACE, Starter
 from spinepnp.study import Study
 from spinepnp.units import LENGTH, format_quantity
 
@@ -40,12 +43,14 @@ HOW_TO = (
 GROUND = {"potential": "held here", "concentrations": 'held here; or "absorbing", or { Na = "12 mM", ... }'}
 
 
-def write(shape: str, chosen: Iterable[str] = ()) -> str:
+def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
         shape: name of the shape.
         chosen: alternatives that are not comments.
+        surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
+            default.
 
     Raises:
         CaseError: no such shape.
@@ -54,12 +59,16 @@ def write(shape: str, chosen: Iterable[str] = ()) -> str:
         raise CaseError("new", f"needs the name of a shape; {nearest('', SHAPES)}")
     if shape not in SHAPES:
         raise CaseError("new", f"no such shape; {nearest(shape, SHAPES)}", shape)
-    lines = [line.written(set(chosen)) for line in _lines(SHAPES[shape], STARTERS[shape])]
+    starter = STARTERS[shape]
+    if "file" in starter.sizes:
+        surface = surface or (os.path.relpath(SURFACE) if SURFACE.is_file() else SURFACE.name)
+        starter = replace(starter, sizes=starter.sizes | {"file": json.dumps(surface)})
+    lines = [line.written(set(chosen)) for line in _lines(SHAPES[shape], starter)]
     return "\n".join(lines).strip() + "\n"
 
 
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
-    """Print the case file of a shape, or write it.
+    """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
     Args:
         shape: name of the shape.
@@ -71,21 +80,42 @@ def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """
     if rank_from_launcher() > 0:
         return 0
-    text = write(shape)
     if output is None:
-        print(text, end="")
+        print(write(shape), end="")
         return 0
+    text, made = write(shape, surface=SURFACE.name), [output]
     try:
         if output.is_dir():
             raise CaseError("--output", "is a folder; give the name of a file", str(output))
+        if not force and output.exists():
+            raise FileExistsError
+        if "file" in STARTERS[shape].sizes and SURFACE.is_file():
+            made.append(_with_surface(output, force=force))
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise CaseError("--output", "exists; give another name, or --force to replace it", str(output)) from None
     except OSError as error:
         raise CaseError("--output", f"cannot be written ({reason_of(error)}); give another name", str(output)) from None
-    print(f"{output}\nnext: ./spine run {output}")
+    print(*made, f"next: ./spine run {output}", sep="\n")
     return 0
+
+
+def _with_surface(output: Path, *, force: bool) -> Path:
+    """Copy the surface of the checkout beside a case file, so that both can go elsewhere.
+
+    Raises:
+        CaseError: there is another file of its name.
+        OSError: it cannot be written.
+    """
+    copy = output.with_name(SURFACE.name)
+    if copy.exists() and copy.read_bytes() == SURFACE.read_bytes():
+        return copy
+    if copy.exists() and not force:
+        problem = f"its surface {SURFACE.name} goes beside it, where there is another one; give another folder, or "
+        raise CaseError("--output", f"{problem}--force to replace it", str(output))
+    shutil.copyfile(SURFACE, copy)
+    return copy
 
 
 def alternatives(shape: str) -> list[str]:
@@ -132,6 +162,9 @@ def _geometry(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     only = {key: ("channels",) if key == "rings" else (key,) for key in options}
     notes = {
         "shape": "boundaries: " + ", ".join(_named(starter)),
+        "file": "relative to this file, or to the current directory"
+        if SURFACE.is_file()
+        else "a file of yours; a checkout has one, cases/surfaces/spine.ply",
         "dimension": f"the meridian in two dimensions, much faster; {_choices(shape)}",
     }
     yield from rows(shape, values, only, notes=notes)

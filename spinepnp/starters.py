@@ -143,7 +143,7 @@ STARTERS: dict[str, Starter] = {
     "surface": Starter(
         "A triangulated spine: Na enters at the synapse",
         {
-            "file": json.dumps(str(SURFACE)),
+            "file": json.dumps(SURFACE.name),
             "unit": '"um"',
             "patches": '[\n  { name = "base", plane = { point = ["0 nm", "0 nm", "0 nm"], normal = [0, 0, 1] } },\n'
             '  { name = "psd", disc = { centre = ["227 nm", "198 nm", "1192 nm"], radius = "115 nm" } },\n]',

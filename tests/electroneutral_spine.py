@@ -207,7 +207,7 @@ def spine(refine: int = 0, degree: int = 2) -> Spine:
         neck_length=f"{LENGTH} um",
         cap_radius=f"{CAP} um",
     )
-    made = generate(shape, MeshOptions(refine=refine), MPI.COMM_SELF)
+    made = generate(shape, MeshOptions(size="20 nm", refine=refine), MPI.COMM_SELF)
     return Spine(made.mesh, made.boundary_facets["base"], made.boundary_facets["cap"], degree)
 
 

@@ -44,7 +44,18 @@ def test_volume_areas_and_quality_of_default_meshes(comm, name):
 def test_quadrature_of_the_map_gives_the_closed_forms(shape):
     from spinepnp.geometries.extruded import Extruded
 
-    assert Extruded.body_measures(shape) == pytest.approx(shape.exact_measures(), rel=1e-8)
+    exact = shape.exact_measures()
+    assert Extruded.body_measures(shape) == pytest.approx(exact, rel=1e-8)
+    assert {n: Extruded.end_area(shape, n) for n in ("base", "top")} == pytest.approx(
+        {n: exact[n] for n in ("base", "top")}, rel=1e-8
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_one_area_is_that_of_all_measures(shape):
+    exact = shape.exact_measures()
+    for name in shape.boundaries:
+        assert shape.exact_area(name) == pytest.approx(exact[name], rel=1e-12)
 
 
 def test_a_tube_with_a_straight_profile_is_a_cone():

@@ -275,7 +275,7 @@ def test_meridians_and_lines_stand_for_the_whole_body(shape, dimension):
         pytest.skip("has no such form")
     flat = shape.model_copy(update={"dimension": dimension})
     flat.check()
-    mesh = generate(flat, MeshOptions(), MPI.COMM_SELF)
+    mesh = generate(flat, MeshOptions(size=f"{shape.default_size() / 4.0!r} m"), MPI.COMM_SELF)
     whole = shape.exact_measures()
     assert flat.exact_measures() == pytest.approx({n: whole[n] for n in ("volume", *flat.boundaries)})
     assert max(abs(error) for error in errors(mesh).values()) < 1e-7

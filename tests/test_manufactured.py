@@ -40,7 +40,7 @@ def divergence(flux, x, dimension):
 
 def solve(mesh, formulation, dimension):
     """Errors in L2 and H1 over all components (densities, not their logarithms)."""
-    domain, degree = mesh.mesh, mesh.options.element_degree
+    domain, degree = mesh.mesh, mesh.element_degree
     space = fem.functionspace(domain, ("Lagrange", degree))
     measure = Measure(mesh)
     operators = Operators(space, measure)

@@ -120,6 +120,51 @@ def test_new_refuses_what_it_cannot_write(tmp_path):
             new_case.new_case("cone", path, force=False)
 
 
+def test_a_new_surface_goes_where_its_case_goes(spinepnp, tmp_path):
+    """Both files can be given to somebody else; the surface of the checkout is not named."""
+    (tmp_path / "given").mkdir()
+    made = spinepnp("new", "surface", "--output", "given/begin.toml")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.splitlines() == ["given/begin.toml", "given/spine.ply", "next: ./spine run given/begin.toml"]
+    assert (tmp_path / "given" / "spine.ply").read_bytes() == (CASES / "surfaces" / "spine.ply").read_bytes()
+    assert str(ROOT) not in (tmp_path / "given" / "begin.toml").read_text()
+    (tmp_path / "given").rename(tmp_path / "theirs")
+    checked = spinepnp("check", "theirs/begin.toml", "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert spinepnp("new", "surface", "--output", "theirs/begin.toml", "--force").returncode == 0
+
+
+def test_a_new_surface_replaces_no_other(spinepnp, tmp_path):
+    (tmp_path / "spine.ply").write_text("mine")
+    done = spinepnp("new", "surface", "--output", "begin.toml")
+    assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
+    assert "spine.ply" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["spine.ply"]
+    assert (tmp_path / "spine.ply").read_text() == "mine"
+    assert spinepnp("new", "surface", "--output", "begin.toml", "--force").returncode == 0
+    assert (tmp_path / "spine.ply").read_bytes() == (CASES / "surfaces" / "spine.ply").read_bytes()
+
+
+def test_a_printed_surface_is_relative_and_runs_from_there(tmp_path, monkeypatch, capsys):
+    for folder in (ROOT, tmp_path):
+        monkeypatch.chdir(folder)
+        new_case.new_case("surface", None, force=False)
+        text = capsys.readouterr().out
+        file = tomllib.loads(text)["geometry"]["file"]
+        assert not os.path.isabs(file)
+        assert read_case(text, "printed").geometry.named == ("base", "psd", "wall")
+        assert folder != ROOT or file == "cases/surfaces/spine.ply"
+
+
+def test_a_new_surface_of_an_installed_package_says_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(new_case, "SURFACE", tmp_path / "cases" / "surfaces" / "spine.ply")
+    new_case.new_case("surface", None, force=False)
+    assert 'file    = "spine.ply"' in (text := capsys.readouterr().out)
+    assert "a file of yours" in text
+    new_case.new_case("surface", tmp_path / "begin.toml", force=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["begin.toml"]
+
+
 def test_an_unknown_shape_names_the_nearest(spinepnp):
     done = spinepnp("new", "ball_nek")
     assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
@@ -385,3 +430,50 @@ def test_a_validation_case_of_neurons_is_known_as_one(spinepnp):
     done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"))
     assert done.returncode == 2
     assert "is a validation case" in done.stderr
+
+
+# --- what is printed cannot leave
+
+
+WORDS = [["new", "cylinder"], ["list", "keys"], ["info"], ["--help"], ["--version"]]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("words", WORDS)
+def test_a_full_disk_behind_standard_output_is_one_line(words, unbuffered, tmp_path):
+    command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "spinepnp", *words]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: standard output: cannot be written (no space left on device); make room, then run it again"
+    ]
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_a_closed_pipe_is_the_quiet_end(words, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "spinepnp", *words]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=tmp_path, timeout=120)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_an_error_of_a_file_is_not_taken_for_one_of_standard_output(tmp_path):
+    code = """
+import sys
+from spinepnp import __main__, cli
+cli.app.registered_commands.clear()
+@cli.app.command()
+def write():
+    open("/dev/full", "w").write(100_000 * "x")
+@cli.app.command()
+def other(): ...
+sys.argv = ["spinepnp", "write"]
+__main__.main()
+"""
+    done = call(code, tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "unexpected OSError" in done.stderr

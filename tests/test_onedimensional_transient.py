@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 from scipy.special import gammainc
 from test_onedimensional import BULK, FLUX, LENGTH, PERMITTIVITY, V_T, D, neck
@@ -16,6 +17,7 @@ from spinepnp.validation import references
 from spinepnp.validation.analytic.cylinder_transient import CylinderTransientLaw
 from spinepnp.validation.onedimensional import (
     End,
+    Gate,
     Ion,
     NoConvergenceError,
     Problem,
@@ -273,7 +275,7 @@ def floating():
         (lambda p: solve_transient(p, [1e-3], initial=solve_steady(neck(100, 5, sodium=12.0))), "other species"),
         (lambda p: solve_transient(replace(p, geometry=line(2e-6, 1.0)), [1e-3], initial=solve_steady(p)), "interval"),
         (lambda p: solve_transient(driven(lambda t: math.nan), [1e-3]), r"right.currents .* not finite at t = 0 s"),
-        (lambda p: solve_transient(driven(lambda t, V, x: 0.0), [1e-3]), r"right.currents\[Na\]"),
+        (lambda p: solve_transient(driven(lambda t, V, c, m, x: 0.0), [1e-3]), r"right.currents\[Na\]"),
         (lambda p: solve_transient(floating(), [1e-6]), "does not balance the charge"),
     ],
 )
@@ -295,3 +297,92 @@ def test_a_current_that_exhausts_the_ions_is_told_with_its_time():
         lost.append(float(str(told.value).split()[-2]))
     assert lost[0] == pytest.approx(sand, rel=0.02)
     assert 2.0 * lost[1] - lost[0] == pytest.approx(sand, rel=1e-4)
+
+
+# --- gates, and currents that depend on concentrations
+
+
+def opening(V):
+    """Half open at 2 mV."""
+    return 1.0 / (1.0 + math.exp(-(V - 2e-3) / 1e-3))
+
+
+GATE = Gate(opening, 0.5e-3)
+
+
+def gated(t, V, c, m):
+    """Ramps in 20 pA, with the gate up to 5 nS toward 20 mV; A."""
+    return 20e-12 * min(t / 1e-3, 1.0) + 5e-9 * (20e-3 - V) * m[0] ** 2
+
+
+def with_gate(gate=GATE, current=gated):
+    problem = driven(current)
+    return replace(problem, right=replace(problem.right, gates=(gate,)))
+
+
+def test_a_gate_follows_the_potential_late():
+    """The gate of the stages is the integral of where it would come to rest, with a memory of its time constant."""
+    times = np.linspace(0.0, 4e-3, 161)
+    states = solve_transient(with_gate(), times.tolist(), rtol=1e-7, breaks=(1e-3,))
+    rest = CubicSpline(times, [opening(s.potential[-1]) for s in states])
+    fine = np.linspace(0.0, times[-1], 64001)
+    kernel = np.exp((fine - times[-1]) / GATE.time) / GATE.time
+    m = math.exp(-times[-1] / GATE.time) * opening(0.0) + float(np.trapezoid(kernel * rest(fine), fine))
+    assert states[-1].gates[1][0] == pytest.approx(m, rel=1e-6)
+    assert states[0].gates[1][0] == opening(0.0)
+    middle = states[40]
+    assert middle.gates[1][0] < 0.8 * opening(middle.potential[-1])  # it is late indeed
+    for state in states[1:]:
+        expected = gated(state.time, state.potential[-1], None, state.gates[1])
+        assert state.entering[1, 0] == pytest.approx(expected, rel=1e-11)
+        assert state.total_entering.sum() == pytest.approx(0.0, abs=1e-9 * state.entering[1, 0])
+
+
+def test_a_gate_comes_to_rest_where_the_steady_solver_has_it():
+    problem = with_gate(current=lambda t, V, c, m: 20e-12 + 5e-9 * (20e-3 - V) * m[0] ** 2)
+    steady = solve_steady(problem)
+    (late,) = solve_transient(problem, [0.1], rtol=1e-7)
+    assert late.potential[-1] == pytest.approx(steady.potential[-1], rel=1e-9)
+    assert late.gates[1][0] == pytest.approx(opening(steady.potential[-1]), rel=1e-9)
+
+
+def test_the_order_with_a_gate():
+    """Of the whole: with a gate that lagged by a step it would be one."""
+    problem, end = with_gate(), [1e-3]
+    (best,) = solve_transient(problem, end, rtol=1e-9)
+    errors = []
+    for steps in (5, 10):
+        (state,) = solve_transient(problem, end, step=end[0] / steps)
+        errors.append(abs(state.gates[1][0] - best.gates[1][0]))
+    assert math.log2(errors[0] / errors[1]) > 4.0
+
+
+def test_a_fast_gate_is_a_function_of_the_potential():
+    (fast,) = solve_transient(with_gate(Gate(opening, 1e-12)), [2e-3], rtol=1e-7, breaks=(1e-3,))
+    alike = driven(lambda t, V: gated(t, V, None, [opening(V)]))
+    (plain,) = solve_transient(alike, [2e-3], rtol=1e-7, breaks=(1e-3,))
+    assert fast.potential[-1] == pytest.approx(plain.potential[-1], rel=1e-7)
+
+
+def leak(t, V, c):
+    """A current that the concentration drives, A."""
+    return 1e-13 * (300.0 - c * math.exp(V / V_T))
+
+
+def test_a_current_that_depends_on_the_concentration():
+    problem = driven(leak)
+    steady = solve_steady(problem)
+    c = steady.concentrations[0, -1]
+    assert c > 1.02 * BULK
+    assert steady.entering[1, 0] == pytest.approx(leak(0.0, steady.potential[-1], c), rel=1e-11)
+    early, late = solve_transient(problem, [1e-4, 0.1], rtol=1e-7)
+    expected = leak(0.0, early.potential[-1], early.concentrations[0, -1])
+    assert early.entering[1, 0] == pytest.approx(expected, rel=1e-11)
+    assert late.potential[-1] == pytest.approx(steady.potential[-1], rel=1e-9)
+    with pytest.raises(ValueError, match="field_matched"):
+        replace(problem, right=replace(problem.right, field_matched=True))
+
+
+def test_a_gate_needs_a_time():
+    with pytest.raises(ValueError, match=r"gates\.time"):
+        Gate(opening, 0.0)

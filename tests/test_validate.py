@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import CASES
+from scipy.interpolate import make_interp_spline
 
 from spinepnp.case import make_case
-from spinepnp.errors import CaseError
-from spinepnp.solvers import advance, formulation, time_stepping
-from spinepnp.solvers.channels import Channel
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.solvers import advance, channels, formulation, stimuli, time_stepping
+from spinepnp.solvers.boundaries import _course
+from spinepnp.solvers.channels import Channel, GateStep
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.measure import Measure
+from spinepnp.units import FARADAY
 from spinepnp.validate import solve
+from spinepnp.validate import stimuli as references
+from spinepnp.validate.asked import Asked
+from spinepnp.validate.formulas import FORMULAS
 from spinepnp.validate.judge import by_case, describe, examine, summary
 from spinepnp.validate.plan import load_subject, load_subjects
-from spinepnp.validate.report import make_folder, write_report
+from spinepnp.validate.report import default_folder, make_folder, write_report
 from spinepnp.validate.solve import refinements
 from spinepnp.validate.suite import run_validation
 from spinepnp.validation.analytic import ElectroneutralLaw
 from spinepnp.validation.gnp import table
+from spinepnp.validation.references import load
 
 FOLDER = CASES / "validation"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
@@ -31,8 +39,9 @@ NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
 #: A second or two each; `./spine validate` has them all.
 QUICK = [
     "ball_membrane", "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100", "cylinder_50",
-    "cylinder_75", "cylinder_three_species", "cytosol", "gel", "junction", "line", "membrane", "pore_ampa",
-    "pore_gaba", "pore_leak", "rings", "rings_channels", "shell", "spine_head", "spine_head_50", "spine_head_75",
+    "cylinder_75", "cylinder_three_species", "cytosol", "gel", "junction", "line", "line_constant_field", "line_table",
+    "membrane", "pore_ampa", "pore_gaba", "pore_leak", "rings", "rings_channels", "shell", "spine_head",
+    "spine_head_50", "spine_head_75",
     "throat_confocal",
 ]  # fmt: skip
 KEYS = {"case", "quantity", "reference", "value", "error", "estimate", "tolerance", "passed", "figure", "reason"}
@@ -294,6 +303,161 @@ def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
 
 
+def slower_gates(monkeypatch):
+    """By a twentieth."""
+    correct = GateStep.end
+    monkeypatch.setattr(GateStep, "end", lambda step, *rest: correct(replace(step, length=step.length / 1.05), *rest))
+
+
+def late_phase(monkeypatch):
+    """By a hundredth of a radian."""
+    correct = stimuli.sine
+    monkeypatch.setattr(stimuli, "sine", lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01))
+
+
+def bent_table(monkeypatch):
+    """A table of currents that ends a hundredth of a millisecond late."""
+    correct = stimuli.table
+    monkeypatch.setattr(stimuli, "table", lambda file, onset: correct(file, onset + 1e-5))
+
+
+def one_pulse(monkeypatch):
+    """Of two."""
+    correct = stimuli.pulses
+    monkeypatch.setattr(stimuli, "pulses", lambda starts, lasts: correct(starts[:1], lasts))
+
+
+def longer_ramp(monkeypatch):
+    """By a hundredth."""
+    correct = stimuli.ramp
+    monkeypatch.setattr(stimuli, "ramp", lambda onset, lasts: correct(onset, 1.01 * lasts))
+
+
+def outside_at_zero(monkeypatch):
+    """The potential on the other side of a membrane is forgotten."""
+    correct = Channel.all_open
+
+    def all_open(channel, *arguments, **more):
+        return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
+
+    monkeypatch.setattr(Channel, "all_open", all_open)
+
+
+def straight_table(monkeypatch):
+    """Straight lines between the rows of a table of channels."""
+    monkeypatch.setattr(channels, "PchipInterpolator", lambda x, y: make_interp_spline(x, y, k=1))
+
+
+def powerless_gates(monkeypatch):
+    """All gates as if there were one of each."""
+    correct = Coupling._current
+
+    def current(self, entry, means):
+        gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
+        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), means)
+
+    monkeypatch.setattr(Coupling, "_current", current)
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "times"),
+    [
+        (slower_gates, "line_gates", ["0.3 ms", "0.6 ms"]),
+        (late_phase, "line_sine", ["0.3 ms", "0.5 ms"]),
+        (bent_table, "line_sine", ["0.3 ms", "0.75 ms"]),
+        (one_pulse, "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (longer_ramp, "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (outside_at_zero, "line_constant_field", []),
+        (powerless_gates, "line_constant_field", []),
+        (straight_table, "line_table", []),
+    ],
+)
+def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, name, times):
+    """Laws and waveforms that the reference has once more; see `spinepnp.validate.stimuli`."""
+    early = changed(name, lambda data: data["study"].update({"times": times} if times else {}))
+    _course.cache_clear()
+    fault(monkeypatch)
+    try:
+        found = failing([early], comm)
+    finally:
+        _course.cache_clear()
+    assert found
+    assert not any(v.reason for v in found)
+
+
+def test_references_have_the_same_waveforms_and_channels():
+    """Written twice, they are one, on both sides of every jump."""
+    for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
+        for injection in subject(name).case.boundaries["top"].injections:
+            bends = [0.0, *references.breaks(injection), 1.3e-3]
+            assert set(injection.course.breaks) <= {*bends}
+            for bend in bends:
+                for t in (bend - 1e-7, bend + 1e-7):
+                    assert references.current(injection, 1.0, t) == pytest.approx(injection.at(t, t).value, abs=1e-24)
+    more = {"area": 3e-14, "valence": 2, "thermal_voltage": 25e-3}
+    for name in ("line_table", "line_gates", "line_constant_field", "line_channels"):
+        for channel in subject(name).case.boundaries["top"].channels:
+            for V in np.linspace(-30e-3, 30e-3, 301):
+                own = references.gated(channel, V, 150.0, [1.0] * len(channel.gates), **more)
+                assert own == pytest.approx(channel.all_open(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
+
+
+# --- the channels' scalar equations
+
+
+def on_all_bands(**changes):
+    """The case of the rings with other channels."""
+
+    def change(data):
+        for name in ("head_top", "head_bottom", "neck_top", "neck_base"):
+            data["boundaries"][name]["channel"][0].update(changes)
+
+    return changed("rings_channels", change)
+
+
+def band(found, name="head_top"):
+    """Mean V of a band by the formula, mV."""
+    return FORMULAS["band"].value(Asked(found.case, f"{name}.potential_mV", {}))
+
+
+def test_several_states_of_channels_are_told():
+    """Closed near 6 mV, they would keep themselves open near 16 mV: nothing says which of them a solver should find."""
+    with pytest.raises(SolveError, match=r"several solutions, from 6\.\d+ to 1\d\.\d+ mV at head_top"):
+        band(on_all_bands(maximum="60 pA", half="8 mV", slope="0.3 mV"))
+
+
+def test_several_states_of_channels_fail_the_case_with_that_reason(comm):
+    verdicts = examine(on_all_bands(maximum="60 pA", half="8 mV", slope="0.3 mV"), comm)
+    assert not any(v.passed for v in verdicts)
+    assert all("several solutions" in v.reason for v in verdicts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"maximum": "60 pA", "half": "4 mV"},  # open
+        {"maximum": "20 pA", "half": "9 mV", "slope": "2 mV"},
+        {"maximum": "-40 pA", "half": "5 mV", "slope": "0.2 mV"},  # steep, but close what they open
+        {"maximum": "40 pA", "half": "5 mV", "slope": "-0.2 mV"},
+    ],
+)
+def test_the_only_state_of_channels_solves_their_equations(changes):
+    found = on_all_bands(**changes)
+    names, rings = ("cap", "head_top", "head_bottom", "neck_top", "neck_base"), load("spine_rings")
+    assert tuple(rings["bands"]) == names
+    V = np.array([band(found, name) for name in names]) * 1e-3
+    placed = [(found.case.boundaries[name].channels, v) for name, v in zip(names, V, strict=True)]
+    opened = [sum(references.gated(c, v) for c in kinds) for kinds, v in placed]
+    w = np.array(rings["G"]) * 1e6 @ (np.array([50e-12, 0, 0, 0, 0]) + opened) / (2 * 2e-10 * FARADAY * 167.0)
+    assert np.log1p(w) * found.case.electrolyte.V_T == pytest.approx(V, rel=1e-9)
+
+
+def test_channels_that_the_scalar_equations_do_not_know_are_refused():
+    with pytest.raises(CaseError, match="plain sigmoids"):
+        band(on_all_bands(gates=[{"half": "0 mV", "slope": "1 mV", "time": "1 ms"}]))
+
+
 def test_a_wrong_tortuosity_is_found(comm):
     assert failing([changed("cylinder_three_species", lambda data: data["electrolyte"].update(tortuosity=1.9))], comm)
 
@@ -321,7 +485,68 @@ def test_a_number_that_is_not_finite_fails_and_can_be_written(comm, monkeypatch,
 
 
 def test_the_report_before_stays_until_there_is_another(tmp_path):
-    (tmp_path / "report.json").write_text("[1]")
+    rows = [{"case": "line", "quantity": "top.potential_mV", "point": "", "passed": True}]
+    (tmp_path / "report.json").write_text(json.dumps(rows))
     make_folder(tmp_path)
-    assert (tmp_path / "report.json").read_text() == "[1]"
+    assert json.loads((tmp_path / "report.json").read_text()) == rows
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+# --- where the report goes
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("report.json", "[1]"),
+        ("report.json", "[]"),
+        ("report.json", '{"case": 1}'),
+        ("report.json", "not JSON"),
+        ("report.html", "<title>Batch of necks</title>"),
+        ("report.html", "\xff"),
+    ],
+)
+def test_a_report_of_something_else_stays(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="latin-1")
+    with pytest.raises(CaseError) as caught:
+        make_folder(tmp_path)
+    assert caught.value.exit_code == 2
+    assert len(str(caught.value).splitlines()) == 1
+    assert all(word in str(caught.value) for word in ("--output", "--force"))
+    make_folder(tmp_path, force=True)
+    assert (tmp_path / name).read_text(encoding="latin-1") == text  # until there is another
+
+
+def test_the_verb_refuses_a_report_of_something_else(spinepnp, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report.html").write_text("mine")
+    refused = spinepnp("validate", "cone", "--output", "out", "--no-figures")
+    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
+    assert (tmp_path / "out" / "report.html").read_text() == "mine"
+    done = spinepnp("validate", "cone", "--output", "out", "--no-figures", "--force")
+    assert done.returncode == 0, done.stderr
+    assert "Validation of spinepnp" in (tmp_path / "out" / "report.html").read_text()
+    again = spinepnp("validate", "cone", "--output", "out", "--no-figures")  # now it is ours
+    assert again.returncode == 0, again.stderr
+
+
+def test_named_cases_leave_the_record_of_all_alone(spinepnp, tmp_path):
+    whole = tmp_path / "runs" / "validate"
+    whole.mkdir(parents=True)
+    (whole / "report.json").write_text("the record of all")
+    done = spinepnp("validate", "line", "cone", "--no-figures")
+    assert done.returncode == 0, done.stderr
+    assert (whole / "report.json").read_text() == "the record of all"
+    assert "runs/validate-cone-line/report.json" in done.stdout
+    assert {path.name for path in (tmp_path / "runs" / "validate-cone-line").iterdir()} == {
+        "report.json",
+        "report.html",
+    }
+
+
+def test_folders_of_named_cases_have_names_of_bearable_length():
+    assert default_folder([]) == Path("runs/validate")
+    assert default_folder(["line", "cone", "line"]) == Path("runs/validate-cone-line")
+    many = default_folder(NAMES)
+    assert len(many.name) < 100
+    assert many != default_folder(NAMES[:-1])

@@ -74,7 +74,7 @@ def setting_of(
     held = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
     if held != {ground} or not boundaries[ground].holds_potential or boundaries[ground].concentrations != "bulk":
         raise refusal(law, f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
-    area = geometry.exact_measures()[injector]
+    area = geometry.exact_area(injector)
     matched = boundaries[injector].field_matched
     return Setting(injector, ground, injection.species, injection.total(area), area, matched)
 

@@ -12,6 +12,9 @@ from typing import Any
 
 from spinepnp.validate.judge import Verdict
 
+#: File of the verdicts.
+RECORD = "report.json"
+
 #: An error that moved by less than this part of its tolerance is the same: other machines round differently.
 SAME = 0.01
 
@@ -56,18 +59,26 @@ class Change:
     error_after: float | None = None
 
 
+def read_rows(text: str) -> tuple[dict[str, Any], ...]:
+    """The verdicts in the text of a report, as plain data; none if it is of something else."""
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(rows, list):
+        return ()
+    return tuple(row for row in rows if isinstance(row, dict) and set(row) >= NEEDED)
+
+
 def read_earlier(directory: Path) -> Earlier | None:
     """The report that a directory holds; ``None`` without one, or where it cannot be read. On rank 0."""
-    path = directory / "report.json"
+    path = directory / RECORD
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = read_rows(path.read_text(encoding="utf-8"))
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return None
-    if not isinstance(rows, list):
-        return None
-    known = tuple(row for row in rows if isinstance(row, dict) and set(row) >= NEEDED)
-    return Earlier(when, known) if known else None
+    return Earlier(when, rows) if rows else None
 
 
 def _numbered(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from scipy.optimize import fsolve
 
-from spinepnp.errors import SolveError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Tube
 from spinepnp.solvers.boundaries import Boundary
+from spinepnp.solvers.channels import Channel
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validate.asked import Asked
 from spinepnp.validate.stimuli import current, gated
@@ -21,6 +25,9 @@ from spinepnp.validation.analytic.liquid_junction import conductivity
 from spinepnp.validation.analytic.relaxation import charging, debye_time
 from spinepnp.validation.assumptions import absolute_permittivity, electroneutral_of
 from spinepnp.validation.laws import throat_of
+
+#: Largest distance, in V_T, of bounds that are one solution; and how often they are made narrower.
+SAME, STEPS = 1e-10, 2000
 
 
 def voltage(asked: Asked, G: float) -> float:
@@ -86,29 +93,80 @@ def _band(asked: Asked) -> float:
 
     The bands and their mean G are those of `spine_rings` in validation/references.toml (facts pnp B8). Exact for given
     currents; channels see the mean V of their band, which is that of the mean w to the square of its spread.
+
+    Raises:
+        CaseError: channels that are no plain sigmoids.
+        SolveError: there are several solutions, of which nothing says which one a solver finds, or none.
     """
     case = asked.case
-    table, electrolyte = references.load("spine_rings"), case.electrolyte
+    table, V_T = references.load("spine_rings"), case.electrolyte.V_T
     names = [name for name, b in case.boundaries.items() if b.injections or b.channels]
     names += [asked.place] if asked.place not in names else []
     rows = [table["bands"].index(name) for name in names]
-    G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6
-    measures, imposed = case.geometry.exact_measures(), {n: case.boundaries.get(n, Boundary()) for n in names}
-    unit = strength(asked)
+    G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6 / strength(asked)
+    measures, imposed = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
+    given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, imposed, strict=True)]
+    channels = [(k, channel) for k, boundary in enumerate(imposed) for channel in boundary.channels]
+    if any(channel.law != "sigmoid" or channel.gates for _, channel in channels):
+        raise CaseError("checks.reference.formula", "needs channels that are plain sigmoids; take another formula")
 
-    def currents(V: np.ndarray) -> np.ndarray:
-        given = [sum(current(i, measures[n], 0.0) for i in imposed[n].injections) for n in names]
-        opened = [sum(gated(c, float(v)) for c in imposed[n].channels) for n, v in zip(names, V, strict=True)]
-        return np.array(given) + np.array(opened)
+    def excess(where: Callable[[int, Channel], float]) -> np.ndarray:
+        """w of all bands with each channel (its band, itself) as open as it is at some potential, V."""
+        currents = np.array(given, dtype=float)
+        for k, channel in channels:
+            currents[k] += gated(channel, where(k, channel))
+        return G @ currents
 
-    def misfit(u: np.ndarray) -> np.ndarray:
-        return np.expm1(u) - G @ currents(u * electrolyte.V_T) / unit
-
-    start = np.log1p(G @ currents(np.full(len(names), -np.inf)) / unit)
-    found, _, status, reason = fsolve(misfit, start, xtol=1e-13, full_output=True)
-    if status != 1 and np.abs(misfit(found)).max() > 1e-10:
+    place = names.index(asked.place)
+    if any(_rises(channel) for _, channel in channels):
+        low, high = _enclosed(excess, len(names), V_T)
+        gap = high - low
+        if not gap.max() <= SAME:
+            ends = f"{1e3 * V_T * low[gap.argmax()]:.4g} to {1e3 * V_T * high[gap.argmax()]:.4g} mV"
+            where = f"from {ends} at {names[gap.argmax()]}"
+            raise SolveError(f"the channels' scalar equations have, or nearly have, several solutions, {where}")
+        return float(np.expm1(low[place]))
+    # If all channels close what they open, there is one: currents and potentials of two would differ with unlike signs.
+    start = np.log1p(excess(lambda _, channel: -math.copysign(math.inf, channel.slope or 1.0)))  # all closed
+    found, _, status, reason = fsolve(
+        lambda u: np.expm1(u) - excess(lambda k, _: V_T * u[k]), start, xtol=1e-13, full_output=True
+    )
+    if status != 1 and np.abs(np.expm1(found) - excess(lambda k, _: V_T * found[k])).max() > 1e-10:
         raise SolveError(f"the channels' scalar equations have no solution: {reason}")
-    return float(np.expm1(found[names.index(asked.place)]))
+    return float(np.expm1(found[place]))
+
+
+def _rises(channel: Channel) -> bool:
+    """Whether a sigmoid lets in more with rising potential."""
+    return (channel.maximum or 0.0) * (channel.slope or 0.0) > 0.0
+
+
+def _enclosed(
+    excess: Callable[[Callable[[int, Channel], float]], np.ndarray], bands: int, V_T: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of u between which every solution of u = ln(1 + w(u)) lies; one point if they have met.
+
+    As G is positive, least and largest currents of the channels between two bounds give narrower ones. Where all
+    channels let in more with rising potential, both limits are solutions, the least and the largest (Tarski).
+
+    Args:
+        excess: w, of the potential that each channel sees.
+        bands: how many.
+        V_T: V.
+    """
+
+    def bound(rising: np.ndarray, falling: np.ndarray) -> np.ndarray:
+        w = excess(lambda k, channel: V_T * (rising if _rises(channel) else falling)[k])
+        with np.errstate(divide="ignore"):  # beyond a limiting current
+            return np.asarray(np.log1p(np.maximum(w, -1.0)))
+
+    low, high = np.full(bands, -np.inf), np.full(bands, np.inf)
+    for _ in range(STEPS):
+        before = low, high
+        low, high = bound(low, high), bound(high, low)
+        if all(np.array_equal(new, old) for new, old in zip((low, high), before, strict=True)):
+            break
+    return low, high
 
 
 def band(asked: Asked) -> float:

@@ -24,8 +24,8 @@ from spinepnp.validate.plan import Subject
 from spinepnp.validate.statistics import bars, count
 from spinepnp.validate.surroundings import Surroundings
 
-#: File that it is.
-PAGE = "report.html"
+#: File that it is, and how its title begins, by which it is known.
+PAGE, TITLE = "report.html", "<title>Validation of spinepnp:"
 
 #: Papers by their number in this project.
 PAPERS = {

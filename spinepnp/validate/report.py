@@ -7,22 +7,49 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from spinepnp.errors import CaseError, reason_of
-from spinepnp.output import make_writable, write_atomically
+from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.validate.earlier import RECORD, read_rows
 from spinepnp.validate.judge import Verdict
+from spinepnp.validate.page import PAGE, TITLE
+
+#: Longest list of names in that of a folder.
+LONGEST = 80
 
 
-def make_folder(directory: Path) -> None:
+def default_folder(names: Sequence[str]) -> Path:
+    """Where the report goes unless told: that of named cases beside that of all, whose record it must not replace.
+
+    Args:
+        names: of the cases; none for all.
+    """
+    if not names:
+        return Path("runs/validate")
+    first, *others = found = sorted(set(names))
+    together = "-".join(found)
+    return Path("runs") / f"validate-{together if len(together) <= LONGEST else f'{first}-and-{len(others)}-more'}"
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a validation has written a report."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return TITLE in text if path.name == PAGE else bool(read_rows(text))
+
+
+def make_folder(directory: Path, *, force: bool = False) -> None:
     """Make the directory of the report, before anything is solved. On rank 0.
 
+    Args:
+        directory: which.
+        force: whether a report that is none of a validation may be replaced.
+
     Raises:
-        CaseError: it cannot be made or written.
+        CaseError: it has such a report, or cannot be made or written.
     """
-    try:
-        make_writable(directory)  # the report of the run before stays until there is another
-    except OSError as error:
-        reason = reason_of(error)
-        raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(directory)) from None
+    foreign = tuple(name for name in (RECORD, PAGE) if (directory / name).exists() and not _is_ours(directory / name))
+    ResultDirectory(directory, force=force, names=foreign)  # ours stays until there is another
 
 
 def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
@@ -31,7 +58,7 @@ def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
     Raises:
         OutputError: it cannot be written.
     """
-    path = directory / "report.json"
+    path = directory / RECORD
     write_atomically(
         path, json.dumps([asdict(v) for v in verdicts], indent=1, allow_nan=False) + "\n", then="run it again"
     )

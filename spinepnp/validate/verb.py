@@ -15,20 +15,23 @@ from spinepnp.validate.figures_list import jobs
 from spinepnp.validate.judge import Verdict, summary
 from spinepnp.validate.page import Contents, write_page
 from spinepnp.validate.plan import Subject, load_subjects
-from spinepnp.validate.report import make_folder, write_report
+from spinepnp.validate.report import default_folder, make_folder, write_report
 from spinepnp.validate.suite import run_validation
 from spinepnp.validate.surroundings import surroundings
 
 
-def validate(names: Sequence[str], output: Path, comm: Any, *, full: bool, figures: bool) -> int:
+def validate(
+    names: Sequence[str], output: Path | None, comm: Any, *, full: bool, figures: bool, force: bool = False
+) -> int:
     """Examine cases and report on them. Collective.
 
     Args:
         names: of the cases; all without any.
-        output: directory of the reports.
+        output: directory of the reports; see `default_folder`.
         comm: MPI communicator.
         full: whether cases that take long are wanted, too.
         figures: whether any are drawn.
+        force: whether a report of something else that the directory holds is replaced.
 
     Returns:
         Exit code: 1 if a case or a figure failed.
@@ -39,15 +42,16 @@ def validate(names: Sequence[str], output: Path, comm: Any, *, full: bool, figur
     """
     start = time.monotonic()
     subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names), full=full))
-    earlier = on_root(comm, lambda: read_earlier(output))
-    on_root(comm, lambda: make_folder(output))
+    folder = default_folder(names) if output is None else output
+    on_root(comm, lambda: make_folder(folder, force=force))
+    earlier = on_root(comm, lambda: read_earlier(folder))
     verdicts = run_validation(subjects, comm)
-    path = on_root(comm, lambda: write_report(verdicts, output))
+    path = on_root(comm, lambda: write_report(verdicts, folder))
     drawn = draw(subjects, verdicts, comm, whole=not names) if figures else []
 
     def finish() -> Path:
         here = surroundings(comm.size, time.monotonic() - start)
-        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=not names), output)
+        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=not names), folder)
 
     page = on_root(comm, finish)
     if comm.rank == 0:

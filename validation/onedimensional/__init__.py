@@ -11,12 +11,13 @@ NumPy and SciPy only; nothing is shared with solvers/: Legendre spectral element
 from __future__ import annotations
 
 from spinepnp.validation.onedimensional.newton import NoConvergenceError
-from spinepnp.validation.onedimensional.problem import End, Ion, Problem, ball, line, shell
+from spinepnp.validation.onedimensional.problem import End, Gate, Ion, Problem, ball, line, shell
 from spinepnp.validation.onedimensional.steady import Steady, estimated_error, solve_steady
 from spinepnp.validation.onedimensional.transient import State, solve_transient
 
 __all__ = [
     "End",
+    "Gate",
     "Ion",
     "NoConvergenceError",
     "Problem",

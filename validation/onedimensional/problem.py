@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from spinepnp.units import FARADAY
 
 Values = NDArray[np.float64]
-Current = float | Callable[[float], float] | Callable[[float, float], float]
+Current = float | Callable[..., float]
 
 #: Potentials without a fixed value are given a mean of zero, or are zero at the left end (a ball's centre).
 GAUGES = ("mean", "left")
@@ -36,6 +37,7 @@ def _number(key: str, value: Any, *, positive: bool = False) -> None:
         refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
 
 
+@functools.lru_cache(maxsize=256)
 def _required(f: Callable[..., Any]) -> int:
     """How many arguments a function needs; defaults are the caller's own business (``lambda t, I=5e-11: ...``)."""
     try:
@@ -46,13 +48,12 @@ def _required(f: Callable[..., Any]) -> int:
     return sum(p.kind in fixed and p.default is inspect.Parameter.empty for p in found)
 
 
-def _amperes(current: Current, time: float, potential: float) -> float:
-    """A current at a time (s) and a potential (V); not a number where its function has none."""
+def _amperes(current: Current, *arguments: Any) -> float:
+    """A current at a time (s), a potential (V), ...; not a number where its function has none."""
     if not callable(current):
         return float(current)
-    arguments = (time, potential)[: _required(current)]
     try:
-        return float(current(*arguments))
+        return float(current(*arguments[: _required(current)]))
     except ArithmeticError:  # an exponential far from where a channel works, on Newton's way
         return math.nan
 
@@ -117,6 +118,22 @@ class Ion:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """Something at an end that follows the potential there late, such as the open fraction of a channel's gates.
+
+    Attributes:
+        settled: where it comes to rest, of the potential in V.
+        time: constant of dm/dt = (settled(V) - m) / time, s.
+    """
+
+    settled: Callable[[float], float]
+    time: float
+
+    def __post_init__(self) -> None:
+        _number("gates.time", self.time, positive=True)
+
+
+@dataclass(frozen=True)
 class End:
     """What holds at an end; by default nothing passes, neither ions nor field.
 
@@ -124,7 +141,9 @@ class End:
         potential: held, V; ``None`` where the field is given instead.
         concentrations: held, mol/m^3, one for each species, all positive; ``None`` where currents are given instead.
         currents: electric current that enters with each species, A; where it varies a function of the time in s, or of
-            the time in s and of the potential at this end in V (a channel); empty for none.
+            that and of the potential at this end in V (a channel), of these and of the concentration of the species
+            here in mol/m^3, or of these and of the gates, as an array; empty for none.
+        gates: what those currents may depend on; a steady state has them at rest.
         normal_field: dV/dn, outward, V/m; ``None`` for what Gauss' law asks of a closed problem.
         capacitance: of a membrane that is grounded outside, F/m^2: eps dV/dn = eps normal_field - capacitance V.
         field_matched: dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
@@ -138,6 +157,7 @@ class End:
     normal_field: float | None = 0.0
     capacitance: float = 0.0
     field_matched: bool = False
+    gates: tuple[Gate, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -148,6 +168,11 @@ class End:
     def responsive(self) -> bool:
         """Whether a current depends on the potential here."""
         return any(callable(I) and _required(I) > 1 for I in self.currents)
+
+    @cached_property
+    def sensitive(self) -> bool:
+        """Whether a current depends on the concentration of its species here."""
+        return any(callable(I) and _required(I) > 2 for I in self.currents)
 
     @cached_property
     def varying(self) -> bool:
@@ -169,22 +194,46 @@ class End:
                 refuse(f"{key}.{name}", given, f"needs one value for each of the {len(species)} species")
         for ion, value in zip(species, self.concentrations or (), strict=False):
             _number(f"{key}.concentrations[{ion.name}]", value, positive=True)
+        if self.field_matched and self.sensitive:
+            refuse(f"{key}.field_matched", True, "takes no currents that depend on concentrations")
         if self.concentrations is not None and self.currents:
             refuse(f"{key}.currents", self.currents, "concentrations are held here; give one or the other")
         for ion, current in zip(species, self.currents, strict=False):
             if not callable(current):
                 _number(f"{key}.currents[{ion.name}]", current)
-            elif _required(current) not in (1, 2):
-                refuse(f"{key}.currents[{ion.name}]", current, "must be a function of (time) or of (time, potential)")
+            elif _required(current) not in (1, 2, 3, 4):
+                ways = "(time), or of (time, potential), with the concentration and the gates behind them if wanted"
+                refuse(f"{key}.currents[{ion.name}]", current, f"must be a function of {ways}")
             if ion.valence == 0 and current != 0:
                 refuse(f"{key}.currents[{ion.name}]", current, "a neutral species carries no current")
 
-    def inflow(self, species: tuple[Ion, ...], time: float, potential: float = 0.0) -> Values:
-        """Molar rate at which each species enters at a time (s) and a potential here (V), mol/s, shape (species,)."""
+    def rest(self, potential: float) -> Values:
+        """The gates at rest at a potential here (V)."""
+        return np.array([gate.settled(potential) for gate in self.gates])
+
+    def inflow(
+        self,
+        species: tuple[Ion, ...],
+        time: float,
+        potential: float = 0.0,
+        concentrations: Values | None = None,
+        gates: Values | None = None,
+    ) -> Values:
+        """Molar rate at which each species enters, mol/s, shape (species,).
+
+        Args:
+            species: the ions.
+            time: s.
+            potential: here, V.
+            concentrations: here, mol/m^3, (species,); none by default.
+            gates: at rest by default.
+        """
         if not self.currents:
             return np.zeros(len(species))
-        pairs = zip(species, self.currents, strict=True)
-        amperes = [(ion, _amperes(I, time, potential)) for ion, I in pairs]
+        m = self.rest(potential) if gates is None else gates
+        c = np.zeros(len(species)) if concentrations is None else concentrations
+        triples = zip(species, self.currents, c, strict=True)
+        amperes = [(ion, _amperes(I, time, potential, float(here), m)) for ion, I, here in triples]
         return np.array([I / (ion.valence * FARADAY) if I else 0.0 for ion, I in amperes])
 
 

@@ -6,13 +6,15 @@ The stages Y_i at t + c_i h are solved for together, nothing is lagged:
 
 where an equation without storage (Poisson's, held values, the gauge) is F(Y_i) = 0. The last stage is the new state, so
 that these hold at every step. q is kept as it is, not linearised: amounts are conserved to what Newton's method leaves.
+Gates at the ends, dm/dt = (m_inf(V) - m)/tau, have the same stages, M + (h/tau) A M = m + (h/tau) A m_inf(V), which are
+functions of the potentials of all stages and go into the currents.
 Source: Hairer and Wanner, Solving Ordinary Differential Equations II, sections IV.5 and IV.8 (RADAU5).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +104,7 @@ class Step:
         stages: (3, species + 1, nodes).
         error: estimate, largest in ln c and V/V_T.
         passed: amounts that have entered, scaled, (2, species).
+        gates: at the end, of each end of the line.
     """
 
     start: float
@@ -110,6 +113,7 @@ class Step:
     stages: Values
     error: float
     passed: Values
+    gates: tuple[Values, ...] | None = None
 
     @property
     def state(self) -> Values:
@@ -152,22 +156,54 @@ class Stepper:
         # At its end a step looks to the left, so that it may end where a current jumps.
         at = [time + c * (end - time) for c in C[:-1]] + [math.nextafter(end, time)]
         loads = [self.system.loads(t) for t in at]
-        solvers = self._factors(guess[-1], loads[-1], h)
+        solvers = self._factors(guess[-1], self._gated(guess, loads, h)[-1], h)
         before = equations.storage(state)
         stages = self._newton(guess.copy(), before, loads, h, solvers)
+        loads = self._gated(stages, loads, h)
         change = np.array([equations.storage(Y) for Y in stages]) - before
         error = self._estimate(time, state, change / h, solvers[0], filtered)
-        return Step(time, end - time, state, stages, error, self._passed(state, stages, loads, h))
+        return Step(time, end - time, state, stages, error, self._passed(state, stages, loads, h), loads[-1].gates)
+
+    def _gated(self, stages: Values, loads: list[Loads], h: float) -> list[Loads]:
+        """Loads of stages with the gates that belong to their potentials; those of the start are in the system."""
+        system = self.system
+        if system.gates is None:
+            return loads
+        rest = [system.rest(Y) for Y in stages]
+        found: list[list[Values]] = [[] for _ in stages]
+        for k, end in enumerate(system.problem.ends):
+            gates = np.empty((len(stages), len(end.gates)))
+            for g, gate in enumerate(end.gates):
+                part = h * system.scale.time / gate.time * A
+                goal = system.gates[k][g] + part @ np.array([r[k][g] for r in rest])
+                gates[:, g] = np.linalg.solve(np.eye(len(stages)) + part, goal)
+            for i, m in enumerate(gates):
+                found[i].append(m)
+        return [replace(at, gates=tuple(m)) for at, m in zip(loads, found, strict=True)]
 
     def _factors(self, state: Values, loads: Loads, h: float) -> tuple[Any, Any]:
         J, M = self.equations.matrix(state, loads), self.equations.mass(state) / h
         if not np.all(np.isfinite(J.data)):
             raise NoConvergenceError("not finite")
         try:
-            real, pair = ((factor * M + J).tocsc() for factor in (GAMMA, PAIR))
+            real, pair = (
+                self._by_gates((factor * M + J).tocsc(), state, loads, factor / h) for factor in (GAMMA, PAIR)
+            )
             return splu(real, permc_spec=ORDERING), splu(pair, permc_spec=ORDERING)
         except RuntimeError as error:  # how SuperLU says singular
             raise NoConvergenceError(str(error)) from None
+
+    def _by_gates(self, matrix: csc_matrix, state: Values, loads: Loads, rate: complex) -> csc_matrix:
+        """The matrix with what gates add to dF where everything changes at a rate (scaled)."""
+        if loads.gates is None:
+            return matrix
+        system, (fields, n) = self.system, state.shape
+        slopes = system.gate_slopes(state, loads, rate / system.scale.time)
+        for k, node in enumerate(system.end_nodes):
+            for i in np.flatnonzero(slopes[k]):
+                column = np.array([(fields - 1) * n + node])
+                matrix = matrix - self.equations.assembler.row(i * n + node, column, slopes[k, i : i + 1])
+        return matrix.tocsc()
 
     def _residuals(self, stages: Values, before: Values, loads: list[Loads], h: float) -> Values:
         stored = np.array([self.equations.storage(Y) for Y in stages]) - before
@@ -178,7 +214,7 @@ class Stepper:
         last = size = math.nan
         for k in range(ITERATIONS):
             with np.errstate(over="ignore", invalid="ignore"):
-                right = self._residuals(stages, before, loads, h).reshape(3, -1)
+                right = self._residuals(stages, before, self._gated(stages, loads, h), h).reshape(3, -1)
             if not np.all(np.isfinite(right)):
                 raise NoConvergenceError("not finite")
             real, pair = _INTO @ right

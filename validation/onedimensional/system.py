@@ -11,7 +11,9 @@ value replaces, so that amounts and charge balance to rounding.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +26,9 @@ Values = NDArray[np.float64]
 
 #: Step in u of the difference that is the derivative of a channel's current; its error is of the fourth power.
 STEP = 1e-3
+
+#: Step in a gate, of which currents are polynomials, and in V_T for the slope of where it comes to rest.
+OPENING, ASIDE = 1e-3, 1e-4
 
 #: Relative mismatch of charge and fields that is still rounding.
 BALANCE = 1e-9
@@ -40,6 +45,7 @@ class Loads:
         logs: held ln c, (2, species).
         slopes: du/dn without a membrane, (2,).
         charge: rho at the quadrature points, (elements, points).
+        gates: of each end; ``None`` where they are at rest.
     """
 
     time: float
@@ -48,6 +54,7 @@ class Loads:
     logs: Values
     slopes: Values
     charge: Values
+    gates: tuple[Values, ...] | None = None
 
 
 class System:
@@ -76,6 +83,7 @@ class System:
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.held[:-1, node] = end.concentrations is not None
             self.held[-1, node] = end.potential is not None
+        self.gates: tuple[Values, ...] | None = None  # of each end, in a transient: what `loads` has
         self.pin = 0 if problem.gauge == "left" else len(mesh.x) // 2
         stiffness = np.swapaxes(mesh.slopes, 1, 2) @ (self.weight[:, :, None] * mesh.slopes)
         self._stiffness = scale.delta2 * stiffness
@@ -105,7 +113,13 @@ class System:
             logs=start + part * (np.array(logs) - start),
             slopes=part * np.array(fields) * scale.length / problem.thermal_voltage,
             charge=part * charge - (1.0 - part) * float(self.z @ self.reference),
+            gates=self.gates,
         )
+
+    def rest(self, state: Values) -> tuple[Values, ...]:
+        """The gates of each end where the potentials of a state would hold them."""
+        V_T, at_ends = self.problem.thermal_voltage, state[-1, self.end_nodes]
+        return tuple(end.rest(float(u) * V_T) for end, u in zip(self.problem.ends, at_ends, strict=True))
 
     def check_balance(self, time: float, state: Values) -> None:
         """Refuse a floating potential that the charge does not allow; currents are those at the state's potentials.
@@ -174,24 +188,59 @@ class System:
         out[-1] -= rho @ self.mesh.values
         return self._scatter(out)
 
-    def inflow(self, state: Values, loads: Loads, shift: float = 0.0) -> Values:
-        """What enters of each species where currents are given, (2, species); ``shift`` is added to u at the ends."""
+    def inflow(self, state: Values, loads: Loads, shift: float = 0.0, denser: float = 0.0) -> Values:
+        """What enters of each species where currents are given, (2, species).
+
+        Args:
+            state: (species + 1, nodes).
+            loads: with the time.
+            shift: is added to u at the ends.
+            denser: is added to every ln c there.
+        """
         problem, at_ends = self.problem, state[-1, self.end_nodes] + shift
+        dense = np.exp(state[:-1, self.end_nodes].T + denser) * self.scale.concentration
+        gates = (None, None) if loads.gates is None else loads.gates
         rates = [
-            end.inflow(problem.species, loads.time, float(u) * problem.thermal_voltage)
-            for end, u in zip(problem.ends, at_ends, strict=True)
+            end.inflow(problem.species, loads.time, float(u) * problem.thermal_voltage, c, m)
+            for end, u, c, m in zip(problem.ends, at_ends, dense, gates, strict=True)
         ]
         return loads.part * np.array(rates) / self.scale.rate
 
-    def inflow_slopes(self, state: Values, loads: Loads) -> Values:
-        """Derivative of `inflow` by u at its end, (2, species)."""
-        if not any(end.responsive for end in self.problem.ends):
-            return np.zeros((2, len(self.z)))
-        near, far = (
-            (self.inflow(state, loads, step) - self.inflow(state, loads, -step)) / (2.0 * step)
-            for step in (STEP, 2.0 * STEP)
-        )
-        return np.asarray((4.0 * near - far) / 3.0)
+    def inflow_slopes(self, state: Values, loads: Loads) -> tuple[Values, Values]:
+        """Derivatives of `inflow` by u and by the ln c of the same species at its end, (2, species) each."""
+        none = np.zeros((2, len(self.z)))
+        ends = self.problem.ends
+
+        def slope(along: Callable[[float], Values]) -> Values:
+            near, far = ((along(step) - along(-step)) / (2.0 * step) for step in (STEP, 2.0 * STEP))
+            return np.asarray((4.0 * near - far) / 3.0)
+
+        by_u = slope(lambda step: self.inflow(state, loads, step)) if any(e.responsive for e in ends) else none
+        by_c = slope(lambda step: self.inflow(state, loads, 0.0, step)) if any(e.sensitive for e in ends) else none
+        return by_u, by_c
+
+    def gate_slopes(self, state: Values, loads: Loads, rate: complex) -> NDArray[Any]:
+        """Derivative of `inflow` by u at its end through the gates there, (2, species).
+
+        Args:
+            state: (species + 1, nodes).
+            loads: with the gates.
+            rate: 1/s, at which everything changes: a gate then follows where it would come to rest by the part
+                1 / (1 + rate time).
+        """
+        found = np.zeros((2, len(self.z)), dtype=np.result_type(rate, float))
+        assert loads.gates is not None
+        for k, end in enumerate(self.problem.ends):
+            V = float(state[-1, self.end_nodes[k]]) * self.problem.thermal_voltage
+            aside = ASIDE * self.problem.thermal_voltage
+            for g, gate in enumerate(end.gates):
+                up, down = (
+                    self.inflow(state, replace(loads, gates=_moved(loads.gates, k, g, step)))[k]
+                    for step in (OPENING, -OPENING)
+                )
+                by_V = (gate.settled(V + aside) - gate.settled(V - aside)) / (2.0 * ASIDE)
+                found[k] += (up - down) / (2.0 * OPENING) * by_V / (1.0 + rate * gate.time)
+        return found
 
     def end_slopes(self, state: Values, loads: Loads) -> Values:
         """du/dn at the ends as their conditions give it, (2,)."""
@@ -244,11 +293,12 @@ class System:
     def end_entries(self, state: Values, loads: Loads) -> list[tuple[int, int, int, float]]:
         """What the ends' conditions add to dF: (node, row field, column field, value)."""
         last, found = len(self.z), []
-        inflow, derivative = self.inflow(state, loads), self.inflow_slopes(state, loads)
+        inflow, (derivative, by_c) = self.inflow(state, loads), self.inflow_slopes(state, loads)
         for k, node in enumerate(self.end_nodes):
             factor = self.scale.delta2 * self.end_area[k]
             diagonal = factor * self.capacity[k]
             found += [(int(node), i, last, -float(d)) for i, d in enumerate(derivative[k])]
+            found += [(int(node), i, i, -float(d)) for i, d in enumerate(by_c[k])]
             if self.matched[k]:
                 strength = self.z**2 * np.exp(state[:-1, node])
                 entering, more = (self.z @ (j / self.D) / self.end_area[k] for j in (inflow[k], derivative[k]))
@@ -257,3 +307,10 @@ class System:
                 found += [(int(node), last, i, float(share * s)) for i, s in enumerate(strength)]
             found.append((int(node), last, last, float(diagonal)))
         return found
+
+
+def _moved(gates: tuple[Values, ...], end: int, gate: int, step: float) -> tuple[Values, ...]:
+    """The gates with one of them moved."""
+    found = [m.copy() for m in gates]
+    found[end][gate] += step
+    return tuple(found)

@@ -59,11 +59,13 @@ class State(Profile):
         passed: charge that has entered with each species since the start, left and right, C, (2, species); a neutral
             species has none.
         steps: of the integration so far.
+        gates: of each end, if there are any.
     """
 
     time: float
     passed: Values
     steps: int
+    gates: tuple[Values, ...] | None = None
 
 
 def smallest_tolerance(system: System) -> float:
@@ -152,6 +154,8 @@ class _Run:
         self.time, self.steps, self.state = 0.0, 0, state
         self.debye = system.scale.delta2 * system.scale.time
         self.passed = np.zeros((2, len(system.z)))
+        if any(end.gates for end in system.problem.ends):
+            system.gates = system.rest(state)
         self.start()
 
     def start(self) -> None:
@@ -197,7 +201,7 @@ class _Run:
         proposal = (stop - self.time) * (min(factor, 1.0) if failed else factor)
         self.next = max(proposal, self.next) if cut else proposal
         self.time, self.state, self.last = stop, found.state, found
-        self.passed = self.passed + found.passed
+        self.passed, self.system.gates = self.passed + found.passed, found.gates
         self.steps += 1
 
     def _attempt(self, stop: float, failed: bool) -> tuple[Step | None, float]:
@@ -224,7 +228,9 @@ class _Run:
         at = self.time if self.time == 0.0 else math.nextafter(self.time, 0.0)
         entering, displaced, field = flows(self.equations, self.state, at)
         passed = self.passed * self.system.z * FARADAY * self.system.scale.amount
-        return State(self.system, self.state, entering, displaced, field, self.time, passed, self.steps)
+        return State(
+            self.system, self.state, entering, displaced, field, self.time, passed, self.steps, self.system.gates
+        )
 
 
 def solve_transient(
