@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from spinepnp.__main__ import collect_less
+
 #: Before the JSON in the output.
 MARK = "stages: "
 
@@ -91,6 +93,7 @@ def main() -> None:
     """Run a case and print where its time went."""
     begun, case, output = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     watch = Watch()
+    collect_less()
     interpreter = time.time() - begun
     watch.wrapped("imports", _on)(watch)
     from spinepnp.cli import app

@@ -79,6 +79,8 @@ def _environment(more: dict[str, str] | None = None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI"))}
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept.pop("SPINEPNP_MESH_CACHE", None)
+    # Without bytecode every process compiles the sources anew: not what an installation does, nor a second command.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **(more or {})}
 
 

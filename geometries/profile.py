@@ -13,7 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from spinepnp.errors import nearest, reason_of
 from spinepnp.units import LENGTH, parse_quantity
@@ -120,6 +119,8 @@ def _expression(text: str) -> Profile:
 
 def _table(path: Path) -> Profile:
     """Monotone cubic interpolation of a CSV file with the columns ``z_nm`` and ``radius_nm`` (or ``_um``)."""
+    from scipy.interpolate import PchipInterpolator
+
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))

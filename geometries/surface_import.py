@@ -7,8 +7,6 @@ import math
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Sizes, digest_of
@@ -261,6 +259,9 @@ def _named(geometry: ImportedSurface, surface: Triangulation) -> Triangulation:
 
 def _parts(triangles: np.ndarray) -> np.ndarray:
     """Which connected part each triangle belongs to; neighbours share an edge."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
     _, index = np.unique(edges, axis=0, return_inverse=True)
     owner = np.tile(np.arange(len(triangles)), 3)

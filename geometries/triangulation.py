@@ -16,9 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from spinepnp.errors import reason_of
 from spinepnp.geometries.straight import TETRAHEDRON_EDGES
@@ -238,6 +235,9 @@ def _with_cells(
 @functools.lru_cache(maxsize=4)
 def problem_of(surface: Triangulation) -> str | None:
     """What is wrong with a closed surface, or ``None``."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     x = surface.corners
     if len(x) < 4:
         return "has fewer than four triangles; a closed surface is needed"
@@ -302,6 +302,8 @@ def find_intersection(surface: Triangulation) -> np.ndarray | None:
 
 def _near_pairs(x: np.ndarray) -> Any:
     """Pairs of triangles whose boxes meet, in chunks of shape (pairs, 2)."""
+    from scipy.spatial import cKDTree
+
     centre = x.mean(axis=1)
     radius = np.linalg.norm(x - centre[:, None], axis=2).max(axis=1)
     low, high = x.min(axis=1) - 1e-12, x.max(axis=1) + 1e-12

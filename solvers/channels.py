@@ -19,8 +19,6 @@ from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
-from scipy.interpolate import PchipInterpolator
-from scipy.special import expit
 
 from spinepnp.solvers.columns import read_columns
 from spinepnp.solvers.keys import check_keys
@@ -150,12 +148,16 @@ class Channel(Table):
             thermal_voltage: V.
         """
         if self.law == "sigmoid":
+            from scipy.special import expit
+
             assert self.maximum is not None
             assert self.half is not None
             assert self.slope is not None
             fraction = float(expit((V - self.half) / self.slope))
             return self.maximum * fraction, self.maximum * fraction * (1.0 - fraction) / self.slope, 0.0
         if self.law == "table":
+            from scipy.interpolate import PchipInterpolator
+
             assert self.file is not None
             at, current = read_columns(self.file, POTENTIAL, CURRENT)
             inside = float(np.clip(V, at[0], at[-1]))
@@ -209,6 +211,8 @@ class GateStep:
             position: of its first gate among all.
             V: mean potential of the patch at the end of the step, V.
         """
+        from scipy.special import expit
+
         half, slope, time = (np.array([getattr(g, name) for g in gates]) for name in ("half", "slope", "time"))
         settled = expit((V - half) / slope)
         moved = np.ones(len(gates)) if np.isinf(self.length) else self.length / (time + self.length)
@@ -218,5 +222,7 @@ class GateStep:
 
 def rates(gates: tuple[Gate, ...], m: np.ndarray, V: float) -> np.ndarray:
     """dm/dt of the gates of one channel at a potential, 1/s."""
+    from scipy.special import expit
+
     half, slope, time = (np.array([getattr(g, name) for g in gates]) for name in ("half", "slope", "time"))
     return np.asarray((expit((V - half) / slope) - m) / time)

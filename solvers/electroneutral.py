@@ -15,7 +15,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq, elementwise
 
 from spinepnp.solvers.electrolyte import Electrolyte
 
@@ -80,6 +79,8 @@ class Electroneutral:
         if self.concentrations(np.array(0.0))[k] <= 0.0:
             return 0.0, 0.0
         if self.concentrations(np.array(far))[k] < 0.0:
+            from scipy.optimize import brentq
+
             u = brentq(lambda v: float(self.concentrations(np.array(v))[k]), 0.0, far, xtol=1e-14, rtol=1e-14)
             return u, float(self.phi(np.array(u)))
         limit = -math.inf if self.electrolyte.uniform_charge * sign < 0.0 else float(self.phi(np.array(far)))
@@ -103,6 +104,14 @@ class Electroneutral:
             return phi.copy()
         if phi.min() <= phi_limit and phi.min() < 0.0:
             raise ValueError("beyond the limiting current")
+        z_k = self._valence
+        # Neutral species, and those of the injected valence, have no part in Phi: most often one exponential is left.
+        parts = [s for s in self.electrolyte.species if s.valence not in (0, z_k) and s.concentration > 0.0]
+        valences = {s.valence for s in parts}
+        if self.electrolyte.uniform_charge == 0.0 and len(valences) == 1 and (z := valences.pop()) * z_k < 0:
+            return np.asarray(-np.log1p(phi / ((1.0 - z / z_k) * sum(s.concentration for s in parts))) / z)
+        from scipy.optimize import elementwise
+
         sign = math.copysign(1.0, self._valence)
         lower = np.full_like(phi, u_limit if math.isfinite(u_limit) else -sign * self._largest_u())
         upper = np.full_like(phi, sign * self._largest_u())

@@ -68,9 +68,10 @@ class Densities:
 
     def __init__(self, operators: Operators, phi: Any) -> None:
         self._operators, self._phi = operators, phi
-        self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
-        self._conduction_form = operators.of_gradients(stiffness(self._weight, u, v))
-        self._drift_form = operators.of_gradients(drift(1.0, phi, u, v))
+        if operators.trilinear is None:
+            self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
+            self._conduction_form = operators.of_gradients(stiffness(self._weight, u, v))
+            self._drift_form = operators.of_gradients(drift(1.0, phi, u, v))
         self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
         self._terms = operators.vector(), operators.vector()
 

@@ -51,17 +51,18 @@ class Operators:
         """int grad u . grad v, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
         if self.trilinear is None:
-            return self.fill(matrix, self._stiffness_form)
+            return self.fill(matrix, self.of_gradients(stiffness(1.0, self.u, self.v)))
         self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
         return matrix
 
     @cached_property
-    def _stiffness_form(self) -> Any:
-        return self.of_gradients(stiffness(1.0, self.u, self.v))
+    def _mass_form(self) -> Any:
+        return self.of_values(mass(1.0, self.u, self.v))
 
     @cached_property
     def _pattern(self) -> Any:
-        pattern = fem.create_sparsity_pattern(self._stiffness_form)
+        # That of every form over the volume; this one is compiled in any case.
+        pattern = fem.create_sparsity_pattern(self._mass_form)
         pattern.finalize()
         return pattern
 
@@ -76,7 +77,7 @@ class Operators:
     @cached_property
     def M(self) -> Any:
         """int u v, um^3."""
-        return self.fill(self.empty(), self.of_values(mass(1.0, self.u, self.v)))
+        return self.fill(self.empty(), self._mass_form)
 
     @cached_property
     def from_linear(self) -> Any:

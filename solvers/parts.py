@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT
@@ -47,6 +46,8 @@ class Part:
             height = x[:, space.mesh.geometry.dim - 1]
             inside = (height >= low - 1e-9) & (height <= high + 1e-9)
         if region.exclude:
+            from scipy.spatial import KDTree
+
             local = np.unique(np.concatenate([boundary_dofs[b] for b in region.exclude]))
             near = np.vstack(weights.comm.allgather(x[local]))
             assert region.margin is not None

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from spinepnp.meshes.memory import available_memory
 from spinepnp.meshes.stack import MPI, basix, cell_nodes
@@ -37,6 +36,8 @@ class Trilinear:
     """
 
     def __init__(self, space: Any, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
+        from scipy import sparse  # higher elements, and lines, do without
+
         columns, rows = pattern.graph
         size = len(rows) - 1
         of_rows = np.repeat(np.arange(size, dtype=np.int64), np.diff(rows))

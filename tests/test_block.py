@@ -200,6 +200,24 @@ def test_matrices_without_a_pass_over_the_cells_are_those_of_the_forms(comm, sha
         assert slow.norm() < 1e-12 * norm
 
 
+@pytest.mark.parametrize(("degree", "compiled"), [(1, 3), (2, 6)])
+def test_no_kernel_is_compiled_that_nothing_assembles(comm, monkeypatch, degree, compiled):
+    """Boundary, volume and mass; where no product of matrices does for them, also field, conduction and drift."""
+    forms = []
+
+    def form(expression, **options):
+        forms.append(expression.signature())
+        return original(expression, **options)
+
+    original = fem.form
+    monkeypatch.setattr(fem, "form", form)
+    mesh = generate(NECK, MeshOptions(size="40 nm", element_degree=degree), comm)
+    problem = SteadyProblem(mesh, SALT, DATA)
+    problem.solve(SALT, DATA)
+    problem.destroy()
+    assert len(set(forms)) == compiled
+
+
 def test_auto_takes_blocks_for_large_problems_only():
     assert [linear_solver("auto", n, "3d") for n in (1e3, 1e5)] == ["direct", "block"]
     assert linear_solver("auto", 1e7, "1d") == "direct"

@@ -54,6 +54,25 @@ def test_one_salt_is_the_logarithm(x):
     assert Electroneutral(SALT, "C").potential(np.array([phi]))[0] == pytest.approx(math.log1p(x), abs=1e-12)
 
 
+@pytest.mark.parametrize("injected", [0, 1])
+@pytest.mark.parametrize(
+    "ions",
+    [
+        (("C", 1, 167.0), ("A", -1, 167.0)),
+        (("Na", 1, 12.0), ("K", 1, 155.0), ("A", -1, 100.0), ("B", -1, 67.0)),
+        (("K", 1, 155.0), ("Ca", 2, 1.5), ("A", -1, 158.0)),
+        (("Ca", 2, 80.0), ("A", -1, 160.0)),
+        (("A", -2, 50.0), ("K", 1, 100.0), ("sugar", 0, 30.0)),
+    ],
+)
+def test_the_potential_inverts_phi_in_closed_form_and_by_search(ions, injected):
+    law = Electroneutral(electrolyte(*ions), ions[injected][0])
+    u_limit, _ = law.depletion()
+    sign = math.copysign(1.0, ions[injected][1])
+    u = sign * np.concatenate([np.linspace(0.9 * max(-5.0, sign * u_limit), 5.0, 50), [-1e-9, 0.0, 1e-9]])
+    assert law.potential(law.phi(u)) == pytest.approx(u, rel=1e-9, abs=1e-14)
+
+
 def test_the_limit_of_the_papers_three_species():
     u, phi = Electroneutral(NEURAL, "Na").depletion()
     assert u * 25.26 == pytest.approx(0.5 * math.log(155.0 / 167.0) * 25.26)

@@ -147,3 +147,18 @@ assert not heavy, heavy
 """
     done = run(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_run_loads_at_its_start_only_what_every_run_needs(tmp_path):
+    code = """
+import sys
+import mpi4py.MPI, dolfinx.fem.petsc
+theirs = set(sys.modules)
+import spinepnp.run
+late = {"gmsh", "jinja2", "matplotlib", "meshio", "pandas", "pint", "pyarrow", "pyvista", "rich"}
+late |= {f"scipy.{part}" for part in ("integrate", "interpolate", "linalg", "optimize", "sparse", "spatial", "special")}
+found = late & (set(sys.modules) - theirs)
+assert not found, found
+"""
+    done = run(code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr

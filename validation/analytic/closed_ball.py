@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
 
 from spinepnp.units import ELEMENTARY_CHARGE
 
@@ -52,6 +51,7 @@ def _integrate(charge: float) -> tuple[Values, Any]:
 
     xi is the radius in units of (Lap u = -exp(-u), u(0) = 0).
     """
+    from scipy.integrate import solve_ivp
 
     def rates(log_p: float, state: Values) -> list[float]:
         w, p = math.exp(state[0]), math.exp(log_p)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from spinepnp.units import FARADAY
 
@@ -120,6 +119,8 @@ def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Valu
         enters = float(np.sum(P * np.where(cations, c_o, c_i)))
         leaves = float(np.sum(P * np.where(cations, c_i, c_o)))
         return float(thermal_voltage * np.log(enters / leaves))
+
+    from scipy.optimize import brentq
 
     margin = 1e-3 * thermal_voltage  # for rounding where one ion dominates
 

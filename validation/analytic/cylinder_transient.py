@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfc
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.analytic.relaxation import alpha_integral
@@ -30,6 +29,8 @@ MODES = 400
 
 def _ierfc(x: Values) -> Values:
     """Integral of erfc from x to infinity."""
+    from scipy.special import erfc
+
     return np.exp(-(x**2)) / math.sqrt(math.pi) - x * erfc(x)
 
 

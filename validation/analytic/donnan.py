@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 Values = NDArray[np.float64]
 
@@ -41,6 +40,8 @@ def donnan_potential(
     _check(z, c, fixed_charge)
     if fixed_charge == 0.0:
         return 0.0
+
+    from scipy.optimize import brentq
 
     def charge(u: float) -> float:
         return float(z @ (c * np.exp(-z * u))) + fixed_charge

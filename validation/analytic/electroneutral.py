@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.analytic.debye_layer import screening_length
@@ -36,6 +35,8 @@ FARTHEST = 600.0
 
 def _bracketed(function: Callable[[float], float], direction: float, limit: float) -> float | None:
     """The root of a function of one sign change, looked for from zero outward; None where it has none up to |limit|."""
+    from scipy.optimize import brentq
+
     near, far = 0.0, direction * min(0.5, limit)
     while (function(near) > 0.0) == (function(far) > 0.0):
         if abs(far) >= limit:

@@ -19,8 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import quad
-from scipy.special import ellipk, ellipkinc
 
 from spinepnp.units import FARADAY
 
@@ -50,6 +48,7 @@ class HyperboloidLaw:
 
     def solid_angle(self) -> float:
         """Omega of the asymptotic elliptic cone, sr; 2 pi (1 - c/k) of a circular one."""
+        from scipy.integrate import quad
 
         def above(angle: float) -> float:
             square = 1.0 / ((math.cos(angle) / self.b) ** 2 + (math.sin(angle) / self.a) ** 2)
@@ -60,6 +59,8 @@ class HyperboloidLaw:
 
     def _integral(self, t: ArrayLike) -> Values:
         """int_0^t dx / sqrt((A^2 + x^2)(B^2 + x^2)), 1/m."""
+        from scipy.special import ellipk, ellipkinc
+
         small, large = sorted(self._axes)
         m = (large - small) * (large + small) / large**2
         t = np.asarray(t, dtype=float)

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, i1e, jn_zeros, k1e
 
 Values = NDArray[np.float64]
 
@@ -43,6 +42,8 @@ def _wall_integrals(highest: int) -> Values:
 
     The entry for p = 0, where the integral diverges, is not a number.
     """
+    from scipy.special import gammaln, i1e, k1e
+
     # K1/I1 is 2/k^2 with logarithms at zero, hence small pieces there; k^p exp(-2k) is a peak sqrt(p)/2 wide.
     far = 0.5 * highest + 8.0 * math.sqrt(highest + 1.0) + 40.0
     edges = np.concatenate([[0.0], 0.5 ** np.arange(40, 0, -1), np.arange(1.0, math.ceil(far) + 1.0)])
@@ -100,6 +101,8 @@ class ObstacleLaw:
         Raises:
             ValueError: fewer than one.
         """
+        from scipy.special import gammaln
+
         count = self.multipoles() if multipoles is None else multipoles
         if count < 1:
             raise ValueError(f"at least one multipole is needed, not {count}")
@@ -144,6 +147,8 @@ class ObstacleLaw:
         Args:
             distance: d from the middle of the sphere to the nearer end, m.
         """
+        from scipy.special import jn_zeros
+
         return math.exp(-2.0 * float(jn_zeros(1, 1)[0]) * distance / self.radius)
 
     def valid(self, distance: float, tolerance: float = 1e-3) -> bool:

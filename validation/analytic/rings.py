@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import j1, jn_zeros, y1, yn_zeros
 
 Values = NDArray[np.float64]
 #: Lower and upper height of a band over the base, m.
@@ -44,6 +43,8 @@ def _sum_rule() -> tuple[Values, Values]:
     Zeros of Y1 lie halfway, in number n(x), between those of J1. Past one of them the sum is the integral of f dn, with
     dn = 2 dx/(pi^2 x (J1^2 + Y1^2)), and df/dn/24 (Euler and Maclaurin).
     """
+    from scipy.special import j1, jn_zeros, y1, yn_zeros
+
     start = float(yn_zeros(1, ZEROS + 1)[-1])
     nodes, gauss = np.polynomial.legendre.leggauss(16)
     left = start * 2.0 ** np.arange(OCTAVES)[:, None]
@@ -166,6 +167,8 @@ class RingsLaw:
             end: height at which the neck ends or widens, m; d above the band.
         """
         self._check(band)
+        from scipy.special import jn_zeros
+
         return math.exp(-2.0 * float(jn_zeros(1, 1)[0]) * (end - band[1]) / self.radius)
 
     def valid(self, band: Band, end: float, tolerance: float = 1e-3) -> bool:

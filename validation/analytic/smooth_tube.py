@@ -33,7 +33,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
-from scipy.linalg import solveh_banded
 
 Values = NDArray[np.float64]
 #: A term of an energy: a matrix across, (n, n), times int weight f g dz, with derivatives of f, g along z or not.
@@ -126,6 +125,8 @@ def _across(order: int) -> tuple[Values, Values, Values, Values, Values]:
 
 def _potential(along: _Along, order: int) -> Values:
     """G at the top by Legendre polynomials of t, (order + 1,); its first entry is the mean. For flux one over 2 pi."""
+    from scipy.linalg import solveh_banded
+
     u, w, P, D, _ = _across(order)
     one = np.ones_like(along.r)
     steep = (D * (8.0 * u * w)) @ D.T
@@ -145,6 +146,8 @@ def _potential(along: _Along, order: int) -> Values:
 
 def _flux(along: _Along, order: int) -> float:
     """Energy of the flux times pi, from psi = u + sum of shapes that vanish on axis, wall and top."""
+    from scipy.linalg import solveh_banded
+
     u, w, P, _, B = _across(order)
     scale = 2.0 * np.sqrt(np.arange(1, order + 1) + 0.5)[:, None]
     slope = P[1:] * scale  # of B by u

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import quad
 
 Values = NDArray[np.float64]
 
@@ -119,4 +118,6 @@ def tube_of_area(area: Callable[[float], float], start: float, end: float) -> fl
         start: lower end, m.
         end: upper end, m.
     """
+    from scipy.integrate import quad
+
     return float(quad(lambda z: 1.0 / area(z), start, end, epsabs=0.0, epsrel=1e-11, limit=400)[0])
