@@ -41,7 +41,7 @@ def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
     row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape, "hard": problem.known_hard}
     steady = SteadyProblem(mesh, problem.electrolyte, conditions, options, closed=problem.closed)
-    row["dofs"] = steady.system.vector.getSize()
+    row["dofs"] = steady.system.state.vector.getSize()
     try:
         solution, seconds = timed(comm, lambda: steady.solve(problem.electrolyte, conditions, problem.closed))
     except SpineError as error:
@@ -73,13 +73,13 @@ def euler_step(problem: SteadyProblem, imposed: Imposed, step: float) -> tuple[A
     """
     system = problem.system
     system.impose(imposed)
-    system.equations.coefficients.storage = system.scales.length**2 / (system.scales.diffusivity * step)
-    system.start_from(system.bulk(imposed.electrolyte))
-    b, x = system.vector.duplicate(), system.vector.duplicate()
-    system.residual(system.vector, b)
+    system.equations.coefficients.storage = system.data.scales.length**2 / (system.data.scales.diffusivity * step)
+    system.state.start_from(system.state.bulk(imposed.electrolyte))
+    b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
+    system.residual(system.state.vector, b)
     content = system.equations.contents() * system.equations.coefficients.storage
     b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
-    system.jacobian(system.vector, system.A)
+    system.jacobian(system.state.vector, system.A)
     return b, x
 
 
@@ -88,9 +88,9 @@ def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     problem = Problem("")
     conditions, salt = problem.conditions(), electrolyte()
     steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
-    solver = steady._newton.linear_solver
+    solver = steady._newton.linear.ksp
     b, x = euler_step(steady, Imposed(salt, conditions), step)
-    with steady._newton.options_in_force():
+    with steady._newton.precedence.in_force():
         solver.setOperators(steady.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()

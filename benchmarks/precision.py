@@ -11,7 +11,9 @@ from benchmarks.places import CASES
 from benchmarks.transients import spent
 from spinepnp.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.solvers.progress import Step
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.validate import one_dimension
 
 #: Overrides of a case, places that are looked at, and whether the solver in one dimension can say more.
@@ -89,7 +91,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
     linear = _linear_solve(problem, comm)
     found = {
         "steps": steps,
-        "unknowns": problem.system.vector.getSize(),
+        "unknowns": problem.system.state.vector.getSize(),
         "number": len(steps),
         "rejected": sum(len(step.rejected) for step in steps),
         "newton": newton,
@@ -107,7 +109,7 @@ def _linear_solve(problem: TransientProblem, comm: Any) -> float:
     defect = problem.system.equations.contents()
 
     def once() -> None:
-        problem._newton.make_matrix(problem.system.vector)
+        problem._newton.make_matrix(problem.system.state.vector)
         problem.solve_linear(defect)
 
     return min(timed(comm, once)[1] for _ in range(3))

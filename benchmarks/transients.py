@@ -9,8 +9,10 @@ from benchmarks.places import CASES
 from spinepnp.case import load_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
-from spinepnp.solvers.newton import NewtonStatistics
-from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.solvers.progress import Step
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.statistics import NewtonStatistics
+from spinepnp.solvers.transient import TransientProblem
 
 
 def spent(steps: list[Step]) -> list[NewtonStatistics]:
@@ -45,7 +47,7 @@ def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolera
     row = {
         **{"case": case, "dimension": dimension, "linear": problem.linear},
         "ranks": comm.size,
-        "dofs": problem.system.vector.getSize(),
+        "dofs": problem.system.state.vector.getSize(),
         "steps": len(steps),
         "rejected": sum(len(step.rejected) for step in steps),
         "newton": sum(s.newton for s in statistics),

@@ -11,18 +11,19 @@ from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte, Species
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
+from spinepnp.solvers.schedule import Schedule
 
 if TYPE_CHECKING:
+    from spinepnp.solvers.progress import Step
     from spinepnp.solvers.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
-    from spinepnp.solvers.transient import Schedule, Step, TransientProblem, solve_transient
+    from spinepnp.solvers.transient import TransientProblem, solve_transient
 
 #: Where the names are that need DOLFINx.
 _HEAVY = {
-    "Schedule": "transient",
     "Solution": "solution",
     "SteadyProblem": "steady",
-    "Step": "transient",
+    "Step": "progress",
     "TransientProblem": "transient",
     "solve_steady": "steady",
     "solve_transient": "transient",

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from spinepnp.solvers.control import StepControl
+from spinepnp.solvers.progress import Progress
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.time_stepping import Moment, Rates
-from spinepnp.solvers.transient import Progress, TransientProblem
+from spinepnp.solvers.transient import TransientProblem
 
 #: Parts of `Rates` that live on the mesh; the others are the same on all ranks.
 ON_MESH = ("content", "content_rate")
@@ -66,7 +67,7 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         return ordering.scatter(packed[name] if comm.rank == 0 else None)
 
     def local(name: str) -> np.ndarray:
-        return system.with_ghosts(on_mesh(name))
+        return system.state.with_ghosts(on_mesh(name))
 
     rates = Rates(
         **{f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"] for f in fields(Rates)}

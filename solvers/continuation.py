@@ -12,8 +12,8 @@ import numpy as np
 
 from spinepnp.solvers.control import StepControl
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 
 #: First step, and the smallest, as fractions of the way.
 FIRST, SMALLEST = 0.25, 1e-3

@@ -42,6 +42,9 @@ class Formulation(Protocol):
     def content(self, unknown: Any) -> np.ndarray:
         """At the owned degrees of freedom."""
 
+    def amount_slope(self, unknown: Any, volume: np.ndarray) -> np.ndarray:
+        """How the integral of the density changes with owned unknowns; that of each basis function is given."""
+
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         """By the unknown of the species."""
 
@@ -114,6 +117,10 @@ class Densities:
         """See `Formulation`."""
         self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
         return np.array(self._terms[0].array_r)
+
+    def amount_slope(self, unknown: Any, volume: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return volume
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         """See `Formulation`."""
@@ -189,6 +196,10 @@ class Logarithms:
         """See `Formulation`."""
         self._at(unknown)
         return np.asarray(self._operators.integrals(self._content_form))
+
+    def amount_slope(self, unknown: Any, volume: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return self.content(unknown)
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         """See `Formulation`."""

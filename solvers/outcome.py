@@ -10,13 +10,13 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import debye_layers
-from spinepnp.solvers.newton import NewtonStatistics
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.parts import Part
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
+from spinepnp.solvers.statistics import NewtonStatistics
 from spinepnp.units import FARADAY
 
 #: Rounding of terminal currents over F D c L.

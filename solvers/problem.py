@@ -12,20 +12,23 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.memory import available_memory
-from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME, PETSc
+from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME
 from spinepnp.solvers.cost import Linear, linear_solver, memory
 from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import Newton, NewtonError, NewtonStatistics
+from spinepnp.solvers.newton import Newton
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.outcome import Converged, solution_of
+from spinepnp.solvers.precedence import given_by_user
 from spinepnp.solvers.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.preview import Preview
 from spinepnp.solvers.probes import Position
+from spinepnp.solvers.reasons import LINEAR_SOLVE
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.system import System
 from spinepnp.units import CONCENTRATION, format_quantity
 
@@ -42,9 +45,6 @@ TRACE, UNDERSHOOT = 1e-3, 0.5
 #: Beginnings of PETSc options that belong to one sparse matrix and its factors.
 OF_MATRIX = ("pc_factor_", "mat_")
 
-#: Reason of a Newton solve that the linear solver has stopped.
-LINEAR_FAILURE = "diverged_linear_solve"
-
 #: Logarithms of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
 
@@ -60,6 +60,7 @@ class Problem:
         regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
+        imposed: what the problem was made for.
         linear: the linear solver that is used, "direct" or "block".
         system: discrete equations and their state.
         preview: what needs no equations.
@@ -81,10 +82,10 @@ class Problem:
         imposed.check(mesh.geometry.boundaries, self.options.formulation)
         self.structure = imposed.structure
         self.preview = Preview(mesh, imposed, probes or {}, regions)
-        self._imposed = imposed
+        self.imposed = imposed
         dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
-        given = {*self.options.petsc, *PETSc.Options().getAll()}
+        given = given_by_user(self.options.petsc)
         if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
@@ -96,14 +97,14 @@ class Problem:
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
         self.system = system = System(
-            self.mesh, self._imposed, self.preview, self.options.formulation, blocks=linear == "block"
+            self.mesh, self.imposed, self.preview, self.options.formulation, blocks=linear == "block"
         )
         self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
             self.mesh.mesh.comm,
             system.residual,
             system.jacobian,
-            system.vector,
+            system.state.vector,
             system.A,
             self.options.model_copy(update={"petsc": petsc}),
             border=system.border,
@@ -124,21 +125,21 @@ class Problem:
         """Weights of boundaries and volume."""
         return self.preview.weights
 
-    def _factorise_instead(self, error: NewtonError) -> bool:
+    def factorise_instead(self, error: NewtonError) -> bool:
         """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
-        tried_in_vain = error.statistics.reason == LINEAR_FAILURE and self.linear == "block"
+        tried_in_vain = error.statistics.reason == LINEAR_SOLVE.lower() and self.linear == "block"
         if not tried_in_vain or self.options.linear != "auto":
             return False
         comm = self.mesh.mesh.comm
         enough = memory("direct", error.statistics.dofs) < available_memory() / 2.0
         if not comm.allreduce(enough, op=MPI.LAND):
             return False
-        unknowns = self.system.keep()
+        unknowns = self.system.state.keep()
         self._free_solver()
         of_newton = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
         self.options = self.options.model_copy(update={"petsc": of_newton, "linear": "direct"})
         self._make_solver("direct")
-        self.system.restore(unknowns)
+        self.system.state.restore(unknowns)
         return True
 
     def _attempt(self, start: np.ndarray | None, imposed: Imposed, *, patient: bool = False) -> NewtonStatistics:
@@ -147,47 +148,47 @@ class Problem:
         Raises:
             NewtonError: it failed; the unknowns are those of before.
         """
-        here = self.system.densities_and_potential() if start is None else start  # in SI: scales may change
+        here = self.system.state.densities_and_potential() if start is None else start  # in SI: scales may change
         try:
             return self._solve_once(here, imposed, patient)
         except NewtonError as error:
-            if not self._factorise_instead(error):
+            if not self.factorise_instead(error):
                 raise
             return self._solve_once(here, imposed, patient).after([error])
 
     def _solve_once(self, here: np.ndarray, imposed: Imposed, patient: bool) -> NewtonStatistics:
         system = self.system
-        before = system.keep()
+        before = system.state.keep()
         system.impose(imposed)
         reference = system.reference_norm(imposed.electrolyte)
-        system.start_from(here)
+        system.state.start_from(here)
         try:
-            statistics = self._newton.solve(system.vector, reference, patient=patient)
-            system.take(system.vector)
+            statistics = self._newton.solve(system.state.vector, reference, patient=patient)
+            system.state.take(system.state.vector)
             self.refuse_negative(statistics, imposed)
         except NewtonError as error:
             told = self._told(error)
-            system.restore(before)
+            system.state.restore(before)
             raise told from None
         return statistics
 
     def solve_stage(self) -> NewtonStatistics:
-        """Solve a stage of a time step from the iterate of the system; see `System.set_step`. Collective.
+        """Solve a stage of a time step from the iterate of the system; see `Data.set_step`. Collective.
 
         Raises:
             NewtonError: it failed.
         """
         system = self.system
-        near = self._matrix_length is not None and abs(system.length / self._matrix_length - 1.0) < SIMILAR
-        keep, before = near and self.linear == "direct", self._newton.assemblies
+        near = self._matrix_length is not None and abs(system.data.length / self._matrix_length - 1.0) < SIMILAR
+        keep, before = near and self.linear == "direct", self._newton.assembly.count
         try:
-            statistics = self._newton.solve(system.vector, system.stage_reference(), patient=False, keep=keep)
+            statistics = self._newton.solve(system.state.vector, system.stage_reference(), patient=False, keep=keep)
         except NewtonError as error:
             self._matrix_length = None
             raise self._told(error) from None
-        if self._newton.assemblies > before:
-            self._matrix_length = system.length
-        system.take(system.vector)
+        if self._newton.assembly.count > before:
+            self._matrix_length = system.data.length
+        system.state.take(system.state.vector)
         return statistics
 
     def solve_linear(self, defect: np.ndarray) -> np.ndarray:
@@ -199,9 +200,9 @@ class Problem:
         Returns:
             Shape (owned dofs, N + 1).
         """
-        if not self._newton.has_matrix:  # every stage so far was solved before it began
-            self._newton.make_matrix(self.system.vector)
-        return self.system.solve_linear(defect, self._newton)
+        if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
+            self._newton.make_matrix(self.system.state.vector)
+        return self.system.solve_linear(defect, self._newton.linear.solve)
 
     def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
@@ -212,13 +213,13 @@ class Problem:
         """
         system, weights = self.system, self.weights
         return terminal_currents(
-            reaction / system.length,
+            reaction / system.data.length,
             system.held.indicators,
             imposed.boundaries,
             imposed.electrolyte,
-            system.scales,
+            system.data.scales,
             weights,
-            system.coupling.currents(system.means, len(self.structure.names)),
+            system.data.coupling.currents(system.state.means, len(self.structure.names)),
         )
 
     def _told(self, error: NewtonError) -> NewtonError:
@@ -239,10 +240,10 @@ class Problem:
             NewtonError: names the species and its lowest value.
         """
         names, owned = self.structure.names, self.weights.owned
-        values = self.system.densities_and_potential()[:owned, :-1]
+        values = self.system.state.densities_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
-        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.scales.concentration)
+        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.data.scales.concentration)
         if imposed.transient:
             # The front of a species that comes into nearly nothing is steeper than any cell: linear combinations of
             # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
@@ -274,9 +275,9 @@ class Problem:
         currents: dict[str, np.ndarray],
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
-        scales = self.system.scales
-        nodal = self.system.densities_and_potential()
-        potential = nodal[:, -1] + self.system.zero
+        scales = self.system.data.scales
+        nodal = self.system.state.densities_and_potential()
+        potential = nodal[:, -1] + self.system.data.zero
         if not self.structure.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
         return Converged(
@@ -285,10 +286,10 @@ class Problem:
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
             currents=currents,
-            amounts=self.system.amounts() * scales.amount,
-            ionic_charge=self.system.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.wanted.items()},
-            field_energy=self.system.field_energy(),
+            amounts=self.system.state.amounts() * scales.amount,
+            ionic_charge=self.system.state.ionic_charge() * scales.amount,
+            wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},
+            field_energy=self.system.state.field_energy(),
             prediction=prediction,
             statistics=statistics,
         )

@@ -48,6 +48,11 @@ class Scales:
         return self.length**2 / self.diffusivity
 
     @property
+    def debye_time(self) -> float:
+        """lambda^2 / D, s."""
+        return self.debye**2 * self.time
+
+    @property
     def rate(self) -> float:
         """D c / L^2, mol/(m^3 s)."""
         return self.diffusivity * self.concentration / self.length**2

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.statistics import NewtonStatistics
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.continuation import follow
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 
 
 class SteadyProblem(Problem):
@@ -72,13 +72,13 @@ class SteadyProblem(Problem):
             raise ValueError("the problem was built for other species or boundary conditions")
         self.system.impose(imposed)
         prediction = self.preview.predict(imposed)
-        starts = [self.system.bulk(electrolyte)]
+        starts = [self.system.state.bulk(electrolyte)]
         if prediction is not None:
             starts = [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
         elif self._previous is not None:
             starts.insert(0, self._previous)
         statistics = self._solve_from(starts, imposed)
-        self._previous = self.system.densities_and_potential()
+        self._previous = self.system.state.densities_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         currents = self.currents(imposed, self.system.reaction()[:, :-1])
         return self._solution_of(self._converged(imposed, prediction, statistics, currents))
@@ -93,8 +93,8 @@ class SteadyProblem(Problem):
                 failures.append(error)
         if self.options.continuation == "none":
             raise failures[-1]
-        bulk = self.system.bulk(imposed.electrolyte)
-        return follow(self._attempt, imposed, bulk, self.options, self.system.volume, failures)
+        bulk = self.system.state.bulk(imposed.electrolyte)
+        return follow(self._attempt, imposed, bulk, self.options, self.system.state.volume, failures)
 
 
 def solve_steady(

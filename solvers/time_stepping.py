@@ -23,9 +23,9 @@ import numpy as np
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.channels import GateStep
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.runge_kutta import Tableau
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.units import FARADAY
 
 #: How many states the start of a stage is extrapolated from.
@@ -98,7 +98,7 @@ def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
 
     Collective.
     """
-    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.scales.amount * FARADAY
+    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.data.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
@@ -126,14 +126,14 @@ def take_step(
         now = imposed.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
-        system.set_step(now.boundaries, own / system.scales.time, base.content, GateStep(base.gates, own))
+        system.data.set_step(now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own))
         guess = _extrapolated(past, before.unknowns, time)
         system.held.prescribe(guess)
-        system.iterate_from(guess)
+        system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
         rates = _rates(problem, now, base, own)
         stages.append(rates)
-        past = [*past, (time, system.keep())][-PAST:]
+        past = [*past, (time, system.state.keep())][-PAST:]
     problem.refuse_negative(statistics[-1], imposed)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
@@ -154,7 +154,8 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
 def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
     """At the end of a stage."""
     system = problem.system
-    content, gates, reaction = system.equations.contents(), system.coupling.gates_at(system.means), system.reaction()
+    content, reaction = system.equations.contents(), system.reaction()
+    gates = system.data.coupling.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
@@ -206,7 +207,7 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
 def moment_at(problem: Problem, time: float) -> Moment:
     """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.contents(), system.coupling.gates_at(system.means)
+    content, gates = system.equations.contents(), system.data.coupling.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = Rates(
         content=content,
@@ -217,7 +218,7 @@ def moment_at(problem: Problem, time: float) -> Moment:
         gate_rate=np.zeros_like(gates),
         current=nothing,
     )
-    return Moment(time, system.keep(), rates, nothing)
+    return Moment(time, system.state.keep(), rates, nothing)
 
 
 def new_piece(moment: Moment) -> Moment:

@@ -3,117 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from spinepnp.errors import SolveError
 from spinepnp.meshes import SpineMesh
+from spinepnp.solvers.advance import GROWTH, Advance, advance
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.channels import GateStep
 from spinepnp.solvers.closed import Closed, amounts_of, free_species
+from spinepnp.solvers.conservation import ROUNDING, transient_balance
 from spinepnp.solvers.control import StepControl
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.ordering import Ordering
 from spinepnp.solvers.outcome import ROUNDING_OF_SUMS, UNBALANCED
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
+from spinepnp.solvers.progress import Progress, Step
 from spinepnp.solvers.regions import Region
-from spinepnp.solvers.runge_kutta import ESDIRK, EULER
+from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonStatistics
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.time_stepping import Attempt, Moment, moment_at, new_piece, take_step
-from spinepnp.units import FARADAY, TIME, format_quantity
+from spinepnp.solvers.time_stepping import Moment, moment_at, new_piece
 
-#: Of the Debye time: the step of backward Euler that each smooth piece begins with, the first that follows it, and the
-#: smallest before the way is lost.
-BEGINNING, FIRST, SMALLEST = 1e-3, 3e-2, 1e-6
-
-#: Largest growth of a step, and what is left of one at the most and at the least after its error was too large.
-GROWTH, LEAST, MOST = 5.0, 0.2, 0.9
-
-#: What is left of a step that could not be solved.
-AFTER_FAILURE = 0.25
-
-#: Rounding of an amount over itself: what fluxes through fine cells leave over steps far longer than their diffusion.
-ROUNDING = 1e-11
-
-#: Times that are nearer than this, over the duration, are one.
-SAME = 1e-12
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """What time steps must do.
-
-    Attributes:
-        duration: from the start, s.
-        times: that steps must end at, s.
-        tolerance: of the error of each step: of a density over its largest value, of the potential over V_T.
-        fixed_step: length of all steps, s, for studies of convergence; ``None`` adapts them.
-    """
-
-    duration: float
-    times: tuple[float, ...] = ()
-    tolerance: float = 1e-4
-    fixed_step: float | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """An accepted step.
-
-    Attributes:
-        number: how many steps there were, this one included.
-        time: of its end, s.
-        length: s.
-        error: estimate over the tolerance.
-        solution: the state at its end.
-        statistics: of its solves; those of rejected attempts are not among them.
-        rejected: statistics and reasons of the attempts before it.
-        listed: whether its end is one of the times of the schedule, or the end of all.
-        defect: |N_end - N_start - passed| of each species since the start, mol.
-        passed: charge that each species has carried in through each boundary since the start, C, by boundary.
-        gates: open fractions, in the order of the channels.
-    """
-
-    number: int
-    time: float
-    length: float
-    error: float
-    solution: Solution
-    statistics: NewtonStatistics
-    rejected: list[tuple[float, str, NewtonStatistics | None]]
-    listed: bool
-    defect: dict[str, float]
-    passed: dict[str, dict[str, float]]
-    gates: tuple[float, ...]
-
-
-@dataclass
-class Progress:
-    """Where a transient is, and how it goes on: with the state, all that a restart needs.
-
-    Attributes:
-        moment: the state.
-        control: of the steps.
-        number: of steps so far.
-        begun: whether the smooth piece that the state is in has had its first step.
-        first: amounts at the start, scaled, shape (N,).
-        rounding: what all steps so far may have left of an amount by rounding, scaled.
-    """
-
-    moment: Moment
-    control: StepControl
-    number: int
-    begun: bool
-    first: np.ndarray
-    rounding: float = 0.0
+#: Of the Debye time: the step of backward Euler that each smooth piece begins with, and the smallest before the way is
+#: lost.
+BEGINNING, SMALLEST = 1e-3, 1e-6
 
 
 class TransientProblem(Problem):
@@ -147,12 +67,6 @@ class TransientProblem(Problem):
         # Tables are read once, here.
         self._courses = [i.course for b in boundaries.values() for i in b.injections]
 
-    @property
-    def debye_time(self) -> float:
-        """lambda^2 / D of the scales, s."""
-        scales = self.system.scales
-        return scales.debye**2 * scales.time
-
     def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
 
@@ -166,21 +80,21 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state.
         """
-        imposed = self._imposed
+        imposed = self.imposed
         if initial == "steady":
             before = imposed.before()
             steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
             found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.impose(imposed)
-            found[:, -1] -= self.system.zero
+            found[:, -1] -= self.system.data.zero
             statistics = self._settle(found, imposed)
         else:
             self.system.impose(imposed)
             statistics = self._settle(self._even(imposed), imposed)
         moment = moment_at(self, 0.0)
         self.progress = Progress(
-            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.amounts()
+            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
         )
         return self._solution_at(moment, statistics)[0]
 
@@ -197,20 +111,20 @@ class TransientProblem(Problem):
         """
         progress.control.growth = GROWTH
         self.progress, moment = progress, progress.moment
-        self.system.impose(self._imposed)
-        self.system.restore(moment.unknowns)
-        self.system.iterate_from(moment.unknowns)
-        self.system.take(self.system.vector)
-        comm = self.mesh.mesh.comm
-        nothing = NewtonStatistics(self.system.vector.getSize(), comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
+        self.system.impose(self.imposed)
+        state = self.system.state
+        state.restore(moment.unknowns)
+        state.iterate_from(moment.unknowns)
+        state.take(state.vector)
+        nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(moment, nothing)[0]
 
     def _even(self, imposed: Imposed) -> np.ndarray:
         """Nodal values of even concentrations."""
-        even = self.system.bulk(imposed.electrolyte)
+        even = self.system.state.bulk(imposed.electrolyte)
         free = free_species(imposed.electrolyte, imposed.boundaries)
         if imposed.closed is not None:
-            volume = self.system.volume()
+            volume = self.system.state.volume()
             for name, amount in amounts_of(imposed.closed, imposed.electrolyte, free, volume).items():
                 even[:, imposed.electrolyte.index(name)] = amount / volume
         return even
@@ -220,15 +134,15 @@ class TransientProblem(Problem):
 
         A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
         """
-        system = self.system
-        unknowns = system.to_unknowns(nodal)
+        system, state, scales = self.system, self.system.state, self.system.data.scales
+        unknowns = state.to_unknowns(nodal)
         system.held.prescribe(unknowns)
-        system.restore(unknowns)
-        system.iterate_from(unknowns)
-        system.take(system.vector)
-        still = SMALLEST**2 * self.debye_time / system.scales.time
-        gates = GateStep(np.zeros(system.coupling.gates), np.inf)
-        system.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates)
+        state.restore(unknowns)
+        state.iterate_from(unknowns)
+        state.take(state.vector)
+        still = SMALLEST**2 * scales.debye_time / scales.time
+        gates = GateStep(np.zeros(system.data.coupling.gates), np.inf)
+        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -243,140 +157,68 @@ class TransientProblem(Problem):
         if self.progress is None:
             self.begin()
         assert self.progress is not None
-        progress, control = self.progress, self.progress.control
-        jumps = self._ends(schedule)
-        control.smallest = SMALLEST * self.debye_time
-        while progress.moment.time < schedule.duration * (1.0 - SAME):
-            here = progress.moment.time
-            target = next(t for t in jumps if t > here + SAME * schedule.duration)
+        progress, control, debye_time = self.progress, self.progress.control, self.system.data.scales.debye_time
+        jumps = schedule.ends(self._courses)
+        control.smallest = SMALLEST * debye_time
+        while not schedule.is_over(progress.moment.time):
+            after = schedule.just_after(progress.moment.time)
+            target = next(t for t in jumps if t > after)
             if not progress.begun:
-                control.step = BEGINNING * self.debye_time
-            # A break that rounding puts a little ahead is behind already.
-            at = here + SAME * schedule.duration
-            control.largest = min([schedule.duration, *(course.longest(at) for course in self._courses)])
+                control.step = BEGINNING * debye_time
+            control.largest = min([schedule.duration, *(course.longest(after) for course in self._courses)])
             control.step = min(control.step, control.largest)
-            accepted, rejected, length = self._advance(target, schedule)
+            made = advance(self, progress, target, schedule)
+            moment = made.accepted.moment
+            at_end = moment.time == target
             progress.number += 1
-            progress.rounding += ROUNDING_OF_SUMS * accepted.statistics.rounding
-            at_end = accepted.moment.time == target
-            progress.moment = new_piece(accepted.moment) if at_end and jumps[target] else accepted.moment
+            progress.rounding += ROUNDING_OF_SUMS * made.accepted.statistics.rounding
             progress.begun = not (at_end and jumps[target])
-            yield self._step(accepted, rejected, length, listed=at_end and self._is_listed(target, schedule))
+            progress.moment = moment if progress.begun else new_piece(moment)
+            yield self._step(made, listed=at_end and schedule.is_listed(target))
 
-    @staticmethod
-    def _is_listed(time: float, schedule: Schedule) -> bool:
-        return any(abs(time - t) <= SAME * schedule.duration for t in (*schedule.times, schedule.duration))
-
-    def _ends(self, schedule: Schedule) -> dict[float, bool]:
-        """Whether a current jumps, by the times at which a step must end, rising."""
-        marked = [(t, False) for t in (*schedule.times, schedule.duration)]
-        marked += [(t, t in course.jumps) for course in self._courses for t in course.breaks]
-        ends: list[tuple[float, bool]] = []
-        for time, jumps in sorted(marked):
-            if not 0.0 < time <= schedule.duration:
-                continue
-            if ends and time - ends[-1][0] <= SAME * schedule.duration:
-                ends[-1] = ends[-1][0], ends[-1][1] or jumps
-            else:
-                ends.append((time, jumps))
-        return dict(ends)
-
-    def _advance(
-        self, target: float, schedule: Schedule
-    ) -> tuple[Attempt, list[tuple[float, str, NewtonStatistics | None]], float]:
-        """One accepted step toward a time, with what was rejected before it."""
+    def _step(self, made: Advance, *, listed: bool) -> Step:
         assert self.progress is not None
-        progress, control, rejected = self.progress, self.progress.control, []
-        while True:
-            moment, method = progress.moment, ESDIRK if progress.begun else EULER
-            remaining = target - moment.time
-            if schedule.fixed_step is not None and progress.begun:
-                control.step = schedule.fixed_step
-            length = control.toward(remaining)
-            end = target if length == remaining else moment.time + length
-            try:
-                attempt = take_step(self, self._imposed, moment, end, method, schedule.tolerance)
-            except SolveError as error:
-                statistics = error.statistics if isinstance(error, NewtonError) else None
-                rejected.append((length, str(error), statistics))
-                self._after_failure(error, moment)
-                if not control.failed(AFTER_FAILURE, length):
-                    raise self._lost(error, moment, length) from None
-                continue
-            if schedule.fixed_step is not None or attempt.error <= 1.0:
-                break
-            reason = f"error {attempt.error:.2g} of the tolerance"
-            rejected.append((length, reason, attempt.statistics))
-            factor = min(MOST, max(LEAST, 0.85 * attempt.error ** (-1.0 / method.order)))
-            if not control.failed(factor, length):
-                raise self._lost(
-                    SolveError(f"the error of a step stays above the tolerance ({reason})"), moment, length
-                )
-        if not progress.begun:
-            control.step = FIRST * self.debye_time
-        elif attempt.error > 0.0:
-            control.succeeded(attempt.error ** (-1.0 / method.order), length)
-        else:
-            control.succeeded(GROWTH, length)
-        return attempt, rejected, length
-
-    def _after_failure(self, error: SolveError, moment: Moment) -> None:
-        """Be ready for another attempt; with a factorisation where the block solver of "auto" has failed."""
-        if isinstance(error, NewtonError) and self._factorise_instead(error):
-            self.system.impose(self._imposed)
-        self.system.restore(moment.unknowns)
-
-    @staticmethod
-    def _lost(error: SolveError, moment: Moment, length: float) -> SolveError:
-        at, step = (format_quantity(float(f"{t:.6g}"), TIME) for t in (moment.time, length))
-        message = f"at {at} no step can be made, not even one of {step}: {error}"
-        return NewtonError(message, error.statistics) if isinstance(error, NewtonError) else SolveError(message)
-
-    def _step(self, accepted: Attempt, rejected: list[Any], length: float, *, listed: bool) -> Step:
-        assert self.progress is not None
-        progress, moment = self.progress, accepted.moment
-        names = self.structure.names
-        solution, defect = self._solution_at(moment, accepted.statistics)
+        accepted, names = made.accepted, self.structure.names
+        solution, defect = self._solution_at(accepted.moment, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
-            for name, row in zip(self.mesh.geometry.boundaries, moment.passed, strict=True)
+            for name, row in zip(self.mesh.geometry.boundaries, accepted.moment.passed, strict=True)
         }
         return Step(
-            progress.number,
-            moment.time,
-            length,
-            accepted.error,
-            solution,
-            accepted.statistics,
-            rejected,
-            listed,
-            dict(zip(names, defect.tolist(), strict=True)),
-            passed,
-            tuple(moment.rates.gates.tolist()),
+            number=self.progress.number,
+            time=accepted.moment.time,
+            length=made.length,
+            error=accepted.error,
+            solution=solution,
+            statistics=accepted.statistics,
+            rejected=made.rejected,
+            listed=listed,
+            defect=dict(zip(names, defect.tolist(), strict=True)),
+            passed=passed,
+            gates=tuple(accepted.moment.rates.gates.tolist()),
         )
 
     def _solution_at(self, moment: Moment, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
-        system, species = self.system, self._imposed.electrolyte.species
-        amounts, unit = system.amounts(), system.scales.amount
-        charge = FARADAY * np.array([float(s.valence) for s in species])
-        produced = np.array([s.source for s in species]) * system.volume() * moment.time
-        carried = np.divide(moment.passed, charge, out=np.zeros_like(moment.passed), where=charge != 0.0)
-        # A current says nothing of a species without charge.
-        defect = np.abs((amounts - self.progress.first) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
-        through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())
-        missed = float((defect - (ROUNDING * amounts + self.progress.rounding) * unit).max())
-        # What has passed may be rounding itself.
-        said = through > self.progress.rounding * unit and missed > 0.0
-        error = missed / through if said else 0.0
+        state, unit, left = self.system.state, self.system.data.scales.amount, self.progress.rounding
+        amounts = state.amounts()
+        balance = transient_balance(
+            gained=(amounts - self.progress.first) * unit,
+            rounding=(ROUNDING * amounts + left) * unit,
+            passed=moment.passed,
+            electrolyte=self.imposed.electrolyte,
+            volume=state.volume(),
+            time=moment.time,
+            least=left * unit,
+        )
         names = self.mesh.geometry.boundaries
         found = replace(
-            self._converged(self._imposed, None, statistics, dict(zip(names, moment.rates.current, strict=True))),
-            balance=(error, error > UNBALANCED),
+            self._converged(self.imposed, None, statistics, dict(zip(names, moment.rates.current, strict=True))),
+            balance=(balance.error, balance.error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
         )
-        return self._solution_of(found), defect
+        return self._solution_of(found), balance.defect
 
 
 def solve_transient(

@@ -1,24 +1,22 @@
-"""Case files: reading, checking, overriding, resolving.
+"""Cases: the tables of a case file together, what they must agree on, and what is solved.
 
-A case is TOML; quantities are text with units; nothing in it is ever executed. `load_case` gives a checked `Case`, in
-which every default is filled in and every quantity is SI.
+`load_case` gives a checked `Case`, in which every default is filled in and every quantity is SI.
 """
 
 from __future__ import annotations
 
-import stat
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from spinepnp.errors import CaseError, nearest, reason_of
+from spinepnp.case_time import check_time
+from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
-from spinepnp.key_paths import find_files, set_value
+from spinepnp.key_paths import set_value
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.closed import Closed
@@ -26,13 +24,14 @@ from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
-from spinepnp.solvers.stimuli import STEPS_A_PERIOD
-from spinepnp.study import MOST_STEPS, SHORTEST_PULSE, Study
+from spinepnp.study import Study
+from spinepnp.table_errors import validated
+from spinepnp.toml_files import check_kind, parse_override, read_tables, read_text
 from spinepnp.units import Coordinate, Table
 from spinepnp.validation.laws import LAWS, LawValue
 
-#: A case file larger than this is not one.
-LARGEST_FILE = 4_000_000
+#: Tables whose keys a sweep can vary.
+VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
 
 
 class Compare(Table):
@@ -104,8 +103,20 @@ class Case(Table):
             CaseError: names the key and what to do.
         """
         self.imposed.check(self.geometry.boundaries, self.solver.formulation)
-        self._check_time()
+        check_time(self)
         self.mesh.sizes(self.geometry)
+        self._check_names()
+        if self.compare is not None:
+            if self.compare.law not in LAWS:
+                raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
+            self.law()
+
+    def _check_names(self) -> None:
+        """Probes and regions have names of their own, and leave out what is there.
+
+        Raises:
+            CaseError: names the key.
+        """
         seen = {"volume", "law", *self.geometry.boundaries}
         for name in self.probes:
             check_name("probes", name, seen)
@@ -118,10 +129,6 @@ class Case(Table):
                         f"no such boundary; {nearest(excluded, self.geometry.boundaries)}",
                         excluded,
                     )
-        if self.compare is not None:
-            if self.compare.law not in LAWS:
-                raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
-            self.law()
 
     @property
     def imposed(self) -> Imposed:
@@ -133,56 +140,6 @@ class Case(Table):
         """What its mesh and compiled equations depend on: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
         return (self.geometry, self.mesh, self.solver, self.imposed.structure, *named)
-
-    def _check_time(self) -> None:
-        """What goes in time belongs to a transient, and what does not does not.
-
-        Raises:
-            CaseError: names the key and what to do.
-        """
-        transient = self.study.kind == "transient"
-        for name, boundary in self.boundaries.items():
-            waveforms = [i.waveform for i in boundary.injections if i.waveform != "constant"]
-            if waveforms and not transient:
-                raise CaseError(
-                    f"boundaries.{name}.current.waveform",
-                    'goes in time, and the study does not; set study.kind = "transient", or drop it',
-                    waveforms[0],
-                )
-            if transient:
-                self._check_pace(name, boundary)
-            if boundary.field_matched and transient:
-                raise CaseError(f"boundaries.{name}.field_matched", "belongs to a steady state; drop it")
-            if self.compare is not None and set(waveforms) - {"step"}:
-                raise CaseError(
-                    "compare.law",
-                    "holds for currents that stay; drop it, or make the waveform a step",
-                    self.compare.law,
-                )
-        empty = [s.name for s in self.electrolyte.species if s.concentration == 0.0]
-        if transient and empty and self.solver.formulation == "log":
-            raise CaseError(
-                "solver.formulation", f'the bulk has no {empty[0]}, and zero no logarithm; use "density"', "log"
-            )
-
-    def _check_pace(self, name: str, boundary: Boundary) -> None:
-        """Waveforms that steps in time can follow.
-
-        Raises:
-            CaseError: names the key.
-        """
-        key, duration = f"boundaries.{name}.current", self.study.duration or 0.0
-        for i in boundary.injections:
-            steps = STEPS_A_PERIOD * (i.frequency or 0.0) * min(duration, i.duration or duration)
-            if i.waveform == "sine" and steps > MOST_STEPS:
-                raise CaseError(
-                    f"{key}.frequency",
-                    f"would take more than {MOST_STEPS:g} steps; make it lower, or the study shorter",
-                )
-            if i.waveform == "pulse" and (i.duration or 0.0) < SHORTEST_PULSE * duration:
-                raise CaseError(
-                    f"{key}.duration", "is less than 1e-9 of the study, too short to be hit; make the study shorter"
-                )
 
     def resolved(self) -> Case:
         """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
@@ -239,73 +196,9 @@ class Case(Table):
         if self.study.vary is None or self.study.values is None:
             return [self]
         root = self.study.vary.split(".")[0]
-        if root not in ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver"):
-            choices = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
-            raise CaseError("study.vary", f"cannot be varied; {nearest(root, choices)}", self.study.vary)
+        if root not in VARIED:
+            raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
         return [self.with_value(self.study.vary, value) for value in self.study.values]
-
-
-def parse_override(text: str) -> tuple[str, object]:
-    """``key=value`` of the command line; the value is TOML, or plain text where it is not.
-
-    Raises:
-        CaseError: no equals sign or no key.
-    """
-    path, separator, value = text.partition("=")
-    if not separator or not path.strip():
-        raise CaseError("--set", 'write key=value, for example --set geometry.radius="75 nm"', text)
-    return path.strip(), value_of(value)
-
-
-def value_of(text: str) -> object:
-    """A value outside of a TOML file: what TOML would read, or plain text where that is nothing."""
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError, KeyError):
-        return text.strip()
-
-
-def _key_of(error: Any, data: Any) -> tuple[str, object]:
-    """Dotted key and offending value of a pydantic error, in the words of the case file.
-
-    Pydantic's location also names branches of unions; what is not in the file is left out.
-    """
-    keys: list[str] = []
-    table = data
-    location = list(error["loc"])
-    for position, part in enumerate(location):
-        if (isinstance(table, dict) and part in table) or (
-            isinstance(table, list) and isinstance(part, int) and part < len(table)
-        ):
-            keys.append(str(part))
-            table = table[part]
-        elif position == len(location) - 1 and error["type"] == "missing":
-            keys.append(str(part))
-    if error["type"] == "unknown_key":
-        keys.append(error["ctx"]["key"])
-        table = None
-    shown = table if isinstance(table, str | int | float | bool) else None
-    return ".".join(keys) or "case", shown
-
-
-def _problem_of(error: Any) -> str:
-    """What is wrong, in plain words."""
-    if error["type"] == "missing":
-        return "is missing; add it"
-    message = str(error["msg"])
-    for prefix, plain in (
-        ("Value error, ", ""),
-        ("Input should be a valid ", "must be a "),
-        ("Input should ", "must "),
-    ):
-        if message.startswith(prefix):
-            message = plain + message[len(prefix) :]
-    message = message.replace("must be a integer", "must be an integer")
-    if error["type"] == "too_short":
-        message = "must have at least one entry"
-    if error["type"] in ("dict_type", "model_type", "model_attributes_type"):
-        message = "must be a table"
-    return " ".join(message.split())
 
 
 def make_case(data: dict[str, Any]) -> Case:
@@ -315,22 +208,6 @@ def make_case(data: dict[str, Any]) -> Case:
         CaseError: the first thing that is wrong with it.
     """
     return _made(data, Case)
-
-
-def validated[Kind: Table](data: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Plain data as tables of a kind.
-
-    Raises:
-        CaseError: the first thing that is wrong with it, in the words of the file.
-    """
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # An unknown key explains a missing one beside it, so it goes first.
-        first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
-        key, value = _key_of(first, data)
-        raise CaseError(key, _problem_of(first), value) from None
 
 
 def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kind:
@@ -352,71 +229,6 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
     return case
 
 
-def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """The tables of TOML text.
-
-    Raises:
-        CaseError: it is malformed; ``name`` is how the error calls it.
-    """
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
-        raise CaseError(name, f"is not valid TOML: {error}") from None
-    except RecursionError:
-        raise CaseError(name, "is not valid TOML: nested too deeply") from None
-
-
-def read_tables(
-    text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
-) -> dict[str, Any]:
-    """The tables of TOML text, unchecked.
-
-    Args:
-        text: the file's content.
-        name: how errors call it.
-        overrides: keys to set, in order.
-        folder: to which paths in the case are relative; those that are not found there stay as they are.
-
-    Raises:
-        CaseError: malformed TOML, or a path that leads nowhere.
-    """
-    data = parse_toml(text, name)
-    for path, value in overrides:
-        set_value(data, path, value)
-    find_files(data, folder)
-    return data
-
-
-#: Keys by which a file of each kind is known, and what is done with it.
-_KINDS = {
-    "case": (("geometry",), "is a case file", "./spine run solves it"),
-    "sweep": (("axes",), "is a sweep file", "./spine batch solves it"),
-    "validation": (
-        ("checks", "neurons"),
-        "is a validation case",
-        "./spine validate takes its name, without folder and .toml",
-    ),
-}
-
-
-def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """A file is of the kind that is wanted.
-
-    Args:
-        data: its tables.
-        name: how errors call it.
-        kind: "case", "sweep" or "validation".
-
-    Raises:
-        CaseError: it is of another kind.
-    """
-    if set(_KINDS[kind][0]) & set(data):
-        return
-    for keys, what, instead in _KINDS.values():
-        if set(keys) & set(data):
-            raise CaseError(name, f"{what}; {instead}")
-
-
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
 
@@ -424,23 +236,6 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
         CaseError: malformed TOML, or the first thing that is wrong with the case.
     """
     return make_case(read_tables(text, name, overrides))
-
-
-def read_text(path: Path) -> str:
-    """The text of a case file.
-
-    Raises:
-        CaseError: it cannot be read, or is no text.
-    """
-    try:
-        status = path.stat()
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)) or status.st_size > LARGEST_FILE:
-            raise CaseError(str(path), "is no file, or too large for a case; give the path of a case file")
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give the path of a case file") from None
-    except UnicodeDecodeError:
-        raise CaseError(str(path), "is not a text file; give the path of a case file (TOML)") from None
 
 
 def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from spinepnp.case import parse_toml, read_text
 from spinepnp.describe import drawing_of, keys_of, summary_of, without_si
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.new_case import named_boundaries
 from spinepnp.selftest import of_checkout
+from spinepnp.toml_files import parse_toml, read_text
 from spinepnp.validation.laws import LAWS
 
 Entry = dict[str, Any]

@@ -14,8 +14,8 @@ from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory, versions, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
-from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.solution import Solution
+from spinepnp.solvers.statistics import NewtonError
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.study import number_of
 from spinepnp.validation.laws import LawValue

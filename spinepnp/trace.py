@@ -27,9 +27,10 @@ from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
-from spinepnp.solvers.newton import NewtonStatistics
+from spinepnp.solvers.progress import Step
 from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.transient import Step, TransientProblem
+from spinepnp.solvers.statistics import NewtonStatistics
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 from spinepnp.writer import Writer
 
@@ -137,7 +138,7 @@ class Trace:
         """Record the state at the start."""
         assert problem.progress is not None
         gates = dict(
-            zip(problem.system.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
+            zip(problem.system.data.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
         )
         row = self._row(0.0, 0, solution, gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
@@ -156,7 +157,7 @@ class Trace:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.coupling.gate_names(), step.gates, strict=True))
+        gates = dict(zip(problem.system.data.coupling.gate_names(), step.gates, strict=True))
         row = self._row(step.time, step.number, step.solution, gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None

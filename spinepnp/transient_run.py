@@ -21,9 +21,11 @@ from spinepnp.plots import pictures
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point
 from spinepnp.solvers.checkpoint import unpack
-from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.progress import Step
+from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.transient import Schedule, Step, TransientProblem
+from spinepnp.solvers.statistics import NewtonError
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.trace import Trace
 from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
 

@@ -17,8 +17,8 @@ from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, Stead
 from spinepnp.solvers.cost import linear_solver
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.newton import NewtonError, NewtonStatistics
 from spinepnp.solvers.operators import Operators
+from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.weak_forms import drift, stiffness
 
 #: Most linear iterations in a Newton step to a true residual of 1e-6.
@@ -150,9 +150,9 @@ def test_a_time_step_of_any_length(comm, step):
     answers, iterations = [], 0
     for linear in ("direct", "block"):
         problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear))
-        solver = problem._newton.linear_solver
+        solver = problem._newton.linear.ksp
         b, x = euler_step(problem, Imposed(SALT, DATA), step)
-        with problem._newton.options_in_force():
+        with problem._newton.precedence.in_force():
             solver.setTolerances(rtol=1e-6 if linear == "block" else 1e-12)
             solver.setOperators(problem.system.A)
             solver.solve(b, x)

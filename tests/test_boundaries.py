@@ -165,7 +165,7 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
     mesh = generate(shape, MeshOptions(size="50 nm", grade={"top": GradeOptions(size="2 nm")}), comm)
     problem = SteadyProblem(mesh, SALT, data, SolverOptions(formulation=formulation), closed=closed)
     problem.solve(SALT, data, closed)
-    x, A = problem.system.vector, problem._newton._operator
+    x, A = problem.system.state.vector, problem._newton.linear.operator
     generator = np.random.default_rng(1)
     direction = x.duplicate()
     direction.array[:] = generator.standard_normal(direction.getLocalSize())

@@ -13,7 +13,7 @@ from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers import SteadyProblem
-from spinepnp.solvers.newton import NewtonError
+from spinepnp.solvers.statistics import NewtonError
 from spinepnp.units import ELEMENTARY_CHARGE
 
 BASE = {

@@ -11,7 +11,8 @@ from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers import Boundary, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.solvers.bordered import Bordered, Layout
 from spinepnp.solvers.control import StepControl
-from spinepnp.solvers.newton import Newton, NewtonError
+from spinepnp.solvers.newton import Newton
+from spinepnp.solvers.statistics import NewtonError
 
 
 def system(matrix, residual):
@@ -39,8 +40,8 @@ def test_a_failed_factorisation_does_not_spoil_the_next():
     newton, x = system([[1.0, 1.0], [1.0, 1.0]], lambda x: np.array([x[0] + x[1] - 1.0, x[0] - x[1]]))
     with pytest.raises(NewtonError, match="the matrix is singular"):
         newton.solve(x, 1.0)
-    newton._A.setValues([0, 1], [0, 1], [[1.0, 1.0], [1.0, -1.0]])
-    newton._A.assemble()
+    newton.linear.A.setValues([0, 1], [0, 1], [[1.0, 1.0], [1.0, -1.0]])
+    newton.linear.A.assemble()
     x.set(0.0)
     newton.solve(x, 1.0)
     assert x.array == pytest.approx([0.5, 0.5])

@@ -14,8 +14,8 @@ from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.newton import NewtonError
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.statistics import NewtonError
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
 from spinepnp.validation import references
 

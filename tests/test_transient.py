@@ -13,7 +13,8 @@ from spinepnp.geometries import Ball, BallNeck, Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.solvers.runge_kutta import ESDIRK, EULER
-from spinepnp.solvers.transient import Schedule, TransientProblem, solve_transient
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import TransientProblem, solve_transient
 from spinepnp.units import FARADAY
 from spinepnp.validation import references
 

@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 
 from spinepnp.case import make_case
 from spinepnp.errors import CaseError, SolveError
-from spinepnp.solvers import channels, formulation, stimuli, time_stepping, transient
+from spinepnp.solvers import advance, channels, formulation, stimuli, time_stepping
 from spinepnp.solvers.boundaries import _course
 from spinepnp.solvers.channels import Channel, GateStep
 from spinepnp.solvers.coupling import Coupling
@@ -276,10 +276,10 @@ def test_a_lost_displacement_current_is_found(comm, monkeypatch):
 
 def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     """Their current is that of the potential at the start of the step, as an explicit coupling would have it."""
-    step, current, before = transient.take_step, Coupling._current, {}
+    step, current, before = advance.take_step, Coupling._current, {}
 
     def lagged_step(problem, *arguments):
-        before["means"] = problem.system.means.copy()
+        before["means"] = problem.system.state.means.copy()
         try:
             return step(problem, *arguments)
         finally:
@@ -289,7 +289,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
         found = current(self, entry, before.get("means", means))
         return (found[0], 0.0, 0.0) if before else found
 
-    monkeypatch.setattr(transient, "take_step", lagged_step)
+    monkeypatch.setattr(advance, "take_step", lagged_step)
     monkeypatch.setattr(Coupling, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.case import Case, make_case, read_tables, read_text
+from spinepnp.case import Case, make_case
 from spinepnp.fields import gather_mesh
 from spinepnp.meshes import generate
 from spinepnp.selftest import validation_folder
+from spinepnp.toml_files import read_tables, read_text
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validate.solve import Row, observables
 

@@ -11,8 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from spinepnp.case import Case, make_case, parse_toml, read_tables, read_text, validated
+from spinepnp.case import Case, make_case
 from spinepnp.errors import CaseError, nearest
+from spinepnp.table_errors import validated
+from spinepnp.toml_files import parse_toml, read_tables, read_text
 from spinepnp.units import Number, Table
 from spinepnp.validate.formulas import FORMULAS
 from spinepnp.validate.one_dimension import problem_of

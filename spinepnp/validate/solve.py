@@ -12,7 +12,8 @@ from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.results import flatten, state_of
 from spinepnp.run import Model
-from spinepnp.solvers.transient import Schedule, TransientProblem
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
 
 #: Mesh sizes of a finer solve over those of the case, and tolerances of the steps of a transient.

@@ -1,0 +1,111 @@
+"""What is imposed, as numbers of the discrete equations: of a steady state, or of an implicit step in time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.channels import GateStep
+from spinepnp.solvers.closed import Closed, amounts_of, charge_of, check_inflow, compatible_wall_charge
+from spinepnp.solvers.coupling import Coupling
+from spinepnp.solvers.currents import inflows, loads
+from spinepnp.solvers.equations import Coefficients
+from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.observables import Weights
+from spinepnp.solvers.scaling import Scales
+from spinepnp.solvers.structure import Structure
+
+
+class Data:
+    """The data of the equations; all but their units is scaled.
+
+    Args:
+        structure: who is held, floats and is free; values can change.
+        weights: of boundaries and volume.
+
+    Attributes:
+        scales: of the unknowns.
+        zero: potential that counts as zero, V.
+        coefficients: of the equations.
+        load: what enters each degree of freedom, shape (owned dofs, N + 1).
+        injected: prescribed current into each floating boundary.
+        wanted: amounts of free species that are prescribed.
+        coupling: channels.
+        length: of the implicit step that the equations are of; one in a steady state.
+        history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
+    """
+
+    scales: Scales
+    zero: float
+    coefficients: Coefficients
+    coupling: Coupling
+    injected: dict[str, float]
+    wanted: dict[str, float]
+
+    def __init__(self, structure: Structure, weights: Weights) -> None:
+        self._structure, self._weights = structure, weights
+        species = len(structure.names)
+        self.load = np.zeros((weights.owned, species + 1))
+        self.length, self.history = 1.0, np.zeros((weights.owned, species))
+
+    def impose(self, imposed: Imposed) -> None:
+        """Take the values of a case, for a steady state. Collective.
+
+        Raises:
+            CaseError: a closed domain whose data have no steady state.
+        """
+        electrolyte, boundaries, weights = imposed.electrolyte, imposed.boundaries, self._weights
+        scales = self.scales = Scales.of(electrolyte)
+        self.zero = imposed.zero
+        self.coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
+        self.coefficients.debye_squared *= imposed.widening
+        self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
+        self.length, self._closing = 1.0, np.zeros_like(self.load)
+        self.history = np.zeros_like(self.history)
+        self.coupling = Coupling(imposed, self._structure.means, weights, scales)
+        self._load_by(boundaries)
+        volume = weights.total_volume * scales.length**3
+        wanted = amounts_of(imposed.closed or Closed(), electrolyte, self._structure.free, volume)
+        self.wanted = {name: amount / scales.amount for name, amount in wanted.items()}
+        for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
+            if name in self._structure.free:
+                check_inflow({name: net}, size)
+        if not self._structure.grounded:
+            self._close(imposed, amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume))
+            self.load += self._closing
+
+    def set_step(self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep) -> None:
+        """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.
+
+        Args:
+            boundaries: constant currents of its end.
+            length: scaled, of the step over which the flux at its end counts.
+            history: content at its start and what is known of the rates in between, shape (owned dofs, N).
+            gates: step of the gates.
+        """
+        self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
+        self.length, self.history, self.coupling.step = length, history, gates
+        self._load_by(boundaries)
+
+    def _load_by(self, boundaries: Boundaries) -> None:
+        entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
+        self.load[:] = self._closing + entering[: self._weights.owned]
+        areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._structure.floating}
+        self.injected = {
+            name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current
+            for name, area in areas.items()
+        }
+
+    def _close(self, imposed: Imposed, amounts: dict[str, float]) -> None:
+        """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
+        electrolyte, scales, weights = imposed.electrolyte, self.scales, self._weights
+        regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
+        fixed = (electrolyte.uniform_charge * weights.total_volume + regional) * scales.length**3
+        charge, size = charge_of(amounts, electrolyte, fixed)
+        area = {name: a * scales.length**2 for name, a in weights.area.items()}
+        on_walls = {n: b.surface_charge * area[n] for n, b in imposed.boundaries.items() if b.surface_charge}
+        even = compatible_wall_charge(
+            charge, sum(on_walls.values()), bool(on_walls), size + sum(map(abs, on_walls.values())), sum(area.values())
+        )
+        for of_boundary in weights.boundary.values():
+            self._closing[:, -1] += even / scales.surface_charge * of_boundary[: weights.owned]

@@ -1,0 +1,32 @@
+"""What PETSc's reasons mean to the user, and what helps."""
+
+from __future__ import annotations
+
+from spinepnp.meshes.stack import NOT_A_NUMBER, NOT_A_NUMBER_NAME, PETSc
+
+#: Name of the reason that a linear solve has failed.
+LINEAR_SOLVE = "DIVERGED_LINEAR_SOLVE"
+
+#: What a negative SNES reason means, by its name.
+FAILURES = {
+    LINEAR_SOLVE: "the linear solve failed",
+    NOT_A_NUMBER_NAME: "the residual is not a number",
+    "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
+    "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
+    "DIVERGED_DTOL": "the residual grew without bound",
+}
+
+#: Errors of MUMPS (INFOG(1) of its manual).
+SINGULAR = "the matrix is singular: the data leave something undetermined, or a concentration has vanished"
+NO_MEMORY = "not enough memory for the factorisation: use a larger mesh.size or more ranks"
+MUMPS_ERRORS = {-6: SINGULAR, -10: SINGULAR} | dict.fromkeys((-5, -7, -8, -9, -11, -13, -14, -15, -17, -19), NO_MEMORY)
+
+#: What helps where the block solver has failed.
+NO_ACCURACY = 'the linear solve did not reach its tolerance; use a finer mesh, or solver.linear = "direct"'
+
+
+def reason_name(code: int) -> str:
+    """Name of a reason of SNES, the same for all versions of PETSc."""
+    reasons = PETSc.SNES.ConvergedReason
+    names = {value: name for name, value in vars(reasons).items() if isinstance(value, int) and name != "ITERATING"}
+    return {**names, NOT_A_NUMBER: NOT_A_NUMBER_NAME}.get(code, f"reason {code}")

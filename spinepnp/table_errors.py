@@ -1,0 +1,69 @@
+"""Plain data as pydantic tables, and their errors in the words of the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from spinepnp.errors import CaseError
+from spinepnp.units import Table
+
+
+def validated[Kind: Table](data: dict[str, Any], kind: type[Kind]) -> Kind:
+    """Plain data as tables of a kind.
+
+    Raises:
+        CaseError: the first thing that is wrong with it, in the words of the file.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        errors = error.errors(include_url=False)
+        # An unknown key explains a missing one beside it, so it goes first.
+        first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
+        key, value = _key_of(first, data)
+        raise CaseError(key, _problem_of(first), value) from None
+
+
+def _key_of(error: Any, data: Any) -> tuple[str, object]:
+    """Dotted key and offending value of a pydantic error, in the words of the case file.
+
+    Pydantic's location also names branches of unions; what is not in the file is left out.
+    """
+    keys: list[str] = []
+    table = data
+    location = list(error["loc"])
+    for position, part in enumerate(location):
+        if (isinstance(table, dict) and part in table) or (
+            isinstance(table, list) and isinstance(part, int) and part < len(table)
+        ):
+            keys.append(str(part))
+            table = table[part]
+        elif position == len(location) - 1 and error["type"] == "missing":
+            keys.append(str(part))
+    if error["type"] == "unknown_key":
+        keys.append(error["ctx"]["key"])
+        table = None
+    shown = table if isinstance(table, str | int | float | bool) else None
+    return ".".join(keys) or "case", shown
+
+
+def _problem_of(error: Any) -> str:
+    """What is wrong, in plain words."""
+    if error["type"] == "missing":
+        return "is missing; add it"
+    message = str(error["msg"])
+    for prefix, plain in (
+        ("Value error, ", ""),
+        ("Input should be a valid ", "must be a "),
+        ("Input should ", "must "),
+    ):
+        if message.startswith(prefix):
+            message = plain + message[len(prefix) :]
+    message = message.replace("must be a integer", "must be an integer")
+    if error["type"] == "too_short":
+        message = "must have at least one entry"
+    if error["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        message = "must be a table"
+    return " ".join(message.split())
