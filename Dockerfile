@@ -7,7 +7,7 @@ RUN apt-get update \
       ca-certificates gcc libc6-dev libgl1 libglu1-mesa libegl1 libxft2 libxcursor1 libxinerama1 \
       python3-venv python3-dev \
  && apt-get clean && rm -rf /var/lib/apt/lists/* \
- # Not for compiling equations: link-time optimisation, sanitizers, Python as a static archive. 120 MB.
+ # Not for compiling equations: link-time optimisation, sanitizers, Python as a static archive. 133 MB.
  && rm -f /usr/bin/*-lto-dump-* /usr/libexec/gcc/*/*/lto1 /usr/lib/*/lib*san.so.* /usr/lib/gcc/*/*/lib*san.a \
       /usr/lib/python3*/config-*/libpython*.a
 ENV PATH=/opt/venv/bin:$PATH \
