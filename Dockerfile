@@ -39,7 +39,7 @@ RUN python3 -m venv /opt/venv \
       sphinxcontrib-serializinghtml stack-data tornado traitlets wcwidth \
  && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
  # What nothing here loads (VTK's accelerators, Arrow's network), and symbols of the largest packages that come with them.
- # Other packages have libraries that were patched after linking, which strip may break. What is left must load.
+ # Only these five are stripped: strip may break libraries that a wheel's maker patched after linking (NAME.libs). Then it must load.
  && cd "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
  && rm -f vtkmodules/*viskores* vtkmodules/*vtkAcceleratorsVTKm* pyarrow/*flight*.so* \
  && sed -i '/VTKm/d' vtkmodules/all.py \
