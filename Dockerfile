@@ -6,7 +6,10 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       ca-certificates gcc libc6-dev libgl1 libglu1-mesa libegl1 libxft2 libxcursor1 libxinerama1 \
       python3-venv python3-dev \
- && apt-get clean && rm -rf /var/lib/apt/lists/*
+ && apt-get clean && rm -rf /var/lib/apt/lists/* \
+ # Not for compiling equations: link-time optimisation, sanitizers, Python as a static archive. 133 MB.
+ && rm -f /usr/bin/*-lto-dump-* /usr/libexec/gcc/*/*/lto1 /usr/lib/*/lib*san.so.* /usr/lib/gcc/*/*/lib*san.a \
+      /usr/lib/python3*/config-*/libpython*.a
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     OMP_NUM_THREADS=1 \
@@ -26,14 +29,22 @@ COPY requirements.lock /opt/
 RUN python3 -m venv /opt/venv \
  && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock \
  && pip uninstall --quiet --yes \
-      accessible-pygments alabaster asttokens babel beautifulsoup4 build comm debugpy docutils execnet executing \
-      fastjsonschema furo hypothesis imagesize ipykernel ipython ipython-pygments-lexers jedi jsonschema \
-      jsonschema-specifications jupyter-client jupyter-core latex2mathml matplotlib-inline mdit-py-plugins mypy \
-      mypy_extensions myst-parser nbclient nbformat nest-asyncio2 parso pexpect prompt-toolkit ptyprocess pure-eval \
-      pytest pytest-xdist pyzmq referencing roman-numerals rpds-py ruff snowballstemmer soupsieve sphinx \
-      sphinx-basic-ng sphinxcontrib-applehelp sphinxcontrib-devhelp sphinxcontrib-htmlhelp sphinxcontrib-jsmath \
-      sphinxcontrib-qthelp sphinxcontrib-serializinghtml stack-data tornado traitlets wcwidth \
- && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} +
+      accessible-pygments alabaster ast-serialize asttokens babel beautifulsoup4 build comm debugpy docutils execnet \
+      executing fastjsonschema furo hypothesis imagesize iniconfig ipykernel ipython ipython-pygments-lexers jedi \
+      jsonschema jsonschema-specifications jupyter-client jupyter-core latex2mathml librt matplotlib-inline \
+      mdit-py-plugins mypy mypy_extensions myst-parser nbclient nbformat nest-asyncio2 parso pathspec pexpect pluggy \
+      prompt-toolkit ptyprocess pure-eval pyproject-hooks pytest pytest-xdist pyyaml pyzmq referencing roman-numerals \
+      rpds-py ruff snowballstemmer sortedcontainers soupsieve sphinx sphinx-basic-ng sphinxcontrib-applehelp \
+      sphinxcontrib-devhelp sphinxcontrib-htmlhelp sphinxcontrib-jsmath sphinxcontrib-qthelp \
+      sphinxcontrib-serializinghtml stack-data tornado traitlets wcwidth \
+ && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
+ # What nothing here loads (VTK's accelerators, Arrow's network), and symbols of the largest packages that come with them.
+ # Only these five are stripped: strip may break libraries that a wheel's maker patched after linking (NAME.libs). Then it must load.
+ && cd "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+ && rm -f vtkmodules/*viskores* vtkmodules/*vtkAcceleratorsVTKm* pyarrow/*flight*.so* \
+ && sed -i '/VTKm/d' vtkmodules/all.py \
+ && find vtkmodules pyarrow llvmlite petsc4py slepc4py -type f -name '*.so*' -exec strip --strip-unneeded {} + \
+ && python3 -B -c 'import mpi4py.MPI, slepc4py.SLEPc, numba, pyarrow.dataset, pyarrow.parquet, vtkmodules.all'
 COPY pyproject.toml README.md LICENSE COPYING /opt/spinepnp/
 COPY spinepnp /opt/spinepnp/spinepnp
 COPY geometries /opt/spinepnp/geometries
@@ -42,6 +53,8 @@ COPY solvers /opt/spinepnp/solvers
 COPY validation /opt/spinepnp/validation
 RUN pip install --no-cache-dir --no-deps --no-build-isolation /opt/spinepnp && rm -rf /opt/spinepnp
 COPY cases /cases
+# Where the verbs list and validate look for them.
+RUN ln -s /cases "$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/cases"
 # Kernels for any x86-64 processor. They, and meshes, are kept below $HOME/.cache: mount a volume there to keep them.
 ENV SPINEPNP_KERNELS=portable \
     PYTHONDONTWRITEBYTECODE=1

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from spinepnp import selftest
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LAUNCHER = (ROOT / "spine").read_text()
@@ -78,8 +82,32 @@ def test_what_only_tests_and_the_site_need_is_removed_and_nothing_else():
     assert "sphinx" in tools
     assert not removed & needed
     assert removed <= tools
-    # What builds the project is needed once more after that; what has grown unnoticed is not much.
-    assert {"sphinx", "furo", "ipython", "pytest", "mypy"} <= removed
+    # setuptools, which the compiling of equations needs as well, is of both.
+    assert not tools - needed - removed, "these stay in the image for nothing"
+
+
+def test_what_is_cut_from_the_image_is_cut_in_the_layer_that_brings_it():
+    # A later layer would hide files and save nothing.
+    for stage, brought, cut in (
+        ("system", "apt-get install", "lto1"),
+        ("runtime", "pip install --no-cache-dir --require", "strip"),
+    ):
+        (step,) = [run for run in re.findall(r"^RUN (?:.*\\\n| #.*\n)*.*", stages()[stage], flags=re.M) if cut in run]
+        assert brought in step
+    # What is left is loaded before the layer is written.
+    assert step.index("strip --strip-unneeded") < step.index("python3 -B -c 'import ")
+    # Libraries patched after linking (auditwheel) are not stripped.
+    (folders,) = re.findall(r"find (.*) -type f -name '\*\.so\*' -exec strip", step)
+    assert set(folders.split()) == {"vtkmodules", "pyarrow", "llvmlite", "petsc4py", "slepc4py"}
+
+
+def test_the_shipped_cases_are_where_the_verbs_look():
+    assert re.search(r'^RUN ln -s /cases "\$\(.*get_path\("purelib"\).*\)/cases"$', stages()["runtime"], flags=re.M)
+    # What of_checkout takes for the root, for an installed package, is the folder that holds the package.
+    assert (
+        selftest.of_checkout("cases/validation", "list", "", "").parents[1]
+        == Path(selftest.__file__).parents[1].resolve()
+    )
 
 
 def test_what_is_copied_exists_and_is_not_ignored():
@@ -110,3 +138,19 @@ def test_a_wrong_option_of_the_build_is_one_line():
     assert done.returncode == 2
     assert "unknown option --frobnicate" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("tools", [("buildah",), ("buildah", "docker"), ("podman",), ("docker",)], ids="+".join)
+def test_the_tool_that_built_tells_the_size(tools, tmp_path):
+    # With buildah, a docker without its daemon (or without this image) is not asked.
+    for tool in tools:
+        words = "exit 1" if tool == "docker" and "buildah" in tools else "echo 1950000000"
+        told = "echo '1.95 GB'" if tool == "buildah" else words
+        (tmp_path / tool).write_text(f'#!/bin/sh\ncase "$1 $2" in "images --format"|"image inspect") {told};; esac\n')
+        (tmp_path / tool).chmod(0o755)
+    for name in ("bash", "dirname"):
+        (tmp_path / name).symlink_to(shutil.which(name))
+    done = subprocess.run([ROOT / "containers" / "build"], capture_output=True, text=True, env={"PATH": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    size = "1.95 GB" if "buildah" in tools else "1950 MB"
+    assert f"localhost/spinepnp: {size}, built in" in done.stderr
