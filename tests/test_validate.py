@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import CASES
-from scipy.interpolate import make_interp_spline
+from scipy import interpolate
 
 from spinepnp.case import make_case
 from spinepnp.errors import CaseError, SolveError
-from spinepnp.solvers import advance, channels, formulation, stimuli, time_stepping
+from spinepnp.solvers import advance, formulation, stimuli, time_stepping
 from spinepnp.solvers.boundaries import _course
 from spinepnp.solvers.channels import Channel, GateStep
 from spinepnp.solvers.coupling import Coupling
@@ -345,7 +345,7 @@ def outside_at_zero(monkeypatch):
 
 def straight_table(monkeypatch):
     """Straight lines between the rows of a table of channels."""
-    monkeypatch.setattr(channels, "PchipInterpolator", lambda x, y: make_interp_spline(x, y, k=1))
+    monkeypatch.setattr(interpolate, "PchipInterpolator", lambda x, y: interpolate.make_interp_spline(x, y, k=1))
 
 
 def powerless_gates(monkeypatch):

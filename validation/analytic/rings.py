@@ -66,8 +66,9 @@ def _apart(x: Values) -> Values:
 
 def _same(x: Values) -> Values:
     """2 (x - 1 + exp(-x))/x^2, the mean of exp(-|difference|) over a piece of that width and itself."""
-    small = np.minimum(x, 0.1)
-    series = 1.0 - small / 3.0 * (1.0 - small / 4.0 * (1.0 - small / 5.0 * (1.0 - small / 6.0 * (1.0 - small / 7.0))))
+    small, series = np.minimum(x, 0.1), np.ones_like(x)
+    for n in range(9, 2, -1):
+        series = 1.0 - small / n * series
     large = np.maximum(x, 0.1)
     return np.where(x < 0.1, series, 2.0 * (large + np.expm1(-large)) / large**2)
 
