@@ -74,7 +74,6 @@ class AccuracyProblem:
         answer: potential there, mV.
         curved_meridian: whether a meridian has curved sides.
         solid: sizes in three dimensions.
-        degree: by default in three dimensions.
     """
 
     name: str
@@ -86,7 +85,6 @@ class AccuracyProblem:
     answer: float
     curved_meridian: bool
     solid: dict[int, Sizes] = field(default_factory=lambda: SOLID)
-    degree: int = 1
 
     def load(self, variant: Variant) -> Case:
         """The case with these settings."""
@@ -114,7 +112,7 @@ class AccuracyProblem:
 
     def is_default(self, variant: Variant) -> bool:
         """Whether these are the settings of somebody who sets none, but for the layer that the problem has."""
-        degree = self.degree if variant.dimension == "3d" else 2
+        degree = self.load(variant).geometry.default_degree()
         plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
@@ -133,13 +131,9 @@ def _neck(name: str, answer: float, grade: str = "", *more: str) -> AccuracyProb
     )  # fmt: skip
 
 
-def _row_of_necks() -> dict[str, float]:
-    return next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
-
-
 def cylinder() -> AccuracyProblem:
     """Full PNP, with the layer where the current enters."""
-    row = _row_of_necks()
+    row = next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
     answer = row["V_full"] + _ours(row["V_law"]) - row["V_law"]
     return _neck("full PNP", answer, '{top={size="0.1 nm",growth=1.4}}')
 
@@ -176,7 +170,7 @@ def hyperboloid() -> AccuracyProblem:
         ),
         grade='{top={size="4 nm",growth=1.4}}', graded=False, place="end",
         answer=_ours(row["centre_50"]), curved_meridian=True,
-        solid={1: ((1.25, 0), (0.9, 0), (0.62, 0), (0.42, 0)), 2: ((2.5, 0), (1.6, 0), (1, 0))}, degree=2,
+        solid={1: ((1.25, 0), (0.9, 0), (0.62, 0), (0.42, 0)), 2: ((2.5, 0), (1.6, 0), (1, 0))},
     )  # fmt: skip
 
 

@@ -255,7 +255,7 @@ class Geometry(Table, ABC):
         return np.ones(len(x)) if self.dimension == "3d" else self.cross_section(x[:, 0])
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
-        """Area of the section of a line's body at each position, model units."""
+        """Area of the section of a line's body at each position, model units; of shapes that have a line."""
         raise NotImplementedError
 
     def files(self) -> dict[str, str]:

@@ -53,8 +53,7 @@ class Cylinder(Extruded):
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
-        disc = math.pi * self.radius**2
-        wall = 2.0 * math.pi * self.radius * self.length
+        disc, wall = self.end_area("base"), 2.0 * math.pi * self.radius * self.length
         return {"volume": disc * self.length, "base": disc, "top": disc, "wall": wall}
 
     def end_area(self, name: str) -> float:

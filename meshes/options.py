@@ -52,9 +52,9 @@ class MeshOptions(Table):
         """The same options with the shape's default size and degree filled in."""
         update: dict[str, Any] = {}
         if self.size is None:
-            solid = QUADRATIC if geometry.smooth else 1.0
-            finer = {"3d": solid, "axisymmetric": 1.0, "1d": ON_A_LINE}[geometry.dimension]
-            update["size"] = geometry.default_size() * finer
+            solid = QUADRATIC if geometry.default_degree() == 2 else 1.0
+            relative = {"3d": solid, "axisymmetric": 1.0, "1d": ON_A_LINE}[geometry.dimension]
+            update["size"] = geometry.default_size() * relative
         if self.element_degree is None:
             update["element_degree"] = geometry.default_degree()
         return self.model_copy(update=update)
