@@ -124,8 +124,7 @@ class Balances:
             self._fill_part(row, component, -weights * state.slope(component))
 
     def _amount_slope(self, i: int) -> np.ndarray:
-        volume = self._weights.volume[: self._weights.owned]
-        return self._equations.formulation.amount_slope(self._equations.state[i], volume)
+        return self._equations.formulation.amount_slope(self._equations.state[i])
 
     def _fill_part(self, row: Any, component: int, part: np.ndarray) -> None:
         owned = self._weights.owned

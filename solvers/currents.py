@@ -16,27 +16,27 @@ from spinepnp.units import FARADAY
 
 
 def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
-    """Load vector of prescribed currents, surface charges, sources and fixed charge by region, scaled.
+    """Load vector of prescribed currents, surface charges, sources and fixed charge by region, scaled. Collective.
 
     The density of a current is its total over the area of the discrete patch, so that the total is exact.
 
     Returns:
-        Shape (local degrees of freedom, species + 1).
+        Shape (owned degrees of freedom, species + 1).
     """
-    load = np.zeros((len(weights.volume), len(electrolyte.species) + 1))
+    load, owned = np.zeros((weights.owned, len(electrolyte.species) + 1)), weights.owned
     for name, boundary in boundaries.items():
         for injection in boundary.injections:
             i = electrolyte.index(injection.species)
             total = injection.total(weights.area[name] * scales.length**2)
             flux = total / (electrolyte.species[i].valence * scales.current)
-            load[:, i] += flux / weights.area[name] * weights.boundary[name]
+            load[:, i] += flux / weights.area[name] * weights.boundary[name][:owned]
         if boundary.surface_charge is not None:
-            load[:, -1] += boundary.surface_charge / scales.surface_charge * weights.boundary[name]
+            load[:, -1] += boundary.surface_charge / scales.surface_charge * weights.boundary[name][:owned]
     for i, species in enumerate(electrolyte.species):
         if species.source:
-            load[:, i] += species.source / scales.rate * weights.volume
-    for region in electrolyte.charged_regions:
-        load[:, -1] += region.value / scales.concentration * weights.region(region.region)
+            load[:, i] += species.source / scales.rate * weights.volume[:owned]
+    if electrolyte.charged_regions:
+        load[:, -1] += weights.fixed_charge(electrolyte.charged_regions) / scales.concentration
     return load
 
 

@@ -89,7 +89,7 @@ class Data:
 
     def _load_by(self, boundaries: Boundaries) -> None:
         entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
-        self.load[:] = self._closing + entering[: self._weights.owned]
+        self.load[:] = self._closing + entering
         areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._structure.floating}
         self.injected = {
             name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current
@@ -99,7 +99,7 @@ class Data:
     def _close(self, imposed: Imposed, amounts: dict[str, float]) -> None:
         """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
         electrolyte, scales, weights = imposed.electrolyte, self.scales, self._weights
-        regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
+        regional = weights.sum(weights.fixed_charge(electrolyte.charged_regions))
         fixed = (electrolyte.uniform_charge * weights.total_volume + regional) * scales.length**3
         charge, size = charge_of(amounts, electrolyte, fixed)
         area = {name: a * scales.length**2 for name, a in weights.area.items()}

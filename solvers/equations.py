@@ -21,7 +21,7 @@ from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.formulation import FORMULATIONS
+from spinepnp.solvers.formulation import make_formulation
 from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.structure import Structure
@@ -88,7 +88,7 @@ class Equations:
     Args:
         operators: of the scalar space.
         structure: species, membranes and matched injectors.
-        formulation: "density" or "log".
+        formulation: "density", "log" or "nodal".
         volume: integral of each local basis function.
 
     Attributes:
@@ -103,7 +103,7 @@ class Equations:
         self.species = count = len(structure.names)
         self.state = [fem.Function(operators.space) for _ in range(count + 1)]
         self.phi = self.state[-1]
-        self.formulation = FORMULATIONS[formulation](operators, self.phi)
+        self.formulation = make_formulation(formulation, operators, self.phi, volume)
         self.coefficients = Coefficients(np.zeros(count), np.ones(count), 1.0)
         self.blocks: list[list[Any]] = [[None] * (count + 1) for _ in range(count + 1)]
         for i in range(count):

@@ -53,7 +53,7 @@ class Imposed:
 
         Args:
             known: names of the shape's boundaries.
-            formulation: "density" or "log".
+            formulation: of `solver.formulation`.
 
         Raises:
             CaseError: names the key and what to do.
@@ -61,7 +61,7 @@ class Imposed:
         self.electrolyte.check()
         check_boundaries(self.boundaries, known, self.electrolyte)
         check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known), transient=self.transient)
-        if formulation == "log":
+        if formulation in ("log", "nodal"):
             check_positive(self.electrolyte, self.boundaries)
             for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
                 if amount == 0.0:

@@ -16,6 +16,7 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+from spinepnp.solvers.electrolyte import ChargedRegion
 from spinepnp.solvers.measure import Measure
 from spinepnp.units import LENGTH, format_quantity
 
@@ -27,6 +28,9 @@ def _integrals(form: Any) -> np.ndarray:
     vector.scatter_forward()
     return vector.array.copy()
 
+
+#: Distance over the extent of the domain within which a node lies on a plane.
+SAME_PLANE = 1e-9
 
 #: By how much quadrature exceeds that of whole cells where a plane may cut them.
 SLAB_DEGREE = 6
@@ -43,10 +47,12 @@ class Weights:
         measure: of the integrals.
         owned: number of degrees of freedom that this rank owns.
         comm: MPI communicator.
+        mass: matrix that integrates fixed charge given at the nodes; ``None`` where regions are integrated exactly.
     """
 
     def __init__(self, space: Any, mesh: SpineMesh) -> None:
-        self._mesh = mesh
+        self._mesh, self._space = mesh, space
+        self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local
         self.comm = mesh.mesh.comm
         self._regions: dict[tuple[float, float], np.ndarray] = {}
@@ -58,6 +64,7 @@ class Weights:
             name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
         }
         element_degree = space.element.basix_element.degree
+        self._degree_is_one = element_degree == 1
         self.volume = _integrals(measure.over_volume(test, element_degree, curved=degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
@@ -81,6 +88,46 @@ class Weights:
                 end.value = value / MODEL_UNIT
             self._regions[region] = _integrals(form)
         return self._regions[region]
+
+    def fixed_charge_density(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
+        """Fixed charge by region at the local nodes, mol/m^3. Collective.
+
+        For linear elements the mean over a node's basis function, so that the total charge is exact on any mesh; for
+        others the value at the node, half of it on a plane between two regions.
+        """
+        density = np.zeros(len(self.volume))
+        for charged in regions:
+            if self._degree_is_one:
+                density += charged.value * self.region(charged.region) / self.volume
+            else:
+                density += charged.value * self._inside(charged.region)
+        return density
+
+    def fixed_charge(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
+        """Integrals of the fixed charge by region with the owned basis functions, mol/m^3 um^3. Collective."""
+        if self.mass is not None:
+            vector = self.mass.createVecRight()
+            vector.array[:] = self.fixed_charge_density(regions)[: self.owned]
+            total = np.array((self.mass * vector).array_r)
+            vector.destroy()
+            return total
+        total = np.zeros(self.owned)
+        for charged in regions:
+            total += charged.value * self.region(charged.region)[: self.owned]
+        return total
+
+    def _inside(self, region: tuple[float, float]) -> np.ndarray:
+        """One at local nodes inside of a region, one half on its ends within the domain, zero outside."""
+        heights = self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1]
+        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        low, high = (z / MODEL_UNIT for z in region)
+        near = SAME_PLANE * (top - bottom)
+        inside = ((heights > low - near) & (heights < high + near)).astype(float)
+        for end in (low, high):
+            if bottom + near < end < top - near:
+                inside[np.abs(heights - end) <= near] *= 0.5
+        return inside
 
     def _check_region(self, region: tuple[float, float]) -> None:
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"

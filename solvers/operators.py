@@ -9,6 +9,7 @@ import numpy as np
 
 from spinepnp.meshes.kernels import compile_form
 from spinepnp.meshes.stack import dolfinx, fem, matrix_of, ufl
+from spinepnp.solvers.edges import Edges
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.trilinear import Trilinear
 from spinepnp.solvers.weak_forms import mass, mass_degree, stiffness, stiffness_degree
@@ -51,9 +52,18 @@ class Operators:
         """int grad u . grad v, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
         if self.trilinear is None:
-            return self.fill(matrix, self.of_gradients(stiffness(1.0, self.u, self.v)))
+            return self.fill(matrix, self._stiffness_form)
         self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
         return matrix
+
+    @cached_property
+    def _stiffness_form(self) -> Any:
+        return self.of_gradients(stiffness(1.0, self.u, self.v))
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The edges of linear elements, with their parts of K. Collective at its first use."""
+        return Edges(self.space, self._stiffness_form)
 
     @cached_property
     def _mass_form(self) -> Any:

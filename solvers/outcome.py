@@ -35,6 +35,8 @@ class Converged:
 
     Attributes:
         imposed: what was solved for.
+        formulation: of the unknowns, and why it is not densities.
+        change_within_cell: largest change of |z| V within a cell, V_T, and the z of that cell, um.
         scales: of the unknowns.
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
@@ -51,6 +53,8 @@ class Converged:
     """
 
     imposed: Imposed
+    formulation: tuple[str, str]
+    change_within_cell: tuple[float, float]
     scales: Scales
     densities: np.ndarray
     potential: np.ndarray
@@ -110,6 +114,9 @@ def solution_of(
         balance_is_open=is_open,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         electroneutral=neutral,
+        formulation=found.formulation[0],
+        formulation_reason=found.formulation[1],
+        change_within_cell=found.change_within_cell[0],
         statistics=found.statistics,
     )
 
@@ -135,7 +142,7 @@ def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeS
     owned = unknowns[: weights.owned]
     comm = weights.comm
     lowest, highest = minimum(comm, owned), -minimum(comm, -owned)
-    regional = sum(r.value * weights.sum(weights.region(r.region)) for r in electrolyte.charged_regions)
+    regional = weights.sum(weights.fixed_charge(electrolyte.charged_regions))
     fixed = electrolyte.uniform_charge * volume + regional * scales.length**3
     charge = FARADAY * (found.ionic_charge + fixed)
     mixing = weights.integral(weights.volume, _mixing(unknowns[:, :-1], electrolyte, scales)[:, None])[0]

@@ -161,9 +161,8 @@ class BlockPreconditioner:
             kappa = kappa + c.debye_squared * c.storage / diffusivity
             self._set_up_conductor()
         self._weight.array[:] = np.sqrt(kappa) * self._free[:, -1]
-        equations.operators.M.copy(self._S, structure=True)
-        self._S.diagonalScale(self._weight, self._weight)
-        self._S.axpy(1.0, equations.blocks[count][count], structure=True)
+        equations.blocks[count][count].copy(self._S, structure=True)
+        equations.formulation.add_mass(self._S, self._weight)
         phi = equations.phi.x.array[:owned]
         for i, solver in enumerate(self._species):
             # Logarithms have the factor in them.

@@ -13,6 +13,7 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.memory import available_memory
 from spinepnp.meshes.stack import MPI, NOT_A_NUMBER_NAME
+from spinepnp.solvers.choice import change_within_cells, has_logarithms, source_of_layers
 from spinepnp.solvers.cost import Linear, linear_solver, memory
 from spinepnp.solvers.currents import terminal_currents
 from spinepnp.solvers.imposed import Imposed
@@ -64,6 +65,8 @@ class Problem:
         linear: the linear solver that is used, "direct" or "block".
         system: discrete equations and their state.
         preview: what needs no equations.
+        formulation: of the unknowns, "density", "log" or "nodal".
+        formulation_reason: why "auto" has left densities; empty where it has not.
 
     Raises:
         CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
@@ -83,6 +86,7 @@ class Problem:
         self.structure = imposed.structure
         self.preview = Preview(mesh, imposed, probes or {}, regions)
         self.imposed = imposed
+        self.formulation, self.formulation_reason = self._formulation_for(imposed)
         dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
         given = given_by_user(self.options.petsc)
@@ -90,14 +94,36 @@ class Problem:
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
 
+    def _formulation_for(self, imposed: Imposed) -> tuple[str, str]:
+        """The formulation that a solve begins with, and why that is not densities."""
+        if self.options.formulation != "auto":
+            return self.options.formulation, ""
+        source = source_of_layers(imposed)
+        return ("nodal", source) if source and has_logarithms(imposed) else ("density", "")
+
+    def use(self, formulation: str, reason: str = "") -> None:
+        """Make the equations of another formulation, where that is not the one at hand. Collective.
+
+        Args:
+            formulation: "density", "log" or "nodal".
+            reason: why, for the solution.
+        """
+        self.formulation_reason = reason
+        if formulation != self.formulation:
+            self._free_solver()
+            self.formulation = formulation
+            self._make_solver(self.linear)
+
     def _make_solver(self, linear: Linear) -> None:
         self.linear = linear
+        nodal_charge = self.formulation == "nodal" and self.preview.operators.degree > 1
+        self.weights.mass = self.preview.operators.M if nodal_charge else None
         self._matrix_length: float | None = None  # of the time step that the matrix was made for
         # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
         self.system = system = System(
-            self.mesh, self.imposed, self.preview, self.options.formulation, blocks=linear == "block"
+            self.mesh, self.imposed, self.preview, self.formulation, blocks=linear == "block"
         )
         self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
@@ -109,7 +135,7 @@ class Problem:
             self.options.model_copy(update={"petsc": petsc}),
             border=system.border,
             preconditioner=self._preconditioner,
-            step_fraction=system.step_fraction if self.options.formulation == "log" else None,
+            step_fraction=None if self.formulation == "density" else system.step_fraction,
             complete=system.complete if linear == "block" else None,
             settled=system.settled,
         )
@@ -253,7 +279,7 @@ class Problem:
         worst = int(np.argmin(lowest + allowed))
         injected = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
         limit = "a current is beyond its limit, or " if injected else ""
-        if self.options.formulation == "log" and lowest[worst] < VANISHED * largest.max():
+        if self.formulation != "density" and lowest[worst] < VANISHED * largest.max():
             raise NewtonError(
                 f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "
                 'use solver.formulation = "density", or a finer mesh',
@@ -280,8 +306,11 @@ class Problem:
         potential = nodal[:, -1] + self.system.data.zero
         if not self.structure.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
+        change, place = change_within_cells(self.preview.space, self.system.equations.phi.x.array, imposed.electrolyte)
         return Converged(
             imposed=imposed,
+            formulation=(self.formulation, self.formulation_reason),
+            change_within_cell=(change, place),
             scales=scales,
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,

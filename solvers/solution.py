@@ -89,6 +89,9 @@ class Solution:
         balance_is_open: whether that is too much for an answer.
         layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
+        formulation: unknowns of the species, "density", "log" or "nodal".
+        formulation_reason: why `solver.formulation = "auto"` has left densities; empty where it has not.
+        change_within_cell: largest change of |z| V within a cell, in V_T.
         statistics: of the Newton solve.
     """
 
@@ -102,4 +105,7 @@ class Solution:
     balance_is_open: bool
     layers_resolved: bool
     electroneutral: dict[str, float]
+    formulation: str
+    formulation_reason: str
+    change_within_cell: float
     statistics: NewtonStatistics

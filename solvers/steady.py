@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.choice import change_within_cells, donnan_state, has_logarithms, is_positive, largest_drop
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.continuation import follow
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.predictor import Prediction
 from spinepnp.solvers.probes import Position
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
+from spinepnp.units import LENGTH, format_quantity
 
 
 class SteadyProblem(Problem):
@@ -51,8 +55,10 @@ class SteadyProblem(Problem):
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
         """Solve for given values. Collective.
 
-        Newton starts from the electroneutral answer, where there is one, else from the last solution; where that
-        fails, from the bulk state, and then the data are raised from it step by step (`solver.continuation`).
+        Newton starts from the electroneutral answer, where there is one, else from the Donnan state of fixed charges,
+        from the last solution, and from the bulk state; where all fail, the data are raised from the bulk step by step
+        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are densities unless the potential
+        changes too much within a cell, see `choice`.
 
         Args:
             electrolyte: species as at construction; values may differ.
@@ -70,29 +76,99 @@ class SteadyProblem(Problem):
         imposed = Imposed(electrolyte, boundaries, closed)
         if imposed.structure != self.structure:
             raise ValueError("the problem was built for other species or boundary conditions")
-        self.system.impose(imposed)
         prediction = self.preview.predict(imposed)
-        starts = [self.system.state.bulk(electrolyte)]
-        if prediction is not None:
-            starts = [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
-        elif self._previous is not None:
-            starts.insert(0, self._previous)
-        statistics = self._solve_from(starts, imposed)
+        self.use(*self._formulation_at(imposed, prediction))
+        self.system.impose(imposed)
+        statistics = self._solve_by_choice(self._starts(imposed, prediction), imposed)
         self._previous = self.system.state.densities_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         currents = self.currents(imposed, self.system.reaction()[:, :-1])
         return self._solution_of(self._converged(imposed, prediction, statistics, currents))
 
-    def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
-        """Newton from each start, then by continuation."""
+    def _formulation_at(self, imposed: Imposed, prediction: Prediction | None) -> tuple[str, str]:
+        """The formulation to begin with; where there is an electroneutral answer, it shows how steep the potential is."""
+        formulation, reason = self._formulation_for(imposed)
+        if formulation == "density" and self._may_change(imposed) and prediction is not None:
+            reason = self._too_steep(prediction.u, imposed)
+        return ("nodal", reason) if reason else (formulation, "")
+
+    def _may_change(self, imposed: Imposed) -> bool:
+        """Whether "nodal" may take over from densities."""
+        return self.options.formulation == "auto" and has_logarithms(imposed)
+
+    def _too_steep(self, phi: np.ndarray, imposed: Imposed) -> str:
+        """Where the potential (local nodes, V_T) is too steep for densities; empty where it is not. Collective."""
+        change, place = change_within_cells(self.preview.space, phi, imposed.electrolyte)
+        if change <= largest_drop(self.mesh.element_degree):
+            return ""
+        radial = self.mesh.geometry.dimension == "1d" and self.mesh.geometry.radial
+        return (
+            f"the potential changes by {change:.2g} V_T within a cell at {'r' if radial else 'z'} = "
+            f"{format_quantity(float(f'{place * MODEL_UNIT:.3g}'), LENGTH)}"
+        )
+
+    def _starts(self, imposed: Imposed, prediction: Prediction | None) -> list[np.ndarray]:
+        """Nodal values from which Newton starts, in their order. Collective."""
+        electrolyte = imposed.electrolyte
+        bulk = self.system.state.bulk(electrolyte)
+        if prediction is not None:
+            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
+        starts = [bulk] if self._previous is None else [self._previous, bulk]
+        if electrolyte.charged_regions:
+            starts.insert(0, donnan_state(electrolyte, self.weights.fixed_charge_density(electrolyte.charged_regions)))
+        if self.formulation == "density":
+            return starts
+        return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
+
+    def _solve_by_choice(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
+        """Newton with the formulation at hand; where that is too coarse for densities, "nodal" takes over."""
+        if self.formulation != "density" or not self._may_change(imposed):
+            return self._solve_from(starts, imposed)
         failures: list[NewtonError] = []
+        try:
+            statistics = self._newton_from(starts, imposed, failures)
+        except NewtonError as error:
+            reason = f"densities failed ({error.statistics.reason})"
+        else:
+            reason = self._too_steep(self.system.equations.phi.x.array, imposed)
+            if not reason:
+                return statistics
+            failures = [NewtonError("", statistics)]
+            starts = [self.system.state.densities_and_potential(), *starts]
+        self.use("nodal", reason)
+        self.system.impose(imposed)
+        positive = [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
+        try:
+            return self._solve_from(positive, imposed).after(failures)
+        except NewtonError:
+            pass
+        self.use("density")
+        self.system.impose(imposed)
+        return self._solve_from(starts, imposed).after(failures)
+
+    def _newton_from(
+        self, starts: list[np.ndarray], imposed: Imposed, failures: list[NewtonError]
+    ) -> NewtonStatistics:
+        """Newton from each start, until one leads to a solution; failed ones are added to ``failures``.
+
+        Raises:
+            NewtonError: none does; that of the last one.
+        """
         for start in starts:
             try:
                 return self._attempt(start, imposed, patient=True).after(failures)
             except NewtonError as error:
                 failures.append(error)
-        if self.options.continuation == "none":
-            raise failures[-1]
+        raise failures[-1]
+
+    def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
+        """Newton from each start, then by continuation."""
+        failures: list[NewtonError] = []
+        try:
+            return self._newton_from(starts, imposed, failures)
+        except NewtonError:
+            if self.options.continuation == "none":
+                raise
         bulk = self.system.state.bulk(imposed.electrolyte)
         return follow(self._attempt, imposed, bulk, self.options, self.system.state.volume, failures)
 

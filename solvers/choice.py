@@ -1,0 +1,116 @@
+"""Which unknowns a solve gets with `solver.formulation = "auto"`, and from which state Newton starts at fixed charges.
+
+Densities are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
+wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), which needs every density to be positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.meshes.stack import MPI
+from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.imposed import Imposed, check_positive
+
+#: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
+#: densities at the ends of a cell errs by d^3/12 there (1 % at 0.5).
+LARGEST_DROP_LINEAR = 0.5
+
+#: The same for quadratic elements, where it errs by d^5/720.
+LARGEST_DROP_QUADRATIC = 1.5
+
+#: Largest |z u| that is tried for a Donnan potential u.
+LARGEST_EXPONENT = 300.0
+
+
+def largest_drop(element_degree: int) -> float:
+    """Change of |z| phi within a cell, in V_T, up to which densities are right."""
+    return LARGEST_DROP_LINEAR if element_degree == 1 else LARGEST_DROP_QUADRATIC
+
+
+def has_logarithms(imposed: Imposed) -> bool:
+    """Whether every bulk, prescribed and closed amount is positive."""
+    try:
+        check_positive(imposed.electrolyte, imposed.boundaries)
+    except CaseError:
+        return False
+    return imposed.closed is None or all(a > 0.0 for a in imposed.closed.amounts.values())
+
+
+def source_of_layers(imposed: Imposed) -> str:
+    """What makes strong Debye layers in a case whatever its currents are; empty where nothing does."""
+    electrolyte = imposed.electrolyte
+    if any(region.value for region in electrolyte.charged_regions):
+        return "of the fixed charge of a region"
+    for name, boundary in imposed.boundaries.items():
+        if boundary.surface_charge:
+            return f"of the surface charge of {name}"
+        prescribed = boundary.prescribed(electrolyte)
+        if boundary.held_potential is not None and not prescribed:
+            return f"the potential of {name} is held without any concentration"
+        if len(prescribed) == len(electrolyte.species) and boundary.holds_potential:
+            scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
+            if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale and electrolyte.uniform_charge:
+                return f"the concentrations of {name} and the fixed charge are not neutral"
+    return ""
+
+
+def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:
+    """Largest change of |z| phi within a cell, and the height z (or the place on a line) where that is. Collective.
+
+    Args:
+        space: scalar Lagrange space.
+        phi: potential at the local nodes, in V_T.
+        electrolyte: the species; the largest |z| counts.
+    """
+    mesh = space.mesh
+    cells = space.dofmap.list[: mesh.topology.index_map(mesh.topology.dim).size_local]
+    mine = (0.0, 0.0)
+    if len(cells):
+        at_nodes = phi[cells]
+        change = at_nodes.max(axis=1) - at_nodes.min(axis=1)
+        worst = int(np.argmax(change))
+        height = space.tabulate_dof_coordinates()[cells[worst], mesh.geometry.dim - 1].mean()
+        mine = float(change[worst]), float(height)
+    valence = max(abs(s.valence) for s in electrolyte.species)
+    change_, height_ = max(mesh.comm.allgather(mine))
+    return valence * change_, height_
+
+
+def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
+    """The neutral state in equilibrium with the bulk at each node: sum_i z_i C_i exp(-z_i u) + rho = 0.
+
+    Args:
+        electrolyte: with the bulk C_i and the fixed charge that is everywhere.
+        charge: fixed charge at each node beyond that, mol/m^3, shape (n,).
+
+    Returns:
+        Concentrations, mol/m^3, and the potential, V; shape (n, species + 1). The bulk where there is no such state.
+    """
+    from scipy.optimize import elementwise
+
+    bulk = np.array([*electrolyte.bulk.values()])
+    z = np.array([float(s.valence) for s in electrolyte.species])
+    values, where = np.unique(charge, return_inverse=True)
+    u = np.zeros(len(values))
+    most = LARGEST_EXPONENT / max(1.0, np.abs(z).max())
+
+    def net(v: np.ndarray, rho: np.ndarray) -> np.ndarray:
+        exponentials = np.exp(-np.multiply.outer(z, v))
+        return np.tensordot(z * bulk, exponentials, axes=(0, 0)) + electrolyte.uniform_charge + rho
+
+    todo = (values != 0.0) & (net(np.full_like(values, -most), values) > 0.0) & (net(u + most, values) < 0.0)
+    if todo.any():
+        ends = np.full(int(todo.sum()), -most), np.full(int(todo.sum()), most)
+        found = elementwise.find_root(net, ends, args=(values[todo],), tolerances={"xatol": 1e-12})
+        u[todo] = found.x
+    u = u[where]
+    return np.column_stack([bulk * np.exp(-np.multiply.outer(u, z)), electrolyte.V_T * u])
+
+
+def is_positive(comm: Any, nodal: np.ndarray) -> bool:
+    """Whether all concentrations of nodal values (the potential comes last) are positive. Collective."""
+    return bool(comm.allreduce(bool((nodal[:, :-1] > 0.0).all()), op=MPI.LAND))
