@@ -1,23 +1,37 @@
-"""Debye layers at boundaries: where one can form, and whether the mesh resolves it."""
+"""Debye layers at boundaries: where one can form, and how far off its potential drop is on the mesh."""
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundaries, Boundary
 from spinepnp.solvers.closed import is_grounded
 from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.observables import Weights
+from spinepnp.solvers.planar_layer import EXTENT, PlanarLayer, error_of_drop, graded_heights
 from spinepnp.solvers.scaling import Scales
 from spinepnp.units import LENGTH, format_quantity
 
-#: Cells this many times thinner than the Debye length resolve it: linear elements then give its potential drop to 2 %.
+#: Cells at the edge of a fixed charge that are this many times thinner than the Debye length resolve the layer there.
 CELLS_PER_DEBYE_LENGTH = 2.0
+
+#: Relative error of the potential drop of a layer up to which it counts as resolved.
+RESOLVED = 0.03
+
+#: Drop below which a layer is linear in its charge, V_T.
+LINEAR = 0.2
+
+#: Bracket of the potential between a wall and the neutral solution beside it, V_T.
+LARGEST_DROP = 60.0
 
 
 def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
@@ -36,22 +50,58 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
 
 @dataclass(frozen=True)
 class Layer:
-    """The Debye layer at a boundary, if one can form there, and the cells that should resolve it (lengths in m)."""
+    """The Debye layer at a boundary, if one can form there, and the cells that should resolve it.
+
+    Attributes:
+        forms: whether one can form.
+        debye_length: beside it, m.
+        cell_height: of the cells at the boundary, m.
+        drop: potential across it, V; not a number where that is not known.
+        error: by how much the drop on these cells is off, V; not a number where that is not known.
+        moves_potential: whether the potential of the boundary is off by as much (it is not, where it is prescribed).
+    """
 
     forms: bool
     debye_length: float
     cell_height: float
+    drop: float = math.nan
+    error: float = math.nan
+    moves_potential: bool = False
 
     @property
     def resolved(self) -> bool:
-        """Whether the cells are finer than the Debye length there, where a layer can form."""
-        return not self.forms or self.cell_height * CELLS_PER_DEBYE_LENGTH <= self.debye_length
+        """Whether the drop is right to 3 %, or, where it is not known, whether cells are finer than the Debye length."""
+        if not self.forms:
+            return True
+        if math.isfinite(self.error):
+            return abs(self.error) <= RESOLVED * abs(self.drop)
+        return self.cell_height * CELLS_PER_DEBYE_LENGTH <= self.debye_length
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """What the layers at the boundaries depend on.
+
+    Attributes:
+        densities: scaled nodal values, shape (local dofs, species).
+        potential: nodal, V_T, shape (local dofs,).
+        currents: of each species into each boundary, scaled, shape (species,), by name.
+        even_charge: surface charge that Gauss' law asks for on all walls of a closed domain, scaled.
+        lumped: whether the charge of linear elements is that of the nodes.
+    """
+
+    densities: np.ndarray
+    potential: np.ndarray
+    currents: dict[str, np.ndarray]
+    even_charge: float = 0.0
+    lumped: bool = False
 
 
 def debye_layers(
     mesh: SpineMesh,
     dofs: dict[str, np.ndarray],
-    densities: np.ndarray,
+    weights: Weights,
+    state: LayerState,
     electrolyte: Electrolyte,
     boundaries: Boundaries,
     scales: Scales,
@@ -65,30 +115,156 @@ def debye_layers(
     Args:
         mesh: on which was solved.
         dofs: local scalar degrees of freedom of each boundary, by name.
-        densities: scaled nodal values, shape (local dofs, species).
+        weights: of boundaries and volume.
+        state: the solution.
         electrolyte: the species.
         boundaries: what was imposed.
         scales: of the unknowns.
     """
     comm = mesh.mesh.comm
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
+    fixed = weights.fixed_charge_density(electrolyte.charged_regions) / scales.concentration
+    fixed += electrolyte.uniform_charge / scales.concentration
     layers = {}
     # In a domain that nothing grounds every wall has the field of Gauss' law.
     reflecting = {} if is_grounded(boundaries) else dict.fromkeys(dofs, Boundary())
+    everywhere = np.column_stack([state.densities, fixed])
     for name, boundary in {**reflecting, **boundaries}.items():
-        strength = (densities[dofs[name]] @ valence**2).max(initial=0.0)
         height = boundary_layer_heights(mesh, name).max(initial=0.0)
-        strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
-        layers[name] = Layer(
-            forms=bool(reflecting) or carries_layer(boundary, electrolyte),
-            debye_length=scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf,
-            cell_height=tallest * scales.length,
-        )
+        tallest = comm.allreduce(float(height), op=MPI.MAX)
+        *c, rho = weights.integral(weights.boundary[name], everywhere) / weights.area[name]
+        phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
+        beside = PlanarLayer(valence, np.maximum(c, 0.0), float(rho), scales.debye**2)
+        forms = bool(reflecting) or carries_layer(boundary, electrolyte)
+        layer = Layer(forms, beside.debye_length * scales.length, tallest * scales.length)
+        if forms and math.isfinite(beside.debye_length):
+            trace = beside.neutral_trace(LARGEST_DROP)
+            if trace is None:  # ions of one sign only: from where there are the fewest
+                beside, drop = _thinnest(comm, weights, everywhere, beside), math.nan
+            else:
+                beside, drop = beside.beyond(trace), -trace
+            charge = _wall_charge(name, boundary, state, phi, beside, weights, scales, electrolyte)
+            layer = _with_error(layer, beside, charge, drop, mesh, name, state.lumped, electrolyte.V_T, weights)
+        layers[name] = layer
     ends = sorted({z for region in electrolyte.charged_regions for z in region.region})
-    anywhere = comm.allreduce(float((densities @ valence**2).max(initial=0.0)), op=MPI.MAX)
     for end in ends:
         size = size_along_z(mesh, end / scales.length)
         if size > 0.0:
-            debye = scales.debye * scales.length / math.sqrt(anywhere) if anywhere > 0.0 else math.inf
+            height = weights.heights()
+            near = np.abs(height - end / scales.length) <= size
+            strength = np.maximum(state.densities @ valence**2, np.abs(fixed))[near].max(initial=0.0)
+            strongest = comm.allreduce(float(strength), op=MPI.MAX)
+            debye = scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf
             layers[f"z = {format_quantity(end, LENGTH)}"] = Layer(True, debye, size * scales.length)
     return layers
+
+
+def _wall_charge(
+    name: str,
+    boundary: Boundary,
+    state: LayerState,
+    phi: float,
+    beside: PlanarLayer,
+    weights: Weights,
+    scales: Scales,
+    electrolyte: Electrolyte,
+) -> float | None:
+    """The charge that a layer screens, scaled; ``None`` where the potential of the boundary is prescribed.
+
+    A flux of ions asks for the field g = sum_i (z_i J_i / D_i) / sum_i z_i^2 c_i beside the layer, which a wall
+    without charge does not have: the layer is that of the charge -lambda^2 g.
+    """
+    if boundary.holds_potential:
+        return None
+    charge = state.even_charge
+    if boundary.surface_charge is not None:
+        charge += boundary.surface_charge / scales.surface_charge
+    if boundary.capacitance is not None:
+        kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
+        charge += kappa * (boundary.capacitance.outside / scales.potential - phi)
+    strength = float(beside.valence**2 @ beside.concentration)
+    if strength > 0.0:
+        diffusivity = np.array([electrolyte.effective_diffusivity(s) for s in electrolyte.species]) / scales.diffusivity
+        moving = diffusivity > 0.0
+        flux = float((state.currents[name][moving] / diffusivity[moving]).sum()) / weights.area[name]
+        charge -= beside.debye_squared * flux / strength
+    return charge
+
+
+def _thinnest(comm: Any, weights: Weights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:
+    """The solution where there are the fewest ions. Collective."""
+    owned = everywhere[: weights.owned]
+    strength = owned[:, :-1] @ beside.valence**2
+    mine = (np.inf, [0.0] * everywhere.shape[1])
+    if len(owned):
+        least = int(np.argmin(strength))
+        mine = float(strength[least]), owned[least].tolist()
+    _, row = min(comm.allgather(mine))
+    return PlanarLayer(beside.valence, np.maximum(row[:-1], 0.0), float(row[-1]), beside.debye_squared)
+
+
+def _with_error(
+    layer: Layer,
+    beside: PlanarLayer,
+    charge: float | None,
+    drop: float,
+    mesh: SpineMesh,
+    name: str,
+    lumped: bool,
+    thermal_voltage: float,
+    weights: Weights,
+) -> Layer:
+    """The layer with its drop and error."""
+    moves = charge is not None
+    if charge is None:
+        charge = beside.charge_of_drop(drop) if math.isfinite(drop) else 0.0
+    grade, options = mesh.options.grade.get(name), mesh.options.resolved(mesh.geometry)
+    first, growth = layer.cell_height / MODEL_UNIT, grade.growth if grade is not None else 1.0
+    assert options.size is not None
+    largest = max(first, options.size / MODEL_UNIT)
+    width = weights.total_volume / weights.area[name]
+    error, found = _error(beside, charge, first, growth, largest, width, mesh.element_degree, lumped)
+    return Layer(
+        layer.forms,
+        layer.debye_length,
+        layer.cell_height,
+        drop=found * thermal_voltage,
+        error=error * thermal_voltage,
+        moves_potential=moves,
+    )
+
+
+def _error(
+    beside: PlanarLayer,
+    charge: float,
+    first: float,
+    growth: float,
+    largest: float,
+    width: float,
+    degree: int,
+    lumped: bool,
+) -> tuple[float, float]:
+    """Error of a drop and the drop, V_T; weak layers are linear in their charge, which is solved for once."""
+    debye = beside.debye_length
+    if not math.isfinite(debye):
+        return 0.0, 0.0
+    linear = charge * debye / beside.debye_squared
+    if abs(linear) < LINEAR and width > EXTENT * debye and not beside.fixed:
+        ratios = (_rounded(first / debye), growth, _rounded(largest / debye))
+        return linear * _linear_error(*ratios, degree, lumped), linear
+    extent = min(EXTENT * debye, width)
+    heights = graded_heights(first, growth, largest, max(extent, 4.0 * first))
+    return error_of_drop(beside, charge, heights, degree=degree, lumped=lumped)
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.2e}")
+
+
+@functools.lru_cache(maxsize=1000)
+def _linear_error(first: float, growth: float, largest: float, degree: int, lumped: bool) -> float:
+    """Relative error of the drop of a weak layer; lengths in Debye lengths."""
+    beside = PlanarLayer(np.array([1.0, -1.0]), np.array([0.5, 0.5]), 0.0, 1.0)
+    heights = graded_heights(first, growth, largest, max(EXTENT, 4.0 * first))
+    error, exact = error_of_drop(beside, 1e-3, heights, degree=degree, lumped=lumped)
+    return error / exact

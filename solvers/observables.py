@@ -116,9 +116,13 @@ class Weights:
             total += charged.value * self.region(charged.region)[: self.owned]
         return total
 
+    def heights(self) -> np.ndarray:
+        """Last coordinate of the local nodes, um: z, but on a line along the radius."""
+        return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
+
     def _inside(self, region: tuple[float, float]) -> np.ndarray:
         """One at local nodes inside of a region, one half on its ends within the domain, zero outside."""
-        heights = self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1]
+        heights = self.heights()
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
         top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
         low, high = (z / MODEL_UNIT for z in region)

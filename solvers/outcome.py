@@ -9,7 +9,10 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.layers import debye_layers
+from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.closed import is_grounded
+from spinepnp.solvers.estimate import dissipation_error
+from spinepnp.solvers.layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.parts import Part
 from spinepnp.solvers.predictor import Prediction
@@ -101,7 +104,12 @@ def solution_of(
         if found.prediction is not None:
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
-    layers = debye_layers(mesh, preview.boundary_dofs, found.densities, electrolyte, found.imposed.boundaries, scales)
+    volume = _volume(found, unknowns, weights)
+    layers = _layers(found, mesh, preview, volume)
+    relative = dissipation_error(
+        mesh, preview.space, found.densities, found.potential / electrolyte.V_T, electrolyte,
+        along_edges=found.formulation[0] == "nodal" and mesh.element_degree == 1,
+    )  # fmt: skip
     balance, is_open = found.balance if found.balance is not None else _balance(found, currents, weights)
     return Solution(
         unknowns=unknowns,
@@ -109,16 +117,53 @@ def solution_of(
         boundary=boundary,
         probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
         regions={name: _region(part, unknowns, weights, names, scales) for name, part in preview.regions.items()},
-        volume=_volume(found, unknowns, weights),
+        volume=volume,
         ion_balance=balance,
         balance_is_open=is_open,
+        layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
+        relative_error=relative,
+        potential_error=_potential_errors(found.imposed.boundaries, boundary, layers, relative),
         electroneutral=neutral,
         formulation=found.formulation[0],
         formulation_reason=found.formulation[1],
         change_within_cell=found.change_within_cell[0],
         statistics=found.statistics,
     )
+
+
+def _layers(found: Converged, mesh: SpineMesh, preview: Preview, volume: VolumeState) -> dict[str, Layer]:
+    """The Debye layers of the solution. Collective."""
+    imposed, scales, weights = found.imposed, found.scales, preview.weights
+    even = 0.0
+    if not is_grounded(imposed.boundaries):
+        area = sum(weights.area.values()) * scales.length**2
+        given = sum((b.surface_charge or 0.0) * weights.area[n] for n, b in imposed.boundaries.items())
+        even = -(volume.charge + given * scales.length**2) / area / scales.surface_charge
+    state = LayerState(
+        densities=found.densities,
+        potential=found.potential / imposed.electrolyte.V_T,
+        currents={name: current / scales.current for name, current in found.currents.items()},
+        even_charge=even,
+        lumped=found.formulation[0] == "nodal" and mesh.element_degree == 1,
+    )
+    return debye_layers(mesh, preview.boundary_dofs, weights, state, imposed.electrolyte, imposed.boundaries, scales)
+
+
+def _potential_errors(
+    boundaries: Boundaries, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
+) -> dict[str, float]:
+    """Estimated errors of the potentials that are not prescribed, V: of a Debye layer, and of what flows."""
+    held = [states[name].potential for name, b in boundaries.items() if b.held_potential is not None]
+    ground = held[0] if held else 0.0
+    errors = {}
+    for name, state in states.items():
+        if name in boundaries and boundaries[name].held_potential is not None:
+            continue
+        layer = layers.get(name)
+        of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
+        errors[name] = of_layer + relative * abs(state.potential - ground)
+    return errors
 
 
 def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales) -> RegionState:

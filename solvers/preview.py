@@ -10,7 +10,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import basix, fem
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.layers import Layer, debye_layers
+from spinepnp.solvers.layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.operators import Operators
 from spinepnp.solvers.parts import Part
@@ -118,11 +118,22 @@ class Preview:
 
     def layers(self, imposed: Imposed, prediction: Prediction | None) -> dict[str, Layer]:
         """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
-        scales = Scales.of(imposed.electrolyte)
-        bulk = np.array([*imposed.electrolyte.bulk.values()])
-        c: Any = np.tile(bulk, (len(self.weights.volume), 1)) if prediction is None else prediction.concentrations.T
+        electrolyte, scales = imposed.electrolyte, Scales.of(imposed.electrolyte)
+        nodes = len(self.weights.volume)
+        bulk = np.array([*electrolyte.bulk.values()])
+        c: Any = np.tile(bulk, (nodes, 1)) if prediction is None else prediction.concentrations.T
+        currents = {name: np.zeros(len(bulk)) for name in self.boundary_dofs}
+        for name, boundary in imposed.boundaries.items():
+            for injection in boundary.injections:
+                total = injection.total(self.weights.area[name] * scales.length**2)
+                currents[name][electrolyte.index(injection.species)] += total / scales.current
+        state = LayerState(
+            densities=c / scales.concentration,
+            potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
+            currents=currents,
+        )
         return debye_layers(
-            self._mesh, self.boundary_dofs, c / scales.concentration, imposed.electrolyte, imposed.boundaries, scales
+            self._mesh, self.boundary_dofs, self.weights, state, electrolyte, imposed.boundaries, scales
         )
 
     def destroy(self) -> None:

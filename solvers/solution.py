@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.layers import Layer
 from spinepnp.solvers.statistics import NewtonStatistics
 
 
@@ -87,7 +88,10 @@ class Solution:
         ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
             prescribed amounts also |N/N0 - 1|.
         balance_is_open: whether that is too much for an answer.
-        layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
+        layers: Debye layers by the name of their boundary, or by the plane of the edge of a fixed charge.
+        layers_resolved: whether the potential drop of each is right to 3 %.
+        relative_error: estimate for currents and resistances: of the gradients on these cells, and of the body's volume.
+        potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         formulation: unknowns of the species, "density", "log" or "nodal".
         formulation_reason: why `solver.formulation = "auto"` has left densities; empty where it has not.
@@ -103,7 +107,10 @@ class Solution:
     volume: VolumeState
     ion_balance: float
     balance_is_open: bool
+    layers: dict[str, Layer]
     layers_resolved: bool
+    relative_error: float
+    potential_error: dict[str, float]
     electroneutral: dict[str, float]
     formulation: str
     formulation_reason: str

@@ -90,6 +90,8 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
             )
+        if name in solution.potential_error:
+            boundaries[name][_named(POTENTIAL, "potential_error")] = to_unit(solution.potential_error[name], POTENTIAL)
     probes = {name: _point(state) for name, state in solution.probes.items()}
     regions = {
         name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_region(state)}
@@ -101,6 +103,11 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         **({"regions": regions} if regions else {}),
         "volume": _volume(solution.volume),
         "layers_resolved": solution.layers_resolved,
+        "layers_unresolved": "; ".join(name for name, layer in solution.layers.items() if not layer.resolved),
+        "relative_error": solution.relative_error,
+        "formulation": solution.formulation,
+        "formulation_reason": solution.formulation_reason,
+        "change_within_cell_VT": solution.change_within_cell,
     }
     if law is not None:
         computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential

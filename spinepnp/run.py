@@ -153,9 +153,21 @@ def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progr
 def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
     """One line on a solution: potentials where current enters, iterations."""
     potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
-    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}" for n, value in potential.items()]
+    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
     if law is not None:
         ground = solution.boundary[law.ground].potential
         parts.append(f"law {to_unit(law.potential + ground, POTENTIAL):.5g} {POTENTIAL.unit}")
+    if solution.formulation_reason:
+        parts.append(f"logarithms, because {solution.formulation_reason}")
     parts.append(f"{solution.statistics.newton} Newton steps, {solution.statistics.solve_s:.1f} s")
     return ", ".join(parts)
+
+
+def _about(solution: Solution, name: str) -> str:
+    """The estimated error of a potential, in brackets."""
+    if name not in solution.potential_error:
+        return ""
+    layer = solution.layers.get(name)
+    error = to_unit(solution.potential_error[name], POTENTIAL)
+    why = "" if layer is None or layer.resolved else ", its Debye layer is not resolved"
+    return f" (+- {error:.1g}{why})"

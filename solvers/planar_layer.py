@@ -1,0 +1,185 @@
+"""The Debye layer at a flat wall, as the cells of a mesh give it and as it is: by how much its potential drop errs.
+
+The ions beside a wall are in equilibrium with the solution beyond the layer, c_i = C_i exp(-z_i phi), so that
+
+    -lambda^2 phi'' = sum_i z_i C_i exp(-z_i phi) + rho,      -lambda^2 phi'(0) = q,      phi'(D) = 0
+
+in scaled units (potential in V_T). The same equation on a mesh of the size of the solver's and on a much finer one
+tells the error of the solver's layer, whether its cells are thinner than the layer or not.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Extent of the interval, in Debye lengths, where the domain is not thinner.
+EXTENT = 12.0
+
+#: First cell of the fine mesh over the thickness of the layer, and the growth of its cells.
+FIRST, GROWTH = 0.02, 1.12
+
+#: Largest change of the potential in a Newton step, V_T, and the number of steps.
+LARGEST_STEP, MOST_STEPS = 1.5, 200
+
+
+@dataclass(frozen=True)
+class PlanarLayer:
+    """The solution beside a wall.
+
+    Attributes:
+        valence: z_i, shape (N,).
+        concentration: C_i where phi is zero, scaled, shape (N,).
+        fixed: rho, scaled.
+        debye_squared: lambda^2, scaled.
+    """
+
+    valence: np.ndarray
+    concentration: np.ndarray
+    fixed: float
+    debye_squared: float
+
+    @property
+    def debye_length(self) -> float:
+        """sqrt(lambda^2 / sum z^2 C); infinite without ions."""
+        strength = float(self.valence**2 @ self.concentration)
+        return float(np.sqrt(self.debye_squared / strength)) if strength > 0.0 else np.inf
+
+    def charge(self, phi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Charge density and minus its derivative by phi, at potentials of shape (n,)."""
+        exponent = np.clip(-np.multiply.outer(phi, self.valence), -400.0, 400.0)
+        c = self.concentration * np.exp(exponent)
+        return c @ self.valence + self.fixed, c @ self.valence**2
+
+    def neutral_trace(self, largest: float) -> float | None:
+        """The potential w beyond the layer relative to here, V_T: sum_i z_i C_i exp(-z_i w) + rho = 0.
+
+        Args:
+            largest: up to which |w| it is looked for.
+
+        Returns:
+            ``None`` where no potential makes the solution neutral.
+        """
+        from scipy.optimize import brentq
+
+        def net(w: float) -> float:
+            return float(self.charge(np.array([w]))[0][0])
+
+        if not net(-largest) > 0.0 > net(largest):
+            return None
+        return float(brentq(net, -largest, largest, xtol=1e-14))
+
+    def beyond(self, w: float) -> PlanarLayer:
+        """The solution where the potential is higher by w, V_T."""
+        concentration = self.concentration * np.exp(-self.valence * w)
+        return PlanarLayer(self.valence, concentration, self.fixed, self.debye_squared)
+
+    def charge_of_drop(self, drop: float) -> float:
+        """Charge of a wall at a potential, scaled; Grahame, Chem. Rev. 41 (1947) 441.
+
+        q^2 / (2 lambda^2) = sum_i C_i (exp(-z_i phi) - 1) - rho phi.
+        """
+        energy = float(self.concentration @ np.expm1(-self.valence * drop)) - self.fixed * drop
+        return math.copysign(math.sqrt(2.0 * self.debye_squared * max(energy, 0.0)), drop)
+
+    def thickness(self, charge: float) -> float:
+        """Of the layer of a wall charge: the Debye length, or Gouy and Chapman's length where that is smaller."""
+        length = 2.0 * self.debye_squared / abs(charge) if charge else np.inf
+        return min(self.debye_length, length)
+
+
+def graded_heights(first: float, growth: float, largest: float, extent: float) -> np.ndarray:
+    """Heights of cells that grow away from a wall up to a largest one, until they fill an extent."""
+    heights, total, height = [], 0.0, first
+    while total < extent and len(heights) < 5000:
+        heights.append(min(height, largest))
+        total += heights[-1]
+        height *= growth
+    return np.array(heights) * (extent / total if total > extent else 1.0)
+
+
+def drop(solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int = 1, lumped: bool = True) -> float:
+    """Potential of the wall minus that of the far end, V_T.
+
+    Args:
+        solution: beside the wall.
+        charge: q, of the wall, scaled.
+        heights: of the cells, from the wall on.
+        degree: of the elements.
+        lumped: whether the charge of linear elements is that of the nodes.
+    """
+    phi = potentials(solution, charge, heights, degree=degree, lumped=lumped)
+    return float(phi[0] - phi[-1])
+
+
+def potentials(
+    solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int = 1, lumped: bool = True
+) -> np.ndarray:
+    """Nodal potentials of finite elements, V_T, from the wall on; see `drop`.
+
+    Raises:
+        ArithmeticError: Newton does not converge.
+    """
+    from scipy.linalg import solve_banded
+
+    count = degree * len(heights) + 1
+    stiffness, mass = _elements(degree, lumped)
+    band = degree
+    phi, first = np.zeros(count), np.arange(len(heights)) * degree
+    dofs = first[:, None] + np.arange(degree + 1)
+    if degree == 2:
+        dofs = dofs[:, [0, 2, 1]]
+    load = np.zeros(count)
+    load[0] = charge
+    for _ in range(MOST_STEPS):
+        rho, slope = solution.charge(phi)
+        residual, matrix = -load, np.zeros((2 * band + 1, count))
+        for a in range(degree + 1):
+            for b in range(degree + 1):
+                k = solution.debye_squared * stiffness[a, b] / heights
+                m = mass[a, b] * heights
+                residual = residual + np.bincount(dofs[:, a], k * phi[dofs[:, b]] - m * rho[dofs[:, b]], count)
+                np.add.at(matrix, (band + dofs[:, a] - dofs[:, b], dofs[:, b]), k + m * slope[dofs[:, b]])
+        step = solve_banded((band, band), matrix, residual)
+        largest = float(np.abs(step).max())
+        phi = phi - step * min(1.0, LARGEST_STEP / largest if largest > 0.0 else 1.0)
+        if largest < 1e-9 * max(1.0, float(np.abs(phi).max())):
+            return phi
+    raise ArithmeticError("the flat layer does not converge")
+
+
+def _elements(degree: int, lumped: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Stiffness and mass of an element of height one; quadratic ones have their ends first."""
+    if degree == 1:
+        stiffness = np.array([[1.0, -1.0], [-1.0, 1.0]])
+        return stiffness, np.eye(2) / 2.0 if lumped else np.array([[2.0, 1.0], [1.0, 2.0]]) / 6.0
+    stiffness = np.array([[7.0, 1.0, -8.0], [1.0, 7.0, -8.0], [-8.0, -8.0, 16.0]]) / 3.0
+    return stiffness, np.array([[4.0, -1.0, 2.0], [-1.0, 4.0, 2.0], [2.0, 2.0, 16.0]]) / 30.0
+
+
+def error_of_drop(
+    solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int, lumped: bool
+) -> tuple[float, float]:
+    """Error of the potential drop on cells of some heights, and the drop itself, V_T.
+
+    Args:
+        solution: beside the wall.
+        charge: q, of the wall, scaled.
+        heights: of the cells, from the wall on.
+        degree: of the elements.
+        lumped: whether the charge of linear elements is that of the nodes.
+
+    Returns:
+        (drop on these cells minus the drop, the drop); not a number where there is no solution.
+    """
+    if charge == 0.0 or not len(heights):
+        return 0.0, 0.0
+    thickness, extent = solution.thickness(charge), float(heights.sum())
+    fine = graded_heights(FIRST * thickness, GROWTH, extent / 50.0, extent)
+    try:
+        exact = drop(solution, charge, fine, degree=2)
+        return drop(solution, charge, heights, degree=degree, lumped=lumped) - exact, exact
+    except (ArithmeticError, np.linalg.LinAlgError, ValueError):
+        return float("nan"), float("nan")
