@@ -14,6 +14,7 @@ from spinepnp.errors import CaseError
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.solvers.imposed import Imposed, check_positive
+from spinepnp.units import VACUUM_PERMITTIVITY
 
 #: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
 #: densities at the ends of a cell errs by d^3/12 there (1 % at 0.5).
@@ -31,6 +32,11 @@ def largest_drop(element_degree: int) -> float:
     return LARGEST_DROP_LINEAR if element_degree == 1 else LARGEST_DROP_QUADRATIC
 
 
+def largest_valence(electrolyte: Electrolyte) -> int:
+    """Largest |z| of the species."""
+    return max(abs(s.valence) for s in electrolyte.species)
+
+
 def has_logarithms(imposed: Imposed) -> bool:
     """Whether every bulk, prescribed and closed amount is positive."""
     try:
@@ -40,13 +46,22 @@ def has_logarithms(imposed: Imposed) -> bool:
     return imposed.closed is None or all(a > 0.0 for a in imposed.closed.amounts.values())
 
 
-def source_of_layers(imposed: Imposed) -> str:
-    """What makes strong Debye layers in a case whatever its currents are; empty where nothing does."""
+def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree: int) -> str:
+    """What makes Debye layers in a case, whatever its currents are, that are too steep for densities; else empty.
+
+    Args:
+        imposed: the case.
+        heights: of the cells at each boundary, m, by its name.
+        element_degree: of the elements. Quadratic ones lose nothing with "nodal", and linear ones half an order of
+            accuracy at a wall, so that densities stay where the field of the surface charge is weak.
+    """
     electrolyte = imposed.electrolyte
     if any(region.value for region in electrolyte.charged_regions):
         return "of the fixed charge of a region"
     for name, boundary in imposed.boundaries.items():
-        if boundary.surface_charge:
+        field = abs(boundary.surface_charge or 0.0) / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
+        steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
+        if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
             return f"of the surface charge of {name}"
         prescribed = boundary.prescribed(electrolyte)
         if boundary.held_potential is not None and not prescribed:
@@ -75,9 +90,8 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
         worst = int(np.argmax(change))
         height = space.tabulate_dof_coordinates()[cells[worst], mesh.geometry.dim - 1].mean()
         mine = float(change[worst]), float(height)
-    valence = max(abs(s.valence) for s in electrolyte.species)
     change_, height_ = max(mesh.comm.allgather(mine))
-    return valence * change_, height_
+    return largest_valence(electrolyte) * change_, height_
 
 
 def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:

@@ -184,7 +184,13 @@ class Logarithms:
         self._compile()
 
     def _compile(self) -> None:
-        operators, phi, u, v, extra = self._operators, self._phi, self._operators.u, self._operators.v, self.EXTRA_DEGREE
+        operators, phi, u, v, extra = (
+            self._operators,
+            self._phi,
+            self._operators.u,
+            self._operators.v,
+            self.EXTRA_DEGREE,
+        )
         w = self._w = fem.Function(operators.space)
         z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
         c, gradient = ufl.exp(w), w + z * phi

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes import SpineMesh, boundary_layer_heights
+from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundaries, Boundary
@@ -99,7 +99,7 @@ class LayerState:
 
 def debye_layers(
     mesh: SpineMesh,
-    dofs: dict[str, np.ndarray],
+    heights: dict[str, float],
     weights: Weights,
     state: LayerState,
     electrolyte: Electrolyte,
@@ -114,7 +114,7 @@ def debye_layers(
 
     Args:
         mesh: on which was solved.
-        dofs: local scalar degrees of freedom of each boundary, by name.
+        heights: of the tallest cell at each boundary, m, by name.
         weights: of boundaries and volume.
         state: the solution.
         electrolyte: the species.
@@ -127,16 +127,14 @@ def debye_layers(
     fixed += electrolyte.uniform_charge / scales.concentration
     layers = {}
     # In a domain that nothing grounds every wall has the field of Gauss' law.
-    reflecting = {} if is_grounded(boundaries) else dict.fromkeys(dofs, Boundary())
+    reflecting = {} if is_grounded(boundaries) else dict.fromkeys(heights, Boundary())
     everywhere = np.column_stack([state.densities, fixed])
     for name, boundary in {**reflecting, **boundaries}.items():
-        height = boundary_layer_heights(mesh, name).max(initial=0.0)
-        tallest = comm.allreduce(float(height), op=MPI.MAX)
         *c, rho = weights.integral(weights.boundary[name], everywhere) / weights.area[name]
         phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
         beside = PlanarLayer(valence, np.maximum(c, 0.0), float(rho), scales.debye**2)
         forms = bool(reflecting) or carries_layer(boundary, electrolyte)
-        layer = Layer(forms, beside.debye_length * scales.length, tallest * scales.length)
+        layer = Layer(forms, beside.debye_length * scales.length, heights[name])
         if forms and math.isfinite(beside.debye_length):
             trace = beside.neutral_trace(LARGEST_DROP)
             if trace is None:  # ions of one sign only: from where there are the fewest

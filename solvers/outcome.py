@@ -28,6 +28,9 @@ CURRENT_ROUNDING = 1e-13
 #: Relative error of a balance above which a state is no answer, unless it is rounding.
 UNBALANCED = 1e-6
 
+#: Dissipation over what the flow through the boundaries can dissipate, above which it is not that of a flow.
+MOST_DISSIPATED = 10.0
+
 #: Rounding of the current through a boundary over that of the residual.
 ROUNDING_OF_SUMS = 100.0
 
@@ -106,10 +109,14 @@ def solution_of(
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
     volume = _volume(found, unknowns, weights)
     layers = _layers(found, mesh, preview, volume)
-    relative = dissipation_error(
+    of_dissipation, dissipation, ranges = dissipation_error(
         mesh, preview.space, found.densities, found.potential / electrolyte.V_T, electrolyte,
         along_edges=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )  # fmt: skip
+    flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
+    # More than what flows can dissipate is what densities leave of an equilibrium.
+    flows = 0.0 < dissipation < MOST_DISSIPATED * flow * ranges
+    relative = of_dissipation / dissipation if flows else 0.0
     balance, is_open = found.balance if found.balance is not None else _balance(found, currents, weights)
     return Solution(
         unknowns=unknowns,
@@ -147,7 +154,7 @@ def _layers(found: Converged, mesh: SpineMesh, preview: Preview, volume: VolumeS
         even_charge=even,
         lumped=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )
-    return debye_layers(mesh, preview.boundary_dofs, weights, state, imposed.electrolyte, imposed.boundaries, scales)
+    return debye_layers(mesh, preview.heights, weights, state, imposed.electrolyte, imposed.boundaries, scales)
 
 
 def _potential_errors(
@@ -164,6 +171,12 @@ def _potential_errors(
         of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
         errors[name] = of_layer + relative * abs(state.potential - ground)
     return errors
+
+
+def _largest_flow(currents: dict[str, np.ndarray], electrolyte: Electrolyte) -> float:
+    """Largest current of a species over its valence, A."""
+    valence = np.array([abs(s.valence) or 1 for s in electrolyte.species], dtype=float)
+    return max(float((np.abs(current) / valence).max()) for current in currents.values())
 
 
 def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales) -> RegionState:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.stack import basix, fem
+from spinepnp.meshes import SpineMesh, boundary_layer_heights
+from spinepnp.meshes.stack import MPI, basix, fem
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.observables import Weights, minimum
@@ -83,6 +84,13 @@ class Preview:
         """Number of nodes on all ranks."""
         return int(self.space.dofmap.index_map.size_global)
 
+    @cached_property
+    def heights(self) -> dict[str, float]:
+        """Height of the tallest cell at each boundary, m. Collective at its first use."""
+        comm = self._mesh.mesh.comm
+        own = {n: float(boundary_layer_heights(self._mesh, n).max(initial=0.0)) for n in self.boundary_dofs}
+        return {name: comm.allreduce(height, op=MPI.MAX) * MODEL_UNIT for name, height in own.items()}
+
     def extent(self) -> float:
         """Longest side of the box around the mesh, m. Collective."""
         comm, x = self._mesh.mesh.comm, self._mesh.mesh.geometry.x
@@ -132,9 +140,7 @@ class Preview:
             potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
             currents=currents,
         )
-        return debye_layers(
-            self._mesh, self.boundary_dofs, self.weights, state, electrolyte, imposed.boundaries, scales
-        )
+        return debye_layers(self._mesh, self.heights, self.weights, state, electrolyte, imposed.boundaries, scales)
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

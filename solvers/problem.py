@@ -98,7 +98,7 @@ class Problem:
         """The formulation that a solve begins with, and why that is not densities."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
-        source = source_of_layers(imposed)
+        source = source_of_layers(imposed, self.preview.heights, self.mesh.element_degree)
         return ("nodal", source) if source and has_logarithms(imposed) else ("density", "")
 
     def use(self, formulation: str, reason: str = "") -> None:
@@ -122,9 +122,7 @@ class Problem:
         # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
-        self.system = system = System(
-            self.mesh, self.imposed, self.preview, self.formulation, blocks=linear == "block"
-        )
+        self.system = system = System(self.mesh, self.imposed, self.preview, self.formulation, blocks=linear == "block")
         self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
             self.mesh.mesh.comm,

@@ -146,9 +146,7 @@ class SteadyProblem(Problem):
         self.system.impose(imposed)
         return self._solve_from(starts, imposed).after(failures)
 
-    def _newton_from(
-        self, starts: list[np.ndarray], imposed: Imposed, failures: list[NewtonError]
-    ) -> NewtonStatistics:
+    def _newton_from(self, starts: list[np.ndarray], imposed: Imposed, failures: list[NewtonError]) -> NewtonStatistics:
         """Newton from each start, until one leads to a solution; failed ones are added to ``failures``.
 
         Raises:
