@@ -29,8 +29,9 @@ STEP = 1e-5
 class Extruded(Geometry):
     """Base of the shapes with a `base`, a `top` and one `wall` around the z axis.
 
-    Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with thin layers of its own, up
-    to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has a `meridian`.
+    Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with thin layers
+    of its own, up to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has
+    a `meridian`.
     """
 
     @property

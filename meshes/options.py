@@ -85,6 +85,11 @@ class MeshOptions(Table):
             update["element_degree"] = geometry.default_degree()
         return self.model_copy(update=update)
 
+    def graded_places(self) -> dict[str, float]:
+        """Smallest edge length at each boundary and inner plane that is graded, m, by the name of the place."""
+        planes = {f"z = {format_quantity(p.z, LENGTH)}": p.size for p in self.grade_planes or () if p.size is not None}
+        return {name: grade.size for name, grade in self.grade.items()} | planes
+
     def cells(self, geometry: Geometry) -> float:
         """Estimated number of cells, refinements included."""
         return geometry.estimate_cells(self.sizes(geometry)) * 2.0 ** (geometry.cell_dimension * self.refine)
@@ -134,7 +139,7 @@ class MeshOptions(Table):
                 raise CaseError(f"{key}.z", f"must lie between the ends of the body, {ends}; move it or drop it", shown)
             if plane.size is None:
                 if not geometry.in_layers:
-                    raise CaseError(f"{key}.size", f"is missing, and cells of a {geometry.shape} follow no plane; add it")
+                    raise CaseError(f"{key}.size", "is missing, and the cells of this body follow no plane; add it")
                 continue
             _refuse_coarser(f"{key}.size", plane.size, size)
         for number, plane in enumerate(planes):

@@ -75,7 +75,8 @@ def grade_layers(
     for name, charge in walls.items():
         gouy_chapman = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * electrolyte.V_T / abs(charge)
         choice.add_boundary(name, min(debye, gouy_chapman))
-    for name in _baths_at_charge(geometry, electrolyte, boundaries):
+    wall = geometry.dimension != "1d" and "wall" in walls and "wall" in choice.options.grade
+    for name in _baths_at_charge(geometry, electrolyte, boundaries, wall=wall):
         choice.add_boundary(name, debye, passed=True)
     return choice.options
 
@@ -191,9 +192,10 @@ def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
             yield z, max(abs(below), abs(above)), room
 
 
-def _baths_at_charge(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> Iterator[str]:
-    """Ends that hold concentrations beside a charged wall, or beside fixed charge with which these are not neutral."""
-    wall = geometry.dimension != "1d" and "wall" in boundaries and bool(boundaries["wall"].surface_charge)
+def _baths_at_charge(
+    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, *, wall: bool
+) -> Iterator[str]:
+    """Ends that hold concentrations beside fixed charge with which these are not neutral, or beside a resolved wall."""
     for name, z in geometry.end_heights().items():
         held = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
         if not any(s.valence for s in electrolyte.species if s.name in held):

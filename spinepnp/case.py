@@ -168,8 +168,10 @@ class Case(Table):
     @property
     def grading_varies(self) -> bool:
         """Whether a sweep varies what the default grading depends on: it is then left to each value."""
-        first, *_, last = (self.study.vary or "solver.").split(".")
-        return first not in ("boundaries", "solver") or last in ("surface_charge", "concentrations")
+        if self.study.vary is None:
+            return False
+        keys = self.study.vary.split(".")
+        return keys[0] not in ("boundaries", "solver") or not {"surface_charge", "concentrations"}.isdisjoint(keys)
 
     def law(self) -> LawValue | None:
         """What the law of [compare] says of the case, if there is one.
