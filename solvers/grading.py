@@ -68,16 +68,22 @@ def grade_layers(
         return options
     choice = _Choice(options, geometry)
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
-    for z, charge, room in _edges(electrolyte):
-        choice.add_plane(z, _debye_length(electrolyte, max(mobile, charge)), room)
     fixed = max((abs(region.value) for region in electrolyte.charged_regions), default=0.0)
     debye = _debye_length(electrolyte, max(mobile, fixed))
-    for name, charge in walls.items():
-        gouy_chapman = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * electrolyte.V_T / abs(charge)
-        choice.add_boundary(name, min(debye, gouy_chapman))
+    gouy_chapman = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * electrolyte.V_T
+    lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
+    # What is most wrong without goes first: an unresolved wall loses most of its potential, an edge a percent of a
+    # current. Walls become finer with what is left.
+    for name, length in lengths.items():
+        choice.add_boundary(name, length, coarse=True)
+    coarse = geometry.dimension == "3d"
+    for z, charge, room in _edges(electrolyte):
+        choice.add_plane(z, _debye_length(electrolyte, max(mobile, charge)), room, coarse=coarse)
     wall = geometry.dimension != "1d" and "wall" in walls and "wall" in choice.options.grade
     for name in _baths_at_charge(geometry, electrolyte, boundaries, wall=wall):
-        choice.add_boundary(name, debye, passed=True)
+        choice.add_boundary(name, debye, coarse=coarse)
+    for name, length in lengths.items():
+        choice.add_boundary(name, length, coarse=False)
     return choice.options
 
 
@@ -85,7 +91,7 @@ class _Choice:
     """Options that become finer one layer after another, as long as the number of cells allows."""
 
     def __init__(self, options: MeshOptions, geometry: Geometry) -> None:
-        self.options, self.geometry = options, geometry
+        self.options, self.geometry, self.given = options, geometry, frozenset(options.grade)
         resolved, default = options.resolved(geometry), MeshOptions().resolved(geometry)
         assert resolved.size is not None
         assert default.size is not None
@@ -97,16 +103,14 @@ class _Choice:
         cells = geometry.estimate_cells(ungraded.sizes(geometry))
         self.most = max(DEARER * cells, CHEAP[geometry.dimension])
 
-    def _sizes(self, length: float, *, passed: bool) -> Iterator[tuple[float, float]]:
+    def _sizes(self, length: float, *, coarse: bool) -> Iterator[tuple[float, float]]:
         """Size and growth of each level for a layer of a length, the finest first.
 
         Args:
             length: of the layer, m.
-            passed: whether ions only pass the layer, so that in three dimensions the last level is enough: it gives
-                the current of a neck with a gel to 5e-5.
+            coarse: whether the last level is enough: it gives the current through the edges of a gel to 5e-5.
         """
-        levels = self.levels[-1:] if passed and self.geometry.dimension == "3d" else self.levels
-        for cells, growth in levels:
+        for cells, growth in self.levels[-1:] if coarse else self.levels:
             size = length / cells * self.scale
             if SMALLEST <= size < self.size:
                 yield _rounded(size), growth
@@ -122,22 +126,23 @@ class _Choice:
             self.options = options
         return cells <= self.most
 
-    def add_boundary(self, name: str, length: float, *, passed: bool = False) -> None:
-        """Grade toward a boundary that the case does not grade."""
-        if name in self.options.grade:
+    def add_boundary(self, name: str, length: float, *, coarse: bool) -> None:
+        """Grade toward a boundary that the case does not grade, or grade it anew."""
+        if name in self.given:
             return
-        for size, growth in self._sizes(length, passed=passed):
+        for size, growth in self._sizes(length, coarse=coarse):
             grade = {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}
             if self._take({"grade": grade}):
                 return
 
-    def add_plane(self, z: float, length: float, room: float) -> None:
+    def add_plane(self, z: float, length: float, room: float, *, coarse: bool) -> None:
         """Grade toward an inner plane, if it lies within the body and no plane is as near as the cells there are small.
 
         Args:
             z: of the plane, m.
             length: of the layer, m.
             room: distance of the next plane, m.
+            coarse: see `_sizes`.
         """
         if self.geometry.why_no_planes() is not None:
             return
@@ -147,7 +152,7 @@ class _Choice:
             return
         room = min(room, z - low, high - z, *(abs(p.z - z) for p in planes))
         height = format_quantity(z, LENGTH)
-        for wanted, growth in self._sizes(length, passed=True):
+        for wanted, growth in self._sizes(length, coarse=coarse):
             size = wanted if wanted <= room else _rounded(room)
             plane = GradePlane(z=height, size=_text(size), growth=growth)
             if size >= SMALLEST and self._take({"grade_planes": (*planes, plane)}):

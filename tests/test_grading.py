@@ -242,6 +242,9 @@ CHARGED = {
     "gel and walls": case_data(
         "3d", {"base": BATH, "top": {"surface_charge": "-0.02 C/m^2"}, "wall": {"surface_charge": "-0.02 C/m^2"}}
     ),
+    "more layers than are affordable": case_data(
+        "3d", fixed_charge=[{"region": [f"{a} nm", f"{a + 200} nm"], "value": "-100 mM"} for a in (0, 400, 800)]
+    ),
     "confocal": case_data(geometry={"shape": "hyperboloid", "a": "50 nm", "c": "90 nm", "half_length": "500 nm",
                                     "ends": "confocal"}, dimension="3d"),
     "shell": case_data("1d", {"outer": BATH, "inner": {"surface_charge": "0.0146 C/m^2"}},
