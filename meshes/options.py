@@ -162,7 +162,7 @@ def _refuse_coarser(key: str, wanted: float, size: float) -> None:
     Raises:
         CaseError: it is.
     """
-    if wanted > size:
+    if wanted > size * (1.0 + SAME_PLANE):
         raise CaseError(
             key,
             f"is coarser than mesh.size = {format_quantity(size, LENGTH)}; make it smaller or leave it out",
