@@ -11,7 +11,16 @@ from pydantic import Field
 
 from spinepnp.geometries.ball import Ball, BallWindow
 from spinepnp.geometries.ball_neck import BallNeck
-from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, VOLUME_NAME, Geometry, Grading, Obstacle, Sizes
+from spinepnp.geometries.base import (
+    MODEL_UNIT,
+    OBSTACLE_NAME,
+    VOLUME_NAME,
+    Geometry,
+    Grading,
+    InnerPlane,
+    Obstacle,
+    Sizes,
+)
 from spinepnp.geometries.cone import Cone
 from spinepnp.geometries.cylinder import Cylinder
 from spinepnp.geometries.hyperboloid import Hyperboloid
@@ -56,6 +65,7 @@ __all__ = [
     "Grading",
     "Hyperboloid",
     "ImportedSurface",
+    "InnerPlane",
     "Obstacle",
     "Pore",
     "Shell",

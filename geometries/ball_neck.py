@@ -87,6 +87,10 @@ class BallNeck(Revolved):
         cap = () if self.cap_radius is None else ("cap",)
         return ("base", *cap, "wall", *(ring.name for ring in self.rings))
 
+    def end_heights(self) -> dict[str, float]:
+        """That of the neck."""
+        return {"base": 0.0}
+
     @property
     def head_centre(self) -> float:
         """Height of the head's centre, m."""

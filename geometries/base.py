@@ -7,6 +7,7 @@ A geometry is a frozen table of the case file (`shape` and its lengths in SI). I
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -48,52 +49,80 @@ class Grading:
 
 
 @dataclass(frozen=True)
+class InnerPlane:
+    """A plane z = const within the body that the mesh follows.
+
+    Attributes:
+        z: of the plane, in model units.
+        grading: of the cells on both sides; ``None`` for a plane of the mesh without finer cells.
+    """
+
+    z: float
+    grading: Grading | None = None
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Edge lengths that a geometry's builder aims at.
 
     Attributes:
         size: target edge length in the bulk, in model units (micrometres).
         grade: finer sizes toward named boundaries.
+        planes: inner planes z = const, in rising order.
     """
 
     size: float
     grade: dict[str, Grading] = field(default_factory=dict)
+    planes: tuple[InnerPlane, ...] = ()
 
     def layers(
-        self, length: float, start: str, end: str, relative: Callable[[np.ndarray], np.ndarray] | None = None
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None = None,
+        bottom: float | None = None,
     ) -> np.ndarray:
-        """Heights of the layers that divide a length, graded toward the boundaries at its two ends.
+        """Heights of the layers that divide a length, graded toward the boundaries at its two ends and inner planes.
 
-        The local height is h(s) = min(size, ln(g) (h_0 / (g - 1) + s)) at the distance s from an end graded to h_0 with
-        growth g; the positions divide the integral of 1/h evenly, so that the layers are h_0, g h_0, g^2 h_0, ... or a
-        little thinner, to fill the length.
+        The local height is h(s) = min(size, ln(g) (h_0 / (g - 1) + s)) at the distance s from an end or plane graded to
+        h_0 with growth g; between neighbouring ends and planes the positions divide the integral of 1/h evenly, so that
+        the layers are h_0, g h_0, g^2 h_0, ... or a little thinner, to fill the length.
 
         Args:
             length: distance from ``start`` to ``end``, in model units.
             start: name of the boundary at the start of the length.
             end: name of the boundary at its end.
             relative: local size over the bulk size, at most one, as a function of the distance from ``start``.
+            bottom: z of the start, for a length along the z axis; without it inner planes do not count.
 
         Returns:
             Positive heights, shape (n,), that add up to ``length``.
         """
-        points = [np.linspace(0.0, length, 2001)]
-        for name in (start, end):
-            if name in self.grade:  # resolve the grading itself by logarithmic spacing of the sample points
-                distance = np.geomspace(self.grade[name].size * 1e-2, length, 2001)[:-1]
-                points.append(distance if name == start else length - distance)
+        inner = [] if bottom is None else [(plane.z - bottom, plane.grading) for plane in self.planes]
+        ends = [(0.0, self.grade.get(start)), (length, self.grade.get(end))]
+        graded = [(place, grading) for place, grading in [*ends, *inner] if grading is not None]
+        stations = [0.0, *(place for place, _ in inner), length]
+        points = [np.linspace(0.0, length, 2001), np.array(stations)]
+        for place, grading in graded:  # resolve the grading itself by logarithmic spacing of the sample points
+            distance = np.geomspace(grading.size * 1e-2, length, 2001)[:-1]
+            points += [place - distance, place + distance]
         z = np.unique(np.concatenate(points))
+        z = z[(z >= 0.0) & (z <= length)]
         height = self.size * (np.ones_like(z) if relative is None else relative(z))
-        for name, distance in ((start, z), (end, length - z)):
-            if name in self.grade:
-                grade = self.grade[name]
-                height = np.minimum(height, np.log(grade.growth) * (grade.size / (grade.growth - 1.0) + distance))
+        for place, grading in graded:
+            law = np.log(grading.growth) * (grading.size / (grading.growth - 1.0) + np.abs(z - place))
+            height = np.minimum(height, law)
         density = 1.0 / height
         number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
-        count = max(1, int(np.ceil(number[-1] - 1e-9)))
-        positions = np.interp(np.linspace(0.0, number[-1], count + 1), number, z)
-        positions[0], positions[-1] = 0.0, length
-        return np.diff(positions)
+        heights = []
+        for low, high in itertools.pairwise(stations):
+            first, last = number[np.searchsorted(z, [low, high])]
+            count = max(1, int(np.ceil(last - first - 1e-9)))
+            positions = np.interp(np.linspace(first, last, count + 1), number, z)
+            positions[0], positions[-1] = low, high
+            heights.append(np.diff(positions))
+        return np.concatenate(heights)
 
     def covering(self, name: str, most: float) -> np.ndarray:
         """Heights of the layers that cover a wall graded by the case, the innermost first.
@@ -239,6 +268,27 @@ class Geometry(Table, ABC):
     def coverings(self, sizes: Sizes) -> list[Covering]:
         """Thin layers with which the mesh covers the walls that the case grades, where the shape can."""
         return []
+
+    def end_heights(self) -> dict[str, float]:
+        """Boundaries that cross the z axis and end the wall there, by name with their z in model units."""
+        return {}
+
+    def z_extent(self) -> tuple[float, float]:
+        """Lowest and highest z of the body, in model units; of shapes whose mesh has planes z = const."""
+        raise NotImplementedError
+
+    def why_no_planes(self) -> str | None:
+        """Why the mesh cannot be graded toward planes z = const, and what to do; ``None`` where it can."""
+        if not self.gradable:
+            return "the triangles of a surface stay as they are; make them finer in the file, or set mesh.refine"
+        if self.radial and self.dimension == "1d":
+            return "a line along the radius has no planes z = const; drop it, or grade toward a boundary"
+        return None
+
+    @property
+    def in_layers(self) -> bool:
+        """Whether inner planes become planes of the mesh; else cells are only as small there as asked."""
+        return False
 
     def surfaces(self) -> list[Surface]:
         """The exact boundary, in the coordinates of the straight mesh; empty where straight facets are exact."""

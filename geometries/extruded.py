@@ -29,8 +29,9 @@ STEP = 1e-5
 class Extruded(Geometry):
     """Base of the shapes with a `base`, a `top` and one `wall` around the z axis.
 
-    Grading toward base or top makes the layers thin; grading toward the wall covers it with thin layers of its own, up
-    to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has a `meridian`.
+    Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with thin layers
+    of its own, up to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has
+    a `meridian`.
     """
 
     @property
@@ -72,8 +73,24 @@ class Extruded(Geometry):
         """Where edges are smaller than in the bulk of a body with an obstacle."""
         return refinements_of(self.meridian(), self.obstacle, [], sizes, self.default_size() / MODEL_UNIT)
 
+    def end_heights(self) -> dict[str, float]:
+        """Base and top."""
+        _, length, start = self.reference()
+        return {"base": start, "top": start + length}
+
+    def z_extent(self) -> tuple[float, float]:
+        """From base to top."""
+        _, length, start = self.reference()
+        return start, start + length
+
+    @property
+    def in_layers(self) -> bool:
+        """Unless it holds an obstacle."""
+        return self.obstacle is None
+
     def _heights(self, sizes: Sizes) -> np.ndarray:
-        return sizes.layers(self.reference()[1], "base", "top", self.relative_size)
+        _, length, start = self.reference()
+        return sizes.layers(length, "base", "top", self.relative_size, start)
 
     def coverings(self, sizes: Sizes) -> list[Covering]:
         """On the wall; a meridian and a body with an obstacle have none."""

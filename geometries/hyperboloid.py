@@ -61,6 +61,12 @@ class Hyperboloid(Extruded):
         if self.dimension == "1d" and self.ends != "flat":
             raise CaseError("geometry.ends", 'a line needs "flat" ends', self.ends)
 
+    def why_no_planes(self) -> str | None:
+        """Confocal ends bend all layers but the middle one."""
+        if self.ends != "flat":
+            return 'between confocal ends the layers are no planes; set geometry.ends = "flat" or drop it'
+        return super().why_no_planes()
+
     def default_size(self) -> float:
         """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
         radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()

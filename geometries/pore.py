@@ -68,9 +68,18 @@ class Pore(Revolved):
             found += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
         return found
 
+    def end_heights(self) -> dict[str, float]:
+        """Both sides, where no reservoir lies between them and the pore."""
+        return {} if self.reservoir_radius else {"outside": 0.0, "inside": self.length / MODEL_UNIT}
+
+    @property
+    def in_layers(self) -> bool:
+        """A line is."""
+        return self.dimension == "1d"
+
     def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
         """Along the axis."""
-        heights = sizes.layers(self.length / MODEL_UNIT, "outside", "inside")
+        heights = sizes.layers(self.length / MODEL_UNIT, "outside", "inside", bottom=0.0)
         return np.concatenate(([0.0], heights.cumsum())), "outside", "inside"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:

@@ -96,6 +96,8 @@ def refinements_of(
 ) -> list[Refinement]:
     """Where edges are smaller than in the bulk: arcs, small patches and bands, gaps, and what the case grades.
 
+    Inner planes stand for their discs within the body: cells there are small, but no mesh plane coincides with them.
+
     Args:
         chains: the meridian.
         obstacle: in the body.
@@ -118,6 +120,10 @@ def refinements_of(
             assert obstacle is not None
             here.append(Refinement(piece, scale * BAND * gap_of(obstacle, chains)))
         found += [replace(refinement, shift=surface.shift) for refinement in here]
+    widest = max(float(piece.points(48)[:, 0].max()) for chain in chains for piece in chain)
+    for plane in sizes.planes:
+        assert plane.grading is not None
+        found.append(Refinement.graded(Piece("", (0.0, plane.z), (widest, plane.z)), plane.grading))
     return [refinement for refinement in found if refinement.size < sizes.size]
 
 
@@ -239,6 +245,11 @@ class Revolved(Geometry):
         if self.obstacle is None:
             return radius * ROOM
         return min(radius * ROOM, gap_of(self.obstacle, self.meridian()) * MODEL_UNIT / 2.0)
+
+    def z_extent(self) -> tuple[float, float]:
+        """Between the ends of the outer chain, which are its lowest and highest points."""
+        z = [end[1] for piece in self.meridian()[0] for end in (piece.start, piece.end)]
+        return min(z), max(z)
 
     def pieces(self) -> list[Piece]:
         """The pieces of all chains."""

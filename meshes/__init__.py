@@ -5,13 +5,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spinepnp.meshes.options import GradeOptions, MeshOptions
+from spinepnp.meshes.options import GradeOptions, GradePlane, MeshOptions
 
 if TYPE_CHECKING:
     from spinepnp.meshes.generation import SpineMesh, boundary_cells, generate
     from spinepnp.meshes.measures import boundary_layer_heights
 
-__all__ = ["GradeOptions", "MeshOptions", "SpineMesh", "boundary_cells", "boundary_layer_heights", "generate"]
+__all__ = [
+    "GradeOptions",
+    "GradePlane",
+    "MeshOptions",
+    "SpineMesh",
+    "boundary_cells",
+    "boundary_layer_heights",
+    "generate",
+]
 
 
 def __getattr__(name: str) -> Any:

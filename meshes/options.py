@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, Sizes
-from spinepnp.units import LENGTH, Length, Number, Table, Whole, format_quantity
+from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, InnerPlane, Sizes
+from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, Whole, format_quantity
 
 #: Default size on a line over that of the shape: there small cells cost nothing.
 ON_A_LINE = 1.0 / 16.0
 
 #: The same for quadratic elements in three dimensions: volume and areas still err by less than 1e-4.
 QUADRATIC = 1.6
+
+#: Planes that are nearer than this, over the height of the body, are one.
+SAME_PLANE = 1e-9
 
 
 class GradeOptions(Table):
@@ -29,6 +32,20 @@ class GradeOptions(Table):
     growth: Number = Field(default=1.4, ge=1.01, le=10.0)
 
 
+class GradePlane(Table):
+    """Grading toward one inner plane z = const, on both sides.
+
+    Attributes:
+        z: of the plane, m.
+        size: edge length at the plane, m; without it the mesh only gets a plane there, in shapes made of layers.
+        growth: ratio of the heights of neighbouring layers.
+    """
+
+    z: Coordinate
+    size: Length | None = None
+    growth: Number = Field(default=1.4, ge=1.01, le=10.0)
+
+
 class MeshOptions(Table):
     """How to mesh.
 
@@ -38,6 +55,9 @@ class MeshOptions(Table):
         refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
+        grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge;
+            thin layers in necks and on lines, where the plane is one of the mesh, small cells of all directions in
+            other shapes.
         element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians, and in three
             dimensions where walls are smooth (hyperboloid, tube, shell); else 1.
     """
@@ -46,7 +66,13 @@ class MeshOptions(Table):
     order: Literal[1, 2] = 2
     refine: Whole = Field(default=0, ge=0, le=6)
     grade: dict[str, GradeOptions] = Field(default_factory=dict)
+    grade_planes: tuple[GradePlane, ...] | None = None
     element_degree: Literal[1, 2] | None = None
+
+    @field_validator("grade_planes")
+    @classmethod
+    def _none_is_default(cls, planes: tuple[GradePlane, ...] | None) -> tuple[GradePlane, ...] | None:
+        return planes or None
 
     def resolved(self, geometry: Geometry) -> MeshOptions:
         """The same options with the shape's default size and degree filled in."""
@@ -59,6 +85,11 @@ class MeshOptions(Table):
             update["element_degree"] = geometry.default_degree()
         return self.model_copy(update=update)
 
+    def graded_places(self) -> dict[str, float]:
+        """Smallest edge length at each boundary and inner plane that is graded, m, by the name of the place."""
+        planes = {f"z = {format_quantity(p.z, LENGTH)}": p.size for p in self.grade_planes or () if p.size is not None}
+        return {name: grade.size for name, grade in self.grade.items()} | planes
+
     def cells(self, geometry: Geometry) -> float:
         """Estimated number of cells, refinements included."""
         return geometry.estimate_cells(self.sizes(geometry)) * 2.0 ** (geometry.cell_dimension * self.refine)
@@ -67,7 +98,7 @@ class MeshOptions(Table):
         """What the geometry's builder aims at, in model units.
 
         Raises:
-            CaseError: grading toward a boundary that the shape does not have, or coarser than the bulk.
+            CaseError: grading toward a boundary or plane that the shape does not have, or coarser than the bulk.
         """
         size = self.resolved(geometry).size
         assert size is not None
@@ -77,13 +108,63 @@ class MeshOptions(Table):
             if not geometry.gradable:
                 problem = "the triangles of a surface stay as they are; make them finer in the file, or set mesh.refine"
                 raise CaseError(f"mesh.grade.{name}", problem)
-            if grade.size > size:
-                raise CaseError(
-                    f"mesh.grade.{name}.size",
-                    f"is coarser than mesh.size = {format_quantity(size, LENGTH)}; make it smaller or leave it out",
-                    format_quantity(grade.size, LENGTH),
-                )
+            _refuse_coarser(f"mesh.grade.{name}.size", grade.size, size)
+        self._check_planes(geometry, size)
         grading = {name: Grading(g.size / MODEL_UNIT, g.growth) for name, g in self.grade.items()}
-        sizes = Sizes(size / MODEL_UNIT, grading)
+        planes = [
+            InnerPlane(p.z / MODEL_UNIT, None if p.size is None else Grading(p.size / MODEL_UNIT, p.growth))
+            for p in sorted(self.grade_planes or (), key=lambda plane: plane.z)
+        ]
+        sizes = Sizes(size / MODEL_UNIT, grading, tuple(planes))
         geometry.coverings(sizes)  # refuses layers that do not fit
         return sizes
+
+    def _check_planes(self, geometry: Geometry, size: float) -> None:
+        """Inner planes lie within the body and leave each other room.
+
+        Raises:
+            CaseError: names the plane by its number, or the key where the shape has no such planes.
+        """
+        planes = self.grade_planes or ()
+        if not planes:
+            return
+        reason = geometry.why_no_planes()
+        if reason is not None:
+            raise CaseError("mesh.grade_planes", reason)
+        low, high = (z * MODEL_UNIT for z in geometry.z_extent())
+        for number, plane in enumerate(planes):
+            key, shown = f"mesh.grade_planes.{number}", format_quantity(plane.z, LENGTH)
+            if not low < plane.z < high:
+                ends = f"{format_quantity(low, LENGTH)} and {format_quantity(high, LENGTH)}"
+                raise CaseError(f"{key}.z", f"must lie between the ends of the body, {ends}; move it or drop it", shown)
+            if plane.size is None:
+                if not geometry.in_layers:
+                    raise CaseError(f"{key}.size", "is missing, and the cells of this body follow no plane; add it")
+                continue
+            _refuse_coarser(f"{key}.size", plane.size, size)
+        for number, plane in enumerate(planes):
+            others = [low, high, *(p.z for n, p in enumerate(planes) if n != number)]
+            nearest_one = min(others, key=lambda z: abs(z - plane.z))
+            gap = abs(nearest_one - plane.z)
+            if gap < max(SAME_PLANE * (high - low), (1.0 - SAME_PLANE) * (plane.size or 0.0)):
+                what = "an end of the body" if nearest_one in (low, high) else "another plane"
+                room = f"{format_quantity(float(f'{gap:.3g}'), LENGTH)} from {what}" if gap else "the same as another"
+                raise CaseError(
+                    f"mesh.grade_planes.{number}",
+                    f"is {room}; drop one, or make the size smaller than the distance",
+                    format_quantity(plane.z, LENGTH),
+                )
+
+
+def _refuse_coarser(key: str, wanted: float, size: float) -> None:
+    """Refuse a grading that is coarser than the bulk.
+
+    Raises:
+        CaseError: it is.
+    """
+    if wanted > size * (1.0 + SAME_PLANE):
+        raise CaseError(
+            key,
+            f"is coarser than mesh.size = {format_quantity(size, LENGTH)}; make it smaller or leave it out",
+            format_quantity(wanted, LENGTH),
+        )

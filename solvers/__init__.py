@@ -9,6 +9,7 @@ from spinepnp.solvers.boundaries import Boundary, Injection
 from spinepnp.solvers.channels import Channel, Gate
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte, Species
+from spinepnp.solvers.grading import grade_layers
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
 from spinepnp.solvers.schedule import Schedule
@@ -44,6 +45,7 @@ __all__ = [
     "SteadyProblem",
     "Step",
     "TransientProblem",
+    "grade_layers",
     "solve_steady",
     "solve_transient",
 ]

@@ -21,6 +21,7 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.closed import Closed
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.grading import grade_layers
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.options import SolverOptions
 from spinepnp.solvers.regions import Region
@@ -65,6 +66,12 @@ class MeshCase(Table):
     def resolved(self) -> MeshCase:
         """The same with its defaults filled in."""
         return self.model_copy(update={"mesh": self.mesh.resolved(self.geometry)})
+
+    def graded(self) -> MeshCase:
+        """The same with the default grading of its mesh; nothing is known of its boundaries."""
+        if self.electrolyte is None:
+            return self
+        return self.model_copy(update={"mesh": grade_layers(self.mesh, self.geometry, self.electrolyte)})
 
 
 class Case(Table):
@@ -153,6 +160,19 @@ class Case(Table):
             update["study"] = self.study.resolved()
         return self.model_copy(update=update)
 
+    def graded(self) -> Case:
+        """The same with the default grading of its mesh; of a checked case."""
+        mesh = grade_layers(self.mesh, self.geometry, self.electrolyte, self.boundaries, self.closed)
+        return self.model_copy(update={"mesh": mesh})
+
+    @property
+    def grading_varies(self) -> bool:
+        """Whether a sweep varies what the default grading depends on: it is then left to each value."""
+        if self.study.vary is None:
+            return False
+        keys = self.study.vary.split(".")
+        return keys[0] not in ("boundaries", "solver") or not {"surface_charge", "concentrations"}.isdisjoint(keys)
+
     def law(self) -> LawValue | None:
         """What the law of [compare] says of the case, if there is one.
 
@@ -198,7 +218,7 @@ class Case(Table):
         root = self.study.vary.split(".")[0]
         if root not in VARIED:
             raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
-        return [self.with_value(self.study.vary, value) for value in self.study.values]
+        return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
 
 
 def make_case(data: dict[str, Any]) -> Case:
@@ -226,7 +246,7 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
     case.geometry.check()
     case = case.resolved()
     case.check()
-    return case
+    return case if isinstance(case, Case) and case.grading_varies else case.graded()
 
 
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:

@@ -53,7 +53,12 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
         facts = {
             "title": case.title,
             "shape": case.geometry.shape,
-            "mesh": {"cells": mesh.cells, "vertices": mesh.vertices, "dofs": unknowns},
+            "mesh": {
+                "cells": mesh.cells,
+                "vertices": mesh.vertices,
+                "dofs": unknowns,
+                "graded": {place: to_unit(size, LENGTH) for place, size in case.mesh.graded_places().items()},
+            },
             **estimates(case.solver.linear, unknowns, case.geometry.dimension),
             **_scales(case, preview.extent()),
             **_electroneutral(preview, imposed),
@@ -188,6 +193,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"{_number(facts['debye_time_ms'], 'ms')}, extent {facts['extent_nm']:.4g} nm, diffusion time "
         f"{facts['diffusion_time_ms']:.4g} ms, kT/e {facts['thermal_voltage_mV']:.4g} mV",
     ]
+    graded = ", ".join(f"{place} to {size:.3g} nm" for place, size in facts["mesh"]["graded"].items())
+    lines += [f"mesh graded toward {graded}"] if graded else []
     for name, layer in facts["layers"].items():
         if layer["forms"]:
             how = "resolved" if layer["resolved"] else "not resolved: expect the electroneutral value"

@@ -108,8 +108,8 @@ def test_a_crowd_beyond_rounding_is_solved_or_refused_never_wrong(comm, ions):
 
 def test_unresolved_edges_of_a_gel_are_told(comm):
     gel = {"electrolyte.fixed_charge": [{"region": ["0.3 um", "1.1 um"], "value": "-3000 mM"}]}
-    assert not solve(comm, gel).layers_resolved
-    assert solve(comm, {**gel, "mesh.size": "0.05 nm"}).layers_resolved
+    assert not solve(comm, {**gel, "mesh.grade_planes": [{"z": "0.3 um"}]}).layers_resolved
+    assert solve(comm, gel).layers_resolved  # they are graded by default
 
 
 def test_walls_of_a_closed_domain_have_layers(comm):
@@ -124,7 +124,11 @@ def test_walls_of_a_closed_domain_have_layers(comm):
         ({"regions": {"far": ["2 um", "3 um"]}}, "lies outside of the domain"),
         ({"regions": {"thin": ["500 nm", "501 nm"]}}, "is thinner than the cells there (25 nm)"),
         (
-            {"electrolyte.fixed_charge": [{"region": ["500 nm", "501 nm"], "value": "1000 mM"}]},
+            {
+                "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "axisymmetric"},
+                "boundaries": {"wall": {"potential": "0 mV", "concentrations": "bulk"}},
+                "electrolyte.fixed_charge": [{"region": ["0 nm", "1 nm"], "value": "1000 mM"}],
+            },
             "is thinner than the cells there",
         ),
         (

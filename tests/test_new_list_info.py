@@ -416,7 +416,7 @@ def test_the_page_of_keys_is_that_of_the_models():
 
 
 def test_part_of_the_page():
-    assert keys_page.part("mesh").count("###") == 2
+    assert keys_page.part("mesh").count("###") == 3
     assert "t_peak" in keys_page.part("boundaries")
     assert "head_radius" in keys_page.part("ball_neck")
 

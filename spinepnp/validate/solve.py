@@ -34,7 +34,8 @@ def finer_case(case: Case, keys: tuple[str, ...]) -> Case:
 
     Args:
         case: any.
-        keys: of mesh sizes, which become smaller, of growths, which come closer to one, or mesh.refine.
+        keys: of mesh sizes, which become smaller, of growths, which come closer to one, of inner planes, which do both,
+            or mesh.refine.
 
     Raises:
         CaseError: a key that the case does not have.
@@ -44,14 +45,19 @@ def finer_case(case: Case, keys: tuple[str, ...]) -> Case:
         values = [table[name] for table in tables_at(case.to_dict(), names) if name in table]
         if len(values) != 1:
             raise CaseError("finer", "is not set in the case; set it or drop it", key)
-        (value,) = values
-        if isinstance(value, int):  # how often all cells are divided
-            case = case.with_value(key, value + 1)
-        elif isinstance(value, float):  # a growth from cell to cell
-            case = case.with_value(key, 1.0 + FINER * (value - 1.0))
-        else:
-            case = case.with_value(key, f"{FINER * to_unit(parse_quantity(value, LENGTH), LENGTH)!r} {LENGTH.unit}")
+        case = case.with_value(key, _finer(values[0]))
     return case
+
+
+def _finer(value: Any) -> Any:
+    """A mesh size, a growth, a number of refinements, or the tables of inner planes, for smaller cells."""
+    if isinstance(value, list):
+        return [{k: v if k == "z" else _finer(v) for k, v in plane.items()} for plane in value]
+    if isinstance(value, int):  # how often all cells are divided
+        return value + 1
+    if isinstance(value, float):  # a growth from cell to cell
+        return 1.0 + FINER * (value - 1.0)
+    return f"{FINER * to_unit(parse_quantity(value, LENGTH), LENGTH)!r} {LENGTH.unit}"
 
 
 def refinements(case: Case, keys: tuple[str, ...]) -> list[tuple[str, Case]]:
