@@ -36,8 +36,8 @@ def dissipation_error(
             where mu is steep, and they are what is averaged then.
 
     Returns:
-        Both in m^2/s um times the unit of the densities; and the sum of the ranges of all mu_i, V_T: a flow of N through
-        the domain dissipates N times that at the most.
+        Both in m^2/s um times the unit of the densities; and the sum of the ranges of all mu_i, V_T: a flow of N
+        through the domain dissipates N times that at the most.
     """
     comm, dim = mesh.mesh.comm, mesh.mesh.topology.dim
     corners = dim + 1

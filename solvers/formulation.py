@@ -11,9 +11,9 @@ both change with the unknowns:
 
 Fluxes are linear in phi: their slope is z K(c), the stiffness weighted with the density.
 
-Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a charged
-wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The densities of a
-Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential difference d.
+Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a
+charged wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The
+densities of a Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential difference d.
 """
 
 from __future__ import annotations
@@ -344,5 +344,11 @@ def make_formulation(name: str, operators: Operators, phi: Any, volume: np.ndarr
         volume: integral of each local basis function.
     """
     if name == "nodal":
-        return (EdgeLogarithms if operators.degree == 1 else NodalLogarithms)(operators, phi, volume)
-    return {"density": Densities, "log": Logarithms}[name](operators, phi, volume)
+        name = "edges" if operators.degree == 1 else "nodes"
+    kinds: dict[str, type[Densities] | type[Logarithms]] = {
+        "density": Densities,
+        "log": Logarithms,
+        "nodes": NodalLogarithms,
+        "edges": EdgeLogarithms,
+    }
+    return kinds[name](operators, phi, volume)

@@ -30,6 +30,9 @@ RESOLVED = 0.03
 #: Drop below which a layer is linear in its charge, V_T.
 LINEAR = 0.2
 
+#: Charge of a wall times Debye length over lambda^2 from which its layer is steep, V_T.
+STEEP = 2.0
+
 #: Bracket of the potential between a wall and the neutral solution beside it, V_T.
 LARGEST_DROP = 60.0
 
@@ -70,7 +73,7 @@ class Layer:
 
     @property
     def resolved(self) -> bool:
-        """Whether the drop is right to 3 %, or, where it is not known, whether cells are finer than the Debye length."""
+        """Whether the drop is right to 3 %, or, where it is not known, cells are finer than the Debye length."""
         if not self.forms:
             return True
         if math.isfinite(self.error):
@@ -250,6 +253,8 @@ def _error(
     if abs(linear) < LINEAR and width > EXTENT * debye and not beside.fixed:
         ratios = (_rounded(first / debye), growth, _rounded(largest / debye))
         return linear * _linear_error(*ratios, degree, lumped), linear
+    # Densities lose more in a steep layer than the integral of their charge.
+    lumped = lumped or (degree == 1 and abs(linear) > STEEP)
     extent = min(EXTENT * debye, width)
     heights = graded_heights(first, growth, largest, max(extent, 4.0 * first))
     return error_of_drop(beside, charge, heights, degree=degree, lumped=lumped)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.closed import is_grounded
+from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.estimate import dissipation_error
+from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.observables import Weights, minimum
 from spinepnp.solvers.parts import Part
@@ -30,6 +30,9 @@ UNBALANCED = 1e-6
 
 #: Dissipation over what the flow through the boundaries can dissipate, above which it is not that of a flow.
 MOST_DISSIPATED = 10.0
+
+#: Range of all electrochemical potentials, V_T, up to which nothing flows but rounding.
+AT_REST = 1e-8
 
 #: Rounding of the current through a boundary over that of the residual.
 ROUNDING_OF_SUMS = 100.0
@@ -115,7 +118,7 @@ def solution_of(
     )  # fmt: skip
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
     # More than what flows can dissipate is what densities leave of an equilibrium.
-    flows = 0.0 < dissipation < MOST_DISSIPATED * flow * ranges
+    flows = ranges > AT_REST and 0.0 < dissipation < MOST_DISSIPATED * flow * ranges
     relative = of_dissipation / dissipation if flows else 0.0
     balance, is_open = found.balance if found.balance is not None else _balance(found, currents, weights)
     return Solution(

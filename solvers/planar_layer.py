@@ -92,7 +92,8 @@ class PlanarLayer:
 
 def graded_heights(first: float, growth: float, largest: float, extent: float) -> np.ndarray:
     """Heights of cells that grow away from a wall up to a largest one, until they fill an extent."""
-    heights, total, height = [], 0.0, first
+    heights: list[float] = []
+    total, height = 0.0, first
     while total < extent and len(heights) < 5000:
         heights.append(min(height, largest))
         total += heights[-1]

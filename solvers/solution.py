@@ -90,7 +90,7 @@ class Solution:
         balance_is_open: whether that is too much for an answer.
         layers: Debye layers by the name of their boundary, or by the plane of the edge of a fixed charge.
         layers_resolved: whether the potential drop of each is right to 3 %.
-        relative_error: estimate for currents and resistances: of the gradients on these cells, and of the body's volume.
+        relative_error: estimated for currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         formulation: unknowns of the species, "density", "log" or "nodal".

@@ -86,7 +86,7 @@ class SteadyProblem(Problem):
         return self._solution_of(self._converged(imposed, prediction, statistics, currents))
 
     def _formulation_at(self, imposed: Imposed, prediction: Prediction | None) -> tuple[str, str]:
-        """The formulation to begin with; where there is an electroneutral answer, it shows how steep the potential is."""
+        """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""
         formulation, reason = self._formulation_for(imposed)
         if formulation == "density" and self._may_change(imposed) and prediction is not None:
             reason = self._too_steep(prediction.u, imposed)
