@@ -13,7 +13,8 @@ Fluxes are linear in phi: their slope is z K(c), the stiffness weighted with the
 
 Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a
 charged wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The
-densities of a Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential difference d.
+densities of a Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential
+difference d.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ from spinepnp.units import FARADAY, LENGTH, VACUUM_PERMITTIVITY, format_quantity
 #: 0.012 and 0.03 %. (Growth 1.4 gives 0.004 %, but makes a cone's current no better and its solve three times longer.)
 LEVELS = {1: ((8.0, 1.1), (8.0, 1.2), (4.0, 1.4), (4.0, 2.0)), 2: ((4.0, 1.7), (4.0, 2.0))}
 
+#: Cells per length of the layer at a blocking wall whose potential is held.
+BLOCKING_CELLS = 6.0
+
 #: Cells of the graded mesh over those of the ungraded one.
 DEARER = 2.0
 
@@ -33,8 +36,17 @@ CHEAP = {"1d": 1e5, "axisymmetric": 1e4, "3d": 0.0}
 #: Sizes are rounded down to these numbers, so that similar cases share their mesh.
 ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
+#: Largest z V/V_T of a blocking wall whose layer is looked at.
+LARGEST_EXPONENT = 300.0
+
 #: Smallest size chosen by default, m: what is thinner is no layer of ions.
 SMALLEST = 1e-12
+
+#: The same at a blocking wall whose potential is held: point ions crowd there, and the potential beyond needs them.
+SMALLEST_AT_HELD = 1e-14
+
+#: Growth at a blocking wall whose potential is held, by the degree of the elements: the layer has no length of its own.
+GROWTH_AT_HELD = {1: 1.08, 2: 1.2}
 
 
 def grade_layers(
@@ -64,7 +76,8 @@ def grade_layers(
     """
     boundaries = boundaries or {}
     walls = {name: boundary.surface_charge for name, boundary in boundaries.items() if boundary.surface_charge}
-    if not geometry.gradable or not (electrolyte.charged_regions or walls):
+    blocking = _blocking_walls(electrolyte, boundaries)
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking):
         return options
     choice = _Choice(options, geometry)
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
@@ -72,6 +85,8 @@ def grade_layers(
     debye = _debye_length(electrolyte, max(mobile, fixed))
     gouy_chapman = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * electrolyte.V_T
     lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
+    for name, charge in blocking.items():
+        choice.add_blocking(name, min(debye, gouy_chapman / charge))
     # What is most wrong without goes first: an unresolved wall loses most of its potential, an edge a percent of a
     # current. Walls become finer with what is left.
     for name, length in lengths.items():
@@ -96,7 +111,8 @@ class _Choice:
         assert resolved.size is not None
         assert default.size is not None
         assert resolved.element_degree is not None
-        self.size, self.levels = resolved.size, LEVELS[resolved.element_degree]
+        self.size, self.degree = resolved.size, resolved.element_degree
+        self.levels = LEVELS[self.degree]
         self.scale = min(1.0, resolved.size / default.size)  # all edges shrink together with the size
         # Against the mesh without any grading, so that what is chosen does not depend on what was chosen before.
         ungraded = resolved.model_copy(update={"grade": {}, "grade_planes": None})
@@ -135,6 +151,14 @@ class _Choice:
             if self._take({"grade": grade}):
                 return
 
+    def add_blocking(self, name: str, length: float) -> None:
+        """Grade toward a wall whose potential is held without any species, down to the length of its layer, m."""
+        size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_HELD)
+        if name in self.given or not size < self.size or length < size:
+            return
+        growth = GROWTH_AT_HELD[self.degree]
+        self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
+
     def add_plane(self, z: float, length: float, room: float, *, coarse: bool) -> None:
         """Grade toward an inner plane, if it lies within the body and no plane is as near as the cells there are small.
 
@@ -172,6 +196,22 @@ def _ionic_strengths(
     for content in ({}, *contents):
         concentrations = electrolyte.bulk | content
         yield sum(s.valence**2 * concentrations[s.name] for s in electrolyte.species)
+
+
+def _blocking_walls(electrolyte: Electrolyte, boundaries: Boundaries) -> dict[str, float]:
+    """Charge of each wall that holds a potential and no species, C/m^2, by Grahame's equation; see `PlanarLayer`."""
+    baths = [b.held_potential for b in boundaries.values() if b.prescribed(electrolyte)]
+    ground = next((V for V in baths if V is not None), 0.0)
+    found = {}
+    for name, boundary in boundaries.items():
+        if boundary.held_potential is None or boundary.prescribed(electrolyte):
+            continue
+        u = (boundary.held_potential - ground) / electrolyte.V_T
+        if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_EXPONENT:
+            energy = sum(s.concentration * math.expm1(-s.valence * u) for s in electrolyte.species)
+            unit = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * FARADAY * electrolyte.V_T
+            found[name] = math.sqrt(unit * max(energy, 0.0))
+    return {name: charge for name, charge in found.items() if charge > 0.0}
 
 
 def _debye_length(electrolyte: Electrolyte, strength: float) -> float:

@@ -45,7 +45,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
     if not prescribed and boundary.potential is None:
         flowing = any(i.flows for i in boundary.injections) or bool(boundary.channels)
         return flowing and not boundary.field_matched
-    if not boundary.holds_potential or set(prescribed) != set(electrolyte.names):
+    if set(prescribed) != set(electrolyte.names) or boundary.potential is None:
         return True
     scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
     return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale

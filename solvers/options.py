@@ -21,8 +21,9 @@ class SolverOptions(Table):
             the first where it fails.
         formulation: unknowns of the species: "density"; "log" (logarithms: positive by construction); "nodal"
             (logarithms with charges from the densities at the nodes and, for linear elements, fluxes along the edges:
-            right at fixed and surface charges and in strong fields on any mesh); "auto" takes "density" where the potential
-            changes by less than about V_T/2 within a cell, and "nodal" elsewhere, if all concentrations are positive.
+            right at fixed and surface charges and in strong fields on any mesh); "auto" takes "density" where the
+            potential changes by less than about V_T/2 within a cell, and "nodal" elsewhere, if all concentrations are
+            positive.
         continuation: what Newton does where it fails from its start: "data" raises what is imposed from the bulk
             state, "debye" shrinks the Debye length to its value, "none" gives up; "auto" takes "data" for a neutral
             bulk.
