@@ -8,6 +8,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.choice import largest_drop
 from spinepnp.solvers.closed import is_grounded
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.estimate import dissipation_error
@@ -138,6 +139,8 @@ def solution_of(
         formulation=found.formulation[0],
         formulation_reason=found.formulation[1],
         change_within_cell=found.change_within_cell[0],
+        too_steep=found.formulation[0] == "density"
+        and found.change_within_cell[0] > largest_drop(mesh.element_degree),
         statistics=found.statistics,
     )
 

@@ -96,6 +96,7 @@ class Solution:
         formulation: unknowns of the species, "density", "log" or "nodal".
         formulation_reason: why `solver.formulation = "auto"` has left densities; empty where it has not.
         change_within_cell: largest change of |z| V within a cell, in V_T.
+        too_steep: whether that is more than densities as unknowns can follow.
         statistics: of the Newton solve.
     """
 
@@ -115,4 +116,5 @@ class Solution:
     formulation: str
     formulation_reason: str
     change_within_cell: float
+    too_steep: bool
     statistics: NewtonStatistics

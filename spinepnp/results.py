@@ -108,6 +108,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         "formulation": solution.formulation,
         "formulation_reason": solution.formulation_reason,
         "change_within_cell_VT": solution.change_within_cell,
+        "too_steep": solution.too_steep,
     }
     if law is not None:
         computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential

@@ -84,6 +84,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "NAME.current_pA.total": "sum over the species",
             "NAME.current_pA.displacement": "of a transient: eps dE/dt; with the ions zero over all boundaries",
             "NAME.electroneutral_potential_mV": "mean potential of the electroneutral answer, where it holds",
+            "NAME.potential_error_mV": "estimated error of the mean potential, where it is not prescribed: of the "
+            "Debye layer on these cells, and of the fluxes",
             "NAME.gate.NUMBER": "of a transient: open fraction of a gate (only in observables.csv)",
         },
     ),
@@ -135,8 +137,14 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "PATH": "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
             "time_ms": "first column of a transient",
             "step": "of a transient: number of the step",
-            "layers_resolved": "whether the mesh resolves the Debye layers at the boundaries: full PNP values if true, "
-            "electroneutral ones at best if false",
+            "layers_resolved": "whether the mesh gives the potential drops of all Debye layers to 3 %: full PNP values "
+            "if true, electroneutral ones beside those layers at best if false",
+            "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved",
+            "relative_error": "estimated for currents and resistances: from the jumps of gradients between cells",
+            "formulation": "unknowns of the species: `density`, `log` or `nodal`",
+            "formulation_reason": "why `solver.formulation = \"auto\"` has left densities",
+            "change_within_cell_VT": "largest change of z V within a cell, in kT/e",
+            "too_steep": "whether that is more than densities can follow: the numbers are not to be trusted",
             "ion_balance_relative": "sum of currents over the largest; closed: error of the amounts; in time: the "
             "defect over what has passed",
             "defect_ions.SPECIES": "of a transient: ions that the balance of amount and passed current leaves open",

@@ -41,15 +41,52 @@ def print_outcome(points: list[Point], directory: Path) -> None:
     if points[0].case.title:
         console.print(points[0].case.title)
     console.print(_table(points))
-    resolved = [str(p.row["layers_resolved"]) == "True" for p in points if "layers_resolved" in p.row]
-    if resolved:
-        meaning = (
-            "are resolved: full PNP values" if all(resolved) else "are not resolved: electroneutral values at best"
-        )
-        some = "" if all(resolved) or not any(resolved) else f" in {resolved.count(False)} of {len(resolved)} rows"
-        console.print(f"Debye layers at the boundaries {meaning}{some}")
+    for line in statements([point.row for point in points]):
+        console.print(line)
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
+
+
+def statements(rows: list[dict[str, Any]]) -> list[str]:
+    """What the numbers of a run are worth: Debye layers, estimated errors, the unknowns that were taken.
+
+    Args:
+        rows: of observables.csv.
+    """
+    solved = [row for row in rows if "layers_resolved" in row]
+    if not solved:
+        return []
+    open_ = [row for row in solved if str(row["layers_resolved"]) != "True"]
+    lines = []
+    if not open_:
+        lines.append("Debye layers are resolved: full PNP values")
+    else:
+        some = f" in {len(open_)} of {len(solved)} rows" if len(open_) < len(solved) else ""
+        where = ", ".join(dict.fromkeys(n for row in open_ for n in str(row.get("layers_unresolved", "")).split("; ")))
+        lines.append(f"Debye layers are not resolved at {where}{some}: electroneutral values there at best")
+    errors = [
+        (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
+        for row in solved
+        for key in row
+        if key.endswith(".potential_error_mV") and row[key] not in ("", None)
+        for of in [key.replace(".potential_error_mV", ".potential_mV")]
+        if float(row[of])
+    ]
+    if errors:
+        relative, name, error = max(errors)
+        lines.append(f"estimated error: at most {relative:.1e} of V({name}), {error:.1g} mV")
+    reasons = list(dict.fromkeys(str(row["formulation_reason"]) for row in solved if row.get("formulation_reason")))
+    if reasons and reasons != ["nan"]:
+        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        lines.append(f"logarithms were taken, because {reasons[0]}{more}")
+    steep = [row for row in solved if str(row.get("too_steep")) == "True"]
+    if steep:
+        most = max(float(row["change_within_cell_VT"]) for row in steep)
+        lines.append(
+            f"not to be trusted: the potential changes by {most:.2g} V_T within a cell, too much for densities; make "
+            'mesh.size smaller, or leave out solver.formulation and concentrations of zero'
+        )
+    return lines
 
 
 def _table(points: list[Point]) -> Any:
