@@ -30,6 +30,16 @@ def amounts_are_met(found: dict[str, float], wanted: dict[str, float]) -> bool:
     return all(abs(found[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in wanted.items())
 
 
+def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
+    """Whether a stage of a time step lets no charge through any floating boundary, but what is rounding.
+
+    Args:
+        net: charge that passes each, shape (floating boundaries,).
+        passing: its terms, shape (floating boundaries, terms).
+    """
+    return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
+
+
 def step_conserves(comm: Any, reaction: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:
     """Whether a residual moves no amount: that of a step changes by what passes, and by nothing else. Collective.
 

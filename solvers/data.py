@@ -33,6 +33,7 @@ class Data:
         coupling: channels.
         length: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
+        wall_charge: on each boundary, in a step, at its start, by name; ``None`` in a steady state.
     """
 
     scales: Scales
@@ -41,12 +42,13 @@ class Data:
     coupling: Coupling
     injected: dict[str, float]
     wanted: dict[str, float]
+    wall_charge: dict[str, float] | None
 
     def __init__(self, structure: Structure, weights: Weights) -> None:
         self._structure, self._weights = structure, weights
         species = len(structure.names)
         self.load = np.zeros((weights.owned, species + 1))
-        self.length, self.history = 1.0, np.zeros((weights.owned, species))
+        self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
     def impose(self, imposed: Imposed) -> None:
         """Take the values of a case, for a steady state. Collective.
@@ -61,7 +63,7 @@ class Data:
         self.coefficients.debye_squared *= imposed.widening
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
-        self.history = np.zeros_like(self.history)
+        self.history, self.wall_charge = np.zeros_like(self.history), None
         self.coupling = Coupling(imposed, self._structure.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
@@ -74,7 +76,14 @@ class Data:
             self._close(imposed, amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume))
             self.load += self._closing
 
-    def set_step(self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep) -> None:
+    def set_step(
+        self,
+        boundaries: Boundaries,
+        length: float,
+        history: np.ndarray,
+        gates: GateStep,
+        wall_charge: dict[str, float],
+    ) -> None:
         """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.
 
         Args:
@@ -82,9 +91,10 @@ class Data:
             length: scaled, of the step over which the flux at its end counts.
             history: content at its start and what is known of the rates in between, shape (owned dofs, N).
             gates: step of the gates.
+            wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
         self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
-        self.length, self.history, self.coupling.step = length, history, gates
+        self.length, self.history, self.coupling.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:

@@ -191,18 +191,20 @@ class Problem:
         system.state.take(system.state.vector)
         return statistics
 
-    def solve_linear(self, defect: np.ndarray) -> np.ndarray:
-        """How a defect in the contents of the species moves the unknowns, by the last matrix. Collective.
+    def solve_linear(self, defect: np.ndarray, charge: dict[str, float] | None = None) -> np.ndarray:
+        """How a defect of a time step moves the unknowns, by the last matrix. Collective.
 
         Args:
-            defect: scaled, shape (owned dofs, N).
+            defect: in the contents of the species, scaled, shape (owned dofs, N).
+            charge: in the charges on boundaries, scaled, by name; none by default.
 
         Returns:
             Shape (owned dofs, N + 1).
         """
         if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
             self._newton.make_matrix(self.system.state.vector)
-        return self.system.solve_linear(defect, self._newton.linear.solve)
+        charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+        return self.system.solve_linear(defect, charge, self._newton.linear.solve)
 
     def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.

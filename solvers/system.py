@@ -11,7 +11,7 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.balances import Balances
 from spinepnp.solvers.bordered import Bordered, Layout
-from spinepnp.solvers.conservation import amounts_are_met, step_conserves
+from spinepnp.solvers.conservation import amounts_are_met, circuits_are_open, step_conserves
 from spinepnp.solvers.data import Data
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.equations import Equations
@@ -98,7 +98,7 @@ class System:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.state.take(vector)
         reaction = self._reaction = self.reaction()
-        balances = self._balances.values(reaction)
+        balances = self._net = self._balances.values(reaction)
         missing = self.held.missing(self.state.split(vector)[0])
         if self._comm.allreduce(bool(missing.any()), op=MPI.LOR):
             lifted = self._lift(missing)
@@ -157,7 +157,11 @@ class System:
         data = self.data
         if data.coefficients.storage:
             free, load = self.held.free[:, :-1], data.length * data.load[:, :-1]
-            return step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+            passing = self._balances.passing(self._reaction)
+            return bool(
+                step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+                and circuits_are_open(self._net[: len(passing)], passing)
+            )
         if not data.wanted:
             return True
         return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), data.wanted)
@@ -185,15 +189,19 @@ class System:
         sensitive = min(1.0, self.data.coefficients.debye_squared + self.data.length)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
-    def solve_linear(self, defect: np.ndarray, solve: Callable[[Any, Any], None]) -> np.ndarray:
+    def solve_linear(
+        self, defect: np.ndarray, charge: dict[str, float], solve: Callable[[Any, Any], None]
+    ) -> np.ndarray:
         """See `Problem.solve_linear`; ``solve`` takes a right-hand side and the vector of the answer. Collective."""
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(right, np.where(self.held.free, whole, 0.0), np.zeros(layout.count))
+        self.state.join(right, np.where(self.held.free, whole, 0.0), self._balances.defects(defect, charge))
         solve(right, x)
-        owned, _ = self.state.split(x)
+        owned, constants = self.state.split(x)
         moved = np.array(owned)
+        for k, value in enumerate(constants[: self.held.constants]):
+            moved += value * self.held.direction(k)
         for vector in (right, x):
             vector.destroy()
         return moved

@@ -7,7 +7,8 @@ system. A stage of a diagonally implicit Runge-Kutta method solves
     K = (content - base) / (gamma h),
 
 so that rates K come from contents, not from fluxes: what is held, injected or gated is in them, and the contents of a
-step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule.
+step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule: the potential of a floating
+boundary is that at which ions and displacement together carry no charge through it in a stage.
 
 Each smooth piece of the data begins with a short step of backward Euler, which needs no rate at its start; then ESDIRK
 steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages, which
@@ -102,6 +103,12 @@ def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
+def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
+    """Charges of the boundaries, C, in units of the equations, by name."""
+    unit = problem.system.data.scales.amount * FARADAY
+    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+
+
 def take_step(
     problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
 ) -> Attempt:
@@ -126,7 +133,10 @@ def take_step(
         now = imposed.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
-        system.data.set_step(now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own))
+        charge = _scaled(problem, base.charge)
+        system.data.set_step(
+            now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own), charge
+        )
         guess = _extrapolated(past, before.unknowns, time)
         system.held.prescribe(guess)
         system.state.iterate_from(guess)
@@ -187,7 +197,8 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
     """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
     system, weights = problem.system, method.b - method.embedded
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
-    error = problem.solve_linear(np.asarray(defect))
+    charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
+    error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
     densities = system.equations.nodal_densities()[: len(error)]
     error[:, :-1] *= system.equations.formulation.slope(densities)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
