@@ -6,12 +6,19 @@ all walls is -Q (facts pnp A2, paper 000, Box 2). Where no surface charge is giv
 
 from __future__ import annotations
 
+import itertools
+import math
+
 from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.units import FARADAY, SURFACE_CHARGE, Amount, Table, format_quantity
+from spinepnp.solvers.stimuli import CONSTANT, Course
+from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table, format_quantity
+
+#: Net current of a closed domain over the sum of all currents that is rounding; the same of times.
+NEUTRAL_INFLOW = 1e-12
 
 #: Charge that surface charges may leave unbalanced, over the sum of all charges: the area of a mesh errs too. What is
 #: left is spread evenly.
@@ -76,28 +83,83 @@ def check_closed(
         )
     if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
         raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
-    driven = [name for name, b in boundaries.items() if b.injections or b.channels]
-    if transient and not is_grounded(boundaries) and driven:
+    with_channels = [name for name, b in boundaries.items() if b.channels]
+    if with_channels and not is_grounded(boundaries):
         raise CaseError(
-            f"boundaries.{driven[0]}",
-            "a current charges a domain in which nothing holds the potential; ground a boundary, or give it a membrane",
+            f"boundaries.{with_channels[0]}.channel",
+            "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
         )
-    charging = sum(s.valence * s.source for s in electrolyte.species)
-    if (
-        transient
-        and not is_grounded(boundaries)
-        and abs(charging) > 1e-12 * sum(abs(s.source) for s in electrolyte.species)
-    ):
-        raise CaseError(
-            "electrolyte.species.source",
-            "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
-        )
+    for name in () if transient or closed is None else with_channels:
+        for species in {channel.species for channel in boundaries[name].channels} & set(free):
+            raise CaseError(
+                f"boundaries.{name}.channel",
+                f"lets {species} pass, which no other boundary holds: in a steady state its amount follows from that, "
+                'and is not given; prescribe its concentration on a boundary, or set study.kind = "transient"',
+            )
+    if transient and not is_grounded(boundaries):
+        check_neutral_inflow(boundaries, electrolyte)
     if closed is None and free and not transient:
         raise CaseError(
             "boundaries",
             f"no boundary prescribes the concentration of {free[0]}, so its amount is undetermined; set "
             'concentrations = "bulk" on one, or give amounts in [closed]',
         )
+
+
+def check_neutral_inflow(
+    boundaries: Boundaries,
+    electrolyte: Electrolyte,
+    areas: dict[str, float] | None = None,
+    volume: float | None = None,
+) -> None:
+    """Refuse currents and sources that at some time charge a domain in which nothing holds the potential.
+
+    Args:
+        boundaries: with waveforms.
+        electrolyte: the species, with their sources.
+        areas: of the boundaries, m^2; without them what depends on one is left for later.
+        volume: of the domain, m^3, likewise.
+
+    Raises:
+        CaseError: the net current at a time, and what to do.
+    """
+    sources = [FARADAY * s.valence * s.source for s in electrolyte.species if s.source]
+    given = [(name, i) for name, b in boundaries.items() for i in b.injections if i.flows]
+    if sources and not given:
+        if abs(sum(sources)) > NEUTRAL_INFLOW * sum(map(abs, sources)):
+            raise CaseError(
+                "electrolyte.species.source",
+                "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
+            )
+        return
+    if not given or (areas is None and (sources or any(i.density is not None for _, i in given))):
+        return
+    produced = [volume * source for source in sources] if volume is not None else []
+    for time, inside in _instants([i.course for _, i in given]):
+        parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in given] + produced
+        if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):
+            net, at = format_quantity(float(f"{sum(parts):.6g}"), CURRENT), format_quantity(float(f"{time:.6g}"), TIME)
+            raise CaseError(
+                f"boundaries.{given[0][0]}.current",
+                f"currents charge a domain in which nothing holds the potential: they add up to {net} at {at}; let "
+                "them add up to zero at all times, ground a boundary, or give it a membrane",
+            )
+
+
+def _instants(courses: list[Course]) -> list[tuple[float, float]]:
+    """Times at which currents show all of their courses, three a smooth piece, and a time inside of it."""
+    if all(course is CONSTANT for course in courses):
+        return [(0.0, 0.0)]
+    breaks = sorted({0.0, *(t for course in courses for t in course.breaks if t > 0.0)})
+    after = [course.longest(breaks[-1]) for course in courses]
+    last = max([t for t in after if math.isfinite(t)] or [breaks[-1] or 1.0])
+    pieces = list(itertools.pairwise([*breaks, breaks[-1] + last]))
+    return [
+        (start + part * (end - start), 0.5 * (start + end))
+        for start, end in pieces
+        if end - start > NEUTRAL_INFLOW * breaks[-1]
+        for part in (0.13, 0.5, 0.93)
+    ]
 
 
 def amounts_of(closed: Closed, electrolyte: Electrolyte, species: tuple[str, ...], volume: float) -> dict[str, float]:

@@ -6,7 +6,14 @@ import numpy as np
 
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.channels import GateStep
-from spinepnp.solvers.closed import Closed, amounts_of, charge_of, check_inflow, compatible_wall_charge
+from spinepnp.solvers.closed import (
+    Closed,
+    amounts_of,
+    charge_of,
+    check_inflow,
+    check_neutral_inflow,
+    compatible_wall_charge,
+)
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.currents import inflows, loads
 from spinepnp.solvers.equations import Coefficients
@@ -73,6 +80,9 @@ class Data:
             if name in self._structure.free:
                 check_inflow({name: net}, size)
         if not self._structure.grounded:
+            if imposed.transient:
+                areas = {name: area * scales.length**2 for name, area in weights.area.items()}
+                check_neutral_inflow(boundaries, electrolyte, areas, volume)
             self._close(imposed, amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume))
             self.load += self._closing
 

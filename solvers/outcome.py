@@ -39,6 +39,7 @@ class Converged:
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
         currents: of each species into each boundary, A, by name, shape (species,).
+        floors: below which no current is known, A, by boundary, shape (species + 1,), displacement last.
         amounts: integral of each density, mol.
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
@@ -55,6 +56,7 @@ class Converged:
     densities: np.ndarray
     potential: np.ndarray
     currents: dict[str, np.ndarray]
+    floors: dict[str, np.ndarray]
     amounts: np.ndarray
     ionic_charge: float
     wanted: dict[str, float]
@@ -93,6 +95,8 @@ def solution_of(
             area=weights.area[name] * scales.length**2,
             current=dict(zip(names, currents[name].tolist(), strict=True)),
             displacement=None if found.displacement is None else found.displacement[name],
+            current_floor=dict(zip(names, found.floors[name][:-1].tolist(), strict=True)),
+            displacement_floor=None if found.displacement is None else float(found.floors[name][-1]),
         )
         if found.prediction is not None:
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]

@@ -112,6 +112,7 @@ class Problem:
             step_fraction=system.step_fraction if self.options.formulation == "log" else None,
             complete=system.complete if linear == "block" else None,
             settled=system.settled,
+            conserves=system.conserves,
         )
 
     def _free_solver(self) -> None:
@@ -224,6 +225,20 @@ class Problem:
             system.data.coupling.currents(system.state.means, len(self.structure.names)),
         )
 
+    def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+        """Below which no current through a boundary is known at the state, A; displacement last. Collective.
+
+        Args:
+            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+
+        Returns:
+            By boundary, shape (N + 1,); zero for a neutral species.
+        """
+        system = self.system
+        charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
+        unit = charge * system.data.scales.current / system.data.length
+        return {name: unit * floor for name, floor in system.rounding.floors(reaction).items()}
+
     def _told(self, error: NewtonError) -> NewtonError:
         """The error, with the equations in which something is not a number named. Collective."""
         if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
@@ -275,6 +290,7 @@ class Problem:
         prediction: Prediction | None,
         statistics: NewtonStatistics,
         currents: dict[str, np.ndarray],
+        floors: dict[str, np.ndarray],
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
         scales = self.system.data.scales
@@ -288,6 +304,7 @@ class Problem:
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
             currents=currents,
+            floors=floors,
             amounts=self.system.state.amounts() * scales.amount,
             ionic_charge=self.system.state.ionic_charge() * scales.amount,
             wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},

@@ -11,13 +11,14 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.balances import Balances
 from spinepnp.solvers.bordered import Bordered, Layout
-from spinepnp.solvers.conservation import amounts_are_met, circuits_are_open, step_conserves
+from spinepnp.solvers.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.data import Data
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.equations import Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.preview import Preview
+from spinepnp.solvers.rounding import Rounding
 from spinepnp.solvers.state import State
 
 #: Largest change of the logarithm of a density in a Newton step.
@@ -42,6 +43,7 @@ class System:
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
+        rounding: of the currents.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class System:
         masks = [preview.operators.masks(~free) for free in self.held.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.held.prescribed_dofs()
+        self.rounding = Rounding(self.equations, self.held, self._weights)
 
     def impose(self, imposed: Imposed) -> None:
         """Take values into coefficients, conditions and loads, for a steady state; see `Data.set_step`. Collective.
@@ -166,6 +169,25 @@ class System:
             return True
         return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), data.wanted)
 
+    def conserves(self) -> bool:
+        """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
+
+        A species that a large one of another kind hides from the norm of the residual may have any current there.
+        """
+        if self.data.coefficients.storage:
+            return True
+        free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
+        held = [indicator * ~free for indicator in self.held.indicators.values()]
+        driven = np.abs(self.data.load[:, :-1]).sum(axis=0)
+        for _, i, _ in self.data.coupling.fluxes(self.state.means):
+            driven[i] += 1.0
+        sums = np.array([(free * reaction).sum(axis=0), driven, *(h.sum(axis=0) for h in held)])
+        sums = np.vstack([sums, *((h * reaction).sum(axis=0) for h in held)])
+        total = np.empty_like(sums)
+        self._comm.Allreduce(sums, total, op=MPI.SUM)
+        lost, ways, through = np.abs(total[0]), (total[1 : 2 + len(held)] > 0.0).sum(axis=0), total[2 + len(held) :]
+        return currents_are_met(lost, np.abs(through).max(axis=0), ways > 1)
+
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals.
 
@@ -215,4 +237,5 @@ class System:
         if self.A.handle != self._nest.handle:
             self.A.destroy()
         self._nest.destroy()
+        self.rounding.destroy()
         self.equations.destroy()

@@ -48,6 +48,7 @@ class Rates:
         charge_rate: displacement current that enters, A.
         gate_rate: 1/s.
         current: of each species that enters through each boundary, A, shape (boundaries, N).
+        floor: below which none of them is known, A, shape (boundaries, N + 1), displacement last.
     """
 
     content: np.ndarray
@@ -57,6 +58,7 @@ class Rates:
     charge_rate: np.ndarray
     gate_rate: np.ndarray
     current: np.ndarray
+    floor: np.ndarray
 
 
 @dataclass
@@ -145,6 +147,7 @@ def take_step(
         stages.append(rates)
         past = [*past, (time, system.state.keep())][-PAST:]
     problem.refuse_negative(statistics[-1], imposed)
+    stages[-1].floor = _floors(problem, system.reaction())
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     moment = Moment(end, past[-1][1], stages[-1], passed, past)
@@ -177,7 +180,13 @@ def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
         charge_rate=(charge - base.charge) / length,
         gate_rate=(gates - base.gates) / length,
         current=np.array([currents[name] for name in problem.mesh.geometry.boundaries]),
+        floor=np.zeros((len(currents), content.shape[1] + 1)),
     )
+
+
+def _floors(problem: Problem, reaction: np.ndarray) -> np.ndarray:
+    floors = problem.current_floors(reaction)
+    return np.array([floors[name] for name in problem.mesh.geometry.boundaries])
 
 
 def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
@@ -228,6 +237,7 @@ def moment_at(problem: Problem, time: float) -> Moment:
         charge_rate=np.zeros(boundaries),
         gate_rate=np.zeros_like(gates),
         current=nothing,
+        floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
     return Moment(time, system.state.keep(), rates, nothing)
 

@@ -234,7 +234,13 @@ class TransientProblem(Problem):
         )
         names = self.mesh.geometry.boundaries
         found = replace(
-            self._converged(self.imposed, None, statistics, dict(zip(names, moment.rates.current, strict=True))),
+            self._converged(
+                self.imposed,
+                None,
+                statistics,
+                dict(zip(names, moment.rates.current, strict=True)),
+                dict(zip(names, moment.rates.floor, strict=True)),
+            ),
             balance=(balance.error, balance.error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
         )

@@ -81,8 +81,9 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "NAME.potential_mV": "mean potential",
             "NAME.concentration_mM.SPECIES": "mean concentration",
             "NAME.current_pA.SPECIES": "current that the species carries into the domain",
-            "NAME.current_pA.total": "sum over the species",
-            "NAME.current_pA.displacement": "of a transient: eps dE/dt; with the ions zero over all boundaries",
+            "NAME.current_pA.total": "sum over the species: the current of the ions, without displacement",
+            "NAME.current_pA.displacement": "of a transient: rate of the charge on the boundary, the integral of eps dV/dn; "
+            "with `total` zero over all boundaries, and at each floating one",
             "NAME.electroneutral_potential_mV": "mean potential of the electroneutral answer, where it holds",
             "NAME.gate.NUMBER": "of a transient: open fraction of a gate (only in observables.csv)",
         },

@@ -115,7 +115,6 @@ def test_third_order_in_time(comm):
         *_, last = problem.steps(Schedule(9e-9, fixed_step=8e-9 / steps))
         found.append(last.solution.boundary["top"].potential)
     errors = np.abs(np.array(found[:-1]) - found[-1])
-    print(errors)
     assert np.all(errors > 1e-10)
     assert np.all(errors[:-1] / errors[1:] > 6.0)
 
