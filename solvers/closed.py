@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
 
 from pydantic import Field
 
@@ -20,9 +21,11 @@ from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table
 #: Net current of a closed domain over the sum of all currents that is rounding; the same of times.
 NEUTRAL_INFLOW = 1e-12
 
-#: Charge that surface charges may leave unbalanced, over the sum of all charges: the area of a mesh errs too. What is
-#: left is spread evenly.
-CHARGE_TOLERANCE = 1e-3
+#: Charge that surface charges may leave unbalanced, over their own. What is left is spread evenly.
+CHARGE_TOLERANCE = 1e-6
+
+#: Charge over the sum of all absolute charges that is the rounding of their sum.
+ROUNDING_OF_CHARGE = 1e-14
 
 
 class Closed(Table):
@@ -194,38 +197,51 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
             )
 
 
-def compatible_wall_charge(charge: float, surface: float, given: bool, scale: float, area: float) -> float:
-    """The even surface charge that Gauss' law asks for in a domain that nothing grounds, C/m^2.
+@dataclass(frozen=True)
+class Charges:
+    """Charges of a domain, C: of each species, of fixed charges, and of each wall that the case gives one."""
+
+    ions: tuple[float, ...]
+    fixed: tuple[float, ...]
+    walls: tuple[float, ...]
+
+    @property
+    def inside(self) -> float:
+        """Of ions and fixed charges."""
+        return sum(self.ions) + sum(self.fixed)
+
+    @property
+    def rest(self) -> float:
+        """What is left of all together; zero where that is rounding of the sums."""
+        rest = self.inside + sum(self.walls)
+        size = sum(map(abs, (*self.ions, *self.fixed, *self.walls)))
+        return rest if abs(rest) > ROUNDING_OF_CHARGE * size else 0.0
+
+    @property
+    def balance(self) -> bool:
+        """Whether the walls carry minus the charge inside."""
+        return abs(self.rest) <= CHARGE_TOLERANCE * abs(sum(self.walls))
+
+
+def compatible_wall_charge(charges: Charges, measures: list[Charges], area: float) -> float:
+    """The even surface charge that Gauss' law asks for besides that of the case, where nothing grounds, C/m^2.
 
     Args:
-        charge: inside, C.
-        surface: on the walls by the case, C.
-        given: whether the case gives any surface charge.
-        scale: sum of the absolute charges, C.
-        area: of all walls, m^2.
+        charges: of the domain of the mesh.
+        measures: the same, and of the body itself, where that is known: areas and volumes of a mesh err. Where the case
+            gives surface charges they must balance the charge inside in one of them; what is left is spread.
+        area: of all walls of the mesh, m^2.
 
     Raises:
         CaseError: the surface charges of the case do not balance the charge inside.
     """
-    rest = charge + surface
-    if given and abs(rest) > CHARGE_TOLERANCE * scale:
-        value = format_quantity(float(f"{-charge / area:.9g}"), SURFACE_CHARGE)
+    if charges.walls and not any(measure.balance for measure in measures):
+        wanted, surface = 0.0 - charges.inside, sum(charges.walls)
+        even = format_quantity(float(f"{wanted / area:.9g}"), SURFACE_CHARGE)
         raise CaseError(
             "boundaries",
-            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {-charge:.9g} C "
-            f"(evenly {value}), but surface_charge gives {surface:.9g} C; correct it, or drop it everywhere and "
-            "the compatible one is taken",
+            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {wanted:.9g} C "
+            f"(evenly {even}), but surface_charge gives {surface:.9g} C ({surface / area:.9g} C/m^2 over all walls); "
+            "correct it, or drop it everywhere and the compatible one is taken",
         )
-    return -rest / area
-
-
-def charge_of(amounts: dict[str, float], electrolyte: Electrolyte, fixed: float) -> tuple[float, float]:
-    """Charge of the ions and of the fixed charge, C, and the sum of the absolute charges.
-
-    Args:
-        amounts: mol, by species.
-        electrolyte: the species.
-        fixed: integral of the fixed charge over the domain, mol.
-    """
-    charges = [FARADAY * s.valence * amounts[s.name] for s in electrolyte.species] + [FARADAY * fixed]
-    return sum(charges), sum(map(abs, charges))
+    return -charges.rest / area + 0.0

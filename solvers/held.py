@@ -1,7 +1,8 @@
 """Degrees of freedom whose value is prescribed, or is one unknown constant that a balance decides.
 
-Constants: the potential of a floating boundary, decided by its net current, which is zero; the density of a free species at one
-node, decided by its amount. The equation of that one node follows from all others, because each species is conserved.
+Constants: the potential of a floating boundary, decided by its net current, which is zero; the density of a free
+species at one node, decided by its amount. The equation of that one node follows from all others, because each species
+is conserved.
 The potential of a domain that nothing grounds is zero at that node.
 """
 

@@ -44,6 +44,7 @@ class Converged:
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
         field_energy: of the field in the volume, J.
+        wall_charge: that was spread over all walls, C/m^2; ``None`` where something grounds the domain.
         prediction: the electroneutral answer, where it holds.
         statistics: of the Newton solve.
         balance: relative error of the balance, and whether it is open, where that is known; else it is that of a steady
@@ -61,6 +62,7 @@ class Converged:
     ionic_charge: float
     wanted: dict[str, float]
     field_energy: float
+    wall_charge: float | None
     prediction: Prediction | None
     statistics: NewtonStatistics
     balance: tuple[float, bool] | None = None
@@ -113,6 +115,7 @@ def solution_of(
         ion_balance=balance,
         balance_is_open=is_open,
         layers_resolved=all(layer.resolved for layer in layers.values()),
+        wall_charge=found.wall_charge,
         electroneutral=neutral,
         statistics=found.statistics,
     )

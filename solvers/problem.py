@@ -309,6 +309,7 @@ class Problem:
             ionic_charge=self.system.state.ionic_charge() * scales.amount,
             wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},
             field_energy=self.system.state.field_energy(),
+            wall_charge=self.system.data.wall_charge_density,
             prediction=prediction,
             statistics=statistics,
         )

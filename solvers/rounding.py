@@ -1,9 +1,9 @@
 """Which currents are numbers: what rounding and Newton's remaining residual leave of a sum of terms that cancel.
 
-A current is the sum of the residual over the rows of its boundary, in which diffusion and drift of all neighbours cancel.
-Each of these terms has an error of the machine precision over its size, because the unknowns that it is made of have no
-more digits: a majority of ions that carries no current rounds away the current of a minority. The edges of the constant
-stiffness bound their size. What all free rows of a species add up to is current that has been lost on the way: no
+A current is the sum of the residual over the rows of its boundary, in which diffusion and drift of all neighbours
+cancel. Each of these terms has an error of the machine precision over its size, because the unknowns that it is made of
+have no more digits: a large current of diffusion that drift cancels rounds away what is left. The edges of the constant
+stiffness give their size. What all free rows of a species add up to is current that has been lost on the way: no
 current of that species is known better.
 """
 
@@ -18,8 +18,8 @@ from spinepnp.solvers.equations import Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.observables import Weights
 
-#: Error of a term over its size.
-PRECISION = float(np.finfo(float).eps)
+#: Error of a row over the size of its terms: machine precision times the number of sums that each is made in.
+PRECISION = 4.0 * float(np.finfo(float).eps)
 
 
 class Rounding:

@@ -103,6 +103,8 @@ class Solution:
             prescribed amounts also |N/N0 - 1|.
         balance_is_open: whether that is too much for an answer.
         layers_resolved: whether the cells at every boundary with a Debye layer are finer than the Debye length there.
+        wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
+            where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         statistics: of the Newton solve.
     """
@@ -116,5 +118,6 @@ class Solution:
     ion_balance: float
     balance_is_open: bool
     layers_resolved: bool
+    wall_charge: float | None
     electroneutral: dict[str, float]
     statistics: NewtonStatistics

@@ -71,6 +71,7 @@ class System:
             CaseError: a closed domain whose data have no steady state.
         """
         self.data.impose(imposed)
+        self._can_flow = np.array(imposed.can_flow)
         self.equations.coefficients = self.data.coefficients
         self.held.set(imposed.electrolyte, imposed.boundaries, self.state.to_unknown)
 
@@ -178,15 +179,11 @@ class System:
             return True
         free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
         held = [indicator * ~free for indicator in self.held.indicators.values()]
-        driven = np.abs(self.data.load[:, :-1]).sum(axis=0)
-        for _, i, _ in self.data.coupling.fluxes(self.state.means):
-            driven[i] += 1.0
-        sums = np.array([(free * reaction).sum(axis=0), driven, *(h.sum(axis=0) for h in held)])
-        sums = np.vstack([sums, *((h * reaction).sum(axis=0) for h in held)])
+        sums = np.array([(part * reaction).sum(axis=0) for part in (free, *held)])
         total = np.empty_like(sums)
         self._comm.Allreduce(sums, total, op=MPI.SUM)
-        lost, ways, through = np.abs(total[0]), (total[1 : 2 + len(held)] > 0.0).sum(axis=0), total[2 + len(held) :]
-        return currents_are_met(lost, np.abs(through).max(axis=0), ways > 1)
+        lost, *through = np.abs(total)
+        return currents_are_met(lost, np.max(through, axis=0), self._can_flow)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals.

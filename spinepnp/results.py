@@ -22,6 +22,7 @@ from spinepnp.units import (
     LENGTH,
     POTENTIAL,
     RESISTANCE,
+    SURFACE_CHARGE,
     VOLUME,
     Kind,
     to_unit,
@@ -79,13 +80,18 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     boundaries = {}
     for name, state in solution.boundary.items():
         currents = {species: to_unit(value, CURRENT) for species, value in state.current.items()}
+        floors = {species: to_unit(value, CURRENT) for species, value in state.current_floor.items()}
         boundaries[name] = {
             _named(AREA): to_unit(state.area, AREA),
             **_point(state),
             _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
+            _named(CURRENT, "current_floor"): {**floors, "total": sum(floors.values())},
+            "current_below_floor": " ".join(state.lost),
         }
-        if state.displacement is not None:
+        if state.displacement is not None and state.displacement_floor is not None:
             boundaries[name][_named(CURRENT)]["displacement"] = to_unit(state.displacement, CURRENT)
+            floor = to_unit(state.displacement_floor, CURRENT)
+            boundaries[name][_named(CURRENT, "current_floor")]["displacement"] = floor
         if name in solution.electroneutral:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
@@ -102,6 +108,8 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         "volume": _volume(solution.volume),
         "layers_resolved": solution.layers_resolved,
     }
+    if solution.wall_charge is not None:
+        result[_named(SURFACE_CHARGE, "wall_charge")] = to_unit(solution.wall_charge, SURFACE_CHARGE)
     if law is not None:
         computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential
         full = law.potential + law.layer_drop

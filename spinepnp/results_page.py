@@ -82,8 +82,13 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "NAME.concentration_mM.SPECIES": "mean concentration",
             "NAME.current_pA.SPECIES": "current that the species carries into the domain",
             "NAME.current_pA.total": "sum over the species: the current of the ions, without displacement",
-            "NAME.current_pA.displacement": "of a transient: rate of the charge on the boundary, the integral of eps dV/dn; "
-            "with `total` zero over all boundaries, and at each floating one",
+            "NAME.current_pA.displacement": "of a transient: rate of the charge on the boundary, int eps dV/dn; with "
+            "`total` zero over all boundaries, and at each floating one",
+            "NAME.current_floor_pA.SPECIES": "what rounding and Newton's remaining residual leave of that current: it "
+            "is known no better, and a smaller one is no number",
+            "NAME.current_floor_pA.total": "sum over the species",
+            "NAME.current_floor_pA.displacement": "the same of the displacement current",
+            "NAME.current_below_floor": "species whose current is below its floor, with spaces between them",
             "NAME.electroneutral_potential_mV": "mean potential of the electroneutral answer, where it holds",
             "NAME.gate.NUMBER": "of a transient: open fraction of a gate (only in observables.csv)",
         },
@@ -136,6 +141,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "PATH": "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
             "time_ms": "first column of a transient",
             "step": "of a transient: number of the step",
+            "wall_charge_C_per_m2": "of a domain that nothing grounds: charge that was spread evenly over all walls, "
+            "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh resolves the Debye layers at the boundaries: full PNP values if true, "
             "electroneutral ones at best if false",
             "ion_balance_relative": "sum of currents over the largest; closed: error of the amounts; in time: the "

@@ -88,7 +88,10 @@ def test_what_adds_up_to_zero_is_taken(mesh, boundaries, source, gained):
     ("boundaries", "net"),
     [
         ({"top": flowing(("Na", 10), ("Cl", -9))}, "add up to 1 pA at 0 ms"),
-        ({"top": flowing(("Na", 10), **PULSE), "base": flowing(("Cl", -10), **(PULSE | {"duration": "1 ms"}))}, "10 pA"),
+        (
+            {"top": flowing(("Na", 10), **PULSE), "base": flowing(("Cl", -10), **(PULSE | {"duration": "1 ms"}))},
+            "10 pA",
+        ),
         (
             {
                 "top": flowing(("Na", 10), waveform="alpha", t_peak="1 ms"),
@@ -133,7 +136,9 @@ def closed_case(study, **boundaries):
 CHANNEL = {"channel": [{"species": "Na", "law": "sigmoid", "maximum": "10 pA", "half": "5 mV", "slope": "1 mV"}]}
 
 
-@pytest.mark.parametrize("study", [{"kind": "steady"}, {"kind": "transient", "duration": "1 ms"}], ids=lambda s: s["kind"])
+@pytest.mark.parametrize(
+    "study", [{"kind": "steady"}, {"kind": "transient", "duration": "1 ms"}], ids=lambda s: s["kind"]
+)
 def test_a_channel_needs_a_ground(study):
     with pytest.raises(CaseError, match="depends on a potential that nothing here is relative to"):
         make_case(closed_case(study, top=CHANNEL))

@@ -199,9 +199,7 @@ class TestReference:
         )  # fmt: skip
 
     def test_it_has_the_potentials_of_the_open_circuit(self):
-        states = onedimensional.solve_transient(
-            self.problem(), list(RIGHT), initial=(10.0, 10.0), order=10, rtol=1e-5
-        )
+        states = onedimensional.solve_transient(self.problem(), list(RIGHT), initial=(10.0, 10.0), order=10, rtol=1e-5)
         assert [1e3 * s.potential[-1] for s in states] == pytest.approx(list(RIGHT.values()), rel=1e-3)
         for state in states:
             assert abs(state.total_entering).max() < 1e-9 * np.abs(state.entering).max()

@@ -257,7 +257,8 @@ def solve_transient(
         problem: what; closed ones need amounts, or an initial state.
         times: s, growing, at least 0; at 0 the ions are those of the start.
         initial: "bulk" for the uniform state (geometric mean of what the ends hold, or amounts over volume), the
-            concentrations of another uniform state, mol/m^3, or a state of the same interval and ions, such as a steady one, whose mesh is kept unless order or elements are given.
+            concentrations of another uniform state, mol/m^3, or a state of the same interval and ions, such as a steady
+            one, whose mesh is kept unless order or elements are given.
             Uniform ions do not screen a fixed charge (or a field at an end): start from a steady state there.
         order: of the polynomials; ``None`` for 12.
         elements: how many; ``None`` for as many as resolve a Debye length at the ends.
