@@ -12,7 +12,7 @@ from test_transient_run import run
 
 from spinepnp.case import make_case
 from spinepnp.meshes import generate
-from spinepnp.solvers import Boundary, SolverOptions, SteadyProblem
+from spinepnp.solvers import SolverOptions, SteadyProblem
 from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.solution import BoundaryState
 from spinepnp.solvers.transient import TransientProblem
