@@ -58,6 +58,9 @@ class Held:
         if not structure.grounded:
             self._prescribed.append(_Condition(last, node))
         self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
+        for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
+            for earlier in self._unknown[:i]:
+                unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
         self._unknown += [_Condition(names.index(species), node) for species in structure.free]
         self.constants = len(self._unknown)
         for given in self._prescribed:

@@ -147,6 +147,28 @@ def test_values_that_are_not_neutral_bring_no_charge_in(comm, formulation):
         closes(step, before, problem.progress.moment)
 
 
+@pytest.mark.mpi
+def test_two_open_circuits_that_share_a_rim(comm):
+    """The rim is the first one's: each has one potential, at which its own total current is zero."""
+    shape = Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric")
+    mesh = generate(shape, MeshOptions(size="50 nm"), comm)
+    wall = Boundary(potential="floating", concentrations={"H": "30 mM", "Cl": "30 mM"})
+    boundaries = {"base": GROUND, "top": OPEN, "wall": wall}
+    steady = SteadyProblem(mesh, ACID, boundaries).solve(ACID, boundaries)
+    assert steady.statistics.newton < 8  # with a wrong derivative 19
+    for name in ("top", "wall"):
+        state = steady.boundary[name]
+        assert abs(state.total_current) < 1e-10 * abs(state.current["H"])
+    problem = acid(mesh, boundaries=boundaries)
+    problem.begin()
+    before = problem.progress.moment.rates.charge
+    for step in problem.steps(Schedule(1e-3, (1e-9, 1e-6))):
+        for name in ("top", "wall"):
+            closes(step, before, problem.progress.moment, name)
+    for name, state in step.solution.boundary.items():
+        assert state.potential == pytest.approx(steady.boundary[name].potential, rel=1e-8)
+
+
 def test_a_restart_changes_nothing(mesh):
     """Charges on boundaries are in the checkpoint."""
     times = (1e-10, 1e-8)
