@@ -4,7 +4,7 @@ A current is the sum of the residual over the rows of its boundary, in which dif
 cancel. Each of these terms has an error of the machine precision over its size, because the unknowns that it is made of
 have no more digits: a large current of diffusion that drift cancels rounds away what is left. The edges of the constant
 stiffness give their size. What all free rows of a species add up to is current that has been lost on the way: no
-current of that species is known better.
+current of that species is known better. In a time step that is what a stage may leave of a balance (`conservation`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.solvers.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
 from spinepnp.solvers.equations import Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.observables import Weights
@@ -78,10 +79,7 @@ class Rounding:
         Returns:
             In units of the residual by boundary, shape (N + 1,); of the displacement last.
         """
-        species = self._equations.species
-        lost = np.zeros(species + 1)
-        ones = np.ones(len(reaction))
-        lost[:-1] = np.abs(self._weights.integral(ones, np.where(self._held.free, reaction, 0.0)[:, :-1]))
+        ones, lost = np.ones(len(reaction)), self._lost(reaction)
         squares = self._terms() ** 2
         found = {}
         for name, indicator in self._held.indicators.items():
@@ -90,6 +88,19 @@ class Rounding:
             rows[self._held.field_holders.get(name, np.empty(0, dtype=int)), -1] = 1.0
             found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
         return found
+
+    def _lost(self, reaction: np.ndarray) -> np.ndarray:
+        """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
+        ones, free, ions = np.ones(len(reaction)), self._held.free[:, :-1], reaction[:, :-1]
+        lost = np.zeros(reaction.shape[1])
+        if not self._equations.coefficients.storage:
+            lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
+            return lost
+        held = np.where(free, 0.0, ions)
+        through = [np.abs(self._weights.integral(ones, part * held)) for part in self._held.indicators.values()]
+        amounts = np.abs(self._weights.integral(ones, self._equations.contents()))
+        lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
+        return lost
 
     def destroy(self) -> None:
         """Free the matrix. Collective."""

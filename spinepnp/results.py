@@ -39,6 +39,10 @@ def _concentrations(values: dict[str, float]) -> dict[str, float]:
     return {name: to_unit(value, CONCENTRATION) for name, value in values.items()}
 
 
+#: In place of the names of species, where there is none: a table then has text in all rows.
+NOBODY = "-"
+
+
 def _named(kind: Kind, quantity: str = "") -> str:
     """``potential_mV``: a quantity with its unit."""
     return f"{quantity or kind.name}_{kind.suffix}"
@@ -86,7 +90,7 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
             **_point(state),
             _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
             _named(CURRENT, "current_floor"): {**floors, "total": sum(floors.values())},
-            "current_below_floor": " ".join(state.lost),
+            "current_below_floor": " ".join(state.lost) or NOBODY,
         }
         if state.displacement is not None and state.displacement_floor is not None:
             boundaries[name][_named(CURRENT)]["displacement"] = to_unit(state.displacement, CURRENT)

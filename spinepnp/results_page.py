@@ -88,7 +88,7 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "is known no better, and a smaller one is no number",
             "NAME.current_floor_pA.total": "sum over the species",
             "NAME.current_floor_pA.displacement": "the same of the displacement current",
-            "NAME.current_below_floor": "species whose current is below its floor, with spaces between them",
+            "NAME.current_below_floor": "species whose current is below its floor, separated by spaces; `-` for none",
             "NAME.electroneutral_potential_mV": "mean potential of the electroneutral answer, where it holds",
             "NAME.gate.NUMBER": "of a transient: open fraction of a gate (only in observables.csv)",
         },
@@ -145,7 +145,7 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh resolves the Debye layers at the boundaries: full PNP values if true, "
             "electroneutral ones at best if false",
-            "ion_balance_relative": "sum of the ions' currents over the largest; closed: error of the amounts; in time: the "
+            "ion_balance_relative": "of the ions: sum of currents over the largest; closed: error of the amounts; in time: the "
             "defect over what has passed",
             "defect_ions.SPECIES": "of a transient: ions that the balance of amount and passed current leaves open",
             "status": "`ok` or `failed`",
