@@ -145,8 +145,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh resolves the Debye layers at the boundaries: full PNP values if true, "
             "electroneutral ones at best if false",
-            "ion_balance_relative": "of the ions: sum of currents over the largest; closed: error of the amounts; in time: the "
-            "defect over what has passed",
+            "ion_balance_relative": "of the ions: sum of currents over the largest; closed: error of the amounts; in "
+            "time: the defect over what has passed",
             "defect_ions.SPECIES": "of a transient: ions that the balance of amount and passed current leaves open",
             "status": "`ok` or `failed`",
         },
