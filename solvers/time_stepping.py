@@ -143,11 +143,10 @@ def take_step(
         system.held.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
-        rates = _rates(problem, now, base, own)
+        rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
         stages.append(rates)
         past = [*past, (time, system.state.keep())][-PAST:]
     problem.refuse_negative(statistics[-1], imposed)
-    stages[-1].floor = _floors(problem, system.reaction())
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     moment = Moment(end, past[-1][1], stages[-1], passed, past)
@@ -164,14 +163,15 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
-    """At the end of a stage."""
-    system = problem.system
+def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end: bool) -> Rates:
+    """At the end of a stage; floors are those of the end of a step."""
+    system, boundaries = problem.system, problem.mesh.geometry.boundaries
     content, reaction = system.equations.contents(), system.reaction()
     gates = system.data.coupling.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
+    floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
     return Rates(
         content=content,
         charge=charge,
@@ -179,14 +179,9 @@ def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
         content_rate=(content - base.content) / length,
         charge_rate=(charge - base.charge) / length,
         gate_rate=(gates - base.gates) / length,
-        current=np.array([currents[name] for name in problem.mesh.geometry.boundaries]),
-        floor=np.zeros((len(currents), content.shape[1] + 1)),
+        current=np.array([currents[name] for name in boundaries]),
+        floor=np.array([floors[name] for name in boundaries]),
     )
-
-
-def _floors(problem: Problem, reaction: np.ndarray) -> np.ndarray:
-    floors = problem.current_floors(reaction)
-    return np.array([floors[name] for name in problem.mesh.geometry.boundaries])
 
 
 def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
