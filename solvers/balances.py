@@ -3,6 +3,11 @@
 Constants stand behind the unknowns of the mesh in this order: the potential of each floating boundary, decided by its
 net current; the density of each free species at one node, decided by its amount; the means that channels see, each of
 which is that of its patch.
+
+An open circuit carries no total current: that of the ions in a steady state, that of ions and displacement in time.
+Over a stage of a time step the charge that ions carry through the boundary and the change of the charge on it add up to
+zero. The charge on the boundary is a linear function of the state, whose derivative by the potential is a capacitance:
+the constant is decided at each stage, and the order of the method is kept.
 """
 
 from __future__ import annotations
@@ -38,6 +43,24 @@ class Balances:
         self._structure, self._equations, self._held = structure, equations, held
         self._data, self._state, self._weights = data, state, weights
 
+    def passing(self, reaction: np.ndarray) -> np.ndarray:
+        """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
+
+        In a steady state the current of each species, zero, and what is injected; in a step the charge of each species,
+        of the displacement field, and of what is injected. Each row has the sum zero.
+
+        Args:
+            reaction: see `System.reaction`.
+        """
+        data, floating = self._data, self._structure.floating
+        terms = np.zeros((len(floating), self._state.components + 1))
+        for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
+            terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
+            terms[k, -1] = data.length * data.injected[name]
+            if data.wall_charge is not None:
+                terms[k, -2] -= data.wall_charge[name]
+        return terms
+
     def values(self, reaction: np.ndarray) -> np.ndarray:
         """Net currents, then amounts, then means, shape (constants,). Collective.
 
@@ -47,10 +70,7 @@ class Balances:
         state, data, names = self._state, self._data, self._structure.names
         if not state.layout.count:
             return np.empty(0)
-        currents = [self._weights.sum(charges * reaction) for charges in self._charges()]
-        currents = [
-            c + data.length * data.injected[name] for c, name in zip(currents, self._structure.floating, strict=True)
-        ]
+        currents = self.passing(reaction).sum(axis=1)
         missed = []
         if self._structure.free:
             found = state.amounts()
@@ -70,10 +90,31 @@ class Balances:
         for k, (weights, component) in enumerate(self._state.patches, self._held.constants):
             balances[k] -= self._weights.sum(weights * self._state.slope(component) * missing[:, component])
 
-    def _charges(self) -> np.ndarray:
-        """By which the reaction of each degree of freedom counts for the net current of each floating boundary."""
-        valence, zero = np.append(self._equations.coefficients.valence, 0.0), np.zeros((self._weights.owned, 1))
-        return np.array([np.hstack([self._held.indicators[n], zero]) * valence for n in self._structure.floating])
+    def defects(self, content: np.ndarray, charge: dict[str, float]) -> np.ndarray:
+        """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
+
+        Args:
+            content: scaled, shape (owned dofs, N).
+            charge: scaled, by boundary.
+        """
+        found = np.zeros(self._state.layout.count)
+        for k, (name, charges) in enumerate(zip(self._structure.floating, self._charges(), strict=True)):
+            found[k] = self._weights.sum(charges[:, :-1] * content) + charge[name]
+        return found
+
+    def _charges(self) -> list[np.ndarray]:
+        """By which the reaction of each degree of freedom counts for the net current of each floating boundary.
+
+        The reaction of the potential is the charge on the boundary; it counts in time.
+        """
+        valence, in_time = self._equations.coefficients.valence, self._data.wall_charge is not None
+        found = []
+        for name in self._structure.floating:
+            charges = np.zeros((self._weights.owned, self._state.components))
+            charges[:, :-1] = self._held.indicators[name] * valence
+            charges[self._held.field_holders[name], -1] = float(in_time)
+            found.append(charges)
+        return found
 
     def fill(self, border: Bordered, matrix: Any) -> None:
         """Columns, rows and corner of the constants. Collective.
@@ -109,7 +150,7 @@ class Balances:
         for column, flux in zip(columns[held:], driven, strict=True):
             column.array[:] = flux.T.ravel()
 
-    def _fill_rows(self, rows: list[Any], charges: np.ndarray, matrix: Any) -> None:
+    def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
         """How each balance changes with the unknowns of the mesh."""
         structure, state, held = self._structure, self._state, self._held.constants
         left = rows[0].duplicate()

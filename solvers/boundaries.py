@@ -164,8 +164,9 @@ class Boundary(Table):
     """Conditions on one boundary; what is left out is reflecting.
 
     Attributes:
-        potential: prescribed potential, V; or "floating": one unknown value, at which no net current flows through the
-            boundary (open circuit; needs `concentrations`). At least one boundary must have one, or a capacitance,
+        potential: prescribed potential, V; or "floating": one unknown value, at which no total current flows through
+            the boundary (open circuit; needs `concentrations`): of the ions in a steady state, of ions and displacement
+            in time. At least one boundary must have one, or a capacitance,
             unless the domain is closed.
         concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
             somewhere, or an amount in [closed].

@@ -6,16 +6,26 @@ all walls is -Q (facts pnp A2, paper 000, Box 2). Where no surface charge is giv
 
 from __future__ import annotations
 
+import itertools
+import math
+from dataclasses import dataclass
+
 from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.units import FARADAY, SURFACE_CHARGE, Amount, Table, format_quantity
+from spinepnp.solvers.stimuli import CONSTANT, Course
+from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table, format_quantity
 
-#: Charge that surface charges may leave unbalanced, over the sum of all charges: the area of a mesh errs too. What is
-#: left is spread evenly.
-CHARGE_TOLERANCE = 1e-3
+#: Net current of a closed domain over the sum of all currents that is rounding; the same of times.
+NEUTRAL_INFLOW = 1e-12
+
+#: Charge that surface charges may leave unbalanced, over their own. What is left is spread evenly.
+CHARGE_TOLERANCE = 1e-6
+
+#: Charge over the sum of all absolute charges that is the rounding of their sum.
+ROUNDING_OF_CHARGE = 1e-14
 
 
 class Closed(Table):
@@ -76,28 +86,83 @@ def check_closed(
         )
     if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
         raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
-    driven = [name for name, b in boundaries.items() if b.injections or b.channels]
-    if transient and not is_grounded(boundaries) and driven:
+    with_channels = [name for name, b in boundaries.items() if b.channels]
+    if with_channels and not is_grounded(boundaries):
         raise CaseError(
-            f"boundaries.{driven[0]}",
-            "a current charges a domain in which nothing holds the potential; ground a boundary, or give it a membrane",
+            f"boundaries.{with_channels[0]}.channel",
+            "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
         )
-    charging = sum(s.valence * s.source for s in electrolyte.species)
-    if (
-        transient
-        and not is_grounded(boundaries)
-        and abs(charging) > 1e-12 * sum(abs(s.source) for s in electrolyte.species)
-    ):
-        raise CaseError(
-            "electrolyte.species.source",
-            "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
-        )
+    for name in () if transient or closed is None else with_channels:
+        for species in {channel.species for channel in boundaries[name].channels} & set(free):
+            raise CaseError(
+                f"boundaries.{name}.channel",
+                f"lets {species} pass, which no other boundary holds: in a steady state its amount follows from that, "
+                'and is not given; prescribe its concentration on a boundary, or set study.kind = "transient"',
+            )
+    if transient and not is_grounded(boundaries):
+        check_neutral_inflow(boundaries, electrolyte)
     if closed is None and free and not transient:
         raise CaseError(
             "boundaries",
             f"no boundary prescribes the concentration of {free[0]}, so its amount is undetermined; set "
             'concentrations = "bulk" on one, or give amounts in [closed]',
         )
+
+
+def check_neutral_inflow(
+    boundaries: Boundaries,
+    electrolyte: Electrolyte,
+    areas: dict[str, float] | None = None,
+    volume: float | None = None,
+) -> None:
+    """Refuse currents and sources that at some time charge a domain in which nothing holds the potential.
+
+    Args:
+        boundaries: with waveforms.
+        electrolyte: the species, with their sources.
+        areas: of the boundaries, m^2; without them what depends on one is left for later.
+        volume: of the domain, m^3, likewise.
+
+    Raises:
+        CaseError: the net current at a time, and what to do.
+    """
+    sources = [FARADAY * s.valence * s.source for s in electrolyte.species if s.source]
+    given = [(name, i) for name, b in boundaries.items() for i in b.injections if i.flows]
+    if sources and not given:
+        if abs(sum(sources)) > NEUTRAL_INFLOW * sum(map(abs, sources)):
+            raise CaseError(
+                "electrolyte.species.source",
+                "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
+            )
+        return
+    if not given or (areas is None and (sources or any(i.density is not None for _, i in given))):
+        return
+    produced = [volume * source for source in sources] if volume is not None else []
+    for time, inside in _instants([i.course for _, i in given]):
+        parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in given] + produced
+        if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):
+            net, at = format_quantity(float(f"{sum(parts):.6g}"), CURRENT), format_quantity(float(f"{time:.6g}"), TIME)
+            raise CaseError(
+                f"boundaries.{given[0][0]}.current",
+                f"currents charge a domain in which nothing holds the potential: they add up to {net} at {at}; let "
+                "them add up to zero at all times, ground a boundary, or give it a membrane",
+            )
+
+
+def _instants(courses: list[Course]) -> list[tuple[float, float]]:
+    """Times at which currents show all of their courses, three a smooth piece, and a time inside of it."""
+    if all(course is CONSTANT for course in courses):
+        return [(0.0, 0.0)]
+    breaks = sorted({0.0, *(t for course in courses for t in course.breaks if t > 0.0)})
+    after = [course.longest(breaks[-1]) for course in courses]
+    last = max([t for t in after if math.isfinite(t)] or [breaks[-1] or 1.0])
+    pieces = list(itertools.pairwise([*breaks, breaks[-1] + last]))
+    return [
+        (start + part * (end - start), 0.5 * (start + end))
+        for start, end in pieces
+        if end - start > NEUTRAL_INFLOW * breaks[-1]
+        for part in (0.13, 0.5, 0.93)
+    ]
 
 
 def amounts_of(closed: Closed, electrolyte: Electrolyte, species: tuple[str, ...], volume: float) -> dict[str, float]:
@@ -132,38 +197,51 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
             )
 
 
-def compatible_wall_charge(charge: float, surface: float, given: bool, scale: float, area: float) -> float:
-    """The even surface charge that Gauss' law asks for in a domain that nothing grounds, C/m^2.
+@dataclass(frozen=True)
+class Charges:
+    """Charges of a domain, C: of each species, of fixed charges, and of each wall that the case gives one."""
+
+    ions: tuple[float, ...]
+    fixed: tuple[float, ...]
+    walls: tuple[float, ...]
+
+    @property
+    def inside(self) -> float:
+        """Of ions and fixed charges."""
+        return sum(self.ions) + sum(self.fixed)
+
+    @property
+    def rest(self) -> float:
+        """What is left of all together; zero where that is rounding of the sums."""
+        rest = self.inside + sum(self.walls)
+        size = sum(map(abs, (*self.ions, *self.fixed, *self.walls)))
+        return rest if abs(rest) > ROUNDING_OF_CHARGE * size else 0.0
+
+    @property
+    def balance(self) -> bool:
+        """Whether the walls carry minus the charge inside."""
+        return abs(self.rest) <= CHARGE_TOLERANCE * abs(sum(self.walls))
+
+
+def compatible_wall_charge(charges: Charges, measures: list[Charges], area: float) -> float:
+    """The even surface charge that Gauss' law asks for besides that of the case, where nothing grounds, C/m^2.
 
     Args:
-        charge: inside, C.
-        surface: on the walls by the case, C.
-        given: whether the case gives any surface charge.
-        scale: sum of the absolute charges, C.
-        area: of all walls, m^2.
+        charges: of the domain of the mesh.
+        measures: the same, and of the body itself, where that is known: areas and volumes of a mesh err. Where the case
+            gives surface charges they must balance the charge inside in one of them; what is left is spread.
+        area: of all walls of the mesh, m^2.
 
     Raises:
         CaseError: the surface charges of the case do not balance the charge inside.
     """
-    rest = charge + surface
-    if given and abs(rest) > CHARGE_TOLERANCE * scale:
-        value = format_quantity(float(f"{-charge / area:.9g}"), SURFACE_CHARGE)
+    if charges.walls and not any(measure.balance for measure in measures):
+        wanted, surface = 0.0 - charges.inside, sum(charges.walls)
+        even = format_quantity(float(f"{wanted / area:.9g}"), SURFACE_CHARGE)
         raise CaseError(
             "boundaries",
-            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {-charge:.9g} C "
-            f"(evenly {value}), but surface_charge gives {surface:.9g} C; correct it, or drop it everywhere and "
-            "the compatible one is taken",
+            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {wanted:.9g} C "
+            f"(evenly {even}), but surface_charge gives {surface:.9g} C ({surface / area:.9g} C/m^2 over all walls); "
+            "correct it, or drop it everywhere and the compatible one is taken",
         )
-    return -rest / area
-
-
-def charge_of(amounts: dict[str, float], electrolyte: Electrolyte, fixed: float) -> tuple[float, float]:
-    """Charge of the ions and of the fixed charge, C, and the sum of the absolute charges.
-
-    Args:
-        amounts: mol, by species.
-        electrolyte: the species.
-        fixed: integral of the fixed charge over the domain, mol.
-    """
-    charges = [FARADAY * s.valence * amounts[s.name] for s in electrolyte.species] + [FARADAY * fixed]
-    return sum(charges), sum(map(abs, charges))
+    return -charges.rest / area + 0.0

@@ -21,6 +21,9 @@ CONSERVED_FLOW, CONSERVED_AMOUNT = 1e-11, 5e-15
 #: Rounding of an amount over itself: what fluxes through fine cells leave over steps far longer than their diffusion.
 ROUNDING = 1e-11
 
+#: Loss of a steady current over itself above which Newton goes on, as long as that helps.
+CONSERVED_CURRENT = 1e-6
+
 #: Relative error of a prescribed amount at which Newton goes on.
 AMOUNT_TOLERANCE = 1e-10
 
@@ -28,6 +31,27 @@ AMOUNT_TOLERANCE = 1e-10
 def amounts_are_met(found: dict[str, float], wanted: dict[str, float]) -> bool:
     """Whether prescribed amounts are, by species."""
     return all(abs(found[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in wanted.items())
+
+
+def currents_are_met(lost: np.ndarray, through: np.ndarray, flows: np.ndarray) -> bool:
+    """Whether species that can flow lose little of their current on the way; each has the shape (N,).
+
+    Args:
+        lost: what the residual of all free rows adds up to.
+        through: largest current through a boundary.
+        flows: whether there is a way in and a way out.
+    """
+    return bool(np.all(lost[flows] <= CONSERVED_CURRENT * through[flows]))
+
+
+def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
+    """Whether a stage of a time step lets no charge through any floating boundary, but what is rounding.
+
+    Args:
+        net: charge that passes each, shape (floating boundaries,).
+        passing: its terms, shape (floating boundaries, terms).
+    """
+    return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
 
 
 def step_conserves(comm: Any, reaction: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:

@@ -19,6 +19,9 @@ NEAR = 1e-3
 #: Machine precision times the number of terms that cancel in a row, of which the diagonal one is the largest.
 ROUNDING = 4.0 * np.finfo(float).eps
 
+#: Newton steps that are made for the currents where the norm of the residual asks for none.
+FOR_CURRENTS = 3
+
 #: By how much the rounding error may exceed its estimate where Newton stands still: the diagonal does not know of the
 #: drift in a steep potential.
 STALLED = 16.0
@@ -31,14 +34,17 @@ class Convergence:
         linear: solver of the steps.
         tolerance: of the residual, over that which counts as one.
         settled: whether a state meets what the norm of the residual does not show.
+        conserves: whether its currents do; they are polished as long as that helps.
 
     Attributes:
         scale: norm of the residual that counts as one.
         most_krylov: most linear iterations in one step since `begin`.
     """
 
-    def __init__(self, linear: LinearSolver, tolerance: float, settled: Callable[[], bool]) -> None:
-        self._linear, self._tolerance, self._settled = linear, tolerance, settled
+    def __init__(
+        self, linear: LinearSolver, tolerance: float, settled: Callable[[], bool], conserves: Callable[[], bool]
+    ) -> None:
+        self._linear, self._tolerance, self._settled, self._conserves = linear, tolerance, settled, conserves
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
 
@@ -53,7 +59,7 @@ class Convergence:
 
     def begin_attempt(self) -> None:
         """Be ready for another attempt of SNES at it."""
-        self._polishing, self._last_residual, self._krylov_before = False, np.inf, 0
+        self._polishing, self._last_residual, self._krylov_before, self._for_currents = False, np.inf, 0, 0
 
     @property
     def absolute_tolerance(self) -> float:
@@ -74,20 +80,29 @@ class Convergence:
             return NOT_A_NUMBER
         self._count(iteration, snes.getLinearSolveIterations())
         self._linear.ask_for(self._useful_accuracy(residual / self.scale))
+        stalled = iteration > 0 and residual > 0.5 * self._last_residual
         if residual <= self.absolute_tolerance:
             # Close to the tolerance one step more costs little and leaves nothing of it in the balances.
-            if (residual <= POLISHED * self.absolute_tolerance or self._polishing) and self._settled():
+            near = residual <= POLISHED * self.absolute_tolerance or self._polishing
+            if near and self._settled() and (stalled or self._is_exact()):
                 return reasons.CONVERGED_FNORM_ABS
             self._polishing = True
         self._reduction = residual / self._last_residual if iteration > 0 else 0.0
-        stalled, self._last_residual = residual > 0.5 * self._last_residual, residual
+        self._last_residual = residual
         if (
             iteration > 0
             and residual <= self.rounding(snes.getSolution()) * (STALLED if stalled else 1.0)
-            and (stalled or self._settled())
+            and (stalled or (self._settled() and self._is_exact()))
         ):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING
+
+    def _is_exact(self) -> bool:
+        """Whether the currents need no further step. Collective."""
+        if self._for_currents >= FOR_CURRENTS or self._conserves():
+            return True
+        self._for_currents += 1
+        return False
 
     def _count(self, iteration: int, krylov: int) -> None:
         if iteration > 0:

@@ -6,7 +6,14 @@ import numpy as np
 
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.channels import GateStep
-from spinepnp.solvers.closed import Closed, amounts_of, charge_of, check_inflow, compatible_wall_charge
+from spinepnp.solvers.closed import (
+    Charges,
+    Closed,
+    amounts_of,
+    check_inflow,
+    check_neutral_inflow,
+    compatible_wall_charge,
+)
 from spinepnp.solvers.coupling import Coupling
 from spinepnp.solvers.currents import inflows, loads
 from spinepnp.solvers.equations import Coefficients
@@ -14,6 +21,7 @@ from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.observables import Weights
 from spinepnp.solvers.scaling import Scales
 from spinepnp.solvers.structure import Structure
+from spinepnp.units import FARADAY
 
 
 class Data:
@@ -33,6 +41,8 @@ class Data:
         coupling: channels.
         length: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
+        wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
+        wall_charge: on each boundary, in a step, at its start, by name; ``None`` in a steady state.
     """
 
     scales: Scales
@@ -41,12 +51,14 @@ class Data:
     coupling: Coupling
     injected: dict[str, float]
     wanted: dict[str, float]
+    wall_charge_density: float | None
+    wall_charge: dict[str, float] | None
 
     def __init__(self, structure: Structure, weights: Weights) -> None:
         self._structure, self._weights = structure, weights
         species = len(structure.names)
         self.load = np.zeros((weights.owned, species + 1))
-        self.length, self.history = 1.0, np.zeros((weights.owned, species))
+        self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
     def impose(self, imposed: Imposed) -> None:
         """Take the values of a case, for a steady state. Collective.
@@ -61,7 +73,7 @@ class Data:
         self.coefficients.debye_squared *= imposed.widening
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
-        self.history = np.zeros_like(self.history)
+        self.history, self.wall_charge = np.zeros_like(self.history), None
         self.coupling = Coupling(imposed, self._structure.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
@@ -70,11 +82,22 @@ class Data:
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
             if name in self._structure.free:
                 check_inflow({name: net}, size)
+        self.wall_charge_density = None
         if not self._structure.grounded:
-            self._close(imposed, amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume))
+            if imposed.transient:
+                areas = {name: area * scales.length**2 for name, area in weights.area.items()}
+                check_neutral_inflow(boundaries, electrolyte, areas, volume)
+            self._close(imposed)
             self.load += self._closing
 
-    def set_step(self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep) -> None:
+    def set_step(
+        self,
+        boundaries: Boundaries,
+        length: float,
+        history: np.ndarray,
+        gates: GateStep,
+        wall_charge: dict[str, float],
+    ) -> None:
         """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.
 
         Args:
@@ -82,9 +105,10 @@ class Data:
             length: scaled, of the step over which the flux at its end counts.
             history: content at its start and what is known of the rates in between, shape (owned dofs, N).
             gates: step of the gates.
+            wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
         self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
-        self.length, self.history, self.coupling.step = length, history, gates
+        self.length, self.history, self.coupling.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:
@@ -96,16 +120,27 @@ class Data:
             for name, area in areas.items()
         }
 
-    def _close(self, imposed: Imposed, amounts: dict[str, float]) -> None:
+    def _close(self, imposed: Imposed) -> None:
         """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
-        electrolyte, scales, weights = imposed.electrolyte, self.scales, self._weights
-        regional = weights.sum(weights.fixed_charge(electrolyte.charged_regions))
-        fixed = (electrolyte.uniform_charge * weights.total_volume + regional) * scales.length**3
-        charge, size = charge_of(amounts, electrolyte, fixed)
-        area = {name: a * scales.length**2 for name, a in weights.area.items()}
-        on_walls = {n: b.surface_charge * area[n] for n, b in imposed.boundaries.items() if b.surface_charge}
-        even = compatible_wall_charge(
-            charge, sum(on_walls.values()), bool(on_walls), size + sum(map(abs, on_walls.values())), sum(area.values())
-        )
+        scales, weights = self.scales, self._weights
+        volume = weights.total_volume * scales.length**3
+        areas = {name: a * scales.length**2 for name, a in weights.area.items()}
+        charges = self._charges(imposed, volume, areas)
+        exact = [charges]
+        if {"volume", *areas} <= set(weights.exact):
+            exact.append(self._charges(imposed, weights.exact["volume"], weights.exact))
+        even = self.wall_charge_density = compatible_wall_charge(charges, exact, sum(areas.values()))
         for of_boundary in weights.boundary.values():
             self._closing[:, -1] += even / scales.surface_charge * of_boundary[: weights.owned]
+
+    def _charges(self, imposed: Imposed, volume: float, areas: dict[str, float]) -> Charges:
+        """Charges of a domain of a given size, m^3 and m^2. Collective."""
+        electrolyte, weights = imposed.electrolyte, self._weights
+        amounts = amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume)
+        unit = volume / weights.total_volume
+        regional = [unit * weights.sum(weights.fixed_charge((region,))) for region in electrolyte.charged_regions]
+        return Charges(
+            ions=tuple(FARADAY * s.valence * amounts[s.name] for s in electrolyte.species),
+            fixed=tuple(FARADAY * amount for amount in (electrolyte.uniform_charge * volume, *regional)),
+            walls=tuple(b.surface_charge * areas[n] for n, b in imposed.boundaries.items() if b.surface_charge),
+        )

@@ -43,6 +43,9 @@ class Formulation(Protocol):
     def slope(self, densities: np.ndarray) -> np.ndarray:
         """dc/d(unknown) at nodal densities."""
 
+    def digits(self, unknowns: np.ndarray) -> np.ndarray:
+        """How many machine precisions of a density the rounding of its nodal unknowns is, for the diffusive flux."""
+
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
         """At the owned degrees of freedom."""
 
@@ -101,6 +104,10 @@ class Densities:
     def slope(self, densities: np.ndarray) -> np.ndarray:
         """See `Formulation`."""
         return np.ones_like(densities)
+
+    def digits(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Formulation`."""
+        return np.ones_like(unknowns)
 
     def _B(self) -> Any:
         """int u grad phi . grad v at the present potential, which all species share."""
@@ -220,6 +227,10 @@ class Logarithms:
     def slope(self, densities: np.ndarray) -> np.ndarray:
         """See `Formulation`."""
         return densities
+
+    def digits(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Formulation`; an even density has a gradient of zero, exactly."""
+        return np.abs(unknowns)
 
     def _at(self, unknown: Any, valence: float = 0.0) -> None:
         self._w.x.array[:] = unknown.x.array

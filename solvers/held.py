@@ -1,7 +1,8 @@
 """Degrees of freedom whose value is prescribed, or is one unknown constant that a balance decides.
 
-Constants: the potential of a floating boundary, decided by its net current (zero); the density of a free species at one
-node, decided by its amount. The equation of that one node follows from all others, because each species is conserved.
+Constants: the potential of a floating boundary, decided by its net current, which is zero; the density of a free
+species at one node, decided by its amount. The equation of that one node follows from all others, because each species
+is conserved.
 The potential of a domain that nothing grounds is zero at that node.
 """
 
@@ -57,6 +58,9 @@ class Held:
         if not structure.grounded:
             self._prescribed.append(_Condition(last, node))
         self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
+        for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
+            for earlier in self._unknown[:i]:
+                unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
         self._unknown += [_Condition(names.index(species), node) for species in structure.free]
         self.constants = len(self._unknown)
         for given in self._prescribed:
@@ -108,10 +112,11 @@ class Held:
                 assert value is not None
                 condition.value = to_unknown(value, i)
 
-    def prescribe(self, unknowns: np.ndarray) -> None:
-        """Write prescribed values into local unknowns, shape (local dofs, N + 1)."""
+    def prescribe(self, unknowns: np.ndarray, boundary: str | None = None) -> None:
+        """Write prescribed values, all or those of one boundary, into local unknowns, shape (local dofs, N + 1)."""
         for condition in self._prescribed:
-            unknowns[condition.dofs, condition.component] = condition.value
+            if boundary in (None, condition.boundary):
+                unknowns[condition.dofs, condition.component] = condition.value
 
     def prescribed_dofs(self) -> np.ndarray:
         """Where a value is prescribed, shape (owned dofs, N + 1), true or false."""

@@ -48,6 +48,16 @@ class Imposed:
         charge = self.electrolyte.net_charge(self.electrolyte.bulk)
         return abs(charge) <= 1e-9 * max(self.electrolyte.ionic_strength(), 1e-300)
 
+    @property
+    def can_flow(self) -> tuple[bool, ...]:
+        """Whether each species has a way in and a way out, or time: else its current is zero, but for rounding."""
+        ways = dict.fromkeys(self.electrolyte.names, 0)
+        for boundary in self.boundaries.values():
+            driven = {i.species for i in boundary.injections if i.flows} | {c.species for c in boundary.channels}
+            for name in driven | set(boundary.prescribed(self.electrolyte)):
+                ways[name] += 1
+        return tuple(self.transient or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species)
+
     def check(self, known: tuple[str, ...], formulation: str) -> None:
         """Refuse what contradicts itself or leaves no unique answer.
 

@@ -51,6 +51,7 @@ class Newton:
         step_fraction: which part of a step may be taken; all of it where there is no such function.
         complete: makes exact in a step (second argument, subtracted from the first) what is known of it.
         settled: whether a state meets what the norm of the residual does not show.
+        conserves: whether its currents do, for which a few more steps are made.
 
     Attributes:
         precedence: of PETSc's options.
@@ -74,13 +75,14 @@ class Newton:
         step_fraction: Callable[[Any], float] | None = None,
         complete: Callable[[Any, Any], None] | None = None,
         settled: Callable[[], bool] = lambda: True,
+        conserves: Callable[[], bool] = lambda: True,
     ) -> None:
         self._comm, self._options, self._b = comm, options, b.duplicate()
         defaults = {**NEWTON, **(DIRECT if preconditioner is None else preconditioner.options)}
         self.precedence = Precedence(defaults, options.petsc)
         self._snes = PETSc.SNES().create(comm)
         self.linear = LinearSolver(self._snes.getKSP(), A, self.precedence, border, preconditioner)
-        self._convergence = Convergence(self.linear, options.tolerance, settled)
+        self._convergence = Convergence(self.linear, options.tolerance, settled, conserves)
         self.assembly = Assembly(residual, jacobian, A, self.linear.matrix_has_changed, self._convergence.reduction)
         self._limited = step_fraction is not None
         self._set_up_snes()

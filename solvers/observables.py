@@ -44,6 +44,7 @@ class Weights:
         area: area of each boundary, um^2.
         volume: w_a of the volume, um^3.
         total_volume: um^3.
+        exact: volume (m^3, "volume") and areas (m^2, by name) of the body itself, where they are known.
         measure: of the integrals.
         owned: number of degrees of freedom that this rank owns.
         comm: MPI communicator.
@@ -68,6 +69,7 @@ class Weights:
         self.volume = _integrals(measure.over_volume(test, element_degree, curved=degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
+        self.exact = mesh.geometry.exact_measures()
 
     def region(self, region: tuple[float, float]) -> np.ndarray:
         """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.

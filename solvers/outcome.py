@@ -9,7 +9,6 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.choice import largest_drop
-from spinepnp.solvers.closed import is_grounded
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.estimate import dissipation_error
 from spinepnp.solvers.imposed import Imposed
@@ -51,10 +50,12 @@ class Converged:
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
         currents: of each species into each boundary, A, by name, shape (species,).
+        floors: below which no current is known, A, by boundary, shape (species + 1,), displacement last.
         amounts: integral of each density, mol.
         ionic_charge: sum of valence times amount, mol, added up node by node, where most of it cancels.
         wanted: prescribed amounts of the free species, mol, by name.
         field_energy: of the field in the volume, J.
+        wall_charge: that was spread over all walls, C/m^2; ``None`` where something grounds the domain.
         prediction: the electroneutral answer, where it holds.
         statistics: of the Newton solve.
         balance: relative error of the balance, and whether it is open, where that is known; else it is that of a steady
@@ -69,10 +70,12 @@ class Converged:
     densities: np.ndarray
     potential: np.ndarray
     currents: dict[str, np.ndarray]
+    floors: dict[str, np.ndarray]
     amounts: np.ndarray
     ionic_charge: float
     wanted: dict[str, float]
     field_energy: float
+    wall_charge: float | None
     prediction: Prediction | None
     statistics: NewtonStatistics
     balance: tuple[float, bool] | None = None
@@ -107,12 +110,14 @@ def solution_of(
             area=weights.area[name] * scales.length**2,
             current=dict(zip(names, currents[name].tolist(), strict=True)),
             displacement=None if found.displacement is None else found.displacement[name],
+            current_floor=dict(zip(names, found.floors[name][:-1].tolist(), strict=True)),
+            displacement_floor=None if found.displacement is None else float(found.floors[name][-1]),
         )
         if found.prediction is not None:
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
     volume = _volume(found, unknowns, weights)
-    layers = _layers(found, mesh, preview, volume)
+    layers = _layers(found, mesh, preview)
     of_dissipation, dissipation, ranges = dissipation_error(
         mesh, preview.space, found.densities, found.potential / electrolyte.V_T, electrolyte,
         along_edges=found.formulation[0] == "nodal" and mesh.element_degree == 1,
@@ -135,6 +140,7 @@ def solution_of(
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative,
         potential_error=_potential_errors(found.imposed.boundaries, boundary, layers, relative),
+        wall_charge=found.wall_charge,
         electroneutral=neutral,
         formulation=found.formulation[0],
         formulation_reason=found.formulation[1],
@@ -145,19 +151,14 @@ def solution_of(
     )
 
 
-def _layers(found: Converged, mesh: SpineMesh, preview: Preview, volume: VolumeState) -> dict[str, Layer]:
+def _layers(found: Converged, mesh: SpineMesh, preview: Preview) -> dict[str, Layer]:
     """The Debye layers of the solution. Collective."""
     imposed, scales, weights = found.imposed, found.scales, preview.weights
-    even = 0.0
-    if not is_grounded(imposed.boundaries):
-        area = sum(weights.area.values()) * scales.length**2
-        given = sum((b.surface_charge or 0.0) * weights.area[n] for n, b in imposed.boundaries.items())
-        even = -(volume.charge + given * scales.length**2) / area / scales.surface_charge
     state = LayerState(
         densities=found.densities,
         potential=found.potential / imposed.electrolyte.V_T,
         currents={name: current / scales.current for name, current in found.currents.items()},
-        even_charge=even,
+        even_charge=(found.wall_charge or 0.0) / scales.surface_charge,
         lumped=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )
     return debye_layers(mesh, preview.heights, weights, state, imposed.electrolyte, imposed.boundaries, scales)

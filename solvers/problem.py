@@ -136,6 +136,7 @@ class Problem:
             step_fraction=None if self.formulation == "density" else system.step_fraction,
             complete=system.complete if linear == "block" else None,
             settled=system.settled,
+            conserves=system.conserves,
         )
 
     def _free_solver(self) -> None:
@@ -215,18 +216,20 @@ class Problem:
         system.state.take(system.state.vector)
         return statistics
 
-    def solve_linear(self, defect: np.ndarray) -> np.ndarray:
-        """How a defect in the contents of the species moves the unknowns, by the last matrix. Collective.
+    def solve_linear(self, defect: np.ndarray, charge: dict[str, float] | None = None) -> np.ndarray:
+        """How a defect of a time step moves the unknowns, by the last matrix. Collective.
 
         Args:
-            defect: scaled, shape (owned dofs, N).
+            defect: in the contents of the species, scaled, shape (owned dofs, N).
+            charge: in the charges on boundaries, scaled, by name; none by default.
 
         Returns:
             Shape (owned dofs, N + 1).
         """
         if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
             self._newton.make_matrix(self.system.state.vector)
-        return self.system.solve_linear(defect, self._newton.linear.solve)
+        charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+        return self.system.solve_linear(defect, charge, self._newton.linear.solve)
 
     def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
@@ -245,6 +248,20 @@ class Problem:
             weights,
             system.data.coupling.currents(system.state.means, len(self.structure.names)),
         )
+
+    def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+        """Below which no current through a boundary is known at the state, A; displacement last. Collective.
+
+        Args:
+            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+
+        Returns:
+            By boundary, shape (N + 1,); zero for a neutral species.
+        """
+        system = self.system
+        charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
+        unit = charge * system.data.scales.current / system.data.length
+        return {name: unit * floor for name, floor in system.rounding.floors(reaction).items()}
 
     def _told(self, error: NewtonError) -> NewtonError:
         """The error, with the equations in which something is not a number named. Collective."""
@@ -297,6 +314,7 @@ class Problem:
         prediction: Prediction | None,
         statistics: NewtonStatistics,
         currents: dict[str, np.ndarray],
+        floors: dict[str, np.ndarray],
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
         scales = self.system.data.scales
@@ -313,10 +331,12 @@ class Problem:
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
             currents=currents,
+            floors=floors,
             amounts=self.system.state.amounts() * scales.amount,
             ionic_charge=self.system.state.ionic_charge() * scales.amount,
             wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},
             field_energy=self.system.state.field_energy(),
+            wall_charge=self.system.data.wall_charge_density,
             prediction=prediction,
             statistics=statistics,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,16 +21,31 @@ class PointState:
 
 @dataclass(frozen=True)
 class BoundaryState(PointState):
-    """Means over a boundary, its area (m^2), the current of each species and the displacement current into it (A)."""
+    """Means over a boundary, and what passes it.
+
+    Attributes:
+        area: m^2.
+        current: of each species into the domain, A.
+        displacement: displacement current into the domain, A; ``None`` in a steady state.
+        current_floor: what rounding and Newton's remaining residual leave of the current of each species, A.
+        displacement_floor: the same of the displacement current.
+    """
 
     area: float
     current: dict[str, float]
     displacement: float | None = None
+    current_floor: dict[str, float] = field(default_factory=dict)
+    displacement_floor: float | None = None
 
     @property
     def total_current(self) -> float:
         """Sum over the species, A."""
         return sum(self.current.values())
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Species whose current is below its floor, and so no number; where it is zero it is one."""
+        return tuple(name for name, I in self.current.items() if 0.0 < abs(I) <= self.current_floor.get(name, 0.0))
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,8 @@ class Solution:
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated for currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
+        wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
+            where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         formulation: unknowns of the species, "density", "log" or "nodal".
         formulation_reason: why `solver.formulation = "auto"` has left densities; empty where it has not.
@@ -112,6 +129,7 @@ class Solution:
     layers_resolved: bool
     relative_error: float
     potential_error: dict[str, float]
+    wall_charge: float | None
     electroneutral: dict[str, float]
     formulation: str
     formulation_reason: str

@@ -82,8 +82,9 @@ class SteadyProblem(Problem):
         statistics = self._solve_by_choice(self._starts(imposed, prediction), imposed)
         self._previous = self.system.state.densities_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
-        currents = self.currents(imposed, self.system.reaction()[:, :-1])
-        return self._solution_of(self._converged(imposed, prediction, statistics, currents))
+        reaction = self.system.reaction()
+        currents, floors = self.currents(imposed, reaction[:, :-1]), self.current_floors(reaction)
+        return self._solution_of(self._converged(imposed, prediction, statistics, currents, floors))
 
     def _formulation_at(self, imposed: Imposed, prediction: Prediction | None) -> tuple[str, str]:
         """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""

@@ -11,13 +11,14 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.stack import MPI, PETSc
 from spinepnp.solvers.balances import Balances
 from spinepnp.solvers.bordered import Bordered, Layout
-from spinepnp.solvers.conservation import amounts_are_met, step_conserves
+from spinepnp.solvers.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.data import Data
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.equations import Equations
 from spinepnp.solvers.held import Held
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.preview import Preview
+from spinepnp.solvers.rounding import Rounding
 from spinepnp.solvers.state import State
 
 #: Largest change of the logarithm of a density in a Newton step.
@@ -42,6 +43,7 @@ class System:
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
+        rounding: of the currents.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class System:
         masks = [preview.operators.masks(~free) for free in self.held.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.held.prescribed_dofs()
+        self.rounding = Rounding(self.equations, self.held, self._weights)
 
     def impose(self, imposed: Imposed) -> None:
         """Take values into coefficients, conditions and loads, for a steady state; see `Data.set_step`. Collective.
@@ -68,6 +71,7 @@ class System:
             CaseError: a closed domain whose data have no steady state.
         """
         self.data.impose(imposed)
+        self._can_flow = np.array(imposed.can_flow)
         self.equations.coefficients = self.data.coefficients
         self.held.set(imposed.electrolyte, imposed.boundaries, self.state.to_unknown)
 
@@ -98,7 +102,7 @@ class System:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.state.take(vector)
         reaction = self._reaction = self.reaction()
-        balances = self._balances.values(reaction)
+        balances = self._net = self._balances.values(reaction)
         missing = self.held.missing(self.state.split(vector)[0])
         if self._comm.allreduce(bool(missing.any()), op=MPI.LOR):
             lifted = self._lift(missing)
@@ -157,10 +161,29 @@ class System:
         data = self.data
         if data.coefficients.storage:
             free, load = self.held.free[:, :-1], data.length * data.load[:, :-1]
-            return step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+            passing = self._balances.passing(self._reaction)
+            return bool(
+                step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+                and circuits_are_open(self._net[: len(passing)], passing)
+            )
         if not data.wanted:
             return True
         return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), data.wanted)
+
+    def conserves(self) -> bool:
+        """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
+
+        A species that a large one of another kind hides from the norm of the residual may have any current there.
+        """
+        if self.data.coefficients.storage:
+            return True
+        free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
+        held = [indicator * ~free for indicator in self.held.indicators.values()]
+        sums = np.array([(part * reaction).sum(axis=0) for part in (free, *held)])
+        total = np.empty_like(sums)
+        self._comm.Allreduce(sums, total, op=MPI.SUM)
+        lost, *through = np.abs(total)
+        return currents_are_met(lost, np.max(through, axis=0), self._can_flow)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals.
@@ -185,15 +208,19 @@ class System:
         sensitive = min(1.0, self.data.coefficients.debye_squared + self.data.length)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
-    def solve_linear(self, defect: np.ndarray, solve: Callable[[Any, Any], None]) -> np.ndarray:
+    def solve_linear(
+        self, defect: np.ndarray, charge: dict[str, float], solve: Callable[[Any, Any], None]
+    ) -> np.ndarray:
         """See `Problem.solve_linear`; ``solve`` takes a right-hand side and the vector of the answer. Collective."""
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(right, np.where(self.held.free, whole, 0.0), np.zeros(layout.count))
+        self.state.join(right, np.where(self.held.free, whole, 0.0), self._balances.defects(defect, charge))
         solve(right, x)
-        owned, _ = self.state.split(x)
+        owned, constants = self.state.split(x)
         moved = np.array(owned)
+        for k, value in enumerate(constants[: self.held.constants]):
+            moved += value * self.held.direction(k)
         for vector in (right, x):
             vector.destroy()
         return moved
@@ -207,4 +234,5 @@ class System:
         if self.A.handle != self._nest.handle:
             self.A.destroy()
         self._nest.destroy()
+        self.rounding.destroy()
         self.equations.destroy()

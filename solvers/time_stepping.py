@@ -7,7 +7,8 @@ system. A stage of a diagonally implicit Runge-Kutta method solves
     K = (content - base) / (gamma h),
 
 so that rates K come from contents, not from fluxes: what is held, injected or gated is in them, and the contents of a
-step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule.
+step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule: the potential of a floating
+boundary is that at which ions and displacement together carry no charge through it in a stage.
 
 Each smooth piece of the data begins with a short step of backward Euler, which needs no rate at its start; then ESDIRK
 steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages, which
@@ -47,6 +48,7 @@ class Rates:
         charge_rate: displacement current that enters, A.
         gate_rate: 1/s.
         current: of each species that enters through each boundary, A, shape (boundaries, N).
+        floor: below which none of them is known, A, shape (boundaries, N + 1), displacement last.
     """
 
     content: np.ndarray
@@ -56,6 +58,7 @@ class Rates:
     charge_rate: np.ndarray
     gate_rate: np.ndarray
     current: np.ndarray
+    floor: np.ndarray
 
 
 @dataclass
@@ -102,6 +105,12 @@ def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
+def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
+    """Charges of the boundaries, C, in units of the equations, by name."""
+    unit = problem.system.data.scales.amount * FARADAY
+    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+
+
 def take_step(
     problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
 ) -> Attempt:
@@ -126,12 +135,15 @@ def take_step(
         now = imposed.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
-        system.data.set_step(now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own))
+        charge = _scaled(problem, base.charge)
+        system.data.set_step(
+            now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own), charge
+        )
         guess = _extrapolated(past, before.unknowns, time)
         system.held.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
-        rates = _rates(problem, now, base, own)
+        rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
         stages.append(rates)
         past = [*past, (time, system.state.keep())][-PAST:]
     problem.refuse_negative(statistics[-1], imposed)
@@ -151,14 +163,15 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
-    """At the end of a stage."""
-    system = problem.system
+def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end: bool) -> Rates:
+    """At the end of a stage; floors are those of the end of a step."""
+    system, boundaries = problem.system, problem.mesh.geometry.boundaries
     content, reaction = system.equations.contents(), system.reaction()
     gates = system.data.coupling.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
+    floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
     return Rates(
         content=content,
         charge=charge,
@@ -166,7 +179,8 @@ def _rates(problem: Problem, now: Imposed, base: Rates, length: float) -> Rates:
         content_rate=(content - base.content) / length,
         charge_rate=(charge - base.charge) / length,
         gate_rate=(gates - base.gates) / length,
-        current=np.array([currents[name] for name in problem.mesh.geometry.boundaries]),
+        current=np.array([currents[name] for name in boundaries]),
+        floor=np.array([floors[name] for name in boundaries]),
     )
 
 
@@ -187,7 +201,8 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
     """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
     system, weights = problem.system, method.b - method.embedded
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
-    error = problem.solve_linear(np.asarray(defect))
+    charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
+    error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
     densities = system.equations.nodal_densities()[: len(error)]
     error[:, :-1] *= system.equations.formulation.slope(densities)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
@@ -217,6 +232,7 @@ def moment_at(problem: Problem, time: float) -> Moment:
         charge_rate=np.zeros(boundaries),
         gate_rate=np.zeros_like(gates),
         current=nothing,
+        floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
     return Moment(time, system.state.keep(), rates, nothing)
 

@@ -88,10 +88,11 @@ class TransientProblem(Problem):
             steady.destroy()
             self.system.impose(imposed)
             found[:, -1] -= self.system.data.zero
-            statistics = self._settle(found, imposed)
+            statistics = self._settle(found, imposed, self._field_charges(found))
         else:
             self.system.impose(imposed)
-            statistics = self._settle(self._even(imposed), imposed)
+            nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            statistics = self._settle(self._even(imposed), imposed, nothing)
         moment = moment_at(self, 0.0)
         self.progress = Progress(
             moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
@@ -129,20 +130,39 @@ class TransientProblem(Problem):
                 even[:, imposed.electrolyte.index(name)] = amount / volume
         return even
 
-    def _settle(self, nodal: np.ndarray, imposed: Imposed) -> NewtonStatistics:
+    def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
+        """Scaled charges on the boundaries of a state that meets Poisson's equation. Collective."""
+        system = self.system
+        system.state.restore(system.state.to_unknowns(nodal))
+        return system.wall_charges(system.reaction()[:, -1])
+
+    def _settle(self, nodal: np.ndarray, imposed: Imposed, charges: dict[str, float]) -> NewtonStatistics:
         """Bring the potential to what the concentrations ask for, which stay. Collective.
 
         A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
+
+        Args:
+            nodal: values of the state before the boundaries hold theirs.
+            imposed: the case.
+            charges: on the boundaries in that state, scaled, by name. Ions that the values of a floating boundary
+                bring into its cells pass it, and its charge has to make up for theirs.
         """
         system, state, scales = self.system, self.system.state, self.system.data.scales
         unknowns = state.to_unknowns(nodal)
+        state.restore(unknowns)
+        before, charges = state.ionic_charge(), dict(charges)
+        for name in self.structure.floating:
+            entered = unknowns.copy()
+            system.held.prescribe(entered, name)
+            state.restore(entered)
+            charges[name] -= state.ionic_charge() - before
         system.held.prescribe(unknowns)
         state.restore(unknowns)
         state.iterate_from(unknowns)
         state.take(state.vector)
         still = SMALLEST**2 * scales.debye_time / scales.time
         gates = GateStep(np.zeros(system.data.coupling.gates), np.inf)
-        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates)
+        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates, charges)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -214,7 +234,13 @@ class TransientProblem(Problem):
         )
         names = self.mesh.geometry.boundaries
         found = replace(
-            self._converged(self.imposed, None, statistics, dict(zip(names, moment.rates.current, strict=True))),
+            self._converged(
+                self.imposed,
+                None,
+                statistics,
+                dict(zip(names, moment.rates.current, strict=True)),
+                dict(zip(names, moment.rates.floor, strict=True)),
+            ),
             balance=(balance.error, balance.error > UNBALANCED),
             displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
         )

@@ -22,6 +22,7 @@ from spinepnp.units import (
     LENGTH,
     POTENTIAL,
     RESISTANCE,
+    SURFACE_CHARGE,
     VOLUME,
     Kind,
     to_unit,
@@ -36,6 +37,10 @@ def finite(value: float) -> float | None:
 
 def _concentrations(values: dict[str, float]) -> dict[str, float]:
     return {name: to_unit(value, CONCENTRATION) for name, value in values.items()}
+
+
+#: In place of the names of species, where there is none: a table then has text in all rows.
+NOBODY = "-"
 
 
 def _named(kind: Kind, quantity: str = "") -> str:
@@ -79,13 +84,18 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     boundaries = {}
     for name, state in solution.boundary.items():
         currents = {species: to_unit(value, CURRENT) for species, value in state.current.items()}
+        floors = {species: to_unit(value, CURRENT) for species, value in state.current_floor.items()}
         boundaries[name] = {
             _named(AREA): to_unit(state.area, AREA),
             **_point(state),
             _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
+            _named(CURRENT, "current_floor"): {**floors, "total": sum(floors.values())},
+            "current_below_floor": " ".join(state.lost) or NOBODY,
         }
-        if state.displacement is not None:
+        if state.displacement is not None and state.displacement_floor is not None:
             boundaries[name][_named(CURRENT)]["displacement"] = to_unit(state.displacement, CURRENT)
+            floor = to_unit(state.displacement_floor, CURRENT)
+            boundaries[name][_named(CURRENT, "current_floor")]["displacement"] = floor
         if name in solution.electroneutral:
             boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
                 solution.electroneutral[name], POTENTIAL
@@ -110,6 +120,8 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         "change_within_cell_VT": solution.change_within_cell,
         "too_steep": solution.too_steep,
     }
+    if solution.wall_charge is not None:
+        result[_named(SURFACE_CHARGE, "wall_charge")] = to_unit(solution.wall_charge, SURFACE_CHARGE)
     if law is not None:
         computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential
         full = law.potential + law.layer_drop

@@ -81,8 +81,14 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "NAME.potential_mV": "mean potential",
             "NAME.concentration_mM.SPECIES": "mean concentration",
             "NAME.current_pA.SPECIES": "current that the species carries into the domain",
-            "NAME.current_pA.total": "sum over the species",
-            "NAME.current_pA.displacement": "of a transient: eps dE/dt; with the ions zero over all boundaries",
+            "NAME.current_pA.total": "sum over the species: the current of the ions, without displacement",
+            "NAME.current_pA.displacement": "of a transient: rate of the charge on the boundary, int eps dV/dn; with "
+            "`total` zero over all boundaries, and at each floating one",
+            "NAME.current_floor_pA.SPECIES": "what rounding and Newton's remaining residual leave of that current: it "
+            "is known no better, and a smaller one is no number",
+            "NAME.current_floor_pA.total": "sum over the species",
+            "NAME.current_floor_pA.displacement": "the same of the displacement current",
+            "NAME.current_below_floor": "species whose current is below its floor, separated by spaces; `-` for none",
             "NAME.electroneutral_potential_mV": "mean potential of the electroneutral answer, where it holds",
             "NAME.potential_error_mV": "estimated error of the mean potential, where it is not prescribed: of the "
             "Debye layer on these cells, and of the fluxes",
@@ -137,6 +143,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "PATH": "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
             "time_ms": "first column of a transient",
             "step": "of a transient: number of the step",
+            "wall_charge_C_per_m2": "of a domain that nothing grounds: charge that was spread evenly over all walls, "
+            "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh gives the potential drops of all Debye layers to 3 %: full PNP values "
             "if true, electroneutral ones beside those layers at best if false",
             "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved",
@@ -145,8 +153,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "formulation_reason": "why `solver.formulation = \"auto\"` has left densities",
             "change_within_cell_VT": "largest change of z V within a cell, in kT/e",
             "too_steep": "whether that is more than densities can follow: the numbers are not to be trusted",
-            "ion_balance_relative": "sum of currents over the largest; closed: error of the amounts; in time: the "
-            "defect over what has passed",
+            "ion_balance_relative": "of the ions: sum of currents over the largest; closed: error of the amounts; in "
+            "time: the defect over what has passed",
             "defect_ions.SPECIES": "of a transient: ions that the balance of amount and passed current leaves open",
             "status": "`ok` or `failed`",
         },

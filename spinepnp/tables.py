@@ -19,6 +19,10 @@ LAW_COLUMNS = (
 )
 
 
+#: End of the columns with the species whose currents are no numbers.
+BELOW_FLOOR = ".current_below_floor"
+
+
 def _cell(row: dict[str, Any], key: str, form: str) -> str:
     value = row.get(key)
     return "" if value in (None, "") else format(float(value), form)
@@ -41,8 +45,10 @@ def print_outcome(points: list[Point], directory: Path) -> None:
     if points[0].case.title:
         console.print(points[0].case.title)
     console.print(_table(points))
-    for line in statements([point.row for point in points]):
-        console.print(line)
+    rows = [point.row for point in points]
+    for line in (*statements(rows), _lost_currents(points), _spread_charge(points)):
+        if line:
+            console.print(line)
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
 
@@ -87,6 +93,44 @@ def statements(rows: list[dict[str, Any]]) -> list[str]:
             'mesh.size smaller, or leave out solver.formulation and concentrations of zero'
         )
     return lines
+
+
+def _some(found: list[bool]) -> str:
+    """In how many of several rows something is found; empty where that is all."""
+    return "" if all(found) else f" in {sum(found)} of {len(found)} rows"
+
+
+def _lost_currents(points: list[Point]) -> str:
+    """Which currents are below their rounding floor, of the species that can flow; empty without any."""
+    solved = [point for point in points if point.row.get("status") == "ok"]
+    where: dict[str, list[str]] = {}
+    found = []
+    for point in solved:
+        imposed = point.case.imposed
+        flowing = {n for n, can in zip(imposed.electrolyte.names, imposed.can_flow, strict=True) if can}
+        lost = {
+            key.removesuffix(BELOW_FLOOR): [name for name in str(value).split() if name in flowing]
+            for key, value in point.row.items()
+            if key.endswith(BELOW_FLOOR) and isinstance(value, str)
+        }
+        found.append(any(lost.values()))
+        for boundary, names in lost.items():
+            where.setdefault(boundary, []).extend(name for name in names if name not in where.get(boundary, []))
+    if not any(found):
+        return ""
+    listed = "; ".join(f"{boundary} {', '.join(dict.fromkeys(names))}" for boundary, names in where.items() if names)
+    return f"currents below their rounding floor, no numbers{_some(found)}: {listed} (floors: current_floor_pA)"
+
+
+def _spread_charge(points: list[Point]) -> str:
+    """The charge that was spread over the walls of a closed domain; empty without any."""
+    column = "wall_charge_C_per_m2"
+    rows = [float(p.row[column]) for p in points if p.row.get("status") == "ok" and p.row.get(column) not in (None, "")]
+    if not any(rows):
+        return ""
+    low, high = min(rows), max(rows)
+    value = f"{low:.6g} C/m^2" if low == high else f"{low:.6g} to {high:.6g} C/m^2"
+    return f"charge spread evenly over all walls, as Gauss' law asks for in a closed domain: {value}"
 
 
 def _table(points: list[Point]) -> Any:

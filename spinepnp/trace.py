@@ -35,7 +35,7 @@ from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 from spinepnp.writer import Writer
 
 #: Layout of checkpoints; one of another layout is refused.
-FORMAT = 1
+FORMAT = 2
 
 CHECKPOINT = "checkpoint.npz"
 

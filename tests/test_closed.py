@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from spinepnp.__main__ import _run
 from spinepnp.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
@@ -208,6 +210,57 @@ def solve_case(comm, data):
     return problem.solve(case.electrolyte, case.boundaries, case.closed)
 
 
+SALT_IN_BALL = [
+    {"name": "p", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "167 mM"},
+    {"name": "m", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "167 mM"},
+]
+
+
+def salt_in_a_ball(balanced_for=0.0, wall=None, error=0.0):
+    """A ball of 500 nm whose ions balance a surface charge (C/m^2), or that one up to a relative error."""
+    extra = balanced_for * (1.0 + error) * 3.0 / 500e-9 / FARADAY
+    species = [SALT_IN_BALL[0], SALT_IN_BALL[1] | {"concentration": f"{167.0 + extra!r} mM"}]
+    return {
+        "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "1d"},
+        "mesh": {"size": "20 nm", "grade": {"wall": {"size": "0.1 nm", "growth": 1.5}}},
+        "electrolyte": {"neutral": False, "species": species},
+        "boundaries": {} if wall is None else {"wall": {"surface_charge": f"{wall} C/m^2"}},
+        "closed": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("balanced_for", "wall", "error"),
+    [(0.0, 0.005, 0.0), (0.0, 1e-9, 0.0), (0.005, 0.003, 0.0), (0.005, -0.005, 0.0), (0.005, 0.005, 3e-6)],
+)
+def test_a_surface_charge_is_never_replaced(comm, balanced_for, wall, error):
+    """However many neutral ions there are besides: 0.005 C/m^2 is a thousandth of theirs in this ball."""
+    with pytest.raises(CaseError, match=r"incompatible charge in a closed domain: .* but surface_charge gives"):
+        solve_case(comm, salt_in_a_ball(balanced_for, wall, error))
+
+
+def test_a_surface_charge_that_balances_the_ions_makes_its_layer(comm):
+    """What is spread instead is the same, and is told."""
+    given, spread = (solve_case(comm, salt_in_a_ball(0.005, wall)) for wall in (0.005, None))
+    assert spread.wall_charge == pytest.approx(0.005, rel=1e-6)
+    assert given.wall_charge == pytest.approx(0.0, abs=1e-6 * 0.005)
+    assert given.boundary["wall"].potential == pytest.approx(spread.boundary["wall"].potential, rel=1e-5)
+    assert given.boundary["wall"].potential > 3e-3
+    neutral = solve_case(comm, salt_in_a_ball())
+    assert neutral.wall_charge == 0.0
+    assert abs(neutral.boundary["wall"].potential) < 1e-12
+
+
+def test_a_run_tells_what_it_has_spread(tmp_path, capsys):
+    case = tmp_path / "case.toml"
+    case.write_text(make_case(salt_in_a_ball(0.005)).to_toml())
+    assert _run(["run", str(case), "--output", str(tmp_path / "out")], debug=False) == 0
+    line = "charge spread evenly over all walls, as Gauss' law asks for in a closed domain: 0.005 C/m^2"
+    assert line in capsys.readouterr().out
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["wall_charge_C_per_m2"] == pytest.approx(0.005, rel=1e-6)
+
+
 def test_an_empty_table_means_the_amounts_of_the_bulk(comm):
     solution = solve_case(comm, closed_case())
     assert solution.volume.concentration["P"] == pytest.approx(0.001, rel=1e-12)
@@ -221,6 +274,8 @@ def test_a_compatible_surface_charge_is_taken_and_another_refused(comm):
     alike = [solve_case(comm, data).volume.free_energy for data in (closed_case(**closed), by_hand)]
     # The area of the mesh is that of the body to 1e-6.
     assert alike[0] == pytest.approx(alike[1], rel=1e-5)
+    assert solve_case(comm, closed_case(**closed)).wall_charge == pytest.approx(even, rel=1e-5)
+    assert abs(solve_case(comm, by_hand).wall_charge) < 1e-5 * abs(even)  # by how much the area of the mesh errs
     wrong = closed_case(boundaries={"wall": {"surface_charge": f"{0.9 * even!r} C/m^2"}}, **closed)
     with pytest.raises(CaseError, match=r"incompatible charge in a closed domain: .* walls must carry -1.6\d+e-16 C"):
         solve_case(comm, wrong)

@@ -107,6 +107,7 @@ def same(one, other):
     floors = {
         "displacement": 1e3,
         "current_pA": 50.0,
+        "current_floor_pA": 50.0,
         "potential_mV": largest,  # of the whole field: a minimum next to the ground is rounding of it
         "defect_ions": 1e6,
         "charge_fC": 1.0,

@@ -47,8 +47,6 @@ def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]
 
 def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
     """What holds at an end."""
-    if boundary.floating:
-        raise _refusal("ends without floating potential")
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
     held = boundary.prescribed(electrolyte)
@@ -65,6 +63,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
         field["normal_field"] /= absolute_permittivity(electrolyte)
     return End(
         potential=boundary.held_potential,
+        open_circuit=boundary.floating,
         concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
         currents=currents if carriers else (),
         field_matched=boundary.field_matched,
@@ -144,7 +143,10 @@ def _states(case: Case, order: int) -> list[Any]:
             raise _refusal('initial = "bulk"')
         bends = sorted({t for b in case.boundaries.values() for i in b.injections for t in breaks(i) if t >= 0.0})
         problem, rtol = problem_of(case), RTOL[order]
-        return [*onedimensional.solve_transient(problem, study.times, order=order, rtol=rtol, breaks=bends)]
+        bulk = "bulk" if problem.closed else tuple(case.electrolyte.bulk.values())
+        return [
+            *onedimensional.solve_transient(problem, study.times, initial=bulk, order=order, rtol=rtol, breaks=bends)
+        ]
     return [onedimensional.solve_steady(problem_of(point), order) for point in case.points()]
 
 

@@ -39,8 +39,14 @@ class Assembler:
 
     def mass(self, state: Values) -> csc_matrix:
         """dq, without the replaced rows."""
+        last, n = len(self.system.z), self.system.shape[1]
         blocks = [(i, i, block) for i, block in enumerate(self.system.mass_blocks(state))]
-        return self._sparse(*self._triplets(blocks))
+        found = self._sparse(*self._triplets(blocks))
+        if not self.system.open.any():
+            return found
+        rows, columns, data = self._triplets([(last, last, self.system.stiffness_block())])
+        kept = self.system.open[rows - last * n]
+        return found + self._sparse(rows[kept], columns[kept], data[kept])
 
     def matrix(self, state: Values, loads: Loads) -> csc_matrix:
         """dF, without the replaced rows."""
@@ -49,7 +55,24 @@ class Assembler:
         ends = self.system.end_entries(state, loads)
         rows = np.concatenate([rows, [f * n + node for node, f, _, _ in ends]]).astype(np.int64)
         columns = np.concatenate([columns, [g * n + node for node, _, g, _ in ends]]).astype(np.int64)
-        return self._sparse(rows, columns, np.concatenate([data, [value for *_, value in ends]]))
+        data = np.concatenate([data, [value for *_, value in ends]])
+        return self._sparse(*self._opened(rows, columns, data))
+
+    def _opened(self, rows: Values, columns: Values, data: Values) -> tuple[Values, Values, Values]:
+        """The same where the rows of the species make that of the potential, at open ends."""
+        system = self.system
+        if not system.open.any():
+            return rows, columns, data
+        last, n = len(system.z), system.shape[1]
+        field, node = np.divmod(rows, n)
+        keep = ~(system.open[node] & (field == last))
+        ions = system.open[node] & (field < last)
+        by_charge = data[ions] * system.z[field[ions]]
+        return (
+            np.concatenate([rows[keep], last * n + node[ions]]),
+            np.concatenate([columns[keep], columns[ions]]),
+            np.concatenate([data[keep], by_charge]),
+        )
 
     def identity(self, rows: Rows) -> csc_matrix:
         """One on the diagonal of the given rows."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_matrix
+from scipy.sparse import csc_matrix, diags
 from scipy.sparse.linalg import splu
 
 from spinepnp.units import FARADAY
@@ -33,13 +33,20 @@ def settled(equations: Equations, state: Values, time: float) -> Values:
     """
     system, n = equations.system, state.shape[1]
     ions = state[:-1] - system.misfit(state, system.loads(time))[:-1]
+    # At once only the field can change, and no current passes an open end: what displacement it has stays.
+    displaced, is_open = system.stiffness(state[-1]), system.open
+    closed, opened = diags((~is_open).astype(float)), diags(is_open.astype(float))
 
     def solve(u: Values, part: float) -> Values:
         loads = system.loads(time, part)
 
         def potential(u: Values) -> tuple[Values, csc_matrix]:
             full = np.vstack([ions, u[None]])
-            return equations.residual(full, loads)[-1], equations.matrix(full, loads)[-n:, -n:]
+            F, J = equations.residual(full, loads)[-1], equations.matrix(full, loads)[-n:, -n:]
+            if not is_open.any():
+                return F, J
+            F = np.where(is_open, system.stiffness(u) - displaced, F)
+            return F, (closed @ J + opened @ equations.mass(full)[-n:, -n:]).tocsc()
 
         return newton(potential, u, polish=1)
 
@@ -78,10 +85,10 @@ def _rates(equations: Equations, state: Values, time: float) -> Values:
     system, ends = equations.system, equations.system.end_nodes
     loads = system.loads(time)
     algebraic = equations.replaced.copy()
-    algebraic[-1] = True
+    algebraic[-1] |= ~system.open
     right = np.where(algebraic, 0.0, -equations.residual(state, loads))
     drift = system.scale.delta2 * system.end_area * _drift(equations, state, time)
-    right[-1, ends] = np.where(equations.replaced[-1, ends], 0.0, drift)
+    right[-1, ends] = np.where(equations.replaced[-1, ends] | system.open[ends], right[-1, ends], drift)
     matrix = equations.mass(state) + equations.assembler.identity(algebraic) @ equations.matrix(state, loads)
     return np.asarray(splu(matrix.tocsc()).solve(right.ravel()).reshape(state.shape))
 

@@ -149,6 +149,8 @@ class End:
         field_matched: dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
             du/dn = sum_i z_i j_i/D_i / sum_i z_i^2 c_i with j_i the molar flux that enters. Assumes that the fixed
             charge does not vary there.
+        open_circuit: whether the potential is one unknown value, at which no current passes in all: of ions in a steady
+            state, of ions and displacement in time. Needs concentrations, and a potential that the other end holds.
     """
 
     potential: float | None = None
@@ -158,6 +160,7 @@ class End:
     capacitance: float = 0.0
     field_matched: bool = False
     gates: tuple[Gate, ...] = ()
+    open_circuit: bool = False
 
     @property
     def plain(self) -> bool:
@@ -188,6 +191,10 @@ class End:
             refuse(f"{key}.capacitance", self.capacitance, "cannot be negative")
         if self.potential is not None and (self.normal_field or self.capacitance or self.field_matched):
             refuse(f"{key}.potential", self.potential, "held, so that field, capacitance and field_matched must go")
+        if self.open_circuit and (self.potential is not None or self.normal_field != 0.0 or self.capacitance):
+            refuse(f"{key}.open_circuit", True, "decides the potential; potential, field and capacitance must go")
+        if self.open_circuit and (self.concentrations is None or self.field_matched):
+            refuse(f"{key}.open_circuit", True, "needs concentrations here, and no matched field")
         for name in ("concentrations", "currents"):
             given = getattr(self, name)
             if given and len(given) != len(species):
@@ -275,6 +282,9 @@ class Problem:
             refuse("gauge", self.gauge, f"known: {', '.join(GAUGES)}")
         self.left.check("left", self.species)
         self.right.check("right", self.species)
+        for key, end, other in (("left", self.left, self.right), ("right", self.right, self.left)):
+            if end.open_circuit and other.potential is None:
+                refuse(f"{key}.open_circuit", True, "needs a potential that the other end holds")
         if self.geometry.closed_left and not self.left.plain:
             refuse("left", self.left, "the centre of a ball takes no end")
         self._check_amounts()

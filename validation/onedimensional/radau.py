@@ -238,7 +238,9 @@ class Stepper:
         for _ in range(2 if filtered else 1):
             with np.errstate(over="ignore", invalid="ignore"):
                 right = embedded - self.equations.residual(state + error, loads)
-            right[-1] = 0.0  # Poisson's equation holds at the end of every step; before a jump it need not
+            right[-1, ~self.system.open] = (
+                0.0  # Poisson's equation holds at the end of every step; before a jump it need not
+            )
             right[self.equations.replaced] = 0.0
             error = solver.solve(right.ravel()).reshape(state.shape)
         return float(np.max(np.abs(error)))

@@ -134,7 +134,8 @@ def end_flows(system: System, state: Values, loads: Loads, storing: Values | Non
     inflow = np.where(held[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
     with np.errstate(divide="ignore", invalid="ignore"):
         by_balance = supplied[-1, system.end_nodes] / (system.scale.delta2 * system.end_area)
-    slopes = np.where(held[:, -1], by_balance, system.end_slopes(state, loads))
+    by_residual = held[:, -1] | system.open[system.end_nodes]
+    slopes = np.where(by_residual, by_balance, system.end_slopes(state, loads))
     field = slopes * system.problem.thermal_voltage / system.scale.length
     return inflow * system.z * FARADAY * system.scale.rate, field
 

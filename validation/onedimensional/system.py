@@ -5,6 +5,9 @@ With q_i(v) = int S c_i v and F(v) below, the equations are dq/dt + F = 0 for ev
     F_i(v) = int S D_i c_i (ln c_i + z_i u)' v' - [inflow_i v],
     F_u(v) = delta^2 int S u' v' - int S (sum z_i c_i + rho) v - delta^2 [S du/dn v].
 
+At the node of an end in open circuit the divergence of the total current takes the place of Poisson's equation, with
+nothing that enters: q_u(v) = delta^2 int S u' v', F_u(v) = sum_i z_i int S D_i c_i (ln c_i + z_i u)' v'.
+
 Concentrations are positive by construction. Fluxes at ends that hold a value are the residual of the equation that the
 value replaces, so that amounts and charge balance to rounding.
 """
@@ -83,6 +86,9 @@ class System:
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.held[:-1, node] = end.concentrations is not None
             self.held[-1, node] = end.potential is not None
+        self.open = np.zeros(self.shape[1], dtype=bool)
+        for node, end in zip(self.end_nodes, problem.ends, strict=True):
+            self.open[node] = end.open_circuit
         self.gates: tuple[Values, ...] | None = None  # of each end, in a transient: what `loads` has
         self.pin = 0 if problem.gauge == "left" else len(mesh.x) // 2
         stiffness = np.swapaxes(mesh.slopes, 1, 2) @ (self.weight[:, :, None] * mesh.slopes)
@@ -160,10 +166,11 @@ class System:
         return np.array([np.bincount(self.mesh.connectivity.ravel(), f.ravel(), minlength=n) for f in local])
 
     def storage(self, state: Values) -> Values:
-        """q, zero for the potential; shape of the state."""
+        """q, of the potential at open ends only; shape of the state."""
         c = self._at_points(state)[0]
         stored = np.zeros(self.shape)
         stored[:-1] = self._scatter((self.weight * c) @ self.mesh.values)
+        stored[-1, self.open] = self.stiffness(state[-1])[self.open]
         return stored
 
     def storing(self, state: Values, rates: Values) -> Values:
@@ -171,6 +178,7 @@ class System:
         local = rates[:-1, self.mesh.connectivity]
         found = np.zeros(self.shape)
         found[:-1] = self._scatter(np.einsum("feij,fej->fei", self.mass_blocks(state), local))
+        found[-1, self.open] = self.stiffness(rates[-1])[self.open]
         return found
 
     def stiffness(self, u: Values) -> Values:
@@ -257,6 +265,7 @@ class System:
         F = self.volume_terms(state, loads)
         F[:-1, self.end_nodes] -= self.inflow(state, loads).T
         F[-1, self.end_nodes] -= self.scale.delta2 * self.end_area * self.end_slopes(state, loads)
+        F[-1, self.open] = self.z @ F[:-1, self.open]
         return F
 
     def misfit(self, state: Values, loads: Loads) -> Values:
@@ -268,6 +277,10 @@ class System:
         return np.where(self.held, found, 0.0)
 
     # -- Jacobians ---------------------------------------------------------------------------------------------------
+
+    def stiffness_block(self) -> Values:
+        """d `stiffness` of each element, (elements, n, n)."""
+        return self._stiffness
 
     def mass_blocks(self, state: Values) -> Values:
         """dq_i/d ln c_i of each element, (species, elements, n, n)."""

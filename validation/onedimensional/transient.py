@@ -103,13 +103,20 @@ def _check_currents(problem: Problem, time: float, potentials: Values) -> None:
 
 
 def _begin(
-    problem: Problem, initial: str | Profile, order: int | None, elements: int | None, times: Sequence[float]
+    problem: Problem,
+    initial: str | tuple[float, ...] | Profile,
+    order: int | None,
+    elements: int | None,
+    times: Sequence[float],
 ) -> tuple[System, Values]:
     """Discretisation and state at the start; an initial state stays on its mesh unless told otherwise."""
     if not isinstance(initial, Profile):
-        if initial != "bulk":
-            refuse("initial", initial, "known: bulk, or a state")
-        reference = reference_concentrations(problem)
+        if initial == "bulk":
+            reference = reference_concentrations(problem)
+        elif isinstance(initial, tuple) and len(initial) == len(problem.species) and min(initial) > 0.0:
+            reference = np.array(initial)
+        else:
+            refuse("initial", initial, "known: bulk, a positive concentration of each species, or a state")
         system = discretise(problem, ORDER if order is None else order, elements, _strongest(problem, times), reference)
         return system, system.uniform()
     theirs, own = initial.system.problem, problem.geometry
@@ -237,7 +244,7 @@ def solve_transient(
     problem: Problem,
     times: Sequence[float],
     *,
-    initial: str | Profile = "bulk",
+    initial: str | tuple[float, ...] | Profile = "bulk",
     order: int | None = None,
     elements: int | None = None,
     rtol: float | None = None,
@@ -249,8 +256,9 @@ def solve_transient(
     Args:
         problem: what; closed ones need amounts, or an initial state.
         times: s, growing, at least 0; at 0 the ions are those of the start.
-        initial: "bulk" for the uniform state (geometric mean of what the ends hold, or amounts over volume), or a state
-            of the same interval and ions, such as a steady one, whose mesh is kept unless order or elements are given.
+        initial: "bulk" for the uniform state (geometric mean of what the ends hold, or amounts over volume), the
+            concentrations of another uniform state, mol/m^3, or a state of the same interval and ions, such as a steady
+            one, whose mesh is kept unless order or elements are given.
             Uniform ions do not screen a fixed charge (or a field at an end): start from a steady state there.
         order: of the polynomials; ``None`` for 12.
         elements: how many; ``None`` for as many as resolve a Debye length at the ends.
