@@ -34,6 +34,9 @@ DEFAULT_THERMAL_VOLTAGE = 25.26e-3
 #: A charge of the bulk below this fraction of its ionic strength counts as zero (the inputs carry rounding).
 NEUTRALITY_TOLERANCE = 1e-9
 
+#: Relative distance of places that are the same.
+ROUNDING_OF_PLACES = 1e-9
+
 
 class Species(Table):
     """One ionic species.
@@ -169,21 +172,56 @@ class Electrolyte(Table):
         """sum z_i c_i + fixed charge for given concentrations, mol/m^3."""
         return sum(s.valence * concentrations[s.name] for s in self.species) + self.uniform_charge
 
-    def check_neutral(self, key: str, concentrations: dict[str, float]) -> None:
+    def charges_between(self, low: float, high: float) -> tuple[float, ...]:
+        """Every fixed charge between two heights, regions that just reach them included, mol/m^3.
+
+        Args:
+            low: z, m.
+            high: z, m; the same for a plane.
+        """
+        near = ROUNDING_OF_PLACES * max(abs(low), abs(high))
+        regions = [r for r in self.charged_regions if r.region[0] <= high + near and r.region[1] >= low - near]
+        covered = low  # from below, by regions without a gap
+        for region in sorted(regions, key=lambda r: r.region):
+            if region.region[0] <= covered + near:
+                covered = max(covered, region.region[1])
+        free = () if regions and covered >= high - near else (self.uniform_charge,)
+        return (*(region.value for region in regions), *free)
+
+    def is_neutral(self, concentrations: dict[str, float], fixed: float) -> bool:
+        """Whether concentrations (mol/m^3, by name) and a fixed charge (mol/m^3) leave no charge."""
+        charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
+        return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
+
+    def check_neutral(self, key: str, concentrations: dict[str, float], regional: tuple[float, ...] = ()) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
+
+        Args:
+            key: that gives the concentrations.
+            concentrations: of all species, mol/m^3.
+            regional: fixed charges by region that reach the place, with one of which they may be neutral as well (a
+                bath before a gel is neutral alone, an end in the gel with it), mol/m^3.
 
         Raises:
             CaseError: with the charge left over and the three ways out.
         """
+        if not self.neutral or any(
+            self.is_neutral(concentrations, fixed) for fixed in (self.uniform_charge, *regional)
+        ):
+            return
         charge = self.net_charge(concentrations)
-        scale = sum(abs(s.valence) * concentrations[s.name] for s in self.species) + abs(self.uniform_charge)
-        if self.neutral and abs(charge) > NEUTRALITY_TOLERANCE * scale:
-            raise CaseError(
-                key,
-                f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}; change a "
-                f'concentration, balance it by electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}", '
-                "or set electrolyte.neutral = false if it is meant",
+        there = " or ".join(f'"{format_quantity(fixed, CONCENTRATION)}"' for fixed in dict.fromkeys(regional) if fixed)
+        raise CaseError(
+            key,
+            f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}"
+            + (
+                f" without the fixed charge by region, which is {there} there; change a concentration"
+                if there
+                else "; change a concentration, balance it by "
+                f'electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}"'
             )
+            + ", or set electrolyte.neutral = false if it is meant",
+        )
 
     def check(self) -> None:
         """What no single field can say of itself.

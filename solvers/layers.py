@@ -10,9 +10,9 @@ import numpy as np
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI
-from spinepnp.solvers.boundaries import Boundaries, Boundary
+from spinepnp.solvers.boundaries import Boundaries, Boundary, charges_at
 from spinepnp.solvers.closed import is_grounded
-from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.scaling import Scales
 from spinepnp.units import LENGTH, format_quantity
 
@@ -20,8 +20,8 @@ from spinepnp.units import LENGTH, format_quantity
 CELLS_PER_DEBYE_LENGTH = 2.0
 
 
-def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
-    """Whether a Debye layer can form at a boundary with these data."""
+def carries_layer(boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
+    """Whether a Debye layer can form at a boundary with these data, which fixed charges (mol/m^3) reach."""
     prescribed = boundary.prescribed(electrolyte)
     if boundary.surface_charge or boundary.capacitance is not None:
         return True
@@ -30,8 +30,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
         return flowing and not boundary.field_matched
     if not boundary.holds_potential or set(prescribed) != set(electrolyte.names):
         return True
-    scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
-    return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
+    return not all(electrolyte.is_neutral(prescribed, charge) for charge in fixed)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,8 @@ def debye_layers(
         height = boundary_layer_heights(mesh, name).max(initial=0.0)
         strongest, tallest = comm.allreduce(float(strength), op=MPI.MAX), comm.allreduce(float(height), op=MPI.MAX)
         layers[name] = Layer(
-            forms=bool(reflecting) or carries_layer(boundary, electrolyte),
+            forms=bool(reflecting)
+            or carries_layer(boundary, electrolyte, charges_at(name, mesh.geometry, electrolyte)),
             debye_length=scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf,
             cell_height=tallest * scales.length,
         )
