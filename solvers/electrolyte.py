@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from spinepnp.units import (
     CONCENTRATION,
     ELEMENTARY_CHARGE,
     FARADAY,
+    LENGTH,
     VACUUM_PERMITTIVITY,
     ChargeDensity,
     Concentration,
@@ -39,11 +41,11 @@ ROUNDING_OF_PLACES = 1e-9
 
 
 class Species(Table):
-    """One ionic species.
+    """One dissolved species.
 
     Attributes:
-        name: how boundaries and results call it.
-        valence: charge number z.
+        name: how boundaries and results call it: a letter, then letters, digits, `_`, `+` or `-`.
+        valence: charge number z; zero for a neutral tracer.
         diffusivity: free diffusivity D, m^2/s.
         concentration: bulk concentration, mol/m^3 (= mM).
         source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
@@ -92,7 +94,7 @@ class Electrolyte(Table):
     """All species and the medium.
 
     Attributes:
-        species: the ions, at least one.
+        species: the ions and neutral tracers, at least one.
         thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
         temperature: absolute temperature, K, in place of `thermal_voltage`.
         permittivity: relative permittivity.
@@ -138,6 +140,11 @@ class Electrolyte(Table):
     def charged_regions(self) -> tuple[ChargedRegion, ...]:
         """Fixed charge by region."""
         return self.fixed_charge if isinstance(self.fixed_charge, tuple) else ()
+
+    @property
+    def has_ions(self) -> bool:
+        """Whether any species carries charge; without one there is diffusion alone, and no Debye layer."""
+        return any(s.valence != 0 for s in self.species)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -227,11 +234,19 @@ class Electrolyte(Table):
         """What no single field can say of itself.
 
         Raises:
-            CaseError: a name used twice, nothing that carries charge, or a bulk that is not neutral.
+            CaseError: a name used twice, regions of fixed charge that overlap, or a bulk that is not neutral.
         """
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
                 raise CaseError("electrolyte.species.name", "is used twice; give every species its own name", name)
-        if all(s.valence == 0 for s in self.species):
-            raise CaseError("electrolyte.species.valence", "no species carries charge; at least one must")
+        by_height = sorted(self.charged_regions, key=lambda r: r.region)
+        for below, above in itertools.pairwise(by_height):
+            (_, end), (start, _) = below.region, above.region
+            if start < end - ROUNDING_OF_PLACES * max(abs(start), abs(end)):
+                raise CaseError(
+                    "electrolyte.fixed_charge",
+                    f"two regions overlap from {format_quantity(start, LENGTH)} to "
+                    f"{format_quantity(min(end, above.region[1]), LENGTH)}; let each height have one value (the sum, "
+                    "if both are there)",
+                )
         self.check_neutral("electrolyte.species.concentration", self.bulk)

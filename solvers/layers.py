@@ -69,6 +69,8 @@ def debye_layers(
         boundaries: what was imposed.
         scales: of the unknowns.
     """
+    if not electrolyte.has_ions:
+        return {}
     comm = mesh.mesh.comm
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     layers = {}

@@ -49,6 +49,7 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
     injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     charge = abs(electrolyte.net_charge(electrolyte.bulk))
     reasons = {
+        "no species carries charge": not electrolyte.has_ions,
         "no boundary holds both the potential and the bulk concentrations": not grounded,
         "a boundary holds something else than the ground and the bulk": len({b.potential for b in held}) > 1
         or len(grounded) < len(held),

@@ -42,7 +42,9 @@ def print_outcome(points: list[Point], directory: Path) -> None:
         console.print(points[0].case.title)
     console.print(_table(points))
     resolved = [str(p.row["layers_resolved"]) == "True" for p in points if "layers_resolved" in p.row]
-    if resolved:
+    if not points[0].case.electrolyte.has_ions:
+        console.print("no species carries charge: there are no Debye layers")
+    elif resolved:
         meaning = (
             "are resolved: full PNP values" if all(resolved) else "are not resolved: electroneutral values at best"
         )

@@ -162,6 +162,14 @@ BAD = [
     ("electrolyte.permittivity=true", "electrolyte.permittivity = True: must be a"),
     ("electrolyte.species.Na.valence=true", "valence = True: must be a"),
     ("electrolyte.neutral=0", "electrolyte.neutral = 0: must be a"),
+    (
+        "electrolyte.fixed_charge=[{region=['0.2 um','0.5 um'],value='1 mM'},{region=['0.4 um','1 um'],value='1 mM'}]",
+        "electrolyte.fixed_charge: two regions overlap from 400 nm to 500 nm; let each height have one value",
+    ),
+    (
+        "electrolyte.fixed_charge=[{region=['0 um','0.9 um'],value='1 mM'},{region=['0.4 um','0.5 um'],value='1 mM'}]",
+        "electrolyte.fixed_charge: two regions overlap from 400 nm to 500 nm; let each height have one value",
+    ),
     ("solver.petsc={snes_max_it=1}", "snes_max_it is set by solver.max_newton; use that key"),
     ("closed.amounts={Na='5 ions'}", "closed.amounts.Na: a boundary prescribes its concentration"),
     ("title.text='a'", 'title.text: "text" cannot stand below a plain value'),
