@@ -62,4 +62,9 @@ def _column(rows: list[dict[str, str]], kind: Kind, wanted: str) -> np.ndarray:
         raise ValueError(f"a value of {header} is no number, or its unit is none of a {kind.name}") from None
     if not np.all(np.isfinite(values)):
         raise ValueError(f"a value of {header} is not finite")
+    largest = int(np.argmax(np.abs(values)))
+    if abs(values[largest]) > kind.largest:
+        raise ValueError(
+            f"{rows[largest][header].strip()} in the column {header} is too large a {kind.name} to be meant"
+        )
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -40,6 +41,10 @@ NEUTRALITY_TOLERANCE = 1e-9
 ROUNDING_OF_PLACES = 1e-9
 
 
+#: What a species can be called, and how long that may be.
+NAME, LONGEST_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$"), 40
+
+
 class Species(Table):
     """One dissolved species.
 
@@ -51,7 +56,7 @@ class Species(Table):
         source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*$", max_length=40)
+    name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
     valence: Whole = Field(ge=-6, le=6)
     diffusivity: Diffusivity
     concentration: Concentration
@@ -59,7 +64,11 @@ class Species(Table):
 
     @field_validator("name")
     @classmethod
-    def _not_reserved(cls, name: str) -> str:
+    def _is_a_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise ValueError(
+                f"must be a letter, then letters, digits, _, + or -, at most {LONGEST_NAME} in all; choose another name"
+            )
         if name in {"total", "displacement"}:
             raise ValueError("is a word of the results; choose another name")
         return name

@@ -58,6 +58,9 @@ def _problem_of(error: Any) -> str:
         ("Value error, ", ""),
         ("Input should be a valid ", "must be a "),
         ("Input should ", "must "),
+        ("String should ", "must "),
+        ("List should ", "must "),
+        ("Tuple should ", "must "),
     ):
         if message.startswith(prefix):
             message = plain + message[len(prefix) :]

@@ -65,7 +65,7 @@ DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s", 1e-20, 1.0)
 TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K", 1e-3, 1e5)
 TIME = Kind("time", "ms", 1e-3, "10 ms", 1e-20, 1e9)
 RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
-SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e6)
+SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e2)
 CAPACITANCE = Kind("capacitance per area", "F/m^2", 1.0, "0.01 F/m^2", 1e-15, 1e6)
 CURRENT_DENSITY = Kind("current density", "A/m^2", 1.0, "100 A/m^2", 1e-20, 1e15)
 AMOUNT = Kind("amount", "ions", 1.0 / AVOGADRO, "5584 ions", 1e-30, 1.0)
@@ -128,7 +128,7 @@ def _dimension(kind: Kind) -> str:
 
 
 def parse_quantity(text: object, kind: Kind) -> float:
-    """A quantity with its unit, in SI.
+    """A quantity with its unit, in SI, of a magnitude that can be meant.
 
     Args:
         text: for example ``"100 nm"``; a `pint.Quantity` is taken too.
@@ -138,9 +138,18 @@ def parse_quantity(text: object, kind: Kind) -> float:
         The value in SI units.
 
     Raises:
-        ValueError: no text, no number, no unit, an unknown unit, or the unit of something else; the message says
-            which, and what to write instead.
+        ValueError: no text, no number, no unit, an unknown unit, the unit of something else, or far too large or small
+            a value; the message says which, and what to write instead.
     """
+    value = _magnitude(text, kind)
+    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
+        size = "large" if abs(value) > kind.largest else "small"
+        raise ValueError(f'too {size} a {kind.name} to be meant, for example "{kind.example}"')
+    return value
+
+
+def _magnitude(text: object, kind: Kind) -> float:
+    """The same, of any magnitude."""
     if hasattr(text, "magnitude") and hasattr(text, "units"):
         text = f"{float(text.magnitude)!r} {text.units:~}"
     example = f'for example "{kind.example}"'
@@ -162,13 +171,9 @@ def parse_quantity(text: object, kind: Kind) -> float:
         raise ValueError(f'a {kind.name} is needed, "{unit}" is {what}; {example}')
     # Decimal arithmetic rounds once, so that "1 um" and "1000 nm" are the same number.
     try:
-        value = float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
+        return float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
     except ArithmeticError:  # an exponent beyond Decimal's
-        value = math.inf
-    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
-        size = "large" if abs(value) > kind.largest else "small"
-        raise ValueError(f"too {size} a {kind.name} to be meant, {example}")
-    return value
+        return math.inf
 
 
 def kind_of_quantity(text: object) -> Kind | None:
@@ -188,11 +193,11 @@ def to_unit(value: float, kind: Kind) -> float:
 
 
 def format_quantity(value: float, kind: Kind) -> str:
-    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit)."""
+    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit); of any magnitude."""
     magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
     for digits in range(6, 18):
         text = f"{float(magnitude):.{digits}g}"
-        if parse_quantity(f"{text} {kind.unit}", kind) == value:
+        if _magnitude(f"{text} {kind.unit}", kind) == value:
             break
     return f"{text} {kind.unit}"
 
