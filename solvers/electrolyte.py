@@ -151,6 +151,11 @@ class Electrolyte(Table):
         return self.fixed_charge if isinstance(self.fixed_charge, tuple) else ()
 
     @property
+    def has_fixed_charge(self) -> bool:
+        """Whether there is any fixed charge, uniform or by region."""
+        return bool(self.uniform_charge) or any(region.value for region in self.charged_regions)
+
+    @property
     def has_ions(self) -> bool:
         """Whether any species carries charge; without one there is diffusion alone, and no Debye layer."""
         return any(s.valence != 0 for s in self.species)

@@ -221,13 +221,13 @@ class Predictor:
         return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
 
 
-def _within(limit: float, value: float) -> float:
+def shown_limit(limit: float, value: float) -> float:
     """A limit in four digits; beside a value just beyond it in as many as tell them apart, rounded to its own side."""
     exact, rounded = Decimal(repr(limit)), Decimal(0)
     beyond = max(abs(value - limit), 1e-9 * abs(value))
-    nearest_value = float(f"{limit:.4g}")
-    if abs(nearest_value - limit) <= 0.1 * beyond:
-        return nearest_value
+    in_four = float(f"{limit:.4g}")
+    if abs(in_four) < abs(value) and abs(in_four - limit) <= 0.1 * beyond:
+        return in_four
     for digits in range(5, 13):
         step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
         rounded = exact.quantize(step, rounding=ROUND_DOWN)
@@ -254,11 +254,11 @@ def _beyond_limit(
     if len(injections) > 1:
         return CaseError(
             f"boundaries.{name}.current.value",
-            f"beyond the limit: all currents together can be {_within(100.0 * fraction, 100.0)!r} % of these, where "
-            f"the concentration of {injected} reaches zero; choose weaker ones",
+            f"beyond the limit: all currents together can be {shown_limit(100.0 * fraction, 100.0)!r} % of these, "
+            f"where the concentration of {injected} reaches zero; choose weaker ones",
             format_quantity(value, CURRENT),
         )
-    limit = format_quantity(_within(value * fraction, value), CURRENT)
+    limit = format_quantity(shown_limit(value * fraction, value), CURRENT)
     direction = "above" if value < 0 else "below"
     return CaseError(
         f"boundaries.{name}.current.value",

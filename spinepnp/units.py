@@ -49,6 +49,11 @@ class Kind:
     largest: float
 
     @property
+    def one(self) -> str:
+        """The name with its article: "a length", "an amount"."""
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
+
+    @property
     def suffix(self) -> str:
         """The unit as it ends a column name: ``mV``, ``um2_per_s``."""
         return self.unit.replace("^", "").replace("/", "_per_")
@@ -144,7 +149,7 @@ def parse_quantity(text: object, kind: Kind) -> float:
     value = _magnitude(text, kind)
     if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
         size = "large" if abs(value) > kind.largest else "small"
-        raise ValueError(f'too {size} a {kind.name} to be meant, for example "{kind.example}"')
+        raise ValueError(f'too {size} {kind.one} to be meant, for example "{kind.example}"')
     return value
 
 
@@ -154,21 +159,21 @@ def _magnitude(text: object, kind: Kind) -> float:
         text = f"{float(text.magnitude)!r} {text.units:~}"
     example = f'for example "{kind.example}"'
     if not isinstance(text, str):
-        raise ValueError(f"a {kind.name} is text with a unit, {example}")
+        raise ValueError(f"{kind.one} is text with a unit, {example}")
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"not a number with a unit; write a {kind.name}, {example}")
+        raise ValueError(f"not a number with a unit; write {kind.one}, {example}")
     number, unit = match[1], (match[2] or "").strip()
     if not unit:
-        raise ValueError(f"the unit is missing; write a {kind.name}, {example}")
+        raise ValueError(f"the unit is missing; write {kind.one}, {example}")
     try:
         factor, offset, dimension = _unit_in_si(unit)
     except ValueError:
-        raise ValueError(f'unknown unit "{unit}"; write a {kind.name}, {example}') from None
+        raise ValueError(f'unknown unit "{unit}"; write {kind.one}, {example}') from None
     if dimension != _dimension(kind):
-        other = next((k.name for k in KINDS if _dimension(k) == dimension), None)
-        what = f"the unit of a {other}" if other else "not a unit of it"
-        raise ValueError(f'a {kind.name} is needed, "{unit}" is {what}; {example}')
+        other = next((k.one for k in KINDS if _dimension(k) == dimension), None)
+        what = f"the unit of {other}" if other else "not a unit of it"
+        raise ValueError(f'{kind.one} is needed, "{unit}" is {what}; {example}')
     # Decimal arithmetic rounds once, so that "1 um" and "1000 nm" are the same number.
     try:
         return float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
@@ -256,7 +261,7 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
             raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
         if (positive and number <= 0) or (non_negative and number < 0):
             sign = "greater than zero" if positive else "zero or greater"
-            problem = f'a {kind.name} here must be {sign}, for example "{kind.example}"'
+            problem = f'{kind.one} here must be {sign}, for example "{kind.example}"'
             raise PydanticCustomError("quantity", "{problem}", {"problem": problem})
         return number
 

@@ -124,6 +124,7 @@ class TestTables:
         ("time_ms,current_mV\n0,1\n1,2\n", "its unit is none of a current"),
         ("time_ms,current_pA\n0,a\n1,2\n", "is no number"),
         ("time_ms,current_pA\n0,inf\n1,2\n", "is not finite"),
+        ("time_ms,current_pA\n0,0\n1,-1e30\n", "-1e30 in the column current_pA is too large a current to be meant"),
         ("", "needs a column of the time"),
     ])  # fmt: skip
     def test_bad_tables(self, tmp_path, text, message):
