@@ -144,6 +144,18 @@ def test_around_a_tracer_alone_the_potential_is_that_of_laplace(comm, linear, fo
     assert solution.boundary["top"].potential == pytest.approx(field * 1e-6, rel=1e-9)
 
 
+def test_a_plain_ohmic_channel_needs_no_gate(comm):
+    """I = g (E - V) with the V of that current."""
+    mesh = generate(NECK, MeshOptions(size="20 nm"), comm)
+    channel = {"law": "gates", "species": "C", "conductance": "2 nS", "reversal": "30 mV"}
+    top = solve_steady(mesh, SALT, {"base": GROUND, "top": Boundary(channel=channel)}).boundary["top"]
+    assert top.current["C"] == pytest.approx(2e-9 * (30e-3 - top.potential), rel=1e-9)
+    given = Boundary(current={"species": "C", "value": f"{top.current['C']!r} A"})
+    same = solve_steady(mesh, SALT, {"base": GROUND, "top": given}).boundary["top"]
+    assert top.potential == pytest.approx(same.potential, rel=1e-9)
+    assert top.potential > 2e-3
+
+
 def test_a_closed_domain_keeps_its_tracer(comm):
     mesh = generate(NECK, MeshOptions(size="50 nm"), comm)
     closed = Closed(amounts={"T": "1000 ions"})
