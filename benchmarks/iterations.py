@@ -7,15 +7,27 @@ from typing import Any
 from benchmarks.measure import timed
 from benchmarks.problems import Problem, electrolyte, problems
 from spinepnp.errors import SpineError
-from spinepnp.meshes import SpineMesh
-from spinepnp.solvers import SolverOptions, SteadyProblem
+from spinepnp.meshes import GradeOptions, SpineMesh
+from spinepnp.solvers import Closed, SolverOptions, SteadyProblem
 from spinepnp.solvers.imposed import Imposed
+from spinepnp.solvers.problem import Problem as DiscreteProblem
 
 #: No adaptive forcing: every linear solve to this relative true residual.
 FIXED = {"ksp_rtol": 1e-6}
 
 #: Time steps whose linear systems are solved, s: far below the charging of nanoseconds to far above diffusion.
 TIME_STEPS = (1e-11, 1e-9, 1e-7, 1e-5, 1e-3, 1e-1)
+
+#: A closed neck with a layer at its wall and charge that moves there, and long steps, s: nearly singular matrices.
+CLOSED = Problem(
+    "closed, ",
+    electrolyte((("C", 1, 1330, 1.0), ("A", -1, 2030, 0.9)), 10.0, neutral=False),
+    boundaries={},
+    shape="cylinder, meridian",
+    mesh={"size": "20 nm", "grade": {"wall": GradeOptions(size="1 nm", growth=1.6)}},
+    closed=Closed(),
+)
+LONG_STEPS = (1e-3, 1.0, 1e3)
 
 
 def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "") -> list[dict[str, Any]]:
@@ -31,8 +43,9 @@ def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "
             meshes[key] = changed.make_mesh(size if problem.shape == "cylinder" else "", degree, comm)
         rows.append({"problem": problem.name, "degree": degree, **_iterations(problem, meshes[key], comm)})
     if not only:
-        mesh = Problem("").make_mesh(size, degree, comm)
-        rows += [{"degree": degree, **_time_step(mesh, step, comm)} for step in TIME_STEPS]
+        for problem, steps in ((Problem(""), TIME_STEPS), (CLOSED, LONG_STEPS)):
+            mesh = problem.make_mesh(size if problem.shape == "cylinder" else "", degree, comm)
+            rows += [{"degree": degree, **_time_step(problem, mesh, step, comm)} for step in steps]
     return rows
 
 
@@ -60,7 +73,7 @@ def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     }
 
 
-def euler_step(problem: SteadyProblem, imposed: Imposed, step: float) -> tuple[Any, Any]:
+def euler_step(problem: DiscreteProblem, imposed: Imposed, step: float) -> tuple[Any, Any]:
     """Assemble the linear system of an implicit Euler step from the bulk state, into the matrix of a problem.
 
     Args:
@@ -83,22 +96,21 @@ def euler_step(problem: SteadyProblem, imposed: Imposed, step: float) -> tuple[A
     return b, x
 
 
-def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
-    """The linear system of an implicit Euler step from the bulk state, when the current is switched on."""
-    problem = Problem("")
-    conditions, salt = problem.conditions(), electrolyte()
-    steady = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="block", petsc=FIXED))
-    solver = steady._newton.linear.ksp
-    b, x = euler_step(steady, Imposed(salt, conditions), step)
-    with steady._newton.precedence.in_force():
-        solver.setOperators(steady.system.A)
+def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
+    """The linear system of an implicit Euler step from the bulk state, when what is imposed is switched on."""
+    imposed = Imposed(problem.electrolyte, problem.conditions(), problem.closed, transient=True)
+    discrete = DiscreteProblem(mesh, imposed, SolverOptions(linear="block", petsc=FIXED))
+    solver = discrete._newton.linear.ksp
+    b, x = euler_step(discrete, imposed, step)
+    with discrete._newton.precedence.in_force():
+        solver.setOperators(discrete.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()
     row = {
-        "problem": f"time step of {step:g} s",
+        "problem": f"{problem.name}time step of {step:g} s",
         "ranks": comm.size,
         "shape": problem.shape,
-        "hard": "",
+        "hard": problem.known_hard,
         "dofs": x.getSize(),
         "status": "ok" if reason > 0 else f"PETSc reason {reason}",
         "newton": 1,
@@ -109,5 +121,5 @@ def _time_step(mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     }
     for item in (b, x):
         item.destroy()
-    steady.destroy()
+    discrete.destroy()
     return row

@@ -15,6 +15,7 @@ LAMBDA, SALT, LIMIT = 7.35e-4, 167.0, -50.62
 
 SHAPES: dict[str, Callable[[], Any]] = {
     "cylinder": lambda: Cylinder(radius="50 nm", length="1 um"),
+    "cylinder, meridian": lambda: Cylinder(radius="100 nm", length="1 um", dimension="axisymmetric"),
     "ball_neck": lambda: BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="10 nm"),
     "hyperboloid": lambda: Hyperboloid(a="50 nm", c="100 nm", half_length="500 nm"),
     "ball": lambda: Ball(radius="500 nm"),

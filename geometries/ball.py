@@ -175,6 +175,10 @@ class BallWindow(Revolved):
         between = self.cap_angle + self._half_angle(self.cap_radius) + 0.5 * self._gap()
         return [*found, Refinement(Piece("", (0.0, R), (0.0, R)), BAND * self._gap() * R, tilt=between)]
 
+    def tilt_of(self, name: str) -> float:
+        """That of the cap."""
+        return self.cap_angle if name == "cap" else 0.0
+
     def surfaces(self) -> list[Surface]:
         """The turned pieces; the wall is the whole sphere where the cap is off the pole."""
         R = self.radius / MODEL_UNIT

@@ -338,6 +338,18 @@ class Geometry(Table, ABC):
             found[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
         return found
 
+    @abstractmethod
+    def body_heights(self, name: str) -> tuple[float, float]:
+        """Lowest and highest z of a boundary of the body, model units."""
+
+    def heights(self, name: str) -> tuple[float, float]:
+        """Lowest and highest z of a boundary, m."""
+        if name == OBSTACLE_NAME and self.obstacle is not None:
+            z, radius = self.obstacle.centre[2], self.obstacle.radius
+            return z - radius, z + radius
+        low, high = self.body_heights(name)
+        return low * MODEL_UNIT, high * MODEL_UNIT
+
     def exact_area(self, name: str) -> float:
         """Exact area of one boundary, m^2."""
         return self.exact_measures()[name]

@@ -63,6 +63,14 @@ class Extruded(Geometry):
         """Pieces of the body itself, needed where it holds an obstacle."""
         raise NotImplementedError
 
+    def body_heights(self, name: str) -> tuple[float, float]:
+        """Those of the middle and the rim of an end; of the wall those of both ends."""
+        radius, length, start = self.reference()
+        across = [(0.0, 0.0), (radius, 0.0), (0.0, radius * self.aspect())]
+        ends = {"base": (start,), "top": (start + length,)}
+        z = self.stretch(np.array([(x, y, end) for end in ends.get(name, (start, start + length)) for x, y in across]))
+        return float(z[:, 2].min()), float(z[:, 2].max())
+
     def check(self) -> None:
         """An obstacle lies inside."""
         super().check()

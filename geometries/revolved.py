@@ -255,6 +255,16 @@ class Revolved(Geometry):
         """The pieces of all chains."""
         return [piece for chain in self.meridian() for piece in chain]
 
+    def tilt_of(self, name: str) -> float:
+        """Angle about the origin, from the z axis toward +x, by which a boundary is turned after its sweep, rad."""
+        return 0.0
+
+    def body_heights(self, name: str) -> tuple[float, float]:
+        """Those of its pieces, swept and turned."""
+        r, z = np.vstack([piece.points(180) for piece in self.pieces() if piece.name == name]).T
+        c, s = math.cos(self.tilt_of(name)), abs(math.sin(self.tilt_of(name)))
+        return float((c * z - s * r).min()), float((c * z + s * r).max())
+
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
         """Where edges are smaller than in the bulk.
 

@@ -121,6 +121,12 @@ class ImportedSurface(Geometry):
         """The triangles of the file, with the names of the case."""
         return _named(self, self._read())
 
+    def body_heights(self, name: str) -> tuple[float, float]:
+        """Those of its triangles."""
+        surface = self._surface
+        z = surface.corners[surface.values == surface.names.index(name), :, 2] * self._scale
+        return float(z.min()), float(z.max())
+
     @property
     def named(self) -> tuple[str, ...]:
         """The patches, those of the file first, and the wall if anything is left for it."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries import Geometry
 from spinepnp.solvers import stimuli
 from spinepnp.solvers.channels import Channel
 from spinepnp.solvers.electrolyte import Electrolyte
@@ -250,7 +251,14 @@ class Boundary(Table):
 Boundaries = dict[str, Boundary]
 
 
-def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
+def charges_at(name: str, geometry: Geometry, electrolyte: Electrolyte) -> tuple[float, ...]:
+    """Every fixed charge that reaches a boundary, mol/m^3: one, but for walls along several regions."""
+    if not electrolyte.charged_regions:
+        return (electrolyte.uniform_charge,)
+    return electrolyte.charges_between(*geometry.heights(name))
+
+
+def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
     """Species known, nothing prescribed twice, prescribed concentrations neutral."""
     key = f"boundaries.{name}"
     prescribed = boundary.prescribed(electrolyte)
@@ -260,7 +268,7 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte) -> 
                 f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}"
             )
     if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
-        electrolyte.check_neutral(f"{key}.concentrations", prescribed)
+        electrolyte.check_neutral(f"{key}.concentrations", prescribed, charges_at(name, geometry, electrolyte))
     _check_field(key, boundary)
     charged = [s.name for s in electrolyte.species if s.valence != 0 and s.name in prescribed]
     if boundary.floating and not charged:
@@ -320,18 +328,19 @@ def _check_field(key: str, boundary: Boundary) -> None:
         raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
 
 
-def check_boundaries(boundaries: Boundaries, known: tuple[str, ...], electrolyte: Electrolyte) -> None:
+def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: Electrolyte) -> None:
     """Refuse boundary data that the shape or the species do not know, or that contradict each other.
 
     Args:
         boundaries: the tables by name.
-        known: names of the shape's boundaries.
+        geometry: the shape, with its boundaries.
         electrolyte: the species.
 
     Raises:
         CaseError: names the key and what is missing or in excess.
     """
+    known = geometry.boundaries
     for name, boundary in boundaries.items():
         if name not in known:
             raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
-        _check_boundary(name, boundary, electrolyte)
+        _check_boundary(name, boundary, electrolyte, geometry)

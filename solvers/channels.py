@@ -2,7 +2,7 @@
 
     sigmoid:  I = maximum / (1 + exp(-(V - half) / slope))                           (facts pnp D4)
     table:    I(V) from a CSV file, monotone cubic in between, constant outside
-    gates:    I = conductance (reversal - V) prod_g m_g^p_g                          (Hodgkin-Huxley)
+    gates:    I = conductance (reversal - V) prod_g m_g^p_g       (Hodgkin-Huxley; Ohm's law without gates)
     ghk:      I = A P z F (x c_out e^-x - x c) / (1 - e^-x),  x = z (V - V_out)/V_T   (Goldman-Hodgkin-Katz)
 
 Positive current is positive charge entering. V and c are means over the patch. Every law can be multiplied by gates,
@@ -40,7 +40,7 @@ from spinepnp.units import (
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sigmoid": (("maximum", "half", "slope"), ("gates",)),
     "table": (("file",), ("gates",)),
-    "gates": (("conductance", "reversal", "gates"), ()),
+    "gates": (("conductance", "reversal"), ("gates",)),
     "ghk": (("permeability", "outside"), ("outside_potential", "gates")),
 }
 
@@ -79,7 +79,7 @@ class Channel(Table):
     """Channels of one kind, spread evenly over a boundary.
 
     Attributes:
-        law: how the current depends on the potential.
+        law: how the current depends on the potential; "gates" without any gate is Ohm's law.
         species: the species that carries it.
         maximum: current of a sigmoid with all channels open, A.
         half: potential at which half of them are open, V.

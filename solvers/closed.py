@@ -72,7 +72,8 @@ def check_closed(
             raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
         if species not in free:
             raise CaseError(key, "a boundary prescribes its concentration, which decides its amount; drop one")
-    if not is_grounded(boundaries) and (closed is None or free != electrolyte.names):
+    # Neutral species do not ask where the potential is zero.
+    if electrolyte.has_ions and not is_grounded(boundaries) and (closed is None or free != electrolyte.names):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'

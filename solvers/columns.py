@@ -59,7 +59,10 @@ def _column(rows: list[dict[str, str]], kind: Kind, wanted: str) -> np.ndarray:
     try:
         values = np.array([float(row[header]) for row in rows]) * parse_quantity(f"1 {unit}", kind)
     except (ValueError, TypeError):
-        raise ValueError(f"a value of {header} is no number, or its unit is none of a {kind.name}") from None
+        raise ValueError(f"a value of {header} is no number, or its unit is none of {kind.one}") from None
     if not np.all(np.isfinite(values)):
         raise ValueError(f"a value of {header} is not finite")
+    largest = int(np.argmax(np.abs(values)))
+    if abs(values[largest]) > kind.largest:
+        raise ValueError(f"{rows[largest][header].strip()} in the column {header} is too large {kind.one} to be meant")
     return values

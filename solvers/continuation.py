@@ -90,8 +90,12 @@ def _as_failure(statistics: NewtonStatistics) -> NewtonError:
 def _lost(
     error: NewtonError, reached: float, failures: list[NewtonError], imposed: Imposed, *, by_data: bool
 ) -> NewtonError:
-    flows = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
-    cause = "a current may reach its limit" if flows else "the mesh may be too coarse for a layer"
+    boundaries = imposed.boundaries.values()
+    flows = any(i.flows for b in boundaries for i in b.injections)
+    charged = any(b.surface_charge or b.capacitance is not None for b in boundaries)
+    layers = charged or imposed.electrolyte.charged_regions or not flows
+    causes = {"a current may reach its limit": flows, "the mesh may be too coarse for a layer": layers}
+    cause = " or ".join(name for name, holds in causes.items() if holds)
     way = (
         f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where {cause}"
         if by_data

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
 from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
@@ -13,6 +15,7 @@ from spinepnp.units import (
     CONCENTRATION,
     ELEMENTARY_CHARGE,
     FARADAY,
+    LENGTH,
     VACUUM_PERMITTIVITY,
     ChargeDensity,
     Concentration,
@@ -34,19 +37,26 @@ DEFAULT_THERMAL_VOLTAGE = 25.26e-3
 #: A charge of the bulk below this fraction of its ionic strength counts as zero (the inputs carry rounding).
 NEUTRALITY_TOLERANCE = 1e-9
 
+#: Relative distance of places that are the same.
+ROUNDING_OF_PLACES = 1e-9
+
+
+#: What a species can be called, and how long that may be.
+NAME, LONGEST_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$"), 40
+
 
 class Species(Table):
-    """One ionic species.
+    """One dissolved species.
 
     Attributes:
-        name: how boundaries and results call it.
-        valence: charge number z.
+        name: how boundaries and results call it: a letter, then letters, digits, `_`, `+` or `-`.
+        valence: charge number z; zero for a neutral tracer.
         diffusivity: free diffusivity D, m^2/s.
         concentration: bulk concentration, mol/m^3 (= mM).
         source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*$", max_length=40)
+    name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
     valence: Whole = Field(ge=-6, le=6)
     diffusivity: Diffusivity
     concentration: Concentration
@@ -54,7 +64,11 @@ class Species(Table):
 
     @field_validator("name")
     @classmethod
-    def _not_reserved(cls, name: str) -> str:
+    def _is_a_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name) or len(name) > LONGEST_NAME:
+            raise ValueError(
+                f"must be a letter, then letters, digits, _, + or -, at most {LONGEST_NAME} in all; choose another name"
+            )
         if name in {"total", "displacement"}:
             raise ValueError("is a word of the results; choose another name")
         return name
@@ -89,7 +103,7 @@ class Electrolyte(Table):
     """All species and the medium.
 
     Attributes:
-        species: the ions, at least one.
+        species: the ions and neutral tracers, at least one.
         thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
         temperature: absolute temperature, K, in place of `thermal_voltage`.
         permittivity: relative permittivity.
@@ -137,6 +151,16 @@ class Electrolyte(Table):
         return self.fixed_charge if isinstance(self.fixed_charge, tuple) else ()
 
     @property
+    def has_fixed_charge(self) -> bool:
+        """Whether there is any fixed charge, uniform or by region."""
+        return bool(self.uniform_charge) or any(region.value for region in self.charged_regions)
+
+    @property
+    def has_ions(self) -> bool:
+        """Whether any species carries charge; without one there is diffusion alone, and no Debye layer."""
+        return any(s.valence != 0 for s in self.species)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the species in their order."""
         return tuple(s.name for s in self.species)
@@ -169,31 +193,74 @@ class Electrolyte(Table):
         """sum z_i c_i + fixed charge for given concentrations, mol/m^3."""
         return sum(s.valence * concentrations[s.name] for s in self.species) + self.uniform_charge
 
-    def check_neutral(self, key: str, concentrations: dict[str, float]) -> None:
+    def charges_between(self, low: float, high: float) -> tuple[float, ...]:
+        """Every fixed charge between two heights, regions that just reach them included, mol/m^3.
+
+        Args:
+            low: z, m.
+            high: z, m; the same for a plane.
+        """
+        near = ROUNDING_OF_PLACES * max(abs(low), abs(high))
+        regions = [r for r in self.charged_regions if r.region[0] <= high + near and r.region[1] >= low - near]
+        covered = low  # from below, by regions without a gap
+        for region in sorted(regions, key=lambda r: r.region):
+            if region.region[0] <= covered + near:
+                covered = max(covered, region.region[1])
+        free = () if regions and covered >= high - near else (self.uniform_charge,)
+        return (*(region.value for region in regions), *free)
+
+    def is_neutral(self, concentrations: dict[str, float], fixed: float) -> bool:
+        """Whether concentrations (mol/m^3, by name) and a fixed charge (mol/m^3) leave no charge."""
+        charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
+        return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
+
+    def check_neutral(self, key: str, concentrations: dict[str, float], regional: tuple[float, ...] = ()) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
+
+        Args:
+            key: that gives the concentrations.
+            concentrations: of all species, mol/m^3.
+            regional: fixed charges by region that reach the place, with one of which they may be neutral as well (a
+                bath before a gel is neutral alone, an end in the gel with it), mol/m^3.
 
         Raises:
             CaseError: with the charge left over and the three ways out.
         """
+        if not self.neutral or any(
+            self.is_neutral(concentrations, fixed) for fixed in (self.uniform_charge, *regional)
+        ):
+            return
         charge = self.net_charge(concentrations)
-        scale = sum(abs(s.valence) * concentrations[s.name] for s in self.species) + abs(self.uniform_charge)
-        if self.neutral and abs(charge) > NEUTRALITY_TOLERANCE * scale:
-            raise CaseError(
-                key,
-                f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}; change a "
-                f'concentration, balance it by electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}", '
-                "or set electrolyte.neutral = false if it is meant",
+        there = " or ".join(f'"{format_quantity(fixed, CONCENTRATION)}"' for fixed in dict.fromkeys(regional) if fixed)
+        raise CaseError(
+            key,
+            f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}"
+            + (
+                f" without the fixed charge by region, which is {there} there; change a concentration"
+                if there
+                else "; change a concentration, balance it by "
+                f'electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}"'
             )
+            + ", or set electrolyte.neutral = false if it is meant",
+        )
 
     def check(self) -> None:
         """What no single field can say of itself.
 
         Raises:
-            CaseError: a name used twice, nothing that carries charge, or a bulk that is not neutral.
+            CaseError: a name used twice, regions of fixed charge that overlap, or a bulk that is not neutral.
         """
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
                 raise CaseError("electrolyte.species.name", "is used twice; give every species its own name", name)
-        if all(s.valence == 0 for s in self.species):
-            raise CaseError("electrolyte.species.valence", "no species carries charge; at least one must")
+        by_height = sorted(self.charged_regions, key=lambda r: r.region)
+        for below, above in itertools.pairwise(by_height):
+            (_, end), (start, _) = below.region, above.region
+            if start < end - ROUNDING_OF_PLACES * max(abs(start), abs(end)):
+                raise CaseError(
+                    "electrolyte.fixed_charge",
+                    f"two regions overlap from {format_quantity(start, LENGTH)} to "
+                    f"{format_quantity(min(end, above.region[1]), LENGTH)}; let each height have one value (the sum, "
+                    "if both are there)",
+                )
         self.check_neutral("electrolyte.species.concentration", self.bulk)

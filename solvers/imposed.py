@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spinepnp.errors import CaseError
+from spinepnp.geometries import Geometry
 from spinepnp.solvers.boundaries import Boundaries, Boundary, Injection, Membrane, check_boundaries
 from spinepnp.solvers.closed import Closed, check_closed
 from spinepnp.solvers.electrolyte import Electrolyte
@@ -58,19 +59,20 @@ class Imposed:
                 ways[name] += 1
         return tuple(self.transient or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species)
 
-    def check(self, known: tuple[str, ...], formulation: str) -> None:
+    def check(self, geometry: Geometry, formulation: str) -> None:
         """Refuse what contradicts itself or leaves no unique answer.
 
         Args:
-            known: names of the shape's boundaries.
+            geometry: the shape, with its boundaries.
             formulation: of `solver.formulation`.
 
         Raises:
             CaseError: names the key and what to do.
         """
         self.electrolyte.check()
-        check_boundaries(self.boundaries, known, self.electrolyte)
-        check_closed(self.closed, self.electrolyte, self.boundaries, ", ".join(known), transient=self.transient)
+        check_boundaries(self.boundaries, geometry, self.electrolyte)
+        known = ", ".join(geometry.boundaries)
+        check_closed(self.closed, self.electrolyte, self.boundaries, known, transient=self.transient)
         if formulation in ("log", "nodal"):
             check_positive(self.electrolyte, self.boundaries)
             for name, amount in (self.closed.amounts if self.closed is not None else {}).items():

@@ -13,9 +13,9 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.meshes.stack import MPI
-from spinepnp.solvers.boundaries import Boundaries, Boundary
+from spinepnp.solvers.boundaries import Boundaries, Boundary, charges_at
 from spinepnp.solvers.closed import is_grounded
-from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.observables import Weights
 from spinepnp.solvers.planar_layer import EXTENT, PlanarLayer, error_of_drop, graded_heights
 from spinepnp.solvers.scaling import Scales
@@ -37,8 +37,8 @@ STEEP = 2.0
 LARGEST_DROP = 60.0
 
 
-def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
-    """Whether a Debye layer can form at a boundary with these data."""
+def carries_layer(boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
+    """Whether a Debye layer can form at a boundary with these data, which fixed charges (mol/m^3) reach."""
     prescribed = boundary.prescribed(electrolyte)
     if boundary.surface_charge or boundary.capacitance is not None:
         return True
@@ -47,8 +47,7 @@ def carries_layer(boundary: Boundary, electrolyte: Electrolyte) -> bool:
         return flowing and not boundary.field_matched
     if set(prescribed) != set(electrolyte.names) or boundary.potential is None:
         return True
-    scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
-    return abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale
+    return not all(electrolyte.is_neutral(prescribed, charge) for charge in fixed)
 
 
 @dataclass(frozen=True)
@@ -124,6 +123,8 @@ def debye_layers(
         boundaries: what was imposed.
         scales: of the unknowns.
     """
+    if not electrolyte.has_ions:
+        return {}
     comm = mesh.mesh.comm
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     fixed = weights.fixed_charge_density(electrolyte.charged_regions) / scales.concentration
@@ -136,7 +137,7 @@ def debye_layers(
         *c, rho = weights.integral(weights.boundary[name], everywhere) / weights.area[name]
         phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
         beside = PlanarLayer(valence, np.maximum(c, 0.0), float(rho), scales.debye**2)
-        forms = bool(reflecting) or carries_layer(boundary, electrolyte)
+        forms = bool(reflecting) or carries_layer(boundary, electrolyte, charges_at(name, mesh.geometry, electrolyte))
         layer = Layer(forms, beside.debye_length * scales.length, heights[name])
         if forms and math.isfinite(beside.debye_length):
             trace = beside.neutral_trace(LARGEST_DROP)

@@ -13,7 +13,7 @@ from spinepnp.solvers.bordered import Bordered
 from spinepnp.solvers.callbacks import weakly
 from spinepnp.solvers.precedence import PetscOptions, Precedence
 from spinepnp.solvers.preconditioner import BlockPreconditioner
-from spinepnp.solvers.reasons import MUMPS_ERRORS, NO_ACCURACY
+from spinepnp.solvers.reasons import NO_ACCURACY, mumps_problem
 
 DIRECT: PetscOptions = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 
@@ -141,7 +141,9 @@ class LinearSolver:
         """What is known of a failed solve; empty where that is nothing."""
         if self.iterates:
             return NO_ACCURACY
-        return MUMPS_ERRORS.get(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), "") if self._by_mumps() else ""
+        if not self._by_mumps():
+            return ""
+        return mumps_problem(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), self._options.given)
 
     def _by_mumps(self) -> bool:
         preconditioner = self._inner.getPC()

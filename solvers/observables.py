@@ -6,6 +6,7 @@ number of ranks.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -69,20 +70,25 @@ class Weights:
         self.volume = _integrals(measure.over_volume(test, element_degree, curved=degree + 2))
         self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
         self.total_volume = self.sum(self.volume)
-        self.exact = mesh.geometry.exact_measures()
 
-    def region(self, region: tuple[float, float]) -> np.ndarray:
+    @cached_property
+    def exact(self) -> dict[str, float]:
+        """Exact measures of the body, m^3 and m^2; empty where they are not known."""
+        return self._mesh.geometry.exact_measures()
+
+    def region(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
         """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.
 
         Args:
             region: z of the lower and of the upper plane, m.
+            key: that gives it, for errors.
 
         Raises:
             CaseError: it lies outside of the domain, or is thinner than the cells there; or planes mean nothing on the
                 mesh, which stands for spheres.
         """
         if region not in self._regions:
-            self._check_region(region)
+            self._check_region(region, key)
             if self._slab is None:
                 self._slab = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
             form, ends = self._slab
@@ -135,22 +141,22 @@ class Weights:
                 inside[np.abs(heights - end) <= near] *= 0.5
         return inside
 
-    def _check_region(self, region: tuple[float, float]) -> None:
+    def _check_region(self, region: tuple[float, float], key: str) -> None:
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
         if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
-            raise CaseError("region", "a line along the radius has no planes z = const; use another dimension", shown)
+            raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)
         low, high = (z / MODEL_UNIT for z in region)
         heights = self._mesh.mesh.geometry.x[:, self._mesh.mesh.geometry.dim - 1]
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
         top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
         inside = min(high, top) - max(low, bottom)
         if inside <= 0.0:
-            raise CaseError("region", "lies outside of the domain; move it inside", shown)
+            raise CaseError(key, "lies outside of the domain; move it inside", shown)
         middle = 0.5 * (min(high, top) + max(low, bottom))
         size = max(size_along_z(self._mesh, z) for z in (low, middle, high))
         if inside < size:
             raise CaseError(
-                "region",
+                key,
                 f"is thinner than the cells there ({format_quantity(float(f'{size * MODEL_UNIT:.3g}'), LENGTH)}); "
                 "make mesh.size smaller, or the region thicker",
                 shown,

@@ -145,8 +145,7 @@ def solution_of(
         formulation=found.formulation[0],
         formulation_reason=found.formulation[1],
         change_within_cell=found.change_within_cell[0],
-        too_steep=found.formulation[0] == "density"
-        and found.change_within_cell[0] > largest_drop(mesh.element_degree),
+        too_steep=found.formulation[0] == "density" and found.change_within_cell[0] > largest_drop(mesh.element_degree),
         statistics=found.statistics,
     )
 

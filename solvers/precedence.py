@@ -38,7 +38,12 @@ class Precedence:
 
     def is_given(self, name: str) -> bool:
         """Whether the user has set an option."""
-        return name in given_by_user(self._of_case)
+        return name in self.given
+
+    @property
+    def given(self) -> set[str]:
+        """Names of the options that the user has set."""
+        return given_by_user(self._of_case)
 
     def text(self, name: str) -> str:
         """The value of an option that has a default."""

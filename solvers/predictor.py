@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import numpy as np
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.meshes.memory import available_memory
 from spinepnp.meshes.stack import MPI, PETSc, fem
 from spinepnp.solvers.boundaries import Boundaries
+from spinepnp.solvers.cost import memory
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.electroneutral import Electroneutral
 from spinepnp.solvers.operators import Operators
 from spinepnp.units import CURRENT, FARADAY, format_quantity
+
+#: Iterations after which a factorisation takes over: on cells thousands of times wider than high multigrid crawls.
+MOST_ITERATIONS = 1000
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
     injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     charge = abs(electrolyte.net_charge(electrolyte.bulk))
     reasons = {
+        "no species carries charge": not electrolyte.has_ions,
         "no boundary holds both the potential and the bulk concentrations": not grounded,
         "a boundary holds something else than the ground and the bulk": len({b.potential for b in held}) > 1
         or len(grounded) < len(held),
@@ -112,10 +119,30 @@ class Predictor:
         solver.setOptionsPrefix("laplace_")
         solver.setType("cg")
         solver.getPC().setType("gamg")
-        solver.setTolerances(rtol=1e-13, max_it=1000)
+        solver.setTolerances(rtol=1e-13, max_it=MOST_ITERATIONS)
         solver.setOperators(matrix)
         solver.setFromOptions()
         self._solver, self._matrix = solver, matrix
+
+    def _factorise(self) -> bool:
+        """Let MUMPS take over, for all that comes, where its factors fit into half of the memory. Collective."""
+        comm, nodes = self._space.mesh.comm, self._space.dofmap.index_map.size_global
+        enough = memory("direct", nodes) < available_memory() / 2.0
+        if self._solver.getType() == "preonly" or not comm.allreduce(enough, op=MPI.LAND):
+            return False
+        self._solver.destroy()
+        self._solver = PETSc.KSP().create(comm)
+        self._solver.setType("preonly")
+        self._solver.getPC().setType("lu")
+        self._solver.getPC().setFactorSolverType("mumps")
+        self._solver.setOperators(self._matrix)
+        return True
+
+    def _solve(self, right: Any, G: Any) -> bool:
+        """Solve for one right-hand side; whether that went well. Collective."""
+        self._solver.solve(right, G)
+        reason: Any = self._solver.getConvergedReason()
+        return reason > 0 or (self._factorise() and self._solve(right, G))
 
     def unit_flux(self, name: str) -> np.ndarray:
         """G of one patch at the local degrees of freedom (ghosts too), in 1/um. Collective at its first call.
@@ -130,9 +157,12 @@ class Predictor:
             right = fem.Function(self._space)
             right.x.array[:] = self._weights[name] / self._areas[name]
             right.x.array[self._grounded] = 0.0
-            self._solver.solve(right.x.petsc_vec, G.x.petsc_vec)
-            if self._solver.getConvergedReason() <= 0:
-                raise SolveError(f"Laplace's equation for {name}: PETSc reason {self._solver.getConvergedReason()}")
+            if not self._solve(right.x.petsc_vec, G.x.petsc_vec):
+                raise SolveError(
+                    f"the electroneutral current through {name} could not be solved for within {MOST_ITERATIONS} "
+                    "iterations, and a factorisation does not fit into the memory: cells may be far thinner than wide; "
+                    "use a larger mesh.grade size or mesh.size"
+                )
             G.x.scatter_forward()
             G.x.array[self._grounded] = 0.0  # exactly
             self._solutions[name] = G.x.array.copy()
@@ -191,6 +221,23 @@ class Predictor:
         return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
 
 
+def shown_limit(limit: float, value: float) -> float:
+    """A limit in four digits; beside a value just beyond it in as many as tell them apart, rounded to its own side."""
+    exact, rounded = Decimal(repr(limit)), Decimal(0)
+    beyond = max(abs(value - limit), 1e-9 * abs(value))
+    in_four = float(f"{limit:.4g}")
+    if abs(in_four) < abs(value) and abs(in_four - limit) <= 0.1 * beyond:
+        return in_four
+    for digits in range(5, 13):
+        step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        rounded = exact.quantize(step, rounding=ROUND_DOWN)
+        if abs(float(rounded)) >= abs(value):
+            rounded -= step.copy_sign(rounded)
+        if abs(limit - float(rounded)) <= beyond:
+            break
+    return float(rounded)
+
+
 def _beyond_limit(
     electrolyte: Electrolyte, boundaries: Boundaries, areas: dict[str, float], injected: str, fraction: float
 ) -> CaseError:
@@ -207,11 +254,11 @@ def _beyond_limit(
     if len(injections) > 1:
         return CaseError(
             f"boundaries.{name}.current.value",
-            f"beyond the limit: all currents together can be {100.0 * fraction:.3g} % of these, where the "
-            f"concentration of {injected} reaches zero; choose weaker ones",
+            f"beyond the limit: all currents together can be {shown_limit(100.0 * fraction, 100.0)!r} % of these, "
+            f"where the concentration of {injected} reaches zero; choose weaker ones",
             format_quantity(value, CURRENT),
         )
-    limit = format_quantity(float(f"{value * fraction:.4g}"), CURRENT)
+    limit = format_quantity(shown_limit(value * fraction, value), CURRENT)
     direction = "above" if value < 0 else "below"
     return CaseError(
         f"boundaries.{name}.current.value",

@@ -64,8 +64,8 @@ class Preview:
         self.measure = self.weights.measure
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes, mesh, space)
-        for charged in imposed.electrolyte.charged_regions:
-            self.weights.region(charged.region)
+        for i, charged in enumerate(imposed.electrolyte.charged_regions):
+            self.weights.region(charged.region, f"electrolyte.fixed_charge.{i}.region")
         self.regions = {
             name: Part(name, region, self.weights, space, self.boundary_dofs)
             for name, region in (regions or {}).items()

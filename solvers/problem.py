@@ -82,7 +82,7 @@ class Problem:
         regions: dict[str, Region] | None = None,
     ) -> None:
         self.mesh, self.options = mesh, options or SolverOptions()
-        imposed.check(mesh.geometry.boundaries, self.options.formulation)
+        imposed.check(mesh.geometry, self.options.formulation)
         self.structure = imposed.structure
         self.preview = Preview(mesh, imposed, probes or {}, regions)
         self.imposed = imposed

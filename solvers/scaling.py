@@ -69,7 +69,7 @@ class Scales:
 
     @classmethod
     def of(cls, electrolyte: Electrolyte) -> Scales:
-        """Scales of an electrolyte: its ionic strength (or 1 mM if it is empty) and its largest diffusivity."""
+        """Scales of an electrolyte: its ionic strength (1 mM where there are no ions) and its largest diffusivity."""
         fixed = [electrolyte.uniform_charge, *(region.value for region in electrolyte.charged_regions)]
         concentration = max(electrolyte.ionic_strength(), *map(abs, fixed)) or 1.0
         permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY

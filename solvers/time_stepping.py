@@ -211,7 +211,14 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
     both = np.array([largest, [*scale, 1.0, 1.0]])
     total = np.empty_like(both)
     problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
-    return float((total[0] / np.maximum(total[1], TRACE)).max())
+    return float((total[0] / np.maximum(total[1], _least(problem))).max())
+
+
+def _least(problem: Problem) -> float:
+    """Scaled density below which errors do not count: a trace of the ions; without ions, one of the bulk."""
+    electrolyte, scale = problem.imposed.electrolyte, problem.system.data.scales.concentration
+    whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
+    return max(TRACE * whole / scale, float(np.finfo(float).tiny))
 
 
 def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:

@@ -109,7 +109,7 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
-        self.imposed.check(self.geometry.boundaries, self.solver.formulation)
+        self.imposed.check(self.geometry, self.solver.formulation)
         check_time(self)
         self.mesh.sizes(self.geometry)
         self._check_names()

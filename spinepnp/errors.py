@@ -15,6 +15,8 @@ MAX_VALUE_LENGTH = 120
 
 def _shown(value: object) -> str:
     """``value`` as it is quoted in an error line: on one line, and never longer than a line should be."""
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML has it
     return _short(f'"{value}"' if isinstance(value, str) else str(value))
 
 

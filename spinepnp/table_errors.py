@@ -49,6 +49,20 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     return ".".join(keys) or "case", shown
 
 
+#: What a value must be, by pydantic's names of errors, which speak of Python's types.
+PLAIN = {
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be an integer",
+    "int_parsing_size": "is too large a number to be meant",
+}
+
+
 def _problem_of(error: Any) -> str:
     """What is wrong, in plain words."""
     if error["type"] == "missing":
@@ -58,12 +72,13 @@ def _problem_of(error: Any) -> str:
         ("Value error, ", ""),
         ("Input should be a valid ", "must be a "),
         ("Input should ", "must "),
+        ("String should ", "must "),
     ):
         if message.startswith(prefix):
             message = plain + message[len(prefix) :]
-    message = message.replace("must be a integer", "must be an integer")
     if error["type"] == "too_short":
-        message = "must have at least one entry"
-    if error["type"] in ("dict_type", "model_type", "model_attributes_type"):
-        message = "must be a table"
-    return " ".join(message.split())
+        least = error["ctx"]["min_length"]
+        message = "must have at least one entry" if least == 1 else f"must have at least {least} entries"
+    if error["type"] == "too_long":
+        message = f"must have at most {error['ctx']['max_length']} entries"
+    return " ".join(PLAIN.get(error["type"], message).split())

@@ -46,19 +46,26 @@ def print_outcome(points: list[Point], directory: Path) -> None:
         console.print(points[0].case.title)
     console.print(_table(points))
     rows = [point.row for point in points]
-    for line in (*statements(rows), _lost_currents(points), _spread_charge(points)):
+    for line in (
+        *statements(rows, points[0].case.electrolyte.has_ions),
+        _lost_currents(points),
+        _spread_charge(points),
+    ):
         if line:
             console.print(line)
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
 
 
-def statements(rows: list[dict[str, Any]]) -> list[str]:
+def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
     """What the numbers of a run are worth: Debye layers, estimated errors, the unknowns that were taken.
 
     Args:
         rows: of observables.csv.
+        has_ions: whether any species carries charge.
     """
+    if not has_ions:
+        return ["no species carries charge: there are no Debye layers"]
     solved = [row for row in rows if "layers_resolved" in row]
     if not solved:
         return []
@@ -90,7 +97,7 @@ def statements(rows: list[dict[str, Any]]) -> list[str]:
         most = max(float(row["change_within_cell_VT"]) for row in steep)
         lines.append(
             f"not to be trusted: the potential changes by {most:.2g} V_T within a cell, too much for densities; make "
-            'mesh.size smaller, or leave out solver.formulation and concentrations of zero'
+            "mesh.size smaller, or leave out solver.formulation and concentrations of zero"
         )
     return lines
 

@@ -5,6 +5,7 @@ Nothing in a file is ever executed.
 
 from __future__ import annotations
 
+import re
 import stat
 import tomllib
 from collections.abc import Iterable
@@ -28,11 +29,11 @@ def read_text(path: Path) -> str:
         status = path.stat()
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)) or status.st_size > LARGEST_FILE:
             raise CaseError(str(path), "is no file, or too large for a case; give the path of a case file")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give the path of a case file") from None
     except UnicodeDecodeError:
-        raise CaseError(str(path), "is not a text file; give the path of a case file (TOML)") from None
+        raise CaseError(str(path), "is not a text file in UTF-8; give the path of a case file (TOML)") from None
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -41,12 +42,47 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
     Raises:
         CaseError: it is malformed; ``name`` is how the error calls it.
     """
+    text = text.removeprefix("\ufeff")  # some editors begin with it
     try:
         return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
-        raise CaseError(name, f"is not valid TOML: {error}") from None
+        raise CaseError(name, f"is not valid TOML: {_toml_problem(str(error), text)}") from None
     except RecursionError:
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
+
+
+#: What Python's parser says of a name that stands twice, and of a table in braces that another line adds to.
+_TWICE = re.compile(r"Cannot (?:overwrite a value|declare)|Duplicate inline table key '(.*)'")
+_IN_BRACES = re.compile(r"Cannot mutate immutable namespace \('(.*)',?\)")
+
+#: What it says where quotes are missing, most often.
+_UNQUOTED = ("Invalid value", "Expected newline or end of document after a statement")
+
+
+def _toml_problem(message: str, text: str) -> str:
+    """What is wrong with TOML text, from what Python's parser says."""
+    at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
+    lines = text.splitlines()
+    number = int(at[1]) if at and at[1] else len(lines)
+    twice = _TWICE.match(message)
+    if twice:
+        key, line = twice[1], number
+        # The parser has come to the end of a value: its key may stand some lines above.
+        for line in range(number, 0, -1) if key is None else ():
+            found = re.match(r"\s*(?:\[+\s*([A-Za-z_\"'][\w.\"'\- ]*?)\s*\]+|([^=#\[\]{},]+?)\s*=)", lines[line - 1])
+            if found:
+                key = found[1] or found[2]
+                break
+        return f'"{key or "a key"}" stands twice, the second time in line {line}; keep one of them'
+    closed = _IN_BRACES.match(message)
+    if closed:
+        name = closed[1].replace("', '", ".")
+        return (
+            f'"{name}" stands in braces or brackets above, so that line {number} can add nothing; write it in one place'
+        )
+    if message.startswith(_UNQUOTED):
+        return f'{message}; text, and numbers with a unit, stand in quotes: "100 nm"'
+    return message
 
 
 def read_tables(
@@ -82,6 +118,10 @@ _KINDS = {
 }
 
 
+#: Keys by which a sweep file without axes is known.
+_OF_SWEEPS = {"base", "combine", "ranks_per_case"}
+
+
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
     """A file is of the kind that is wanted.
 
@@ -98,6 +138,8 @@ def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
     for keys, what, instead in _KINDS.values():
         if set(keys) & set(data):
             raise CaseError(name, f"{what}; {instead}")
+    if kind != "sweep" and _OF_SWEEPS & set(data):
+        raise CaseError(name, "is a sweep file, without axes; ./spine batch solves it")
 
 
 def parse_override(text: str) -> tuple[str, object]:

@@ -49,6 +49,11 @@ class Kind:
     largest: float
 
     @property
+    def one(self) -> str:
+        """The name with its article: "a length", "an amount"."""
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
+
+    @property
     def suffix(self) -> str:
         """The unit as it ends a column name: ``mV``, ``um2_per_s``."""
         return self.unit.replace("^", "").replace("/", "_per_")
@@ -65,7 +70,7 @@ DIFFUSIVITY = Kind("diffusivity", "um^2/s", 1e-12, "200 um^2/s", 1e-20, 1.0)
 TEMPERATURE = Kind("temperature", "K", 1.0, "293.15 K", 1e-3, 1e5)
 TIME = Kind("time", "ms", 1e-3, "10 ms", 1e-20, 1e9)
 RESISTANCE = Kind("resistance", "MOhm", 1e6, "100 MOhm", 1e-12, 1e30)
-SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e6)
+SURFACE_CHARGE = Kind("surface charge", "C/m^2", 1.0, "0.02 C/m^2", 1e-15, 1e2)
 CAPACITANCE = Kind("capacitance per area", "F/m^2", 1.0, "0.01 F/m^2", 1e-15, 1e6)
 CURRENT_DENSITY = Kind("current density", "A/m^2", 1.0, "100 A/m^2", 1e-20, 1e15)
 AMOUNT = Kind("amount", "ions", 1.0 / AVOGADRO, "5584 ions", 1e-30, 1.0)
@@ -128,7 +133,7 @@ def _dimension(kind: Kind) -> str:
 
 
 def parse_quantity(text: object, kind: Kind) -> float:
-    """A quantity with its unit, in SI.
+    """A quantity with its unit, in SI, of a magnitude that can be meant.
 
     Args:
         text: for example ``"100 nm"``; a `pint.Quantity` is taken too.
@@ -138,37 +143,42 @@ def parse_quantity(text: object, kind: Kind) -> float:
         The value in SI units.
 
     Raises:
-        ValueError: no text, no number, no unit, an unknown unit, or the unit of something else; the message says
-            which, and what to write instead.
+        ValueError: no text, no number, no unit, an unknown unit, the unit of something else, or far too large or small
+            a value; the message says which, and what to write instead.
     """
+    value = _magnitude(text, kind)
+    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
+        size = "large" if abs(value) > kind.largest else "small"
+        raise ValueError(f'too {size} {kind.one} to be meant, for example "{kind.example}"')
+    return value
+
+
+def _magnitude(text: object, kind: Kind) -> float:
+    """The same, of any magnitude."""
     if hasattr(text, "magnitude") and hasattr(text, "units"):
         text = f"{float(text.magnitude)!r} {text.units:~}"
     example = f'for example "{kind.example}"'
     if not isinstance(text, str):
-        raise ValueError(f"a {kind.name} is text with a unit, {example}")
+        raise ValueError(f"{kind.one} is text with a unit, {example}")
     match = _QUANTITY.fullmatch(text)
     if match is None:
-        raise ValueError(f"not a number with a unit; write a {kind.name}, {example}")
+        raise ValueError(f"not a number with a unit; write {kind.one}, {example}")
     number, unit = match[1], (match[2] or "").strip()
     if not unit:
-        raise ValueError(f"the unit is missing; write a {kind.name}, {example}")
+        raise ValueError(f"the unit is missing; write {kind.one}, {example}")
     try:
         factor, offset, dimension = _unit_in_si(unit)
     except ValueError:
-        raise ValueError(f'unknown unit "{unit}"; write a {kind.name}, {example}') from None
+        raise ValueError(f'unknown unit "{unit}"; write {kind.one}, {example}') from None
     if dimension != _dimension(kind):
-        other = next((k.name for k in KINDS if _dimension(k) == dimension), None)
-        what = f"the unit of a {other}" if other else "not a unit of it"
-        raise ValueError(f'a {kind.name} is needed, "{unit}" is {what}; {example}')
+        other = next((k.one for k in KINDS if _dimension(k) == dimension), None)
+        what = f"the unit of {other}" if other else "not a unit of it"
+        raise ValueError(f'{kind.one} is needed, "{unit}" is {what}; {example}')
     # Decimal arithmetic rounds once, so that "1 um" and "1000 nm" are the same number.
     try:
-        value = float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
+        return float(Decimal(number) * Decimal(repr(factor)) + Decimal(repr(offset)))
     except ArithmeticError:  # an exponent beyond Decimal's
-        value = math.inf
-    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
-        size = "large" if abs(value) > kind.largest else "small"
-        raise ValueError(f"too {size} a {kind.name} to be meant, {example}")
-    return value
+        return math.inf
 
 
 def kind_of_quantity(text: object) -> Kind | None:
@@ -188,11 +198,11 @@ def to_unit(value: float, kind: Kind) -> float:
 
 
 def format_quantity(value: float, kind: Kind) -> str:
-    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit)."""
+    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit); of any magnitude."""
     magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
     for digits in range(6, 18):
         text = f"{float(magnitude):.{digits}g}"
-        if parse_quantity(f"{text} {kind.unit}", kind) == value:
+        if _magnitude(f"{text} {kind.unit}", kind) == value:
             break
     return f"{text} {kind.unit}"
 
@@ -251,7 +261,7 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
             raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
         if (positive and number <= 0) or (non_negative and number < 0):
             sign = "greater than zero" if positive else "zero or greater"
-            problem = f'a {kind.name} here must be {sign}, for example "{kind.example}"'
+            problem = f'{kind.one} here must be {sign}, for example "{kind.example}"'
             raise PydanticCustomError("quantity", "{problem}", {"problem": problem})
         return number
 

@@ -18,6 +18,7 @@ from spinepnp.solvers.cost import linear_solver
 from spinepnp.solvers.imposed import Imposed
 from spinepnp.solvers.measure import Measure
 from spinepnp.solvers.operators import Operators
+from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.weak_forms import drift, stiffness
 
@@ -163,6 +164,24 @@ def test_a_time_step_of_any_length(comm, step):
         problem.destroy()
     assert iterations <= MOST
     assert np.abs(answers[1] - answers[0]).max() < 1e-7 * np.abs(answers[0]).max()
+
+
+@pytest.mark.parametrize("step", [1.0, 100.0])
+def test_the_basis_stays_orthogonal_in_a_closed_domain(comm, step):
+    """Long steps, whose matrix is nearly singular: 26 iterations, and 65 where Gram-Schmidt has one pass only."""
+    neck = Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric")
+    options = MeshOptions(size="20 nm", element_degree=1, grade={"wall": GradeOptions(size="1 nm", growth=1.6)})
+    electrolyte = ions((1, 1330, 10.0), (-1, 2030, 9.0), neutral=False)
+    imposed = Imposed(electrolyte, {}, Closed(), transient=True)
+    problem = Problem(generate(neck, options, comm), imposed, SolverOptions(linear="block", petsc=FIXED))
+    b, x = euler_step(problem, imposed, step)
+    solver = problem._newton.linear.ksp
+    with problem._newton.precedence.in_force():
+        solver.setOperators(problem.system.A)
+        solver.solve(b, x)
+    assert solver.getConvergedReason() > 0
+    assert solver.getIterationNumber() <= 32
+    problem.destroy()
 
 
 def test_a_step_of_the_voltage_is_one_of_the_whole_domain(comm):

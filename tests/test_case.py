@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 import pytest
+import tomli_w
 from conftest import CASES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,9 +161,27 @@ BAD = [
     ('geometry.radius="1e-300 m"', "too small a length to be meant"),
     ('boundaries.top.current.value="1e300 A"', "too large a current to be meant"),
     ("electrolyte.tortuosity=1e200", "must be less than or equal to 1000"),
-    ("electrolyte.permittivity=true", "electrolyte.permittivity = True: must be a"),
-    ("electrolyte.species.Na.valence=true", "valence = True: must be a"),
-    ("electrolyte.neutral=0", "electrolyte.neutral = 0: must be a"),
+    ("electrolyte.permittivity=true", "electrolyte.permittivity = true: must be a number"),
+    ("electrolyte.species.Na.valence=true", "valence = true: must be an integer"),
+    ("electrolyte.neutral=0", "electrolyte.neutral = 0: must be true or false"),
+    ("electrolyte.species=3", "electrolyte.species = 3: must be a list"),
+    ("boundaries.top.current=3", "boundaries.top.current = 3: must be a list"),
+    ("probes.x=['0 nm','0 nm','0 nm','0 nm']", "probes.x: must have at most 3 entries"),
+    ("probes.x=['0 nm','0 nm']", "probes.x.2: is missing; add it"),
+    ("geometry.length=1979-05-27", "geometry.length: a length is text with a unit"),
+    ("title=3", "title = 3: must be text"),
+    ("electrolyte.species.Na.name='1x'", 'electrolyte.species.0.name = "1x": must be a letter, then letters, digits'),
+    ('electrolyte.species.Na.name="Na\\n"', "must be a letter, then letters, digits"),
+    ("closed.amounts.Na='1 nm'", 'an amount is needed, "nm" is the unit of a length'),
+    ("boundaries.wall.surface_charge='1e4 C/m^2'", "too large a surface charge to be meant"),
+    (
+        "electrolyte.fixed_charge=[{region=['0.2 um','0.5 um'],value='1 mM'},{region=['0.4 um','1 um'],value='1 mM'}]",
+        "electrolyte.fixed_charge: two regions overlap from 400 nm to 500 nm; let each height have one value",
+    ),
+    (
+        "electrolyte.fixed_charge=[{region=['0 um','0.9 um'],value='1 mM'},{region=['0.4 um','0.5 um'],value='1 mM'}]",
+        "electrolyte.fixed_charge: two regions overlap from 400 nm to 500 nm; let each height have one value",
+    ),
     ("solver.petsc={snes_max_it=1}", "snes_max_it is set by solver.max_newton; use that key"),
     ("closed.amounts={Na='5 ions'}", "closed.amounts.Na: a boundary prescribes its concentration"),
     ("title.text='a'", 'title.text: "text" cannot stand below a plain value'),
@@ -226,6 +246,12 @@ MALFORMED = {
     "open table": ("[geometry\n", "is not valid TOML"),
     "long number": ("title = " + "1" * 5000, "is not valid TOML"),
     "empty": ("", "geometry: is missing"),
+    "key twice": ("[a]\nx = 1\nx = 2\n[b]\n", '"x" stands twice, the second time in line 3; keep one of them'),
+    "key twice, a list": ("x = 1\nx = [\n [1],\n [2]\n]", '"x" stands twice, the second time in line 2'),
+    "table twice": ("[a.b]\nx = 1\n[a.b]\n", '"a.b" stands twice, the second time in line 3'),
+    "key twice in braces": ("\na = { x = 1, x = 2 }", '"x" stands twice, the second time in line 2'),
+    "more than the braces": ("a = { x = 1 }\na.y = 2\n", '"a" stands in braces or brackets above, so that line 2'),
+    "no quotes": ("x = 100 nm", 'text, and numbers with a unit, stand in quotes: "100 nm"'),
 }
 
 
@@ -234,6 +260,53 @@ def test_malformed_files(text, complaint):
     with pytest.raises(CaseError) as caught:
         read_case(text, "case.toml")
     assert complaint in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_case, load_mesh_case])
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, load):
+    path = tmp_path / "case.toml"
+    path.write_text("\ufeff" + TWO.read_text(), encoding="utf-8")
+    assert load(path) == load(TWO)
+    assert read_case("\ufeff" + TWO.read_text(), "case") == read_case(TWO.read_text(), "case")
+    path.write_text(TWO.read_text(), encoding="utf-16")
+    with pytest.raises(CaseError, match="is not a text file in UTF-8"):
+        load(path)
+
+
+def test_a_sweep_without_axes_is_told_so(tmp_path):
+    path = tmp_path / "sweep.toml"
+    path.write_text('[base]\ncase = "case.toml"\n')
+    for load in (load_case, load_mesh_case):
+        with pytest.raises(CaseError, match=r"is a sweep file, without axes; \./spine batch"):
+            load(path)
+
+
+def test_no_value_is_answered_by_a_type_of_python(tmp_path):
+    """Nor by a regular expression, for any key of a case."""
+    import datetime
+
+    data = load_case(THREE).to_dict()
+    values = (None, True, 3, 2.5, 2**70, "", "x", [], [[]], [1], {}, {"": 1}, {"x": 1}, [{}], datetime.date(2000, 1, 1))
+    python = re.compile(
+        r"tuple|NoneType|\bdict|\bbool\b|\bstr(ing)?\b|\bint\b|datetime|True|False|None|\^\[|Input|parse"
+    )
+
+    def below(table, path=()):
+        yield path
+        for key, inner in table.items() if isinstance(table, dict) else enumerate(table):
+            if isinstance(inner, dict | list):
+                yield from below(inner, (*path, str(key)))
+            else:
+                yield (*path, str(key))
+
+    for path in [p for p in below(data) if p]:
+        for value in values:
+            changed = tomllib.loads(tomli_w.dumps(data))
+            set_value(changed, ".".join(path), value)
+            try:
+                make_case(changed)
+            except CaseError as error:
+                assert not python.search(error.problem), f"{'.'.join(path)} = {value!r}: {error.problem}"
 
 
 json = st.recursive(

@@ -45,6 +45,17 @@ def test_check_says_why_there_is_no_electroneutral_answer(comm):
     assert facts["estimated_solve_s"] > 0.0
 
 
+def test_of_a_tracer_alone_check_tells_no_layer(comm, capsys):
+    case, facts = check_case(CASES / "window_tracer.toml", comm, overrides=('mesh.size="100 nm"', "mesh.grade={}"))
+    assert facts["debye_length_nm"] is None
+    assert facts["layers"] == {}
+    assert facts["diffusion_time_ms"] == pytest.approx(5.0, rel=1e-3)
+    print_facts(case, facts, as_json=False)
+    printed = capsys.readouterr().out
+    assert "Debye length infinite" in printed
+    assert "no electroneutral answer: no species carries charge" in printed
+
+
 @pytest.mark.parametrize(
     "case",
     [path for path in sorted(CASES.glob("*.toml")) if "[electrolyte" in path.read_text()],

@@ -121,15 +121,18 @@ def test_walls_of_a_closed_domain_have_layers(comm):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"regions": {"far": ["2 um", "3 um"]}}, "lies outside of the domain"),
-        ({"regions": {"thin": ["500 nm", "501 nm"]}}, "is thinner than the cells there (25 nm)"),
+        ({"regions": {"far": ["2 um", "3 um"]}}, 'regions.far = "[2000 nm, 3000 nm]": lies outside of the domain'),
+        (
+            {"regions": {"thin": ["500 nm", "501 nm"]}},
+            'regions.thin = "[500 nm, 501 nm]": is thinner than the cells there (25 nm)',
+        ),
         (
             {
                 "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "axisymmetric"},
                 "boundaries": {"wall": {"potential": "0 mV", "concentrations": "bulk"}},
                 "electrolyte.fixed_charge": [{"region": ["0 nm", "1 nm"], "value": "1000 mM"}],
             },
-            "is thinner than the cells there",
+            'electrolyte.fixed_charge.0.region = "[0 nm, 1 nm]": is thinner than the cells there',
         ),
         (
             {

@@ -8,13 +8,16 @@ import re
 import numpy as np
 import pytest
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI
+from spinepnp.solvers import predictor
 from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.options import SolverOptions
+from spinepnp.solvers.predictor import shown_limit
+from spinepnp.solvers.reasons import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
 from spinepnp.solvers.statistics import NewtonError
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
 from spinepnp.validation import references
@@ -160,6 +163,56 @@ def test_a_current_beyond_the_limit_is_refused_with_the_limit_on_every_rank(comm
         with pytest.raises(CaseError, match=rf"beyond the limiting current {limit} pA") as caught:
             solve(electrolyte, neck(species, f"{1.001 * limit} pA"), comm, MeshOptions())
         assert caught.value.key == "boundaries.top.current.value"
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "shown"),
+    [
+        (-202.48256378, -300.0, -202.5),
+        (-202.48256378, -202.6, -202.48),
+        (-202.48256378, -202.4825639, -202.4825637),
+        (-100.0, -100.0, -99.9999999),
+        (99.99999999999999, 100.0, 99.9999999),
+        (-1e-10, -1.5e-10, -1e-10),
+    ],
+)
+def test_a_limit_is_told_from_a_value_just_beyond_it(limit, value, shown):
+    assert shown_limit(limit, value) == pytest.approx(shown, rel=1e-14)
+    assert abs(shown_limit(limit, value)) < abs(value)
+
+
+def test_a_factorisation_takes_over_where_multigrid_crawls(comm, monkeypatch):
+    """On cells far thinner than wide the predictor alone would end the run."""
+    mesh = generate(cylinder(), MeshOptions(size="50 nm"), comm)
+    found = solve(TWO, neck(), comm, MeshOptions(size="50 nm")).electroneutral
+    monkeypatch.setattr(predictor, "MOST_ITERATIONS", 1)
+    again = SteadyProblem(mesh, TWO, neck())
+    assert again.solve(TWO, neck()).electroneutral == pytest.approx(found, rel=1e-10)
+    again.destroy()
+    monkeypatch.setattr(predictor, "available_memory", lambda: 0.0)
+    lost = SteadyProblem(mesh, TWO, neck())
+    with pytest.raises(SolveError, match=r"current through top .* cells may be far thinner than wide; use a larger"):
+        lost.solve(TWO, neck())
+    lost.destroy()
+
+
+def test_errors_of_mumps_are_told_apart():
+    """What needs more room than planned is no machine without memory; an option of the user's comes first."""
+    assert mumps_problem(-13, {"ksp_rtol"}) == NO_MEMORY
+    assert mumps_problem(-9, ()) == NO_ROOM
+    assert "far too large for the mesh" in NO_ROOM
+    assert "drop what was set" in mumps_problem(-9, {"mat_mumps_icntl_14"})
+    assert mumps_problem(-10, {"mat_mumps_icntl_14"}) == SINGULAR
+    assert mumps_problem(-99, ()) == mumps_problem(0, {"mat_mumps_icntl_14"}) == ""
+
+
+def test_an_option_of_mumps_is_blamed_for_what_it_does(comm):
+    options = SolverOptions(linear="direct", continuation="none", petsc={"mat_mumps_icntl_14": -90})
+    mesh = generate(cylinder(), MeshOptions(size="50 nm"), comm)
+    problem = SteadyProblem(mesh, TWO, neck(), options)
+    with pytest.raises(SolveError, match=r"the factorisation failed with mat_mumps_icntl_14 as set \(error -"):
+        problem.solve(TWO, neck())
+    problem.destroy()
 
 
 def test_close_to_the_limit_no_concentration_is_negative(comm):

@@ -124,6 +124,7 @@ class TestTables:
         ("time_ms,current_mV\n0,1\n1,2\n", "its unit is none of a current"),
         ("time_ms,current_pA\n0,a\n1,2\n", "is no number"),
         ("time_ms,current_pA\n0,inf\n1,2\n", "is not finite"),
+        ("time_ms,current_pA\n0,0\n1,-1e30\n", "-1e30 in the column current_pA is too large a current to be meant"),
         ("", "needs a column of the time"),
     ])  # fmt: skip
     def test_bad_tables(self, tmp_path, text, message):
@@ -167,6 +168,11 @@ class TestChannels:
             slope = (evaluate(channel, V, c + dc)[0] - evaluate(channel, V, c - dc)[0]) / (2 * dc)
             assert by_c == pytest.approx(slope, rel=1e-6, abs=1e-24)
 
+    @given(V=st.floats(-60e-3, 90e-3), gates=st.sampled_from([{}, {"gates": []}]))
+    def test_without_gates_it_is_ohmic(self, V, gates):
+        channel = Channel(law="gates", species="C", conductance="1 nS", reversal="20 mV", **gates)
+        assert evaluate(channel, V)[0] == pytest.approx(1e-9 * (20e-3 - V), rel=1e-12)
+
     def test_a_table_is_met_and_monotone(self, table):
         channel = Channel(law="table", species="C", file=table)
         for V, current in ((-50, 0), (0, 1), (20, 5), (40, 20), (100, 20), (-90, 0)):
@@ -201,7 +207,7 @@ class TestChannels:
         ({"law": "sigmoid", "maximum": "10 pA", "half": "5 mV"}, "needs slope"),
         ({"law": "sigmoid", "maximum": "10 pA", "half": "5 mV", "slope": "0 mV"}, "must not be zero"),
         ({"law": "ghk", "permeability": "1 um/s"}, "needs outside"),
-        ({"law": "gates", "conductance": "1 nS", "reversal": "0 mV"}, "needs gates"),
+        ({"law": "gates", "conductance": "1 nS"}, "needs reversal"),
         ({"law": "gates", "conductance": "1 nS", "reversal": "0 mV",
           "gates": [{"half": "0 mV", "slope": "1 mV", "time": "0 ms"}]}, "greater than zero"),
         ({"law": "sigmoid", "maximum": "10 pA", "half": "5 mV", "slope": "1 mV", "file": "x"}, "file is no key"),

@@ -8,13 +8,18 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from spinepnp.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Tube
+from spinepnp.key_paths import set_value
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.solvers.imposed import Imposed
-from spinepnp.units import FARADAY
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.transient import solve_transient
+from spinepnp.units import AVOGADRO, FARADAY, VACUUM_PERMITTIVITY
+from spinepnp.validation.analytic import WindowEscapeLaw
 
 V_T, D = 25.26e-3, 200e-12
 
@@ -70,6 +75,148 @@ def test_a_floating_potential_is_the_same_on_any_number_of_ranks(comm):
     for name, state in alone.boundary.items():
         assert together.boundary[name].potential == pytest.approx(state.potential, rel=1e-9, abs=1e-15)
         assert together.boundary[name].current == pytest.approx(state.current, rel=1e-9, abs=1e-24)
+
+
+TRACER = ion("T", 0, 1.0)
+
+
+def survival(t):
+    """Mean of a line that is absorbed at one end and was even at first, over what it was."""
+    k = (np.arange(300) + 0.5) * math.pi
+    return float((2.0 / k**2 * np.exp(-(k**2) * D * t / 1e-12)).sum())
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+@pytest.mark.parametrize("scale", [1e-9, 1.0])
+def test_a_tracer_alone_diffuses_away(comm, linear, scale):
+    """Without any salt, whose concentration would say what counts as little, and without a potential."""
+    mesh = generate(NECK, MeshOptions(size="10 nm", grade={"base": GradeOptions(size="2 nm", growth=1.3)}), comm)
+    electrolyte = Electrolyte(species=[ion("T", 0, scale)])
+    schedule = Schedule(2e-3, (1e-5, 1e-4, 2e-3), 1e-4)
+    data = {"base": Boundary(concentrations="absorbing")}
+    steps = solve_transient(mesh, electrolyte, data, schedule, SolverOptions(linear=linear))
+    for step in (s for s in steps if s.listed):
+        volume = step.solution.volume
+        assert volume.concentration["T"] / scale == pytest.approx(survival(step.time), rel=5e-4)
+        assert volume.max_potential == volume.min_potential == 0.0
+
+
+@pytest.fixture(scope="module")
+def windows(comm):
+    """A ball with a window as a meridian and in space."""
+    shape = BallWindow(radius="500 nm", window_radius="100 nm", dimension="axisymmetric")
+    fine = MeshOptions(size="60 nm", element_degree=2, grade={"window": GradeOptions(size="2 nm")})
+    return {
+        "axisymmetric": generate(shape, fine, comm),
+        "3d": generate(shape.model_copy(update={"dimension": "3d"}), MeshOptions(element_degree=1), comm),
+    }
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+@pytest.mark.parametrize(("dimension", "tolerance"), [("axisymmetric", 1.5e-2), ("3d", 4e-2)])
+def test_a_tracer_alone_escapes_in_the_mean_time_of_the_narrow_escape_law(comm, windows, dimension, tolerance, linear):
+    electrolyte = Electrolyte(species=[ion("T", 0, 0.0, source="2 mM/s")])
+    data = {"window": Boundary(concentrations="absorbing")}
+    solution = solve_steady(windows[dimension], electrolyte, data, SolverOptions(linear=linear))
+    law = WindowEscapeLaw(radius=500e-9, window_radius=100e-9, diffusivity=D)
+    assert solution.volume.concentration["T"] / 2.0 == pytest.approx(law.mean_time(), rel=tolerance)
+    assert solution.statistics.newton <= 2
+    assert solution.layers_resolved
+
+
+@pytest.mark.parametrize("linear", ["direct", "block"])
+@pytest.mark.parametrize("formulation", ["density", "log"])
+def test_around_a_tracer_alone_the_potential_is_that_of_laplace(comm, linear, formulation):
+    """It feels no tracer, and no tracer feels it."""
+    mesh = generate(NECK.model_copy(update={"dimension": "axisymmetric"}), MeshOptions(size="50 nm"), comm)
+    data = {
+        "base": GROUND,
+        "top": Boundary(potential="30 mV", concentrations={"T": "5 mM"}),
+    }
+    options = SolverOptions(linear=linear, formulation=formulation)
+    solution = solve_steady(mesh, Electrolyte(species=[TRACER]), data, options, {"middle": (0.0, 0.0, 0.25e-6)})
+    middle = solution.probes["middle"]
+    assert middle.potential == pytest.approx(7.5e-3, rel=1e-9)
+    assert middle.concentration["T"] == pytest.approx(2.0, rel=1e-2 if formulation == "log" else 1e-9)
+    charged = {"base": GROUND, "top": Boundary(surface_charge="1e-4 C/m^2")}
+    solution = solve_steady(mesh, Electrolyte(species=[TRACER]), charged, options)
+    field = 1e-4 / (80.0 * VACUUM_PERMITTIVITY)
+    assert solution.boundary["top"].potential == pytest.approx(field * 1e-6, rel=1e-9)
+
+
+def test_a_plain_ohmic_channel_needs_no_gate(comm):
+    """I = g (E - V) with the V of that current."""
+    mesh = generate(NECK, MeshOptions(size="20 nm"), comm)
+    channel = {"law": "gates", "species": "C", "conductance": "2 nS", "reversal": "30 mV"}
+    top = solve_steady(mesh, SALT, {"base": GROUND, "top": Boundary(channel=channel)}).boundary["top"]
+    assert top.current["C"] == pytest.approx(2e-9 * (30e-3 - top.potential), rel=1e-9)
+    given = Boundary(current={"species": "C", "value": f"{top.current['C']!r} A"})
+    same = solve_steady(mesh, SALT, {"base": GROUND, "top": given}).boundary["top"]
+    assert top.potential == pytest.approx(same.potential, rel=1e-9)
+    assert top.potential > 2e-3
+
+
+def test_a_closed_domain_keeps_its_tracer(comm):
+    mesh = generate(NECK, MeshOptions(size="50 nm"), comm)
+    closed = Closed(amounts={"T": "1000 ions"})
+    solution = solve_steady(mesh, Electrolyte(species=[TRACER]), {}, closed=closed)
+    assert solution.volume.amount["T"] == pytest.approx(1000 / AVOGADRO, rel=1e-12)
+    assert solution.volume.max_concentration["T"] == pytest.approx(solution.volume.min_concentration["T"], rel=1e-12)
+
+
+def diode(**changes):
+    """Two gels of opposite charge that touch; each end holds what is neutral with the gel that reaches it."""
+    regions = [
+        {"region": ["0 um", "0.5 um"], "value": "-49.999 mM"},
+        {"region": ["0.5 um", "1 um"], "value": "49.999 mM"},
+    ]
+    potential = V_T * math.log(50.0 / math.sqrt(50.0 * 1e-3)) * 1e3
+    data = {
+        "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
+        "mesh": {"size": "1 nm"},
+        "electrolyte": {
+            "thermal_voltage": "25.26 mV",
+            "fixed_charge": regions,
+            "species": [ion("C", 1, 0.22360679775), ion("A", -1, 0.22360679775)],
+        },
+        "boundaries": {
+            "base": {"potential": f"{-potential!r} mV", "concentrations": {"C": "50 mM", "A": "1e-3 mM"}},
+            "top": {"potential": f"{potential!r} mV", "concentrations": {"C": "1e-3 mM", "A": "50 mM"}},
+        },
+        "solver": {"formulation": "log"},
+    }
+    for path, value in changes.items():
+        set_value(data, path.replace("__", "."), value)
+    return make_case(data)
+
+
+def test_ends_within_gels_hold_what_is_neutral_there(comm):
+    """In equilibrium no current flows, and no layer forms at the ends."""
+    case = diode()
+    problem = SteadyProblem(generate(case.geometry, case.mesh, comm), case.electrolyte, case.boundaries, case.solver)
+    solution = problem.solve(case.electrolyte, case.boundaries)
+    moved = D * FARADAY * 50.0 * math.pi * 1e-14 / 1e-6
+    assert all(abs(c) < 1e-9 * moved for b in solution.boundary.values() for c in b.current.values())
+    layers = problem.preview.layers(Imposed(case.electrolyte, case.boundaries), None)
+    assert [name for name, layer in layers.items() if layer.forms] == ["z = 500 nm"]
+    problem.destroy()
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        # Neutral with the gel at the other end.
+        ({"boundaries__base__concentrations": {"C": "1e-3 mM", "A": "50 mM"}}, r'is "-49.999 mM" there; change a'),
+        # A bath before the gel is neutral alone, another one is not.
+        ({"boundaries__base__concentrations": {"C": "5 mM", "A": "4 mM"}}, r"leave 1 mM without the fixed charge by"),
+        # The gel does not reach the end.
+        ({"electrolyte__fixed_charge.0.region": ["0.1 um", "0.5 um"]}, r"base.concentrations: the charges .* leave 49"),
+    ],
+)
+def test_ends_that_no_gel_makes_neutral_are_refused(change, complaint):
+    assert diode(boundaries__base__concentrations={"C": "5 mM", "A": "5 mM"})
+    with pytest.raises(CaseError, match=complaint):
+        diode(**change)
 
 
 def test_both_formulations_agree_as_the_mesh_is_refined(comm):

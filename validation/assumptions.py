@@ -57,7 +57,7 @@ def setting_of(
         raise refusal(law, "a body without an obstacle")
     if any(b.surface_charge or b.capacitance is not None for b in boundaries.values()):
         raise refusal(law, "walls without surface charge and capacitance")
-    if electrolyte.charged_regions:
+    if any(region.value for region in electrolyte.charged_regions):
         raise refusal(law, "a uniform fixed charge, or none")
     if any(s.source for s in electrolyte.species):
         raise refusal(law, "species without a source")
@@ -85,7 +85,7 @@ def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: s
     Raises:
         CaseError: other valences, fixed charge, no anions, or an injected anion.
     """
-    if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.fixed_charge != 0.0:
+    if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.has_fixed_charge:
         raise refusal(law, "monovalent ions and no fixed charge")
     if not any(s.valence < 0 and s.concentration > 0.0 for s in electrolyte.species):
         raise refusal(law, "a neutral bulk with anions")
