@@ -22,6 +22,9 @@ ROUNDING = 4.0 * np.finfo(float).eps
 #: Newton steps that are made for the currents where the norm of the residual asks for none.
 FOR_CURRENTS = 3
 
+#: Largest change of a logarithm, or of the potential in V_T, in the last step of a solve that ends by rounding.
+LAST_STEP = 1e-6
+
 #: By how much the rounding error may exceed its estimate where Newton stands still: the diagonal does not know of the
 #: drift in a steep potential.
 STALLED = 16.0
@@ -35,6 +38,8 @@ class Convergence:
         tolerance: of the residual, over that which counts as one.
         settled: whether a state meets what the norm of the residual does not show.
         conserves: whether its currents do; they are polished as long as that helps.
+        logarithms: whether the unknowns are logarithms: the rounding of a crowd of ions hides the rest of the residual
+            then, and the last step must be small as well.
 
     Attributes:
         scale: norm of the residual that counts as one.
@@ -42,8 +47,15 @@ class Convergence:
     """
 
     def __init__(
-        self, linear: LinearSolver, tolerance: float, settled: Callable[[], bool], conserves: Callable[[], bool]
+        self,
+        linear: LinearSolver,
+        tolerance: float,
+        settled: Callable[[], bool],
+        conserves: Callable[[], bool],
+        *,
+        logarithms: bool = False,
     ) -> None:
+        self._logarithms = logarithms
         self._linear, self._tolerance, self._settled, self._conserves = linear, tolerance, settled, conserves
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
@@ -93,6 +105,7 @@ class Convergence:
             iteration > 0
             and residual <= self.rounding(snes.getSolution()) * (STALLED if stalled else 1.0)
             and (stalled or (self._settled() and self._is_exact()))
+            and (not self._logarithms or snes.getSolutionUpdate().norm(PETSc.NormType.NORM_INFINITY) <= LAST_STEP)
         ):
             return reasons.CONVERGED_FNORM_RELATIVE
         return reasons.CONVERGED_ITERATING

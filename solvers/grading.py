@@ -42,11 +42,12 @@ LARGEST_EXPONENT = 300.0
 #: Smallest size chosen by default, m: what is thinner is no layer of ions.
 SMALLEST = 1e-12
 
-#: The same at a blocking wall whose potential is held: point ions crowd there, and the potential beyond needs them.
-SMALLEST_AT_HELD = 1e-14
+#: The same at a blocking wall whose potential is held, by the degree of the elements: where point ions crowd, finer
+#: cells lose the digits of everything else.
+SMALLEST_AT_HELD = {1: 3e-13, 2: 1e-13}
 
 #: Growth at a blocking wall whose potential is held, by the degree of the elements: the layer has no length of its own.
-GROWTH_AT_HELD = {1: 1.08, 2: 1.2}
+GROWTH_AT_HELD = {1: 1.08, 2: 1.1}
 
 
 def grade_layers(
@@ -153,8 +154,8 @@ class _Choice:
 
     def add_blocking(self, name: str, length: float) -> None:
         """Grade toward a wall whose potential is held without any species, down to the length of its layer, m."""
-        size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_HELD)
-        if name in self.given or not size < self.size or length < size:
+        size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_HELD[self.degree])
+        if name in self.given or not size < self.size:
             return
         growth = GROWTH_AT_HELD[self.degree]
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})

@@ -11,6 +11,11 @@ from spinepnp.solvers.boundaries import Boundaries, Boundary, Injection, Membran
 from spinepnp.solvers.closed import Closed, check_closed
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.structure import Structure, structure_of
+from spinepnp.units import POTENTIAL, format_quantity
+
+#: Largest z V/V_T between a bath and a wall that holds its potential and blocks all species: beyond it the densities at
+#: the wall leave no digits for the others.
+LARGEST_BLOCKED = 22.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Imposed:
         check_boundaries(self.boundaries, geometry, self.electrolyte)
         known = ", ".join(geometry.boundaries)
         check_closed(self.closed, self.electrolyte, self.boundaries, known, transient=self.transient)
+        self._check_blocking()
         if formulation in ("log", "nodal"):
             check_positive(self.electrolyte, self.boundaries)
             for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
@@ -80,6 +86,28 @@ class Imposed:
                     raise CaseError(
                         f"closed.amounts.{name}", 'zero has no logarithm; use solver.formulation = "density"'
                     )
+
+    def _check_blocking(self) -> None:
+        """Refuse walls that attract more ions than numbers can hold beside those of the solution.
+
+        Raises:
+            CaseError: names the potential.
+        """
+        baths = [b.held_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
+        ground = next((V for V in baths if V is not None), None)
+        valence = max(abs(s.valence) for s in self.electrolyte.species)
+        for name, boundary in self.boundaries.items():
+            held = boundary.held_potential
+            if ground is None or held is None or boundary.prescribed(self.electrolyte):
+                continue
+            steps = valence * abs(held - ground) / self.electrolyte.V_T
+            if steps > LARGEST_BLOCKED:
+                raise CaseError(
+                    f"boundaries.{name}.potential",
+                    f"lets point ions crowd exp({steps:.3g}) times beside a wall that blocks all species; at most "
+                    f"{LARGEST_BLOCKED:g} kT/e over the valence from the bath can be solved for",
+                    format_quantity(held, POTENTIAL),
+                )
 
     def at(self, time: float, inside: float) -> Imposed:
         """The same with the currents of a time, on the side of another one of the same smooth piece, s."""

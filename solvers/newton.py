@@ -82,7 +82,9 @@ class Newton:
         self.precedence = Precedence(defaults, options.petsc)
         self._snes = PETSc.SNES().create(comm)
         self.linear = LinearSolver(self._snes.getKSP(), A, self.precedence, border, preconditioner)
-        self._convergence = Convergence(self.linear, options.tolerance, settled, conserves)
+        self._convergence = Convergence(
+            self.linear, options.tolerance, settled, conserves, logarithms=step_fraction is not None
+        )
         self.assembly = Assembly(residual, jacobian, A, self.linear.matrix_has_changed, self._convergence.reduction)
         self._limited = step_fraction is not None
         self._set_up_snes()
