@@ -94,12 +94,15 @@ def collect_less() -> None:
 def main() -> None:
     """Run the command line; never returns."""
     collect_less()
+    os.environ["PYTHONSAFEPATH"] = "1"  # processes that we start import nothing of the current directory either
     provide_home()
     screen.watch()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
+    if rank_from_launcher() == 0:
+        petsc_options.tell_of_power(arguments[0] if arguments else "")
     code = _run(arguments or ["--help"], debug)
     if options and code == 0 and rank_from_launcher() == 0:
         petsc_options.warn_of_unused(options)

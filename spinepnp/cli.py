@@ -56,7 +56,11 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Solve only what the directory does not hold.")] = False,
 ) -> int:
-    """Solve one case: steady, or a sweep over one key. Options of PETSc are taken too: -snes_monitor, -log_view, ..."""
+    """Solve one case: steady, a sweep over one key, or a transient.
+
+    Options of PETSc are taken too: -snes_monitor, -log_view, ...; they and PETSC_OPTIONS may write files and run code,
+    which those of a case file may not.
+    """
     from spinepnp.errors import CaseError
 
     if force and resume:

@@ -203,6 +203,7 @@ def _write_figure(
 def _all(request: Request) -> int:
     """Every figure, each into a directory of its own."""
     base, begin = request.output or DEFAULT, time.monotonic()
+    whole = ResultDirectory(base, names=(), shared=True)
     outputs = {name: Output(base / name, force=request.force) for name in figures.FIGURES}
     try:
         for i, (name, output) in enumerate(outputs.items(), 1):
@@ -214,6 +215,7 @@ def _all(request: Request) -> int:
         figures.forget()
         for output in outputs.values():
             output.discard()
+        whole.discard()
     print(f"results: {base} ({time.monotonic() - begin:.1f} s)")
     return 0
 

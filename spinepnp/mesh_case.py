@@ -15,7 +15,7 @@ from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
-from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.output import ResultDirectory, check_place, write_atomically
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.solvers.cost import estimates
@@ -40,8 +40,9 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     def open_directory() -> None:
         if (output / "mesh.json").exists() and not force:
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        ResultDirectory(output, resume=True)
+        ResultDirectory(output, resume=True, shared=True)
 
+    on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}

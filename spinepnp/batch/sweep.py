@@ -114,10 +114,12 @@ class Plan:
     Attributes:
         sweep: the file.
         items: in its order; the last axis varies fastest.
+        sources: files that it was read from.
     """
 
     sweep: Sweep
     items: list[Item]
+    sources: tuple[Path, ...] = ()
 
 
 def load_sweep(path: Path) -> Plan:
@@ -170,7 +172,7 @@ def load_sweep(path: Path) -> Plan:
     for item in items:
         item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
-    return Plan(sweep, items)
+    return Plan(sweep, items, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
