@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp import petsc_options, screen
-from spinepnp.errors import LonelyError, SpineError, all_ranks_come
+from spinepnp.errors import LonelyError, SpineError, all_ranks_come, plain
 from spinepnp.ranks import rank_from_launcher
 
 INTERRUPTED = 130
@@ -45,7 +45,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     Returns:
         The code, where this process may end by itself.
     """
-    world = _world()
+    line, world = plain(line), _world()
     if world is None:
         if rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)

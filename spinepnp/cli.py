@@ -244,7 +244,7 @@ def new(
         str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")
     ] = "",
     output: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that new has made.")] = False,
 ) -> int:
     """Print a commented case file for a shape, which runs as it is; keys to change next stand in it as comments."""
     from spinepnp.new_case import new_case

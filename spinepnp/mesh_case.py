@@ -37,10 +37,12 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     """
     case = on_root(comm, lambda: load_mesh_case(path, overrides))
 
+    held: list[ResultDirectory] = []  # on rank 0
+
     def open_directory() -> None:
         if (output / "mesh.json").exists() and not force:
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        ResultDirectory(output, resume=True, shared=True)
+        held.append(ResultDirectory(output, resume=True))
 
     on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm)
@@ -48,7 +50,11 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)
     on_root(comm, open_directory)
-    on_root(comm, lambda: _write(case, facts, grid, output))
+    try:
+        on_root(comm, lambda: _write(case, facts, grid, output))
+    finally:
+        for directory in held:
+            directory.discard()
 
 
 def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:

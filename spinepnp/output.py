@@ -17,7 +17,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ OTHER_FILES = (
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
 )  # fmt: skip
 
-#: In each directory of results: says that the program has made it, and is locked while a run writes there.
+#: In a directory of results: is locked while a run writes there, and says that the program has made it.
 MARK = ".spinepnp"
 
 #: Seconds to wait for a run that writes into the directory: ranks of one that was killed may live a little longer.
@@ -95,12 +95,21 @@ FOLDERS = ("points", "fields", "cases", "work")
 
 def is_ours(directory: Path) -> bool:
     """Whether the program has made a directory of results."""
+    return (directory / MARK).exists() or any(_is_told(directory / name, told) for name, told in _SIGNS.items())
+
+
+#: What only the program writes into these files.
+_SIGNS: dict[str, Callable[[Any], bool]] = {
+    "summary.json": lambda content: "spinepnp" in content["versions"],
+    "mesh.json": lambda content: {"min_quality", "volume_um3"} <= set(content),
+    "report.json": lambda content: {"case", "quantity", "passed"} <= set(content[0]),
+}
+
+
+def _is_told(file: Path, told: Callable[[Any], bool]) -> bool:
     try:
-        if (directory / MARK).exists():
-            return True
-        about = json.loads((directory / "summary.json").read_text(encoding="utf-8"))  # by versions without marks
-        return "spinepnp" in about["versions"]
-    except (OSError, ValueError, KeyError, TypeError):
+        return told(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 
@@ -208,8 +217,9 @@ class ResultDirectory:
             raise CaseError("--output", problem, str(self.path))
 
     def release(self) -> None:
-        """Let others write there."""
+        """Let others write there; the mark stays where nothing else tells whose directory it is."""
         if self._claim is not None:
+            self._claim.stays = not any(_is_told(self.path / name, told) for name, told in _SIGNS.items())
             self._claim.release()
         self._claim = None
 

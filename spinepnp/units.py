@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from spinepnp.errors import nearest
+from spinepnp.errors import CONTROL, nearest
 from spinepnp.known_units import KNOWN
 
 # CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
@@ -212,6 +221,16 @@ class Table(BaseModel):
                     raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
         return data
 
+
+def _in_one_line(text: str) -> str:
+    found = re.search(rf"{CONTROL}|[\t\n]", text)
+    if found is not None:
+        raise ValueError(f"holds a character that cannot be shown in a line (U+{ord(found[0]):04X}); remove it")
+    return text
+
+
+#: Text that stands in a line of a table, a picture or a page.
+Line = Annotated[str, AfterValidator(_in_one_line)]
 
 #: Numbers without a unit; text and true/false do not pass for them.
 Number = Annotated[float, Strict()]

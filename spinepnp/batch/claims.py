@@ -36,10 +36,12 @@ class Claim:
 
     def release(self) -> None:
         """Give it up."""
-        if not (self.stays and self.file is not None):
+        if not self.stays:
             self.path.unlink(missing_ok=True)
         if self.file is not None:
             self.file.close()
+        elif self.path.suffix != ".claim":
+            self.path.with_suffix(".claim").unlink(missing_ok=True)
 
 
 def claim(path: Path, *, patience: float = 0.0, stays: bool = False) -> Claim | None:
@@ -60,6 +62,7 @@ def claim(path: Path, *, patience: float = 0.0, stays: bool = False) -> Claim | 
         made.stays = True
         if made.file is None:
             path.touch()
+            made.path = path
         else:
             with suppress(OSError):  # a full disk: the lock is what counts
                 made.file.truncate(0)

@@ -23,7 +23,7 @@ from spinepnp.key_paths import find_files, set_value
 from spinepnp.study import column_of, common_kind, number_of
 from spinepnp.table_errors import validated
 from spinepnp.toml_files import check_kind, parse_toml, read_tables, read_text, value_of
-from spinepnp.units import Table, Whole
+from spinepnp.units import Line, Table, Whole
 
 #: More cases than this in one sweep are taken for a mistake.
 MOST = 200_000
@@ -61,7 +61,7 @@ class Sweep(Table):
         pictures: whether pictures of each case are drawn.
     """
 
-    title: str = ""
+    title: Line = ""
     base: Base
     axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
     combine: Literal["product", "zip", "csv"] = "product"
