@@ -168,7 +168,7 @@ def validate(
         Path | None,
         typer.Option(help="Directory of report.html and report.json; runs/validate, or runs/validate-NAMES."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a report of something else.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a report of a batch.")] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
     """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""

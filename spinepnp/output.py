@@ -101,6 +101,7 @@ def is_ours(directory: Path) -> bool:
 #: What only the program writes into these files.
 _SIGNS: dict[str, Callable[[Any], bool]] = {
     "summary.json": lambda content: "spinepnp" in content["versions"],
+    "batch.json": lambda content: "layout" in content,
     "mesh.json": lambda content: {"min_quality", "volume_um3"} <= set(content),
     "report.json": lambda content: {"case", "quantity", "passed"} <= set(content[0]),
 }
@@ -111,6 +112,11 @@ def _is_told(file: Path, told: Callable[[Any], bool]) -> bool:
         return told(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
+
+
+def _is_hollow(path: Path) -> bool:
+    """Whether a directory holds nothing but locks: a batch that has just begun has such ones."""
+    return path.is_dir() and not path.is_symlink() and all(name.endswith(".lock") for name in os.listdir(path))
 
 
 def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
@@ -142,7 +148,7 @@ def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
             return
         for name in sorted(os.listdir(path)):
             ours = name in (*RESULT_FILES, *OTHER_FILES)
-            if (ours or not _INDIFFERENT.fullmatch(name)) and not is_ours(path / name):
+            if (ours or not _INDIFFERENT.fullmatch(name)) and not (is_ours(path / name) or _is_hollow(path / name)):
                 problem = f"holds {name}, which spinepnp has not written; give a directory of its own"
                 raise CaseError("--output", problem, str(path))
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, a byte of zero, no home
@@ -179,6 +185,7 @@ class ResultDirectory:
     ) -> None:
         self.path = path
         self._claim: Claim | None = None
+        self._shared = shared and not within
         self._replace = False
         if not within:
             check_place(path)
@@ -218,9 +225,12 @@ class ResultDirectory:
 
     def release(self) -> None:
         """Let others write there; the mark stays where nothing else tells whose directory it is."""
+        told = any(_is_told(self.path / name, told) for name, told in _SIGNS.items())
         if self._claim is not None:
-            self._claim.stays = not any(_is_told(self.path / name, told) for name, told in _SIGNS.items())
+            self._claim.stays = not told
             self._claim.release()
+        elif self._shared and told:
+            (self.path / MARK).unlink(missing_ok=True)
         self._claim = None
 
     def check_same_case(self, resolved_case: str) -> None:

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from spinepnp.errors import CONTROL, nearest
+from spinepnp.errors import nearest, plain
 from spinepnp.known_units import KNOWN
 
 # CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
@@ -223,13 +223,10 @@ class Table(BaseModel):
 
 
 def _in_one_line(text: str) -> str:
-    found = re.search(rf"{CONTROL}|[\t\n]", text)
-    if found is not None:
-        raise ValueError(f"holds a character that cannot be shown in a line (U+{ord(found[0]):04X}); remove it")
-    return text
+    return plain(re.sub(r"[\t\n]|\r\n", " ", text))
 
 
-#: Text that stands in a line of a table, a picture or a page.
+#: Text that stands in a line of a table, a picture or a page; control characters in it become question marks.
 Line = Annotated[str, AfterValidator(_in_one_line)]
 
 #: Numbers without a unit; text and true/false do not pass for them.

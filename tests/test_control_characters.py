@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from spinepnp.case import load_mesh_case
-from spinepnp.errors import CaseError, plain
+from spinepnp.errors import CONTROL
 from spinepnp.toml_files import parse_override
 
 SMALL = """
@@ -34,10 +34,9 @@ NASTY = {
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_a_title_is_one_line_without_control_characters(tmp_path, text):
     (tmp_path / "case.toml").write_text(f'title = "a{text}b"\n{SMALL}')
-    with pytest.raises(CaseError, match=r"^title .*holds a character that cannot be shown") as caught:
-        load_mesh_case(tmp_path / "case.toml")
-    assert plain(str(caught.value)) == str(caught.value)
-    assert "\n" not in str(caught.value)
+    title = load_mesh_case(tmp_path / "case.toml").title
+    assert not re.search(f"[\n\t]|{CONTROL}", title)
+    assert re.fullmatch(r"a[? ].*b", title)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +69,7 @@ def _hostile(folder):
     }  # fmt: skip
 
 
-CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
+BYTES = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
 def test_no_control_character_reaches_the_screen(tmp_path):
@@ -79,7 +78,7 @@ def test_no_control_character_reaches_the_screen(tmp_path):
         done = subprocess.run(
             [sys.executable, "-m", "spinepnp", *arguments], cwd=tmp_path, capture_output=True, timeout=120
         )
-        assert not CONTROL.search(done.stdout + done.stderr), what
+        assert not BYTES.search(done.stdout + done.stderr), what
         assert done.stdout + done.stderr, what
 
 
@@ -99,7 +98,7 @@ def test_a_terminal_is_left_its_colours_only(tmp_path):
     assert process.wait(timeout=60) == 0, shown
     left = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]|\r", b"", shown)
     assert b"results: " in left
-    assert not CONTROL.search(left)
+    assert not BYTES.search(left)
 
 
 @pytest.mark.parametrize(

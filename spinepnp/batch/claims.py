@@ -134,9 +134,9 @@ def _abandoned(path: Path) -> bool:
     try:
         host, number, *machine = path.read_text(encoding="utf-8").split()
         here = _machine().split()
-        if host != socket.gethostname() or machine[1:] != here[1:]:
+        if host != socket.gethostname() or (machine and machine[1:] != here[1:]):
             return False
-        if machine != here:  # the machine was started anew since
+        if machine and machine != here:  # the machine was started anew since
             return True
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -101,10 +101,10 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     Raises:
         CaseError: the directory cannot be used.
     """
-    check_place(output, plan.sources)
     if holds_results(output) and not (output / LISTING).exists():
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
-    ResultDirectory(output, resume=True, shared=True)
+    check_place(output, plan.sources)
+    directory = ResultDirectory(output, resume=True, shared=True)
     store = Store(output)
     if wish.force:
         for folder in (store.cases, store.work):
@@ -116,6 +116,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     stamps = {item.key: store.stamp(item.key) for item in plan.items}
     with store.alone():
         write_listing(output, plan)
+        directory.release()
         held = outcomes(output, write=True)
 
     def is_wanted(outcome: dict[str, Any] | None) -> bool:
