@@ -44,7 +44,7 @@ class SolverOptions(Table):
     def _harmless(cls, petsc: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
         for name, value in petsc.items():
             ours = OURS.get(name)
-            why = f"is set by solver.{ours}; use that key" if ours else refusal(name, value)
+            why = f"{name} is set by solver.{ours}; use that key" if ours else refusal(name, value)
             if why:
                 raise PydanticCustomError("wrong_entry", "{why}", {"key": name, "why": why})
         return petsc

@@ -233,6 +233,11 @@ class ResultDirectory:
             (self.path / MARK).unlink(missing_ok=True)
         self._claim = None
 
+    def __del__(self) -> None:
+        """One that nobody holds any more is given back."""
+        with suppress(Exception):
+            self.release()
+
     def check_same_case(self, resolved_case: str) -> None:
         """Refuse to resume a run of another case.
 
