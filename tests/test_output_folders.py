@@ -215,6 +215,7 @@ def test_the_folder_of_a_sweep_is_refused(capfd, case, base):
         sweep.write_text('[base]\ncase = "mine/case.toml"\n[axes]\n"mesh.size" = ["50 nm"]\n')
         command[1] = str(sweep)
     (case.parent / MARK).touch()
+    (case.parent / "batch.json").write_text('{"layout": 1}')  # as a batch leaves it
     before = tree(case.parent)
     assert "which is read" in refused(command, capfd)
     assert tree(case.parent) == before
