@@ -14,6 +14,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     OMP_NUM_THREADS=1 \
     PYTHONUNBUFFERED=1 \
+    PYTHONSAFEPATH=1 \
     VTK_DEFAULT_OPENGL_WINDOW=vtkEGLRenderWindow
 
 # For work on spinepnp itself (.devcontainer): all of the lock, the checkout is mounted.

@@ -17,6 +17,8 @@ from benchmarks.plots import plot_krylov, plot_solve
 from benchmarks.plots_work import plot_accuracy, plot_precision
 from benchmarks.suites import SUITES, Suite
 from benchmarks.verdicts import VERDICTS
+from spinepnp.errors import CaseError
+from spinepnp.output import ResultDirectory
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -43,11 +45,14 @@ def main(
     unknown = set(names) - set(SUITES)
     if unknown:
         raise typer.BadParameter(f"no suite {', '.join(sorted(unknown))}; known: {', '.join(SUITES)}")
-    output.mkdir(parents=True, exist_ok=True)
-    console = Console(width=None if sys.stdout.isatty() else 190)
-    failures = sum(_suite(name, output, largest, console) for name in names)
-    if readme:
-        page.write(output)
+    held = ResultDirectory(output, names=())
+    try:
+        console = Console(width=None if sys.stdout.isatty() else 190)
+        failures = sum(_suite(name, output, largest, console) for name in names)
+        if readme:
+            page.write(output)
+    finally:
+        held.discard()
     return int(failures > 0)
 
 
@@ -93,6 +98,6 @@ def _print(console: Console, suite: Suite, rows: pandas.DataFrame) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(int(app(standalone_mode=False, prog_name="spinepnp bench") or 0))
-    except typer.TyperException as error:
+    except (CaseError, typer.TyperException) as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         sys.exit(2)

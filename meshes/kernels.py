@@ -21,7 +21,7 @@ from spinepnp.errors import CaseError
 from spinepnp.meshes import compiler
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.folders import cache_folder
-from spinepnp.meshes.stack import fem
+from spinepnp.meshes.stack import compiler_options, fem
 
 #: Seconds after which a compilation that has not ended is taken for dead; a kernel takes about one.
 PATIENCE = 30
@@ -103,7 +103,9 @@ def compile_form(expression: Any, **options: Any) -> Any:
     comm = expression.ufl_domain().ufl_cargo().comm
     folder, native = _place(comm)
     flags = ["-O3", "-g0", *(["-march=native"] if native else [])]
-    jit = {"cache_dir": str(folder), "cffi_extra_compile_args": flags, "timeout": PATIENCE}
+    of_ffcx, of_dolfinx = compiler_options()
+    jit = of_dolfinx | {"cache_dir": str(folder), "cffi_extra_compile_args": flags, "timeout": PATIENCE}
+    options = {"form_compiler_options": of_ffcx, **options}
     try:
         return fem.form(expression, jit_options=jit, **options)
     except (TimeoutError, RuntimeError) as error:

@@ -25,6 +25,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
     from mpi4py import MPI
+    import petsc4py
+
+    petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code
     from petsc4py import PETSc
 
     import dolfinx
@@ -48,13 +51,17 @@ if np.dtype(PETSc.ScalarType) != np.float64:
 if not PETSc.Sys.hasExternalPackage("mumps"):
     raise MissingStackError(f"PETSc with MUMPS is needed, and this one has none; {GET_IT}")
 
+PETSc.Options().delValue("skip_petscrc")
+
 try:
     import basix
     import basix.ufl
     import dolfinx.fem.petsc
     import dolfinx.geometry
     import dolfinx.io.utils
+    import dolfinx.jit
     import dolfinx.mesh
+    import ffcx.options
     import ufl
     from dolfinx import fem
 except ImportError as error:  # DOLFINx without PETSc, for one
@@ -88,6 +95,15 @@ def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, nu
     return dolfinx.mesh.Mesh(made, domain)
 
 
+def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Defaults of FFCx and of DOLFINx's compilation, in full.
+
+    What is not given is read from files of the current directory, which could name a plugin for the C compiler.
+    """
+    of_ffcx = {name: default for name, (_, default, *_) in ffcx.options.FFCX_DEFAULT_OPTIONS.items()}
+    return of_ffcx, {name: default for name, (default, _) in dolfinx.jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
+
+
 def matrix_of(comm: Any, pattern: Any) -> Any:
     """A PETSc matrix with a sparsity pattern. Collective."""
     # What stands for PETSc's default type depends on the version; a name does not.
@@ -102,6 +118,7 @@ __all__ = [
     "PETSc",
     "basix",
     "cell_nodes",
+    "compiler_options",
     "dolfinx",
     "fem",
     "matrix_of",

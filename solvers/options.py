@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from spinepnp.solvers.allowed import refusal
 from spinepnp.units import Number, Table, Whole
 
 #: PETSc options that keys of our own stand for.
@@ -29,8 +31,9 @@ class SolverOptions(Table):
             bulk.
         tolerance: Newton stops when the residual is this fraction of that of the bulk state.
         max_newton: largest number of Newton steps.
-        petsc: PETSc options of the nonlinear and linear solver, without the leading dash; those of the environment
-            variable PETSC_OPTIONS win.
+        petsc: PETSc options of the nonlinear and linear solver, without the leading dash: types of solvers, tolerances,
+            counts, switches; none that can write files or run code. Those of the command line and of the environment
+            variable PETSC_OPTIONS win, and may be any.
     """
 
     linear: Literal["auto", "direct", "block"] = "auto"
@@ -42,8 +45,10 @@ class SolverOptions(Table):
 
     @field_validator("petsc")
     @classmethod
-    def _not_ours(cls, petsc: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
-        for name in petsc:
-            if name in OURS:
-                raise ValueError(f"{name} is set by solver.{OURS[name]}; use that key")
+    def _harmless(cls, petsc: dict[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+        for name, value in petsc.items():
+            ours = OURS.get(name)
+            why = f"{name} is set by solver.{ours}; use that key" if ours else refusal(name, value)
+            if why:
+                raise PydanticCustomError("wrong_entry", "{why}", {"key": name, "why": why})
         return petsc

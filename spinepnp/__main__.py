@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp import petsc_options, screen
-from spinepnp.errors import LonelyError, SpineError, all_ranks_come
+from spinepnp.errors import LonelyError, SpineError, all_ranks_come, plain
 from spinepnp.ranks import rank_from_launcher
 
 INTERRUPTED = 130
@@ -45,7 +45,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     Returns:
         The code, where this process may end by itself.
     """
-    world = _world()
+    line, world = plain(line), _world()
     if world is None:
         if rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)
@@ -94,12 +94,15 @@ def collect_less() -> None:
 def main() -> None:
     """Run the command line; never returns."""
     collect_less()
+    os.environ["PYTHONSAFEPATH"] = "1"  # processes that we start import nothing of the current directory either
     provide_home()
     screen.watch()
     arguments = sys.argv[1:]
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
+    if rank_from_launcher() == 0:
+        petsc_options.tell_of_power(arguments[0] if arguments else "")
     code = _run(arguments or ["--help"], debug)
     if options and code == 0 and rank_from_launcher() == 0:
         petsc_options.warn_of_unused(options)

@@ -28,7 +28,7 @@ from spinepnp.solvers.regions import Region
 from spinepnp.study import Study
 from spinepnp.table_errors import validated
 from spinepnp.toml_files import check_kind, parse_override, read_tables, read_text
-from spinepnp.units import Coordinate, Table
+from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws import LAWS, LawValue
 
 #: Tables whose keys a sweep can vary.
@@ -48,7 +48,7 @@ class Compare(Table):
 class MeshCase(Table):
     """The part of a case file that makes its mesh, and is enough for the verb `mesh`."""
 
-    title: str = ""
+    title: Line = ""
     geometry: AnyGeometry
     mesh: MeshOptions = MeshOptions()
     electrolyte: Electrolyte | None = None
@@ -91,7 +91,7 @@ class Case(Table):
         solver: how it is solved.
     """
 
-    title: str = ""
+    title: Line = ""
     geometry: AnyGeometry
     mesh: MeshOptions = MeshOptions()
     electrolyte: Electrolyte

@@ -56,7 +56,11 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Solve only what the directory does not hold.")] = False,
 ) -> int:
-    """Solve one case: steady, or a sweep over one key. Options of PETSc are taken too: -snes_monitor, -log_view, ..."""
+    """Solve one case: steady, a sweep over one key, or a transient.
+
+    Options of PETSc are taken too: -snes_monitor, -log_view, ...; they and PETSC_OPTIONS may write files and run code,
+    which those of a case file may not.
+    """
     from spinepnp.errors import CaseError
 
     if force and resume:
@@ -164,7 +168,7 @@ def validate(
         Path | None,
         typer.Option(help="Directory of report.html and report.json; runs/validate, or runs/validate-NAMES."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a report of something else.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a report of a batch.")] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
     """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
@@ -240,7 +244,7 @@ def new(
         str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")
     ] = "",
     output: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that new has made.")] = False,
 ) -> int:
     """Print a commented case file for a shape, which runs as it is; keys to change next stand in it as comments."""
     from spinepnp.new_case import new_case

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spinepnp.errors import CaseError, reason_of
-from spinepnp.output import make_writable
+from spinepnp.errors import CaseError
+from spinepnp.output import ResultDirectory
 from spinepnp.selftest import of_checkout
 
 #: What the site is made with; part of the locked environment, not of what a run needs.
@@ -31,25 +31,14 @@ def build_docs(output: Path) -> int:
     missing = [name for name in TOOLS if importlib.util.find_spec(name) is None]
     if missing:
         raise CaseError("docs", f"needs {', '.join(missing)}; use ./spine docs, whose environment has them")
-    _prepare(output, folder)
-    status = subprocess.run(command(folder.parent, output)).returncode
+    held = ResultDirectory(output, names=())
+    try:
+        status = subprocess.run(command(folder.parent, output)).returncode
+    finally:
+        held.discard()
     if status == 0:
         print(output / "index.html")
     return int(status != 0)
-
-
-def _prepare(output: Path, folder: Path) -> None:
-    """Make the folder of the site.
-
-    Raises:
-        CaseError: it cannot be one.
-    """
-    try:
-        if output == Path() or output.resolve() in (folder, folder.parent):
-            raise CaseError("--output", "holds other things; give a folder of its own", str(output))
-        make_writable(output)
-    except OSError as error:
-        raise CaseError("--output", f"cannot be used ({reason_of(error)}); give another", str(output)) from None
 
 
 def command(source: Path, output: Path) -> list[str]:

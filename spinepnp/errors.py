@@ -6,11 +6,20 @@ Exit codes are those of the contract: 1 a solve failed, 2 bad input found before
 from __future__ import annotations
 
 import difflib
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
 
 MAX_VALUE_LENGTH = 120
+
+#: Characters that a terminal obeys in place of showing them, and those that turn or break lines.
+CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
+
+
+def plain(text: str) -> str:
+    """Text whose control characters (but for tabs and line feeds) are question marks."""
+    return re.sub(CONTROL, "?", text)
 
 
 def _shown(value: object) -> str:
@@ -45,7 +54,7 @@ class CaseError(SpineError):
     def __init__(self, key: str, problem: str, value: object = None) -> None:
         self.key, self.problem, self.value = key, problem, value
         shown = "" if value is None else f" = {_shown(value)}"
-        super().__init__(f"{_short(key)}{shown}: {' '.join(problem.split())}")
+        super().__init__(f"{_short(key)}{shown}: {plain(' '.join(problem.split()))}")
 
     def __reduce__(self) -> tuple[type[CaseError], tuple[str, str, object]]:
         # Errors travel between ranks by pickle.

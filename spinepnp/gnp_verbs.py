@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.output import ResultDirectory, versions, write_atomically
+from spinepnp.output import ResultDirectory, check_place, versions, write_atomically
 from spinepnp.units import TIME, parse_quantity
 from spinepnp.validation.gnp import Model, Parameters, Trace, figures, stimulus
 from spinepnp.validation.gnp.figure_parts import counted, sample_of, start_of, style
@@ -203,6 +203,7 @@ def _write_figure(
 def _all(request: Request) -> int:
     """Every figure, each into a directory of its own."""
     base, begin = request.output or DEFAULT, time.monotonic()
+    check_place(base)
     outputs = {name: Output(base / name, force=request.force) for name in figures.FIGURES}
     try:
         for i, (name, output) in enumerate(outputs.items(), 1):

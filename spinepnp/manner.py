@@ -16,6 +16,7 @@ class Manner:
         quiet: say nothing on the screen; the log has it.
         fields: keep the fields of each steady state, and the last of a transient.
         pictures: draw pictures at the end.
+        within: the directory belongs to a larger one (a batch, the points of a transient), which is looked after.
         tick: called now and then while it works. Not collective.
     """
 
@@ -24,4 +25,5 @@ class Manner:
     quiet: bool = False
     fields: bool = True
     pictures: bool = True
+    within: bool = False
     tick: Callable[[], None] | None = None

@@ -15,7 +15,7 @@ from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.communication import on_root
 from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
-from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.output import ResultDirectory, check_place, write_atomically
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.solvers.cost import estimates
@@ -37,17 +37,24 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     """
     case = on_root(comm, lambda: load_mesh_case(path, overrides))
 
+    held: list[ResultDirectory] = []  # on rank 0
+
     def open_directory() -> None:
         if (output / "mesh.json").exists() and not force:
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        ResultDirectory(output, resume=True)
+        held.append(ResultDirectory(output, resume=True))
 
+    on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)
     on_root(comm, open_directory)
-    on_root(comm, lambda: _write(case, facts, grid, output))
+    try:
+        on_root(comm, lambda: _write(case, facts, grid, output))
+    finally:
+        for directory in held:
+            directory.discard()
 
 
 def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:

@@ -87,10 +87,13 @@ def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     try:
         if output.is_dir():
             raise CaseError("--output", "is a folder; give the name of a file", str(output))
-        if not force and output.exists():
-            raise FileExistsError
+        if output.exists():
+            if not force:
+                raise FileExistsError
+            if not _is_ours(output):
+                raise CaseError("--output", "was not made by new; remove it, or give another name", str(output))
         if "file" in STARTERS[shape].sizes and SURFACE.is_file():
-            made.append(_with_surface(output, force=force))
+            made.append(_with_surface(output))
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
@@ -101,7 +104,15 @@ def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     return 0
 
 
-def _with_surface(output: Path, *, force: bool) -> Path:
+def _is_ours(path: Path) -> bool:
+    """Whether a file was made by `new`, changed since or not: it begins with its comments."""
+    try:
+        return HOW_TO.split(" FILE")[0] in path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def _with_surface(output: Path) -> Path:
     """Copy the surface of the checkout beside a case file, so that both can go elsewhere.
 
     Raises:
@@ -111,9 +122,9 @@ def _with_surface(output: Path, *, force: bool) -> Path:
     copy = output.with_name(SURFACE.name)
     if copy.exists() and copy.read_bytes() == SURFACE.read_bytes():
         return copy
-    if copy.exists() and not force:
-        problem = f"its surface {SURFACE.name} goes beside it, where there is another one; give another folder, or "
-        raise CaseError("--output", f"{problem}--force to replace it", str(output))
+    if copy.exists():
+        problem = f"its surface {SURFACE.name} goes beside it, where there is another one; give another folder"
+        raise CaseError("--output", problem, str(output))
     shutil.copyfile(SURFACE, copy)
     return copy
 

@@ -13,14 +13,17 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spinepnp import __version__
+from spinepnp.batch.claims import Claim, claim, owner
 from spinepnp.errors import CaseError, OutputError, reason_of
 
 #: Any of these in a directory means that it holds results.
@@ -31,6 +34,15 @@ OTHER_FILES = (
     "fields.vtu", "fields.pvd", "checkpoint.npz", "run.log",
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
 )  # fmt: skip
+
+#: In a directory of results: is locked while a run writes there, and says that the program has made it.
+MARK = ".spinepnp"
+
+#: Seconds to wait for a run that writes into the directory: ranks of one that was killed may live a little longer.
+PATIENCE, PATIENCE_TO_RESUME = 1.0, 10.0
+
+#: Files that nobody minds beside results: of version control, file systems, and logs of batch systems.
+_INDIFFERENT = re.compile(r"\.(git)?keep|\.gitignore|\.DS_Store|\.nfs.*|lost\+found|\..*\.partial|.*\.(log|out|err)")
 
 
 def write_atomically(
@@ -49,6 +61,7 @@ def write_atomically(
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
+        partial.unlink(missing_ok=True)  # it may be a link to somewhere
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         if sync:
             with partial.open("rb") as file:
@@ -76,35 +89,107 @@ def holds_results(directory: Path, names: Iterable[str] = RESULT_FILES) -> bool:
     return any((directory / name).exists() for name in names)
 
 
+#: Folders that a run or a batch makes in its directory.
+FOLDERS = ("points", "fields", "cases", "work")
+
+
+def is_ours(directory: Path) -> bool:
+    """Whether the program has made a directory of results."""
+    return (directory / MARK).exists() or any(_is_told(directory / name, told) for name, told in _SIGNS.items())
+
+
+#: What only the program writes into these files.
+_SIGNS: dict[str, Callable[[Any], bool]] = {
+    "summary.json": lambda content: "spinepnp" in content["versions"],
+    "batch.json": lambda content: "layout" in content,
+    "mesh.json": lambda content: {"min_quality", "volume_um3"} <= set(content),
+    "report.json": lambda content: {"case", "quantity", "passed"} <= set(content[0]),
+}
+
+
+def _is_told(file: Path, told: Callable[[Any], bool]) -> bool:
+    try:
+        return told(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def _is_hollow(path: Path) -> bool:
+    """Whether a directory holds nothing but locks: a batch that has just begun has such ones."""
+    return path.is_dir() and not path.is_symlink() and all(name.endswith(".lock") for name in os.listdir(path))
+
+
+def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
+    """Refuse a place for results where files are that the program has not written.
+
+    Args:
+        path: of the directory; there may be none yet.
+        sources: files that are read, such as the case: none of them may be in it.
+
+    Raises:
+        CaseError: it is no place for results, whatever else is asked for.
+    """
+    try:
+        place = path.resolve()
+        special = {Path("/"): "the root folder", Path.home().resolve(): "your home"}
+        what = "the current directory" if path == Path() else special.get(place)
+        if what is not None:
+            raise CaseError("--output", f"is {what}; give a directory of its own", str(path))
+        if path.exists() and not path.is_dir():
+            raise CaseError("--output", "is a file; give the path of a directory", str(path))
+        for source in sources:
+            if source.resolve().is_relative_to(place):
+                raise CaseError("--output", f"holds {source}, which is read; give a directory of its own", str(path))
+        for name in (*FOLDERS, *RESULT_FILES, *OTHER_FILES):
+            if (path / name).is_symlink():
+                problem = f"its {name} is a link to another place; remove it, or give another --output"
+                raise CaseError("--output", problem, str(path))
+        if not path.is_dir() or is_ours(path):
+            return
+        for name in sorted(os.listdir(path)):
+            ours = name in (*RESULT_FILES, *OTHER_FILES)
+            if (ours or not _INDIFFERENT.fullmatch(name)) and not (is_ours(path / name) or _is_hollow(path / name)):
+                problem = f"holds {name}, which spinepnp has not written; give a directory of its own"
+                raise CaseError("--output", problem, str(path))
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a byte of zero, no home
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
+
+
 class ResultDirectory:
     """A directory for the results of one run; made on demand, and removed again if nothing came of it.
+
+    It belongs to this process until `release`, or until the process ends, however that happens.
 
     Args:
         path: of the directory.
         force: replace the results that it holds.
         resume: keep them and add to them.
         names: files by which results are known; with others than those of a run nothing can be resumed.
+        shared: whether others may write there at the same time.
+        within: whether it belongs to a directory of results that is looked after already.
 
     Raises:
-        CaseError: it holds results already, or cannot be written.
+        CaseError: it holds results already, is written by another run, or cannot be written.
     """
 
     def __init__(
-        self, path: Path, *, force: bool = False, resume: bool = False, names: tuple[str, ...] = RESULT_FILES
+        self,
+        path: Path,
+        *,
+        force: bool = False,
+        resume: bool = False,
+        names: tuple[str, ...] = RESULT_FILES,
+        shared: bool = False,
+        within: bool = False,
     ) -> None:
-        if str(path) == ".":
-            raise CaseError("--output", "is the current directory; give a directory of its own", str(path))
         self.path = path
+        self._claim: Claim | None = None
+        self._shared = shared and not within
         self._replace = False
-        try:
-            existing = path.exists()
-            is_file = existing and not path.is_dir()
-        except OSError as error:  # a name too long, for one
-            reason = reason_of(error)
-            raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
-        if is_file:
-            raise CaseError("--output", "is a file; give the path of a directory", str(path))
-        if existing and holds_results(path, names) and not resume:
+        if not within:
+            check_place(path)
+        if holds_results(path, names) and not resume:
             if not force:
                 ways = "--resume, --force" if names == RESULT_FILES else "--force"
                 problem = f"holds results already; give {ways} (replaces them) or another --output"
@@ -112,11 +197,46 @@ class ResultDirectory:
             self._replace = True
         self._made = [p for p in (path, *path.parents) if not p.exists()]
         try:
+            path.mkdir(parents=True, exist_ok=True)
+            if not within:
+                self._take(shared=shared, patience=PATIENCE_TO_RESUME if resume else PATIENCE)
             make_writable(path)
         except OSError as error:
             self.discard()
             reason = reason_of(error)
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
+
+    def _take(self, *, shared: bool, patience: float) -> None:
+        """Mark the directory, and let nobody else write there unless it is shared.
+
+        Raises:
+            CaseError: another process writes there.
+            OSError: it cannot be written.
+        """
+        mark = self.path / MARK
+        if shared:
+            mark.touch()
+            return
+        self._claim = claim(mark, patience=patience, stays=True)
+        if self._claim is None:
+            who = owner(mark)
+            problem = f"another run{f' ({who})' if who else ''} is writing there; wait for it, or give another --output"
+            raise CaseError("--output", problem, str(self.path))
+
+    def release(self) -> None:
+        """Let others write there; the mark stays where nothing else tells whose directory it is."""
+        told = any(_is_told(self.path / name, told) for name, told in _SIGNS.items())
+        if self._claim is not None:
+            self._claim.stays = not told
+            self._claim.release()
+        elif self._shared and told:
+            (self.path / MARK).unlink(missing_ok=True)
+        self._claim = None
+
+    def __del__(self) -> None:
+        """One that nobody holds any more is given back."""
+        with suppress(Exception):
+            self.release()
 
     def check_same_case(self, resolved_case: str) -> None:
         """Refuse to resume a run of another case.
@@ -133,7 +253,7 @@ class ResultDirectory:
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
         if self._replace:
-            folders = [self.path / "points", self.path / "fields"]
+            folders = [self.path / name for name in FOLDERS[:2]]
             ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
             for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
                 item.unlink(missing_ok=True)
@@ -146,7 +266,11 @@ class ResultDirectory:
         write_atomically(self.path / "case.toml", resolved_case)
 
     def discard(self) -> None:
-        """Remove the directories that were made for this run, as far as they are empty."""
+        """Release it, and remove the directories that were made for this run, as far as they are empty."""
+        with suppress(OSError):
+            if os.listdir(self.path) == [MARK]:
+                (self.path / MARK).unlink()
+        self.release()
         for directory in self._made:
             try:
                 directory.rmdir()

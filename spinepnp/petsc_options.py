@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 
 _OPTION = re.compile(r"-[a-z][a-z0-9_]+")
 
-#: Verbs that solve, and so take PETSc's options.
-VERBS = ("run",)
+#: Verbs that take PETSc's options, and those that PETSC_OPTIONS reaches.
+VERBS, REACHED = ("run",), ("run", "batch", "validate")
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -40,6 +41,22 @@ def hand_over(options: list[str]) -> None:
     """Let PETSc find the options when it starts, after those that are in the environment already."""
     if options:
         os.environ["PETSC_OPTIONS"] = " ".join([os.environ.get("PETSC_OPTIONS", ""), *options]).strip()
+
+
+def tell_of_power(verb: str) -> None:
+    """Say which options may do more than those of a case file: write files, or run code."""
+    words = os.environ.get("PETSC_OPTIONS", "").split() if verb in REACHED else []
+    if not words:
+        return
+    from spinepnp.solvers.allowed import is_allowed
+
+    more: dict[str, None] = {}
+    for word, after in itertools.pairwise([*words, ""]):
+        if _OPTION.fullmatch(word) and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
+            more[word] = None
+    if more:
+        what = "PETSc options of the command line or of PETSC_OPTIONS may write files and run code"
+        print(f"note: {', '.join(more)}: {what}, those of a case file may not", file=sys.stderr)
 
 
 def warn_of_unused(options: list[str]) -> None:

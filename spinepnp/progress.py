@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from spinepnp.errors import plain
+
 
 class Progress:
     """Progress over a known number of points; silent on every rank but 0.
@@ -38,7 +40,12 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
 
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+            )
             self._bar = RichProgress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True))
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=self._total)
@@ -68,6 +75,7 @@ class Progress:
         """A plain line, for the screen and (by `log_to`) the log."""
         if not self._speaks:
             return
+        line = plain(line)
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False)
         elif not self._quiet:

@@ -78,10 +78,15 @@ class Recorder:
         self._last: tuple[Point | None, Any] = (None, None)
 
         def open_directory() -> list[dict[str, Any]]:
-            self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
-            return self._recall(self._writer.directory) if manner.resume else [{} for _ in points]
+            directory = self._writer.open(output, manner)
+            return self._recall(directory) if manner.resume else [{} for _ in points]
 
-        for point, row in zip(points, on_root(comm, open_directory), strict=True):
+        try:
+            rows = on_root(comm, open_directory)
+        except BaseException:
+            self.close()
+            raise
+        for point, row in zip(points, rows, strict=True):
             point.row = row
             if row:
                 self._summarised = point.index
@@ -174,6 +179,6 @@ class Recorder:
         (directory.path / "points").mkdir(exist_ok=True)
         return directory.path / "points" / f"{point.index + 1:04d}.vtu"
 
-    def abandon(self) -> None:
-        """Remove an output directory that nothing was written to. Not collective."""
-        self._writer.abandon()
+    def close(self) -> None:
+        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        self._writer.close()

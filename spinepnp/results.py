@@ -9,6 +9,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from spinepnp.errors import CaseError
 from spinepnp.output import versions
 from spinepnp.solvers.problem import Problem
 from spinepnp.solvers.solution import PointState, RegionState, Solution, VolumeState
@@ -183,5 +184,11 @@ def flatten(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def default_output(case_path: Path) -> Path:
-    """``runs/STEM`` below the current directory."""
+    """``runs/STEM`` below the current directory.
+
+    Raises:
+        CaseError: the name of the file gives none to a directory.
+    """
+    if set(case_path.stem) <= {"."}:  # ``...toml``, whose stem is the folder above
+        raise CaseError(str(case_path), "its name gives none to a directory of results; give --output")
     return Path("runs") / case_path.stem

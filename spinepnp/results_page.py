@@ -10,7 +10,9 @@ INTRODUCTION = """\
 
 Made from the code by `./spine list results > docs/results.md`. `./spine run CASE` writes into `runs/NAME`, `NAME` being
 that of the case file, unless `--output DIR` says otherwise. A directory that holds results is refused unless `--force`
-(replace) or `--resume` (solve what is missing) is given. Exit codes: 0 all good, 1 a solve failed, 2 bad input, 130
+(replace) or `--resume` (solve what is missing) is given; one with files that the program has not written is always
+refused. While a run writes, the file `.spinepnp` keeps others away; it stays where nothing else says whose results they
+are. Exit codes: 0 all good, 1 a solve failed, 2 bad input, 130
 interrupted.
 
 Units stand at the ends of names: `_mV`, `_mM`, `_pA`, `_nm`, `_um2`, `_um3`, `_ms`. NAME is a boundary, a probe or a

@@ -17,6 +17,7 @@ from spinepnp.feasible import check_feasible
 from spinepnp.manner import Manner
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
+from spinepnp.output import check_place
 from spinepnp.progress import Progress
 from spinepnp.recorder import Point, Recorder
 from spinepnp.solvers.solution import Solution
@@ -80,6 +81,7 @@ def run_case(
         CaseError: bad input, found before anything was solved or written.
     """
     case = on_root(comm, lambda: load_case(path, overrides))
+    on_root(comm, lambda: check_place(output, () if resume else (path,)))
     return solve_case(case, comm, output, Manner(force=force, resume=resume))
 
 
@@ -125,9 +127,8 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
         progress.release()
         progress.log_to(recorder.log)
         recorder.finish()
-    except BaseException:
-        recorder.abandon()
-        raise
+    finally:
+        recorder.close()
     return points
 
 

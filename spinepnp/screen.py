@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
-from spinepnp.errors import OutputError, reason_of
+from spinepnp.errors import CONTROL, OutputError, plain, reason_of
+
+#: What gives colours on a terminal, and moves the bar of progress.
+_STYLE = re.compile(rf"(\r|\x1b\[[0-9;?]*[A-Za-z])|{CONTROL}")
 
 
 class ScreenError(OutputError):
@@ -19,12 +23,29 @@ class Screen(io.TextIOWrapper):
     """Text that raises `ScreenError`, or `BrokenPipeError` where nobody reads, if it cannot be written."""
 
     def write(self, text: str, /) -> int:
-        """As any file does."""
-        return int(_tried(super().write, text))
+        """As any file does; see `_shown`."""
+        _tried(super().write, _shown(self, text))
+        return len(text)
 
     def flush(self) -> None:
         """As any file does."""
         _tried(super().flush)
+
+
+class Complaints(io.TextIOWrapper):
+    """Standard error."""
+
+    def write(self, text: str, /) -> int:
+        """As any file does; see `_shown`."""
+        super().write(_shown(self, text))
+        return len(text)
+
+
+def _shown(stream: io.TextIOWrapper, text: str) -> str:
+    """Text without what a terminal would obey: names and titles come from files. On a terminal, colours stay."""
+    if not stream.isatty():
+        return plain(text)
+    return _STYLE.sub(lambda found: found[1] or "?", text)
 
 
 def _tried(work: Callable[..., Any], *arguments: str) -> Any:
@@ -38,16 +59,22 @@ def _tried(work: Callable[..., Any], *arguments: str) -> Any:
 
 
 def watch() -> None:
-    """Let `sys.stdout` be a `Screen`, for the whole process."""
-    plain = sys.stdout
-    if isinstance(plain, io.TextIOWrapper) and plain.fileno() == 1:
-        sys.stdout = Screen(
-            plain.buffer,
-            encoding=plain.encoding,
-            errors=plain.errors,
-            line_buffering=plain.line_buffering,
-            write_through=plain.write_through,
-        )
+    """Let `sys.stdout` be a `Screen`, and `sys.stderr` be `Complaints`, for the whole process."""
+    sys.stdout = _wrapped(sys.stdout, 1, Screen)
+    sys.stderr = _wrapped(sys.stderr, 2, Complaints)
+
+
+def _wrapped(stream: Any, number: int, kind: type[io.TextIOWrapper]) -> Any:
+    """A stream of another kind on the same file; what is no plain stream of this number stays."""
+    if not isinstance(stream, io.TextIOWrapper) or stream.fileno() != number:
+        return stream
+    return kind(
+        stream.buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def finish() -> None:

@@ -45,6 +45,9 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     if error["type"] == "unknown_key":
         keys.append(error["ctx"]["key"])
         table = None
+    elif error["type"] == "wrong_entry" and isinstance(table, dict):
+        keys.append(error["ctx"]["key"])
+        table = table.get(keys[-1])
     shown = table if isinstance(table, str | int | float | bool) else None
     return ".".join(keys) or "case", shown
 

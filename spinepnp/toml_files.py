@@ -155,8 +155,18 @@ def parse_override(text: str) -> tuple[str, object]:
 
 
 def value_of(text: str) -> object:
-    """A value outside of a TOML file: what TOML would read, or plain text where that is nothing."""
+    """A value outside of a TOML file: what TOML would read of it, all of it; plain text where that is nothing."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError, KeyError):
+        read = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text.strip()
+    # Further lines can hold further keys, and a comment swallows what follows.
+    return read["value"] if set(read) == {"value"} and not _ends_in_comment(text) else text.strip()
+
+
+def _ends_in_comment(text: str) -> bool:
+    try:
+        tomllib.loads(f"value = {text} =")
+    except ValueError:
+        return False
+    return True

@@ -80,12 +80,16 @@ class Trace:
         self._columns: dict[str, list[str]] = {}
 
         def open_directory() -> tuple[bool, tuple[dict[str, Any], float]]:
-            self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
+            directory = self._writer.open(output, manner)
             if manner.resume:
-                self._recall(self._writer.directory)
+                self._recall(directory)
             return self.packed is not None, self.spent
 
-        self.resumed, self.spent = on_root(comm, open_directory)
+        try:
+            self.resumed, self.spent = on_root(comm, open_directory)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def log(self) -> Path | None:
@@ -271,9 +275,9 @@ class Trace:
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **peaks, "status": self.rows[-1]["status"]}
 
-    def abandon(self) -> None:
-        """Remove an output directory that nothing was written to. Not collective."""
-        self._writer.abandon()
+    def close(self) -> None:
+        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        self._writer.close()
 
 
 def _whole(row: dict[str, Any]) -> bool:

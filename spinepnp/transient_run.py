@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -111,28 +112,45 @@ def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> lis
         return [point]
     cases = [p.model_copy(update={"study": p.study.single()}) for p in case.points()]
     points = [Point(i, case, value) for i, value in enumerate(values)]
-    directory = on_root(comm, lambda: _open(case, output, manner))
+    opened: list[ResultDirectory] = []  # on rank 0
+    on_root(comm, lambda: opened.append(_open(case, output, manner)))
+    try:
+        _solve_points(points, cases, comm, output, manner, partial(_write_points, case, opened, points, manner))
+    finally:
+        for directory in opened:
+            directory.release()
+    return points
+
+
+def _solve_points(
+    points: list[Point], cases: list[Case], comm: Any, output: Path, manner: Manner, write: Callable[[], None]
+) -> None:
+    """Run each value, and write the tables above them after each. Collective."""
     for point, single in zip(points, cases, strict=True):
         below, one = output / "points" / f"{point.index + 1:04d}", Point(0, single)
         try:
             held = on_root(comm, partial(holds_results, below))
-            solve_transient(one, comm, below, replace(manner, resume=manner.resume and held))
+            solve_transient(one, comm, below, replace(manner, resume=manner.resume and held, within=True))
         except CaseError as error:
             one.failure, one.row = error, {"status": f"failed: {error}"}
         point.failure, point.row = one.failure, {**point.key, **one.row}
-        on_root(comm, partial(_write_points, case, directory, points, manner))
-    return points
+        on_root(comm, write)
 
 
 def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
-    directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
-    if manner.resume:
-        directory.check_same_case(case.to_toml())
-    directory.begin(case.to_toml())
+    directory = ResultDirectory(output, force=manner.force, resume=manner.resume, within=manner.within)
+    try:
+        if manner.resume:
+            directory.check_same_case(case.to_toml())
+        directory.begin(case.to_toml())
+    except BaseException:
+        directory.release()
+        raise
     return directory
 
 
-def _write_points(case: Case, directory: ResultDirectory, points: list[Point], manner: Manner) -> None:
+def _write_points(case: Case, opened: list[ResultDirectory], points: list[Point], manner: Manner) -> None:
+    directory = opened[0]
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
     failures = [str(point.failure) for point in points if point.failure is not None]
@@ -176,9 +194,8 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
             with interrupts.orderly() as pending:
                 _go(case, comm, trace, progress, problem, pending, point)
             problem.destroy()
-    except BaseException:
-        trace.abandon()
-        raise
+    finally:
+        trace.close()
 
 
 def _go(

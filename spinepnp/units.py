@@ -14,10 +14,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Strict, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
-from spinepnp.errors import nearest
+from spinepnp.errors import nearest, plain
 from spinepnp.known_units import KNOWN
 
 # CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
@@ -222,6 +231,13 @@ class Table(BaseModel):
                     raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
         return data
 
+
+def _in_one_line(text: str) -> str:
+    return plain(re.sub(r"[\t\n]|\r\n", " ", text))
+
+
+#: Text that stands in a line of a table, a picture or a page; control characters in it become question marks.
+Line = Annotated[str, AfterValidator(_in_one_line)]
 
 #: Numbers without a unit; text and true/false do not pass for them.
 Number = Annotated[float, Strict()]

@@ -9,6 +9,7 @@ from typing import Any
 
 from spinepnp.case import Case
 from spinepnp.errors import OutputError, reason_of
+from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
 from spinepnp.output import ResultDirectory
 
@@ -34,6 +35,15 @@ class Writer:
         """The log file, on rank 0 and once there is something to keep. Not collective."""
         return self.directory.path / "run.log" if self.directory is not None and self.begun else None
 
+    def open(self, output: Path, manner: Manner) -> ResultDirectory:
+        """Take a directory, on rank 0, until `close`. Not collective.
+
+        Raises:
+            CaseError: it cannot be used.
+        """
+        self.directory = ResultDirectory(output, force=manner.force, resume=manner.resume, within=manner.within)
+        return self.directory
+
     def write(self, work: Callable[[ResultDirectory], None]) -> None:
         """Do work on rank 0. Collective.
 
@@ -53,7 +63,9 @@ class Writer:
         except OSError as error:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
-    def abandon(self) -> None:
-        """Remove an output directory that nothing was written to. Not collective."""
-        if self.directory is not None and not self.begun:
+    def close(self) -> None:
+        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        if self.directory is not None and self.begun:
+            self.directory.release()
+        elif self.directory is not None:
             self.directory.discard()

@@ -82,7 +82,9 @@ def test_a_directory_with_results_is_kept_unless_forced(short, tmp_path, capsys)
     assert len(error.splitlines()) == 1
     assert "--force" in error
     assert (short / "summary.json").read_bytes() == before
-    (tmp_path / "summary.json").write_text("{}")
+    (tmp_path / "summary.json").write_text("{}")  # of something else
+    assert call(*SHORT, "--output", tmp_path, "--force") == 2
+    (tmp_path / "summary.json").write_text('{"versions": {"spinepnp": "0"}}')
     assert call(*SHORT, "--output", tmp_path, "--force") == 0
     assert "spike_times_ms" in json.loads((tmp_path / "summary.json").read_text())
 

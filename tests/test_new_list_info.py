@@ -110,8 +110,11 @@ def test_new_refuses_a_file_that_is_there(spinepnp, tmp_path):
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--force" in done.stderr
     assert (tmp_path / "mine.toml").read_text() == "mine"
-    assert spinepnp("new", "cone", "--output", "mine.toml", "--force").returncode == 0
-    assert "cone" in (tmp_path / "mine.toml").read_text()
+    assert spinepnp("new", "cone", "--output", "mine.toml", "--force").returncode == 2
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+    assert spinepnp("new", "cylinder", "--output", "new.toml").returncode == 0
+    assert spinepnp("new", "cone", "--output", "new.toml", "--force").returncode == 0
+    assert "cone" in (tmp_path / "new.toml").read_text()
 
 
 def test_new_refuses_what_it_cannot_write(tmp_path):
@@ -141,8 +144,8 @@ def test_a_new_surface_replaces_no_other(spinepnp, tmp_path):
     assert "spine.ply" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["spine.ply"]
     assert (tmp_path / "spine.ply").read_text() == "mine"
-    assert spinepnp("new", "surface", "--output", "begin.toml", "--force").returncode == 0
-    assert (tmp_path / "spine.ply").read_bytes() == (CASES / "surfaces" / "spine.ply").read_bytes()
+    assert spinepnp("new", "surface", "--output", "begin.toml", "--force").returncode == 2
+    assert (tmp_path / "spine.ply").read_text() == "mine"
 
 
 def test_a_printed_surface_is_relative_and_runs_from_there(tmp_path, monkeypatch, capsys):

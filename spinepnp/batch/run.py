@@ -30,7 +30,7 @@ from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, code_version, holds_results, versions, write_atomically
+from spinepnp.output import ResultDirectory, check_place, code_version, holds_results, versions, write_atomically
 from spinepnp.recorder import Point
 from spinepnp.run import Model, solve_case
 from spinepnp.units import LENGTH, parse_quantity
@@ -103,7 +103,8 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     """
     if holds_results(output) and not (output / LISTING).exists():
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
-    ResultDirectory(output, resume=True)
+    check_place(output, plan.sources)
+    directory = ResultDirectory(output, resume=True, shared=True)
     store = Store(output)
     if wish.force:
         for folder in (store.cases, store.work):
@@ -115,6 +116,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     stamps = {item.key: store.stamp(item.key) for item in plan.items}
     with store.alone():
         write_listing(output, plan)
+        directory.release()
         held = outcomes(output, write=True)
 
     def is_wanted(outcome: dict[str, Any] | None) -> bool:
@@ -173,7 +175,7 @@ class _Worker:
     def __init__(self, groups: Groups, desk: Desk, sweep: Sweep, store: Store) -> None:
         self._comm, self._desk, self._store = groups.comm, desk, store
         tick = desk.listen if groups.world.rank == 0 else None
-        self._manner = Manner(quiet=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
+        self._manner = Manner(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
         self._model = Model(groups.comm)
 
     def close(self) -> None:

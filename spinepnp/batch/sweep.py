@@ -23,7 +23,7 @@ from spinepnp.key_paths import find_files, set_value
 from spinepnp.study import column_of, common_kind, number_of
 from spinepnp.table_errors import validated
 from spinepnp.toml_files import check_kind, parse_toml, read_tables, read_text, value_of
-from spinepnp.units import Table, Whole
+from spinepnp.units import Line, Table, Whole
 
 #: More cases than this in one sweep are taken for a mistake.
 MOST = 200_000
@@ -61,7 +61,7 @@ class Sweep(Table):
         pictures: whether pictures of each case are drawn.
     """
 
-    title: str = ""
+    title: Line = ""
     base: Base
     axes: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(default_factory=dict)
     combine: Literal["product", "zip", "csv"] = "product"
@@ -114,10 +114,12 @@ class Plan:
     Attributes:
         sweep: the file.
         items: in its order; the last axis varies fastest.
+        sources: files that it was read from.
     """
 
     sweep: Sweep
     items: list[Item]
+    sources: tuple[Path, ...] = ()
 
 
 def load_sweep(path: Path) -> Plan:
@@ -170,7 +172,7 @@ def load_sweep(path: Path) -> Plan:
     for item in items:
         item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
-    return Plan(sweep, items)
+    return Plan(sweep, items, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

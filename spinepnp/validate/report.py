@@ -38,18 +38,21 @@ def _is_ours(path: Path) -> bool:
     return TITLE in text if path.name == PAGE else bool(read_rows(text))
 
 
-def make_folder(directory: Path, *, force: bool = False) -> None:
+def make_folder(directory: Path, *, force: bool = False) -> ResultDirectory:
     """Make the directory of the report, before anything is solved. On rank 0.
 
     Args:
         directory: which.
         force: whether a report that is none of a validation may be replaced.
 
+    Returns:
+        The directory, ours until it is released.
+
     Raises:
         CaseError: it has such a report, or cannot be made or written.
     """
     foreign = tuple(name for name in (RECORD, PAGE) if (directory / name).exists() and not _is_ours(directory / name))
-    ResultDirectory(directory, force=force, names=foreign)  # ours stays until there is another
+    return ResultDirectory(directory, force=force, names=foreign)  # ours stays until there is another
 
 
 def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:

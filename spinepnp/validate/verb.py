@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.meshes.communication import on_root
+from spinepnp.output import ResultDirectory
 from spinepnp.selftest import validation_folder
 from spinepnp.validate.earlier import read_earlier
 from spinepnp.validate.figures import Drawn, describe, draw_all, wanted
@@ -40,18 +41,28 @@ def validate(
         CaseError: bad input.
         OutputError: the reports cannot be written.
     """
-    start = time.monotonic()
     subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names), full=full))
     folder = default_folder(names) if output is None else output
-    on_root(comm, lambda: make_folder(folder, force=force))
+    held: list[ResultDirectory] = []  # on rank 0
+    on_root(comm, lambda: held.append(make_folder(folder, force=force)))
+    try:
+        return _examine(subjects, folder, comm, whole=not names, figures=figures)
+    finally:
+        for directory in held:
+            directory.discard()
+
+
+def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: bool, figures: bool) -> int:
+    """Solve, report, draw. Collective."""
+    start = time.monotonic()
     earlier = on_root(comm, lambda: read_earlier(folder))
     verdicts = run_validation(subjects, comm)
     path = on_root(comm, lambda: write_report(verdicts, folder))
-    drawn = draw(subjects, verdicts, comm, whole=not names) if figures else []
+    drawn = draw(subjects, verdicts, comm, whole=whole) if figures else []
 
     def finish() -> Path:
         here = surroundings(comm.size, time.monotonic() - start)
-        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=not names), folder)
+        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=whole), folder)
 
     page = on_root(comm, finish)
     if comm.rank == 0:
