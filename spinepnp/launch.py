@@ -21,6 +21,9 @@ from spinepnp.supervisor import CODES, ORDERLY, QUIET, SIGNALS, end_with_parent,
 #: Seconds that all ranks together have for their end.
 PATIENCE = ORDERLY + 0.6
 
+#: Seconds within which mpiexec has no ranks yet to pass a signal to, and these have nothing to keep.
+YOUNG = 1.0
+
 #: Seconds after which a second signal is not the first one come twice.
 IMPATIENCE = 1.0
 
@@ -103,16 +106,18 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         The signal that has come; 0 if none has.
     """
     awaited = watched() | {signal.SIGCHLD}
-    come, deadline, last = 0, math.inf, 0.0
+    come, deadline, last, begun = 0, math.inf, 0.0, time.monotonic()
     while process.poll() is None:
         heard = next_signal(awaited, max(0.0, deadline - time.monotonic()))
         now = time.monotonic()
-        if heard in CODES and not come:
-            come, deadline = heard, now + PATIENCE
-            process.send_signal(signal.SIGTERM)  # of a SIGINT mpiexec speaks, and SIGHUP it does not pass on
-        elif now >= deadline or (heard in CODES and now - last > IMPATIENCE):
+        impatient = heard in CODES and come and now - last > IMPATIENCE
+        if heard in CODES:
+            last = now
+            if not come:
+                come, deadline = heard, now + (PATIENCE if now - begun > YOUNG else 0.0)
+                process.send_signal(signal.SIGTERM)  # of a SIGINT mpiexec speaks, and SIGHUP it does not pass on
+        if impatient or now >= deadline:
             process.kill()
-        last = now if heard in CODES else last
     return come
 
 

@@ -114,10 +114,9 @@ def _leave(code: int) -> NoReturn:
     """End, and let the launcher end the other ranks."""
     if is_launched():
         time.sleep(PASSED_ON)
-        mpi = sys.modules.get("mpi4py.MPI")
-        began = mpi is not None and hasattr(mpi, "Is_initialized") and mpi.Is_initialized()
-        if not began and os.environ.get("PMI_FD", "").isdecimal():
-            # MPICH's launcher does not miss a rank that ends before MPI has begun; the others would wait for ever.
+        if os.environ.get("PMI_FD", "").isdecimal():
+            # As MPI_Abort does. MPICH's launcher does not miss a rank that ends before MPI has begun, for which the
+            # others would wait for ever.
             with suppress(OSError):
                 os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
     os._exit(code)
