@@ -132,3 +132,13 @@ def save(grid: Any, path: Path) -> None:
     writer.WriteToOutputStringOn()
     writer.Write()
     write_atomically(path, writer.GetOutputString())
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of VTK XML is there and has its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 100))
+            return file.read().rstrip().endswith(b"</VTKFile>")
+    except OSError:
+        return False

@@ -17,6 +17,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 #: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = (
-    "fields.vtu", "fields.pvd", "checkpoint.npz", "run.log",
+    "fields.vtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
 )  # fmt: skip
 
@@ -51,13 +52,33 @@ def write_atomically(
     try:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         if sync:
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
+            _sync(partial)
         partial.replace(path)
+        if sync:
+            settle(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = reason_of(error)
         raise OutputError(f"{path}: cannot be written ({reason})", then) from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def settle(path: Path) -> None:
+    """Let a file, or new names in a folder, be on the disk, where the file system can."""
+    with suppress(OSError):
+        _sync(path)
+
+
+def digest_of_case(resolved_case: str) -> str:
+    """By what results know the resolved case that they belong to."""
+    return hashlib.sha256(resolved_case.encode()).hexdigest()[:20]
 
 
 def make_writable(directory: Path) -> None:
@@ -118,17 +139,52 @@ class ResultDirectory:
             reason = reason_of(error)
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
-    def check_same_case(self, resolved_case: str) -> None:
-        """Refuse to resume a run of another case.
+    def check_same_case(self, resolved_case: str, digest: str = "") -> str:
+        """Refuse to resume a run of another case; a case.toml that is missing or damaged is written again.
+
+        Args:
+            resolved_case: that is to be resumed.
+            digest: of the case by which results were made, where they know it; that of summary.json otherwise.
+
+        Returns:
+            What was repaired, for the user; empty if nothing was.
 
         Raises:
-            CaseError: the resolved case that the directory holds differs.
+            CaseError: the resolved case that the directory holds differs, or nothing says which one that is.
         """
-        before = self.path / "case.toml"
-        if before.exists() and before.read_bytes() != resolved_case.encode():
-            raise CaseError(
-                "--resume", "the directory holds results of another case; give another --output", str(self.path)
-            )
+        path = self.path / "case.toml"
+        try:
+            before = path.read_bytes()
+        except OSError:
+            before = b""
+        if before == resolved_case.encode():
+            return ""
+        known = digest or self._digest_of_summary()
+        if known == digest_of_case(resolved_case):
+            write_atomically(path, resolved_case)
+            return "case.toml was missing or damaged and is written again"
+        if not before and not known:
+            if not holds_results(self.path, ("observables.csv",)):
+                return ""
+            problem = "case.toml is missing or empty, so that nothing says whose results these are"
+            raise CaseError("--resume", f"{problem}; give --force or another --output", str(self.path))
+        raise CaseError(
+            "--resume", "the directory holds results of another case; give another --output", str(self.path)
+        )
+
+    def has_summary(self) -> bool:
+        """Whether summary.json is there and whole."""
+        try:
+            return isinstance(json.loads((self.path / "summary.json").read_text(encoding="utf-8")), dict)
+        except (OSError, ValueError):
+            return False
+
+    def _digest_of_summary(self) -> str:
+        try:
+            summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+            return str(summary["case_digest"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return ""
 
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
@@ -177,7 +233,10 @@ class ResultDirectory:
         write_atomically(self.path / name, buffer.getvalue())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write summary.json."""
+        """Write summary.json; it knows the case that it belongs to."""
+        with suppress(OSError):
+            own = (self.path / "case.toml").read_text(encoding="utf-8")
+            summary = {**summary, "case_digest": digest_of_case(own)}
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 

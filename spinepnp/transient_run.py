@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import replace
 from functools import partial
@@ -127,7 +128,9 @@ def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> lis
 def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
     directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
     if manner.resume:
-        directory.check_same_case(case.to_toml())
+        remark = directory.check_same_case(case.to_toml())
+        if remark and not manner.quiet:
+            print(remark, file=sys.stderr)
     directory.begin(case.to_toml())
     return directory
 
@@ -168,6 +171,8 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
     trace = Trace(comm, output, case, manner)
     try:
         with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick) as progress:
+            for remark in trace.remarks:
+                progress.say(remark)
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm)
             problem = TransientProblem(
