@@ -43,7 +43,7 @@ def cache_folder(name: str, *, code: bool = False) -> Path:
                 return folder
         except OSError as error:
             if error.errno in OF_DISKS:
-                _tell(f"{folder}: cannot be written ({reason_of(error)}); what is kept there goes elsewhere this time")
+                _tell(f"{base}: cannot be written ({reason_of(error)}); another folder serves as cache this time")
             continue
     return Path(tempfile.mkdtemp(prefix=f"spinepnp-{name}-"))
 

@@ -91,6 +91,7 @@ def collect_less() -> None:
 
 def main() -> None:
     """Run the command line; never returns."""
+    supervisor.open_streams()
     supervisor.begin()
     from spinepnp import petsc_options, screen
     from spinepnp.ranks import rank_from_launcher
@@ -99,6 +100,10 @@ def main() -> None:
     provide_home()
     screen.watch()
     arguments = sys.argv[1:]
+    foreign = [a for a in arguments if not _is_text(a)]
+    if foreign:
+        shown = os.fsencode(foreign[0]).decode(errors="backslashreplace")
+        sys.exit(_leave(2, f'error: "{shown}": is not UTF-8 text; give another name', orderly=True))
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
@@ -106,6 +111,14 @@ def main() -> None:
     if options and code == 0 and rank_from_launcher() == 0:
         petsc_options.warn_of_unused(options)
     sys.exit(code)
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _run(arguments: list[str], debug: bool) -> int:

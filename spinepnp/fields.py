@@ -116,8 +116,13 @@ def _layout_of(spine: SpineMesh) -> _Layout:
     return _Layout(places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points))
 
 
-def save(grid: Any, path: Path) -> None:
+def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
     """Write a grid as VTK XML, whole or not at all.
+
+    Args:
+        grid: of VTK.
+        path: of the file.
+        then: what to do once there is room.
 
     Raises:
         OutputError: it cannot be written.
@@ -131,14 +136,4 @@ def save(grid: Any, path: Path) -> None:
     writer.SetCompressionLevel(1)  # a third of the time of the default for 2 % more bytes
     writer.WriteToOutputStringOn()
     writer.Write()
-    write_atomically(path, writer.GetOutputString())
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a file of VTK XML is there and has its end."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 100))
-            return file.read().rstrip().endswith(b"</VTKFile>")
-    except OSError:
-        return False
+    write_atomically(path, writer.GetOutputString(), then=then)

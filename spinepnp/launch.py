@@ -16,7 +16,17 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from spinepnp.supervisor import CODES, ORDERLY, QUIET, SIGNALS, end_with_parent, interruption, next_signal, watched
+from spinepnp.supervisor import (
+    CODES,
+    ORDERLY,
+    QUIET,
+    SIGNALS,
+    end_with_parent,
+    interruption,
+    next_signal,
+    open_streams,
+    watched,
+)
 
 #: Seconds that all ranks together have for their end.
 PATIENCE = ORDERLY + 0.6
@@ -125,6 +135,7 @@ def main() -> None:
     """Run the command; never returns."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    open_streams()
     # A process group of its own: each signal, from the terminal too, reaches mpiexec once, from here.
     process = subprocess.Popen(
         guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0,

@@ -81,6 +81,29 @@ def digest_of_case(resolved_case: str) -> str:
     return hashlib.sha256(resolved_case.encode()).hexdigest()[:20]
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file of VTK XML is there and has its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 100))
+            return file.read().rstrip().endswith(b"</VTKFile>")
+    except OSError:
+        return False
+
+
+def read_fields(path: Path) -> Any:
+    """The grid of a file of fields; VTK says much and goes on where it is damaged.
+
+    Raises:
+        CaseError: it is missing or damaged.
+    """
+    if not is_whole(path):
+        raise CaseError(str(path), "is missing or damaged")
+    import pyvista
+
+    return pyvista.read(path)
+
+
 def make_writable(directory: Path) -> None:
     """Make a directory, if there is none, and try that files can be made in it.
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from spinepnp.case import Case
 from spinepnp.errors import CaseError, SpineError
-from spinepnp.fields import gather, is_whole, save
+from spinepnp.fields import gather, save
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, versions, write_atomically
+from spinepnp.output import ResultDirectory, is_whole, versions, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.solution import Solution

@@ -71,6 +71,19 @@ def interruption(arguments: list[str]) -> str:
     return INTERRUPTIONS.get(verb, "interrupted")
 
 
+def open_streams() -> None:
+    """Send standard streams that the caller has closed (``>&-``) to nowhere; the next file would stand in for them."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def begin() -> None:
     """Let signals end this command from here on, and go on in a process that is watched over.
 

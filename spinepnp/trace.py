@@ -20,11 +20,11 @@ import numpy as np
 from spinepnp import generations
 from spinepnp.case import Case
 from spinepnp.errors import CaseError
-from spinepnp.fields import gather, is_whole, save
+from spinepnp.fields import gather, save
 from spinepnp.identity import table_digests
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, digest_of_case, holds_results, settle, write_atomically
+from spinepnp.output import ResultDirectory, digest_of_case, holds_results, is_whole, settle, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
@@ -154,7 +154,8 @@ class Trace:
     def _resume_table(self, directory: ResultDirectory, table: str, content: bytes) -> None:
         path = directory.path / table
         if not content:  # no row yet
-            path.unlink(missing_ok=True)
+            if path.is_file():
+                path.unlink()
             return
         write_atomically(path, content)
         self._written[table] = _Content.of(content)
