@@ -101,6 +101,9 @@ def remove_entry(folder: Path, name: str) -> None:
 
 _cleaned: set[Path] = set()
 
+#: Folders with a library that this process has loaded in vain: by its path it would get the same one again.
+_spoiled: set[Path] = set()
+
 
 @functools.cache
 def processor() -> str:
@@ -129,6 +132,8 @@ def _place(comm: Any) -> tuple[Path, bool]:
             :16
         ]
         folder = cache_folder("kernels", code=True) / key
+        while folder in _spoiled:
+            folder /= "again"
         folder.mkdir(exist_ok=True, mode=0o700)
         if folder not in _cleaned:
             remove_dead_entries(folder, PATIENCE)
@@ -178,7 +183,7 @@ def _heal(folder: Path, error: Exception) -> bool:
         OutputError: kernels can be kept nowhere.
     """
     cache_folder.cache_clear()
-    if cache_folder("kernels", code=True) != folder.parent:  # its disk is full now
+    if cache_folder("kernels", code=True) not in folder.parents:  # its disk is full now
         return True
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         raise OutputError(f"{folder}: compiled forms cannot be written ({reason_of(error)})", "run it again") from None
@@ -189,4 +194,5 @@ def _heal(folder: Path, error: Exception) -> bool:
         return remove_damaged_entries(folder) > 0
     for name in damaged:
         remove_entry(folder, name)
+        _spoiled.add(folder)
     return bool(damaged)

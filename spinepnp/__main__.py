@@ -122,12 +122,15 @@ def _is_text(argument: str) -> bool:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    import logging
+
     import typer
 
     from spinepnp import screen
     from spinepnp.cli import app
     from spinepnp.errors import LonelyError, SpineError
 
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it says four lines about a cache that is read-only
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
         screen.finish()

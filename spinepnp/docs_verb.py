@@ -37,7 +37,7 @@ def build_docs(output: Path) -> int:
     _prepare(output, folder)
     done = subprocess.run(command(folder.parent, output), stderr=subprocess.PIPE, text=True, errors="replace")
     status = done.returncode
-    refused = re.findall(r"^(?:\w+\.)*\w*Error: \[Errno (\d+)\] ([^:\n]*)", done.stderr, re.M) if status else []
+    refused = re.findall(r"^\s*(?:\w+\.)*\w*Error: \[Errno (\d+)\] ([^:\n]*)", done.stderr, re.M) if status else []
     if refused and int(refused[-1][0]) in OF_DISKS:
         raise OutputError(f"{output}: cannot be written ({refused[-1][1].lower()})", "run it again")
     print(done.stderr, end="", file=sys.stderr)

@@ -107,7 +107,7 @@ class Recorder:
         wanted = [identity(point.key) for point in self._points]
         # Observables come last: without them a point was cut off while it was written, and is solved again.
         held = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
-        kept = {identity(row) for row in recorded} & set(wanted)
+        kept = {identity(row) for row in recorded if str(row.get("status")).startswith(("ok", "failed"))} & set(wanted)
         statistics = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in kept]
         told = {identity(row) for row in statistics}
         solved = [point for point, name in zip(self._points, wanted, strict=True) if name in held]

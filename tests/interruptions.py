@@ -136,6 +136,12 @@ def of_job(mark: str) -> list[int]:
     return found
 
 
+def _minds(pid: int, number: int) -> bool:
+    """Whether a process holds a signal back or handles it."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return any(int(status[mask], 16) >> (number - 1) & 1 for mask in ("SigBlk", "SigCgt"))
+
+
 def interrupt(words: list[str], folder: Path, number: int, moment: float, *, environment: dict[str, str]) -> Outcome:
     """Start a command, send it a signal after some seconds, and see how it ends."""
     mark = f"INTERRUPTED_JOB={time.monotonic_ns()}"
@@ -147,9 +153,10 @@ def interrupt(words: list[str], folder: Path, number: int, moment: float, *, env
         )  # fmt: skip
         try:
             process.wait(moment)
-            finished = True
+            finished, before = True, False
         except subprocess.TimeoutExpired:
             finished = False
+            before = not _minds(process.pid, number)
             process.send_signal(number)
         begin = time.monotonic()
         while (left := of_job(mark)) or process.poll() is None:
@@ -164,7 +171,8 @@ def interrupt(words: list[str], folder: Path, number: int, moment: float, *, env
         screen.seek(0)
         told, shown = errors.read().decode(), screen.read().decode()
     outcome = Outcome(code, finished or code == 0, seconds, told)
-    outcome.complaints = _complaints(outcome, shown, number)
+    if not (before and code == -number and told == ""):  # else there was no Python yet: a shell says 130
+        outcome.complaints = _complaints(outcome, shown, number)
     return outcome
 
 
@@ -271,6 +279,7 @@ def fuzz(number: int, seed: int, mpiexec: str) -> int:
             counts[*key, "finished"] += outcome.finished
             counts[*key, "hangs"] += outcome.seconds > LIMIT
             counts[*key, "bad"] += bool(outcome.complaints)
+            print(*key, f"at {moment:.3f} s: ends after {outcome.seconds:.2f} s with {outcome.code}", flush=True)
             if outcome.complaints:
                 bad += 1
                 print(f"{key} at {moment:.3f} s: {outcome.complaints}\n{outcome.errors}", flush=True)

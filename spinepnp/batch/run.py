@@ -102,7 +102,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     Raises:
         CaseError: the directory cannot be used.
     """
-    if holds_results(output) and not (output / LISTING).exists():
+    if holds_results(output) and not ((output / LISTING).exists() or (output / "cases").is_dir()):
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
     ResultDirectory(output, resume=True)
     store = Store(output)
