@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from spinepnp.ranks import is_launched
 
@@ -52,6 +52,7 @@ _ORDERLY, _TOLD = 0, 1
 
 _active = False
 _launcher = 0
+_opened: list[IO[str]] = []
 _token: _socket.socket | None = None
 
 
@@ -79,9 +80,10 @@ def open_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     if sys.stdout is None:
-        sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
+        _opened.append(sys.stdout)  # what is put in its place may share its buffer
     if sys.stderr is None:
-        sys.stderr = sys.__stderr__ = open(2, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def begin() -> None:

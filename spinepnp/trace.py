@@ -84,13 +84,14 @@ class Trace:
         self._written: dict[str, _Content] = {}
         self.remarks: list[str] = []
 
-        def open_directory() -> tuple[bool, tuple[dict[str, Any], float]]:
+        def open_directory() -> tuple[int | None, tuple[dict[str, Any], float]]:
             self._writer.directory = ResultDirectory(output, force=manner.force, resume=manner.resume)
             if manner.resume:
                 self._recall(self._writer.directory)
-            return self.packed is not None, self.spent
+            return self._saved_step if self.packed is not None else None, self.spent
 
-        self.resumed, self.spent = on_root(comm, open_directory)
+        self._kept_step, self.spent = on_root(comm, open_directory)
+        self.resumed = self._kept_step is not None
 
     @property
     def log(self) -> Path | None:
@@ -259,6 +260,9 @@ class Trace:
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
         """Keep all that a restart needs, and what was spent so far."""
+        assert problem.progress is not None
+        if problem.progress.number == self._kept_step:  # the older one stays another one
+            return
         packed = pack(problem)
 
         def write(directory: ResultDirectory) -> None:
@@ -277,8 +281,8 @@ class Trace:
             generations.write(directory.path, packed, about)
 
         self._writer.write(write)
-        assert problem.progress is not None
         self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
+        self._kept_step = self._saved_step
 
     def end(
         self,
