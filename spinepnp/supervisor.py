@@ -97,10 +97,13 @@ def begin() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if sys.platform == "linux" and "mpi4py.MPI" not in sys.modules:  # a process that runs MPI must not be divided
         parent = os.getpid()
-        with suppress(OSError):
+        try:
             child = os.fork()
-            if child:
-                _watch(child, watched())
+        except OSError:  # too many processes: then without
+            child = None
+        if child:
+            _watch(child, watched())
+        elif child == 0:
             end_with_parent(parent)
     for number in watched():
         signal.signal(number, _at_signal)
@@ -178,6 +181,13 @@ def end_with_parent(parent: int | None = None) -> None:
 
 def _watch(child: int, interrupting: set[signal.Signals]) -> NoReturn:
     """Wait for the end of the working process, and end as it does; after a signal, see to it that it ends."""
+    try:
+        _watch_on(child, interrupting)
+    finally:  # whatever happens, the work is that of the other process
+        os._exit(1)
+
+
+def _watch_on(child: int, interrupting: set[signal.Signals]) -> NoReturn:
     _control(PR_SET_CHILD_SUBREAPER, 1)
     _end_with(_launcher)
     deadline, come = math.inf, 0
@@ -217,9 +227,10 @@ def _end_as(status: int, come: int) -> NoReturn:
     killed = os.WIFSIGNALED(status)
     if come and (killed or os.WEXITSTATUS(status) in CODES.values()):
         _kill_orphans()
-        if killed:
-            _tell()
-            _leave(CODES[signal.Signals(come)])
+        if not killed:
+            os._exit(CODES[signal.Signals(come)])
+        _tell()
+        _leave(CODES[signal.Signals(come)])
     if killed:
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # one is enough

@@ -221,7 +221,7 @@ def difference(one: Path, other: Path, verb: str) -> str:
 #: Sizes by which rounding of a column is measured.
 FLOORS = {
     "displacement": 1e3, "current": 50.0, "potential": 1.0, "defect": 1e6, "charge": 1.0, "balance": 1.0,
-    "error": 1.0, "energy": 1.0, "seconds": 1e99, "finished": 1e99,
+    "error": 1.0, "uncertainty": 1.0, "estimate": 1.0, "energy": 1.0, "seconds": 1e99, "finished": 1e99,
 }  # fmt: skip
 
 
