@@ -5,20 +5,22 @@ machines of several kinds. Where the ranks of a job differ, and where SPINEPNP_K
 elsewhere), kernels are portable.
 
 A compiler that is killed leaves a source file without its end mark, for which every later run would wait and then fail.
-Such an entry is removed: at once if it is old, and after the wait if it is not. So is a damaged kernel: one whose
-file is cut (it would crash when loaded), has been written to since it was made, or cannot be loaded. Where the disk of
+Such an entry is removed: at once if it is old or no process compiles, and after the wait otherwise. So is a damaged
+kernel: one whose file is cut (it would crash when loaded), has been written to since it was made, or cannot be loaded. Where the disk of
 the cache is full or read-only, another folder serves.
 """
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
 import re
 import struct
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,32 @@ def remove_entry(folder: Path, name: str) -> None:
             path.unlink()
 
 
+@contextmanager
+def _lock(folder: Path, kind: int) -> Iterator[bool]:
+    """Hold the lock of a folder, which falls with the process: shared while it compiles, so that who has it alone knows
+    that nobody does.
+
+    Args:
+        folder: of the cache.
+        kind: of the lock, as `fcntl.flock` has it.
+
+    Yields:
+        Whether it is held; it is not where another process works, or the file system has no locks.
+    """
+    try:
+        file = (folder / "compiling.lock").open("a")
+    except OSError:
+        yield False
+        return
+    with file:
+        try:
+            fcntl.flock(file, kind)
+            held = True
+        except OSError:
+            held = False
+        yield held
+
+
 _cleaned: set[Path] = set()
 
 #: Folders with a library that this process has loaded in vain: by its path it would get the same one again.
@@ -136,7 +164,8 @@ def _place(comm: Any) -> tuple[Path, bool]:
             folder /= "again"
         folder.mkdir(exist_ok=True, mode=0o700)
         if folder not in _cleaned:
-            remove_dead_entries(folder, PATIENCE)
+            with _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as alone:
+                remove_dead_entries(folder, 0.0 if alone else PATIENCE)
             remove_damaged_entries(folder)
             _cleaned.add(folder)
         return folder
@@ -164,7 +193,8 @@ def compile_form(expression: Any, **options: Any) -> Any:
         flags = ["-O3", "-g0", *(["-march=native"] if native else [])]
         jit = {"cache_dir": str(folder), "cffi_extra_compile_args": flags, "timeout": PATIENCE}
         try:
-            return fem.form(expression, jit_options=jit, **options)
+            with _lock(folder, fcntl.LOCK_SH) if comm.rank == 0 else nullcontext():
+                return fem.form(expression, jit_options=jit, **options)
         except Exception as error:
             # Rank 0 compiles and knows the reason; the others only learn that it failed.
             told = error
@@ -188,7 +218,8 @@ def _heal(folder: Path, error: Exception) -> bool:
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         raise OutputError(f"{folder}: compiled forms cannot be written ({reason_of(error)})", "run it again") from None
     if "leaning cache" in str(error):
-        return remove_dead_entries(folder, 0.0) > 0
+        remove_dead_entries(folder, 0.0)  # unless another process has
+        return True
     damaged = re.findall(r"(libffcx_\w+)", str(error))
     if isinstance(error, ImportError) and not damaged:
         return remove_damaged_entries(folder) > 0

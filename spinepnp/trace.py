@@ -291,6 +291,8 @@ class Trace:
         totals: NewtonStatistics,
         seconds: float,
         reason: str = "",
+        *,
+        pictured: bool = True,
     ) -> None:
         """Write the summary, the last fields and the pictures.
 
@@ -300,6 +302,7 @@ class Trace:
             totals: statistics of all steps.
             seconds: that the run took.
             reason: why it ended early; empty if it did not.
+            pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
         grid = gather(problem, last) if self._manner.fields else None
@@ -312,10 +315,10 @@ class Trace:
         summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
+            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if grid is not None:
                 save(grid, directory.path / "fields.vtu")
-            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
-            if self._manner.pictures:
+            if self._manner.pictures and pictured:
                 fields = directory.path / "fields.vtu" if grid is None else grid
                 pictures.draw(self._case, self.rows, fields, directory.path)
 

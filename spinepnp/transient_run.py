@@ -220,7 +220,9 @@ def _go(
         run.checkpoint()
         progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
     progress.log_to(trace.log)
-    trace.end(problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason)
+    trace.end(
+        problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason, pictured=not interrupted
+    )
     point.row = dict(comm.bcast(trace.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -293,6 +294,35 @@ def test_a_kernel_that_cannot_be_loaded_is_compiled_again(results, tmp_path, mpi
         done = subprocess.run(launched, cwd=results, env=environment, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr
         assert is_one_line(0, done.stderr)
+
+
+def test_a_compilation_that_was_killed_a_moment_ago_is_not_waited_for(tmp_path):
+    """Nobody compiles: a source without its mark is dead, however young. Where somebody does, it may be alive."""
+    (tmp_path / "libffcx_forms_1.c").touch()
+    other = (
+        "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.flock(f, fcntl.LOCK_SH)\nprint(1, flush=True); input()"
+    )
+    words = [sys.executable, "-c", other, str(tmp_path / "compiling.lock")]
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"1\n"
+    with kernels._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB) as alone:
+        assert not alone
+    process.kill()
+    process.wait()
+    with kernels._lock(tmp_path, fcntl.LOCK_EX | fcntl.LOCK_NB) as alone:
+        assert alone
+        assert kernels.remove_dead_entries(tmp_path, 0.0) == 1
+
+
+def test_a_dead_compilation_that_another_process_has_removed_is_tried_again(tmp_path, monkeypatch):
+    """Two ranks that work alone wait for the same one; the second finds nothing to remove."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folders.cache_folder.cache_clear()
+    try:
+        folder = folders.cache_folder("kernels", code=True) / "key"
+        assert kernels._heal(folder, TimeoutError("JIT compilation timed out. Try cleaning cache (e.g. remove x.c)"))
+    finally:
+        folders.cache_folder.cache_clear()
 
 
 def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, capfd):
