@@ -6,8 +6,8 @@ elsewhere), kernels are portable.
 
 A compiler that is killed leaves a source file without its end mark, for which every later run would wait and then fail.
 Such an entry is removed: at once if it is old or no process compiles, and after the wait otherwise. So is a damaged
-kernel: one whose file is cut (it would crash when loaded), has been written to since it was made, or cannot be loaded. Where the disk of
-the cache is full or read-only, another folder serves.
+kernel: one whose file is cut (it would crash when loaded), has been written to since it was made, or cannot be loaded.
+Where the disk of the cache is full or read-only, another folder serves.
 """
 
 from __future__ import annotations
