@@ -7,7 +7,6 @@ import sys
 import warnings
 
 from benchmarks import tasks
-from spinepnp.meshes import interrupts
 from spinepnp.meshes.stack import MPI
 
 #: Before the rows in the output of a job, which may hold other lines.
@@ -16,7 +15,6 @@ MARK = "rows: "
 
 def main() -> None:
     """Run the task that the command line names."""
-    interrupts.install()
     warnings.simplefilter("ignore")
     task, arguments = sys.argv[1], json.loads(sys.argv[2])
     rows = getattr(tasks, task)(MPI.COMM_WORLD, **arguments)

@@ -15,6 +15,7 @@ import importlib.metadata
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,9 @@ from spinepnp.meshes.folders import cache_folder
 
 #: Bytes that all kept meshes may take; those that were not used for longest go first.
 LARGEST = 4e9
+
+#: Seconds after which a file that is not whole is taken for left behind.
+ABANDONED = 3600.0
 
 
 @functools.cache
@@ -94,6 +98,9 @@ def _write(path: Path, mesh: StraightMesh) -> None:
 def _prune(folder: Path) -> None:
     """Remove the entries that were not used for longest until the rest fits."""
     with suppress(OSError):
+        for part in folder.glob("*.part"):  # of a process that was killed while it wrote
+            if time.time() - part.stat().st_mtime > ABANDONED:
+                part.unlink(missing_ok=True)
         files = sorted(((f.stat().st_mtime, f.stat().st_size, f) for f in folder.glob("*.npz")), reverse=True)
         total = 0
         for _, size, file in files:

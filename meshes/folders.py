@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
+import sys
 import tempfile
 from pathlib import Path
+
+from spinepnp.errors import reason_of
+
+#: Bytes that a folder must have room for.
+ROOM = 2**20
+
+#: Errors of a disk that is full, read-only or broken.
+OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 @functools.cache
@@ -28,8 +38,21 @@ def cache_folder(name: str, *, code: bool = False) -> Path:
                 continue
             if code and os.statvfs(folder).f_flag & os.ST_NOEXEC:
                 continue
-            with tempfile.TemporaryFile(dir=folder):
+            with tempfile.TemporaryFile(dir=folder) as file:
+                os.posix_fallocate(file.fileno(), 0, ROOM)
                 return folder
-        except OSError:
+        except OSError as error:
+            if error.errno in OF_DISKS:
+                _tell(f"{base}: cannot be written ({reason_of(error)}); another folder serves as cache this time")
             continue
     return Path(tempfile.mkdtemp(prefix=f"spinepnp-{name}-"))
+
+
+_told: set[str] = set()
+
+
+def _tell(line: str) -> None:
+    """Say a line once."""
+    if line not in _told:
+        _told.add(line)
+        print(line, file=sys.stderr, flush=True)

@@ -62,14 +62,15 @@ def _gmsh_session() -> Iterator[Any]:
         raise MissingStackError(
             f"Gmsh cannot be loaded ({error}); './spine' installs the system libraries it needs, see docs/install.md"
         ) from None
-    gmsh.initialize(["", "-v", "0"], readConfigFiles=False, run=False, interruptible=False)
+    with interrupts.kept():
+        gmsh.initialize(["", "-v", "0"], readConfigFiles=False, run=False, interruptible=False)
     try:
         gmsh.option.setNumber("General.Terminal", 0)
         gmsh.option.setNumber("General.NumThreads", 1)
         yield gmsh
     finally:
-        gmsh.finalize()
-        interrupts.install()
+        with interrupts.kept():
+            gmsh.finalize()
 
 
 def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:

@@ -1,4 +1,8 @@
-"""Ctrl-C and SIGTERM end a run in order: what was solved is kept, and no library's message stands in the way."""
+"""Ctrl-C, SIGTERM and SIGHUP end a run in order: what was solved is kept, and no library's message stands in the way.
+
+A command is ended on the spot by the handlers of `spinepnp.supervisor`, except where `orderly` holds a signal back.
+A user of the library gets `KeyboardInterrupt`, as from Python itself, but not within a C library, which swallows it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+from spinepnp import supervisor
+from spinepnp.supervisor import SIGNALS
 
 #: Seconds within which a second signal is the same one.
 ECHO = 1.0
@@ -20,15 +25,24 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def install() -> None:
-    """Let both signals raise `KeyboardInterrupt`, and a pipe that nobody reads `BrokenPipeError`, as Python does.
+@contextmanager
+def kept() -> Iterator[None]:
+    """Keep Python's handlers over a block in which a C library sets its own; what comes meanwhile comes at its end.
 
-    Needed at the start and after Gmsh: PETSc prints and aborts on SIGTERM and SIGPIPE, and Gmsh resets every handler.
+    Gmsh resets every handler, and PETSc prints and aborts on SIGTERM, SIGHUP and SIGPIPE.
     """
-    if _in_main_thread():
-        for number in SIGNALS:
-            signal.signal(number, signal.default_int_handler)
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    if not _in_main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        for number in (*SIGNALS, signal.SIGPIPE):
+            handler = signal.getsignal(number)
+            if handler is not None:
+                signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Pending:
@@ -51,11 +65,13 @@ class Pending:
         if self._signals > self._patience:
             raise KeyboardInterrupt
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         # A Ctrl-C reaches ranks twice: from the terminal, and passed on by mpiexec.
         now = time.monotonic()
         self._signals += now - self._last > ECHO
         self._last = now
+        if supervisor.is_active() and self._signals > self._patience:
+            supervisor.end(number)
 
 
 _orderly: list[Pending] = []
@@ -68,7 +84,7 @@ def orderly() -> Iterator[Pending]:
     Yields:
         What tells whether one has come.
     """
-    with _held(Pending(patience=1)) as pending:
+    with supervisor.orderly(), _held(Pending(patience=1)) as pending:
         _orderly.append(pending)
         try:
             yield pending
@@ -78,7 +94,7 @@ def orderly() -> Iterator[Pending]:
 
 @contextmanager
 def deferred() -> Iterator[Pending]:
-    """Hold both signals back during a call into a C library, which would swallow the exception.
+    """Hold signals back during a call into a C library, which would swallow the exception; a command is ended there.
 
     Yields:
         What tells whether one has come; it is raised at the end of the block at the latest.
@@ -86,6 +102,9 @@ def deferred() -> Iterator[Pending]:
     if _orderly:
         yield _orderly[-1]
         _orderly[-1].check()
+        return
+    if supervisor.is_active():
+        yield Pending()
         return
     with _held(Pending()) as pending:
         yield pending
@@ -97,7 +116,8 @@ def _held(pending: Pending) -> Iterator[Pending]:
     if not _in_main_thread():
         yield pending
         return
-    before = [(number, signal.signal(number, pending._note)) for number in SIGNALS]
+    held = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, signal.SIG_DFL, None)]
+    before = [(number, signal.signal(number, pending._note)) for number in held]
     try:
         yield pending
     finally:

@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 from spinepnp.errors import MissingStackError
+from spinepnp.meshes import interrupts
 
 #: Series of DOLFINx that the code runs with.
 SUPPORTED = ("0.10", "0.11")
@@ -24,14 +25,15 @@ GET_IT = (
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    from mpi4py import MPI
-    import petsc4py
+    with interrupts.kept():  # PETSc comes with handlers of its own
+        from mpi4py import MPI
+        import petsc4py
 
-    petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code
-    from petsc4py import PETSc
+        petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code
+        from petsc4py import PETSc
 
-    import dolfinx
-    import numpy as np
+        import dolfinx
+        import numpy as np
 except ImportError as error:
     raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
 

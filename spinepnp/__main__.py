@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-import tempfile
-import time
-import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from spinepnp import petsc_options, screen
-from spinepnp.errors import LonelyError, SpineError, all_ranks_come, plain
-from spinepnp.ranks import rank_from_launcher
+from spinepnp import supervisor
 
-INTERRUPTED = 130
-
-#: What is said of an interrupted verb that keeps what it has; of others only that they were interrupted.
-INTERRUPTIONS = {
-    "run": "interrupted: what was solved is kept; the same command with --resume continues",
-    "batch": "interrupted: what was solved is kept; the same command continues",
-}
+# What takes time to import comes after `supervisor.begin`.
 
 
 def _world() -> Any:
@@ -45,6 +32,12 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     Returns:
         The code, where this process may end by itself.
     """
+    import time
+
+    from spinepnp import screen
+    from spinepnp.errors import SpineError, all_ranks_come, plain
+    from spinepnp.ranks import rank_from_launcher
+
     line, world = plain(line), _world()
     if world is None:
         if rank_from_launcher() == 0:
@@ -69,6 +62,9 @@ def provide_home() -> None:
 
     So it is in containers: the user may be a number that nothing knows, and the root file system read-only.
     """
+    import tempfile
+    from pathlib import Path
+
     home = os.path.expanduser("~")
     if os.path.isabs(home) and os.access(home, os.W_OK | os.X_OK):
         return
@@ -88,16 +84,27 @@ def collect_less() -> None:
 
     The search takes a tenth of a short run.
     """
+    import gc
+
     gc.set_threshold(50_000, 20, 20)
 
 
 def main() -> None:
     """Run the command line; never returns."""
+    supervisor.open_streams()
+    supervisor.begin()
+    from spinepnp import petsc_options, screen
+    from spinepnp.ranks import rank_from_launcher
+
     collect_less()
     os.environ["PYTHONSAFEPATH"] = "1"  # processes that we start import nothing of the current directory either
     provide_home()
     screen.watch()
     arguments = sys.argv[1:]
+    foreign = [a for a in arguments if not _is_text(a)]
+    if foreign:
+        shown = os.fsencode(foreign[0]).decode(errors="backslashreplace")
+        sys.exit(_leave(2, f'error: "{shown}": is not UTF-8 text; give another name', orderly=True))
     debug = "--debug" in arguments
     arguments, options = petsc_options.split([a for a in arguments if a != "--debug"])
     petsc_options.hand_over(options)
@@ -109,17 +116,28 @@ def main() -> None:
     sys.exit(code)
 
 
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _run(arguments: list[str], debug: bool) -> int:
+    import logging
+
     import typer
 
+    from spinepnp import screen
     from spinepnp.cli import app
+    from spinepnp.errors import LonelyError, SpineError
 
-    interruption = INTERRUPTIONS.get(arguments[0], "interrupted")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it says four lines about a cache that is read-only
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
         screen.finish()
-        # Typer turns Ctrl-C into this code.
-        return _leave(INTERRUPTED, interruption) if code == INTERRUPTED else code
+        return _interrupted(arguments) if code == supervisor.INTERRUPTED else code  # Typer turns Ctrl-C into this code
     except SpineError as error:
         _trace(debug)
         if isinstance(error, screen.ScreenError):
@@ -129,7 +147,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         _trace(debug)
         return _leave(1, f"error: {error}")
     except (typer.Abort, KeyboardInterrupt):
-        return _leave(INTERRUPTED, interruption)
+        return _interrupted(arguments)
     except typer.TyperException as error:
         _trace(debug)
         return _leave(2, f"error: {_usage_problem(error)}; see --help", orderly=True)
@@ -145,6 +163,13 @@ def _run(arguments: list[str], debug: bool) -> int:
         return _leave(1, f"error: unexpected {reason} (run again with --debug for details, and please report it)")
 
 
+def _interrupted(arguments: list[str]) -> int:
+    """End after an interruption that something was still kept of."""
+    if supervisor.is_active():
+        supervisor.end()
+    return _leave(supervisor.INTERRUPTED, supervisor.interruption(arguments))
+
+
 def _usage_problem(error: Exception) -> str:
     """What is wrong with a command line, on one line."""
     describe = getattr(error, "format_message", None)
@@ -153,6 +178,8 @@ def _usage_problem(error: Exception) -> str:
 
 def _trace(debug: bool) -> None:
     if debug:
+        import traceback
+
         traceback.print_exc()
 
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from spinepnp.case import Case
+from spinepnp.output import read_fields
 from spinepnp.plots.bodies import View, page
 from spinepnp.plots.cells import is_line, is_solid
 from spinepnp.plots.lines import profiles
@@ -82,12 +83,11 @@ def _series(path: Path) -> list[tuple[float, Path]]:
 
 def _read(paths: list[Path]) -> tuple[Any, dict[str, np.ndarray]]:
     """The grid of the first file, and each array of all files, shape (files, nodes)."""
-    import pyvista
 
-    grid = pyvista.read(paths[0])
+    grid = read_fields(paths[0])
     fields: dict[str, list[np.ndarray]] = {name: [] for name in grid.array_names}
     for path in paths:
-        one = pyvista.read(path)
+        one = read_fields(path)
         for name, values in fields.items():
             values.append(np.asarray(one[name], dtype=np.float32))
     return grid, {name: np.array(values) for name, values in fields.items()}

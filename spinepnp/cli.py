@@ -65,13 +65,11 @@ def run(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output
     from spinepnp.run import run_case
     from spinepnp.tables import print_outcome
 
-    interrupts.install()
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(case)
     points = run_case(case, comm, directory, overrides=tuple(set_ or ()), force=force, resume=resume)
@@ -101,11 +99,9 @@ def batch(
         raise CaseError("--force", "excludes --resume; give one of them")
     from spinepnp.batch.run import Wish, run_batch
     from spinepnp.batch.tally import print_tally
-    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output
 
-    interrupts.install()
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(sweep)
     tally = run_batch(sweep, comm, directory, Wish(force, retry_failed, retry_version, ranks_per_case))
@@ -123,11 +119,9 @@ def mesh(
 ) -> int:
     """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
     from spinepnp.mesh_case import mesh_case
-    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.results import default_output
 
-    interrupts.install()
     directory = output if output is not None else default_output(case)
     mesh_case(case, MPI.COMM_WORLD, directory, overrides=tuple(set_ or ()), force=force)
     return 0
@@ -141,10 +135,8 @@ def check(
 ) -> int:
     """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
     from spinepnp.check import check_case, print_facts
-    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
 
-    interrupts.install()
     comm = MPI.COMM_WORLD
     checked, facts = check_case(case, comm, overrides=tuple(set_ or ()))
     if comm.rank == 0:
@@ -172,11 +164,9 @@ def validate(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
     """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
-    from spinepnp.meshes import interrupts
     from spinepnp.meshes.stack import MPI
     from spinepnp.validate.verb import validate as work
 
-    interrupts.install()
     return work(names or (), output, MPI.COMM_WORLD, full=full, figures=not no_figures, force=force)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, OutputError
+from spinepnp.meshes.folders import OF_DISKS
 from spinepnp.output import ResultDirectory
 from spinepnp.selftest import of_checkout
 
@@ -26,6 +28,7 @@ def build_docs(output: Path) -> int:
 
     Raises:
         CaseError: no checkout, or the tools are not there.
+        OutputError: the disk is full, or the like.
     """
     folder = of_checkout("docs", "docs", "the pages are", "use ./spine docs there")
     missing = [name for name in TOOLS if importlib.util.find_spec(name) is None]
@@ -33,9 +36,14 @@ def build_docs(output: Path) -> int:
         raise CaseError("docs", f"needs {', '.join(missing)}; use ./spine docs, whose environment has them")
     held = ResultDirectory(output, names=())
     try:
-        status = subprocess.run(command(folder.parent, output)).returncode
+        done = subprocess.run(command(folder.parent, output), stderr=subprocess.PIPE, text=True, errors="replace")
     finally:
         held.discard()
+    status = done.returncode
+    refused = re.findall(r"^\s*(?:\w+\.)*\w*Error: \[Errno (\d+)\] ([^:\n]*)", done.stderr, re.M) if status else []
+    if refused and int(refused[-1][0]) in OF_DISKS:
+        raise OutputError(f"{output}: cannot be written ({refused[-1][1].lower()})", "run it again")
+    print(done.stderr, end="", file=sys.stderr)
     if status == 0:
         print(output / "index.html")
     return int(status != 0)

@@ -75,6 +75,10 @@ class SolveError(SpineError):
     """A solve failed (exit code 1); the message is the reason that the results carry."""
 
 
+#: Parts of what operating systems say where there is no room.
+OF_ROOM = ("no space left", "quota exceeded", "file too large")
+
+
 class OutputError(SpineError):
     """Results cannot be written (exit code 1): a full disk, for one.
 
@@ -88,7 +92,8 @@ class OutputError(SpineError):
         super().__init__(problem, then)
 
     def __str__(self) -> str:
-        return f"{self.problem}; make room, then {self.then}"
+        first = "make room" if any(word in self.problem for word in OF_ROOM) else "mend that"
+        return f"{self.problem}; {first}, then {self.then}"
 
 
 class LonelyError(Exception):

@@ -116,8 +116,13 @@ def _layout_of(spine: SpineMesh) -> _Layout:
     return _Layout(places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points))
 
 
-def save(grid: Any, path: Path) -> None:
+def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
     """Write a grid as VTK XML, whole or not at all.
+
+    Args:
+        grid: of VTK.
+        path: of the file.
+        then: what to do once there is room.
 
     Raises:
         OutputError: it cannot be written.
@@ -131,4 +136,4 @@ def save(grid: Any, path: Path) -> None:
     writer.SetCompressionLevel(1)  # a third of the time of the default for 2 % more bytes
     writer.WriteToOutputStringOn()
     writer.Write()
-    write_atomically(path, writer.GetOutputString())
+    write_atomically(path, writer.GetOutputString(), then=then)

@@ -17,7 +17,7 @@ import psutil
 
 from spinepnp import __version__
 from spinepnp.errors import SpineError
-from spinepnp.meshes import compiler, interrupts
+from spinepnp.meshes import compiler
 from spinepnp.meshes.folders import cache_folder
 from spinepnp.meshes.memory import available_memory
 from spinepnp.output import code_version
@@ -141,7 +141,6 @@ def _cache(name: str, *, code: bool) -> dict[str, Any]:
 def print_info(*, as_json: bool) -> None:
     """Print everything, once for all ranks."""
     found = facts()
-    interrupts.install()  # PETSc has come with handlers of its own
     world = sys.modules.get("mpi4py.MPI")
     if (world.COMM_WORLD.rank if world is not None else rank_from_launcher()) > 0:
         return

@@ -5,16 +5,37 @@
 
 from __future__ import annotations
 
-import ctypes
+import math
+import os
 import re
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-#: Of prctl: the signal that a process gets when its parent dies.
-PR_SET_PDEATHSIG = 1
+from spinepnp.supervisor import (
+    CODES,
+    ORDERLY,
+    QUIET,
+    SIGNALS,
+    end_with_parent,
+    interruption,
+    next_signal,
+    open_streams,
+    watched,
+)
+
+#: Seconds that all ranks together have for their end.
+PATIENCE = ORDERLY + 0.6
+
+#: Seconds within which mpiexec has no ranks yet to pass a signal to, and these have nothing to keep.
+YOUNG = 1.0
+
+#: Seconds after which a second signal is not the first one come twice.
+IMPATIENCE = 1.0
 
 #: First and last lines of the banner of Hydra, MPICH's launcher, and what it says of the end of a process.
 RULE, BEGIN = re.compile(rb"={60,}\s*"), re.compile(rb"=\s+BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES")
@@ -68,23 +89,69 @@ def _pass_on(stream: IO[bytes]) -> list[tuple[str, int]]:
     return found
 
 
-def _end_with_us() -> None:
+def _begin_rank() -> None:
     """In mpiexec before it starts: it is killed when we are."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    end_with_parent()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, signal.SIGCHLD})
+
+
+def guarded(command: list[str]) -> list[str]:
+    """The command of mpiexec by which ranks hear of no signal before they can say a line.
+
+    Args:
+        command: mpiexec, ``-n``, number of ranks, and the command of a rank.
+    """
+    hold = ["env", f"--block-signal={','.join(number.name.removeprefix('SIG') for number in SIGNALS)}"]
+    try:  # an env of coreutils; that of others has no such option
+        able = subprocess.run(hold, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        able = False
+    return [*command[:3], *(hold if able else []), *command[3:]]
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait for mpiexec, and pass signals on; it is killed where its ranks do not end in time.
+
+    Returns:
+        The signal that has come; 0 if none has.
+    """
+    awaited = watched() | {signal.SIGCHLD}
+    come, deadline, last, begun = 0, math.inf, 0.0, time.monotonic()
+    while process.poll() is None:
+        heard = next_signal(awaited, max(0.0, deadline - time.monotonic()))
+        now = time.monotonic()
+        impatient = heard in CODES and come and now - last > IMPATIENCE
+        if heard in CODES:
+            last = now
+            if not come:
+                come, deadline = heard, now + (PATIENCE if now - begun > YOUNG else 0.0)
+                process.send_signal(signal.SIGTERM)  # of a SIGINT mpiexec speaks, and SIGHUP it does not pass on
+        if impatient or now >= deadline:
+            process.kill()
+    return come
 
 
 def main() -> None:
     """Run the command; never returns."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGCHLD})
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    open_streams()
     # A process group of its own: each signal, from the terminal too, reaches mpiexec once, from here.
     process = subprocess.Popen(
-        sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0, preexec_fn=_end_with_us
-    )
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda received, _: process.send_signal(received))
+        guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0,
+        preexec_fn=_begin_rank, env=os.environ | {QUIET: "yes"},
+    )  # fmt: skip
     assert process.stdout is not None
-    lost = _pass_on(process.stdout)
-    code = process.wait()
-    if lost:
+    stream, lost = process.stdout, []
+    reader = threading.Thread(target=lambda: lost.extend(_pass_on(stream)), daemon=True)
+    reader.start()
+    come = _wait(process)
+    reader.join(1.0 if come else None)
+    code = process.returncode
+    if (come and code != 0) or code in CODES.values():
+        print(interruption(sys.argv[sys.argv.index("spinepnp") + 1 :]), file=sys.stderr, flush=True)
+        code = CODES[signal.Signals(come)] if come else code
+    elif lost:
         why, which = lost[0]
         print(LOST.format(why=why, number=which, again=again(sys.argv)), file=sys.stderr, flush=True)
         code = 1

@@ -20,6 +20,9 @@ from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.solvers.cost import estimates
 
+#: What to do once there is room.
+AGAIN = "run it again"
+
 
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
@@ -68,8 +71,8 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
 
 
 def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:
-    write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n")
-    save(grid, output / "mesh.vtu")
+    write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n", then=AGAIN)
+    save(grid, output / "mesh.vtu", then=AGAIN)
     if can_render():
         draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
     else:

@@ -31,7 +31,7 @@ RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 #: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = (
-    "fields.vtu", "fields.pvd", "checkpoint.npz", "run.log",
+    "fields.vtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
 )  # fmt: skip
 
@@ -64,13 +64,56 @@ def write_atomically(
         partial.unlink(missing_ok=True)  # it may be a link to somewhere
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         if sync:
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
+            _sync(partial)
         partial.replace(path)
+        if sync:
+            settle(path.parent)
     except OSError as error:
         partial.unlink(missing_ok=True)
         reason = reason_of(error)
         raise OutputError(f"{path}: cannot be written ({reason})", then) from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def settle(path: Path) -> None:
+    """Let a file, or new names in a folder, be on the disk, where the file system can."""
+    with suppress(OSError):
+        _sync(path)
+
+
+def digest_of_case(resolved_case: str) -> str:
+    """By what results know the resolved case that they belong to."""
+    return hashlib.sha256(resolved_case.encode()).hexdigest()[:20]
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of VTK XML is there and has its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 100))
+            return file.read().rstrip().endswith(b"</VTKFile>")
+    except OSError:
+        return False
+
+
+def read_fields(path: Path) -> Any:
+    """The grid of a file of fields; VTK says much and goes on where it is damaged.
+
+    Raises:
+        CaseError: it is missing or damaged.
+    """
+    if not is_whole(path):
+        raise CaseError(str(path), "is missing or damaged")
+    import pyvista
+
+    return pyvista.read(path)
 
 
 def make_writable(directory: Path) -> None:
@@ -238,17 +281,52 @@ class ResultDirectory:
         with suppress(Exception):
             self.release()
 
-    def check_same_case(self, resolved_case: str) -> None:
-        """Refuse to resume a run of another case.
+    def check_same_case(self, resolved_case: str, digest: str = "") -> str:
+        """Refuse to resume a run of another case; a case.toml that is missing or damaged is written again.
+
+        Args:
+            resolved_case: that is to be resumed.
+            digest: of the case by which results were made, where they know it; that of summary.json otherwise.
+
+        Returns:
+            What was repaired, for the user; empty if nothing was.
 
         Raises:
-            CaseError: the resolved case that the directory holds differs.
+            CaseError: the resolved case that the directory holds differs, or nothing says which one that is.
         """
-        before = self.path / "case.toml"
-        if before.exists() and before.read_bytes() != resolved_case.encode():
-            raise CaseError(
-                "--resume", "the directory holds results of another case; give another --output", str(self.path)
-            )
+        path = self.path / "case.toml"
+        try:
+            before = path.read_bytes()
+        except OSError:
+            before = b""
+        if before == resolved_case.encode():
+            return ""
+        known = digest or self._digest_of_summary()
+        if known == digest_of_case(resolved_case):
+            write_atomically(path, resolved_case)
+            return "case.toml was missing or damaged and is written again"
+        if not before and not known:
+            if not holds_results(self.path, ("observables.csv",)):
+                return ""
+            problem = "case.toml is missing or empty, so that nothing says whose results these are"
+            raise CaseError("--resume", f"{problem}; give --force or another --output", str(self.path))
+        raise CaseError(
+            "--resume", "the directory holds results of another case; give another --output", str(self.path)
+        )
+
+    def has_summary(self) -> bool:
+        """Whether summary.json is there and whole."""
+        try:
+            return isinstance(json.loads((self.path / "summary.json").read_text(encoding="utf-8")), dict)
+        except (OSError, ValueError):
+            return False
+
+    def _digest_of_summary(self) -> str:
+        try:
+            summary = json.loads((self.path / "summary.json").read_text(encoding="utf-8"))
+            return str(summary["case_digest"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return ""
 
     def begin(self, resolved_case: str) -> None:
         """Start writing: clear what is replaced, and keep the resolved case."""
@@ -301,7 +379,10 @@ class ResultDirectory:
         write_atomically(self.path / name, buffer.getvalue())
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        """Write summary.json."""
+        """Write summary.json; it knows the case that it belongs to."""
+        with suppress(OSError):
+            own = (self.path / "case.toml").read_text(encoding="utf-8")
+            summary = {**summary, "case_digest": digest_of_case(own)}
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 

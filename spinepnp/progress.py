@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -85,7 +86,7 @@ class Progress:
     def log_to(self, path: Path | None) -> None:
         """Append all lines that were said so far to a log file, once there is one."""
         if path is not None and self._unlogged:
-            with path.open("a", encoding="utf-8") as file:
+            with suppress(OSError), path.open("a", encoding="utf-8") as file:  # the results say it, too
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 

@@ -14,3 +14,8 @@ def rank_from_launcher() -> int:
         if os.environ.get(name, "").isdecimal():
             return int(os.environ[name])
     return 0
+
+
+def is_launched() -> bool:
+    """Whether a launcher has started this process, among others or alone."""
+    return any(name in os.environ for name in RANK_VARIABLES)

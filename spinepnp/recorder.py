@@ -11,7 +11,7 @@ from spinepnp.errors import CaseError, SpineError
 from spinepnp.fields import gather, save
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, versions, write_atomically
+from spinepnp.output import ResultDirectory, is_whole, versions, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.solution import Solution
@@ -66,6 +66,9 @@ class Recorder:
         points: all points; those that the directory holds get their rows where the run is to be continued.
         manner: how it is kept.
 
+    Attributes:
+        remarks: what was found damaged, and what becomes of it, on rank 0.
+
     Raises:
         CaseError: the directory cannot be used.
     """
@@ -76,6 +79,7 @@ class Recorder:
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
         self._last: tuple[Point | None, Any] = (None, None)
+        self.remarks: list[str] = []
 
         def open_directory() -> list[dict[str, Any]]:
             directory = self._writer.open(output, manner)
@@ -98,7 +102,7 @@ class Recorder:
 
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
         """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
-        directory.check_same_case(self._case.to_toml())
+        self.remarks = [remark for remark in [directory.check_same_case(self._case.to_toml())] if remark]
         names = tuple(self._points[0].key)  # none in a steady study, whose only row is then its own
 
         def identity(row: dict[str, Any]) -> tuple[str, ...]:
@@ -107,10 +111,29 @@ class Recorder:
         recorded = directory.read_table("observables.csv")
         wanted = [identity(point.key) for point in self._points]
         # Observables come last: without them a point was cut off while it was written, and is solved again.
-        whole = set(wanted) & {identity(row) for row in recorded}
-        self._solver_rows = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in whole]
         held = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
-        return [dict(held.get(point, {})) for point in wanted]
+        kept = {identity(row) for row in recorded if str(row.get("status")).startswith(("ok", "failed"))} & set(wanted)
+        statistics = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in kept]
+        told = {identity(row) for row in statistics}
+        solved = [point for point, name in zip(self._points, wanted, strict=True) if name in held]
+        damaged = [("solver.csv", point) for point in solved if identity(point.key) not in told]
+        damaged += self._damaged(directory, solved)
+        if damaged:
+            files = ", ".join(dict.fromkeys(name for name, _ in damaged))
+            self.remarks.append(f"{files}: missing or damaged; what it belongs to is solved again")
+        again = {identity(point.key) for _, point in damaged}
+        self._solver_rows = [row for row in statistics if identity(row) not in again]
+        return [dict(held.get(name, {})) if name not in again else {} for name in wanted]
+
+    def _damaged(self, directory: ResultDirectory, solved: list[Point]) -> list[tuple[str, Point]]:
+        """Files that are missing or damaged, and the solved points that they belong to."""
+        found = []
+        if solved and not directory.has_summary():
+            found.append(("summary.json", solved[-1]))
+        if self._manner.fields:
+            paths = [(self._fields_of(directory, point), point) for point in solved]
+            found += [(str(path.relative_to(directory.path)), point) for path, point in paths if not is_whole(path)]
+        return found
 
     def solved(
         self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float

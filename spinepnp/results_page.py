@@ -38,6 +38,7 @@ FILES = {
         "fields/": "the fields at the listed times",
         "fields.pvd": "their list with the times (ms), for ParaView",
         "checkpoint.npz": "what `--resume` goes on from, on any number of ranks",
+        "checkpoint.older.npz": "the one before it, for the case that it is damaged",
         "animation.gif": "the film that `./spine plot DIR` draws",
     },
     "A batch": {
@@ -169,6 +170,7 @@ SUMMARY = {
     "reason": "why, if failed",
     "failed_points": "of a sweep: how many values failed",
     "versions": "of the program and of what it stands on",
+    "case_digest": "of case.toml: `--resume` knows by it whose results these are",
     "mesh.cells": "number of cells",
     "mesh.vertices": "number of vertices",
     "mesh.dofs": "number of unknowns",

@@ -117,6 +117,8 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
         with Progress(
             comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick
         ) as progress:
+            for remark in recorder.remarks:
+                progress.say(remark)
             for point in todo:
                 _solve_point(point, kept, recorder, progress)
         if model is None:

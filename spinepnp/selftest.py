@@ -13,6 +13,9 @@ from spinepnp.errors import CaseError, MissingStackError
 #: Tests that run side by side in the first of the two runs, at most: some start processes of their own.
 WORKERS = 4
 
+#: Our exit codes by those of pytest: passed, failed, interrupted, internal error, usage, no tests.
+CODES = {0: 0, 1: 1, 2: 130, 3: 1, 4: 2, 5: 2}
+
 #: Seconds after which a hanging parallel test run is killed.
 PARALLEL_TIMEOUT = 900
 
@@ -24,7 +27,7 @@ def run_tests(arguments: list[str]) -> int:
         arguments: passed on to pytest; with any, only the first of the two runs is done.
 
     Returns:
-        0 if all passed, 1 otherwise.
+        0 if all passed, 1 if not, 2 if pytest does not understand the arguments or finds no test, 130 if interrupted.
 
     Raises:
         CaseError: this is an installed package without its tests.
@@ -37,7 +40,7 @@ def run_tests(arguments: list[str]) -> int:
         # Files given by the user replace the tests folder; they are relative to the checkout.
         named = [a for a in arguments if (tests.parent / a.split("::")[0]).exists()]
         command = [*(pytest[:-1] if named else pytest), *arguments]
-        return int(subprocess.run(command, env=environment, cwd=tests.parent).returncode != 0)
+        return CODES.get(subprocess.run(command, env=environment, cwd=tests.parent).returncode, 1)
     mpiexec = find_mpiexec()
     workers = min(WORKERS, len(os.sched_getaffinity(0)))
     # A file's tests stay together, for they share meshes and compiled equations.

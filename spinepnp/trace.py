@@ -7,23 +7,24 @@ run that goes on from a checkpoint drops the rows behind it.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
-import json
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spinepnp import generations
 from spinepnp.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.fields import gather, save
 from spinepnp.identity import table_digests
 from spinepnp.manner import Manner
 from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, write_atomically
+from spinepnp.output import ResultDirectory, digest_of_case, holds_results, is_whole, settle, write_atomically
 from spinepnp.plots import pictures
 from spinepnp.results import flatten, state_of, summary_of
 from spinepnp.solvers.checkpoint import pack
@@ -37,7 +38,8 @@ from spinepnp.writer import Writer
 #: Layout of checkpoints; one of another layout is refused.
 FORMAT = 2
 
-CHECKPOINT = "checkpoint.npz"
+#: Tables that grow by a row a step.
+OBSERVABLES, SOLVER = "observables.csv", "solver.csv"
 
 #: Statistics that add up over interruptions.
 SPENT = ("newton", "krylov", "assembly_s", "solve_s")
@@ -64,6 +66,7 @@ class Trace:
         rows: rows of observables.csv, on rank 0.
         resumed: whether there is a checkpoint to go on from.
         spent: sums of the statistics before it, and seconds.
+        remarks: what was found damaged, and what became of it, on rank 0.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -78,18 +81,21 @@ class Trace:
         self._fields: list[tuple[float, str]] = []
         self._saved_at, self._saved_step = time.monotonic(), 0
         self._columns: dict[str, list[str]] = {}
+        self._written: dict[str, _Content] = {}
+        self.remarks: list[str] = []
 
-        def open_directory() -> tuple[bool, tuple[dict[str, Any], float]]:
+        def open_directory() -> tuple[int | None, tuple[dict[str, Any], float]]:
             directory = self._writer.open(output, manner)
             if manner.resume:
                 self._recall(directory)
-            return self.packed is not None, self.spent
+            return self._saved_step if self.packed is not None else None, self.spent
 
         try:
-            self.resumed, self.spent = on_root(comm, open_directory)
+            self._kept_step, self.spent = on_root(comm, open_directory)
         except BaseException:
             self.close()
             raise
+        self.resumed = self._kept_step is not None
 
     @property
     def log(self) -> Path | None:
@@ -98,33 +104,79 @@ class Trace:
 
     def _recall(self, directory: ResultDirectory) -> None:
         """The checkpoint, and the rows up to it; the tables are cut there."""
-        directory.check_same_case(self._case.to_toml())
-        path = directory.path / CHECKPOINT
-        if not path.exists():
+        names = [name for name in (generations.NEWEST, generations.OLDER) if (directory.path / name).exists()]
+        if not names:
+            self._keep_remark(directory.check_same_case(self._case.to_toml()))
+            if holds_results(directory.path, (OBSERVABLES,)):
+                self.remarks.append(f"{directory.path} has no checkpoint: the transient starts again")
             return
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                packed = {name: stored[name] for name in stored.files}
-            about = json.loads(str(packed.pop("about")))
-        except (OSError, ValueError, KeyError, EOFError):
-            raise CaseError(
-                "--resume", "the checkpoint cannot be read; use --force to start again", str(path)
-            ) from None
-        if about["format"] != FORMAT:
-            raise CaseError("--resume", "the checkpoint is one of another version; use --force", str(path))
-        if about["tables"] != table_digests(self._case):
-            raise CaseError("--resume", "a table of a waveform or a channel has changed since; use --force", str(path))
-        self.spent = about["spent"], float(about["seconds"])
-        self.packed, self._fields = packed, [(t, name) for t, name in about["fields"]]
-        self._saved_step = last = int(packed["number"])
-        for name in ("observables.csv", "solver.csv"):
-            rows = [row for row in directory.read_table(name) if _whole(row) and int(row["step"]) <= last]
-            if rows:
-                directory.write_table(name, rows)
-                self._columns[name] = list(rows[0])
-            if name == "observables.csv":
-                self.rows = list(rows)
+        problems = [self._try(directory, name) for name in names]
+        if all(problems):
+            directory.check_same_case(self._case.to_toml())
+            raise CaseError("--resume", problems[0], str(directory.path / names[0]))
+        if problems[0] or names[0] != generations.NEWEST:
+            generations.go_back(directory.path)
+            said = problems[0].split(";")[0] if problems[0] else "the last checkpoint is missing"
+            self.remarks.append(f"{said}: goes on from the one before it, at step {self._saved_step}")
+        self._repair_fields(directory)
         self._writer.begun = True
+
+    def _try(self, directory: ResultDirectory, name: str) -> str:
+        """Go on from a checkpoint, unless one has been found before.
+
+        Returns:
+            Why it is of no use, and what to do; empty if it is.
+        """
+        if self.packed is not None:
+            return ""
+        found = generations.read(directory.path / name)
+        if found is None:
+            return "the checkpoint cannot be read; use --force to start again"
+        packed, about = found
+        if about.get("format") != FORMAT:
+            return "the checkpoint is one of another version; use --force"
+        self._keep_remark(directory.check_same_case(self._case.to_toml(), about["case"]))
+        if about["tables"] != table_digests(self._case):
+            return "a table of a waveform or a channel has changed since; use --force"
+        last = int(packed["number"])
+        contents = {table: _cut(directory.path / table, *about["written"].get(table, (0, ""))) for table in
+                    (OBSERVABLES, SOLVER)}  # fmt: skip
+        if contents[OBSERVABLES] is None:
+            return f"{OBSERVABLES} lacks rows that the checkpoint has seen; use --force to start again"
+        if contents[SOLVER] is None:
+            self.remarks.append(f"{SOLVER} has lost rows; those from step {last + 1} on are added to what is left")
+            contents[SOLVER] = _rest(directory, last)
+        for table, content in contents.items():
+            self._resume_table(directory, table, content or b"")
+        self.packed, self._fields = packed, [(t, field) for t, field in about["fields"]]
+        self.spent, self._saved_step = (about["spent"], float(about["seconds"])), last
+        return ""
+
+    def _keep_remark(self, remark: str) -> None:
+        if remark:
+            self.remarks.append(remark)
+
+    def _resume_table(self, directory: ResultDirectory, table: str, content: bytes) -> None:
+        path = directory.path / table
+        if not content:  # no row yet
+            if path.is_file():
+                path.unlink()
+            return
+        write_atomically(path, content)
+        self._written[table] = _Content.of(content)
+        reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
+        rows = list(reader)
+        self._columns[table] = list(reader.fieldnames or ())
+        if table == OBSERVABLES:
+            self.rows = list(rows)
+
+    def _repair_fields(self, directory: ResultDirectory) -> None:
+        """Write the list of fields again, and tell of those that are gone."""
+        if self._fields:
+            write_atomically(directory.path / "fields.pvd", _series(self._fields))
+        lost = [name for _, name in self._fields if not is_whole(directory.path / name)]
+        if lost:
+            self.remarks.append(f"{', '.join(lost)}: missing or damaged; only a new run (--force) makes them again")
 
     def _append(self, directory: ResultDirectory, name: str, row: dict[str, Any]) -> None:
         """One more row of a table; flushed, so that it can be followed."""
@@ -135,8 +187,10 @@ class Trace:
         if first:
             writer.writeheader()
         writer.writerow(row)
-        with (directory.path / name).open("w" if first else "a", encoding="utf-8", newline="") as file:
-            file.write(buffer.getvalue())
+        content = buffer.getvalue().encode()
+        with (directory.path / name).open("wb" if first else "ab") as file:
+            file.write(content)
+        self._written.setdefault(name, _Content()).add(content)
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
@@ -210,27 +264,29 @@ class Trace:
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
         """Keep all that a restart needs, and what was spent so far."""
+        assert problem.progress is not None
+        if problem.progress.number == self._kept_step:  # the older one stays another one
+            return
         packed = pack(problem)
 
         def write(directory: ResultDirectory) -> None:
             spent = {name: getattr(totals, name) for name in SPENT}
-            about = json.dumps(
-                {
-                    "format": FORMAT,
-                    "fields": self._fields,
-                    "spent": spent,
-                    "seconds": seconds,
-                    "tables": table_digests(self._case),
-                }
-            )
-            buffer = io.BytesIO()
-            arrays: dict[str, Any] = {**packed, "about": np.array(about)}
-            np.savez(buffer, **arrays)
-            write_atomically(directory.path / CHECKPOINT, buffer.getvalue(), sync=True)
+            about = {
+                "format": FORMAT,
+                "case": digest_of_case(self._case.to_toml()),
+                "fields": self._fields,
+                "written": {name: content.known for name, content in self._written.items()},
+                "spent": spent,
+                "seconds": seconds,
+                "tables": table_digests(self._case),
+            }
+            for name in self._written:  # a checkpoint must not be on the disk before its rows
+                settle(directory.path / name)
+            generations.write(directory.path, packed, about)
 
         self._writer.write(write)
-        assert problem.progress is not None
         self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
+        self._kept_step = self._saved_step
 
     def end(
         self,
@@ -239,6 +295,8 @@ class Trace:
         totals: NewtonStatistics,
         seconds: float,
         reason: str = "",
+        *,
+        pictured: bool = True,
     ) -> None:
         """Write the summary, the last fields and the pictures.
 
@@ -248,6 +306,7 @@ class Trace:
             totals: statistics of all steps.
             seconds: that the run took.
             reason: why it ended early; empty if it did not.
+            pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
         grid = gather(problem, last) if self._manner.fields else None
@@ -260,10 +319,10 @@ class Trace:
         summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
+            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if grid is not None:
                 save(grid, directory.path / "fields.vtu")
-            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
-            if self._manner.pictures:
+            if self._manner.pictures and pictured:
                 fields = directory.path / "fields.vtu" if grid is None else grid
                 pictures.draw(self._case, self.rows, fields, directory.path)
 
@@ -278,6 +337,62 @@ class Trace:
     def close(self) -> None:
         """Let others write to the output directory; one that nothing was written to goes. Not collective."""
         self._writer.close()
+
+
+@dataclass
+class _Content:
+    """What was written to a table so far: its length and digest.
+
+    Attributes:
+        length: bytes.
+        digest: of all of them.
+    """
+
+    length: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    @classmethod
+    def of(cls, content: bytes) -> _Content:
+        """That of a table that is there."""
+        made = cls()
+        made.add(content)
+        return made
+
+    def add(self, content: bytes) -> None:
+        """Some more."""
+        self.length += len(content)
+        self.digest.update(content)
+
+    @property
+    def known(self) -> tuple[int, str]:
+        """By what a checkpoint knows it."""
+        return self.length, self.digest.hexdigest()
+
+
+def _cut(path: Path, length: int, digest: str) -> bytes | None:
+    """The beginning of a table that a checkpoint has seen; ``None`` where it is no longer so."""
+    if length == 0:
+        return b""
+    try:
+        with path.open("rb") as file:
+            content = file.read(length)
+    except OSError:
+        return None
+    return content if _Content.of(content).known == (length, digest) else None
+
+
+def _rest(directory: ResultDirectory, last: int) -> bytes:
+    """What is left of the statistics up to a step, as a table."""
+    try:
+        rows = [row for row in directory.read_table(SOLVER) if _whole(row) and int(row["step"]) <= last]
+    except CaseError:
+        rows = []
+    buffer = io.StringIO(newline="")
+    if rows:
+        writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return buffer.getvalue().encode()
 
 
 def _whole(row: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -141,7 +142,9 @@ def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
     directory = ResultDirectory(output, force=manner.force, resume=manner.resume, within=manner.within)
     try:
         if manner.resume:
-            directory.check_same_case(case.to_toml())
+            remark = directory.check_same_case(case.to_toml())
+            if remark and not manner.quiet:
+                print(remark, file=sys.stderr)
         directory.begin(case.to_toml())
     except BaseException:
         directory.release()
@@ -186,6 +189,8 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
     trace = Trace(comm, output, case, manner)
     try:
         with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick) as progress:
+            for remark in trace.remarks:
+                progress.say(remark)
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm)
             problem = TransientProblem(
@@ -232,7 +237,9 @@ def _go(
         run.checkpoint()
         progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
     progress.log_to(trace.log)
-    trace.end(problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason)
+    trace.end(
+        problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason, pictured=not interrupted
+    )
     point.row = dict(comm.bcast(trace.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"

@@ -122,6 +122,14 @@ def test_the_oldest_meshes_go_first(folder, monkeypatch):
     assert {cache.key_of(BALL, Sizes(s)) for s in (0.2, 0.3)} <= left
 
 
+def test_what_a_killed_process_has_left_goes(folder):
+    for name, age in (("old.part", 7200), ("new.part", 0)):
+        (folder / name).touch()
+        os.utime(folder / name, (time.time() - age,) * 2)
+    cache.kept(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    assert {path.name for path in folder.glob("*.part")} == {"new.part"}
+
+
 def test_a_folder_that_cannot_be_written_only_costs_time(folder, monkeypatch):
     made = _straight_mesh(BALL, SIZES)
     monkeypatch.setattr(cache, "cache_folder", lambda name: folder / "missing")

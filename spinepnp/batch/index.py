@@ -67,7 +67,7 @@ def _write(directory: Path, stamps: dict[str, int], new: dict[str, dict[str, Any
         except sqlite3.DatabaseError:  # damaged: a kill in the middle of a write on a file system without order
             path.unlink(missing_ok=True)
             _update(path, stamps, {**{k: o for k in stamps if (o := Store(directory).outcome(k))}, **new})
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, ValueError):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import errno
 import json
 import math
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -101,7 +102,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
     Raises:
         CaseError: the directory cannot be used.
     """
-    if holds_results(output) and not (output / LISTING).exists():
+    if holds_results(output) and not ((output / LISTING).exists() or (output / "cases").is_dir()):
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
     check_place(output, plan.sources)
     directory = ResultDirectory(output, resume=True, shared=True)
@@ -119,6 +120,13 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
         directory.release()
         held = outcomes(output, write=True)
 
+    lost = {key: name for key, outcome in held.items() if outcome["status"] == "ok" and (name := store.lost(key))}
+    lost = {key: name for key, name in lost.items() if key in stamps}
+    if lost:
+        key, name = next(iter(lost.items()))
+        number = f"{len(lost)} cases have" if len(lost) > 1 else "1 case has"
+        print(f"{number} lost files (cases/{key}/{name}, for one) and will be solved again", file=sys.stderr)
+
     def is_wanted(outcome: dict[str, Any] | None) -> bool:
         if outcome is None:
             return True
@@ -127,7 +135,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
 
     todo: dict[str, Item] = {}
     for item in plan.items:
-        if is_wanted(held.get(item.key)):
+        if item.key in lost or is_wanted(held.get(item.key)):
             todo.setdefault(item.key, replace(item, stamp=stamps[item.key]))
     return list(todo.values())
 

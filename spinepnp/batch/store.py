@@ -22,6 +22,9 @@ from spinepnp.output import holds_results, write_atomically
 #: Written last into the folder of a case: its rows, and what became of it.
 OUTCOME = "outcome.json"
 
+#: Files that a solved case has whatever its study.
+KEPT = ("case.toml", "summary.json", "observables.csv")
+
 #: Seconds to wait for another batch that writes its tables.
 PATIENCE = 120.0
 
@@ -116,6 +119,10 @@ class Store:
         except (OSError, ValueError):
             return None
         return read if isinstance(read, dict) and isinstance(read.get("rows"), list) else None
+
+    def lost(self, key: str) -> str:
+        """A file that is missing in the folder of a case that was solved; empty if none is."""
+        return next((name for name in KEPT if not (self.cases / key / name).is_file()), "")
 
     def finish(self, key: str, outcome: dict[str, Any]) -> None:
         """Let the folder of a case appear among the finished ones, in one step.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case import Case
+from spinepnp.output import read_fields
 from spinepnp.plots.bodies import draw_potential
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.scene import can_render
@@ -56,9 +57,7 @@ def _draw_fields(case: Case, fields: Any, directory: Path) -> list[Path]:
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
-    import pyvista
-
-    grid = pyvista.read(fields) if isinstance(fields, Path) else fields
+    grid = read_fields(fields) if isinstance(fields, Path) else fields
     made = [directory / "potential.png"]
     draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
