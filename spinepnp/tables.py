@@ -115,10 +115,13 @@ def _lost_currents(points: list[Point]) -> str:
     for point in solved:
         imposed = point.case.imposed
         flowing = {n for n, can in zip(imposed.electrolyte.names, imposed.can_flow, strict=True) if can}
+        # Where nothing holds a species, its current is what the case says, or zero.
+        held = {n: flowing & set(b.prescribed(imposed.electrolyte)) for n, b in imposed.boundaries.items()}
         lost = {
-            key.removesuffix(BELOW_FLOOR): [name for name in str(value).split() if name in flowing]
+            name: [species for species in str(value).split() if species in held.get(name, ())]
             for key, value in point.row.items()
             if key.endswith(BELOW_FLOOR) and isinstance(value, str)
+            for name in [key.removesuffix(BELOW_FLOOR)]
         }
         found.append(any(lost.values()))
         for boundary, names in lost.items():
