@@ -125,7 +125,7 @@ class BallWindow(Revolved):
         """Window and cap are smaller than the ball and do not overlap."""
         for key, rim in (("window_radius", self.window_radius), ("cap_radius", self.cap_radius)):
             problem = "must be smaller than radius, it is the radius of the rim"
-            refuse_unless(rim is None or rim <= 0.999 * self.radius, key, problem, rim)
+            refuse_unless(rim is None or rim <= self.radius, key, problem, rim)
         needed = self.cap_angle == 0.0 or self.cap_radius is not None
         refuse_unless(needed, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
         refuse_unless(self._gap() >= 1e-3, "cap_angle", "puts the cap onto the window; make it smaller")

@@ -114,7 +114,7 @@ class BallNeck(Revolved):
     def check(self) -> None:
         """The neck is narrower than the head, the cap and the rings lie on the body and do not overlap."""
         refuse_unless(
-            self.neck_radius < 0.999 * self.head_radius,
+            self.neck_radius <= self.head_radius,
             "neck_radius",
             "must be smaller than head_radius; make the neck narrower or the head larger",
             self.neck_radius,
@@ -127,7 +127,7 @@ class BallNeck(Revolved):
         )
         if self.cap_radius is not None:
             refuse_unless(
-                self.cap_radius <= 0.999 * self.head_radius,
+                self.cap_radius <= self.head_radius,
                 "cap_radius",
                 "must be smaller than head_radius, it is the radius of the cap's rim",
                 self.cap_radius,

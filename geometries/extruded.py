@@ -80,7 +80,8 @@ class Extruded(Geometry):
         if self.dimension != "3d" or self.obstacle is not None:
             return []
         radius, aspect = self.reference()[0], self.aspect()
-        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect))
+        # A layer is as thick as asked along the longer half axis, and thinner along the other.
+        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect)) / max(1.0, aspect)
         return [Covering(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
     def estimate_cells(self, sizes: Sizes) -> float:
@@ -122,7 +123,8 @@ class Extruded(Geometry):
         heights = self._heights(sizes)
         axes = (fraction * radius, fraction * radius * self.aspect())
         along = [1.0, 0.0, 0.0] if axes[0] >= axes[1] else [0.0, 1.0, 0.0]  # OCC wants the longer axis first
-        disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), xAxis=along)
+        # Gmsh reads xAxis only beside zAxis.
+        disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), zAxis=[0.0, 0.0, 1.0], xAxis=along)
         ends = (heights.cumsum() / length).tolist()
         extruded = occ.extrude([(2, disc)], 0.0, 0.0, length, [1] * len(heights), ends, recombine=False)
         occ.synchronize()
