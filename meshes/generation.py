@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import CaseError, MissingStackError, SolveError
+from spinepnp.errors import MissingStackError, SolveError, SpineError
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
 from spinepnp.geometries.straight import order_for_refinement
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.cache import kept
 from spinepnp.meshes.communication import on_root
-from spinepnp.meshes.lattice import TaggedMesh, cells_of_facets, curved, domain_of, refined, signs_of, tag_facets
+from spinepnp.meshes.fidelity import check_measures, check_vertices
+from spinepnp.meshes.lattice import TaggedMesh, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
@@ -77,13 +78,14 @@ def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
 
     Raises:
         MissingStackError: this Gmsh was built without a part.
-        SolveError: Gmsh failed.
+        SolveError: Gmsh failed, or made the mesh of another body.
     """
     with _gmsh_session() as gmsh:
         try:
             gmsh.model.add(geometry.shape)
             mesh = geometry.straight_mesh(gmsh, sizes)
-        except (CaseError, MemoryError):
+            check_vertices(mesh, geometry)
+        except (SpineError, MemoryError):
             raise
         except Exception as error:  # Gmsh raises bare Exception with its last message
             if "not compiled" in str(error):
@@ -116,19 +118,21 @@ def _distributed(straight: list[StraightMesh], geometry: Geometry, order: int, c
     return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index, signs_of(mesh))
 
 
-def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
+def generate(geometry: Geometry, options: MeshOptions, comm: Any, *, faithful: bool = True) -> SpineMesh:
     """Mesh a geometry on rank 0, or take the mesh that is kept; distribute, curve and refine it. Collective.
 
     Args:
         geometry: the shape.
         options: sizes, order, grading, refinements.
         comm: MPI communicator; the mesh is the same on any number of ranks.
+        faithful: refuse a mesh whose volume or areas are not those of the body (`fidelity`); False where their error
+            is what is looked at.
 
     Returns:
         The distributed mesh.
 
     Raises:
-        CaseError: the options do not fit the shape, or the mesh does not fit into memory.
+        CaseError: the options do not fit the shape, the mesh does not fit into memory, or is not that of the body.
         SolveError: Gmsh failed, or a curved cell is inverted.
     """
     on_root(comm, geometry.check)
@@ -147,7 +151,7 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
     mesh.geometry.x[:, :dim] = geometry.place_nodes(mesh.geometry.x[:, :dim])
     quality = check_quality(mesh, tagged.signs)
     topology = mesh.topology
-    return SpineMesh(
+    made = SpineMesh(
         mesh=mesh,
         geometry=geometry,
         options=options,
@@ -157,8 +161,6 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
         vertices=topology.index_map(0).size_global,
         cell_order=tagged.order,
     )
-
-
-def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
-    """Owned cells with a facet on a boundary, and which of their facets it is, shape (facets, 2). Not collective."""
-    return cells_of_facets(mesh.mesh, mesh.boundary_facets[name])
+    if faithful:
+        check_measures(made)
+    return made

@@ -1,4 +1,4 @@
-"""A body and its image under x <-> y, or turned by a right angle, are the same physics: shapes without that symmetry."""
+"""A body and its image under x <-> y, or turned, are the same physics: shapes without that symmetry."""
 
 from __future__ import annotations
 
