@@ -114,7 +114,7 @@ class ImportedSurface(Geometry):
         try:
             return read_triangulation(self.file)
         except ValueError as error:
-            raise CaseError("geometry.file", f"{error}; give a closed surface", self.file) from None
+            raise CaseError("geometry.file", str(error), self.file) from None
 
     @property
     def _surface(self) -> Triangulation:

@@ -57,7 +57,9 @@ def test_every_verb_refuses_a_mesh_that_is_not_the_surface(tmp_path, monkeypatch
 def test_straight_cells_too_coarse_for_the_wall_are_refused_and_curved_ones_are_not(comm):
     """A circle of n edges lacks 1 - sin(2 pi/n)/(2 pi/n) of its area: 17 % with six, 2.6 % with sixteen."""
     neck = Cylinder(length="200 nm", radius="100 nm")
-    with pytest.raises(CaseError, match=r"mesh.size = \"100 nm\": the mesh of straight cells has .* um\^2 of base") as found:
+    with pytest.raises(
+        CaseError, match=r"mesh.size = \"100 nm\": the mesh of straight cells has .* um\^2 of base"
+    ) as found:
         generate(neck, MeshOptions(size="100 nm", order=1), comm)
     assert "right: 0.031416 um^2" in str(found.value)
     assert "mesh.order = 2" in str(found.value)
