@@ -19,6 +19,9 @@ TOUCHING = 1e-6
 #: Narrowest band, or strip of wall between two, over the same length.
 NARROWEST = 1e-3
 
+#: Widest neck, over the head's radius, whose edge to the head a fillet can round.
+WIDEST_ROUNDED = 1.0 - 1e-6
+
 #: Edges of the neck's mesh, over its radius, and of the mesh at the sharp edge where it meets the head.
 NECK, CORNER = 1.0 / 3.0, 1.0 / 16.0
 
@@ -116,8 +119,14 @@ class BallNeck(Revolved):
         refuse_unless(
             self.neck_radius <= self.head_radius,
             "neck_radius",
-            "must be smaller than head_radius; make the neck narrower or the head larger",
+            "must not be larger than head_radius; make the neck narrower or the head larger",
             self.neck_radius,
+        )
+        refuse_unless(
+            self.fillet == 0.0 or self.neck_radius <= WIDEST_ROUNDED * self.head_radius,
+            "fillet",
+            "there is no edge to round where neck_radius is head_radius; leave fillet out",
+            self.fillet,
         )
         refuse_unless(
             self._fillet_centre >= 0.0,
@@ -129,7 +138,7 @@ class BallNeck(Revolved):
             refuse_unless(
                 self.cap_radius <= self.head_radius,
                 "cap_radius",
-                "must be smaller than head_radius, it is the radius of the cap's rim",
+                "must not be larger than head_radius, it is the radius of the cap's rim; make it smaller",
                 self.cap_radius,
             )
         self._check_names()

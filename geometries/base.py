@@ -258,6 +258,15 @@ class Geometry(Table, ABC):
         """Area of the section of a line's body at each position, model units; of shapes that have a line."""
         raise NotImplementedError
 
+    def lengths(self) -> dict[str, float]:
+        """The shape's own lengths that are given and not zero, by key, m."""
+        own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
+        return {name: value for name, value in own.items() if isinstance(value, float) and value > 0.0}
+
+    def largest_length(self) -> float:
+        """The largest of the shape's lengths, m."""
+        return max(self.lengths().values(), default=0.0)
+
     def files(self) -> dict[str, str]:
         """Digest of each file that the shape is read from, by its key: part of what a kept mesh is known by."""
         return {}

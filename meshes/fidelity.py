@@ -1,4 +1,4 @@
-"""Is the mesh the body that was asked for? Volume and areas against exact ones, boundary vertices against the surface."""
+"""Is the mesh the body that was asked for? Volume, areas and boundary vertices against the exact ones."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +21,12 @@ from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.stack import dolfinx
+
+#: Cells of a straight mesh from which on a user is told before it is made.
+MANY_CELLS = 2e5
+
+#: Time that Gmsh takes for a cell; measured.
+SECONDS_PER_CELL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)  # a mesh is itself only
@@ -118,7 +124,14 @@ def _distributed(straight: list[StraightMesh], geometry: Geometry, order: int, c
     return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index, signs_of(mesh))
 
 
-def generate(geometry: Geometry, options: MeshOptions, comm: Any, *, faithful: bool = True) -> SpineMesh:
+def generate(
+    geometry: Geometry,
+    options: MeshOptions,
+    comm: Any,
+    *,
+    faithful: bool = True,
+    say: Callable[[str], None] | None = None,
+) -> SpineMesh:
     """Mesh a geometry on rank 0, or take the mesh that is kept; distribute, curve and refine it. Collective.
 
     Args:
@@ -127,6 +140,7 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any, *, faithful: b
         comm: MPI communicator; the mesh is the same on any number of ranks.
         faithful: refuse a mesh whose volume or areas are not those of the body (`fidelity`); False where their error
             is what is looked at.
+        say: told on rank 0, before a mesh is made that takes long, how many cells it will have and how long it takes.
 
     Returns:
         The distributed mesh.
@@ -138,9 +152,16 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any, *, faithful: b
     on_root(comm, geometry.check)
     options = options.resolved(geometry)
     sizes = options.sizes(geometry)
-    on_root(comm, lambda: check_memory(options.cells(geometry), options))
+    on_root(comm, lambda: check_memory(geometry, options))
     straight: list[StraightMesh] = []
-    on_root(comm, lambda: straight.append(kept(geometry, sizes, lambda: _straight_mesh(geometry, sizes))))
+
+    def make() -> StraightMesh:
+        cells = geometry.estimate_cells(sizes)
+        if say is not None and cells > MANY_CELLS:
+            say(f"meshing the {geometry.shape}: about {cells:.2g} cells, {cells * SECONDS_PER_CELL:.2g} s")
+        return _straight_mesh(geometry, sizes)
+
+    on_root(comm, lambda: straight.append(kept(geometry, sizes, make)))
     tagged = _distributed(straight, geometry, options.order, comm)
     straight.clear()
     if options.order == 2 and geometry.surfaces():

@@ -18,6 +18,7 @@ from spinepnp.meshes.report import describe
 from spinepnp.output import ResultDirectory, write_atomically
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
+from spinepnp.progress import tell
 from spinepnp.solvers.cost import estimates
 
 
@@ -42,7 +43,7 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
         ResultDirectory(output, resume=True)
 
-    mesh = generate(case.geometry, case.mesh, comm)
+    mesh = generate(case.geometry, case.mesh, comm, say=tell)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)

@@ -10,6 +10,11 @@ from types import TracebackType
 from typing import Any
 
 
+def tell(line: str) -> None:
+    """One line for a user who waits, on standard error. On one rank."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Progress over a known number of points; silent on every rank but 0.
 

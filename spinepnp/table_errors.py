@@ -64,6 +64,12 @@ def _problem_of(error: Any) -> str:
     message = message.replace("must be a integer", "must be an integer")
     if error["type"] == "too_short":
         message = "must have at least one entry"
+    if error["type"] in ("tuple_type", "list_type"):
+        value = error["input"]
+        example = f'["{value}"]' if isinstance(value, str) and len(value) < 40 else "[1, 2]"
+        message = f"must be a list in square brackets, such as {example}"
+    if error["type"] == "too_long":
+        message = f"must have at most {error['ctx']['max_length']} entries, not {error['ctx']['actual_length']}"
     if error["type"] in ("dict_type", "model_type", "model_attributes_type"):
         message = "must be a table"
     return " ".join(message.split())

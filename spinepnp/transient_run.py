@@ -169,7 +169,7 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
     try:
         with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick) as progress:
             progress.doing(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, comm)
+            mesh = generate(case.geometry, case.mesh, comm, say=progress.say)
             problem = TransientProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
             )

@@ -91,7 +91,7 @@ def test_an_elliptic_disc_that_is_not_turned_is_an_error(comm, monkeypatch, fres
     import gmsh
 
     honest = gmsh.model.occ.addDisk
-    monkeypatch.setattr(gmsh.model.occ, "addDisk", lambda *a, zAxis, xAxis: honest(*a, xAxis=xAxis))  # noqa: N803
+    monkeypatch.setattr(gmsh.model.occ, "addDisk", lambda *a, zAxis, xAxis: honest(*a, xAxis=xAxis))
     with pytest.raises(SolveError, match="another body than the hyperboloid"):
         generate(Hyperboloid(a="60 nm", b="40 nm", c="120 nm", half_length="300 nm"), MeshOptions(order=1), comm)
 
