@@ -77,10 +77,9 @@ class Ball(Revolved):
         """A smaller ball."""
         return self.model_copy(update={"radius": coverings[0].core_radius * MODEL_UNIT}) if coverings else self
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+    def _line(self) -> tuple[float, float, str | None, str]:
         """The radius."""
-        heights = sizes.layers(self.radius / MODEL_UNIT, "centre", "wall")
-        return np.concatenate(([0.0], heights.cumsum())), None, "wall"
+        return 0.0, self.radius / MODEL_UNIT, None, "wall"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Of a sphere about the origin."""

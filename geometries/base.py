@@ -77,6 +77,22 @@ class Sizes:
         Returns:
             Positive heights, shape (n,), that add up to ``length``.
         """
+        z, number = self._numbered(length, start, end, relative)
+        count = max(1, int(np.ceil(number[-1] - 1e-9)))
+        positions = np.interp(np.linspace(0.0, number[-1], count + 1), number, z)
+        positions[0], positions[-1] = 0.0, length
+        return np.diff(positions)
+
+    def layer_count(
+        self, length: float, start: str, end: str, relative: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> float:
+        """How many `layers` there are, at least one, without making them: there may be more than fit into memory."""
+        return max(1.0, float(np.ceil(self._numbered(length, start, end, relative)[1][-1] - 1e-9)))
+
+    def _numbered(
+        self, length: float, start: str, end: str, relative: Callable[[np.ndarray], np.ndarray] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions along a length, and how many layers of the local height lie before each."""
         points = [np.linspace(0.0, length, 2001)]
         for name in (start, end):
             if name in self.grade:  # resolve the grading itself by logarithmic spacing of the sample points
@@ -89,11 +105,7 @@ class Sizes:
                 grade = self.grade[name]
                 height = np.minimum(height, np.log(grade.growth) * (grade.size / (grade.growth - 1.0) + distance))
         density = 1.0 / height
-        number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
-        count = max(1, int(np.ceil(number[-1] - 1e-9)))
-        positions = np.interp(np.linspace(0.0, number[-1], count + 1), number, z)
-        positions[0], positions[-1] = 0.0, length
-        return np.diff(positions)
+        return z, np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
 
     def covering(self, name: str, most: float) -> np.ndarray:
         """Heights of the layers that cover a wall graded by the case, the innermost first.

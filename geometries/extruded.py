@@ -90,13 +90,12 @@ class Extruded(Geometry):
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return estimate_revolved(self.meridian(), self.obstacle, refinements, sizes.size, dim)
         radius, length, _ = self.reference()
-        # Far beyond any memory there is no need to lay out the layers.
-        layers = len(self._heights(sizes)) if length / sizes.size < 1e5 else length / sizes.size
+        layers = sizes.layer_count(length, "base", "top", self.relative_size)
         covering = sum(len(cover.heights) for cover in self.coverings(sizes))
         if self.dimension == "1d":
             return layers
         if self.dimension == "axisymmetric":
-            return 2.0 * layers * len(sizes.layers(radius, "axis", "wall"))
+            return 2.0 * layers * sizes.layer_count(radius, "axis", "wall")
         disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
         around = np.pi * radius * (1.0 + self.aspect()) / sizes.size
         return 3.0 * layers * (disc + 2.0 * around * covering)

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT, Sizes
+from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
 from spinepnp.units import Length, NonNegativeLength
@@ -68,10 +68,9 @@ class Pore(Revolved):
             found += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
         return found
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+    def _line(self) -> tuple[float, float, str | None, str]:
         """Along the axis."""
-        heights = sizes.layers(self.length / MODEL_UNIT, "outside", "inside")
-        return np.concatenate(([0.0], heights.cumsum())), "outside", "inside"
+        return 0.0, self.length / MODEL_UNIT, "outside", "inside"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Of the pore."""

@@ -98,7 +98,7 @@ def _expression(text: str) -> Profile:
 
     def remember(match: re.Match[str]) -> str:
         name = f"_length{len(lengths)}"
-        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH), 1.0)
+        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH, tiny=True), 1.0)
         return name
 
     try:

@@ -15,6 +15,9 @@ from spinepnp.units import LENGTH, Length, format_quantity
 #: Heights at which a profile is looked at before meshing.
 SAMPLES = 2001
 
+#: A radius below this, over the largest, is zero.
+PINCHED = 1e-9
+
 
 class Tube(Extruded):
     r"""A body of revolution on the z axis, radius given by a profile r(z).
@@ -58,7 +61,8 @@ class Tube(Extruded):
                 self._check_table_covers(*table_range(self.profile))
         except ValueError as error:
             raise CaseError("geometry.profile", str(error), self.profile) from None
-        bad = ~(np.isfinite(radius) & (radius > 0.0))
+        # Zero up to rounding is zero.
+        bad = ~(np.isfinite(radius) & (radius > PINCHED * np.nanmax(np.abs(radius), initial=0.0)))
         if bad.any():
             at = int(np.argmax(bad))
             what = "is not positive" if np.isfinite(radius[at]) else "has no finite value"
