@@ -6,7 +6,7 @@ import pytest
 
 from spinepnp.batch.sweep import _rows
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Ball, BallNeck, BallWindow, Cylinder, Hyperboloid, ImportedSurface, Tube
+from spinepnp.geometries import Ball, BallNeck, BallWindow, Cylinder, Hyperboloid, ImportedSurface, Pore, Tube
 from spinepnp.meshes import GradeOptions, MeshOptions, generate, memory
 from spinepnp.meshes.memory import check_memory
 from spinepnp.solvers.columns import read_columns
@@ -117,6 +117,7 @@ def test_a_byte_order_mark_is_no_part_of_a_table(table):
         (Cylinder(length="1 nm", radius="1 um"), {}, "geometry.length"),
         (Cylinder(length="1 um", radius="1 um", dimension="axisymmetric"), {"size": "1e-5 nm"}, "mesh.size"),
         (Ball(radius="1 mm", dimension="1d"), {"size": "1e-5 nm"}, "mesh.size"),
+        (Pore(radius="1 nm", length="1 mm", reservoir_radius="2 nm", dimension="axisymmetric"), {}, "geometry.radius"),
     ],
 )
 def test_a_mesh_beyond_the_memory_names_the_key_that_makes_it_large(monkeypatch, shape, options, key):
