@@ -129,9 +129,13 @@ class BallWindow(Revolved):
 
     def check(self) -> None:
         """Window and cap are smaller than the ball and do not overlap."""
-        for key, rim in (("window_radius", self.window_radius), ("cap_radius", self.cap_radius)):
-            problem = "must not be larger than radius, it is the radius of the rim; make it smaller"
-            refuse_unless(rim is None or rim <= self.radius, key, problem, rim)
+        narrower, no_wider = "must be smaller than radius", "must not be larger than radius"
+        whole = (
+            ("window_radius", self.window_radius, self.window_radius < self.radius, narrower),
+            ("cap_radius", self.cap_radius, self.cap_radius is None or self.cap_radius <= self.radius, no_wider),
+        )
+        for key, rim, fits, what in whole:
+            refuse_unless(fits, key, f"{what}, it is the radius of the rim; make it smaller", rim)
             off_pole = 'must be at most 0.99 radius where the cap is off the pole; make it smaller or cap_angle "0 deg"'
             refuse_unless(rim is None or self.cap_angle == 0.0 or rim <= WIDEST_RIM * self.radius, key, off_pole, rim)
         needed = self.cap_angle == 0.0 or self.cap_radius is not None

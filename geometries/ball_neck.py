@@ -117,15 +117,15 @@ class BallNeck(Revolved):
     def check(self) -> None:
         """The neck is narrower than the head, the cap and the rings lie on the body and do not overlap."""
         refuse_unless(
-            self.neck_radius <= self.head_radius,
+            self.neck_radius < self.head_radius,
             "neck_radius",
-            "must not be larger than head_radius; make the neck narrower or the head larger",
+            "must be smaller than head_radius; make the neck narrower or the head larger",
             self.neck_radius,
         )
         refuse_unless(
             self.fillet == 0.0 or self.neck_radius <= WIDEST_ROUNDED * self.head_radius,
             "fillet",
-            "there is no edge to round where neck_radius is head_radius; leave fillet out",
+            "there is no edge to round where neck_radius is nearly head_radius; leave fillet out",
             self.fillet,
         )
         refuse_unless(
