@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from spinepnp.errors import CaseError
 from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, Sizes
 from spinepnp.geometries.meridian import Piece, Refinement, set_size_fields
 from spinepnp.geometries.model import read_model
@@ -22,11 +23,17 @@ from spinepnp.geometries.revolved import (
 )
 from spinepnp.geometries.straight import StraightMesh
 from spinepnp.geometries.surfaces import Surface
-from spinepnp.units import Angle, Length
+from spinepnp.units import ANGLE, Angle, Length, format_quantity
 
 #: Edges at the window's rim, over its radius: the flux into the window is singular there, and its access resistance
 #: errs by about 1.5 %, halved with the edges.
 RIM = 1.0 / 32.0
+
+#: Widest rim, over the radius, that can be imprinted on Gmsh's sphere: a great circle would go through its poles.
+WIDEST_RIM = 0.99
+
+#: Narrowest strip of wall between window and cap, rad.
+NARROWEST_GAP = 1e-3
 
 
 class Ball(Revolved):
@@ -70,10 +77,9 @@ class Ball(Revolved):
         """A smaller ball."""
         return self.model_copy(update={"radius": coverings[0].core_radius * MODEL_UNIT}) if coverings else self
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+    def _line(self) -> tuple[float, float, str | None, str]:
         """The radius."""
-        heights = sizes.layers(self.radius / MODEL_UNIT, "centre", "wall")
-        return np.concatenate(([0.0], heights.cumsum())), None, "wall"
+        return 0.0, self.radius / MODEL_UNIT, None, "wall"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Of a sphere about the origin."""
@@ -123,15 +129,34 @@ class BallWindow(Revolved):
 
     def check(self) -> None:
         """Window and cap are smaller than the ball and do not overlap."""
-        for key, rim in (("window_radius", self.window_radius), ("cap_radius", self.cap_radius)):
-            problem = "must be smaller than radius, it is the radius of the rim"
-            refuse_unless(rim is None or rim <= 0.999 * self.radius, key, problem, rim)
+        narrower, no_wider = "must be smaller than radius", "must not be larger than radius"
+        whole = (
+            ("window_radius", self.window_radius, self.window_radius < self.radius, narrower),
+            ("cap_radius", self.cap_radius, self.cap_radius is None or self.cap_radius <= self.radius, no_wider),
+        )
+        for key, rim, fits, what in whole:
+            refuse_unless(fits, key, f"{what}, it is the radius of the rim; make it smaller", rim)
+            off_pole = 'must be at most 0.99 radius where the cap is off the pole; make it smaller or cap_angle "0 deg"'
+            refuse_unless(rim is None or self.cap_angle == 0.0 or rim <= WIDEST_RIM * self.radius, key, off_pole, rim)
         needed = self.cap_angle == 0.0 or self.cap_radius is not None
         refuse_unless(needed, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
-        refuse_unless(self._gap() >= 1e-3, "cap_angle", "puts the cap onto the window; make it smaller")
+        self._check_gap()
         turned = self.dimension == "3d" or self.cap_angle == 0.0
         refuse_unless(turned, "cap_angle", 'must be zero with dimension = "axisymmetric"')
         super().check()
+
+    def _check_gap(self) -> None:
+        """Window and cap leave a strip of wall between them."""
+        if self._gap() >= NARROWEST_GAP:
+            return
+        assert self.cap_radius is not None  # a window is half of the sphere at most: only a cap can meet it
+        if self.cap_angle > 0.0:
+            raise CaseError("geometry.cap_angle", "puts the cap onto the window; make it smaller", self._turn())
+        problem = "leaves no wall between cap and window_radius; make one of them smaller"
+        refuse_unless(False, "cap_radius", problem, self.cap_radius)
+
+    def _turn(self) -> str:
+        return format_quantity(self.cap_angle, ANGLE)
 
     def default_size(self) -> float:
         """A sixth of the radius; window and cap are meshed finer by themselves."""
@@ -206,7 +231,8 @@ class BallWindow(Revolved):
 
     def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> StraightMesh:
         """A sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
-        if self.dimension != "3d":
+        widest = max(self.window_radius, self.cap_radius or 0.0)
+        if self.dimension != "3d" or widest > WIDEST_RIM * self.radius:  # then the cap is at the pole
             return super().mesh_core(gmsh, sizes, refinements)
         occ, model, R = gmsh.model.occ, gmsh.model, self.radius / MODEL_UNIT
         patches = self._patches()

@@ -19,6 +19,9 @@ TOUCHING = 1e-6
 #: Narrowest band, or strip of wall between two, over the same length.
 NARROWEST = 1e-3
 
+#: Widest neck, over the head's radius, whose edge to the head a fillet can round.
+WIDEST_ROUNDED = 1.0 - 1e-6
+
 #: Edges of the neck's mesh, over its radius, and of the mesh at the sharp edge where it meets the head.
 NECK, CORNER = 1.0 / 3.0, 1.0 / 16.0
 
@@ -118,10 +121,16 @@ class BallNeck(Revolved):
     def check(self) -> None:
         """The neck is narrower than the head, the cap and the rings lie on the body and do not overlap."""
         refuse_unless(
-            self.neck_radius < 0.999 * self.head_radius,
+            self.neck_radius < self.head_radius,
             "neck_radius",
             "must be smaller than head_radius; make the neck narrower or the head larger",
             self.neck_radius,
+        )
+        refuse_unless(
+            self.fillet == 0.0 or self.neck_radius <= WIDEST_ROUNDED * self.head_radius,
+            "fillet",
+            "there is no edge to round where neck_radius is nearly head_radius; leave fillet out",
+            self.fillet,
         )
         refuse_unless(
             self._fillet_centre >= 0.0,
@@ -131,9 +140,9 @@ class BallNeck(Revolved):
         )
         if self.cap_radius is not None:
             refuse_unless(
-                self.cap_radius <= 0.999 * self.head_radius,
+                self.cap_radius <= self.head_radius,
                 "cap_radius",
-                "must be smaller than head_radius, it is the radius of the cap's rim",
+                "must not be larger than head_radius, it is the radius of the cap's rim; make it smaller",
                 self.cap_radius,
             )
         self._check_names()

@@ -61,6 +61,11 @@ class InnerPlane:
     grading: Grading | None = None
 
 
+def _layers_in(number: float) -> float:
+    """Whole layers where so many of the local height fit, at least one."""
+    return max(1.0, float(np.ceil(number - 1e-9)))
+
+
 @dataclass(frozen=True)
 class Sizes:
     """Edge lengths that a geometry's builder aims at.
@@ -99,6 +104,36 @@ class Sizes:
         Returns:
             Positive heights, shape (n,), that add up to ``length``.
         """
+        z, number, stations = self._numbered(length, start, end, relative, bottom)
+        heights = []
+        for low, high in itertools.pairwise(stations):
+            first, last = number[np.searchsorted(z, [low, high])]
+            positions = np.interp(np.linspace(first, last, int(_layers_in(last - first)) + 1), number, z)
+            positions[0], positions[-1] = low, high
+            heights.append(np.diff(positions))
+        return np.concatenate(heights)
+
+    def layer_count(
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None = None,
+        bottom: float | None = None,
+    ) -> float:
+        """How many `layers` there are, without making them: there may be more than fit into memory."""
+        z, number, stations = self._numbered(length, start, end, relative, bottom)
+        return float(sum(_layers_in(n) for n in np.diff(number[np.searchsorted(z, stations)])))
+
+    def _numbered(
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None,
+        bottom: float | None,
+    ) -> tuple[np.ndarray, np.ndarray, list[float]]:
+        """Positions along a length, how many layers of the local height lie before each, and ends and inner planes."""
         inner = [] if bottom is None else [(plane.z - bottom, plane.grading) for plane in self.planes]
         ends = [(0.0, self.grade.get(start)), (length, self.grade.get(end))]
         graded = [(place, grading) for place, grading in [*ends, *inner] if grading is not None]
@@ -115,14 +150,7 @@ class Sizes:
             height = np.minimum(height, law)
         density = 1.0 / height
         number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
-        heights = []
-        for low, high in itertools.pairwise(stations):
-            first, last = number[np.searchsorted(z, [low, high])]
-            count = max(1, int(np.ceil(last - first - 1e-9)))
-            positions = np.interp(np.linspace(first, last, count + 1), number, z)
-            positions[0], positions[-1] = low, high
-            heights.append(np.diff(positions))
-        return np.concatenate(heights)
+        return z, number, stations
 
     def covering(self, name: str, most: float) -> np.ndarray:
         """Heights of the layers that cover a wall graded by the case, the innermost first.
@@ -307,6 +335,15 @@ class Geometry(Table, ABC):
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Area of the section of a line's body at each position, model units; of shapes that have a line."""
         raise NotImplementedError
+
+    def lengths(self) -> dict[str, float]:
+        """The shape's own lengths that are given and not zero, by key, m."""
+        own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
+        return {name: value for name, value in own.items() if isinstance(value, float) and value > 0.0}
+
+    def largest_length(self) -> float:
+        """The largest of the shape's lengths, m."""
+        return max(self.lengths().values(), default=0.0)
 
     def files(self) -> dict[str, str]:
         """Digest of each file that the shape is read from, by its key: part of what a kept mesh is known by."""

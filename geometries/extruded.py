@@ -105,7 +105,8 @@ class Extruded(Geometry):
         if self.dimension != "3d" or self.obstacle is not None:
             return []
         radius, aspect = self.reference()[0], self.aspect()
-        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect))
+        # A layer is as thick as asked along the longer half axis, and thinner along the other.
+        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect)) / max(1.0, aspect)
         return [Covering(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
     def estimate_cells(self, sizes: Sizes) -> float:
@@ -113,14 +114,13 @@ class Extruded(Geometry):
         if self.obstacle is not None:
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return estimate_revolved(self.meridian(), self.obstacle, refinements, sizes.size, dim)
-        radius, length, _ = self.reference()
-        # Far beyond any memory there is no need to lay out the layers.
-        layers = len(self._heights(sizes)) if length / sizes.size < 1e5 else length / sizes.size
+        radius, length, start = self.reference()
+        layers = sizes.layer_count(length, "base", "top", self.relative_size, start)
         covering = sum(len(cover.heights) for cover in self.coverings(sizes))
         if self.dimension == "1d":
             return layers
         if self.dimension == "axisymmetric":
-            return 2.0 * layers * len(sizes.layers(radius, "axis", "wall"))
+            return 2.0 * layers * sizes.layer_count(radius, "axis", "wall")
         disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
         around = np.pi * radius * (1.0 + self.aspect()) / sizes.size
         return 3.0 * layers * (disc + 2.0 * around * covering)
@@ -147,7 +147,8 @@ class Extruded(Geometry):
         heights = self._heights(sizes)
         axes = (fraction * radius, fraction * radius * self.aspect())
         along = [1.0, 0.0, 0.0] if axes[0] >= axes[1] else [0.0, 1.0, 0.0]  # OCC wants the longer axis first
-        disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), xAxis=along)
+        # Gmsh reads xAxis only beside zAxis.
+        disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), zAxis=[0.0, 0.0, 1.0], xAxis=along)
         ends = (heights.cumsum() / length).tolist()
         extruded = occ.extrude([(2, disc)], 0.0, 0.0, length, [1] * len(heights), ends, recombine=False)
         occ.synchronize()

@@ -24,8 +24,8 @@ SLOPE = 0.3
 #: No steeper growth than this can be followed by tetrahedra of a good shape.
 STEEPEST = 0.6
 
-#: Squares that the estimate of the number of cells may make, to bound its time.
-MOST_SQUARES = 200_000
+#: Rectangles that the estimate of the number of cells may make, to bound its time.
+MOST_RECTANGLES = 200_000
 
 Point = tuple[float, float]
 
@@ -210,8 +210,9 @@ def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> No
 def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size: float, dim: int) -> float:
     """How many regular simplices of the wanted edges fill a body of revolution, or its meridian.
 
-    The half plane is divided into squares no larger than half the edge wanted there (edges grow slowly, so that no
-    small patch is missed); a square counts where its centre lies in the body.
+    The half plane is divided into rectangles no larger than half the edge wanted there (edges grow slowly, so that no
+    small patch is missed); a rectangle counts where its centre lies in the body. They are as slender as the body, so
+    that a thin one is not missed where their number ends the division.
 
     Args:
         chains: the meridian.
@@ -221,21 +222,21 @@ def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size:
     """
     outlines = [np.concatenate([piece.points(48) for piece in chain]) for chain in chains]
     low, high = outlines[0].min(axis=0), outlines[0].max(axis=0)
-    side = float(max(high - low)) / 8.0
-    across, up = (np.arange(low[i] + 0.5 * side, high[i] + 0.5 * side, side) for i in (0, 1))
+    side = (high - low) / 8.0
+    across, up = (low[i] + side[i] * (np.arange(8) + 0.5) for i in (0, 1))
     r, z = (a.ravel() for a in np.meshgrid(across, up))
     total, made = 0.0, 0
     while len(r):
         edge = smallest_edges(refinements, size, r, z)
         made += len(r)
-        done = (side <= 0.5 * edge) if made < MOST_SQUARES else np.ones(len(r), dtype=bool)
+        done = (side.max() <= 0.5 * edge) if made < MOST_RECTANGLES else np.ones(len(r), dtype=bool)
         counted = done & inside(outlines, r, z)
         content = 2.0 * math.pi * r * 6.0 * math.sqrt(2.0) / edge**3 if dim == 3 else 4.0 / math.sqrt(3.0) / edge**2
-        total += float(np.sum(content[counted] * side**2))
-        side *= 0.5
+        total += float(np.sum(content[counted] * side.prod()))
+        side = 0.5 * side
         r, z = r[~done], z[~done]
-        r = np.concatenate([r + 0.5 * i * side for i in (-1, 1) for _ in range(2)])
-        z = np.concatenate([z + 0.5 * j * side for _ in range(2) for j in (-1, 1)])
+        r = np.concatenate([r + 0.5 * i * side[0] for i in (-1, 1) for _ in range(2)])
+        z = np.concatenate([z + 0.5 * j * side[1] for _ in range(2) for j in (-1, 1)])
     return max(total, 6.0)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT, Sizes
+from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
 from spinepnp.units import Length, NonNegativeLength
@@ -77,10 +77,9 @@ class Pore(Revolved):
         """A line is."""
         return self.dimension == "1d"
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+    def _line(self) -> tuple[float, float, str | None, str]:
         """Along the axis."""
-        heights = sizes.layers(self.length / MODEL_UNIT, "outside", "inside", bottom=0.0)
-        return np.concatenate(([0.0], heights.cumsum())), "outside", "inside"
+        return 0.0, self.length / MODEL_UNIT, "outside", "inside"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Of the pore."""

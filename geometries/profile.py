@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import ast
-import csv
 import functools
 import operator
 import os
 import re
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
+from spinepnp.csv_files import rows_of
 from spinepnp.errors import nearest, reason_of
 from spinepnp.units import LENGTH, parse_quantity
 
@@ -31,6 +30,9 @@ OPERATORS: dict[type, Callable[..., np.ndarray]] = {
     ast.UAdd: operator.pos,
 }
 _LENGTH = re.compile(r"(?<![\w.])(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(nm|um|µm|μm|mm|cm|m)\b")
+
+#: A height is still in a table if it is beyond its end by less than this, over the table's length.
+ROUNDING = 1e-9
 
 #: An expression longer or deeper than this is no profile.
 LONGEST, DEEPEST = 500, 40
@@ -96,7 +98,7 @@ def _expression(text: str) -> Profile:
 
     def remember(match: re.Match[str]) -> str:
         name = f"_length{len(lengths)}"
-        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH), 1.0)
+        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH, tiny=True), 1.0)
         return name
 
     try:
@@ -117,26 +119,31 @@ def _expression(text: str) -> Profile:
     return profile
 
 
-def _table(path: Path) -> Profile:
-    """Monotone cubic interpolation of a CSV file with the columns ``z_nm`` and ``radius_nm`` (or ``_um``)."""
+def _table(path: str) -> tuple[Profile, tuple[float, float]]:
+    """Monotone cubic interpolation of a CSV file (``z_nm`` and ``radius_nm``, or ``_um``), and its ends, m."""
     from scipy.interpolate import PchipInterpolator
 
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        columns = {}
-        for name in ("z", "radius"):
-            header = next(h for h in (rows[0] if rows else {}) if h.strip() in (f"{name}_nm", f"{name}_um"))
-            unit = 1e-9 if header.strip().endswith("_nm") else 1e-6
-            columns[name] = np.array([float(row[header]) for row in rows]) * unit
-    except OSError as error:
-        raise ValueError(f"the table cannot be read ({reason_of(error)})") from None
-    except (StopIteration, ValueError, TypeError, csv.Error):
-        raise ValueError("the table needs the columns z_nm and radius_nm (or z_um, radius_um) with numbers") from None
+    rows = list(rows_of(path))
+    columns = {}
+    for name in ("z", "radius"):
+        header = next((h for h in (rows[0] if rows else {}) if h in (f"{name}_nm", f"{name}_um")), None)
+        try:
+            unit = 1e-9 if str(header).endswith("_nm") else 1e-6
+            columns[name] = np.array([float(row[str(header)]) for row in rows]) * unit
+        except (KeyError, ValueError):
+            needed = "the table needs the columns z_nm and radius_nm (or z_um, radius_um) with numbers"
+            raise ValueError(needed) from None
     if len(columns["z"]) < 2 or not np.all(np.diff(columns["z"]) > 0.0) or not np.all(np.isfinite(columns["radius"])):
         raise ValueError("the table needs at least two rows with rising z and finite radii")
     interpolator = PchipInterpolator(columns["z"], columns["radius"], extrapolate=False)
-    return lambda z: np.asarray(interpolator(z))
+    first, last = float(columns["z"][0]), float(columns["z"][-1])
+    hair = ROUNDING * (last - first)
+
+    def profile(z: np.ndarray) -> np.ndarray:
+        near = (z > first - hair) & (z < last + hair)
+        return np.asarray(interpolator(np.where(near, np.clip(z, first, last), z)))
+
+    return profile, (first, last)
 
 
 def is_table(text: str) -> bool:
@@ -158,12 +165,23 @@ def read_profile(text: str) -> Profile:
     """
     if len(text) > LONGEST:
         raise ValueError("it is too long")
-    if not is_table(text):
-        return _kept_expression(text)
+    return _table_of(text)[0] if is_table(text) else _kept_expression(text)
+
+
+def table_range(text: str) -> tuple[float, float]:
+    """First and last height of a table, m.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    return _table_of(text)[1]
+
+
+def _table_of(text: str) -> tuple[Profile, tuple[float, float]]:
     try:
         changed = os.stat(text).st_mtime_ns
     except OSError as error:
-        raise ValueError(f"the table cannot be read ({reason_of(error)})") from None
+        raise ValueError(f"the table cannot be read ({reason_of(error)}); give the path of a CSV file") from None
     return _kept_table(text, changed)
 
 
@@ -173,5 +191,5 @@ def _kept_expression(text: str) -> Profile:
 
 
 @functools.lru_cache(maxsize=64)
-def _kept_table(path: str, _changed: int) -> Profile:
-    return _table(Path(path))
+def _kept_table(path: str, _changed: int) -> tuple[Profile, tuple[float, float]]:
+    return _table(path)

@@ -299,7 +299,8 @@ class Revolved(Geometry):
         """The integral of one over the volume of a regular simplex of the wanted edge, and the layers."""
         dim = self.cell_dimension
         if dim == 1:
-            return len(self._line(sizes)[0]) - 1.0
+            start, end, name, other = self._line()
+            return sizes.layer_count(end - start, name or "centre", other, bottom=None if self.radial else start)
         core, bulk, refinements = self._core(sizes)
         cells = estimate_revolved(core.meridian(), self.obstacle, refinements, bulk.size, dim)
         for cover in self.coverings(sizes):
@@ -310,8 +311,9 @@ class Revolved(Geometry):
     def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
         """The core by Gmsh, and layers on it; a line by itself."""
         if self.dimension == "1d":
-            x, start, end = self._line(sizes)
-            return interval_mesh(x, start, end)
+            start, end, name, other = self._line()
+            heights = sizes.layers(end - start, name or "centre", other, bottom=None if self.radial else start)
+            return interval_mesh(start + np.concatenate(([0.0], heights.cumsum())), name, other)
         core, bulk, refinements = self._core(sizes)
         return cover_core(core.mesh_core(gmsh, bulk, refinements), self.coverings(sizes))
 
@@ -319,8 +321,8 @@ class Revolved(Geometry):
         """Mesh it as it is."""
         return mesh_revolved(gmsh, self.meridian(), self.obstacle, refinements, sizes.size, self.cell_dimension)
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
-        """Positions along the line of a one-dimensional mesh, and the names of its ends."""
+    def _line(self) -> tuple[float, float, str | None, str]:
+        """Where the line of a one-dimensional mesh starts and ends, model units, and the names of its ends."""
         raise NotImplementedError
 
 

@@ -68,11 +68,9 @@ class Shell(Revolved):
         radii = {f"{cover.names[0]}_radius": cover.core_radius * MODEL_UNIT for cover in coverings}
         return self.model_copy(update=radii)
 
-    def _line(self, sizes: Sizes) -> tuple[np.ndarray, str | None, str]:
+    def _line(self) -> tuple[float, float, str | None, str]:
         """Along a radius."""
-        start = self.inner_radius / MODEL_UNIT
-        heights = sizes.layers(self.outer_radius / MODEL_UNIT - start, "inner", "outer")
-        return start + np.concatenate(([0.0], heights.cumsum())), "inner", "outer"
+        return self.inner_radius / MODEL_UNIT, self.outer_radius / MODEL_UNIT, "inner", "outer"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
         """Of a sphere about the origin."""

@@ -114,7 +114,7 @@ class ImportedSurface(Geometry):
         try:
             return read_triangulation(self.file)
         except ValueError as error:
-            raise CaseError("geometry.file", f"{error}; give a closed surface", self.file) from None
+            raise CaseError("geometry.file", str(error), self.file) from None
 
     @property
     def _surface(self) -> Triangulation:
@@ -145,12 +145,24 @@ class ImportedSurface(Geometry):
                 other = names[values[np.argmax(taken)]]
                 raise CaseError(f"geometry.patches.{patch.name}", f"overlaps {other}; make one of them smaller")
             if not picked.any():
-                raise CaseError(
-                    f"geometry.patches.{patch.name}",
-                    f"takes no triangle of the surface, which lies within {self._box(surface)}; move or enlarge it",
-                )
+                raise CaseError(f"geometry.patches.{patch.name}", self._nothing_picked(surface, patch))
             values[picked] = number
         return Triangulation(surface.points, surface.triangles, values, names, surface.cells)
+
+    def _nothing_picked(self, surface: Triangulation, patch: Patch) -> str:
+        """Why a patch takes no triangle, and what to do."""
+        takes = f"takes no triangle of the surface, which lies within {self._box(surface)}"
+        if patch.plane is None:
+            return f"{takes}; move or enlarge it"
+        x, normal = surface.corners * self._scale, _unit(patch.plane.normal)
+        heights = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
+        flat = np.ptp(heights, axis=1) < 2.0 * IN_PLANE * surface.mean_edge() * self._scale
+        if not flat.any():
+            return f"{takes}: none of its triangles is parallel to the plane; turn the normal, or give a disc"
+        parallel = x[flat]
+        nearest = parallel[np.argmin(np.abs(heights[flat].mean(axis=1)))].mean(axis=0) * MODEL_UNIT * 1e9
+        place = ", ".join(f'"{value:.6g} nm"' for value in nearest)
+        return f"{takes}; move plane.point to the nearest triangle parallel to the plane, [{place}]"
 
     def _box(self, surface: Triangulation) -> str:
         """Where the surface lies: ranges of x, y and z."""
@@ -162,7 +174,7 @@ class ImportedSurface(Geometry):
         """Which triangles a patch takes."""
         x = surface.corners * self._scale
         if patch.plane is not None:
-            normal = np.array(patch.plane.normal) / math.hypot(*patch.plane.normal)
+            normal = _unit(patch.plane.normal)
             offset = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
             return np.asarray((np.abs(offset) < IN_PLANE * surface.mean_edge() * self._scale).all(axis=1))
         assert patch.disc is not None
@@ -261,6 +273,10 @@ class ImportedSurface(Geometry):
 @functools.lru_cache(maxsize=4)
 def _named(geometry: ImportedSurface, surface: Triangulation) -> Triangulation:
     return geometry.name_patches(surface)
+
+
+def _unit(normal: tuple[float, float, float]) -> np.ndarray:
+    return np.array(normal) / math.hypot(*normal)
 
 
 def _parts(triangles: np.ndarray) -> np.ndarray:

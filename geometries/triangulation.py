@@ -19,6 +19,7 @@ import numpy as np
 
 from spinepnp.errors import reason_of
 from spinepnp.geometries.straight import TETRAHEDRON_EDGES
+from spinepnp.geometries.surface_files import check_whole
 
 #: Name of what has no other.
 REST = "wall"
@@ -32,6 +33,9 @@ BASIX_EDGES = {
     "tetra10": list(TETRAHEDRON_EDGES),
     "triangle6": [(1, 2), (0, 2), (0, 1)],
 }
+
+#: Faces that meshio knows and that are no triangles.
+FLAT = {"quad", "quad8", "quad9", "polygon"}
 
 #: A point is on a triangle if it is nearer than this, over the triangle's size.
 TOUCH = 1e-9
@@ -99,9 +103,10 @@ def read_triangulation(path: str) -> Triangulation:
     try:
         status = os.stat(path)
     except (OSError, ValueError) as error:  # a name with a zero byte is no name
-        raise ValueError(f"cannot be read ({reason_of(error) if isinstance(error, OSError) else error})") from None
+        why = reason_of(error) if isinstance(error, OSError) else error
+        raise ValueError(f"cannot be read ({why}); give the path of a closed surface") from None
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError("is no file")
+        raise ValueError("is no file; give the path of a closed surface")
     return _kept(path, status.st_mtime_ns, status.st_size)
 
 
@@ -114,37 +119,51 @@ def _kept(path: str, _changed: int, _size: int) -> Triangulation:
 
     readers = {".stl": meshio.stl.read, ".obj": _read_obj, ".ply": meshio.ply.read, ".msh": meshio.gmsh.read}
     if suffix not in readers:
-        raise ValueError("must end in .stl, .obj, .ply or .msh")
+        raise ValueError("must end in .stl, .obj, .ply or .msh; export the surface in one of these formats")
+    try:
+        check_whole(path, suffix)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({reason_of(error)}); give the path of a closed surface") from None
     try:
         with warnings.catch_warnings(action="ignore"):  # meshio's arithmetic on the headers of files
-            return _triangulation(readers[suffix](path))
-    except Exception as error:  # its readers raise anything on a damaged file
-        text = " ".join(str(error).split())[:120] or type(error).__name__
-        if "gmsh:physical" in text:
+            found = readers[suffix](path)
+    except UnreadableError:
+        raise
+    except Exception as error:  # meshio's readers raise anything on a damaged file, in words that help nobody
+        if "gmsh:physical" in str(error):
             raise ValueError("has elements in no physical group; save it from Gmsh without Mesh.SaveAll") from None
-        raise ValueError(f"cannot be read as {suffix[1:].upper()} ({text})") from None
+        raise ValueError(f"is cut off or damaged, no whole {suffix[1:].upper()}; export the surface again") from None
+    return _triangulation(found)
+
+
+class UnreadableError(ValueError):
+    """A file that this module's own reader cannot read; the message says where."""
 
 
 def _read_obj(path: str) -> Any:
     """Vertices and faces of an OBJ file (meshio's reader stumbles over normals that are shared)."""
     import meshio
 
-    points: list[list[float]] = []
+    points: list[tuple[float, float, float]] = []
     triangles: list[tuple[int, int, int]] = []
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for words in (line.split() for line in file):
-            if words[:1] == ["v"]:
-                points.append([float(word) for word in words[1:4]])
-            elif words[:1] == ["f"]:
-                corners = [int(word.partition("/")[0]) for word in words[1:]]
-                corners = [c - 1 if c > 0 else len(points) + c for c in corners]
-                triangles += [(corners[0], a, b) for a, b in itertools.pairwise(corners[1:])]
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            words = line.split()
+            try:
+                if words[:1] == ["v"]:
+                    x, y, z = (float(word) for word in words[1:4])
+                    points.append((x, y, z))
+                elif words[:1] == ["f"]:
+                    # A number counts vertices from one, a negative one back from the last.
+                    corners = [int(word.partition("/")[0]) for word in words[1:]]
+                    corners = [c - 1 if c > 0 else len(points) + c if c < 0 else -1 for c in corners]
+                    triangles += [(corners[0], a, b) for a, b in itertools.pairwise(corners[1:])]
+            except ValueError:
+                shown = " ".join(words)[:40]
+                raise UnreadableError(f'is damaged in line {number}, "{shown}"; export the surface again') from None
     if not triangles:
-        raise ValueError("it holds no faces")
-    nodes = np.array(triangles)
-    if not 0 <= nodes.min() <= nodes.max() < len(points):
-        raise ValueError("a face names a vertex that is not there")
-    return meshio.Mesh(np.array(points).reshape(-1, 3), [("triangle", nodes)])
+        raise UnreadableError("holds no faces; give a closed surface")
+    return meshio.Mesh(np.array(points).reshape(-1, 3), [("triangle", np.array(triangles))])
 
 
 def _blocks(found: Any, kinds: tuple[str, ...]) -> tuple[str, np.ndarray, np.ndarray] | None:
@@ -164,14 +183,16 @@ def _triangulation(found: Any) -> Triangulation:
     kinds = {block.type for block in found.cells if len(block.data)}
     other = kinds - {"vertex", "line", "line3", "triangle", "triangle6", "tetra", "tetra10"}
     if other or len(kinds & {"tetra", "tetra10"}) > 1:
-        raise ValueError(
-            f"it holds cells of the type {', '.join(sorted(other or kinds))}; give tetrahedra of one order"
-        )
+        wanted = "triangulate its faces" if other <= FLAT else "give tetrahedra of one order"
+        raise ValueError(f"holds cells of the type {', '.join(sorted(other or kinds))}; {wanted}")
     cells, triangles = _blocks(found, ("tetra10", "tetra")), _blocks(found, ("triangle6", "triangle"))
     if triangles is None and cells is None:
-        raise ValueError("it holds no triangles")
-    if points.shape[1] != 3 or not np.isfinite(points).all():
-        raise ValueError("its coordinates are not finite numbers")
+        raise ValueError("holds no triangles; give a closed surface")
+    if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
+        raise ValueError("has coordinates that are not finite numbers; export the surface again")
+    for _, corners, _ in (block for block in (cells, triangles) if block is not None):
+        if not 0 <= corners.min() <= corners.max() < len(points):
+            raise ValueError("has a face with a vertex that is not there; export the surface again")
     named = {int(tag): str(name) for name, (tag, dim) in found.field_data.items() if dim == 2}
     if triangles is None:
         nodes, tags, kind = np.empty((0, 3), dtype=int), np.empty(0, dtype=int), "triangle"

@@ -9,11 +9,14 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import MODEL_UNIT, digest_of
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.profile import is_table, read_profile
-from spinepnp.units import Length
+from spinepnp.geometries.profile import is_table, read_profile, table_range
+from spinepnp.units import LENGTH, Length, format_quantity
 
 #: Heights at which a profile is looked at before meshing.
 SAMPLES = 2001
+
+#: A radius below this, over the largest, is zero.
+PINCHED = 1e-9
 
 
 class Tube(Extruded):
@@ -54,14 +57,35 @@ class Tube(Extruded):
         z = np.linspace(0.0, self.length, SAMPLES)
         try:
             radius = self.radius(z)
+            if is_table(self.profile):
+                self._check_table_covers(*table_range(self.profile))
         except ValueError as error:
             raise CaseError("geometry.profile", str(error), self.profile) from None
-        bad = ~(np.isfinite(radius) & (radius > 0.0))
+        # Zero up to rounding is zero.
+        bad = ~(np.isfinite(radius) & (radius > PINCHED * np.nanmax(np.abs(radius), initial=0.0)))
         if bad.any():
-            place = z[int(np.argmax(bad))] * 1e9
+            at = int(np.argmax(bad))
+            what = "is not positive" if np.isfinite(radius[at]) else "has no finite value"
             raise CaseError(
-                "geometry.profile", f"the radius is not positive at z = {place:.4g} nm; change it there", self.profile
+                "geometry.profile", f"the radius {what} at z = {z[at] * 1e9:.4g} nm; change it there", self.profile
             )
+
+    def _check_table_covers(self, first: float, last: float) -> None:
+        """A table from ``first`` to ``last`` (m) reaches from the base to the top.
+
+        Raises:
+            CaseError: says where it starts or ends.
+        """
+        hair = 1e-9 * self.length
+        if first > hair:
+            problem = f"the table starts at z = {first * 1e9:.6g} nm; add a row at z = 0"
+            raise CaseError("geometry.profile", problem, self.profile)
+        if last < self.length - hair:
+            ends, wanted = f"{last * 1e9:.6g} nm", format_quantity(self.length, LENGTH)
+            problem = (
+                f"the table ends at z = {ends}, before geometry.length = {wanted}; add rows or set length = {ends}"
+            )
+            raise CaseError("geometry.profile", problem, self.profile)
 
     def files(self) -> dict[str, str]:
         """The table of the profile, where it is one."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from spinepnp.meshes.options import GradeOptions, GradePlane, MeshOptions
 
 if TYPE_CHECKING:
-    from spinepnp.meshes.generation import SpineMesh, boundary_cells, generate
-    from spinepnp.meshes.measures import boundary_layer_heights
+    from spinepnp.meshes.generation import SpineMesh, generate
+    from spinepnp.meshes.measures import boundary_cells, boundary_layer_heights
 
 __all__ = [
     "GradeOptions",
@@ -23,8 +23,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "boundary_layer_heights":
-        return importlib.import_module("spinepnp.meshes.measures").boundary_layer_heights
+    if name in ("boundary_cells", "boundary_layer_heights"):
+        return getattr(importlib.import_module("spinepnp.meshes.measures"), name)
     if name in __all__:
         return getattr(importlib.import_module("spinepnp.meshes.generation"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

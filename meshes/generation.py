@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import CaseError, MissingStackError, SolveError
+from spinepnp.errors import MissingStackError, SolveError, SpineError
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
 from spinepnp.geometries.straight import order_for_refinement
 from spinepnp.meshes import interrupts
 from spinepnp.meshes.cache import kept
 from spinepnp.meshes.communication import on_root
-from spinepnp.meshes.lattice import TaggedMesh, cells_of_facets, curved, domain_of, refined, signs_of, tag_facets
+from spinepnp.meshes.fidelity import check_measures, check_vertices
+from spinepnp.meshes.lattice import TaggedMesh, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.stack import dolfinx
+
+#: Cells of a straight mesh from which on a user is told before it is made.
+MANY_CELLS = 2e5
+
+#: Time that Gmsh takes for a cell; measured.
+SECONDS_PER_CELL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)  # a mesh is itself only
@@ -78,13 +85,14 @@ def _straight_mesh(geometry: Geometry, sizes: Sizes) -> StraightMesh:
 
     Raises:
         MissingStackError: this Gmsh was built without a part.
-        SolveError: Gmsh failed.
+        SolveError: Gmsh failed, or made the mesh of another body.
     """
     with _gmsh_session() as gmsh:
         try:
             gmsh.model.add(geometry.shape)
             mesh = geometry.straight_mesh(gmsh, sizes)
-        except (CaseError, MemoryError):
+            check_vertices(mesh, geometry)
+        except (SpineError, MemoryError):
             raise
         except Exception as error:  # Gmsh raises bare Exception with its last message
             if "not compiled" in str(error):
@@ -117,27 +125,44 @@ def _distributed(straight: list[StraightMesh], geometry: Geometry, order: int, c
     return TaggedMesh(mesh, found, values, mesh.topology.original_cell_index, signs_of(mesh))
 
 
-def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
+def generate(
+    geometry: Geometry,
+    options: MeshOptions,
+    comm: Any,
+    *,
+    faithful: bool = True,
+    say: Callable[[str], None] | None = None,
+) -> SpineMesh:
     """Mesh a geometry on rank 0, or take the mesh that is kept; distribute, curve and refine it. Collective.
 
     Args:
         geometry: the shape.
         options: sizes, order, grading, refinements.
         comm: MPI communicator; the mesh is the same on any number of ranks.
+        faithful: refuse a mesh whose volume or areas are not those of the body (`fidelity`); False where their error
+            is what is looked at.
+        say: told on rank 0, before a mesh is made that takes long, how many cells it will have and how long it takes.
 
     Returns:
         The distributed mesh.
 
     Raises:
-        CaseError: the options do not fit the shape, or the mesh does not fit into memory.
+        CaseError: the options do not fit the shape, the mesh does not fit into memory, or is not that of the body.
         SolveError: Gmsh failed, or a curved cell is inverted.
     """
     on_root(comm, geometry.check)
     options = options.resolved(geometry)
     sizes = options.sizes(geometry)
-    on_root(comm, lambda: check_memory(options.cells(geometry), options))
+    on_root(comm, lambda: check_memory(geometry, options))
     straight: list[StraightMesh] = []
-    on_root(comm, lambda: straight.append(kept(geometry, sizes, lambda: _straight_mesh(geometry, sizes))))
+
+    def make() -> StraightMesh:
+        cells = geometry.estimate_cells(sizes)
+        if say is not None and cells > MANY_CELLS:
+            say(f"meshing the {geometry.shape}: about {cells:.2g} cells, {cells * SECONDS_PER_CELL:.2g} s")
+        return _straight_mesh(geometry, sizes)
+
+    on_root(comm, lambda: straight.append(kept(geometry, sizes, make)))
     tagged = _distributed(straight, geometry, options.order, comm)
     straight.clear()
     if options.order == 2 and geometry.surfaces():
@@ -148,7 +173,7 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
     mesh.geometry.x[:, :dim] = geometry.place_nodes(mesh.geometry.x[:, :dim])
     quality = check_quality(mesh, tagged.signs)
     topology = mesh.topology
-    return SpineMesh(
+    made = SpineMesh(
         mesh=mesh,
         geometry=geometry,
         options=options,
@@ -158,8 +183,6 @@ def generate(geometry: Geometry, options: MeshOptions, comm: Any) -> SpineMesh:
         vertices=topology.index_map(0).size_global,
         cell_order=tagged.order,
     )
-
-
-def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
-    """Owned cells with a facet on a boundary, and which of their facets it is, shape (facets, 2). Not collective."""
-    return cells_of_facets(mesh.mesh, mesh.boundary_facets[name])
+    if faithful:
+        check_measures(made)
+    return made

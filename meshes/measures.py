@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinepnp.meshes.generation import SpineMesh, boundary_cells
+from spinepnp.meshes.lattice import cells_of_facets
 from spinepnp.meshes.simplices import determinants
 from spinepnp.meshes.stack import MPI, basix, cell_nodes
+
+if TYPE_CHECKING:
+    from spinepnp.meshes.generation import SpineMesh
 
 #: Quadrature degree: exact for the determinants of second-order tetrahedra.
 DEGREE = 6
@@ -23,6 +26,11 @@ CHUNK = 50_000
 def owned_cells(mesh: Any) -> np.ndarray:
     """Geometry nodes of the cells that this rank owns, shape (cells, nodes)."""
     return np.asarray(cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local])
+
+
+def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
+    """Owned cells with a facet on a boundary, and which of their facets it is, shape (facets, 2). Not collective."""
+    return cells_of_facets(mesh.mesh, mesh.boundary_facets[name])
 
 
 def _element(mesh: Any) -> Any:

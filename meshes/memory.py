@@ -5,6 +5,7 @@ from __future__ import annotations
 import psutil
 
 from spinepnp.errors import CaseError
+from spinepnp.geometries import Geometry
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.units import LENGTH, format_quantity
 
@@ -13,6 +14,9 @@ BYTES_PER_CELL = 1500.0
 
 # Nodes of Lagrange elements per cell in tetrahedral meshes, by degree; measured on meshes with much surface.
 NODES_PER_CELL = {1: 0.2, 2: 1.48}
+
+# A length of a shape is named as the cause of a large mesh if it is smaller than this, over the largest one.
+THIN = 0.05
 
 
 def available_memory() -> float:
@@ -27,23 +31,54 @@ def available_memory() -> float:
     return available
 
 
-def check_memory(cells: float, options: MeshOptions, solver: float = 0.0) -> None:
+def check_memory(geometry: Geometry, options: MeshOptions, solver: float = 0.0) -> None:
     """Refuse a mesh whose estimated memory exceeds what the machine has.
 
     Args:
-        cells: estimated number of cells.
-        options: resolved mesh options, for the message.
+        geometry: that is meshed.
+        options: resolved mesh options.
         solver: memory that the solve on this mesh will need, bytes.
 
     Raises:
-        CaseError: names the size, the estimate and what to do.
+        CaseError: names the key that makes the mesh so large, the estimate and what to do.
     """
+    cells = options.cells(geometry)
     need, have = cells * BYTES_PER_CELL + solver, available_memory()
     if need > have:
-        assert options.size is not None
         purpose = " for the mesh and the solve" if solver else ""
+        key, value, advice = _culprit(geometry, options, cells, have / need)
         raise CaseError(
-            "mesh.size",
-            f"about {cells:.2g} cells need {need / 1e9:.3g} GB{purpose}, {have / 1e9:.3g} GB are free; make it larger",
-            format_quantity(options.size, LENGTH),
+            key,
+            f"about {cells:.2g} cells need {need / 1e9:.3g} GB{purpose}, {have / 1e9:.3g} GB are free; {advice}",
+            value,
         )
+
+
+def _culprit(geometry: Geometry, options: MeshOptions, cells: float, share: float) -> tuple[str, object, str]:
+    """The key that makes a mesh too large, its value, and what to do.
+
+    Args:
+        geometry: that is meshed.
+        options: resolved.
+        cells: that the mesh has.
+        share: of them that would fit.
+    """
+    assert options.size is not None
+
+    def fits(**changed: object) -> bool:
+        return options.model_copy(update=changed).cells(geometry) <= share * cells
+
+    if options.refine and fits(refine=0):
+        return "mesh.refine", options.refine, "make it smaller"
+    for name, grade in options.grade.items():
+        if fits(grade={other: g for other, g in options.grade.items() if other != name}):
+            return f"mesh.grade.{name}.size", format_quantity(grade.size, LENGTH), "make it or its growth larger"
+    size = format_quantity(float(f"{options.size:.6g}"), LENGTH)
+    usual = MeshOptions().resolved(geometry).size
+    assert usual is not None
+    lengths = {name: value for name, value in geometry.lengths().items() if value < THIN * geometry.largest_length()}
+    if options.size >= 0.99 * usual and lengths:
+        name = min(lengths, key=lambda key: lengths[key])
+        advice = f"it is small beside the other lengths; make it or mesh.size = {size} larger"
+        return f"geometry.{name}", format_quantity(lengths[name], LENGTH), advice
+    return "mesh.size", size, "make it larger"

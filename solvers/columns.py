@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import functools
 import os
-from pathlib import Path
 
 import numpy as np
 
+from spinepnp.csv_files import rows_of
 from spinepnp.errors import reason_of
 from spinepnp.units import Kind, parse_quantity
 
@@ -38,13 +37,7 @@ def read_columns(path: str, rising: Kind, other: Kind) -> tuple[np.ndarray, np.n
 @functools.lru_cache(maxsize=64)
 def _kept(path: str, _changed: int, rising: Kind, other: Kind) -> tuple[np.ndarray, np.ndarray]:
     wanted = f"{rising.name}_{rising.suffix},{other.name}_{other.suffix}"
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise ValueError(f"the table cannot be read ({reason_of(error)})") from None
-    except (ValueError, csv.Error):
-        raise ValueError(f"it is no CSV table; it needs the header {wanted}") from None
+    rows = list(rows_of(path))
     columns = [_column(rows, kind, wanted) for kind in (rising, other)]
     if len(rows) < 2 or not np.all(np.diff(columns[0]) > 0.0):
         raise ValueError(f"the table needs at least two rows in which the {rising.name} rises; sort it")
@@ -52,10 +45,10 @@ def _kept(path: str, _changed: int, rising: Kind, other: Kind) -> tuple[np.ndarr
 
 
 def _column(rows: list[dict[str, str]], kind: Kind, wanted: str) -> np.ndarray:
-    header = next((h for h in (rows[0] if rows else {}) if str(h).strip().partition("_")[0] == kind.name), None)
+    header = next((h for h in (rows[0] if rows else {}) if h.partition("_")[0] == kind.name), None)
     if header is None:
         raise ValueError(f"the table needs a column of the {kind.name} with its unit; write the header {wanted}")
-    unit = header.strip().partition("_")[2]
+    unit = header.partition("_")[2]
     try:
         values = np.array([float(row[header]) for row in rows]) * parse_quantity(f"1 {unit}", kind)
     except (ValueError, TypeError):

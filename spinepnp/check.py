@@ -18,6 +18,7 @@ from spinepnp.case import Case, load_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.meshes.communication import on_root
+from spinepnp.progress import tell
 from spinepnp.results import finite
 from spinepnp.solvers.cost import estimates
 from spinepnp.solvers.imposed import Imposed
@@ -45,7 +46,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
-    mesh = generate(case.geometry, case.mesh, comm)
+    mesh = generate(case.geometry, case.mesh, comm, say=tell)
     imposed = case.imposed
     preview = Preview(mesh, imposed, case.probes, case.regions)
     try:

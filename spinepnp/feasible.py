@@ -54,4 +54,4 @@ def check_feasible(case: Case) -> None:
         CaseError: names the mesh size and the estimate.
     """
     size = size_of(case)
-    check_memory(size.cells, case.mesh.resolved(case.geometry), size.solver_memory)
+    check_memory(case.geometry, case.mesh.resolved(case.geometry), size.solver_memory)

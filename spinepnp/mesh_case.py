@@ -18,6 +18,7 @@ from spinepnp.meshes.report import describe
 from spinepnp.output import ResultDirectory, check_place, write_atomically
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
+from spinepnp.progress import tell
 from spinepnp.solvers.cost import estimates
 
 #: What to do once there is room.
@@ -48,7 +49,7 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
         held.append(ResultDirectory(output, resume=True))
 
     on_root(comm, lambda: check_place(output, (path,)))
-    mesh = generate(case.geometry, case.mesh, comm)
+    mesh = generate(case.geometry, case.mesh, comm, say=tell)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)

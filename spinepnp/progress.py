@@ -13,6 +13,11 @@ from typing import Any
 from spinepnp.errors import plain
 
 
+def tell(line: str) -> None:
+    """One line for a user who waits, on standard error. On one rank."""
+    print(line, file=sys.stderr, flush=True)
+
+
 class Progress:
     """Progress over a known number of points; silent on every rank but 0.
 

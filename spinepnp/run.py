@@ -40,7 +40,7 @@ class Model:
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
             say(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, self.comm)
+            mesh = generate(case.geometry, case.mesh, self.comm, say=say)
             self.close()
             self.problem = SteadyProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions

@@ -84,4 +84,9 @@ def _problem_of(error: Any) -> str:
         message = "must have at least one entry" if least == 1 else f"must have at least {least} entries"
     if error["type"] == "too_long":
         message = f"must have at most {error['ctx']['max_length']} entries"
-    return " ".join(PLAIN.get(error["type"], message).split())
+    message = PLAIN.get(error["type"], message)
+    if error["type"] in ("tuple_type", "list_type"):
+        value = error["input"]
+        example = f'["{value}"]' if isinstance(value, str) and len(value) < 40 else "[1, 2]"
+        message = f"must be a list in square brackets, such as {example}"
+    return " ".join(message.split())

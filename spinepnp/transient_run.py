@@ -192,7 +192,7 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
             for remark in trace.remarks:
                 progress.say(remark)
             progress.doing(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, comm)
+            mesh = generate(case.geometry, case.mesh, comm, say=progress.say)
             problem = TransientProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
             )

@@ -46,8 +46,9 @@ class Kind:
         unit: of the results.
         si: that unit in SI.
         example: for messages.
-        smallest: plausible magnitude in SI of a value that is not zero; what lies outside is taken for a slip.
-        largest: likewise.
+        smallest: plausible magnitude in SI of a value that must be positive; what is smaller is taken for a slip. What
+            may be zero may be as small as the rounding of a script leaves it.
+        largest: plausible magnitude.
     """
 
     name: str
@@ -141,12 +142,13 @@ def _dimension(kind: Kind) -> str:
     return _unit_in_si(kind.unit)[2]
 
 
-def parse_quantity(text: object, kind: Kind) -> float:
+def parse_quantity(text: object, kind: Kind, *, tiny: bool = False) -> float:
     """A quantity with its unit, in SI, of a magnitude that can be meant.
 
     Args:
         text: for example ``"100 nm"``; a `pint.Quantity` is taken too.
         kind: what the quantity must be.
+        tiny: take what is smaller than the kind's smallest plausible value, too: where zero has a meaning.
 
     Returns:
         The value in SI units.
@@ -156,7 +158,8 @@ def parse_quantity(text: object, kind: Kind) -> float:
             a value; the message says which, and what to write instead.
     """
     value = _magnitude(text, kind)
-    if value != 0.0 and not kind.smallest <= abs(value) <= kind.largest:
+    smallest = 0.0 if tiny or value == 0.0 else kind.smallest
+    if not smallest <= abs(value) <= kind.largest:
         size = "large" if abs(value) > kind.largest else "small"
         raise ValueError(f'too {size} {kind.one} to be meant, for example "{kind.example}"')
     return value
@@ -272,7 +275,7 @@ def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = F
 
     def read(value: object) -> float:
         try:
-            number = parse_quantity(value, kind)
+            number = parse_quantity(value, kind, tiny=not positive)
         except ValueError as error:
             raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
         if (positive and number <= 0) or (non_negative and number < 0):

@@ -184,5 +184,5 @@ def test_a_profile_by_table(tmp_path, comm):
         bad.write_text(content)
         with pytest.raises(CaseError, match="the table needs"):
             Tube(length="1 um", profile=str(bad)).check()
-    with pytest.raises(CaseError, match="not positive at z = 1001 nm"):
+    with pytest.raises(CaseError, match=r"the table ends at z = 1000 nm, before geometry\.length = 2000 nm"):
         Tube(length="2 um", profile=str(path)).check()

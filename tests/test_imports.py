@@ -12,7 +12,10 @@ from conftest import ROOT
 
 #: The right may import the left, never the reverse.
 ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
-GROUND_FLOOR = {"spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.ranks", "spinepnp.supervisor"}
+GROUND_FLOOR = {
+    "spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.ranks", "spinepnp.supervisor",
+    "spinepnp.csv_files",
+}  # fmt: skip
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx"}
 #: Parts that run where DOLFINx is not installed; each may import those before it.
 PURE = ("validation/analytic", "validation/gnp", "validation/onedimensional")

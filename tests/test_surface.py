@@ -162,12 +162,73 @@ def test_bad_keys(keys, key, message):
     ],
 )
 def test_files_that_are_none(tmp_path, name, content):
+    """One line that names the file."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(CaseError) as caught:
         surface(tmp_path / name).check()
     assert caught.value.key == "geometry.file"
     assert "\n" not in str(caught.value)
+
+
+def ply(properties, body, faces=1):
+    """An ASCII PLY file with these properties of its vertices."""
+    lines = ["ply", "format ascii 1.0", f"element vertex {max(1, body.count(chr(10)))}"]
+    lines += [f"property float {name}" for name in properties]
+    lines += [f"element face {faces}", "property list uchar int vertex_indices"] if faces else []
+    return "\n".join([*lines, "end_header", body]).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.ply", b"", "is empty"),
+        ("a.obj", b" \n\n", "is empty"),
+        ("a.ply", SPINE.read_bytes()[:60], "is cut off within its header"),
+        ("a.ply", SPINE.read_bytes()[:-7], "is cut off or damaged, no whole PLY"),
+        ("a.stl", SPINE.read_bytes(), "holds PLY, not STL; let its name end in .ply"),
+        ("a.ply", b"v 0 0 0\nf 1 1 1\n", "holds OBJ, not PLY; let its name end in .obj"),
+        ("a.obj", b"solid a\nfacet normal 0 0 1\nendsolid\n", "holds STL, not OBJ"),
+        ("a.stl", b"\0" * 84, "holds no triangles"),
+        ("a.stl", b"\0" * 80 + b"\x09\0\0\0" + b"\0" * 100, "announces 9 triangles and has room for 2"),
+        ("a.stl", b"solid a\nfacet normal 0 0 1\nouter loop\nvertex 0 0 0\n", "it has no line endsolid"),
+        ("a.stl", b"solid a\nfacet normal 0 0 1\nvertex 0 0 0\nendsolid\n", "1 triangles have 1 corners"),
+        ("a.stl", b"solid a\nfacet\nvertex 0 0 x\nvertex 0 0 1\nvertex 0 1 1\nendsolid\n", "no whole STL"),
+        ("a.stl", b"\0" * 80 + b"\x01\0\0\0" + b"\xff" * 50, "not finite numbers"),
+        ("a.stl", bytes(range(256)) * 9, "announces"),
+        ("a.ply", bytes(range(256)) * 9, "is no PLY file"),
+        ("a.msh", "Schöne Grüße".encode("latin-1") * 9, "is no MSH file"),
+        ("a.msh", b"$MeshFormat\n4.1 0 8\n$EndMeshFormat\n$Nodes\n1 1 1 1\n", "$Nodes does not end"),
+        ("a.obj", b"v 0 0 0\nv 1 0\n", 'is damaged in line 2, "v 1 0"'),
+        ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\nf 0 1 2\n", "a vertex that is not there"),
+        ("a.obj", b"v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n", "not finite numbers"),
+        ("a.ply", ply("xy", "0 0\n1 0\n0 1\n3 0 1 2"), "has vertices without z"),
+        ("a.ply", ply("xyz", "0 0 0\n1 0 0\n0 1 0\n3 0 1 9"), "a vertex that is not there"),
+        ("a.ply", ply("xyz", "0 0 0\n1 0 0\n1 1 0\n0 1 0\n4 0 1 2 3"), "of the type quad; triangulate its faces"),
+        ("a.ply", ply("xyz", "0 0 0\n", faces=0), "holds no triangles"),
+        ("a.step", b"ISO-10303-21;", "must end in .stl"),
+    ],
+)
+def test_a_damaged_file_is_told_in_words_and_never_waited_for(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CaseError) as caught:
+        surface(tmp_path / name).check()
+    assert caught.value.key == "geometry.file"
+    assert message in str(caught.value)
+    assert ";" in caught.value.problem, "says what to do"
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".stl", ".obj"])
+def test_a_file_cut_off_anywhere_is_refused_in_our_words(tmp_path, suffix):
+    """Never the words of Python, and no reader that waits for an end that does not come."""
+    whole = written(tmp_path, suffix=suffix).read_bytes()
+    for part in np.linspace(0, len(whole) - 2, 23).astype(int):
+        path = tmp_path / f"cut{suffix}"
+        path.write_bytes(whole[:part])
+        with pytest.raises(CaseError) as caught:
+            surface(path).check()
+        for word in ("list index", "unpack", "codec", "could not convert", "ReadError", "buffer", "reshape"):
+            assert word not in str(caught.value)
 
 
 def gmsh_box(path, order, dim=3, extra=None):
@@ -248,7 +309,7 @@ def test_points_that_belong_to_nothing_do_no_harm(tmp_path):
 
 def test_cells_that_are_no_tetrahedra_are_refused(tmp_path):
     gmsh_box(tmp_path / "box.msh", 1, extra="prism")
-    with pytest.raises(CaseError, match="it holds cells of the type wedge"):
+    with pytest.raises(CaseError, match="holds cells of the type wedge"):
         surface(tmp_path / "box.msh", unit="nm", patches=[]).check()
 
 

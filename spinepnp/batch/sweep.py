@@ -6,7 +6,6 @@ A sweep is TOML, or axes in a CSV file whose columns are paths of keys; nothing 
 from __future__ import annotations
 
 import copy
-import csv
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from spinepnp.case import Case, make_case
-from spinepnp.errors import CaseError, reason_of
+from spinepnp.csv_files import rows_of
+from spinepnp.errors import CaseError
 from spinepnp.feasible import size_of
 from spinepnp.identity import digest, key_of
 from spinepnp.key_paths import find_files, set_value
@@ -214,20 +214,14 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         CaseError: it cannot be read, or is no such table.
     """
+    number = 0
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            number = 0
-            for number, row in enumerate(reader, 1):
-                if None in row or None in row.values():
-                    raise CaseError(str(path), f"row {number} has not as many values as there are columns; correct it")
-                if number > MOST:
-                    raise CaseError(str(path), f"has more than {MOST} rows; split it")
-                yield {name.strip(): value_of(value) for name, value in row.items() if value.strip()}
-    except OSError as error:
-        raise CaseError(str(path), f"cannot be read ({reason_of(error)}); give the path of a CSV file") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CaseError(str(path), f"is no CSV table ({error}); correct it") from None
+        for number, row in enumerate(rows_of(path), 1):
+            if number > MOST:
+                raise CaseError(str(path), f"has more than {MOST} rows; split it")
+            yield {name: value_of(value) for name, value in row.items() if value}
+    except ValueError as error:
+        raise CaseError(str(path), str(error)) from None
     if number == 0:
         raise CaseError(str(path), "has no rows below its heading; add one a case")
 
