@@ -47,7 +47,7 @@ class NewtonStatistics:
             krylov=self.krylov + sum(s.krylov for s in before),
             assembly_s=self.assembly_s + sum(s.assembly_s for s in before),
             solve_s=self.solve_s + sum(s.solve_s for s in before),
-            continuation=continuation,
+            continuation=continuation or self.continuation,
             krylov_step=max([self.krylov_step, *(s.krylov_step for s in before)]),
         )
 
