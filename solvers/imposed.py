@@ -87,6 +87,30 @@ class Imposed:
                         f"closed.amounts.{name}", 'zero has no logarithm; use solver.formulation = "density"'
                     )
 
+    def equilibrium_bounds(self) -> tuple[float, float] | None:
+        """Between which potentials an equilibrium lies, V; ``None`` where something flows, or charge is fixed.
+
+        Without charges that are fixed the potential has its extremes where it is held (maximum principle of the
+        equation of Poisson and Boltzmann, with a neutral bulk).
+        """
+        electrolyte = self.electrolyte
+        fixed = electrolyte.charged_regions or electrolyte.uniform_charge or self.closed is not None
+        if fixed or self.transient or not self.bulk_is_neutral or any(s.source for s in electrolyte.species):
+            return None
+        held = []
+        for boundary in self.boundaries.values():
+            prescribed = boundary.prescribed(electrolyte)
+            driven = boundary.injections or boundary.channels or boundary.surface_charge or boundary.floating
+            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.held_potential is None)):
+                return None
+            if boundary.held_potential is not None:
+                held.append((boundary.held_potential, bool(prescribed)))
+            if boundary.capacitance is not None:
+                held.append((boundary.capacitance.outside, False))
+        if len({V for V, is_bath in held if is_bath}) != 1:
+            return None
+        return min(V for V, _ in held), max(V for V, _ in held)
+
     def _check_blocking(self) -> None:
         """Refuse walls that attract more ions than numbers can hold beside those of the solution.
 

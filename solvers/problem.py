@@ -31,7 +31,7 @@ from spinepnp.solvers.regions import Region
 from spinepnp.solvers.solution import Solution
 from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.system import System
-from spinepnp.units import CONCENTRATION, format_quantity
+from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
 
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
 NEGATIVE = 1e-9
@@ -45,6 +45,9 @@ TRACE, UNDERSHOOT = 1e-3, 0.5
 
 #: Beginnings of PETSc options that belong to one sparse matrix and its factors.
 OF_MATRIX = ("pc_factor_", "mat_")
+
+#: How far an equilibrium may leave its bounds, V_T: elements that are not monotone overshoot a little.
+OUTSIDE = 1e-2
 
 #: Logarithms of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
@@ -191,6 +194,7 @@ class Problem:
             statistics = self._newton.solve(system.state.vector, reference, patient=patient)
             system.state.take(system.state.vector)
             self.refuse_negative(statistics, imposed)
+            self._refuse_beyond_bounds(statistics, imposed)
         except NewtonError as error:
             told = self._told(error)
             system.state.restore(before)
@@ -273,6 +277,28 @@ class Problem:
         names = [n for n, bad in zip((*self.structure.names, "the potential"), anywhere, strict=True) if bad]
         where = f"in the equation of {', '.join(names)}: " if names else ""
         return NewtonError(f"{where}{error}", error.statistics)
+
+    def _refuse_beyond_bounds(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
+        """Refuse an equilibrium whose potential leaves what boundaries hold: cells overestimate a crowd. Collective.
+
+        Raises:
+            NewtonError: with the potential.
+        """
+        bounds = imposed.equilibrium_bounds()
+        if bounds is None:
+            return
+        phi = self.system.state.densities_and_potential()[: self.weights.owned, -1:] + self.system.data.zero
+        comm = self.mesh.mesh.comm
+        lowest, highest = float(minimum(comm, phi)[0]), -float(minimum(comm, -phi)[0])
+        hair = OUTSIDE * imposed.electrolyte.V_T
+        for found, outside in ((lowest, bounds[0] - lowest > hair), (highest, highest - bounds[1] > hair)):
+            if outside:
+                raise NewtonError(
+                    f"the potential reaches {format_quantity(float(f'{found:.4g}'), POTENTIAL)}, beyond what any "
+                    "boundary holds: a layer is thinner than the cells beside its wall; make them finer (mesh.grade), "
+                    "or leave out solver.formulation",
+                    replace(statistics, reason="beyond_bounds"),
+                )
 
     def refuse_negative(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
         """Refuse a converged state with negative or vanished concentrations: it is none of physics. Collective.

@@ -89,6 +89,14 @@ def test_continuation_arrives_where_newton_fails(comm):
     assert solution.ion_balance < 1e-6
 
 
+def test_a_potential_that_no_boundary_holds_is_refused(comm):
+    """Consistent masses overestimate the crowd at a wall of 20 V_T and give -155 mV beside it."""
+    coarse = {"boundaries.top": {"potential": "505 mV"}, "mesh.grade": {"top": {"size": "0.2 nm", "growth": 1.2}}}
+    with pytest.raises(NewtonError, match="beyond what any boundary holds"):
+        solve(comm, {**coarse, "mesh.size": "10 nm", "solver.formulation": "log"})
+    assert solve(comm, {**coarse, "mesh.size": "10 nm"}).volume.min_potential > -1e-9
+
+
 @pytest.mark.parametrize("ions", [4.999e5, 5e5, 5.001e5])
 def test_a_crowd_beyond_rounding_is_solved_or_refused_never_wrong(comm, ions):
     """Logarithms of a trace over e^47: rounding decides whether the way ends; each end must be told as what it is."""
