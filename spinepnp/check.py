@@ -99,6 +99,7 @@ def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
                 f"debye_length_{LENGTH.suffix}": finite(to_unit(layer.debye_length, LENGTH)),
                 f"cell_height_{LENGTH.suffix}": to_unit(layer.cell_height, LENGTH),
                 "resolved": layer.resolved,
+                f"error_{POTENTIAL.suffix}": finite(to_unit(abs(layer.error), POTENTIAL)),
             }
             for name, layer in preview.layers(imposed, prediction).items()
         },
@@ -199,6 +200,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     for name, layer in facts["layers"].items():
         if layer["forms"]:
             how = "resolved" if layer["resolved"] else "not resolved: expect the electroneutral value"
+            if not layer["resolved"] and layer["error_mV"]:
+                how += f", off by about {layer['error_mV']:.1g} mV"
             lines.append(
                 f"layer at {name}: Debye length {_number(layer['debye_length_nm'], 'nm')}, cells "
                 f"{layer['cell_height_nm']:.3g} nm high, {how}"
