@@ -174,7 +174,7 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
     if case.title:
         console.print(case.title)
     for line in _lines(facts):
-        console.print(line)
+        console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")
         console.print(_curve_table(facts["curve"]))

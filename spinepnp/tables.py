@@ -52,7 +52,7 @@ def print_outcome(points: list[Point], directory: Path) -> None:
         _spread_charge(points),
     ):
         if line:
-            console.print(line)
+            console.print(line, soft_wrap=True)
     pictures = ", ".join(sorted(path.name for path in directory.glob("*.png")))
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
 
