@@ -76,8 +76,8 @@ class Layer:
         if not self.forms:
             return True
         if math.isfinite(self.error):
-            return abs(self.error) <= RESOLVED * abs(self.drop)
-        return self.cell_height * CELLS_PER_DEBYE_LENGTH <= self.debye_length
+            return bool(abs(self.error) <= RESOLVED * abs(self.drop))
+        return bool(self.cell_height * CELLS_PER_DEBYE_LENGTH <= self.debye_length)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,14 @@ from spinepnp.units import (
 )
 from spinepnp.validation.laws import LawValue
 
+#: In a column of text: there is nothing to be said.
+NOTHING = "-"
+
+
+def _estimate(value: float) -> float:
+    """An estimate, without the digits that it does not have."""
+    return float(f"{value:.2g}")
+
 
 def finite(value: float) -> float | None:
     """JSON knows no infinity: an infinite length (a bulk without ions) is null."""
@@ -102,7 +110,8 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
                 solution.electroneutral[name], POTENTIAL
             )
         if name in solution.potential_error:
-            boundaries[name][_named(POTENTIAL, "potential_error")] = to_unit(solution.potential_error[name], POTENTIAL)
+            error = to_unit(solution.potential_error[name], POTENTIAL)
+            boundaries[name][_named(POTENTIAL, "potential_error")] = _estimate(error)
     probes = {name: _point(state) for name, state in solution.probes.items()}
     regions = {
         name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_region(state)}
@@ -114,11 +123,11 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
         **({"regions": regions} if regions else {}),
         "volume": _volume(solution.volume),
         "layers_resolved": solution.layers_resolved,
-        "layers_unresolved": "; ".join(name for name, layer in solution.layers.items() if not layer.resolved),
-        "relative_error": solution.relative_error,
+        "layers_unresolved": "; ".join(n for n, layer in solution.layers.items() if not layer.resolved) or NOTHING,
+        "relative_error": _estimate(solution.relative_error),
         "formulation": solution.formulation,
-        "formulation_reason": solution.formulation_reason,
-        "change_within_cell_VT": solution.change_within_cell,
+        "formulation_reason": solution.formulation_reason or NOTHING,
+        "change_within_cell_VT": _estimate(solution.change_within_cell),
         "too_steep": solution.too_steep,
     }
     if solution.wall_charge is not None:

@@ -150,10 +150,11 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh gives the potential drops of all Debye layers to 3 %: full PNP values "
             "if true, electroneutral ones beside those layers at best if false",
-            "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved",
+            "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved; `-` for "
+            "none",
             "relative_error": "estimated for currents and resistances: from the jumps of gradients between cells",
             "formulation": "unknowns of the species: `density`, `log` or `nodal`",
-            "formulation_reason": 'why `solver.formulation = "auto"` has left densities',
+            "formulation_reason": 'why `solver.formulation = "auto"` has left densities; `-` where it has not',
             "change_within_cell_VT": "largest change of z V within a cell, in kT/e",
             "too_steep": "whether that is more than densities can follow: the numbers are not to be trusted",
             "ion_balance_relative": "of the ions: sum of currents over the largest; closed: error of the amounts; in "

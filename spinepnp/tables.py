@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.recorder import Point
+from spinepnp.results import NOTHING
 
 #: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
 LAW_COLUMNS = (
@@ -88,8 +89,9 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
     if errors:
         relative, name, error = max(errors)
         lines.append(f"estimated error: at most {relative:.1e} of V({name}), {error:.1g} mV")
-    reasons = list(dict.fromkeys(str(row["formulation_reason"]) for row in solved if row.get("formulation_reason")))
-    if reasons and reasons != ["nan"]:
+    reasons = list(dict.fromkeys(str(row.get("formulation_reason", NOTHING)) for row in solved))
+    reasons = [reason for reason in reasons if reason != NOTHING]
+    if reasons:
         more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
         lines.append(f"logarithms were taken, because {reasons[0]}{more}")
     steep = [row for row in solved if str(row.get("too_steep")) == "True"]

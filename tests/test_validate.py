@@ -245,8 +245,11 @@ def test_poisson_dropped_is_found(comm, monkeypatch):
 
 
 def test_the_sign_of_the_drift_is_found(comm, monkeypatch):
-    correct = formulation.Densities.flux
-    monkeypatch.setattr(formulation.Densities, "flux", lambda self, w, valence: correct(self, w, -valence))
+    def turned(correct):
+        return lambda self, w, valence: correct(self, w, -valence)
+
+    for kind in (formulation.Densities, formulation.Logarithms, formulation.EdgeLogarithms):
+        monkeypatch.setattr(kind, "flux", turned(kind.flux))
     assert failing([subject("line")], comm)
 
 
