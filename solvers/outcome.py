@@ -31,8 +31,8 @@ UNBALANCED = 1e-6
 #: Dissipation over what the flow through the boundaries can dissipate, above which it is not that of a flow.
 MOST_DISSIPATED = 10.0
 
-#: Range of all electrochemical potentials, V_T, up to which nothing flows but rounding.
-AT_REST = 1e-8
+#: Range of all electrochemical potentials, V_T, up to which next to nothing flows: its error is that of rounding.
+AT_REST = 1e-5
 
 #: Rounding of the current through a boundary over that of the residual.
 ROUNDING_OF_SUMS = 100.0

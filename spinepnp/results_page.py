@@ -150,8 +150,8 @@ COLUMNS: dict[str, tuple[str, str, dict[str, str]]] = {
             "as Gauss' law asks for; zero where surface charges balance the ions",
             "layers_resolved": "whether the mesh gives the potential drops of all Debye layers to 3 %: full PNP values "
             "if true, electroneutral ones beside those layers at best if false",
-            "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved; `-` for "
-            "none",
+            "layers_unresolved": "boundaries, and planes of edges of fixed charge, whose layers are not resolved; `-` "
+            "for none",
             "relative_error": "estimated for currents and resistances: from the jumps of gradients between cells",
             "formulation": "unknowns of the species: `density`, `log` or `nodal`",
             "formulation_reason": 'why `solver.formulation = "auto"` has left densities; `-` where it has not',

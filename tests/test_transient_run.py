@@ -109,6 +109,7 @@ def same(one, other):
         "current_pA": 50.0,
         "current_floor_pA": 50.0,
         "potential_mV": largest,  # of the whole field: a minimum next to the ground is rounding of it
+        "potential_error": largest,  # estimated from what flows, which is rounding at first
         "defect_ions": 1e6,
         "charge_fC": 1.0,
         "balance": 1.0,
