@@ -39,11 +39,13 @@ class Edges:
         self._space = space
         index_map = space.dofmap.index_map
         self._nodes = index_map.size_local + index_map.num_ghosts
-        rows, columns = local.indptr.astype(np.int64), local.indices
-        self._rows, self._columns = rows.astype(np.int32), columns.astype(np.int32)
-        row_of = np.repeat(np.arange(len(rows) - 1), np.diff(rows))
-        (upper,) = np.nonzero((columns > row_of) & (columns < len(rows) - 1) & (local.data != 0.0))
-        self.first, self.second, self.k = row_of[upper], columns[upper].astype(np.int64), local.data[upper].copy()
+        all_rows = np.repeat(np.arange(self._nodes), np.diff(local.indptr))
+        ours = local.indices < self._nodes  # the others come from cells of other ranks alone
+        row_of, columns, entries = all_rows[ours], local.indices[ours].astype(np.int64), local.data[ours]
+        self._columns = columns.astype(np.int32)
+        self._rows = np.searchsorted(row_of, np.arange(self._nodes + 1)).astype(np.int32)
+        (upper,) = np.nonzero((columns > row_of) & (entries != 0.0))
+        self.first, self.second, self.k = row_of[upper], columns[upper], entries[upper]
         keys = row_of * np.int64(self._nodes) + columns
         order = np.argsort(keys, kind="stable")
         sorted_keys = keys[order]
@@ -51,7 +53,7 @@ class Edges:
         def places(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.asarray(order[np.searchsorted(sorted_keys, a * np.int64(self._nodes) + b)])
 
-        nodes = np.arange(len(rows) - 1)
+        nodes = np.arange(self._nodes)
         self._upper, self._lower, self._diagonal = upper, places(self.second, self.first), places(nodes, nodes)
         self._sum = fem.Function(space).x
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,7 @@ class Layer:
         drop: potential across it, V; not a number where that is not known.
         error: by how much the drop on these cells is off, V; not a number where that is not known.
         moves_potential: whether the potential of the boundary is off by as much (it is not, where it is prescribed).
+        missing_pressure: Maxwell stress of the field of a strong current that these cells miss, over RT, mol/m^3.
     """
 
     forms: bool
@@ -69,6 +70,7 @@ class Layer:
     drop: float = math.nan
     error: float = math.nan
     moves_potential: bool = False
+    missing_pressure: float = 0.0
 
     @property
     def resolved(self) -> bool:
@@ -147,6 +149,10 @@ def debye_layers(
                 beside, drop = beside.beyond(trace), -trace
             charge = _wall_charge(name, boundary, state, phi, beside, weights, scales, electrolyte)
             layer = _with_error(layer, beside, charge, drop, mesh, name, state.lumped, electrolyte.V_T, weights)
+        elif not forms and boundary.holds_potential:
+            field = abs(_field_of_currents(name, state, beside, weights, scales, electrolyte))
+            missing = missing_pressure(field, heights[name] / scales.length, scales.debye**2)
+            layer = replace(layer, missing_pressure=missing * scales.concentration)
         layers[name] = layer
     ends = sorted({z for region in electrolyte.charged_regions for z in region.region})
     for end in ends:
@@ -173,8 +179,8 @@ def _wall_charge(
 ) -> float | None:
     """The charge that a layer screens, scaled; ``None`` where the potential of the boundary is prescribed.
 
-    A flux of ions asks for the field g = sum_i (z_i J_i / D_i) / sum_i z_i^2 c_i beside the layer, which a wall
-    without charge does not have: the layer is that of the charge -lambda^2 g.
+    A flux of ions asks for a field g beside the layer (`_field_of_currents`), which a wall without charge does not
+    have: the layer is that of the charge -lambda^2 g.
     """
     if boundary.holds_potential:
         return None
@@ -184,13 +190,39 @@ def _wall_charge(
     if boundary.capacitance is not None:
         kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
         charge += kappa * (boundary.capacitance.outside / scales.potential - phi)
+    return charge - beside.debye_squared * _field_of_currents(name, state, beside, weights, scales, electrolyte)
+
+
+def _field_of_currents(
+    name: str, state: LayerState, beside: PlanarLayer, weights: Weights, scales: Scales, electrolyte: Electrolyte
+) -> float:
+    """Gradient of the potential toward a boundary in a neutral solution: sum_i (z_i J_i / D_i) / sum_i z_i^2 c_i."""
     strength = float(beside.valence**2 @ beside.concentration)
-    if strength > 0.0:
-        diffusivity = np.array([electrolyte.effective_diffusivity(s) for s in electrolyte.species]) / scales.diffusivity
-        moving = diffusivity > 0.0
-        flux = float((state.currents[name][moving] / diffusivity[moving]).sum()) / weights.area[name]
-        charge -= beside.debye_squared * flux / strength
-    return charge
+    if strength <= 0.0:
+        return 0.0
+    diffusivity = np.array([electrolyte.effective_diffusivity(s) for s in electrolyte.species]) / scales.diffusivity
+    moving = diffusivity > 0.0
+    flux = float((state.currents[name][moving] / diffusivity[moving]).sum()) / weights.area[name]
+    return flux / strength
+
+
+def missing_pressure(field: float, height: float, debye_squared: float) -> float:
+    """Part of the Maxwell stress lambda^2/2 g^2 at an end with a neutral solution that a cell there does not have.
+
+    The field g of a strong current falls with the distance x from such an end, as g/(1 + g x): its mean over a cell of
+    height h is ln(1 + g h)/h. Where ions move freely, stress and osmotic pressure balance: what is missing of one is
+    missing in sum_i c_i wherever the field is weak again.
+
+    Args:
+        field: g, V_T over the unit of length.
+        height: h.
+        debye_squared: lambda^2.
+
+    Returns:
+        In the unit of the concentrations.
+    """
+    change = field * height
+    return 0.5 * debye_squared * field**2 * (1.0 - (math.log1p(change) / change) ** 2) if change > 0.0 else 0.0
 
 
 def _thinnest(comm: Any, weights: Weights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.choice import largest_drop
 from spinepnp.solvers.electrolyte import Electrolyte
 from spinepnp.solvers.estimate import dissipation_error
@@ -139,7 +138,7 @@ def solution_of(
         layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative,
-        potential_error=_potential_errors(found.imposed.boundaries, boundary, layers, relative),
+        potential_error=_potential_errors(found.imposed, boundary, layers, relative),
         wall_charge=found.wall_charge,
         electroneutral=neutral,
         formulation=found.formulation[0],
@@ -164,9 +163,11 @@ def _layers(found: Converged, mesh: SpineMesh, preview: Preview) -> dict[str, La
 
 
 def _potential_errors(
-    boundaries: Boundaries, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
+    imposed: Imposed, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
 ) -> dict[str, float]:
-    """Estimated errors of the potentials that are not prescribed, V: of a Debye layer, and of what flows."""
+    """Estimated errors of potentials that are not prescribed, V: of a Debye layer, of what flows, of missing stress."""
+    boundaries, V_T = imposed.boundaries, imposed.electrolyte.V_T
+    missing = sum(layer.missing_pressure for layer in layers.values())
     held = [states[name].potential for name, b in boundaries.items() if b.held_potential is not None]
     ground = held[0] if held else 0.0
     errors = {}
@@ -175,7 +176,9 @@ def _potential_errors(
             continue
         layer = layers.get(name)
         of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
-        errors[name] = of_layer + relative * abs(state.potential - ground)
+        ions = sum(state.concentration[s.name] for s in imposed.electrolyte.species if s.valence)
+        of_stress = V_T * missing / ions if ions > 0.0 else 0.0
+        errors[name] = of_layer + of_stress + relative * abs(state.potential - ground)
     return errors
 
 
