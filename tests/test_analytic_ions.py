@@ -15,6 +15,7 @@ from spinepnp.validation import references
 from spinepnp.validation.analytic import (
     ClosedBallLaw,
     GouyChapmanLaw,
+    MembraneLaw,
     WindowEscapeLaw,
     binary_junction,
     closed_ball,
@@ -219,6 +220,62 @@ def test_donnan_of_a_salt_in_closed_form_and_what_is_refused():
         donnan_potential((1, -1), (150.0, 100.0), -100.0, V_T)
     with pytest.raises(ValueError, match="can balance"):
         donnan_potential((1, -1), (0.0, 0.0), -100.0, V_T)
+
+
+# --- membranes: Teorell, Meyer and Sievers
+
+
+def _membrane(left, right, rho, D, lengths=(3e-7, 4e-7, 3e-7)):
+    return MembraneLaw(left, right, rho, D, lengths, V_T)
+
+
+concentrations_ = st.floats(1.0, 500.0)
+fixed = st.floats(-1e3, 1e3)
+mobilities = st.tuples(st.floats(2e-10, 5e-9), st.floats(2e-10, 5e-9))
+
+
+@given(left=concentrations_, right=concentrations_, rho=fixed, D=mobilities)
+def test_a_membrane_reversed_or_with_ions_swapped_has_the_opposite_potential(left, right, rho, D):
+    law = _membrane(left, right, rho, D)
+    there = law.potential
+    assert _membrane(right, left, rho, D).potential == pytest.approx(-there, rel=1e-9, abs=1e-14)
+    assert _membrane(left, right, -rho, D[::-1]).potential == pytest.approx(-there, rel=1e-9, abs=1e-14)
+    assert law.flux * (left - right) >= 0.0
+    # Between ideal selectivity for either ion.
+    assert abs(there) <= V_T * abs(math.log(left / right)) * (1.0 + 1e-9) + 1e-15
+
+
+@given(left=concentrations_, right=concentrations_, D=mobilities)
+def test_a_membrane_without_charge_is_a_junction(left, right, D):
+    law = _membrane(left, right, 0.0, D)
+    assert law.potential == pytest.approx(binary_junction(left, right, (1, -1), D, V_T), rel=1e-9, abs=1e-15)
+    salt = 2.0 * D[0] * D[1] / sum(D)
+    assert law.flux == pytest.approx(salt * (left - right) / 1e-6, rel=1e-9, abs=1e-12)
+
+
+def test_a_strong_membrane_lets_one_ion_through():
+    """-10 M between 10 and 100 mM: the cations' Nernst potential, and no salt."""
+    law = _membrane(10.0, 100.0, -1e4, (1.33e-9, 2.03e-9), (0.0, 5e-6, 0.0))
+    assert law.potential == pytest.approx(-V_T * math.log(10.0), rel=2e-2)
+    weak = _membrane(10.0, 100.0, -1.0, (1.33e-9, 2.03e-9), (0.0, 5e-6, 0.0))
+    assert 0.0 > law.flux > 0.05 * weak.flux
+
+
+def test_membranes_by_their_full_solution():
+    """Full PNP is off by the layers at the faces, 1 nm of 400; -42.147 mV is the limit of a thick membrane."""
+    row = references.load("membrane_potential")["rows"][0]
+    law = MembraneLaw(167.0, 50.0, -100.0, (1.96e-9, 2.03e-9), (3e-7, 4e-7, 3e-7), 25.26e-3)
+    assert 1e3 * law.potential == pytest.approx(row[1], rel=5e-4)
+    assert 2.0 * FARADAY * math.pi * 1e-14 * law.flux * 1e12 == pytest.approx(row[2], rel=1e-3)
+    thick = MembraneLaw(10.0, 100.0, -100.0, (1.33e-9, 2.03e-9), (0.0, 5e-6, 0.0), 25.6926e-3)
+    assert 1e3 * thick.potential == pytest.approx(-42.147, abs=5e-4)
+
+
+@pytest.mark.parametrize("given_", [{"left": 0.0}, {"right": -1.0}, {"lengths": (0.0, 0.0, 0.0)}], ids=str)
+def test_membranes_that_make_no_sense_are_refused(given_):
+    data = {"left": 1.0, "right": 2.0, "rho": -1.0, "D": (1e-9, 1e-9), **given_}
+    with pytest.raises(ValueError, match=r"needs? "):
+        _membrane(**data)
 
 
 # --- junctions

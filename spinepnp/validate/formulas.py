@@ -20,6 +20,7 @@ FORMULAS: dict[str, Formula] = {
     "electroneutral": Formula(POTENTIAL, flow.electroneutral, takes_number=True),
     "escape": Formula(CONCENTRATION, ions.escape),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
+    "membrane": Formula(POTENTIAL, ions.membrane),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
     "obstacle": Formula(POTENTIAL, flow.obstacle),
     "of_bulk": Formula(CONCENTRATION, flow.of_bulk, takes_number=True),

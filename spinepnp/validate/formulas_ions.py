@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
-from spinepnp.geometries import BallWindow, Pore
+from spinepnp.geometries import BallWindow, Cylinder, Pore
 from spinepnp.units import POTENTIAL
 from spinepnp.validate.asked import Asked
 from spinepnp.validation import references
 from spinepnp.validation.analytic import (
     GouyChapmanLaw,
+    MembraneLaw,
     binary_junction,
     donnan_concentrations,
     donnan_potential,
@@ -58,6 +59,21 @@ def junction(asked: Asked) -> float:
     c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, asked.boundary))
     diffusivities = cation.diffusivity, anion.diffusivity
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
+
+
+def membrane(asked: Asked) -> float:
+    """V at an end without net current, over the other end, of a neck with one region of fixed charge; a 1:1 salt."""
+    electrolyte, geometry = asked.case.electrolyte, asked.case.geometry
+    assert isinstance(geometry, Cylinder)
+    (region,) = electrolyte.charged_regions
+    low, high = region.region
+    cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
+    assert (cation.valence, anion.valence) == (1, -1)
+    left, right = (asked.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
+    diffusivities = cation.diffusivity, anion.diffusivity
+    lengths = low, high - low, geometry.length - high
+    V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
+    return V if asked.place == "top" else -V
 
 
 def boltzmann(asked: Asked) -> float:

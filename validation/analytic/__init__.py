@@ -9,6 +9,7 @@ One file for each subject; every docstring says what is assumed and how far it h
     closed_ball, window_escape      Box 2 and Box 1 of paper 000
     debye_layer, gouy_chapman       layers at injectors and at charged walls
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
+    membrane                        potential of a gel between two baths
     constant_field                  Goldman, Hodgkin and Katz
 """
 
@@ -23,6 +24,7 @@ from spinepnp.validation.analytic.electroneutral import ElectroneutralLaw
 from spinepnp.validation.analytic.gouy_chapman import GouyChapmanLaw
 from spinepnp.validation.analytic.hyperboloid import HyperboloidLaw
 from spinepnp.validation.analytic.liquid_junction import binary_junction, henderson_junction
+from spinepnp.validation.analytic.membrane import MembraneLaw
 from spinepnp.validation.analytic.obstacle import ObstacleLaw
 from spinepnp.validation.analytic.relaxation import MembraneCharging
 from spinepnp.validation.analytic.rings import RingsLaw
@@ -37,6 +39,7 @@ __all__ = [
     "GouyChapmanLaw",
     "HyperboloidLaw",
     "MembraneCharging",
+    "MembraneLaw",
     "ObstacleLaw",
     "RingsLaw",
     "SmoothTube",
