@@ -278,6 +278,46 @@ def test_the_content_of_nodes_is_lumped(neck):
     assert matrix.getDiagonal().array_r == pytest.approx(formulation.content(w), rel=1e-14)
 
 
+@pytest.mark.mpi
+@pytest.mark.parametrize("degree", [1, 2])
+def test_slopes_are_those_of_fluxes_and_contents(degree):
+    """What Newton is told, against differences: by the unknown of a species and by the potential."""
+    data = current_into_a_neck(
+        1.0, "axisymmetric", mesh={"element_degree": degree, "size": "60 nm"}, solver={"formulation": "nodal"}
+    )
+    problem = Model(MPI.COMM_WORLD).fit(make_case(data), lambda _: None)
+    equations, owned, z, h = problem.system.equations, problem.weights.owned, -2.0, 1e-5
+    formulation, phi = equations.formulation, equations.phi
+    w, along = (field(problem, lambda x, k=k: np.sin(9.0 * x[0] + k * x[1])) for k in (4.0, 7.0))
+    phi.x.array[:] = field(problem, lambda x: 2.0 * np.cos(5.0 * x[1])).x.array
+    matrix = problem.preview.operators.empty()
+
+    def slope(fill, *arguments):
+        fill(matrix, w, *arguments)
+        matrix.assemble()
+        return (matrix * along.x.petsc_vec).array_r.copy()
+
+    def difference(of, moved):
+        there = moved.x.array.copy()
+        ends = []
+        for step in (h, -h):
+            moved.x.array[:] = there + step * along.x.array
+            ends.append(of())
+        moved.x.array[:] = there
+        return (ends[0] - ends[1]) / (2.0 * h)
+
+    def same(found, expected):
+        assert found[:owned] == pytest.approx(expected, rel=1e-6, abs=1e-8 * np.abs(expected).max())
+
+    same(slope(formulation.fill_content_slope), difference(lambda: formulation.content(w), w))
+    same(slope(formulation.fill_flux_slope, z), difference(lambda: formulation.flux(w, z), w))
+    same(z * slope(formulation.fill_conduction), difference(lambda: formulation.flux(w, z), phi))
+    whole = formulation.amount_slope(w) * along.x.array[:owned]
+    comm = problem.mesh.mesh.comm
+    change = comm.allreduce(difference(lambda: formulation.content(w), w).sum())
+    assert comm.allreduce(whole.sum()) == pytest.approx(change, rel=1e-6)
+
+
 # --- where Newton starts
 
 
