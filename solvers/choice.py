@@ -158,7 +158,7 @@ def spread_by_charge(
 
     z, wanted = _valences(electrolyte), float(_valences(electrolyte) @ even) - charge
     stays = np.array([name in free and amount > 0.0 for name, amount in zip(electrolyte.names, even, strict=True)])
-    if np.all(stays[(z != 0.0) & (even > 0.0)]):  # nobody brings counter-ions: what regions charge, all must make up for
+    if np.all(stays[(z != 0.0) & (even > 0.0)]):  # no boundary brings counter-ions: the net charge stays that of all
         wanted += weights.integral(weights.volume, charge[:, None])[0] / weights.total_volume
 
     def spread(reference: np.ndarray) -> np.ndarray:

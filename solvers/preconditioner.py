@@ -15,8 +15,8 @@ and for equal diffusivities S^-1 splits exactly, with kappa = sum z_i^2 c_i and 
 
     S^-1 = (kappa D / p) (lambda^2 K + M(kappa + lambda^2 alpha / D))^-1 + (lambda^2 K + K(kappa D) / alpha)^-1,
 
-p = lambda^2 alpha + kappa D: screening, and the charge relaxation of a conductor. The last step is then a second V-cycle, which corrects what a
-steady state would have:
+p = lambda^2 alpha + kappa D: screening, and the charge relaxation of a conductor. The last step is then a second
+V-cycle, which corrects what a steady state would have:
 
     x_i = y_i - s z_i c_i phi,      c_i = x_i + A_i^-1 (r_i - A_i x_i - G_i phi),
 
@@ -266,7 +266,8 @@ class BlockPreconditioner:
         if self._destroyed:
             return
         self._destroyed = True
-        for item in (*self._solvers(), *self._scaled, *self._slotboom, self._S, self._weight, self._product, *self._r, *self._y):
+        vectors = self._weight, self._product, *self._r, *self._y, *self._slotboom
+        for item in (*self._solvers(), *self._scaled, self._S, *vectors):
             item.destroy()
         if self._conductor is not None:
             self._conductor.destroy()
