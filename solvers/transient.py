@@ -36,6 +36,10 @@ from spinepnp.solvers.time_stepping import Moment, moment_at, new_piece
 #: lost.
 BEGINNING, SMALLEST = 1e-3, 1e-6
 
+#: What is said of initial states.
+DONNAN = "starts from the Donnan state of the fixed charge, in equilibrium with the bulk"
+BARE_WALLS = 'surface charges start bare, without Debye layers; study.initial = "steady" starts in equilibrium'
+
 
 class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data; see `Problem`.
@@ -51,7 +55,7 @@ class TransientProblem(Problem):
 
     Attributes:
         progress: where it is; ``None`` before `begin`.
-        starts_in_equilibrium: whether `begin` has arranged the bulk as regions of fixed charge ask for.
+        remark: what a user must know of the initial state; empty where that is nothing.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class TransientProblem(Problem):
     ) -> None:
         super().__init__(mesh, Imposed(electrolyte, boundaries, closed, transient=True), options, probes, regions)
         self.progress: Progress | None = None
-        self.starts_in_equilibrium = False
+        self.remark = ""
         # Tables are read once, here.
         self._courses = [i.course for b in boundaries.values() for i in b.injections]
 
@@ -133,12 +137,14 @@ class TransientProblem(Problem):
             amounts = amounts_of(imposed.closed, electrolyte, free, volume)
             even |= {name: amount / volume for name, amount in amounts.items()}
         bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
-        bulk[:, :-1], self.starts_in_equilibrium = values, False
+        bulk[:, :-1] = values
+        if any(b.surface_charge for b in imposed.boundaries.values()):
+            self.remark = BARE_WALLS
         if any(region.value for region in regions):
             charge = self.weights.fixed_charge_density(regions)
             arranged = spread_by_charge(electrolyte, values, free, charge, self.weights)
             if arranged is not None:
-                bulk[:, :-1], self.starts_in_equilibrium = arranged, True
+                bulk[:, :-1], self.remark = arranged, self.remark or DONNAN
         return bulk
 
     def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
