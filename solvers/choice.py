@@ -14,6 +14,7 @@ from spinepnp.errors import CaseError
 from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.solvers.imposed import Imposed, check_positive
+from spinepnp.solvers.observables import Weights
 from spinepnp.units import VACUUM_PERMITTIVITY
 
 #: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
@@ -25,6 +26,9 @@ LARGEST_DROP_QUADRATIC = 1.5
 
 #: Largest |z u| that is tried for a Donnan potential u.
 LARGEST_EXPONENT = 300.0
+
+#: Relative error of amounts that are spread.
+SAME_AMOUNT = 1e-9
 
 
 def largest_drop(element_degree: int) -> float:
@@ -95,7 +99,7 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
 
 
 def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
-    """The neutral state in equilibrium with the bulk at each node: sum_i z_i C_i exp(-z_i u) + rho = 0.
+    """The state in equilibrium with the bulk at each node, neutral with the fixed charge as far as the bulk is.
 
     Args:
         electrolyte: with the bulk C_i and the fixed charge that is everywhere.
@@ -104,25 +108,79 @@ def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
     Returns:
         Concentrations, mol/m^3, and the potential, V; shape (n, species + 1). The bulk where there is no such state.
     """
+    z, bulk = _valences(electrolyte), np.array([*electrolyte.bulk.values()])
+    u = np.where(charge == 0.0, 0.0, _donnan_potential(z, bulk, z @ bulk - charge))
+    u = np.where(np.isnan(u), 0.0, u)
+    return np.column_stack([bulk * np.exp(-np.multiply.outer(u, z)), electrolyte.V_T * u])
+
+
+def _valences(electrolyte: Electrolyte) -> np.ndarray:
+    return np.array([float(s.valence) for s in electrolyte.species])
+
+
+def _donnan_potential(z: np.ndarray, reference: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """u of sum_i z_i C_i exp(-z_i u) = wanted, pointwise, in V_T; not a number where there is none."""
     from scipy.optimize import elementwise
 
-    bulk = np.array([*electrolyte.bulk.values()])
-    z = np.array([float(s.valence) for s in electrolyte.species])
-    values, where = np.unique(charge, return_inverse=True)
-    u = np.zeros(len(values))
+    values, where = np.unique(wanted, return_inverse=True)
     most = LARGEST_EXPONENT / max(1.0, np.abs(z).max())
 
-    def net(v: np.ndarray, rho: np.ndarray) -> np.ndarray:
-        exponentials = np.exp(-np.multiply.outer(z, v))
-        return np.tensordot(z * bulk, exponentials, axes=(0, 0)) + electrolyte.uniform_charge + rho
+    def net(v: np.ndarray, aim: np.ndarray) -> np.ndarray:
+        return np.tensordot(z * reference, np.exp(-np.multiply.outer(z, v)), axes=(0, 0)) - aim
 
-    todo = (values != 0.0) & (net(np.full_like(values, -most), values) > 0.0) & (net(u + most, values) < 0.0)
+    u = np.full(len(values), np.nan)
+    todo = (net(np.full_like(values, -most), values) > 0.0) & (net(np.full_like(values, most), values) < 0.0)
     if todo.any():
         ends = np.full(int(todo.sum()), -most), np.full(int(todo.sum()), most)
-        found = elementwise.find_root(net, ends, args=(values[todo],), tolerances={"xatol": 1e-12})
-        u[todo] = found.x
-    u = u[where]
-    return np.column_stack([bulk * np.exp(-np.multiply.outer(u, z)), electrolyte.V_T * u])
+        u[todo] = elementwise.find_root(net, ends, args=(values[todo],), tolerances={"xatol": 1e-12}).x
+    return np.asarray(u[where])
+
+
+def spread_by_charge(
+    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: Weights
+) -> np.ndarray | None:
+    """How fixed charges by region arrange what would else be even: the same electrochemical potentials everywhere.
+
+    At each node c_i = C_i exp(-z_i u), with the u that leaves the net charge as even as it is without regions. C_i of a
+    species that a boundary holds is its even value; of the others it is such that their amounts stay. Collective.
+
+    Args:
+        electrolyte: the species.
+        even: concentrations without regions, mol/m^3, shape (species,).
+        free: names of species whose amounts stay.
+        charge: fixed charge of the regions at the local nodes, mol/m^3.
+        weights: of the volume.
+
+    Returns:
+        Concentrations at the local nodes, mol/m^3, shape (n, species), or ``None`` where there is no such state.
+    """
+    from scipy.optimize import root
+
+    z, wanted = _valences(electrolyte), float(_valences(electrolyte) @ even) - charge
+    stays = np.array([name in free and amount > 0.0 for name, amount in zip(electrolyte.names, even, strict=True)])
+    if np.all(stays[(z != 0.0) & (even > 0.0)]):  # no boundary brings counter-ions: the net charge stays that of all
+        wanted += weights.integral(weights.volume, charge[:, None])[0] / weights.total_volume
+
+    def spread(reference: np.ndarray) -> np.ndarray:
+        u = _donnan_potential(z, reference, wanted)
+        return np.asarray(reference * np.exp(-np.multiply.outer(u, z)))
+
+    def too_much(logarithms: np.ndarray) -> np.ndarray:
+        reference = even.copy()
+        reference[stays] = np.exp(logarithms)
+        mean = weights.integral(weights.volume, spread(reference)) / weights.total_volume
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.nan_to_num(np.log(mean[stays] / even[stays]), nan=LARGEST_EXPONENT))
+
+    reference = even.copy()
+    if stays.any():  # nothing changes if all shift along z: a Newton method would meet a singular matrix
+        found = root(too_much, np.log(even[stays]), method="lm", options={"xtol": 1e-13, "ftol": 1e-13})
+        if np.abs(too_much(found.x)).max() > SAME_AMOUNT:
+            return None
+        reference[stays] = np.exp(found.x)
+    state = spread(reference)
+    everywhere = weights.comm.allreduce(bool(np.isfinite(state).all()), op=MPI.LAND)
+    return state if everywhere else None
 
 
 def is_positive(comm: Any, nodal: np.ndarray) -> bool:

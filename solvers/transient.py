@@ -13,6 +13,7 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.advance import GROWTH, Advance, advance
 from spinepnp.solvers.boundaries import Boundaries
 from spinepnp.solvers.channels import GateStep
+from spinepnp.solvers.choice import spread_by_charge
 from spinepnp.solvers.closed import Closed, amounts_of, free_species
 from spinepnp.solvers.conservation import ROUNDING, transient_balance
 from spinepnp.solvers.control import StepControl
@@ -35,6 +36,10 @@ from spinepnp.solvers.time_stepping import Moment, moment_at, new_piece
 #: lost.
 BEGINNING, SMALLEST = 1e-3, 1e-6
 
+#: What is said of initial states.
+DONNAN = "starts from the Donnan state of the fixed charge, in equilibrium with the bulk"
+BARE_WALLS = 'surface charges start bare, without Debye layers; study.initial = "steady" starts in equilibrium'
+
 
 class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data; see `Problem`.
@@ -50,6 +55,7 @@ class TransientProblem(Problem):
 
     Attributes:
         progress: where it is; ``None`` before `begin`.
+        remark: what a user must know of the initial state; empty where that is nothing.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class TransientProblem(Problem):
     ) -> None:
         super().__init__(mesh, Imposed(electrolyte, boundaries, closed, transient=True), options, probes, regions)
         self.progress: Progress | None = None
+        self.remark = ""
         # Tables are read once, here.
         self._courses = [i.course for b in boundaries.values() for i in b.injections]
 
@@ -72,7 +79,8 @@ class TransientProblem(Problem):
 
         Args:
             initial: the bulk concentrations (or the closed amounts, spread evenly), or the steady state before any
-                waveform begins.
+                waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
+                even concentrations would leave the charge bare, and its field of kilovolts would decide the start.
 
         Returns:
             That state.
@@ -92,7 +100,7 @@ class TransientProblem(Problem):
         else:
             self.system.impose(imposed)
             nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            statistics = self._settle(self._even(imposed), imposed, nothing)
+            statistics = self._settle(self._bulk(imposed), imposed, nothing)
         moment = moment_at(self, 0.0)
         self.progress = Progress(
             moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
@@ -120,15 +128,24 @@ class TransientProblem(Problem):
         nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(moment, nothing)[0]
 
-    def _even(self, imposed: Imposed) -> np.ndarray:
-        """Nodal values of even concentrations."""
-        even = self.system.state.bulk(imposed.electrolyte)
-        free = free_species(imposed.electrolyte, imposed.boundaries)
+    def _bulk(self, imposed: Imposed) -> np.ndarray:
+        """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
+        electrolyte, regions = imposed.electrolyte, imposed.electrolyte.charged_regions
+        free, volume = free_species(electrolyte, imposed.boundaries), self.system.state.volume()
+        even = electrolyte.bulk
         if imposed.closed is not None:
-            volume = self.system.state.volume()
-            for name, amount in amounts_of(imposed.closed, imposed.electrolyte, free, volume).items():
-                even[:, imposed.electrolyte.index(name)] = amount / volume
-        return even
+            amounts = amounts_of(imposed.closed, electrolyte, free, volume)
+            even |= {name: amount / volume for name, amount in amounts.items()}
+        bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
+        bulk[:, :-1] = values
+        if any(b.surface_charge for b in imposed.boundaries.values()):
+            self.remark = BARE_WALLS
+        if any(region.value for region in regions):
+            charge = self.weights.fixed_charge_density(regions)
+            arranged = spread_by_charge(electrolyte, values, free, charge, self.weights)
+            if arranged is not None:
+                bulk[:, :-1], self.remark = arranged, self.remark or DONNAN
+        return bulk
 
     def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
         """Scaled charges on the boundaries of a state that meets Poisson's equation. Collective."""

@@ -55,8 +55,9 @@ class Study(Table):
         duration: that of a transient, s.
         times: hit exactly, with a row of observables and a file of fields at each, s; twenty even ones by default.
         tolerance: error of each step: of concentrations over their largest value, of the potential over V_T.
-        initial: state at its start: "bulk" (even concentrations; those of [closed] where nothing is held), or the
-            "steady" state before any waveform begins.
+        initial: state at its start: "bulk" (even concentrations; those of [closed] where nothing is held; with
+            fixed charge by region the Donnan state in equilibrium with them), or the "steady" state before any
+            waveform begins.
         record: rows of observables at all "steps", or at the "times" only.
         fields: whether fields are kept at the "times", or "none".
         checkpoint_steps: steps after which all is kept that a restart needs.

@@ -214,6 +214,8 @@ def _go(
 ) -> None:
     study = case.study
     first = _first(case, trace, problem)
+    if problem.remark:
+        progress.say(problem.remark)
     assert study.duration is not None
     assert study.tolerance is not None
     run = _Run(case, trace, progress, problem, first)

@@ -56,7 +56,9 @@ def closes(step, before, moment, name="top", rounding=0.0):
     assert abs(sum(went)) <= 1e-10 * max(map(abs, went)) + rounding * step.time
 
 
-@pytest.mark.parametrize(("formulation", "linear"), [("density", "direct"), ("log", "direct"), ("density", "block")])
+@pytest.mark.parametrize(("formulation", "linear"), [
+    ("density", "direct"), ("log", "direct"), ("nodal", "direct"), ("density", "block"),
+])  # fmt: skip
 @pytest.mark.mpi
 def test_an_acid_in_open_circuit_from_the_first_picosecond(mesh, formulation, linear):
     """The potential rises as ions part, in Debye times, to that of the junction; no charge passes on the way."""
@@ -104,12 +106,13 @@ def test_it_starts_from_the_steady_junction_with_the_charge_of_its_field(mesh):
     assert last.solution.boundary["top"].potential == pytest.approx(first.boundary["top"].potential, rel=1e-9)
 
 
-def test_third_order_in_time(comm):
+@pytest.mark.parametrize(("formulation", "degree"), [("density", 2), ("nodal", 1)])
+def test_third_order_in_time(comm, formulation, degree):
     """The constant of the floating boundary is an algebraic one of index one: the method keeps its order."""
-    problem = acid(neck(comm, size="20 nm", grade="5 nm"))
+    problem = acid(neck(comm, size="20 nm", degree=degree, grade="5 nm"), formulation)
     list(problem.steps(Schedule(1e-9, tolerance=1e-6)))
     packed, found = pack(problem), []
-    for steps in (10, 20, 40, 320):
+    for steps in (10, 20, 40, 160):
         unpack(problem, packed)
         problem.progress.begun = True  # the state is smooth: no step of backward Euler
         *_, last = problem.steps(Schedule(9e-9, fixed_step=8e-9 / steps))
@@ -135,7 +138,7 @@ def test_an_injected_current_leaves_by_ions_and_displacement(mesh):
     assert abs(early[0].displacement) > 20 * abs(early[1].displacement)
 
 
-@pytest.mark.parametrize("formulation", ["density", "log"])
+@pytest.mark.parametrize("formulation", ["density", "log", "nodal"])
 def test_values_that_are_not_neutral_bring_no_charge_in(comm, formulation):
     """One species held in open circuit: what its value brings into the first cells is made up for at once."""
     top = Boundary(potential="floating", concentrations={"H": "50 mM"})
@@ -169,14 +172,15 @@ def test_two_open_circuits_that_share_a_rim(comm):
         assert state.potential == pytest.approx(steady.boundary[name].potential, rel=1e-8)
 
 
-def test_a_restart_changes_nothing(mesh):
+@pytest.mark.parametrize("formulation", ["density", "nodal"])
+def test_a_restart_changes_nothing(mesh, formulation):
     """Charges on boundaries are in the checkpoint."""
     times = (1e-10, 1e-8)
-    whole = acid(mesh)
+    whole = acid(mesh, formulation)
     steps = whole.steps(Schedule(1e-8, times))
     packed = next(pack(whole) for step in steps if step.listed)
     unbroken = [s.solution.boundary["top"] for s in steps]
-    resumed = acid(mesh)
+    resumed = acid(mesh, formulation)
     resumed.system.impose(resumed.imposed)
     unpack(resumed, packed)
     again = [s.solution.boundary["top"] for s in resumed.steps(Schedule(1e-8, times))]
@@ -185,9 +189,15 @@ def test_a_restart_changes_nothing(mesh):
     assert [b.displacement for b in again] == pytest.approx([b.displacement for b in unbroken], rel=1e-9)
 
 
-def test_the_derivative_is_that_of_the_residual(comm):
+@pytest.mark.parametrize(
+    ("formulation", "degree", "charge"),
+    [("density", 1, "0 mM"), ("log", 1, "0 mM"), ("nodal", 1, "0 mM"), ("nodal", 1, "-50 mM"), ("nodal", 2, "-50 mM")],
+)
+def test_the_derivative_is_that_of_the_residual(comm, formulation, degree, charge):
     """Rows and columns of the floating boundary in a time step, by differences."""
-    problem = acid(neck(comm, size="100 nm", degree=1, grade="50 nm"))
+    gel = ACID.model_dump() | {"fixed_charge": [{"region": ("0.2 um", "0.6 um"), "value": charge}]}
+    electrolyte = ACID if charge == "0 mM" else Electrolyte(**gel)
+    problem = acid(neck(comm, size="100 nm", degree=degree, grade="50 nm"), formulation, electrolyte=electrolyte)
     problem.begin()
     list(problem.steps(Schedule(1e-9)))
     system, vector = problem.system, problem.system.state.vector
