@@ -138,7 +138,23 @@ FOLDERS = ("points", "fields", "cases", "work")
 
 def is_ours(directory: Path) -> bool:
     """Whether the program has made a directory of results."""
-    return (directory / MARK).exists() or any(_is_told(directory / name, told) for name, told in _SIGNS.items())
+    return (directory / MARK).exists() or _tells(directory)
+
+
+def _tells(directory: Path) -> bool:
+    """Whether some file in a directory shows that the program has made it."""
+    return any(_is_told(directory / name, told) for name, told in _SIGNS.items()) or _is_solver_table(
+        directory / "solver.csv"
+    )
+
+
+def _is_solver_table(file: Path) -> bool:
+    """Whether a table has the columns of nonlinear solves: summary.json may be lost."""
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return {"newton", "krylov", "assembly_s"} <= set(lines.readline().strip().split(","))
+    except (OSError, ValueError):
+        return False
 
 
 #: What only the program writes into these files.
@@ -268,7 +284,7 @@ class ResultDirectory:
 
     def release(self) -> None:
         """Let others write there; the mark stays where nothing else tells whose directory it is."""
-        told = any(_is_told(self.path / name, told) for name, told in _SIGNS.items())
+        told = _tells(self.path)
         if self._claim is not None:
             self._claim.stays = not told
             self._claim.release()

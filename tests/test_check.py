@@ -30,6 +30,7 @@ def test_check_tells_limit_and_curve_of_the_cylinder(comm):
         "debye_length_nm": pytest.approx(0.6096, rel=1e-3),
         "cell_height_nm": pytest.approx(0.1, rel=0.05),
         "resolved": True,
+        "error_mV": pytest.approx(0.0, abs=1e-4),
     }
     currents = [row["top.current_pA"] for row in facts["curve"]]
     assert currents[0] == pytest.approx(0.99 * limit, abs=0.01)
