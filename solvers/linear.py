@@ -20,8 +20,8 @@ DIRECT: PetscOptions = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_s
 #: Relative accuracy of iterative solves far from the solution, and the highest that is ever asked for.
 FAR, NEAREST = 1e-5, 1e-9
 
-#: The same where an error is estimated.
-ROUGH = 1e-4
+#: The same where an error is estimated: step lengths follow from it, and must be the same on any number of ranks.
+ROUGH = 1e-6
 
 
 class LinearSolver:
