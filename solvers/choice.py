@@ -72,8 +72,11 @@ def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree
             return f"the potential of {name} is held without any concentration"
         if len(prescribed) == len(electrolyte.species) and boundary.holds_potential:
             scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
-            if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale and electrolyte.uniform_charge:
-                return f"the concentrations of {name} and the fixed charge are not neutral"
+            if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale:
+                if electrolyte.uniform_charge:
+                    return f"the concentrations of {name} and the fixed charge are not neutral"
+                if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
+                    return f"the concentrations of {name} are not neutral"
     return ""
 
 

@@ -92,7 +92,8 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
     reasons = list(dict.fromkeys(str(row.get("formulation_reason", NOTHING)) for row in solved))
     reasons = [reason for reason in reasons if reason != NOTHING]
     if reasons:
-        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        others = len(reasons) - 1
+        more = f" (and {others} more {'reason' if others == 1 else 'reasons'})" if others else ""
         lines.append(f"logarithms were taken, because {reasons[0]}{more}")
     steep = [row for row in solved if str(row.get("too_steep")) == "True"]
     if steep:

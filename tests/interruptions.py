@@ -304,5 +304,7 @@ def fuzz(number: int, seed: int, mpiexec: str) -> int:
 if __name__ == "__main__":
     from spinepnp.selftest import find_mpiexec
 
+    # Below nohup SIGHUP is ignored, and so it is by all commands that are started here.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     total, start = (int(a) for a in [*sys.argv[1:], *("200", "0")[len(sys.argv) - 1 :]])
     sys.exit(fuzz(total, start, find_mpiexec()) > 0)

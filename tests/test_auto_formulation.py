@@ -356,6 +356,13 @@ def fixed_charge_everywhere():
     return case(geometry, {**USUAL, "fixed_charge": "-100 mM", "neutral": False, "species": salt}, {"base": bath})
 
 
+def bath_that_is_not_neutral():
+    """Beyond a layer, sodium and chloride are equal: 100 e^-u = 50 e^u."""
+    geometry = {"shape": "cylinder", "length": "1 um", "radius": "100 nm"}
+    salt = ions(("Na", 1, 1330, 100), ("Cl", -1, 2030, 50))
+    return case(geometry, {**USUAL, "neutral": False, "species": salt}, {"base": BATH}, mesh={"size": "50 nm"})
+
+
 def ball_with_a_strong_current():
     geometry = {"shape": "shell", "inner_radius": "1 nm", "outer_radius": "500 nm"}
     electrolyte = {**USUAL, "species": ions(("C", 1, 200, 167), ("A", -1, 200, 167))}
@@ -382,6 +389,7 @@ CHOICES = {
         "nodal",
         "the concentrations of base and the fixed charge are not neutral",
     ),
+    "a bath that is not neutral": (bath_that_is_not_neutral, "nodal", "the concentrations of base are not neutral"),
     "a strong current": (
         lambda: current_into_a_neck(1e5, "axisymmetric", mesh={"element_degree": 1}),
         "nodal",
@@ -400,6 +408,10 @@ def test_which_unknowns_are_taken_and_why(name):
     assert reason in solution.formulation_reason
     assert bool(reason) == bool(solution.formulation_reason)
     assert not solution.too_steep
+
+
+def test_beyond_a_bath_that_is_not_neutral_ions_are_in_donnan_equilibrium():
+    assert solve(bath_that_is_not_neutral()).V("top") == pytest.approx(0.5 * V_T * math.log(2.0), rel=1e-5)
 
 
 @pytest.mark.parametrize("formulation", ["density", "log", "nodal"])
