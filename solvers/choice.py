@@ -6,16 +6,18 @@ wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), w
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.meshes.stack import MPI
+from spinepnp.solvers.boundaries import Boundary
 from spinepnp.solvers.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.solvers.imposed import Imposed, check_positive
 from spinepnp.solvers.observables import Weights
-from spinepnp.units import VACUUM_PERMITTIVITY
+from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
 
 #: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
 #: densities at the ends of a cell errs by d^3/12 there (1 % at 0.5).
@@ -67,6 +69,8 @@ def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree
         steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
         if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
             return f"of the surface charge of {name}"
+        if _membrane_drop(boundary, imposed, heights[name]) > largest_drop(element_degree):
+            return f"of the charge on the membrane {name}"
         prescribed = boundary.prescribed(electrolyte)
         if boundary.held_potential is not None and not prescribed:
             return f"the potential of {name} is held without any concentration"
@@ -78,6 +82,22 @@ def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree
                 if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
                     return f"the concentrations of {name} are not neutral"
     return ""
+
+
+def _membrane_drop(boundary: Boundary, imposed: Imposed, height: float) -> float:
+    """Estimated change of |z| phi, V_T, within a cell of a height at a membrane with its full charge.
+
+    The field of the charge over the cell, or, in a cell that is thicker than the layer, the potential at which the
+    ions of the cell hold the charge, whichever is smaller.
+    """
+    if boundary.capacitance is None:
+        return 0.0
+    electrolyte = imposed.electrolyte
+    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - imposed.zero)
+    field = charge / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
+    ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
+    crowd = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
+    return largest_valence(electrolyte) * min(field * height / electrolyte.V_T, crowd)
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:

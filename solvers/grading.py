@@ -108,6 +108,7 @@ class _Choice:
 
     def __init__(self, options: MeshOptions, geometry: Geometry) -> None:
         self.options, self.geometry, self.given = options, geometry, frozenset(options.grade)
+        self.no_planes = options.grade_planes == ()  # an empty list asks for none
         resolved, default = options.resolved(geometry), MeshOptions().resolved(geometry)
         assert resolved.size is not None
         assert default.size is not None
@@ -169,7 +170,7 @@ class _Choice:
             room: distance of the next plane, m.
             coarse: see `_sizes`.
         """
-        if self.geometry.why_no_planes() is not None:
+        if self.geometry.why_no_planes() is not None or self.no_planes:
             return
         low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
         planes, hair = self.options.grade_planes or (), SAME_PLANE * (high - low)
