@@ -222,7 +222,7 @@ def _debye_length(electrolyte: Electrolyte, strength: float) -> float:
     return math.sqrt(permittivity * electrolyte.V_T / (FARADAY * strength)) if strength > 0.0 else math.inf
 
 
-def _charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:
+def charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:
     """Fixed charge of the regions just below and just above a height, mol/m^3."""
     regions = electrolyte.charged_regions
     below = sum(r.value for r in regions if r.region[0] < z <= r.region[1])
@@ -233,7 +233,7 @@ def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
     """Heights where the fixed charge jumps, m, its larger magnitude beside them, and the distance to the next one."""
     heights = sorted({z for region in electrolyte.charged_regions for z in region.region})
     for z in heights:
-        below, above = _charge_beside(electrolyte, z)
+        below, above = charge_beside(electrolyte, z)
         if below != above:
             room = min((abs(other - z) for other in heights if other != z), default=math.inf)
             yield z, max(abs(below), abs(above)), room
@@ -247,7 +247,7 @@ def _baths_at_charge(
         held = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
         if not any(s.valence for s in electrolyte.species if s.name in held):
             continue
-        charge = max(_charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
+        charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
         if set(held) == set(electrolyte.names):
             excess = abs(electrolyte.net_charge(held) + charge)
             neutral = excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * held[s.name] for s in electrolyte.species)

@@ -16,8 +16,9 @@ from spinepnp.meshes.stack import MPI
 from spinepnp.solvers.boundaries import Boundaries, Boundary, charges_at
 from spinepnp.solvers.closed import is_grounded
 from spinepnp.solvers.electrolyte import Electrolyte
+from spinepnp.solvers.grading import charge_beside
 from spinepnp.solvers.observables import Weights
-from spinepnp.solvers.planar_layer import EXTENT, PlanarLayer, error_of_drop, graded_heights
+from spinepnp.solvers.planar_layer import EXTENT, PlanarLayer, error_of_drop, error_of_edge, graded_heights
 from spinepnp.solvers.scaling import Scales
 from spinepnp.units import LENGTH, format_quantity
 
@@ -61,6 +62,7 @@ class Layer:
         drop: potential across it, V; not a number where that is not known.
         error: by how much the drop on these cells is off, V; not a number where that is not known.
         moves_potential: whether the potential of the boundary is off by as much (it is not, where it is prescribed).
+        error_of_flows: by how much the potential that flows need across an edge of fixed charge is off, V_T.
         missing_pressure: Maxwell stress of the field of a strong current that these cells miss, over RT, mol/m^3.
     """
 
@@ -71,6 +73,7 @@ class Layer:
     error: float = math.nan
     moves_potential: bool = False
     missing_pressure: float = 0.0
+    error_of_flows: float = 0.0
 
     @property
     def resolved(self) -> bool:
@@ -163,7 +166,10 @@ def debye_layers(
             strength = np.maximum(state.densities @ valence**2, np.abs(fixed))[near].max(initial=0.0)
             strongest = comm.allreduce(float(strength), op=MPI.MAX)
             debye = scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf
-            layers[f"z = {format_quantity(end, LENGTH)}"] = Layer(True, debye, size * scales.length)
+            flows = _error_at_edge(mesh, end, size, weights, state, electrolyte, scales)
+            layers[f"z = {format_quantity(end, LENGTH)}"] = Layer(
+                True, debye, size * scales.length, error_of_flows=flows
+            )
     return layers
 
 
@@ -191,6 +197,61 @@ def _wall_charge(
         kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
         charge += kappa * (boundary.capacitance.outside / scales.potential - phi)
     return charge - beside.debye_squared * _field_of_currents(name, state, beside, weights, scales, electrolyte)
+
+
+def _error_at_edge(
+    mesh: SpineMesh,
+    end: float,
+    size: float,
+    weights: Weights,
+    state: LayerState,
+    electrolyte: Electrolyte,
+    scales: Scales,
+) -> float:
+    """Error of the potential that flows need across an edge of fixed charge at a height (m), V_T. Collective.
+
+    With the resistance int dx/c_i of each ion the flux J_i changes its electrochemical potential by J_i/D_i int dx/c_i;
+    without a change of the current, the potential follows by the ions' shares of the conductivity.
+
+    Args:
+        size: of the cells there along z, scaled.
+    """
+    comm, owned = mesh.mesh.comm, weights.owned
+    valence = np.array([s.valence for s in electrolyte.species], dtype=float)
+    near = np.abs(weights.heights()[:owned] - end / scales.length) <= size
+    # Means of logarithms at different potentials are of one equilibrium, as the densities are.
+    logarithms = np.log(np.maximum(state.densities[:owned][near], np.finfo(float).tiny)).sum(axis=0)
+    *total, count = comm.allreduce(np.append(logarithms, float(near.sum())), op=MPI.SUM)
+    below, above = (
+        (value + electrolyte.uniform_charge) / scales.concentration for value in charge_beside(electrolyte, end)
+    )
+    beside = PlanarLayer(valence, np.exp(np.array(total) / max(count, 1.0)), below, scales.debye**2)
+    trace = beside.neutral_trace(LARGEST_DROP)
+    if trace is None or below == above:
+        return 0.0
+    options = mesh.options
+    plane = next((p for p in options.grade_planes or () if abs(p.z - end) <= size * scales.length), None)
+    whole = options.resolved(mesh.geometry).size
+    assert whole is not None
+    growth, largest = (plane.growth, whole) if plane is not None and plane.size else (1.0, size * scales.length)
+    beyond = beside.beyond(trace)
+    errors = np.array(
+        _edge_error(
+            tuple(valence), tuple(map(_rounded, beyond.concentration)), _rounded(below), _rounded(above - below),
+            beyond.debye_squared, _rounded(size), growth, _rounded(max(size, largest / scales.length)),
+            mesh.element_degree, state.lumped,
+        )
+    )  # fmt: skip
+    slab = weights.region((end - size * scales.length, end + size * scales.length))
+    area = weights.sum(slab) / (2.0 * size)
+    diffusivity = np.array([electrolyte.effective_diffusivity(s) for s in electrolyte.species]) / scales.diffusivity
+    moving = (diffusivity > 0.0) & (valence != 0.0)
+    if not area > 0.0:
+        return 0.0
+    flow = max(state.currents.values(), key=lambda current: float(np.abs(current).max()))[moving] / valence[moving]
+    across = flow / diffusivity[moving] / area * errors[moving]
+    conductivity = (valence**2 * diffusivity * beside.concentration)[moving]
+    return abs(float((conductivity / valence[moving]) @ across) / float(conductivity.sum()))
 
 
 def _field_of_currents(
@@ -304,3 +365,21 @@ def _linear_error(first: float, growth: float, largest: float, degree: int, lump
     heights = graded_heights(first, growth, largest, max(EXTENT, 4.0 * first))
     error, exact = error_of_drop(beside, 1e-3, heights, degree=degree, lumped=lumped)
     return error / exact
+
+
+@functools.lru_cache(maxsize=1000)
+def _edge_error(
+    valence: tuple[float, ...],
+    concentration: tuple[float, ...],
+    fixed: float,
+    step: float,
+    debye_squared: float,
+    height: float,
+    growth: float,
+    largest: float,
+    degree: int,
+    lumped: bool,
+) -> tuple[float, ...]:
+    """See `error_of_edge`, for numbers that are rounded: states of one run share them."""
+    solution = PlanarLayer(np.array(valence), np.array(concentration), fixed, debye_squared)
+    return tuple(error_of_edge(solution, step, height, growth, largest, degree=degree, lumped=lumped).tolist())

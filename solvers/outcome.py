@@ -167,6 +167,7 @@ def _potential_errors(
 ) -> dict[str, float]:
     """Estimated errors of potentials that are not prescribed, V: of a Debye layer, of what flows, of missing stress."""
     boundaries, V_T = imposed.boundaries, imposed.electrolyte.V_T
+    of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
     held = [states[name].potential for name, b in boundaries.items() if b.held_potential is not None]
     ground = held[0] if held else 0.0
@@ -178,7 +179,7 @@ def _potential_errors(
         of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
         ions = sum(state.concentration[s.name] for s in imposed.electrolyte.species if s.valence)
         of_stress = V_T * missing / ions if ions > 0.0 else 0.0
-        errors[name] = of_layer + of_stress + relative * abs(state.potential - ground)
+        errors[name] = of_layer + of_stress + of_edges + relative * abs(state.potential - ground)
     return errors
 
 

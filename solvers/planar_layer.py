@@ -116,9 +116,23 @@ def drop(solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: i
 
 
 def potentials(
-    solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int = 1, lumped: bool = True
+    solution: PlanarLayer,
+    charge: float,
+    heights: np.ndarray,
+    *,
+    degree: int = 1,
+    lumped: bool = True,
+    more_fixed: np.ndarray | float = 0.0,
 ) -> np.ndarray:
     """Nodal potentials of finite elements, V_T, from the wall on; see `drop`.
+
+    Args:
+        solution: beside the wall.
+        charge: q, of the wall, scaled.
+        heights: of the cells, from the wall on.
+        degree: of the elements.
+        lumped: whether the charge of linear elements is that of the nodes.
+        more_fixed: fixed charge at each node beyond that of the solution, scaled.
 
     Raises:
         ArithmeticError: Newton does not converge.
@@ -136,6 +150,7 @@ def potentials(
     load[0] = charge
     for _ in range(MOST_STEPS):
         rho, slope = solution.charge(phi)
+        rho = rho + more_fixed
         residual, matrix = -load, np.zeros((2 * band + 1, count))
         for a in range(degree + 1):
             for b in range(degree + 1):
@@ -184,3 +199,53 @@ def error_of_drop(
         return drop(solution, charge, heights, degree=degree, lumped=lumped) - exact, exact
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         return float("nan"), float("nan")
+
+
+def error_of_edge(
+    solution: PlanarLayer, step: float, height: float, growth: float, largest: float, *, degree: int, lumped: bool
+) -> np.ndarray:
+    """Error of int dx/c_i across an edge of fixed charge, of each ion, scaled; shape (N,).
+
+    What flows through the layer at the edge of a gel meets the resistance int dx/c_i of each ion, which cells thicker
+    than the layer have wrong, though both sides of the edge are right.
+
+    Args:
+        solution: neutral, on one side.
+        step: fixed charge of the other side beyond that, scaled.
+        height: of the cells on both sides of the edge.
+        growth: of the cells from there on.
+        largest: height of the cells.
+        degree: of the elements.
+        lumped: whether the charge of linear elements is that of the nodes.
+    """
+    extent = max(EXTENT * solution.debye_length, 4.0 * height)
+    fine = graded_heights(FIRST * solution.thickness(step * solution.debye_length), GROWTH, extent / 50.0, extent)
+    resistances = []
+    for heights, order, nodal in ((graded_heights(height, growth, largest, extent), degree, lumped), (fine, 2, False)):
+        both = np.concatenate([heights[::-1], heights])
+        nodes = order * len(heights)
+        beyond = step * np.repeat([0.0, 0.5, 1.0], [nodes, 1, nodes])
+        try:
+            phi = potentials(solution, 0.0, both, degree=order, lumped=nodal, more_fixed=beyond)
+        except (ArithmeticError, np.linalg.LinAlgError, ValueError):
+            return np.full(len(solution.valence), np.nan)
+        resistances.append(_resistances(solution, phi, both, order))
+    return np.asarray(resistances[0] - resistances[1])
+
+
+def _resistances(solution: PlanarLayer, phi: np.ndarray, heights: np.ndarray, degree: int) -> np.ndarray:
+    """int dx/c_i as elements have it, whose electrochemical potentials are linear, or quadratic."""
+    z, concentration = solution.valence, solution.concentration[:, None]
+    if degree == 1:  # flows along edges have the logarithmic mean of both ends
+        s = 0.5 * np.multiply.outer(z, np.diff(phi))
+        inverse = np.exp(0.5 * np.multiply.outer(z, phi[:-1] + phi[1:])) / concentration
+        return np.asarray(
+            (inverse * np.where(np.abs(s) < 1e-6, 1.0, s / np.sinh(np.where(s == 0.0, 1.0, s)))) @ heights
+        )
+    points, weights = np.polynomial.legendre.leggauss(6)
+    basis = 0.5 * points * (points - 1.0), 1.0 - points**2, 0.5 * points * (points + 1.0)
+    inside = sum(np.multiply.outer(part, b) for part, b in zip((phi[:-2:2], phi[1::2], phi[2::2]), basis, strict=True))
+    c = concentration[:, :, None] * np.exp(-np.multiply.outer(z, inside))
+    # Least dissipation of mu' = a + b s, -1 < s < 1, at a given difference.
+    of_one, of_s, of_square = (c @ (0.5 * weights * points**power) for power in (0, 1, 2))
+    return np.asarray((1.0 / (of_one - of_s**2 / of_square)) @ heights)
