@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, InnerPlane, Sizes
@@ -55,8 +55,8 @@ class MeshOptions(Table):
         refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
-        grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge;
-            thin layers in necks and on lines, where the plane is one of the mesh, small cells of all directions in
+        grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge
+            (with an empty list toward none); thin layers in necks and on lines, where the plane is one of the mesh, small cells of all directions in
             other shapes.
         element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians, and in three
             dimensions where walls are smooth (hyperboloid, tube, shell); else 1.
@@ -68,11 +68,6 @@ class MeshOptions(Table):
     grade: dict[str, GradeOptions] = Field(default_factory=dict)
     grade_planes: tuple[GradePlane, ...] | None = None
     element_degree: Literal[1, 2] | None = None
-
-    @field_validator("grade_planes")
-    @classmethod
-    def _none_is_default(cls, planes: tuple[GradePlane, ...] | None) -> tuple[GradePlane, ...] | None:
-        return planes or None
 
     def resolved(self, geometry: Geometry) -> MeshOptions:
         """The same options with the shape's default size and degree filled in."""

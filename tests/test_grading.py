@@ -363,3 +363,12 @@ def test_layers_on_a_sphere_are_as_thin_as_chosen():
     mesh = generate(case.geometry, case.mesh, MPI.COMM_SELF)
     assert boundary_layer_heights(mesh, "inner").max() * 1e3 < 0.0801
     assert isinstance(case.geometry, Shell)
+
+
+def test_an_empty_list_of_planes_asks_for_none():
+    ions = [
+        Species(name=n, valence=z, diffusivity="200 um^2/s", concentration="50 mM") for n, z in (("P", 1), ("M", -1))
+    ]
+    line, gel = Cylinder(**NECK, dimension="1d"), Electrolyte(species=ions, fixed_charge=GEL)
+    assert grade_layers(MeshOptions(grade_planes=[]), line, gel).grade_planes == ()
+    assert len(grade_layers(MeshOptions(), line, gel).grade_planes) == 2
