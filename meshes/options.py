@@ -56,8 +56,8 @@ class MeshOptions(Table):
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
         grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge
-            (with an empty list toward none); thin layers in necks and on lines, where the plane is one of the mesh, small cells of all directions in
-            other shapes.
+            (with an empty list toward none); thin layers in necks and on lines, where the plane is one of the mesh,
+            small cells of all directions in other shapes.
         element_degree: degree of the Lagrange elements of all unknowns; by default 2 on meridians, and in three
             dimensions where walls are smooth (hyperboloid, tube, shell); else 1.
     """
