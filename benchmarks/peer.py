@@ -49,7 +49,7 @@ def peer_cylinder(
         if kind.startswith("own") and own_size is None:
             continue
         case = _case(size, degree, 1 if kind.startswith("shared") else 2, graded)
-        mesh, mesh_s = timed(comm, lambda case=case: generate(case.geometry, case.mesh, comm))
+        mesh, mesh_s = timed(comm, lambda case=case: generate(case.geometry, case.mesh, comm, faithful=False))
         ours = {"program": "spinepnp", "mesh_s": mesh_s, **_solve(case, mesh, comm)}
         with tempfile.TemporaryDirectory() as folder:
             own = {"size": own_size, "curve": 2} if kind.startswith("own") else {"mesh": _exported(mesh, Path(folder))}

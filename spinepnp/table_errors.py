@@ -83,7 +83,7 @@ def _problem_of(error: Any) -> str:
         least = error["ctx"]["min_length"]
         message = "must have at least one entry" if least == 1 else f"must have at least {least} entries"
     if error["type"] == "too_long":
-        message = f"must have at most {error['ctx']['max_length']} entries"
+        message = f"must have at most {error['ctx']['max_length']} entries, not {error['ctx']['actual_length']}"
     message = PLAIN.get(error["type"], message)
     if error["type"] in ("tuple_type", "list_type"):
         value = error["input"]
