@@ -15,12 +15,8 @@ and for equal diffusivities S^-1 splits exactly, with kappa = sum z_i^2 c_i and 
 
     S^-1 = (kappa D / p) (lambda^2 K + M(kappa + lambda^2 alpha / D))^-1 + (lambda^2 K + K(kappa D) / alpha)^-1,
 
-p = lambda^2 alpha + kappa D: screening, and the charge relaxation of a conductor. The last step is then a second
-V-cycle, which corrects what a steady state would have:
-
-    x_i = y_i - s z_i c_i phi,      c_i = x_i + A_i^-1 (r_i - A_i x_i - G_i phi),
-
-where s, from zero for short steps to one for long ones, is how far charges relax times how far a cell empties.
+p = lambda^2 alpha + kappa D: screening, and the charge relaxation of a conductor. The last step is then
+c_i = A_i^-1 (r_i - G_i phi), a second V-cycle.
 """
 
 from __future__ import annotations
@@ -117,7 +113,7 @@ class BlockPreconditioner:
         self._conductor: Any = None
         self._r = [equations.operators.vector() for _ in range(count + 1)]
         self._y = [vector.duplicate() for vector in self._r]
-        self._weight, self._product = self._r[0].duplicate(), self._r[0].duplicate()
+        self._weight = self._r[0].duplicate()
         self._slotboom = [vector.duplicate() for vector in self._r[:-1]]
         self._scaled = [equations.operators.empty() for _ in range(count)]
         self._first: int | None = None  # iterations of the first solve with these hierarchies
@@ -178,10 +174,6 @@ class BlockPreconditioner:
             # Logarithms have the factor in them.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
             self._slotboom[i].array[:] = np.clip(factor / equations.formulation.slope(factor), 0.0, None)
-            if c.storage and c.valence[i]:
-                stored = -c.storage / c.valence[i] * _diagonal(equations.blocks[count][i])
-                moved = 1.0 - stored / _diagonal(equations.blocks[i][i])
-                self._exchange[:, i] *= self._share * np.clip(moved, 0.0, 1.0)
             equations.blocks[i][i].copy(self._scaled[i], structure=True)
             self._scaled[i].diagonalScale(None, self._slotboom[i])
             self._set(solver, self._scaled[i])
@@ -237,18 +229,13 @@ class BlockPreconditioner:
         parts = y.array_w.reshape(count + 1, owned)
         parts[count] = potential.array_r
         for i in range(count):
-            parts[i] = solved[i].array_r
-            if not c.valence[i]:
-                continue
-            parts[i] -= self._exchange[:, i] * potential.array_r
-            if c.storage:
-                work.array[:] = parts[i]
-                equations.blocks[i][i].mult(work, self._product)
-                r[i].axpy(-1.0, self._product)
+            if c.storage and c.valence[i]:
                 equations.blocks[i][count].mult(potential, work)
                 r[i].axpy(-1.0, work)
                 self._solve_for_species(i)
-                parts[i] += solved[i].array_r
+            parts[i] = solved[i].array_r
+            if not c.storage:
+                parts[i] -= self._exchange[:, i] * potential.array_r
 
     def _solve_for_species(self, i: int) -> None:
         self._species[i].solve(self._r[i], self._y[i])
@@ -266,16 +253,7 @@ class BlockPreconditioner:
         if self._destroyed:
             return
         self._destroyed = True
-        vectors = self._weight, self._product, *self._r, *self._y, *self._slotboom
-        for item in (*self._solvers(), *self._scaled, self._S, *vectors):
+        for item in (*self._solvers(), *self._scaled, *self._slotboom, self._S, self._weight, *self._r, *self._y):
             item.destroy()
         if self._conductor is not None:
             self._conductor.destroy()
-
-
-def _diagonal(matrix: Any) -> np.ndarray:
-    """The diagonal of a matrix at the owned rows."""
-    vector = matrix.getDiagonal()
-    values = np.array(vector.array_r)
-    vector.destroy()
-    return values
