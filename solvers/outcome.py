@@ -44,7 +44,7 @@ class Converged:
     Attributes:
         imposed: what was solved for.
         formulation: of the unknowns, and why it is not densities.
-        change_within_cell: largest change of |z| V within a cell, V_T, and the z of that cell, um.
+        change_within_cell: largest change of |z| V within a cell, V_T.
         scales: of the unknowns.
         densities: scaled nodal densities, shape (local dofs, species).
         potential: nodal potential, V.
@@ -64,7 +64,7 @@ class Converged:
 
     imposed: Imposed
     formulation: tuple[str, str]
-    change_within_cell: tuple[float, float]
+    change_within_cell: float
     scales: Scales
     densities: np.ndarray
     potential: np.ndarray
@@ -143,8 +143,8 @@ def solution_of(
         electroneutral=neutral,
         formulation=found.formulation[0],
         formulation_reason=found.formulation[1],
-        change_within_cell=found.change_within_cell[0],
-        too_steep=found.formulation[0] == "density" and found.change_within_cell[0] > largest_drop(mesh.element_degree),
+        change_within_cell=found.change_within_cell,
+        too_steep=found.formulation[0] == "density" and found.change_within_cell > largest_drop(mesh.element_degree),
         statistics=found.statistics,
     )
 

@@ -348,11 +348,11 @@ class Problem:
         potential = nodal[:, -1] + self.system.data.zero
         if not self.structure.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
-        change, place = change_within_cells(self.preview.space, self.system.equations.phi.x.array, imposed.electrolyte)
+        phi = self.system.equations.phi.x.array
         return Converged(
             imposed=imposed,
             formulation=(self.formulation, self.formulation_reason),
-            change_within_cell=(change, place),
+            change_within_cell=change_within_cells(self.preview.space, phi, imposed.electrolyte)[0],
             scales=scales,
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,

@@ -34,9 +34,9 @@ from spinepnp.validation.laws import LawValue
 NOTHING = "-"
 
 
-def _estimate(value: float) -> float:
-    """An estimate, without the digits that it does not have."""
-    return float(f"{value:.2g}")
+def _estimate(value: float) -> float | None:
+    """An estimate, without the digits that it does not have; null where there is none."""
+    return finite(float(f"{value:.2g}"))
 
 
 def finite(value: float) -> float | None:

@@ -6,6 +6,7 @@ rank 0 can meet (a full disk, say) reaches all of them.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -172,5 +173,7 @@ def _about(solution: Solution, name: str) -> str:
         return ""
     layer = solution.layers.get(name)
     error = to_unit(solution.potential_error[name], POTENTIAL)
+    if not math.isfinite(error):
+        return " (its error is not known)"
     why = "" if layer is None or layer.resolved else ", its Debye layer is not resolved"
     return f" (+- {error:.1g}{why})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 
 import numpy as np
@@ -25,14 +26,16 @@ from charged_cases import (
     sodium_chloride,
     solve,
 )
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.accuracy_problems import PROBLEMS, Variant
 from spinepnp.meshes.stack import MPI
-from spinepnp.run import Model
+from spinepnp.run import Model, run_case
 from spinepnp.solvers.layers import Layer, missing_pressure
 from spinepnp.solvers.planar_layer import PlanarLayer, drop, error_of_drop, error_of_edge, graded_heights
+from spinepnp.tables import statements
 
 # --- the flat layer against which others are measured
 
@@ -295,3 +298,16 @@ def test_estimates_are_the_same_on_any_number_of_ranks(comm):
         assert together.potential_error == pytest.approx(alone.potential_error, rel=1e-5)
         assert together.relative_error == pytest.approx(alone.relative_error, rel=1e-5, abs=1e-15)
         assert together.formulation == alone.formulation
+
+
+def test_an_estimate_that_fails_is_told_and_written_as_null(tmp_path, monkeypatch, comm):
+    """Else one layer that does not converge on its line would cost the whole run its summary."""
+    monkeypatch.setattr("spinepnp.solvers.layers._error", lambda *_: (float("nan"), float("nan")))
+    points = run_case(ROOT / "cases" / "cylinder_iv.toml", comm, tmp_path / "out", overrides=ON_A_LINE)
+    assert points[0].row["status"] == "ok"
+    assert points[0].row["top.potential_error_mV"] is None
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["status"] == "ok"
+    assert not any(line.startswith("estimated error") for line in statements([p.row for p in points], True))
+
+
+ON_A_LINE = ('geometry.dimension="1d"', 'study={kind="steady"}', 'compare={law="cylinder"}')
