@@ -22,25 +22,15 @@ from pathlib import Path
 
 import numpy as np
 
-import spinepnp.geometries
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
 from spinepnp.meshes.folders import cache_folder
+from spinepnp.source_digest import OF_MESHES, source_digest
 
 #: Bytes that all kept meshes may take; those that were not used for longest go first.
 LARGEST = 4e9
 
 #: Seconds after which a file that is not whole is taken for left behind.
 ABANDONED = 3600.0
-
-
-@functools.cache
-def _source() -> str:
-    """Digest of the code that makes meshes."""
-    digest = hashlib.sha256()
-    rooms = sorted(Path(spinepnp.geometries.__file__).parent.glob("*.py"))
-    for path in (*rooms, Path(__file__).with_name("generation.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 @functools.cache
@@ -60,7 +50,7 @@ def key_of(geometry: Geometry, sizes: Sizes) -> str:
         "files": geometry.files(),
         "sizes": dataclasses.asdict(sizes),
         "gmsh": _gmsh_version(),
-        "source": _source(),
+        "source": source_digest(OF_MESHES),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

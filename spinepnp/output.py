@@ -25,6 +25,7 @@ from typing import Any
 from spinepnp import __version__
 from spinepnp.batch.claims import Claim, claim, owner
 from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.source_digest import OF_RESULTS, source_digest
 
 #: Any of these in a directory means that it holds results.
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
@@ -421,15 +422,7 @@ def _version(module: str) -> str:
         return str(getattr(sys.modules.get(module), "__version__", "unknown"))
 
 
-#: Rooms whose code makes the numbers.
-ROOMS = ("geometries", "meshes", "solvers", "validation/analytic")
-
-
 @functools.cache
 def code_version() -> str:
-    """The version and a digest of all code that makes numbers, for example ``0.1.0+3f9a21c07b64``."""
-    package, digest = Path(__file__).resolve().parent, hashlib.sha256()
-    for room in ROOMS:
-        for path in sorted((package / room).glob("*.py")):
-            digest.update(path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:12]}"
+    """The version and a digest of all code that can change a number, for example ``0.1.0+3f9a21c07b64``."""
+    return f"{__version__}+{source_digest(OF_RESULTS)[:12]}"

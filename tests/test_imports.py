@@ -14,7 +14,7 @@ from conftest import ROOT
 ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
 GROUND_FLOOR = {
     "spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.ranks", "spinepnp.supervisor",
-    "spinepnp.csv_files",
+    "spinepnp.csv_files", "spinepnp.source_digest",
 }  # fmt: skip
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx"}
 #: Parts that run where DOLFINx is not installed; each may import those before it.
