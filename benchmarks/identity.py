@@ -29,7 +29,7 @@ import tomli_w
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Columns and entries that measure the clock, or name the code.
-CLOCK = ("seconds", "code_version", "versions", "hours", "memory")
+CLOCK = ("seconds", "code_version", "versions", "hours", "memory", "assembly_s", "solve_s")
 
 #: Parts of a checkpoint that say which code wrote it.
 ABOUT = ("about", "sha256")
@@ -118,6 +118,7 @@ def main() -> int:
         now = solve(name, about, folder)
         if asked.verb == "keep":
             before[name] = now
+            kept.write_text(json.dumps(before, indent=1))
             print(f"{name}: {len(now)} digests kept", flush=True)
             continue
         differ = sorted(key for key in before[name].keys() | now.keys() if before[name].get(key) != now.get(key))
@@ -125,8 +126,6 @@ def main() -> int:
         print(f"{name}: {len(now)} digests, {'identical' if not differ else f'{len(differ)} differ'}", flush=True)
         for key in differ[:20]:
             print(f"  {key}{'' if key in now else ' (missing)'}{'' if key in before[name] else ' (new)'}")
-    if asked.verb == "keep":
-        kept.write_text(json.dumps(before, indent=1))
     return 1 if different else 0
 
 
