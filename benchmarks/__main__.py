@@ -18,7 +18,7 @@ from benchmarks.plots_work import plot_accuracy, plot_precision
 from benchmarks.suites import SUITES, Suite
 from benchmarks.verdicts import VERDICTS
 from spinepnp.errors import CaseError
-from spinepnp.output import ResultDirectory
+from spinepnp.run.directory import ResultDirectory
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.accuracy_problems import PROBLEMS, AccuracyProblem, Variant
 from benchmarks.front import lasting
 from benchmarks.measure import poisson_unit, timed
-from spinepnp.case import Case
+from spinepnp.case.case import Case
 from spinepnp.errors import SpineError
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.solvers import SteadyProblem

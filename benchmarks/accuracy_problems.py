@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.places import CASES
-from spinepnp.case import Case, load_case
+from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import MeshOptions
 from spinepnp.units import FARADAY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 #: Of the reference numbers, C/mol and mV.
 THEIR_FARADAY, V_T = 96485.0, 25.26

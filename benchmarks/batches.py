@@ -13,7 +13,7 @@ import psutil
 from benchmarks.places import CASES
 from spinepnp.batch.run import Wish, run_batch
 from spinepnp.batch.table import load
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 
 
 def batch(comm: Any, sweep: str) -> dict[str, Any]:

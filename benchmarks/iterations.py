@@ -9,8 +9,8 @@ from benchmarks.problems import Problem, electrolyte, problems
 from spinepnp.errors import SpineError
 from spinepnp.meshes import GradeOptions, SpineMesh
 from spinepnp.solvers import Closed, SolverOptions, SteadyProblem
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.problem import Problem as DiscreteProblem
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.problem import Problem as DiscreteProblem
 
 #: No adaptive forcing: every linear solve to this relative true residual.
 FIXED = {"ksp_rtol": 1e-6}

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.suites import Job, Suite
 from benchmarks.worker import MARK
-from spinepnp.selftest import find_mpiexec
+from spinepnp.commands.test import find_mpiexec
 
 #: Seconds after which a job that hangs is killed.
 PATIENCE = 3600

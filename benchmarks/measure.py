@@ -11,8 +11,8 @@ import numpy as np
 
 from benchmarks.problems import Problem
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.kernels import compile_form
-from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
+from spinepnp.runtime.kernels import compile_form
+from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers import SolverOptions, SteadyProblem
 
 

@@ -14,9 +14,9 @@ from benchmarks.measure import timed
 from benchmarks.peer_environment import NoPeerError, peer_python
 from benchmarks.peer_environment import solve as peer_solve
 from benchmarks.places import CASES
-from spinepnp.case import Case, load_case
+from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.meshes.stack import cell_nodes
+from spinepnp.runtime.stack import cell_nodes
 from spinepnp.solvers import SteadyProblem
 from spinepnp.validation import gnp
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.places import ROOT
-from spinepnp.meshes.folders import cache_folder
+from spinepnp.runtime.cache_dirs import cache_folder
 
 #: What is installed, by name from the package registry. MKL gives NGSolve its fastest direct solver, PARDISO.
 PACKAGES = ("ngsolve==6.2.2608", "netgen-mesher==6.2.2608", "mkl==2026.2.0", "numpy==2.5.5")

@@ -9,12 +9,12 @@ import numpy as np
 from benchmarks.measure import timed
 from benchmarks.places import CASES
 from benchmarks.transients import spent
-from spinepnp.case import Case, load_case
+from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers.progress import Step
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import TransientProblem
-from spinepnp.validate import one_dimension
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.transient import TransientProblem
+from spinepnp.validation.suite import one_dimension
 
 #: Overrides of a case, places that are looked at, and whether the solver in one dimension can say more.
 RUNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], bool]] = {

@@ -65,10 +65,12 @@ class Watch:
 
 def _on(watch: Watch) -> None:
     """Put the watch on what a run of a case calls. Imports what it needs, as the verb does."""
-    import spinepnp.tables
-    from spinepnp import recorder, run, transient_run
-    from spinepnp.meshes.stack import fem
+    import spinepnp.run.summary
     from spinepnp.plots import pictures
+    from spinepnp.run import steady as run
+    from spinepnp.run import steady_records as recorder
+    from spinepnp.run import transient as transient_run
+    from spinepnp.runtime.stack import fem
 
     watch.wrap(run, "load_case", "case file")
     watch.wrap(run, "check_feasible", "feasibility")
@@ -87,7 +89,7 @@ def _on(watch: Watch) -> None:
     for name in ("begin", "step", "checkpoint", "end"):
         watch.wrap(transient_run.Trace, name, "tables and fields")
     watch.wrap(pictures, "draw", "pictures")
-    watch.wrap(spinepnp.tables, "print_outcome", "table on the screen")
+    watch.wrap(spinepnp.run.summary, "print_outcome", "table on the screen")
 
 
 def main() -> None:

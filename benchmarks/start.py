@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks.places import CASES, ROOT
 from benchmarks.stages import MARK
-from spinepnp.selftest import find_mpiexec
+from spinepnp.commands.test import find_mpiexec
 
 #: What users may expect, s.
 TARGETS = {"--help": 0.5, "first run": 15.0, "second run, outside mesh and solve": 3.0, "batch of 60, 2 ranks": 30.0}
@@ -62,7 +62,7 @@ def start(
             seconds = _run([find_mpiexec(), "-n", "2", sys.executable, "-m", "spinepnp", "batch", str(CASES / sweep),
                             "--output", str(Path(folder) / "batch")])  # fmt: skip
             rows.append(_time("batch of 60, 2 ranks", seconds, bare))
-    for what in ("spinepnp.cli", "spinepnp.run"):
+    for what in ("spinepnp.cli", "spinepnp.run.steady"):
         rows += _imports(what)
     return rows
 

@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.measure import peak, poisson_unit, timed, warm_up
 from benchmarks.problems import Problem
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import SolverOptions, SteadyProblem
 
 #: Unknowns up to which MUMPS is asked as well.

@@ -6,13 +6,13 @@ from typing import Any
 
 from benchmarks.measure import timed
 from benchmarks.places import CASES
-from spinepnp.case import load_case
+from spinepnp.case.case import load_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
-from spinepnp.solvers.progress import Step
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.statistics import NewtonStatistics
-from spinepnp.solvers.transient import TransientProblem
+from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.transient import TransientProblem
 
 
 def spent(steps: list[Step]) -> list[NewtonStatistics]:

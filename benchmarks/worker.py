@@ -7,7 +7,7 @@ import sys
 import warnings
 
 from benchmarks import tasks
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 
 #: Before the rows in the output of a job, which may hold other lines.
 MARK = "rows: "

@@ -9,8 +9,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spinepnp.geometries.ball import Ball, BallWindow
-from spinepnp.geometries.ball_neck import BallNeck
 from spinepnp.geometries.base import (
     MODEL_UNIT,
     OBSTACLE_NAME,
@@ -21,14 +19,16 @@ from spinepnp.geometries.base import (
     Obstacle,
     Sizes,
 )
-from spinepnp.geometries.cone import Cone
-from spinepnp.geometries.cylinder import Cylinder
-from spinepnp.geometries.hyperboloid import Hyperboloid
-from spinepnp.geometries.pore import Pore
-from spinepnp.geometries.shell import Shell
-from spinepnp.geometries.straight import StraightMesh
-from spinepnp.geometries.surface_import import ImportedSurface
-from spinepnp.geometries.tube import Tube
+from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.shapes.ball import Ball, BallWindow
+from spinepnp.geometries.shapes.ball_neck import BallNeck
+from spinepnp.geometries.shapes.cone import Cone
+from spinepnp.geometries.shapes.cylinder import Cylinder
+from spinepnp.geometries.shapes.hyperboloid import Hyperboloid
+from spinepnp.geometries.shapes.pore import Pore
+from spinepnp.geometries.shapes.shell import Shell
+from spinepnp.geometries.shapes.surface_import import ImportedSurface
+from spinepnp.geometries.shapes.tube import Tube
 
 #: Every shape by the name it has in a case file.
 SHAPES: dict[str, type[Geometry]] = {

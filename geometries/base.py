@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.straight import StraightMesh
+from spinepnp.geometries.linear_mesh import StraightMesh
 from spinepnp.units import LENGTH, Coordinate, Length, Table, format_quantity
 
 if TYPE_CHECKING:
-    from spinepnp.geometries.covering import Covering
     from spinepnp.geometries.surfaces import Surface
+    from spinepnp.geometries.wall_layers import Covering
 
 #: One unit of length of a Gmsh model or a mesh, in metres: micrometres keep coordinates near one.
 MODEL_UNIT = 1e-6

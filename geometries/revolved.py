@@ -19,12 +19,12 @@ from spinepnp.geometries.base import (
     Obstacle,
     Sizes,
 )
-from spinepnp.geometries.covering import Covering
+from spinepnp.geometries.gmsh_reader import read_model
+from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, interval_mesh
 from spinepnp.geometries.meridian import Piece, Refinement, facets_on, set_size_fields, simplices_in
-from spinepnp.geometries.model import read_model
 from spinepnp.geometries.obstacle import check_obstacle, gap_of, obstacle_surface
-from spinepnp.geometries.straight import StraightMesh, cover_core, interval_mesh
 from spinepnp.geometries.surfaces import Surface
+from spinepnp.geometries.wall_layers import Covering
 from spinepnp.units import LENGTH, format_quantity
 
 #: Edges of a sphere's mesh, over its radius: curved cells then have its area and volume to 1e-5.

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import reason_of
-from spinepnp.geometries.straight import TETRAHEDRON_EDGES
+from spinepnp.geometries.linear_mesh import TETRAHEDRON_EDGES
 from spinepnp.geometries.surface_files import check_whole
 
 #: Name of what has no other.

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
-from spinepnp.meshes.folders import cache_folder
-from spinepnp.source_digest import OF_MESHES, source_digest
+from spinepnp.runtime.cache_dirs import cache_folder
+from spinepnp.runtime.versions import OF_MESHES, source_digest
 
 #: Bytes that all kept meshes may take; those that were not used for longest go first.
 LARGEST = 4e9

@@ -11,16 +11,16 @@ import numpy as np
 
 from spinepnp.errors import MissingStackError, SolveError, SpineError
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
-from spinepnp.geometries.straight import order_for_refinement
-from spinepnp.meshes import interrupts
+from spinepnp.geometries.linear_mesh import order_for_refinement
 from spinepnp.meshes.cache import kept
-from spinepnp.meshes.communication import on_root
+from spinepnp.meshes.curve_refine import TaggedMesh, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.fidelity import check_measures, check_vertices
-from spinepnp.meshes.lattice import TaggedMesh, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
-from spinepnp.meshes.stack import dolfinx
+from spinepnp.runtime import interrupts
+from spinepnp.runtime.communication import on_root
+from spinepnp.runtime.stack import dolfinx
 
 #: Cells of a straight mesh from which on a user is told before it is made.
 MANY_CELLS = 2e5

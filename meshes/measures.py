@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spinepnp.meshes.lattice import cells_of_facets
+from spinepnp.meshes.curve_refine import cells_of_facets
 from spinepnp.meshes.simplices import determinants
-from spinepnp.meshes.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, basix, cell_nodes
 
 if TYPE_CHECKING:
     from spinepnp.meshes.generation import SpineMesh

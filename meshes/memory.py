@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import psutil
-
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.meshes.options import MeshOptions
+from spinepnp.runtime.memory import available_memory
 from spinepnp.units import LENGTH, format_quantity
 
 # Peak resident memory per curved cell of Gmsh and of the distribution, measured.
@@ -17,18 +16,6 @@ NODES_PER_CELL = {1: 0.2, 2: 1.48}
 
 # A length of a shape is named as the cause of a large mesh if it is smaller than this, over the largest one.
 THIN = 0.05
-
-
-def available_memory() -> float:
-    """Memory in bytes that a process of this machine can still get (a control group's limit counts)."""
-    available = float(psutil.virtual_memory().available)
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path, encoding="ascii") as file:
-                available = min(available, float(file.read()))
-        except (OSError, ValueError):  # no such control group, or its limit is "max"
-            continue
-    return available
 
 
 def check_memory(geometry: Geometry, options: MeshOptions, solver: float = 0.0) -> None:

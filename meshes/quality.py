@@ -8,7 +8,7 @@ import numpy as np
 
 from spinepnp.errors import SolveError
 from spinepnp.meshes.simplices import determinants, shape_quality
-from spinepnp.meshes.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, basix, cell_nodes
 
 #: A cell is straight if no node is off by more than this fraction of its extent.
 STRAIGHT = 1e-12

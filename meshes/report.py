@@ -10,7 +10,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes.generation import SpineMesh
 from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
 from spinepnp.meshes.simplices import edge_lengths, shape_quality
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
 
 

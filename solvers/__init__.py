@@ -5,29 +5,29 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spinepnp.solvers.boundaries import Boundary, Injection
-from spinepnp.solvers.channels import Channel, Gate
-from spinepnp.solvers.closed import Closed
-from spinepnp.solvers.electrolyte import Electrolyte, Species
-from spinepnp.solvers.grading import grade_layers
-from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.regions import Region
-from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.channels import Channel, Gate
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.default_grading import grade_layers
+from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.model.schedule import Schedule
 
 if TYPE_CHECKING:
-    from spinepnp.solvers.progress import Step
-    from spinepnp.solvers.solution import Solution
+    from spinepnp.solvers.problem.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
-    from spinepnp.solvers.transient import TransientProblem, solve_transient
+    from spinepnp.solvers.time.progress import Step
+    from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 
 #: Where the names are that need DOLFINx.
 _HEAVY = {
-    "Solution": "solution",
+    "Solution": "problem.solution",
     "SteadyProblem": "steady",
-    "Step": "progress",
-    "TransientProblem": "transient",
+    "Step": "time.progress",
+    "TransientProblem": "time.transient",
     "solve_steady": "steady",
-    "solve_transient": "transient",
+    "solve_transient": "time.transient",
 }
 
 __all__ = [

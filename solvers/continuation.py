@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spinepnp.solvers.control import StepControl
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.algebra.step_control import StepControl
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.problem_data import Imposed
 
 #: First step, and the smallest, as fractions of the way.
 FIRST, SMALLEST = 0.25, 1e-3

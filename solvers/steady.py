@@ -6,19 +6,25 @@ import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.solvers.boundaries import Boundaries
-from spinepnp.solvers.choice import change_within_cells, donnan_state, has_logarithms, is_positive, largest_drop
-from spinepnp.solvers.closed import Closed
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.continuation import follow
-from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.predictor import Prediction
-from spinepnp.solvers.probes import Position
-from spinepnp.solvers.problem import Problem
-from spinepnp.solvers.regions import Region
-from spinepnp.solvers.solution import Solution
-from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.fem.probes import Position
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.problem.predictor import Prediction
+from spinepnp.solvers.problem.problem import Problem
+from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.problem.variable_choice import (
+    change_within_cells,
+    donnan_state,
+    has_logarithms,
+    is_positive,
+    largest_drop,
+)
 from spinepnp.units import LENGTH, format_quantity
 
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from spinepnp import supervisor
+from spinepnp.runtime import supervisor
 
 # What takes time to import comes after `supervisor.begin`.
 
@@ -34,9 +34,9 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """
     import time
 
-    from spinepnp import screen
     from spinepnp.errors import SpineError, all_ranks_come, plain
-    from spinepnp.ranks import rank_from_launcher
+    from spinepnp.runtime import stdout as screen
+    from spinepnp.runtime.ranks import rank_from_launcher
 
     line, world = plain(line), _world()
     if world is None:
@@ -93,8 +93,9 @@ def main() -> None:
     """Run the command line; never returns."""
     supervisor.open_streams()
     supervisor.begin()
-    from spinepnp import petsc_options, screen
-    from spinepnp.ranks import rank_from_launcher
+    from spinepnp.commands import petsc_options
+    from spinepnp.runtime import stdout as screen
+    from spinepnp.runtime.ranks import rank_from_launcher
 
     collect_less()
     os.environ["PYTHONSAFEPATH"] = "1"  # processes that we start import nothing of the current directory either
@@ -129,9 +130,9 @@ def _run(arguments: list[str], debug: bool) -> int:
 
     import typer
 
-    from spinepnp import screen
     from spinepnp.cli import app
     from spinepnp.errors import LonelyError, SpineError
+    from spinepnp.runtime import stdout as screen
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it says four lines about a cache that is read-only
     try:

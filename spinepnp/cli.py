@@ -65,10 +65,10 @@ def run(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.meshes.stack import MPI
-    from spinepnp.results import default_output
-    from spinepnp.run import run_case
-    from spinepnp.tables import print_outcome
+    from spinepnp.run.columns import default_output
+    from spinepnp.run.steady import run_case
+    from spinepnp.run.summary import print_outcome
+    from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(case)
@@ -98,9 +98,9 @@ def batch(
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
     from spinepnp.batch.run import Wish, run_batch
-    from spinepnp.batch.tally import print_tally
-    from spinepnp.meshes.stack import MPI
-    from spinepnp.results import default_output
+    from spinepnp.batch.summary import print_tally
+    from spinepnp.run.columns import default_output
+    from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(sweep)
@@ -118,9 +118,9 @@ def mesh(
     force: Annotated[bool, typer.Option("--force", help="Replace a mesh that the directory holds.")] = False,
 ) -> int:
     """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
-    from spinepnp.mesh_case import mesh_case
-    from spinepnp.meshes.stack import MPI
-    from spinepnp.results import default_output
+    from spinepnp.commands.mesh import mesh_case
+    from spinepnp.run.columns import default_output
+    from spinepnp.runtime.stack import MPI
 
     directory = output if output is not None else default_output(case)
     mesh_case(case, MPI.COMM_WORLD, directory, overrides=tuple(set_ or ()), force=force)
@@ -134,8 +134,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
     """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
-    from spinepnp.check import check_case, print_facts
-    from spinepnp.meshes.stack import MPI
+    from spinepnp.commands.check import check_case, print_facts
+    from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
     checked, facts = check_case(case, comm, overrides=tuple(set_ or ()))
@@ -147,7 +147,7 @@ def check(
 @app.command("test", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_suite(context: typer.Context) -> int:
     """Run the test suite on one rank, and its parallel tests on two; arguments go to pytest (then on one rank only)."""
-    from spinepnp.selftest import run_tests
+    from spinepnp.commands.test import run_tests
 
     return run_tests(list(context.args))
 
@@ -164,8 +164,8 @@ def validate(
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
     """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
-    from spinepnp.meshes.stack import MPI
-    from spinepnp.validate.verb import validate as work
+    from spinepnp.commands.validate import validate as work
+    from spinepnp.runtime.stack import MPI
 
     return work(names or (), output, MPI.COMM_WORLD, full=full, figures=not no_figures, force=force)
 
@@ -173,7 +173,7 @@ def validate(
 @app.command("bench", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run_benchmarks(context: typer.Context) -> int:
     """Measure speed and scaling: tables, CSV files and plots in runs/bench; see spinepnp bench -- --help."""
-    from spinepnp.selftest import run_benchmarks
+    from spinepnp.commands.test import run_benchmarks
 
     return run_benchmarks(list(context.args))
 
@@ -184,7 +184,7 @@ def plot(
     no_animation: Annotated[bool, typer.Option("--no-animation", help="No film of a transient.")] = False,
 ) -> int:
     """Draw the pictures of a result directory again, and a film of a transient; needs no DOLFINx."""
-    from spinepnp.plot_run import plot_run
+    from spinepnp.commands.plot import plot_run
 
     made = plot_run(directory, animation=not no_animation)
     for path in made:
@@ -222,8 +222,8 @@ def gnp(
     pump: Annotated[str | None, typer.Option(help="For run: constant or concentration.")] = None,
 ) -> int:
     """Gauss-Nernst-Planck neurons and channels: the figures and numbers of their paper, and runs of one model."""
-    from spinepnp.gnp_verbs import Request
-    from spinepnp.gnp_verbs import gnp as work
+    from spinepnp.commands.gnp import Request
+    from spinepnp.commands.gnp import gnp as work
 
     return work(Request(what, output, tuple(set_ or ()), force, model, p_open, duration, onset, pump))
 
@@ -237,7 +237,7 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that new has made.")] = False,
 ) -> int:
     """Print a commented case file for a shape, which runs as it is; keys to change next stand in it as comments."""
-    from spinepnp.new_case import new_case
+    from spinepnp.reference.templates import new_case
 
     return new_case(shape, output, force=force)
 
@@ -249,7 +249,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
     """Say what there is: shapes, laws, cases, ...; the reference of all keys; a JSON Schema for editors."""
-    from spinepnp.list_verb import list_topics
+    from spinepnp.commands.list import list_topics
 
     return list_topics(topic, name, as_json=as_json)
 
@@ -259,7 +259,7 @@ def docs(
     output: Annotated[Path, typer.Option(help="Directory of the site.")] = Path("runs/docs"),
 ) -> int:
     """Build the documentation as a site that needs no network; a warning, such as a dead link, is an error."""
-    from spinepnp.docs_verb import build_docs
+    from spinepnp.commands.docs import build_docs
 
     return build_docs(output)
 
@@ -267,7 +267,7 @@ def docs(
 @app.command()
 def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False) -> int:
     """Say what this installation is, for reports of errors: versions, machine, compiler, caches."""
-    from spinepnp.info import print_info
+    from spinepnp.commands.info import print_info
 
     print_info(as_json=as_json)
     return 0

@@ -9,9 +9,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from spinepnp.case import make_case
-from spinepnp.meshes.stack import MPI
-from spinepnp.run import Model
+from spinepnp.case.case import make_case
+from spinepnp.run.steady import Model
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Solution
 
 NECK = {"shape": "cylinder", "length": "1 um", "radius": "100 nm"}

@@ -42,7 +42,7 @@ def comm() -> Any:
 
 @pytest.fixture(scope="session")
 def mpiexec() -> str:
-    from spinepnp.selftest import find_mpiexec
+    from spinepnp.commands.test import find_mpiexec
 
     return find_mpiexec()
 

@@ -33,7 +33,7 @@ from scipy.sparse.linalg import eigsh, splu
 
 from spinepnp.geometries import BallNeck
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+from spinepnp.runtime.stack import MPI, dolfinx, fem, ufl
 
 #: Head and neck radius, length of the neck, rim of the cap, um.
 HEAD, NECK, LENGTH, CAP = 0.5, 0.1, 1.0, 0.01

@@ -116,12 +116,12 @@ def write_cases(folder: Path) -> None:
 
 
 def command(verb: str, ranks: int, mpiexec: str, *, again: bool) -> list[str]:
-    """The words of a command; on several ranks by `spinepnp.launch`, as ``./spine -n`` does."""
+    """The words of a command; on several ranks by `spinepnp.runtime.launch`, as ``./spine -n`` does."""
     words, more = VERBS[verb]
     plain = [sys.executable, "-m", "spinepnp", *words, *(more if again else [])]
     if ranks == 1:
         return [*HOLD, *plain]
-    return [*HOLD, sys.executable, "-m", "spinepnp.launch", mpiexec, "-n", str(ranks), *plain]
+    return [*HOLD, sys.executable, "-m", "spinepnp.runtime.launch", mpiexec, "-n", str(ranks), *plain]
 
 
 def of_job(mark: str) -> list[int]:
@@ -302,7 +302,7 @@ def fuzz(number: int, seed: int, mpiexec: str) -> int:
 
 
 if __name__ == "__main__":
-    from spinepnp.selftest import find_mpiexec
+    from spinepnp.commands.test import find_mpiexec
 
     # Below nohup SIGHUP is ignored, and so it is by all commands that are started here.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

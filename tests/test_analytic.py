@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
-from spinepnp.validation.analytic import CylinderLaw, ElectroneutralLaw, HyperboloidLaw, debye_layer, tube
+from spinepnp.validation.laws import CylinderLaw, ElectroneutralLaw, HyperboloidLaw, debye_layer, tube
+from spinepnp.validation.reference import table as references
 
 D, C, V_T = 2e-10, 167.0, 25.26e-3
 EPS = 80.0 * VACUUM_PERMITTIVITY

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
-from spinepnp.validation.analytic import (
+from spinepnp.validation.laws import (
     ClosedBallLaw,
     GouyChapmanLaw,
     MembraneLaw,
@@ -29,6 +28,7 @@ from spinepnp.validation.analytic import (
     liquid_junction,
     window_escape,
 )
+from spinepnp.validation.reference import table as references
 
 V_T, EPS = 25.26e-3, 80.0 * VACUUM_PERMITTIVITY
 

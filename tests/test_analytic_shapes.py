@@ -15,9 +15,9 @@ from test_dimensions import UnitFlux, spine
 
 from spinepnp.geometries import Cylinder, Tube
 from spinepnp.meshes import MeshOptions
-from spinepnp.validation import references
-from spinepnp.validation.analytic import ObstacleLaw, RingsLaw, smooth_tube, tube
-from spinepnp.validation.analytic.rings import _sum_rule
+from spinepnp.validation.laws import ObstacleLaw, RingsLaw, smooth_tube, tube
+from spinepnp.validation.laws.rings import _sum_rule
+from spinepnp.validation.reference import table as references
 
 # --- a sphere on the axis of a tube
 

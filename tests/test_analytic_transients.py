@@ -10,9 +10,9 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
-from spinepnp.validation.analytic import CylinderTransientLaw, MembraneCharging, cylinder_transient, relaxation
-from spinepnp.validation.analytic.liquid_junction import conductivity
+from spinepnp.validation.laws import CylinderTransientLaw, MembraneCharging, cylinder_transient, relaxation
+from spinepnp.validation.laws.liquid_junction import conductivity
+from spinepnp.validation.reference import table as references
 
 V_T, D, C, L = 25.26e-3, 2e-10, 167.0, 1e-6
 #: The tables were made with F = 96485 C/mol, which is 3.4e-6 low.

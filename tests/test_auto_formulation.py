@@ -31,11 +31,11 @@ from charged_cases import (
     solve,
 )
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
-from spinepnp.meshes.stack import MPI, fem
-from spinepnp.run import Model
-from spinepnp.solvers.choice import donnan_state
+from spinepnp.run.steady import Model
+from spinepnp.runtime.stack import MPI, fem
+from spinepnp.solvers.problem.variable_choice import donnan_state
 
 #: What A2 of the findings asks for.
 RIGHT = 2e-3

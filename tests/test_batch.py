@@ -21,13 +21,13 @@ from hypothesis import strategies as st
 import spinepnp
 from spinepnp.__main__ import _run
 from spinepnp.batch import run as batch_run
-from spinepnp.batch.claims import _claim_by_existence, claim
-from spinepnp.batch.groups import Counters, Dealer, _number, chains_of, divide
 from spinepnp.batch.index import NAME, outcomes
 from spinepnp.batch.run import Wish, run_batch, typed
+from spinepnp.batch.scheduler import Counters, Dealer, _number, chains_of, divide
 from spinepnp.batch.store import OUTCOME
 from spinepnp.batch.sweep import Item, load_sweep, named_columns
 from spinepnp.errors import CaseError
+from spinepnp.runtime.claims import _claim_by_existence, claim
 
 BASE = f"""
 [base]
@@ -426,7 +426,7 @@ def test_a_full_disk_of_one_rank_ends_the_job_with_one_line(tmp_path, mpiexec):
     sweep_file(tmp_path, SMALL)
     code = """
 from pathlib import Path
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 write = Path.write_bytes
 def full(self, content):
     if self.name == ".outcome.json.partial" and MPI.COMM_WORLD.rank == 1:
@@ -523,9 +523,9 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
 @pytest.mark.parametrize("table", ["solver.csv", "summary.json", "observables.csv"])
 def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_end(tmp_path, comm, monkeypatch, table):
     """Whichever file was the last one to be written: observables stand for the others, so that they come last."""
-    import spinepnp.output as output
-    from spinepnp.manner import Manner
-    from spinepnp.run import load_case, solve_case
+    import spinepnp.run.directory as output
+    from spinepnp.run.options import Manner
+    from spinepnp.run.steady import load_case, solve_case
 
     case, written = load_case(CASES / "tube_one_species.toml"), output.write_atomically
 
@@ -549,7 +549,7 @@ def test_a_rank_that_is_killed_ends_the_job_at_once_with_one_line(tmp_path, mpie
     import psutil
 
     sweep_file(tmp_path, LONGER)
-    process = start(tmp_path, mpiexec, via=(sys.executable, "-m", "spinepnp.launch"))
+    process = start(tmp_path, mpiexec, via=(sys.executable, "-m", "spinepnp.runtime.launch"))
     wait_for(tmp_path / "out", 2, process)
     running = [(p, p.cmdline()) for p in psutil.Process(process.pid).children(recursive=True)]
     ranks = [p for p, line in running if line[0] == sys.executable and "batch" in line]
@@ -718,7 +718,7 @@ sys.exit(_run(["report", sys.argv[1]], False))
 
 
 def test_one_thread_unless_the_user_wants_more():
-    code = "from spinepnp.meshes.stack import MPI; import os; print(os.environ['OMP_NUM_THREADS'])"
+    code = "from spinepnp.runtime.stack import MPI; import os; print(os.environ['OMP_NUM_THREADS'])"
     for wanted, expected in ((None, "1"), ("3", "3")):
         environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
         environment |= {"OMP_NUM_THREADS": wanted} if wanted else {}

@@ -12,15 +12,15 @@ from benchmarks.iterations import euler_step
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI, PETSc, fem
+from spinepnp.runtime.stack import MPI, PETSc, fem
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.cost import linear_solver
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.operators import Operators
-from spinepnp.solvers.problem import Problem
-from spinepnp.solvers.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.weak_forms import drift, stiffness
+from spinepnp.solvers.algebra.cost import linear_solver
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.fem.forms import drift, stiffness
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.problem import Problem
 
 #: Most linear iterations in a Newton step to a true residual of 1e-6.
 MOST = 16

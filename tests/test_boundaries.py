@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 V_T, CONCENTRATION, PERMITTIVITY = 25.26e-3, 167.0, 80.0 * VACUUM_PERMITTIVITY
 DEBYE = math.sqrt(PERMITTIVITY * V_T / (2.0 * FARADAY * CONCENTRATION))

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinepnp.batch.sweep import load_sweep
-from spinepnp.case import Case, load_case, load_mesh_case, make_case, read_case
+from spinepnp.case.case import Case, load_case, load_mesh_case, make_case, read_case
+from spinepnp.case.key_paths import set_value
+from spinepnp.case.toml import parse_override
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
-from spinepnp.key_paths import set_value
-from spinepnp.toml_files import parse_override
 
 TWO = CASES / "cylinder_iv.toml"
 THREE = CASES / "cylinder_iv_three_species.toml"

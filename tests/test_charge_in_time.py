@@ -12,9 +12,9 @@ from test_transient_run import run
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.checkpoint import pack, unpack
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import BARE_WALLS, DONNAN, TransientProblem
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.checkpoint import pack, unpack
+from spinepnp.solvers.time.transient import BARE_WALLS, DONNAN, TransientProblem
 
 #: Of a gel of -100 mM in 10 mM NaCl, at 298.15 K.
 DONNAN_POTENTIAL, NA, CL = -59.41250504578, 100.99019513592785, 0.9901951359278449

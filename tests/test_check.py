@@ -9,9 +9,9 @@ from conftest import CASES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinepnp.check import check_case, print_facts
-from spinepnp.petsc_options import split
-from spinepnp.validation import references
+from spinepnp.commands.check import check_case, print_facts
+from spinepnp.commands.petsc_options import split
+from spinepnp.validation.reference import table as references
 
 CYLINDER = str(CASES / "cylinder_iv.toml")
 

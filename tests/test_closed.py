@@ -10,14 +10,14 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from spinepnp.__main__ import _run
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.units import AVOGADRO, ELEMENTARY_CHARGE, FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 V_T, PERMITTIVITY, R = 25.26e-3, 80.0 * VACUUM_PERMITTIVITY, 0.5e-6
 VOLUME, AREA = 4.0 / 3.0 * math.pi * R**3, 4.0 * math.pi * R**2

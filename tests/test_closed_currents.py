@@ -6,13 +6,13 @@ import math
 
 import pytest
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import TransientProblem
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import FARADAY
 
 NA, CL = (

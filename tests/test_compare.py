@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from spinepnp.case import Case, make_case
+from spinepnp.case.case import Case, make_case
 from spinepnp.errors import CaseError
-from spinepnp.validation.analytic import HyperboloidLaw, tube
+from spinepnp.validation.laws import HyperboloidLaw, tube
 
 THROAT = {"shape": "hyperboloid", "a": "50 nm", "c": "100 nm", "half_length": "500 nm", "ends": "confocal"}
 CYLINDER = {"shape": "cylinder", "length": "1 um", "radius": "50 nm"}
@@ -131,7 +131,7 @@ SOLVED: list[tuple[str, dict[str, Any], dict[str, Any], float]] = [
 )
 def test_what_is_solved_meets_the_law(comm, law, geometry, more, tolerance):
     from spinepnp.meshes import generate
-    from spinepnp.results import state_of
+    from spinepnp.run.columns import state_of
     from spinepnp.solvers import SteadyProblem
 
     one = case(geometry, law, mesh={"element_degree": 2}, **more)

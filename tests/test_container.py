@@ -16,7 +16,7 @@ from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from spinepnp import selftest
+from spinepnp.commands import test as selftest
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LAUNCHER = (ROOT / "spine").read_text()

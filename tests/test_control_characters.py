@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from spinepnp.case import load_mesh_case
+from spinepnp.case.case import load_mesh_case
+from spinepnp.case.toml import parse_override
 from spinepnp.errors import CONTROL
-from spinepnp.toml_files import parse_override
 
 SMALL = """
 [geometry]

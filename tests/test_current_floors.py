@@ -10,12 +10,12 @@ import pytest
 from test_transient import GROUND, SALT, current, line
 from test_transient_run import run
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SolverOptions, SteadyProblem
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.solution import BoundaryState
-from spinepnp.solvers.transient import TransientProblem
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.problem.solution import BoundaryState
+from spinepnp.solvers.time.transient import TransientProblem
 
 CARRIER, ABSENT = "1.660539067174 mM", "1.660539067174e-16 mM"
 

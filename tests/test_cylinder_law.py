@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spinepnp.validation import references
-from spinepnp.validation.analytic import CylinderLaw
+from spinepnp.validation.laws import CylinderLaw
+from spinepnp.validation.reference import table as references
 
 ROWS = references.rows("cylinder")
 

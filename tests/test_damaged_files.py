@@ -15,11 +15,13 @@ import pytest
 from interruptions import difference, write_cases
 
 import spinepnp
-from spinepnp import generations, output
 from spinepnp.__main__ import _run
 from spinepnp.errors import OutputError, SpineError
-from spinepnp.meshes import folders, kernels
-from spinepnp.meshes.compiler import command as compiler
+from spinepnp.run import checkpoints as generations
+from spinepnp.run import directory as output
+from spinepnp.runtime import cache_dirs as folders
+from spinepnp.runtime import kernels
+from spinepnp.runtime.compiler import command as compiler
 
 DAMAGES = {
     "deleted": lambda path: path.unlink(),

@@ -9,14 +9,14 @@ import pytest
 
 from spinepnp.geometries import BallNeck, Cone, Cylinder, Hyperboloid, Shell
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI, dolfinx, fem
+from spinepnp.runtime.stack import MPI, dolfinx, fem
 from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem, solve_steady
-from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.observables import Weights
-from spinepnp.solvers.operators import Operators
-from spinepnp.solvers.predictor import Predictor
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.problem.predictor import Predictor
 from spinepnp.units import FARADAY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 RINGS = [
     {"name": "head_top", "theta": ["25 deg", "35 deg"]},

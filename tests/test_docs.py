@@ -20,13 +20,14 @@ import typer
 from conftest import ROOT
 from nbclient import NotebookClient
 
-from spinepnp import catalogue, docs_verb, results_page
 from spinepnp.cli import app
+from spinepnp.commands import docs as docs_verb
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
-from spinepnp.run import run_case
+from spinepnp.reference import catalogue, results_page
+from spinepnp.run.steady import run_case
 from spinepnp.solvers import Channel
-from spinepnp.validation.laws import LAWS
+from spinepnp.validation.laws.catalogue import LAWS
 
 sys.path.insert(0, str(ROOT / "docs"))
 
@@ -97,7 +98,7 @@ def test_links_and_anchors_of_the_site_lead_somewhere(pages):
     [
         ("[a](nowhere.md)", "cross-reference target not found"),
         ("[a](#nowhere)", "nowhere"),
-        ("[a](../solvers/weak_forms.py#nowhere)", "has no nowhere"),
+        ("[a](../solvers/fem/forms.py#nowhere)", "has no nowhere"),
         ("![a](nowhere.png)", "image file not readable"),
         ("$\\frac{$", "formula"),
     ],

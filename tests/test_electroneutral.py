@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.electroneutral import Electroneutral
-from spinepnp.validation import references
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.electroneutral import Electroneutral
+from spinepnp.validation.reference import table as references
 
 
 def electrolyte(*ions: tuple[str, int, float], fixed: float = 0.0) -> Electrolyte:

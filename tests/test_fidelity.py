@@ -97,7 +97,7 @@ def test_an_elliptic_disc_that_is_not_turned_is_an_error(comm, monkeypatch, fres
 
 
 def test_every_part_that_differs_is_named(comm, monkeypatch, fresh):
-    from spinepnp.case import load_case
+    from spinepnp.case.case import load_case
 
     case = load_case(SPINE_CASE)
     pulled(ImportedSurface, monkeypatch, "base", -0.05)

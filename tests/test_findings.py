@@ -7,13 +7,13 @@ import math
 
 import pytest
 
-from spinepnp.case import make_case
-from spinepnp.check import check_case
+from spinepnp.case.case import make_case
+from spinepnp.commands.check import check_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import SteadyProblem
-from spinepnp.solvers.statistics import NewtonError
+from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.units import ELEMENTARY_CHARGE
 
 BASE = {

@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT
 
 from spinepnp.__main__ import provide_home
-from spinepnp.meshes import folders
+from spinepnp.runtime import cache_dirs as folders
 
 
 @pytest.fixture

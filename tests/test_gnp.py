@@ -13,11 +13,11 @@ from scipy.integrate import quad, solve_ivp
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.validation import gnp
-from spinepnp.validation.analytic import constant_field
-from spinepnp.validation.analytic.constant_field import B, conductance, ghk_current, harmonic_mean, profile
 from spinepnp.validation.gnp import data, kinetics, simulation
 from spinepnp.validation.gnp.channels import linear_ratio, permeabilities
 from spinepnp.validation.gnp.models import REST
+from spinepnp.validation.laws import constant_field
+from spinepnp.validation.laws.constant_field import B, conductance, ghk_current, harmonic_mean, profile
 
 PHI = 0.02664
 VOLTAGES = st.floats(-0.3, 0.3)

@@ -14,10 +14,11 @@ from test_imports import BLOCK, STACK
 from test_imports import run as run_code
 
 import spinepnp.validation.gnp as library
-from spinepnp import gnp_verbs
 from spinepnp.__main__ import _run
+from spinepnp.commands import gnp as gnp_verbs
 from spinepnp.errors import CaseError
-from spinepnp.validation.gnp import Parameters, figures
+from spinepnp.validation.gnp import Parameters
+from spinepnp.validation.gnp.figures import catalogue as figures
 
 #: A run that fires three times in a tenth of a second.
 SHORT = ["gnp", "run", "--model", "chh", "--p-open", "0.065", "--duration", "100 ms"]

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spinepnp.case import make_case
-from spinepnp.check import check_case
+from spinepnp.case.case import make_case
+from spinepnp.case.digest import key_of
+from spinepnp.commands.check import check_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import (
     Ball,
@@ -25,14 +26,13 @@ from spinepnp.geometries import (
     Sizes,
     Tube,
 )
-from spinepnp.identity import key_of
 from spinepnp.meshes import GradePlane, MeshOptions, boundary_layer_heights, generate
 from spinepnp.meshes.measures import owned_cells, size_along_z
-from spinepnp.meshes.stack import MPI
-from spinepnp.results import flatten, state_of
-from spinepnp.run import Model
+from spinepnp.run.columns import flatten, state_of
+from spinepnp.run.steady import Model
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Electrolyte, Species, grade_layers
-from spinepnp.validate.solve import finer_case
+from spinepnp.validation.suite.solve import finer_case
 
 NECK = {"length": "1 um", "radius": "100 nm"}
 PLANE = {"z": "300 nm", "size": "0.2 nm", "growth": 1.4}

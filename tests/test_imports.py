@@ -13,8 +13,8 @@ from conftest import ROOT
 #: The right may import the left, never the reverse.
 ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
 GROUND_FLOOR = {
-    "spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.ranks", "spinepnp.supervisor",
-    "spinepnp.csv_files", "spinepnp.source_digest",
+    "spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.runtime.ranks", "spinepnp.runtime.supervisor",
+    "spinepnp.csv_files", "spinepnp.runtime.versions",
 }  # fmt: skip
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx"}
 #: Parts that run where DOLFINx is not installed; each may import those before it.
@@ -110,9 +110,9 @@ def test_laws_cases_and_help_run_without_mpi_and_dolfinx(tmp_path):
     code = (
         BLOCK.format(names=STACK | {"gmsh", "pyvista"})
         + f"""
-from spinepnp.validation.analytic import CylinderLaw
-from spinepnp.validation import references
-from spinepnp.case import load_case
+from spinepnp.validation.laws import CylinderLaw
+from spinepnp.validation.reference import table as references
+from spinepnp.case.case import load_case
 from pathlib import Path
 assert len(load_case(Path({str(ROOT / "cases" / "cylinder_iv.toml")!r})).points()) == 4
 assert references.rows("cylinder")
@@ -174,7 +174,7 @@ def test_a_run_loads_at_its_start_only_what_every_run_needs(tmp_path):
 import sys
 import mpi4py.MPI, dolfinx.fem.petsc
 theirs = set(sys.modules)
-import spinepnp.run
+import spinepnp.run.steady
 late = {"gmsh", "jinja2", "matplotlib", "meshio", "pandas", "pint", "pyarrow", "pyvista", "rich"}
 late |= {f"scipy.{part}" for part in ("integrate", "interpolate", "linalg", "optimize", "sparse", "spatial", "special")}
 found = late & (set(sys.modules) - theirs)

@@ -48,7 +48,7 @@ def start(way: str, mpiexec: str) -> list[str]:
         "module": module,
         "script": [str(script)],
         "mpiexec": [mpiexec, "-n", "2", *module],
-        "launch": [sys.executable, "-m", "spinepnp.launch", mpiexec, "-n", "2", *module],
+        "launch": [sys.executable, "-m", "spinepnp.runtime.launch", mpiexec, "-n", "2", *module],
     }
     if way == "script" and not script.exists():
         pytest.skip("not installed")

@@ -619,7 +619,7 @@ def test_ranks_are_started_by_the_environments_own_mpiexec(machine: Machine) -> 
     (environment,) = machine.environments()
     python = environment / "bin" / "python"
     mpiexec = f"<{python.parent / 'mpiexec'}> <-n> <3> <{python}> <-m> <spinepnp>"
-    assert result.stdout.startswith(f"spinepnp <-m> <spinepnp.launch> {mpiexec} <run> <a case.toml> <-n> <5> ")
+    assert result.stdout.startswith(f"spinepnp <-m> <spinepnp.runtime.launch> {mpiexec} <run> <a case.toml> <-n> <5> ")
 
 
 def test_incomplete_checkout(machine: Machine) -> None:

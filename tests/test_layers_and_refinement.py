@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinepnp.errors import CaseError, SolveError
-from spinepnp.fields import gather_mesh
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, Pore, Shell, Tube
-from spinepnp.geometries.covering import Covering
-from spinepnp.geometries.straight import StraightMesh, cover_core, grid_mesh
+from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, grid_mesh
+from spinepnp.geometries.wall_layers import Covering
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
-from spinepnp.meshes.lattice import signs_of
+from spinepnp.meshes.curve_refine import signs_of
 from spinepnp.meshes.measures import area, volume
 from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.simplices import shape_quality
-from spinepnp.meshes.stack import MPI, cell_nodes, dolfinx
+from spinepnp.run.fields import gather_mesh
+from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx
 
 SPINE = {"head_radius": "500 nm", "neck_radius": "100 nm", "neck_length": "1 um", "cap_radius": "10 nm"}
 NECK = {"length": "1 um", "radius": "100 nm"}

@@ -11,14 +11,14 @@ import pytest
 
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import MPI, PETSc, fem, ufl
-from spinepnp.solvers.bordered import Layout
-from spinepnp.solvers.equations import Coefficients, Equations
-from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.newton import Newton
-from spinepnp.solvers.operators import Operators
-from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.structure import Structure
+from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
+from spinepnp.solvers.algebra.bordered import Layout
+from spinepnp.solvers.algebra.newton import Newton
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.pnp.equations import Coefficients, Equations
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinepnp.errors import CaseError, MissingStackError, SolveError
-from spinepnp.fields import gather_mesh
 from spinepnp.geometries import Cylinder, Grading, Sizes
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
-from spinepnp.meshes.stack import MPI, dolfinx, fem, ufl
+from spinepnp.run.fields import gather_mesh
+from spinepnp.runtime.stack import MPI, dolfinx, fem, ufl
 
 NECK = Cylinder(length="1 um", radius="100 nm")
 

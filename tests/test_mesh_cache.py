@@ -13,7 +13,7 @@ import pytest
 from spinepnp.geometries import Ball, Cylinder, Grading, Sizes, Tube
 from spinepnp.meshes import MeshOptions, cache, generate
 from spinepnp.meshes.generation import _straight_mesh
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 
 BALL, SIZES = Ball(radius="500 nm"), Sizes(0.2)
 PARTS = ("points", "cells", "facets", "values")

@@ -15,7 +15,7 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import area, volume
 from spinepnp.meshes.report import describe
 from spinepnp.meshes.simplices import shape_quality
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 
 CASE = str(CASES / "cylinder_iv.toml")
 

@@ -14,9 +14,9 @@ from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hype
 from spinepnp.geometries.triangulation import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from spinepnp.solvers import Boundary, Electrolyte
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.preview import Preview
-from spinepnp.validation.analytic import HyperboloidLaw
+from spinepnp.solvers.fem.discretisation import Preview
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.validation.laws import HyperboloidLaw
 
 SALT = Electrolyte(
     species=[

@@ -14,14 +14,15 @@ import jsonschema
 import pytest
 from conftest import CASES, ROOT
 
-from spinepnp import catalogue, keys_page, new_case, schema
-from spinepnp.case import Case, read_case
-from spinepnp.describe import keys_of, walk
+from spinepnp.case.case import Case, read_case
+from spinepnp.case.key_paths import set_value
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
-from spinepnp.key_paths import set_value
-from spinepnp.starters import STARTERS
-from spinepnp.validation.laws import LAWS
+from spinepnp.reference import catalogue, keys_page, schema
+from spinepnp.reference import templates as new_case
+from spinepnp.reference.describe import keys_of, walk
+from spinepnp.reference.template_values import STARTERS
+from spinepnp.validation.laws.catalogue import LAWS
 
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl"}
 
@@ -175,7 +176,7 @@ def test_an_unknown_shape_names_the_nearest(spinepnp):
 
 
 def test_only_the_first_rank_speaks(monkeypatch, capsys):
-    from spinepnp.list_verb import list_topics
+    from spinepnp.commands.list import list_topics
 
     monkeypatch.setenv("PMI_RANK", "1")
     assert new_case.new_case("cone", None, force=False) == 0
@@ -226,7 +227,7 @@ def test_boundaries_are_those_of_the_shape():
 
 @pytest.mark.parametrize("topic", [None, *catalogue.TOPICS])
 def test_json_of_every_topic(topic, capsys):
-    from spinepnp.list_verb import list_topics
+    from spinepnp.commands.list import list_topics
 
     list_topics(topic, None, as_json=True)
     found = json.loads(capsys.readouterr().out)
@@ -236,7 +237,7 @@ def test_json_of_every_topic(topic, capsys):
 
 
 def test_one_shape_is_drawn(capsys):
-    from spinepnp.list_verb import list_topics
+    from spinepnp.commands.list import list_topics
 
     list_topics("shapes", "pore", as_json=False)
     text = capsys.readouterr().out
@@ -256,7 +257,7 @@ def test_one_shape_is_drawn(capsys):
     ],
 )
 def test_an_unknown_topic_or_name_is_one_line(words, problem):
-    from spinepnp.list_verb import list_topics
+    from spinepnp.commands.list import list_topics
 
     with pytest.raises(CaseError) as error:
         list_topics(*[*words, None][:2], as_json=False)

@@ -7,12 +7,12 @@ import pytest
 
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import MPI, PETSc
+from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers import Boundary, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.bordered import Bordered, Layout
-from spinepnp.solvers.control import StepControl
-from spinepnp.solvers.newton import Newton
-from spinepnp.solvers.statistics import NewtonError
+from spinepnp.solvers.algebra.bordered import Bordered, Layout
+from spinepnp.solvers.algebra.newton import Newton
+from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.algebra.step_control import StepControl
 
 
 def system(matrix, residual):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spinepnp.units import AVOGADRO, ELEMENTARY_CHARGE, FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation import references
-from spinepnp.validation.analytic import CylinderLaw
-from spinepnp.validation.onedimensional import (
+from spinepnp.validation.laws import CylinderLaw
+from spinepnp.validation.reference import table as references
+from spinepnp.validation.reference.onedimensional import (
     End,
     Ion,
     NoConvergenceError,

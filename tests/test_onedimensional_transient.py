@@ -13,9 +13,9 @@ from scipy.special import gammainc
 from test_onedimensional import BULK, FLUX, LENGTH, PERMITTIVITY, V_T, D, neck
 
 from spinepnp.units import FARADAY
-from spinepnp.validation import references
-from spinepnp.validation.analytic.cylinder_transient import CylinderTransientLaw
-from spinepnp.validation.onedimensional import (
+from spinepnp.validation.laws.cylinder_transient import CylinderTransientLaw
+from spinepnp.validation.reference import table as references
+from spinepnp.validation.reference.onedimensional import (
     End,
     Gate,
     Ion,

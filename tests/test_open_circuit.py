@@ -11,11 +11,11 @@ from test_transient import GROUND, MS, THREE, current
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.checkpoint import pack, unpack
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import TransientProblem
-from spinepnp.validation import onedimensional
-from spinepnp.validation.onedimensional import End, Ion
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.checkpoint import pack, unpack
+from spinepnp.solvers.time.transient import TransientProblem
+from spinepnp.validation.reference import onedimensional
+from spinepnp.validation.reference.onedimensional import End, Ion
 
 ACID = Electrolyte(
     temperature="298.15 K", permittivity=78.36,

@@ -13,12 +13,12 @@ import pytest
 from test_petsc_options import CASE
 
 from spinepnp.__main__ import _run
-from spinepnp.batch import claims
-from spinepnp.batch.claims import claim, owner
 from spinepnp.errors import CaseError
-from spinepnp.output import MARK, ResultDirectory, check_place, is_ours
-from spinepnp.results import default_output
-from spinepnp.validate.report import make_folder
+from spinepnp.run.columns import default_output
+from spinepnp.run.directory import MARK, ResultDirectory, check_place, is_ours
+from spinepnp.runtime import claims
+from spinepnp.runtime.claims import claim, owner
+from spinepnp.validation.report.record import make_folder
 
 SOLVE = '[study]\nkind = "sweep"\nvary = "boundaries.top.current.value"\nvalues = [{}]\n'
 LONG = SOLVE.format(", ".join(f'"{i / 100} pA"' for i in range(1, 3000)))
@@ -94,7 +94,7 @@ def test_a_killed_run_leaves_no_lock(case):
 def test_a_resumed_run_waits_for_what_still_lives(tmp_path):
     """As ranks of a killed run do for a little while; here another process holds the directory for half a second."""
     (tmp_path / "out").mkdir()
-    code = "import sys, time; from pathlib import Path; from spinepnp.batch.claims import claim\n"
+    code = "import sys, time; from pathlib import Path; from spinepnp.runtime.claims import claim\n"
     code += "held = claim(Path(sys.argv[1]), stays=True); print('held', flush=True); time.sleep(1.5)"
     mark = tmp_path / "out" / MARK
     with subprocess.Popen([sys.executable, "-c", code, str(mark)], stdout=subprocess.PIPE, text=True) as other:

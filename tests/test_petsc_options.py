@@ -10,11 +10,11 @@ import pytest
 from petsc4py import PETSc
 from pydantic import ValidationError
 
-from spinepnp.case import read_case
+from spinepnp.case.case import read_case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.meshes import generate
 from spinepnp.solvers import SolverOptions, SteadyProblem
-from spinepnp.solvers.allowed import ALLOWED, is_allowed
+from spinepnp.solvers.model.petsc_allowlist import ALLOWED, is_allowed
 
 CASE = """
 [geometry]

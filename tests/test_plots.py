@@ -13,10 +13,10 @@ import pytest
 from conftest import CASES
 from test_imports import BLOCK, STACK
 
-from spinepnp import animation
 from spinepnp.__main__ import _run
-from spinepnp.case import load_case
-from spinepnp.plots import looks, pictures, traces
+from spinepnp.case.case import load_case
+from spinepnp.plots import animation, pictures, traces
+from spinepnp.plots import style as looks
 from spinepnp.plots.bodies import View
 from spinepnp.plots.cells import facets, surface
 from spinepnp.plots.curves import pieces, smooth

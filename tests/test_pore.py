@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from spinepnp.validation import pore
 from spinepnp.validation.gnp import data
-from spinepnp.validation.pore_limits import access_resistance, exit_times
+from spinepnp.validation.studies import pore
+from spinepnp.validation.studies.pore_limits import access_resistance, exit_times
 
 VOLTAGES = (-0.08, -0.02, 0.0, 0.04, 0.08)
 MEASURES = ("current", "profile", "mean", "potential")

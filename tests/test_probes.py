@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from test_dimensions import SALT, flow
 
-from spinepnp.case import load_case
+from spinepnp.case.case import load_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Shell
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import MPI, fem
-from spinepnp.results import flatten, state_of
+from spinepnp.run.columns import flatten, state_of
+from spinepnp.runtime.stack import MPI, fem
 from spinepnp.solvers import solve_steady
-from spinepnp.solvers.probes import Probes
+from spinepnp.solvers.fem.probes import Probes
 from spinepnp.units import FARADAY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 from conftest import CASES  # isort: skip
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from spinepnp.batch.sweep import Sweep, load_sweep
-from spinepnp.case import Case, load_case
+from spinepnp.case.case import Case, load_case
 
 README = (ROOT / "README.md").read_text()
 
@@ -45,7 +45,7 @@ def test_the_table_of_the_readme_is_what_a_run_computes(comm):
     """The voltages printed in README, recomputed."""
     from spinepnp.meshes import generate
     from spinepnp.solvers import SteadyProblem
-    from spinepnp.validation.laws import LAWS
+    from spinepnp.validation.laws.catalogue import LAWS
 
     rows = re.findall(
         r"^│ +(\d+) │ +([\d.]+) │ +([\d.]+) │ +\S+ │ +([\d.]+) │ +\S+ │ +([\d.]+) │ ok", README, flags=re.M

@@ -9,16 +9,16 @@ import pytest
 from test_mesh import measures
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.ball import Ball, BallWindow
-from spinepnp.geometries.ball_neck import BallNeck
-from spinepnp.geometries.pore import Pore
-from spinepnp.geometries.shell import Shell
+from spinepnp.geometries.shapes.ball import Ball, BallWindow
+from spinepnp.geometries.shapes.ball_neck import BallNeck
+from spinepnp.geometries.shapes.pore import Pore
+from spinepnp.geometries.shapes.shell import Shell
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI, dolfinx, fem
-from spinepnp.solvers.measure import Measure
-from spinepnp.solvers.observables import Weights
-from spinepnp.solvers.operators import Operators
-from spinepnp.solvers.predictor import Predictor
+from spinepnp.runtime.stack import MPI, dolfinx, fem
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.problem.predictor import Predictor
 from spinepnp.units import FARADAY
 
 SPINE = {"head_radius": "500 nm", "neck_radius": "100 nm", "neck_length": "1 um", "cap_radius": "10 nm"}

@@ -391,7 +391,7 @@ import sys
 from mpi4py import MPI
 import spinepnp.__main__ as main
 from spinepnp.errors import SolveError
-from spinepnp.solvers.system import System
+from spinepnp.solvers.pnp.system import System
 reaction = System.reaction
 def fail(self):
     if MPI.COMM_WORLD.rank == {culprit}:

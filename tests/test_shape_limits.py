@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from spinepnp.batch.sweep import _rows
+from spinepnp.case.messages import validated
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cylinder, Hyperboloid, ImportedSurface, Pore, Tube
-from spinepnp.meshes import GradeOptions, MeshOptions, generate, memory
+from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.meshes.memory import check_memory
-from spinepnp.solvers.columns import read_columns
-from spinepnp.table_errors import validated
+from spinepnp.runtime import memory
+from spinepnp.solvers.model.tables import read_columns
 from spinepnp.units import CURRENT, LENGTH, SURFACE_CHARGE, TIME, format_quantity, parse_quantity
 
 from test_layers_and_refinement import errors  # isort: skip

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from conftest import CASES, ROOT
 
-from spinepnp.meshes import stack
-from spinepnp.meshes.stack import MPI, cell_nodes, dolfinx, fem, matrix_of, ufl, with_geometry
-from spinepnp.solvers import reasons
+from spinepnp.runtime import stack
+from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, matrix_of, ufl, with_geometry
+from spinepnp.solvers.algebra import reasons
 
 OTHER_STACK = """
 import sys
@@ -81,7 +81,7 @@ def test_supported_versions_are_taken(version, tmp_path):
 from mpi4py import MPI
 import dolfinx
 dolfinx.__version__ = {version!r}
-from spinepnp.meshes import stack
+from spinepnp.runtime import stack
 assert stack.SERIES in stack.SUPPORTED
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)

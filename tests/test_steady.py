@@ -11,16 +11,16 @@ import pytest
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI
-from spinepnp.solvers import predictor
-from spinepnp.solvers.boundaries import Boundary
-from spinepnp.solvers.electrolyte import Electrolyte
-from spinepnp.solvers.options import SolverOptions
-from spinepnp.solvers.predictor import shown_limit
-from spinepnp.solvers.reasons import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
-from spinepnp.solvers.statistics import NewtonError
+from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.algebra.reasons import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
+from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.problem import predictor
+from spinepnp.solvers.problem.predictor import shown_limit
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 REFERENCE = references.load("cylinder")
 ROWS = references.rows("cylinder")

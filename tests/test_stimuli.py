@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.integrate import quad
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
-from spinepnp.solvers.boundaries import Injection
-from spinepnp.solvers.channels import Channel, Gate, GateStep, bernoulli, rates
-from spinepnp.solvers.columns import read_columns
-from spinepnp.solvers.control import StepControl, graded
+from spinepnp.solvers.algebra.step_control import StepControl, graded
+from spinepnp.solvers.model.boundaries import Injection
+from spinepnp.solvers.model.channels import Channel, Gate, GateStep, bernoulli, rates
+from spinepnp.solvers.model.tables import read_columns
 from spinepnp.units import CURRENT, FARADAY, TIME
 
 MS = 1e-3

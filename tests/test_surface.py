@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from test_layers_and_refinement import errors
 
-from spinepnp.case import load_case
+from spinepnp.case.case import load_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import ImportedSurface
 from spinepnp.geometries.triangulation import find_intersection, problem_of, read_triangulation
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import volume
 from spinepnp.meshes.report import describe
-from spinepnp.meshes.stack import MPI, dolfinx
+from spinepnp.runtime.stack import MPI, dolfinx
 
 from conftest import CASES  # isort: skip
 

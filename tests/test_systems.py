@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
+from spinepnp.case.key_paths import set_value
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Tube
-from spinepnp.key_paths import set_value
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.meshes.stack import MPI
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
-from spinepnp.solvers.imposed import Imposed
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import solve_transient
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.transient import solve_transient
 from spinepnp.units import AVOGADRO, FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation.analytic import WindowEscapeLaw
+from spinepnp.validation.laws import WindowEscapeLaw
 
 V_T, D = 25.26e-3, 200e-12
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from conftest import CASES
 
-from spinepnp.case import load_case
+from spinepnp.case.case import load_case
 from spinepnp.geometries import Ball, BallNeck, Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.runge_kutta import ESDIRK, EULER
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import TransientProblem, solve_transient
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.tableaux import ESDIRK, EULER
+from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 from spinepnp.units import FARADAY
-from spinepnp.validation import references
+from spinepnp.validation.reference import table as references
 
 MS, NM = 1e-3, 1e-9
 GROUND = Boundary(potential="0 mV", concentrations="bulk")

@@ -13,13 +13,13 @@ from test_stimuli import SIGMOID, spine
 from test_transient import GROUND, MS, SALT, THREE, current, line
 from test_transient_run import run
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
+from spinepnp.case.key_paths import set_value
+from spinepnp.case.toml import parse_override
 from spinepnp.errors import CaseError
-from spinepnp.key_paths import set_value
 from spinepnp.solvers import Boundary, Closed
-from spinepnp.solvers.schedule import Schedule
-from spinepnp.solvers.transient import TransientProblem
-from spinepnp.toml_files import parse_override
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY
 
 

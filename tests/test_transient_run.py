@@ -15,7 +15,7 @@ import pytest
 from conftest import CASES
 
 from spinepnp.__main__ import _run
-from spinepnp.case import load_case
+from spinepnp.case.case import load_case
 
 CASE = [str(CASES / "spine_alpha.toml"), "--set", "geometry.dimension=axisymmetric", "--set", "mesh.size=150 nm"]
 SHORT = [*CASE, "--set", "study.duration=20 ms", "--set", 'study.times=["5 ms", "10 ms", "20 ms"]']

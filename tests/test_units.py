@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinepnp import units
-from spinepnp.known_units import KNOWN
 from spinepnp.units import KINDS, LENGTH, format_quantity, kind_of_quantity, parse_quantity
 
 
@@ -104,6 +103,6 @@ def test_known_units_are_those_of_pint(monkeypatch):
 
 def test_what_case_files_use_needs_no_registry():
     """Units of the results and of all ready-made cases are known: pint takes half a second to begin."""
-    code = "import pathlib, sys; from spinepnp.case import load_mesh_case as load\n"
+    code = "import pathlib, sys; from spinepnp.case.case import load_mesh_case as load\n"
     code += f"for p in sorted(pathlib.Path({str(CASES)!r}).glob('*.toml')): load(p)\nassert 'pint' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -12,26 +12,29 @@ import pytest
 from conftest import CASES
 from scipy import interpolate
 
-from spinepnp.case import make_case
+from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError, SolveError
-from spinepnp.solvers import advance, formulation, stimuli, time_stepping
-from spinepnp.solvers.boundaries import _course
-from spinepnp.solvers.channels import Channel, GateStep
-from spinepnp.solvers.coupling import Coupling
-from spinepnp.solvers.measure import Measure
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.model import waveforms as stimuli
+from spinepnp.solvers.model.boundaries import _course
+from spinepnp.solvers.model.channels import Channel, GateStep
+from spinepnp.solvers.pnp import variables as formulation
+from spinepnp.solvers.pnp.channel_currents import Coupling
+from spinepnp.solvers.time import adaptive as advance
+from spinepnp.solvers.time import dirk as time_stepping
 from spinepnp.units import FARADAY
-from spinepnp.validate import solve
-from spinepnp.validate import stimuli as references
-from spinepnp.validate.asked import Asked
-from spinepnp.validate.formulas import FORMULAS
-from spinepnp.validate.judge import by_case, describe, examine, summary
-from spinepnp.validate.plan import load_subject, load_subjects
-from spinepnp.validate.report import default_folder, make_folder, write_report
-from spinepnp.validate.solve import refinements
-from spinepnp.validate.suite import run_validation
-from spinepnp.validation.analytic import ElectroneutralLaw
 from spinepnp.validation.gnp import table
-from spinepnp.validation.references import load
+from spinepnp.validation.laws import ElectroneutralLaw
+from spinepnp.validation.reference.table import load
+from spinepnp.validation.report.record import default_folder, make_folder, write_report
+from spinepnp.validation.suite import solve
+from spinepnp.validation.suite import stimuli as references
+from spinepnp.validation.suite.assess import by_case, describe, examine, summary
+from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.formulas import FORMULAS
+from spinepnp.validation.suite.plan import load_subject, load_subjects
+from spinepnp.validation.suite.run import run_validation
+from spinepnp.validation.suite.solve import refinements
 
 FOLDER = CASES / "validation"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
@@ -375,7 +378,7 @@ def powerless_gates(monkeypatch):
     ],
 )
 def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, name, times):
-    """Laws and waveforms that the reference has once more; see `spinepnp.validate.stimuli`."""
+    """Laws and waveforms that the reference has once more; see `spinepnp.validation.suite.stimuli`."""
     early = changed(name, lambda data: data["study"].update({"times": times} if times else {}))
     _course.cache_clear()
     fault(monkeypatch)

@@ -18,17 +18,21 @@ import pytest
 import pyvista
 from conftest import CASES, ROOT
 
-from spinepnp.plots.looks import Look
-from spinepnp.validate import earlier, figures, page, proofs, statistics
-from spinepnp.validate.evidence import Evidence, MissingError, anchors
-from spinepnp.validate.figures import Drawn, Job, LeftOutError, Sheet, draw_all, wanted
-from spinepnp.validate.figures_list import jobs
-from spinepnp.validate.findings import FINDINGS
-from spinepnp.validate.judge import Verdict
-from spinepnp.validate.page import Contents, render, write_page
-from spinepnp.validate.plan import load_subjects
-from spinepnp.validate.solid import solid_html
-from spinepnp.validate.surroundings import Surroundings
+from spinepnp.plots.style import Look
+from spinepnp.validation.report import error_bars as statistics
+from spinepnp.validation.report import page
+from spinepnp.validation.report import previous as earlier
+from spinepnp.validation.report import statements as proofs
+from spinepnp.validation.report.environment import Surroundings
+from spinepnp.validation.report.errata import FINDINGS
+from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
+from spinepnp.validation.report.figures import drawing as figures
+from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, wanted
+from spinepnp.validation.report.figures.list import jobs
+from spinepnp.validation.report.page import Contents, render, write_page
+from spinepnp.validation.report.viewer3d import solid_html
+from spinepnp.validation.suite.assess import Verdict
+from spinepnp.validation.suite.plan import load_subjects
 
 FOLDER = CASES / "validation"
 HERE = Surroundings({"spinepnp": "1", "numpy": "2"}, "1+abc", "a <machine>", 1, "2026-01-01 00:00", 12.0)
@@ -154,7 +158,7 @@ def test_images_can_be_decoded():
 def test_what_the_page_is_made_of_is_packaged():
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
     there = {path.name for path in (ROOT / "spinepnp" / "validate").iterdir() if path.suffix not in (".py", "")}
-    assert there == set(packaged["spinepnp.validate"])
+    assert there == set(packaged["spinepnp.validation.suite"])
 
 
 # --- figures and findings

@@ -14,7 +14,7 @@ from mpi4py import MPI
 
 from spinepnp.geometries import BallNeck
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.meshes.stack import dolfinx
+from spinepnp.runtime.stack import dolfinx
 
 BODY = BallNeck(
     head_radius="300 nm",

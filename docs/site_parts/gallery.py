@@ -21,9 +21,9 @@ sys.path.insert(0, str(ROOT))
 
 from PIL import Image  # noqa: E402
 
-from spinepnp.validate.figures import Job  # noqa: E402
-from spinepnp.validate.figures_list import jobs  # noqa: E402
-from spinepnp.validate.plan import Check, Reference, Subject, load_subjects  # noqa: E402
+from spinepnp.validation.report.figures.drawing import Job  # noqa: E402
+from spinepnp.validation.report.figures.list import jobs  # noqa: E402
+from spinepnp.validation.suite.plan import Check, Reference, Subject, load_subjects  # noqa: E402
 
 PICTURES = ROOT / "docs" / "images" / "gallery"
 

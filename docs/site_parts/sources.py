@@ -1,6 +1,6 @@
 """Links from a page to a file of the checkout: the file becomes a page of the site, with an anchor for each function.
 
-A link such as `[drift](../solvers/weak_forms.py#drift)` opens the file on a code host, and the function on the site. A
+A link such as `[drift](../solvers/fem/forms.py#drift)` opens the file on a code host, and the function on the site. A
 function that is not there is a warning, and so an error.
 """
 

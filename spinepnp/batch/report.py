@@ -21,7 +21,7 @@ from spinepnp import __version__
 from spinepnp.batch.index import outcomes
 from spinepnp.batch.table import AXES, TABLE, assemble, read_listing
 from spinepnp.errors import CaseError, nearest
-from spinepnp.output import write_atomically
+from spinepnp.runtime.files import write_atomically
 from spinepnp.units import CURRENT, POTENTIAL
 
 #: Panels of a figure, curves of a panel and rows of the table on the page at the most.

@@ -19,21 +19,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from spinepnp.batch.claims import Claim
-from spinepnp.batch.desk import Desk
-from spinepnp.batch.groups import Counters, Dealer, Groups, chains_of, divide
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
+from spinepnp.batch.listener import Desk
+from spinepnp.batch.scheduler import Counters, Dealer, Groups, chains_of, divide
 from spinepnp.batch.store import AGAIN, Store
+from spinepnp.batch.summary import Tally
 from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, refresh, write_listing
-from spinepnp.batch.tally import Tally
 from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
-from spinepnp.manner import Manner
-from spinepnp.meshes.communication import on_root
-from spinepnp.output import ResultDirectory, check_place, code_version, holds_results, versions, write_atomically
-from spinepnp.recorder import Point
-from spinepnp.run import Model, solve_case
+from spinepnp.run.directory import ResultDirectory, check_place, holds_results
+from spinepnp.run.options import Manner
+from spinepnp.run.steady import Model, solve_case
+from spinepnp.run.steady_records import Point
+from spinepnp.runtime.claims import Claim
+from spinepnp.runtime.communication import on_root
+from spinepnp.runtime.files import write_atomically
+from spinepnp.runtime.versions import code_version, versions
 from spinepnp.units import LENGTH, parse_quantity
 
 SUMMARY, LOG = "summary.json", "batch.log"

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spinepnp.batch.claims import Claim, claim
 from spinepnp.errors import OutputError, reason_of
-from spinepnp.output import holds_results, write_atomically
+from spinepnp.run.directory import holds_results
+from spinepnp.runtime.claims import Claim, claim
+from spinepnp.runtime.files import write_atomically
 
 #: Written last into the folder of a case: its rows, and what became of it.
 OUTCOME = "outcome.json"

@@ -14,15 +14,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from spinepnp.case import Case, make_case
+from spinepnp.case.case import Case, make_case
+from spinepnp.case.digest import digest, key_of
+from spinepnp.case.estimate import size_of
+from spinepnp.case.key_paths import find_files, set_value
+from spinepnp.case.messages import validated
+from spinepnp.case.study import column_of, common_kind, number_of
+from spinepnp.case.toml import check_kind, parse_toml, read_tables, read_text, value_of
 from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
-from spinepnp.feasible import size_of
-from spinepnp.identity import digest, key_of
-from spinepnp.key_paths import find_files, set_value
-from spinepnp.study import column_of, common_kind, number_of
-from spinepnp.table_errors import validated
-from spinepnp.toml_files import check_kind, parse_toml, read_tables, read_text, value_of
 from spinepnp.units import Line, Table, Whole
 
 #: More cases than this in one sweep are taken for a mistake.

@@ -13,7 +13,7 @@ from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import Store
 from spinepnp.batch.sweep import Plan
 from spinepnp.errors import CaseError, reason_of
-from spinepnp.output import write_atomically
+from spinepnp.runtime.files import write_atomically
 
 #: The list of a batch's cases.
 LISTING = "batch.json"

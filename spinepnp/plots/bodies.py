@@ -10,8 +10,8 @@ import numpy as np
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.plots.cells import is_line, is_solid, surface
 from spinepnp.plots.lines import draw_sizes, profiles
-from spinepnp.plots.looks import Look, level_limits, new_figure, set_title, write
 from spinepnp.plots.scene import Scene, directions
+from spinepnp.plots.style import Look, level_limits, new_figure, set_title, write
 from spinepnp.units import POTENTIAL
 
 #: Smaller side and larger side of a picture on a page, inches.

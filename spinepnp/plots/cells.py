@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.runtime.files import is_whole
 
 #: VTK's types of the cells of a line and of a body.
 LINES, SOLIDS = (3, 21), (10, 24)
@@ -65,3 +69,16 @@ def surface(grid: Any) -> Any:
         shown.point_data.update(grid.point_data)
     fineness = 1 if shown.n_cells > MANY_FACETS else 2
     return shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=fineness)
+
+
+def read_fields(path: Path) -> Any:
+    """The grid of a file of fields; VTK says much and goes on where it is damaged.
+
+    Raises:
+        CaseError: it is missing or damaged.
+    """
+    if not is_whole(path):
+        raise CaseError(str(path), "is missing or damaged")
+    import pyvista
+
+    return pyvista.read(path)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.plots.cells import facets, is_solid
-from spinepnp.plots.looks import COMPUTED, IONS, LAW, OHM, line_looks, new_figure, set_legend, set_title, write
+from spinepnp.plots.style import COMPUTED, IONS, LAW, OHM, line_looks, new_figure, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spinepnp.case import Case
-from spinepnp.output import read_fields
+from spinepnp.case.case import Case
 from spinepnp.plots.bodies import draw_potential
+from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.plots.looks import Look
+from spinepnp.plots.style import Look
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")

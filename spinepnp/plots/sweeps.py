@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.case import Case
+from spinepnp.case.case import Case
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.looks import COMPUTED, LAW, OHM, new_figure, place_looks, set_legend, set_title, write
+from spinepnp.plots.style import COMPUTED, LAW, OHM, new_figure, place_looks, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 
 

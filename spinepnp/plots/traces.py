@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.case import Case
+from spinepnp.case.case import Case
 from spinepnp.plots.curves import column_of, pieces, smooth
-from spinepnp.plots.looks import (
+from spinepnp.plots.style import (
     IONS,
     OHM,
     PLACES,

@@ -13,7 +13,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.units import FARADAY
-from spinepnp.validation.analytic.constant_field import (
+from spinepnp.validation.laws.constant_field import (
     Values,
     conductance,
     ghk_current,

@@ -17,10 +17,10 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from spinepnp.errors import CaseError, SolveError, nearest
-from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp import kinetics
 from spinepnp.validation.gnp.kinetics import Coefficients
 from spinepnp.validation.gnp.parameters import Parameters
+from spinepnp.validation.laws.constant_field import harmonic_mean
 
 #: (m, h, n, K_o, Na_i, Cl_i) of the GNP model at rest with the constant pump: the authors' starting point.
 REST = (

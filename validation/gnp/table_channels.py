@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.units import BOLTZMANN, ELEMENTARY_CHARGE
-from spinepnp.validation.analytic.constant_field import harmonic_mean, transit_time
 from spinepnp.validation.gnp import data
 from spinepnp.validation.gnp.channels import Channel
 from spinepnp.validation.gnp.models import REST, Model
 from spinepnp.validation.gnp.parameters import Parameters
+from spinepnp.validation.laws.constant_field import harmonic_mean, transit_time
 
 #: Departure from a linear curve that counts as rectification.
 LINEAR = 1e-6

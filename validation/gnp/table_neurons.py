@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from spinepnp.validation.analytic.constant_field import harmonic_mean
 from spinepnp.validation.gnp import models
 from spinepnp.validation.gnp.equilibria import Branch, Equilibrium, branch, equilibrium
 from spinepnp.validation.gnp.kinetics import CL, NA
 from spinepnp.validation.gnp.models import FIT_VOLTAGES, Model
 from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN, Parameters
 from spinepnp.validation.gnp.simulation import Piece, Trace, run, stimulus
+from spinepnp.validation.laws.constant_field import harmonic_mean
 
 #: Glutamate conductances of iHH in Table 1, mS/cm^2, and its permeability to potassium, m/s.
 PRINTED_G, PRINTED_P_KG = (0.12, 0.03), 2.82e-8

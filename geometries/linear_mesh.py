@@ -1,0 +1,162 @@
+"""Straight meshes as arrays: what Gmsh, a file or a grid gives, before it is distributed and curved.
+
+Cells and facets are simplices of any dimension; facets carry the index of the boundary's name.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.geometries.wall_layers import Covering
+
+#: Edges of a tetrahedron in the order of Basix.
+TETRAHEDRON_EDGES = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
+
+
+@dataclass(frozen=True)
+class StraightMesh:
+    """A mesh of simplices with named boundary facets, whole, on one rank.
+
+    Attributes:
+        points: coordinates in model units, shape (points, geometric dimension).
+        cells: vertices of each cell, shape (cells, dimension + 1); with the nodes on the edges of second-order cells
+            after them, in the order of Basix, where a file gives such.
+        facets: vertices of the named facets, shape (facets, dimension).
+        values: which name each facet has, an index into ``names``, shape (facets,).
+        names: of the boundaries.
+    """
+
+    points: np.ndarray
+    cells: np.ndarray
+    facets: np.ndarray
+    values: np.ndarray
+    names: tuple[str, ...]
+
+    def without_edge_nodes(self) -> StraightMesh:
+        """The same with its vertices alone."""
+        dim = self.points.shape[1]
+        cells, facets = self.cells[:, : dim + 1], self.facets[:, :dim]
+        used, numbers = np.unique(cells, return_inverse=True)
+        place = np.full(len(self.points), -1)
+        place[used] = np.arange(len(used))
+        return StraightMesh(self.points[used], numbers.reshape(cells.shape), place[facets], self.values, self.names)
+
+
+def grid_mesh(r: np.ndarray, z: np.ndarray) -> StraightMesh:
+    """Triangles that fill the rectangle of a half plane (r, z): two for each cell of a grid.
+
+    Args:
+        r: rising positions from the axis to the wall, shape (n,).
+        z: rising positions from the base to the top, shape (m,).
+    """
+    points = np.stack(np.meshgrid(r, z), axis=-1).reshape(-1, 2)
+    number = np.arange(len(points)).reshape(len(z), len(r))
+    a, b, c, d = number[:-1, :-1], number[:-1, 1:], number[1:, :-1], number[1:, 1:]
+    cells = np.concatenate([np.stack(t, axis=-1).reshape(-1, 3) for t in ((a, b, d), (a, d, c))])
+    sides = [number[0], number[-1], number[:, -1]]
+    facets = [np.column_stack([side[:-1], side[1:]]) for side in sides]
+    values = np.repeat(np.arange(3), [len(f) for f in facets])
+    return StraightMesh(points, cells, np.concatenate(facets), values, ("base", "top", "wall"))
+
+
+def interval_mesh(x: np.ndarray, start: str | None, end: str) -> StraightMesh:
+    """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry."""
+    number = np.arange(len(x))
+    ends = [(0, start), (len(x) - 1, end)]
+    named = [(point, name) for point, name in ends if name is not None]
+    return StraightMesh(
+        x[:, None],
+        np.column_stack([number[:-1], number[1:]]),
+        np.array([[point] for point, _ in named]),
+        np.arange(len(named)),
+        tuple(name for _, name in named),
+    )
+
+
+def cover_core(mesh: StraightMesh, coverings: list[Covering]) -> StraightMesh:
+    """Cover boundaries with layers of thin cells.
+
+    The facets are extruded outward layer by layer; each prism is divided into simplices in the order of its vertices'
+    numbers, so that neighbours fit. Where the covered boundaries end, the sides of the prisms join the boundary there.
+
+    Args:
+        mesh: what is covered.
+        coverings: the layers.
+
+    Returns:
+        The whole, with the boundaries on the outside of the layers.
+    """
+    for cover in coverings:
+        mesh = _cover(mesh, cover)
+    return mesh
+
+
+def _cover(mesh: StraightMesh, cover: Covering) -> StraightMesh:
+    heights = cover.heights
+    covered = np.isin(mesh.values, [mesh.names.index(name) for name in cover.names])
+    facets, dim = np.sort(mesh.facets[covered], axis=1), mesh.facets.shape[1]
+    base = np.unique(facets)
+    count, first = len(base), len(mesh.points)
+    levels = [base] + [first + j * count + np.arange(count) for j in range(len(heights))]
+    points = [mesh.points] + [cover.outward(mesh.points[base], distance) for distance in np.cumsum(heights)]
+    local = np.searchsorted(base, facets)
+    sides, of_side = _rim(mesh, covered)
+    local_sides = np.searchsorted(base, sides)
+    cells, found, values = [mesh.cells], [mesh.facets[~covered]], [mesh.values[~covered]]
+    for low, high in itertools.pairwise(levels):
+        cells += _prisms(low[local], high[local])
+        parts = _prisms(low[local_sides], high[local_sides])
+        found += parts
+        values += [of_side] * len(parts)
+    found.append(levels[-1][local])
+    values.append(mesh.values[covered])
+    assert cells[-1].shape[1] == dim + 1
+    return StraightMesh(
+        np.concatenate(points), np.concatenate(cells), np.concatenate(found), np.concatenate(values), mesh.names
+    )
+
+
+def _prisms(low: np.ndarray, high: np.ndarray) -> list[np.ndarray]:
+    """Simplices of the prisms between sorted simplices and their copies, each shape (prisms, vertices + 1)."""
+    return [np.column_stack([low[:, : k + 1], high[:, k:]]) for k in range(low.shape[1])]
+
+
+def _rim(mesh: StraightMesh, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where covered and other named facets meet: the sides they share, sorted, and the values of the others."""
+
+    def sides(facets: np.ndarray) -> np.ndarray:
+        keep = [[j for j in range(facets.shape[1]) if j != i] for i in range(facets.shape[1])]
+        return np.sort(np.concatenate([facets[:, k] for k in keep]), axis=1)
+
+    ours, theirs = sides(mesh.facets[covered]), sides(mesh.facets[~covered])
+    values = np.tile(mesh.values[~covered], mesh.facets.shape[1])
+    both, index = np.unique(np.concatenate([ours, theirs]), axis=0, return_inverse=True)
+    touched = np.zeros(len(both), dtype=bool)
+    touched[index.ravel()[: len(ours)]] = True
+    shared = touched[index.ravel()[len(ours) :]]
+    return theirs[shared], values[shared]
+
+
+def order_for_refinement(cells: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Tetrahedra with their vertices in such an order that refinement cuts along the shortest diagonal.
+
+    Refinement joins the middles of the edges 02 and 13 (`meshes.lattice`).
+
+    Args:
+        cells: shape (cells, 4), or with the nodes on their edges in the order of Basix, shape (cells, 10).
+        points: in space, shape (points, 3).
+    """
+    x = points[cells[:, :4]]
+    opposite = (((0, 2), (1, 3)), ((0, 1), (2, 3)), ((0, 3), (1, 2)))
+    lengths = [np.linalg.norm(x[:, a] + x[:, b] - x[:, c] - x[:, d], axis=1) for (a, b), (c, d) in opposite]
+    orders = np.array([[0, 1, 2, 3], [0, 2, 1, 3], [0, 1, 3, 2]])
+    # A clear margin, so that rounding does not decide between equal ones.
+    best = np.argmin(np.stack(lengths) * np.array([[1.0], [1.0 + 1e-6], [1.0 + 2e-6]]), axis=0)
+    if cells.shape[1] == 10:
+        number = {edge: 4 + i for i, edge in enumerate(TETRAHEDRON_EDGES)}
+        edges = [[number[tuple(sorted((o[i], o[j])))] for i, j in TETRAHEDRON_EDGES] for o in orders.tolist()]
+        orders = np.column_stack([orders, edges])
+    return np.take_along_axis(cells, orders[best], axis=1)

@@ -1,0 +1,291 @@
+"""A domain from a file: a closed triangulated surface, or a mesh made with Gmsh elsewhere."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Sizes, digest_of
+from spinepnp.geometries.gmsh_reader import read_model
+from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.names import check_name
+from spinepnp.geometries.revolved import CELLS_PER_TETRAHEDRON
+from spinepnp.geometries.triangulation import REST, Triangulation, problem_of, read_triangulation
+from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, format_quantity, parse_quantity
+
+#: Sides of the box around a plausible domain, m: what lies outside was given in another unit.
+SMALLEST, LARGEST = 2e-9, 1e-3
+
+#: A triangle lies in a plane if its corners are nearer than this, over the mean edge.
+IN_PLANE = 1e-3
+
+#: Cells within a surface grow up to this over the mean edge of its triangles, on average; measured.
+LARGER = 1.3
+
+Position = tuple[Coordinate, Coordinate, Coordinate]
+
+
+class Plane(Table):
+    """Triangles that lie in a plane.
+
+    Attributes:
+        point: of the plane, m.
+        normal: to the plane, of any length.
+    """
+
+    point: Position
+    normal: tuple[Number, Number, Number]
+
+
+class Disc(Table):
+    """Triangles whose middle is within a distance of a point, connected with the one nearest to it.
+
+    Attributes:
+        centre: the point, m.
+        radius: the distance, m.
+    """
+
+    centre: Position
+    radius: Length
+
+
+class Patch(Table):
+    """A named part of the surface.
+
+    Attributes:
+        name: of the boundary.
+        plane: picks what lies in a plane.
+        disc: picks what is near a point.
+    """
+
+    name: str
+    plane: Plane | None = None
+    disc: Disc | None = None
+
+
+class ImportedSurface(Geometry):
+    r"""The inside of a closed triangulated surface (STL, OBJ, PLY), or of a Gmsh mesh (msh) with physical names.
+
+    ::
+
+             ___psd_
+           /        \___
+          |             \     wall    what no patch takes
+           \_      _____/
+             \   /
+             |__|             base    a patch, picked by a plane or by a disc around a point
+
+    The triangles stay as they are: the cells are straight, and a patch follows the edges of the triangles.
+
+    Attributes:
+        file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
+        unit: of its coordinates, "nm" or "um".
+        patches: named parts, beside those that a msh file names itself.
+    """
+
+    dimensions: ClassVar[tuple[str, ...]] = ("3d",)
+    takes_obstacle: ClassVar[bool] = False
+    gradable: ClassVar[bool] = False
+    on_axis: ClassVar[bool] = False
+
+    shape: Literal["surface"] = "surface"
+    file: str
+    unit: str
+    patches: tuple[Patch, ...] = ()
+
+    @property
+    def _scale(self) -> float:
+        """Model units per unit of the file."""
+        try:
+            return parse_quantity(f"1 {self.unit}", LENGTH) / MODEL_UNIT
+        except ValueError as error:
+            raise CaseError("geometry.unit", f"{error}", self.unit) from None
+
+    def _read(self) -> Triangulation:
+        """The triangles of the file.
+
+        Raises:
+            CaseError: it cannot be read.
+        """
+        try:
+            return read_triangulation(self.file)
+        except ValueError as error:
+            raise CaseError("geometry.file", str(error), self.file) from None
+
+    @property
+    def _surface(self) -> Triangulation:
+        """The triangles of the file, with the names of the case."""
+        return _named(self, self._read())
+
+    def body_heights(self, name: str) -> tuple[float, float]:
+        """Those of its triangles."""
+        surface = self._surface
+        z = surface.corners[surface.values == surface.names.index(name), :, 2] * self._scale
+        return float(z.min()), float(z.max())
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The patches, those of the file first, and the wall if anything is left for it."""
+        surface = self._surface
+        used = set(surface.values.tolist())
+        return tuple(name for i, name in enumerate(surface.names) if i in used)
+
+    def name_patches(self, surface: Triangulation) -> Triangulation:
+        """The surface with the patches of the case; a patch takes only what has no name."""
+        names = (*surface.names[:-1], *(patch.name for patch in self.patches), REST)
+        values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
+        for number, patch in enumerate(self.patches, start=len(surface.names) - 1):
+            picked = self._picked(surface, patch)
+            taken = picked & (values != len(names) - 1)
+            if taken.any():
+                other = names[values[np.argmax(taken)]]
+                raise CaseError(f"geometry.patches.{patch.name}", f"overlaps {other}; make one of them smaller")
+            if not picked.any():
+                raise CaseError(f"geometry.patches.{patch.name}", self._nothing_picked(surface, patch))
+            values[picked] = number
+        return Triangulation(surface.points, surface.triangles, values, names, surface.cells)
+
+    def _nothing_picked(self, surface: Triangulation, patch: Patch) -> str:
+        """Why a patch takes no triangle, and what to do."""
+        takes = f"takes no triangle of the surface, which lies within {self._box(surface)}"
+        if patch.plane is None:
+            return f"{takes}; move or enlarge it"
+        x, normal = surface.corners * self._scale, _unit(patch.plane.normal)
+        heights = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
+        flat = np.ptp(heights, axis=1) < 2.0 * IN_PLANE * surface.mean_edge() * self._scale
+        if not flat.any():
+            return f"{takes}: none of its triangles is parallel to the plane; turn the normal, or give a disc"
+        parallel = x[flat]
+        nearest = parallel[np.argmin(np.abs(heights[flat].mean(axis=1)))].mean(axis=0) * MODEL_UNIT * 1e9
+        place = ", ".join(f'"{value:.6g} nm"' for value in nearest)
+        return f"{takes}; move plane.point to the nearest triangle parallel to the plane, [{place}]"
+
+    def _box(self, surface: Triangulation) -> str:
+        """Where the surface lies: ranges of x, y and z."""
+        ends = np.array([surface.points.min(axis=0), surface.points.max(axis=0)]).T * self._scale * MODEL_UNIT * 1e9
+        ranges = [f"{axis} = {low:.4g} to {high:.4g} nm" for axis, (low, high) in zip("xyz", ends, strict=True)]
+        return ", ".join(ranges)
+
+    def _picked(self, surface: Triangulation, patch: Patch) -> np.ndarray:
+        """Which triangles a patch takes."""
+        x = surface.corners * self._scale
+        if patch.plane is not None:
+            normal = _unit(patch.plane.normal)
+            offset = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
+            return np.asarray((np.abs(offset) < IN_PLANE * surface.mean_edge() * self._scale).all(axis=1))
+        assert patch.disc is not None
+        distance = np.linalg.norm(x.mean(axis=1) - np.array(patch.disc.centre) / MODEL_UNIT, axis=1)
+        near = np.flatnonzero(distance <= patch.disc.radius / MODEL_UNIT)
+        picked = np.zeros(len(x), dtype=bool)
+        if len(near):
+            parts = _parts(surface.triangles[near, :3])
+            picked[near[parts == parts[np.argmin(distance[near])]]] = True
+        return picked
+
+    def check(self) -> None:
+        """The file is readable and closed, its unit plausible, the patches are there and do not overlap."""
+        super().check()
+        scale = self._scale * MODEL_UNIT
+        self._check_patches()
+        extent = self._read().extent() * scale
+        if not SMALLEST <= extent <= LARGEST:
+            size = format_quantity(float(f"{extent:.3g}"), LENGTH) if 0.0 < extent < 1.0 else f"{extent:.3g} m"
+            raise CaseError("geometry.unit", f"makes the domain {size} wide; give the file's own unit", self.unit)
+        surface, seen = self._surface, {VOLUME_NAME}
+        for name in surface.names:
+            check_name("geometry.file", name, seen)
+        problem = problem_of(surface)
+        if problem is not None:
+            raise CaseError("geometry.file", problem, self.file)
+
+    def _check_patches(self) -> None:
+        seen = {REST, VOLUME_NAME}
+        for patch in self.patches:
+            check_name("geometry.patches.name", patch.name, seen)
+            key = f"geometry.patches.{patch.name}"
+            if (patch.plane is None) == (patch.disc is None):
+                raise CaseError(key, "needs either plane = { point, normal } or disc = { centre, radius }")
+            if patch.plane is not None and not any(patch.plane.normal):
+                raise CaseError(f"{key}.plane.normal", "must not be zero")
+
+    def files(self) -> dict[str, str]:
+        """The surface."""
+        return {"file": digest_of(self.file)}
+
+    def default_size(self) -> float:
+        """The mean edge of the triangles."""
+        return self._surface.mean_edge() * self._scale * MODEL_UNIT
+
+    def body_measures(self) -> dict[str, float]:
+        """Volume in m^3 and areas in m^2 of the polyhedron."""
+        surface, unit = self._surface, self._scale * MODEL_UNIT
+        areas = surface.areas() * unit**2
+        found = {name: float(areas[surface.values == i].sum()) for i, name in enumerate(surface.names)}
+        return {"volume": abs(surface.volume()) * unit**3, **found}
+
+    def exact_measures(self) -> dict[str, float]:
+        """Those of the polyhedron; nothing is known of a file's curved cells."""
+        cells = self._surface.cells
+        return super().exact_measures() if cells is None or cells.shape[1] == 4 else {}
+
+    def estimate_cells(self, sizes: Sizes) -> float:
+        """Regular tetrahedra of the wanted edge, little larger than the triangles."""
+        surface = self._surface
+        if surface.cells is not None:
+            return float(len(surface.cells))
+        edge = min(sizes.size, LARGER * surface.mean_edge() * self._scale)
+        inner = CELLS_PER_TETRAHEDRON * abs(surface.volume()) * self._scale**3 * 6.0 * math.sqrt(2.0) / edge**3
+        return max(inner, float(len(surface.triangles)))
+
+    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
+        """The cells of the file, or tetrahedra by Gmsh within its triangles."""
+        surface = self._surface
+        if surface.cells is not None:
+            names, values = np.unique(surface.values, return_inverse=True)
+            known = tuple(surface.names[i] for i in names)
+            return StraightMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
+        model = gmsh.model
+        first = np.full(len(surface.points), len(surface.names))  # the entity that holds a node: the first of its own
+        np.minimum.at(first, surface.triangles, surface.values[:, None])
+        used = [i for i in range(len(surface.names)) if (surface.values == i).any()]
+        for i in used:
+            model.addDiscreteEntity(2, i + 1)
+        for i in used:
+            nodes = np.flatnonzero(first == i)
+            model.mesh.addNodes(2, i + 1, nodes + 1, (surface.points[nodes] * self._scale).ravel())
+        for i in used:
+            model.mesh.addElementsByType(i + 1, 2, [], (surface.triangles[surface.values == i] + 1).ravel())
+            model.addPhysicalGroup(2, [i + 1], name=surface.names[i])
+        volume = model.geo.addVolume([model.geo.addSurfaceLoop([i + 1 for i in used])])
+        model.geo.synchronize()
+        model.addPhysicalGroup(3, [volume], name=VOLUME_NAME)
+        gmsh.option.setNumber("Mesh.MeshSizeExtendFromBoundary", 1)
+        gmsh.option.setNumber("Mesh.MeshSizeMax", sizes.size)
+        gmsh.option.setNumber("Mesh.OptimizeNetgen", 1)
+        model.mesh.generate(3)
+        return read_model(gmsh, tuple(surface.names[i] for i in used), 3)
+
+
+@functools.lru_cache(maxsize=4)
+def _named(geometry: ImportedSurface, surface: Triangulation) -> Triangulation:
+    return geometry.name_patches(surface)
+
+
+def _unit(normal: tuple[float, float, float]) -> np.ndarray:
+    return np.array(normal) / math.hypot(*normal)
+
+
+def _parts(triangles: np.ndarray) -> np.ndarray:
+    """Which connected part each triangle belongs to; neighbours share an edge."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    _, index = np.unique(edges, axis=0, return_inverse=True)
+    owner = np.tile(np.arange(len(triangles)), 3)
+    membership = coo_array((np.ones(len(owner)), (owner, index.ravel()))).tocsr()
+    return np.asarray(connected_components(membership @ membership.T, directed=False)[1])

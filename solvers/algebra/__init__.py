@@ -1,0 +1,1 @@
+"""Nonlinear and linear solvers. Nothing here knows an equation of physics."""

@@ -1,0 +1,235 @@
+"""A thin wrapper of PETSc's SNES that says what happened.
+
+DOLFINx's own `NonlinearProblem` does not raise on failure and lets code override the user's options; here the order is
+that of `precedence`, and every solve returns its reason and one row of statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError, SolveError, petsc_reason
+from spinepnp.runtime import interrupts
+from spinepnp.runtime.stack import MPI, PETSc
+from spinepnp.solvers.algebra.bordered import Bordered
+from spinepnp.solvers.algebra.callbacks import Assembly, weakly
+from spinepnp.solvers.algebra.convergence import Convergence
+from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver
+from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
+from spinepnp.solvers.algebra.reasons import FAILURES, LINEAR_SOLVE, reason_name
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.pnp.preconditioner import BlockPreconditioner
+
+NEWTON: PetscOptions = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
+
+#: Full Newton steps that are tried before the line search takes over. The equations are bilinear in densities and
+#: potential: full steps pass through states whose residual is large and arrive where a line search stalls, at charged
+#: walls above all.
+FULL_STEPS = 20
+
+#: The same on the way of a continuation, where the next attempt is closer.
+HASTY_STEPS = 10
+
+
+class Newton:
+    """Newton's method for one nonlinear system F(x) = 0.
+
+    Args:
+        comm: MPI communicator.
+        residual: fills the vector b with F(x); arguments (x, b).
+        jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
+        b: a vector that fits the system; it is copied.
+        A: a matrix that fits the system.
+        options: tolerances and PETSc options.
+        border: unknown constants of the system, if there are any; its matrix is A.
+        preconditioner: context of a Python preconditioner of A for an iterative solver; without it A is factorised.
+        step_fraction: which part of a step may be taken; all of it where there is no such function.
+        complete: makes exact in a step (second argument, subtracted from the first) what is known of it.
+        settled: whether a state meets what the norm of the residual does not show.
+        conserves: whether its currents do, for which a few more steps are made.
+
+    Attributes:
+        precedence: of PETSc's options.
+        linear: solver of the steps.
+        assembly: of residual and matrix.
+
+    Raises:
+        CaseError: a PETSc option that PETSc refuses.
+    """
+
+    def __init__(
+        self,
+        comm: Any,
+        residual: Callable[[Any, Any], None],
+        jacobian: Callable[[Any, Any], None],
+        b: Any,
+        A: Any,
+        options: SolverOptions,
+        border: Bordered | None = None,
+        preconditioner: BlockPreconditioner | None = None,
+        step_fraction: Callable[[Any], float] | None = None,
+        complete: Callable[[Any, Any], None] | None = None,
+        settled: Callable[[], bool] = lambda: True,
+        conserves: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._comm, self._options, self._b = comm, options, b.duplicate()
+        defaults = {**NEWTON, **(DIRECT if preconditioner is None else preconditioner.options)}
+        self.precedence = Precedence(defaults, options.petsc)
+        self._snes = PETSc.SNES().create(comm)
+        self.linear = LinearSolver(self._snes.getKSP(), A, self.precedence, border, preconditioner)
+        self._convergence = Convergence(
+            self.linear, options.tolerance, settled, conserves, logarithms=step_fraction is not None
+        )
+        self.assembly = Assembly(residual, jacobian, A, self.linear.matrix_has_changed, self._convergence.reduction)
+        self._limited = step_fraction is not None
+        self._set_up_snes()
+        if step_fraction is not None or complete is not None:
+            self._snes.setLineSearchPreCheck(lambda x, y: _prepare(x, y, complete, step_fraction))
+
+    def _set_up_snes(self) -> None:
+        snes, operator = self._snes, self.linear.operator
+        snes.setFunction(weakly(self.assembly.residual), self._b)
+        snes.setJacobian(weakly(self.assembly.jacobian), operator, operator)
+        try:
+            with self.precedence.in_force():
+                self.linear.wrap()
+                snes.setFromOptions()
+                self.linear.precondition()
+        except PETSc.Error as error:
+            raise CaseError(self.precedence.source, f"PETSc refuses one ({petsc_reason(error)}); correct it") from None
+        snes.setConvergenceTest(weakly(self._convergence.test))
+
+    def solve(self, x: Any, reference: float, *, patient: bool = True, keep: bool = False) -> NewtonStatistics:
+        """Solve from the initial guess in ``x``, in place. Collective.
+
+        Args:
+            x: PETSc vector with the initial guess; holds the solution afterwards.
+            reference: norm of the residual that counts as one (that of the bulk state).
+            patient: whether the line search has its turn after full steps; on a way of small steps it is not worth it.
+            keep: whether the matrix of the last solve may serve again, as long as it serves well.
+
+        Returns:
+            The statistics of a solve that converged.
+
+        Raises:
+            SolveError: it did not converge, with the reason; ``x`` holds the last iterate.
+        """
+        start = time.perf_counter()
+        self._convergence.begin(reference)
+        self.assembly.begin(keep=keep)
+        before = self.linear.factorisation_solves
+        steps, krylov = self._attempts(x, patient)
+        if before is not None:
+            krylov = (self.linear.factorisation_solves or 0) - before
+        seconds = np.array([self.assembly.seconds, time.perf_counter() - start])
+        assembly_s, solve_s = _maximum_over_ranks(self._comm, seconds)
+        statistics = NewtonStatistics(
+            dofs=x.getSize(),
+            ranks=self._comm.size,
+            newton=steps,
+            krylov=krylov,
+            assembly_s=assembly_s,
+            solve_s=solve_s,
+            residual=self._snes.getFunctionNorm() / self._convergence.scale,
+            reason=reason_name(self._reason).lower(),
+            rounding=self._convergence.rounding(x),
+            krylov_step=self._convergence.most_krylov,
+        )
+        self._refuse_failure(statistics)
+        return statistics
+
+    def _attempts(self, x: Any, patient: bool) -> tuple[int, int]:
+        """Full steps first, then from the same guess with the line search; a choice of the user comes first and last.
+
+        Returns:
+            Newton steps and linear iterations of all attempts, as SNES counts them.
+        """
+        snes, longest = self._snes, self._options.max_newton
+        if self.precedence.is_given("snes_linesearch_type"):
+            self._attempt(x, None, longest)
+            return snes.getIterationNumber(), snes.getLinearSolveIterations()
+        guess = x.copy()
+        self._attempt(x, "basic", min(longest, FULL_STEPS if patient or self._limited else HASTY_STEPS))
+        steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
+        in_vain = self._reason == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE and self.linear.iterates
+        again = self._reason <= 0 and patient and not in_vain
+        if again:
+            guess.copy(x)
+        guess.destroy()
+        if again and steps:  # a guess that is bad itself stays so
+            self._attempt(x, None, longest)
+            return steps + snes.getIterationNumber(), krylov + snes.getLinearSolveIterations()
+        return steps, krylov
+
+    def _attempt(self, x: Any, line_search: str | None, max_newton: int) -> None:
+        """One attempt of SNES, with the line search of the options or another one."""
+        snes = self._snes
+        snes.getLineSearch().setType(line_search or self.precedence.text("snes_linesearch_type"))
+        snes.setTolerances(rtol=1e-50, atol=self._convergence.absolute_tolerance, stol=0.0, max_it=max_newton)
+        self._convergence.begin_attempt()
+        self.assembly.raised = None
+        self.linear.forget_failure(failed=self._reason == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE)
+        try:
+            with self.precedence.in_force(), interrupts.deferred() as self.assembly.pending:
+                snes.solve(None, x)
+        except PETSc.Error as error:
+            raise self.assembly.raised or SolveError(f"PETSc failed: {self.linear.said(error)}") from None
+        self.precedence.refuse_unused()
+
+    @property
+    def _reason(self) -> Any:
+        """Of SNES, for the end of its last attempt; a number."""
+        return self._snes.getConvergedReason()
+
+    def _refuse_failure(self, statistics: NewtonStatistics) -> None:
+        """Raise unless the last attempt has met our own tolerance.
+
+        Raises:
+            NewtonError: with the reason.
+        """
+        code, reasons = self._reason, PETSc.SNES.ConvergedReason
+        if code in (reasons.CONVERGED_FNORM_ABS, reasons.CONVERGED_FNORM_RELATIVE):
+            return
+        name = reason_name(code)
+        if code > 0:
+            raise NewtonError(
+                f"PETSc stopped before the tolerance was reached (SNES {name}); drop its options", statistics
+            )
+        why = FAILURES.get(name, "Newton failed")
+        if name == LINEAR_SOLVE:
+            why = self.linear.why_failed() or why
+        raise NewtonError(
+            f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk's)",
+            statistics,
+        )
+
+    def make_matrix(self, x: Any) -> None:
+        """Assemble the derivative at a vector for `LinearSolver.solve`. Collective."""
+        self.assembly.make_matrix(x)
+        self.linear.operator.assemble()
+        self.linear.ksp.setOperators(self.linear.operator)
+
+    def destroy(self) -> None:
+        """Free the PETSc objects that are its own. Collective."""
+        self._snes.destroy()
+        self._b.destroy()
+
+
+def _prepare(
+    x: Any, step: Any, complete: Callable[[Any, Any], None] | None, fraction: Callable[[Any], float] | None
+) -> None:
+    if complete is not None:
+        complete(x, step)
+    if fraction is not None:
+        step.scale(fraction(step))
+
+
+def _maximum_over_ranks(comm: Any, values: np.ndarray) -> tuple[float, ...]:
+    largest = np.empty_like(values)
+    comm.Allreduce(values, largest, op=MPI.MAX)
+    return tuple(float(v) for v in largest)

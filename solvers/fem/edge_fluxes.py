@@ -1,0 +1,97 @@
+"""The stiffness of linear elements as a sum over the edges of the mesh, for fluxes with the logarithmic mean.
+
+The rows of the stiffness matrix K add up to zero, so that diffusion is an exchange along edges: the flux of a species
+with electrochemical potential mu = w + z phi (w = ln c, in V_T) out of the cells around node a is
+
+    F_a = sum_b K_ab L(c_a, c_b) (mu_b - mu_a),      L(c_a, c_b) = (c_b - c_a) / (w_b - w_a),
+
+with the logarithmic mean L of the two densities. Without a field this is K c exactly; where mu is constant (a Donnan
+equilibrium, a Boltzmann distribution) it is zero exactly, whatever the potential does within a cell. What leaves a
+enters b, so that amounts are conserved to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.stack import dolfinx, fem
+
+#: Half difference of two logarithms below which series replace quotients (their error is below 1e-16).
+SMALL = 1e-2
+
+
+class Edges:
+    """The edges of one rank's cells, with their parts of K.
+
+    Args:
+        space: scalar space of linear elements.
+        stiffness: compiled form int grad u . grad v.
+
+    Attributes:
+        first, second: local nodes of each edge, shape (edges,).
+        k: entries of K from the cells of this rank, shape (edges,); sums over ranks come with the assembly.
+    """
+
+    def __init__(self, space: Any, stiffness: Any) -> None:
+        local = fem.assemble_matrix(stiffness)  # of the cells of this rank: nothing is added up over ranks
+        self._space = space
+        index_map = space.dofmap.index_map
+        self._nodes = index_map.size_local + index_map.num_ghosts
+        all_rows = np.repeat(np.arange(self._nodes), np.diff(local.indptr))
+        ours = local.indices < self._nodes  # the others come from cells of other ranks alone
+        row_of, columns, entries = all_rows[ours], local.indices[ours].astype(np.int64), local.data[ours]
+        self._columns = columns.astype(np.int32)
+        self._rows = np.searchsorted(row_of, np.arange(self._nodes + 1)).astype(np.int32)
+        (upper,) = np.nonzero((columns > row_of) & (entries != 0.0))
+        self.first, self.second, self.k = row_of[upper], columns[upper], entries[upper]
+        keys = row_of * np.int64(self._nodes) + columns
+        order = np.argsort(keys, kind="stable")
+        sorted_keys = keys[order]
+
+        def places(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return np.asarray(order[np.searchsorted(sorted_keys, a * np.int64(self._nodes) + b)])
+
+        nodes = np.arange(self._nodes)
+        self._upper, self._lower, self._diagonal = upper, places(self.second, self.first), places(nodes, nodes)
+        self._sum = fem.Function(space).x
+
+    def exchange(self, flows: np.ndarray) -> np.ndarray:
+        """Sums at the owned nodes of what goes along each edge from its second to its first node. Collective."""
+        total = np.bincount(self.first, flows, self._nodes) - np.bincount(self.second, flows, self._nodes)
+        self._sum.array[:] = total
+        self._sum.scatter_reverse(dolfinx.la.InsertMode.add)
+        return self._sum.array[: self._space.dofmap.index_map.size_local].copy()
+
+    def fill(self, matrix: Any, by_first: np.ndarray, by_second: np.ndarray) -> None:
+        """Fill a matrix with the derivative of `exchange` by the unknown of each edge's first and second node.
+
+        Collective.
+        """
+        entries = np.zeros(len(self._columns))
+        entries[self._upper], entries[self._lower] = by_second, -by_first
+        entries[self._diagonal] = np.bincount(self.first, by_first, self._nodes) - np.bincount(
+            self.second, by_second, self._nodes
+        )
+        matrix.zeroEntries()
+        matrix.setValuesLocalCSR(self._rows, self._columns, entries, addv=True)
+        matrix.assemble()
+
+    def differences(self, values: np.ndarray) -> np.ndarray:
+        """Second minus first node of each edge, of local nodal values."""
+        return np.asarray(values[self.second] - values[self.first])
+
+    def logarithmic_mean(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """L of the densities e^w at the ends of each edge, and its derivatives by w at the first and second node.
+
+        With s = (w_b - w_a)/2: L = exp((w_a + w_b)/2) sinh(s)/s.
+        """
+        s = 0.5 * self.differences(w)
+        middle = np.exp(0.5 * (w[self.first] + w[self.second]))
+        small = np.abs(s) < SMALL
+        t = np.where(small, 1.0, s)
+        ratio = np.where(small, 1.0 + s**2 / 6.0 + s**4 / 120.0, np.sinh(t) / t)
+        slope = np.where(small, s / 3.0 + s**3 / 30.0, (np.cosh(t) - np.sinh(t) / t) / t)
+        half, by_s = 0.5 * middle * ratio, 0.5 * middle * slope
+        return middle * ratio, half - by_s, half + by_s

@@ -1,0 +1,66 @@
+"""The weak form of the Poisson-Nernst-Planck equations, in scaled variables.
+
+For test functions v (species i) and w (potential), with dx and ds the measures of the body in any dimension of its
+mesh (`measure.Measure`):
+
+    int (alpha c_i v + D_i (grad c_i + z_i c_i grad phi) . grad v) dx                        = loads,
+    int lambda^2 grad phi . grad w dx - int (sum_i z_i c_i + rho) w dx
+        + sum over membranes of int kappa (phi - phi_out) w ds
+        - sum over matched injectors of int lambda^2 g w ds                                  = loads
+
+(paper 001, eq. (1), with the anion's gradient corrected). alpha is zero in a steady state and the rate of storage of a
+time step; kappa is the scaled capacitance of a membrane, and g the electroneutral field of a current (`matched_field`).
+The integrals over boundaries are zero on reflecting ones; prescribed currents, surface charges, sources and fixed
+charge by region are loads (`currents.loads`), so that nothing is compiled for them.
+
+This file has the integrands; `formulation` says what they are for densities and for logarithms; `equations` adds them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spinepnp.runtime.stack import ufl
+
+
+def stiffness(weight: Any, u: Any, v: Any) -> Any:
+    """weight grad u . grad v: diffusion (weight one), conduction (weight c_i), and the field."""
+    return weight * ufl.inner(ufl.grad(u), ufl.grad(v))
+
+
+def drift(weight: Any, potential: Any, u: Any, v: Any) -> Any:
+    """weight u grad potential . grad v: the density u in a field."""
+    return weight * u * ufl.inner(ufl.grad(potential), ufl.grad(v))
+
+
+def mass(weight: Any, u: Any, v: Any) -> Any:
+    """weight u v: charge and storage."""
+    return weight * u * v
+
+
+def stiffness_degree(element_degree: int) -> int:
+    """Degree of quadrature that is exact for c grad phi . grad v on straight cells."""
+    return 3 * element_degree - 2
+
+
+def mass_degree(element_degree: int) -> int:
+    """Degree of quadrature that is exact for c v on straight cells."""
+    return 2 * element_degree
+
+
+def matched_field(
+    strength: Any, injected: int, densities: list[Any], valence: list[Any], diffusivity: list[Any], rho: Any
+) -> Any:
+    """J / (z_k D_k (sum_{j != k} z_j (z_j / z_k - 1) c_j - rho)), the electroneutral field of a current density J.
+
+    Args:
+        strength: J, scaled.
+        injected: number k of the species that carries it.
+        densities: c_j.
+        valence: z_j.
+        diffusivity: D_j.
+        rho: uniform fixed charge.
+    """
+    k, z = injected, valence
+    others = sum(z[j] * (z[j] / z[k] - 1.0) * c for j, c in enumerate(densities) if j != k)
+    return strength / (z[k] * diffusivity[k] * (others - rho))

@@ -1,0 +1,129 @@
+"""The measure of the integrals: that of the body, whatever the dimension of the mesh that stands for it.
+
+In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the cross-section times dx.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh, boundary_cells
+from spinepnp.runtime.stack import cell_nodes, fem, ufl
+
+#: Distance of a node from its place in a straight cell, over the length of an edge, that counts as none.
+STRAIGHT = 1e-9
+
+#: Degree of the polynomials, cell by cell, that stand for the cross-section along a line.
+CROSS_SECTION_DEGREE = 4
+
+
+class Measure:
+    """Integrals over the body and its boundaries, for forms on the mesh that stands for it.
+
+    Args:
+        mesh: of any dimension, in micrometres.
+
+    Attributes:
+        weight: UFL expression by which integrands are multiplied.
+        is_line: whether the mesh is one.
+    """
+
+    def __init__(self, mesh: SpineMesh) -> None:
+        self._mesh, self._extra, self.is_line = mesh, 0, mesh.geometry.dimension == "1d"
+        self._entities: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = {}
+        self._cells: list[tuple[int, np.ndarray]] | None = None
+        self.weight: Any = 1
+        if mesh.geometry.dimension == "axisymmetric":
+            self.weight, self._extra = 2.0 * np.pi * ufl.SpatialCoordinate(mesh.mesh)[0], 1
+        elif self.is_line:
+            self.weight = fem.Function(fem.functionspace(mesh.mesh, ("DG", CROSS_SECTION_DEGREE)))
+            self.weight.interpolate(lambda x: mesh.geometry.weight(x[:1].T))
+            self._extra = CROSS_SECTION_DEGREE
+
+    def degrees(self, degree: int, curved: int) -> tuple[int, int]:
+        """Degrees of quadrature on straight and on curved cells, the weight of the measure included."""
+        return degree + self._extra, max(degree, curved) + self._extra
+
+    def over_volume(self, integrand: Any, degree: int, curved: int = 0) -> Any:
+        """The form of an integral over the body.
+
+        Args:
+            integrand: UFL expression.
+            degree: up to which polynomials are integrated exactly on straight cells.
+            curved: the same for curved cells, if that is more.
+        """
+        on_straight, on_curved = self.degrees(degree, curved)
+        metadata = {"quadrature_degree": on_straight}
+        if curved <= degree or self._is_straight():
+            return integrand * self.weight * ufl.Measure("dx", self._mesh.mesh, metadata=metadata)
+        dx = ufl.Measure("dx", self._mesh.mesh, subdomain_data=self.straight_and_curved())
+        more = {"quadrature_degree": on_curved}
+        return integrand * self.weight * dx(1, metadata=metadata) + integrand * self.weight * dx(2, metadata=more)
+
+    def _is_straight(self) -> bool:
+        return bool(cell_nodes(self._mesh.mesh).shape[1] == self._mesh.mesh.topology.dim + 1)
+
+    def weight_at(self, x: np.ndarray) -> np.ndarray:
+        """The weight of the measure at points, shape (dimension, n); not on a line."""
+        if self._mesh.geometry.dimension == "axisymmetric":
+            return np.asarray(2.0 * np.pi * x[0])
+        return np.ones(x.shape[1])
+
+    def straight_and_curved(self) -> list[tuple[int, np.ndarray]]:
+        """Owned cells by number: 1 where all edges are straight, 2 elsewhere."""
+        if self._cells is None:
+            mesh = self._mesh.mesh
+            nodes, x = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local], mesh.geometry.x
+            corners = mesh.topology.dim + 1
+            element = mesh.ufl_domain().ufl_coordinate_element().basix_element
+            # Where a straight cell has its other nodes: means of its corners with the coordinates of the reference.
+            points = element.points[corners:]
+            means = np.column_stack([1.0 - points.sum(axis=1), points])
+            # Each node is looked at once, in any of its cells.
+            cell, place = np.full(len(x), -1), np.zeros(len(x), dtype=int)
+            for i, node in enumerate(nodes[:, corners:].T):
+                cell[node], place[node] = np.arange(len(nodes)), i
+            others = np.flatnonzero(cell >= 0)
+            ends = x[nodes[cell[others], :corners]]
+            away = np.abs(x[others] - np.einsum("nc,nci->ni", means[place[others]], ends)).max(axis=1)
+            bent_nodes = np.zeros(len(x), dtype=bool)
+            bent_nodes[others] = away > STRAIGHT * np.abs(ends[:, 1] - ends[:, 0]).max(axis=1)
+            bent = bent_nodes[nodes[:, corners:]].any(axis=1)
+            cells = np.arange(len(nodes), dtype=np.int32)
+            self._cells = [(1, cells[~bent]), (2, cells[bent])]
+        return self._cells
+
+    def slab(self, integrand: Any, degree: int) -> tuple[Any, tuple[Any, Any]]:
+        """The form of an integral over what lies between two planes z = const.
+
+        Args:
+            integrand: UFL expression.
+            degree: as for the volume; the planes need not follow the cells, which costs accuracy.
+
+        Returns:
+            The form, and the constants with z of the lower and of the upper plane, in units of the mesh.
+        """
+        ends = fem.Constant(self._mesh.mesh, np.float64(0.0)), fem.Constant(self._mesh.mesh, np.float64(0.0))
+        z = ufl.SpatialCoordinate(self._mesh.mesh)[self._mesh.mesh.geometry.dim - 1]
+        inside = ufl.And(ufl.ge(z, ends[0]), ufl.lt(z, ends[1]))
+        return self.over_volume(ufl.conditional(inside, 1.0, 0.0) * integrand, degree), ends
+
+    def over_boundary(self, integrand: Any, name: str, degree: int, *, alone: bool = True) -> Any:
+        """The form of an integral over a named boundary.
+
+        Args:
+            integrand: UFL expression.
+            name: of the boundary.
+            degree: as for the volume.
+            alone: whether it makes a form by itself; then one kernel serves every boundary.
+        """
+        names = tuple(self._mesh.boundary_facets)
+        number = 1 if alone else 1 + names.index(name)
+        chosen = (name,) if alone else names
+        if chosen not in self._entities:
+            self._entities[chosen] = [(i, boundary_cells(self._mesh, n).ravel()) for i, n in enumerate(chosen, start=1)]
+        metadata = {"quadrature_degree": degree + self._extra}
+        ds = ufl.Measure("ds", self._mesh.mesh, subdomain_data=self._entities[chosen], metadata=metadata)
+        return integrand * self.weight * ds(number)

@@ -1,0 +1,136 @@
+"""Sparse matrices of a scalar Lagrange space, all with one pattern."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.kernels import compile_form
+from spinepnp.runtime.stack import dolfinx, fem, matrix_of, ufl
+from spinepnp.solvers.fem.edge_fluxes import Edges
+from spinepnp.solvers.fem.fast_assembly import Trilinear
+from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
+from spinepnp.solvers.fem.measure import Measure
+
+#: Degree of quadrature on curved cells at least: one point would miss their change of shape.
+CURVED = 2
+
+
+class Operators:
+    """Makes and fills matrices and vectors of one scalar space.
+
+    Args:
+        space: scalar Lagrange space.
+        measure: of the body that the mesh stands for.
+
+    Attributes:
+        u: trial function.
+        v: test function.
+        owned: number of degrees of freedom that this rank owns.
+        degree: of the elements.
+    """
+
+    def __init__(self, space: Any, measure: Measure) -> None:
+        self.space, self.measure = space, measure
+        self.u, self.v = ufl.TrialFunction(space), ufl.TestFunction(space)
+        self.owned = space.dofmap.index_map.size_local
+        degree = self.degree = space.element.basix_element.degree
+        self._degrees = stiffness_degree(degree), mass_degree(degree)
+
+    def of_gradients(self, integrand: Any, extra_degree: int = 0) -> Any:
+        """A compiled form over the volume, with the quadrature of stiffness and drift."""
+        return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED))
+
+    def of_values(self, integrand: Any, extra_degree: int = 0) -> Any:
+        """A compiled form over the volume, with the quadrature of masses."""
+        return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
+
+    @cached_property
+    def K(self) -> Any:
+        """int grad u . grad v, um."""
+        matrix = matrix_of(self.space.mesh.comm, self._pattern)
+        if self.trilinear is None:
+            return self.fill(matrix, self._stiffness_form)
+        self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
+        return matrix
+
+    @cached_property
+    def _stiffness_form(self) -> Any:
+        return self.of_gradients(stiffness(1.0, self.u, self.v))
+
+    @cached_property
+    def edges(self) -> Edges:
+        """The edges of linear elements, with their parts of K. Collective at its first use."""
+        return Edges(self.space, self._stiffness_form)
+
+    @cached_property
+    def _mass_form(self) -> Any:
+        return self.of_values(mass(1.0, self.u, self.v))
+
+    @cached_property
+    def _pattern(self) -> Any:
+        # That of every form over the volume; this one is compiled in any case.
+        pattern = fem.create_sparsity_pattern(self._mass_form)
+        pattern.finalize()
+        return pattern
+
+    @cached_property
+    def trilinear(self) -> Trilinear | None:
+        """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
+        degrees = self.measure.degrees(self._degrees[0], CURVED)
+        if self.degree > 1 or self.measure.is_line or not Trilinear.fits(self.space, self.measure, degrees):
+            return None
+        return Trilinear(self.space, self.measure, self._pattern, degrees)
+
+    @cached_property
+    def M(self) -> Any:
+        """int u v, um^3."""
+        return self.fill(self.empty(), self._mass_form)
+
+    @cached_property
+    def from_linear(self) -> Any:
+        """Interpolation of linear elements on the same mesh."""
+        matrix = fem.petsc.interpolation_matrix(fem.functionspace(self.space.mesh, ("Lagrange", 1)), self.space)
+        matrix.assemble()
+        return matrix
+
+    def empty(self) -> Any:
+        """A matrix of zeros with the pattern of all."""
+        return self.K.duplicate(copy=False)
+
+    @staticmethod
+    def fill(matrix: Any, form: Any) -> Any:
+        """Assemble a form into a matrix, and return that. Collective."""
+        matrix.zeroEntries()
+        return Operators.add(matrix, form)
+
+    @staticmethod
+    def add(matrix: Any, form: Any) -> Any:
+        """Add a form to a matrix, and return that. Collective."""
+        fem.petsc.assemble_matrix(matrix, form)
+        matrix.assemble()
+        return matrix
+
+    def vector(self) -> Any:
+        """A PETSc vector of the owned degrees of freedom."""
+        return self.K.createVecLeft()
+
+    def masks(self, held: np.ndarray) -> tuple[Any, Any]:
+        """Vectors that are one where owned degrees of freedom are free, and where they are held (true)."""
+        free, fixed = self.vector(), self.vector()
+        free.array[:], fixed.array[:] = ~held, held
+        return free, fixed
+
+    def integrals(self, form: Any) -> Any:
+        """A linear form at the owned degrees of freedom, a NumPy array. Collective."""
+        vector = fem.assemble_vector(form)
+        vector.scatter_reverse(dolfinx.la.InsertMode.add)
+        return vector.array[: self.owned]
+
+    def destroy(self) -> None:
+        """Free the matrices. Collective."""
+        for name in ("K", "M", "from_linear"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).destroy()

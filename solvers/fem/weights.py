@@ -1,0 +1,190 @@
+"""Means over boundaries and the volume, by one weight vector each.
+
+The weights w_a = int phi_a over a patch are assembled once; every mean and every load is then a dot product, on any
+number of ranks.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.measures import size_along_z
+from spinepnp.runtime.kernels import compile_form
+from spinepnp.runtime.stack import MPI, dolfinx, fem, ufl
+from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.model.electrolyte import ChargedRegion
+from spinepnp.units import LENGTH, format_quantity
+
+
+def _integrals(form: Any) -> np.ndarray:
+    """A linear form for each local basis function (owned ones complete, ghosts as well)."""
+    vector = fem.assemble_vector(compile_form(form))
+    vector.scatter_reverse(dolfinx.la.InsertMode.add)
+    vector.scatter_forward()
+    return vector.array.copy()
+
+
+#: Distance over the extent of the domain within which a node lies on a plane.
+SAME_PLANE = 1e-9
+
+#: By how much quadrature exceeds that of whole cells where a plane may cut them.
+SLAB_DEGREE = 6
+
+
+class Weights:
+    """Weight vectors of every named boundary and of the volume, in a scalar Lagrange space.
+
+    Attributes:
+        boundary: w_a of each boundary by name; shape (local degrees of freedom,), ghosts included; um^2.
+        area: area of each boundary, um^2.
+        volume: w_a of the volume, um^3.
+        total_volume: um^3.
+        exact: volume (m^3, "volume") and areas (m^2, by name) of the body itself, where they are known.
+        measure: of the integrals.
+        owned: number of degrees of freedom that this rank owns.
+        comm: MPI communicator.
+        mass: matrix that integrates fixed charge given at the nodes; ``None`` where regions are integrated exactly.
+    """
+
+    def __init__(self, space: Any, mesh: SpineMesh) -> None:
+        self._mesh, self._space = mesh, space
+        self.mass: Any = None
+        self.owned = space.dofmap.index_map.size_local
+        self.comm = mesh.mesh.comm
+        self._regions: dict[tuple[float, float], np.ndarray] = {}
+        self._slab: Any = None
+        degree = max(2, 2 * space.element.basix_element.degree)
+        measure, test = Measure(mesh), ufl.TestFunction(space)
+        self.measure, self._test, self._degree = measure, test, degree
+        self.boundary = {
+            name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
+        }
+        element_degree = space.element.basix_element.degree
+        self._degree_is_one = element_degree == 1
+        self.volume = _integrals(measure.over_volume(test, element_degree, curved=degree + 2))
+        self.area = {name: self.sum(weights) for name, weights in self.boundary.items()}
+        self.total_volume = self.sum(self.volume)
+
+    @cached_property
+    def exact(self) -> dict[str, float]:
+        """Exact measures of the body, m^3 and m^2; empty where they are not known."""
+        return self._mesh.geometry.exact_measures()
+
+    def region(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
+        """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.
+
+        Args:
+            region: z of the lower and of the upper plane, m.
+            key: that gives it, for errors.
+
+        Raises:
+            CaseError: it lies outside of the domain, or is thinner than the cells there; or planes mean nothing on the
+                mesh, which stands for spheres.
+        """
+        if region not in self._regions:
+            self._check_region(region, key)
+            if self._slab is None:
+                self._slab = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
+            form, ends = self._slab
+            for end, value in zip(ends, region, strict=True):
+                end.value = value / MODEL_UNIT
+            self._regions[region] = _integrals(form)
+        return self._regions[region]
+
+    def fixed_charge_density(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
+        """Fixed charge by region at the local nodes, mol/m^3. Collective.
+
+        For linear elements the mean over a node's basis function, so that the total charge is exact on any mesh; for
+        others the value at the node, half of it on a plane between two regions.
+        """
+        density = np.zeros(len(self.volume))
+        for charged in regions:
+            if self._degree_is_one:
+                density += charged.value * self.region(charged.region) / self.volume
+            else:
+                density += charged.value * self._inside(charged.region)
+        return density
+
+    def fixed_charge(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
+        """Integrals of the fixed charge by region with the owned basis functions, mol/m^3 um^3. Collective."""
+        if self.mass is not None:
+            vector = self.mass.createVecRight()
+            vector.array[:] = self.fixed_charge_density(regions)[: self.owned]
+            total = np.array((self.mass * vector).array_r)
+            vector.destroy()
+            return total
+        total = np.zeros(self.owned)
+        for charged in regions:
+            total += charged.value * self.region(charged.region)[: self.owned]
+        return total
+
+    def heights(self) -> np.ndarray:
+        """Last coordinate of the local nodes, um: z, but on a line along the radius."""
+        return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
+
+    def _inside(self, region: tuple[float, float]) -> np.ndarray:
+        """One at local nodes inside of a region, one half on its ends within the domain, zero outside."""
+        heights = self.heights()
+        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        low, high = (z / MODEL_UNIT for z in region)
+        near = SAME_PLANE * (top - bottom)
+        inside = ((heights > low - near) & (heights < high + near)).astype(float)
+        for end in (low, high):
+            if bottom + near < end < top - near:
+                inside[np.abs(heights - end) <= near] *= 0.5
+        return inside
+
+    def _check_region(self, region: tuple[float, float], key: str) -> None:
+        shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
+        if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
+            raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)
+        low, high = (z / MODEL_UNIT for z in region)
+        heights = self._mesh.mesh.geometry.x[:, self._mesh.mesh.geometry.dim - 1]
+        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        inside = min(high, top) - max(low, bottom)
+        if inside <= 0.0:
+            raise CaseError(key, "lies outside of the domain; move it inside", shown)
+        middle = 0.5 * (min(high, top) + max(low, bottom))
+        size = max(size_along_z(self._mesh, z) for z in (low, middle, high))
+        if inside < size:
+            raise CaseError(
+                key,
+                f"is thinner than the cells there ({format_quantity(float(f'{size * MODEL_UNIT:.3g}'), LENGTH)}); "
+                "make mesh.size smaller, or the region thicker",
+                shown,
+            )
+
+    def sum(self, values: np.ndarray) -> float:
+        """Sum over all owned degrees of freedom of all ranks. Collective."""
+        return float(self.comm.allreduce(float(np.sum(values[: self.owned])), op=MPI.SUM))
+
+    def integral(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Integrals of several functions by their nodal values. Collective.
+
+        Args:
+            weights: one of the weight vectors, shape (n,).
+            values: nodal values, shape (n, functions).
+
+        Returns:
+            One integral a function, shape (functions,).
+        """
+        local = weights[: self.owned] @ values[: self.owned]
+        total = np.empty_like(local)
+        self.comm.Allreduce(local, total, op=MPI.SUM)
+        return total
+
+
+def minimum(comm: Any, values: np.ndarray) -> np.ndarray:
+    """Smallest value of each column over all ranks. Collective."""
+    local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
+    smallest = np.empty_like(local)
+    comm.Allreduce(np.ascontiguousarray(local), smallest, op=MPI.MIN)
+    return smallest

@@ -1,0 +1,124 @@
+"""The electroneutral limit for one injected species k, all others without flux: pure algebra, pointwise.
+
+With c_j = C_j exp(-z_j u) for j != k and z_k c_k = -(sum_{j != k} z_j c_j + rho), the flux of species k is the gradient
+of Phi, and Phi solves Laplace's equation in any shape (facts pnp B6, generalised to any valences and fixed charge):
+
+    Phi(u) = sum_{j != k} (z_j/z_k - 1) C_j (1 - exp(-z_j u)) - rho u = I G / (z_k F D_k).
+
+dPhi/du = (1/z_k) sum_i z_i^2 c_i over all species, so Phi is monotone as long as no concentration is negative; where
+c_k reaches zero, the current reaches its limit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.solvers.model.electrolyte import Electrolyte
+
+#: Largest |z u| whose exponential is still a comfortable number.
+LARGEST_EXPONENT = 600.0
+
+
+@dataclass(frozen=True)
+class Electroneutral:
+    """The relation between u = V/V_T, the concentrations and Phi for one injected species.
+
+    Attributes:
+        electrolyte: a neutral bulk.
+        injected: name of the injected species, charged.
+    """
+
+    electrolyte: Electrolyte
+    injected: str
+
+    @property
+    def _valence(self) -> int:
+        return self.electrolyte.species[self.electrolyte.index(self.injected)].valence
+
+    def concentrations(self, u: np.ndarray) -> np.ndarray:
+        """Concentration of each species at the scaled potential ``u`` (bulk at u = 0).
+
+        Args:
+            u: V/V_T relative to the grounded bulk, any shape.
+
+        Returns:
+            mol/m^3, shape (number of species, *u.shape).
+        """
+        u = np.asarray(u, dtype=float)
+        k = self.electrolyte.index(self.injected)
+        c = np.stack([s.concentration * np.exp(-s.valence * u) for s in self.electrolyte.species])
+        others = sum((s.valence * c[j] for j, s in enumerate(self.electrolyte.species) if j != k), np.zeros_like(u))
+        c[k] = -(others + self.electrolyte.uniform_charge) / self._valence
+        return c
+
+    def phi(self, u: np.ndarray) -> np.ndarray:
+        """Phi(u), mol/m^3."""
+        u = np.asarray(u, dtype=float)
+        k, z_k = self.electrolyte.index(self.injected), self._valence
+        total = -self.electrolyte.uniform_charge * u
+        for j, s in enumerate(self.electrolyte.species):
+            if j != k:
+                total = total - (s.valence / z_k - 1.0) * s.concentration * np.expm1(-s.valence * u)
+        return total
+
+    def _largest_u(self) -> float:
+        return LARGEST_EXPONENT / max(1, *(abs(s.valence) for s in self.electrolyte.species))
+
+    def depletion(self) -> tuple[float, float]:
+        """The limit: u and Phi where the injected species is used up.
+
+        Returns:
+            (u, Phi). Where the species is used up only at infinite potential, u is infinite and Phi its limit there
+            (minus infinity if the counter-charge is fixed: then there is no limiting current).
+        """
+        k, sign = self.electrolyte.index(self.injected), math.copysign(1.0, self._valence)
+        far = -sign * self._largest_u()
+        if self.concentrations(np.array(0.0))[k] <= 0.0:
+            return 0.0, 0.0
+        if self.concentrations(np.array(far))[k] < 0.0:
+            from scipy.optimize import brentq
+
+            u = brentq(lambda v: float(self.concentrations(np.array(v))[k]), 0.0, far, xtol=1e-14, rtol=1e-14)
+            return u, float(self.phi(np.array(u)))
+        limit = -math.inf if self.electrolyte.uniform_charge * sign < 0.0 else float(self.phi(np.array(far)))
+        return -sign * math.inf, limit
+
+    def potential(self, phi: np.ndarray) -> np.ndarray:
+        """The scaled potential u with Phi(u) = phi.
+
+        Args:
+            phi: mol/m^3, shape (n,), all above the limit of `depletion`.
+
+        Returns:
+            u = V/V_T, shape (n,).
+
+        Raises:
+            ValueError: a value at or beyond the limit.
+        """
+        phi = np.asarray(phi, dtype=float)
+        u_limit, phi_limit = self.depletion()
+        if phi.size == 0:
+            return phi.copy()
+        if phi.min() <= phi_limit and phi.min() < 0.0:
+            raise ValueError("beyond the limiting current")
+        z_k = self._valence
+        # Neutral species, and those of the injected valence, have no part in Phi: most often one exponential is left.
+        parts = [s for s in self.electrolyte.species if s.valence not in (0, z_k) and s.concentration > 0.0]
+        valences = {s.valence for s in parts}
+        if self.electrolyte.uniform_charge == 0.0 and len(valences) == 1 and (z := valences.pop()) * z_k < 0:
+            return np.asarray(-np.log1p(phi / ((1.0 - z / z_k) * sum(s.concentration for s in parts))) / z)
+        from scipy.optimize import elementwise
+
+        sign = math.copysign(1.0, self._valence)
+        lower = np.full_like(phi, u_limit if math.isfinite(u_limit) else -sign * self._largest_u())
+        upper = np.full_like(phi, sign * self._largest_u())
+        # Phi rises with sign*u: values of the wrong sign need only half the bracket, and zero is exact.
+        lower = np.where(phi >= 0.0, 0.0, lower)
+        upper = np.where(phi >= 0.0, upper, 0.0)
+        found = elementwise.find_root(
+            lambda u, target: self.phi(u) - target, (lower, upper), args=(phi,), tolerances={"xrtol": 1e-15}
+        )
+        return np.where(phi == 0.0, 0.0, found.x)

@@ -1,0 +1,1 @@
+"""The discrete Poisson-Nernst-Planck equations."""

@@ -1,0 +1,138 @@
+"""Channels in the discrete equations: means over their patches are unknowns of their own, behind those of the mesh.
+
+A current that depends on a mean would couple every node of a patch with every other. With the mean as an unknown g, the
+equations have a column (how the injected flux changes with g) and a row, g - int u / area = 0, and stay sparse
+(`bordered`). Newton sees the coupling in full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.model.channels import Channel, GateStep, rates
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.scaling import Scales
+
+#: A boundary and the number of the component whose mean over it is an unknown; that of the potential comes last.
+Mean = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One channel: where it is, whom it lets through, and where its gates and means stand among all."""
+
+    channel: Channel
+    boundary: str
+    species: int
+    valence: float
+    gate: int
+    potential: int
+    concentration: int | None
+
+
+class Coupling:
+    """All channels of a case.
+
+    Args:
+        imposed: the case.
+        means: the unknown means, in their order (`Structure.means`).
+        weights: of the boundaries.
+        scales: of the unknowns.
+
+    Attributes:
+        step: of the gates; in a steady state they are where the potential holds them.
+    """
+
+    def __init__(self, imposed: Imposed, means: tuple[Mean, ...], weights: Weights, scales: Scales) -> None:
+        self._scales, self._zero, self._means = scales, imposed.zero, means
+        self._V_T = imposed.electrolyte.V_T
+        self._areas = {name: area * scales.length**2 for name, area in weights.area.items()}
+        self._entries: list[_Entry] = []
+        electrolyte, gate = imposed.electrolyte, 0
+        for name, boundary in imposed.boundaries.items():
+            for channel in boundary.channels:
+                i = electrolyte.index(channel.species)
+                concentration = means.index((name, i)) if channel.needs_concentration else None
+                potential = means.index((name, len(electrolyte.names)))
+                valence = float(electrolyte.species[i].valence)
+                self._entries.append(_Entry(channel, name, i, valence, gate, potential, concentration))
+                gate += len(channel.gates)
+        self.gates = gate
+        self.step = GateStep(np.zeros(gate), np.inf)
+
+    def _V(self, entry: _Entry, means: np.ndarray) -> float:
+        return float(means[entry.potential] * self._scales.potential + self._zero)
+
+    def _current(self, entry: _Entry, means: np.ndarray) -> tuple[float, float, float]:
+        """Current of one channel, A, and its derivatives by the scaled means of potential and concentration."""
+        scales, channel, V = self._scales, entry.channel, self._V(entry, means)
+        c = means[entry.concentration] * scales.concentration if entry.concentration is not None else 0.0
+        current, by_V, by_c = channel.all_open(
+            V, c, area=self._areas[entry.boundary], valence=entry.valence, thermal_voltage=self._V_T
+        )
+        if channel.gates:
+            m, slope = self.step.end(channel.gates, entry.gate, V)
+            power = np.array([g.power for g in channel.gates])
+            each = m**power
+            fraction = float(each.prod())
+            others = [float(np.delete(each, g).prod()) for g in range(len(power))]
+            by_gates = float(np.sum(others * power * m ** (power - 1) * slope))
+            by_V = by_V * fraction + current * by_gates
+            current, by_c = current * fraction, by_c * fraction
+        return current, by_V * scales.potential, by_c * scales.concentration
+
+    def currents(self, means: np.ndarray, species: int) -> dict[str, np.ndarray]:
+        """Current of each species that channels let into each of their boundaries, A, shape (species,).
+
+        Args:
+            means: scaled.
+            species: number of them.
+        """
+        total: dict[str, np.ndarray] = {}
+        for entry in self._entries:
+            at = total.setdefault(entry.boundary, np.zeros(species))
+            at[entry.species] += self._current(entry, means)[0]
+        return total
+
+    def fluxes(self, means: np.ndarray) -> list[tuple[str, int, float]]:
+        """Boundary, species and scaled flux over its area of each channel."""
+        return [(e.boundary, e.species, self._flux(e) * self._current(e, means)[0]) for e in self._entries]
+
+    def slopes(self, means: np.ndarray) -> list[tuple[int, str, int, float]]:
+        """Position of a mean, and boundary, species and scaled flux over its area by that mean."""
+        found = []
+        for e in self._entries:
+            _, by_V, by_c = self._current(e, means)
+            found.append((e.potential, e.boundary, e.species, self._flux(e) * by_V))
+            if e.concentration is not None:
+                found.append((e.concentration, e.boundary, e.species, self._flux(e) * by_c))
+        return found
+
+    def _flux(self, entry: _Entry) -> float:
+        """Scaled flux of the species over a unit area for a current of 1 A."""
+        area = self._areas[entry.boundary] / self._scales.length**2
+        return 1.0 / (entry.valence * self._scales.current * area)
+
+    def gates_at(self, means: np.ndarray) -> np.ndarray:
+        """All gates at the end of their step."""
+        parts = [self.step.end(e.channel.gates, e.gate, self._V(e, means))[0] for e in self._gated()]
+        return np.concatenate([np.empty(0), *parts])
+
+    def gate_rates(self, gates: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """dm/dt of all gates, 1/s."""
+        parts = [
+            rates(e.channel.gates, gates[e.gate : e.gate + len(e.channel.gates)], self._V(e, means))
+            for e in self._gated()
+        ]
+        return np.concatenate([np.empty(0), *parts])
+
+    def _gated(self) -> list[_Entry]:
+        return [entry for entry in self._entries if entry.channel.gates]
+
+    def gate_names(self) -> list[str]:
+        """``boundary.gate.number`` of each gate, for results."""
+        places = [e.boundary for e in self._gated() for _ in e.channel.gates]
+        return [f"{name}.gate.{places[:i].count(name) + 1}" for i, name in enumerate(places)]

@@ -1,0 +1,181 @@
+"""The equations of the unknown constants: each one's balance, and how balances and constants enter the matrix.
+
+Constants stand behind the unknowns of the mesh in this order: the potential of each floating boundary, decided by its
+net current; the density of each free species at one node, decided by its amount; the means that channels see, each of
+which is that of its patch.
+
+An open circuit carries no total current: that of the ions in a steady state, that of ions and displacement in time.
+Over a stage of a time step the charge that ions carry through the boundary and the change of the charge on it add up to
+zero. The charge on the boundary is a linear function of the state, whose derivative by the potential is a capacitance:
+the constant is decided at each stage, and the order of the method is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.solvers.algebra.bordered import Bordered
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.equations import Equations
+from spinepnp.solvers.pnp.state import State
+from spinepnp.solvers.pnp.step_data import Data
+
+
+class Balances:
+    """What each unknown constant must bring to zero.
+
+    Args:
+        structure: who floats, who is free, and which means are unknowns.
+        equations: without any condition.
+        held: degrees of freedom that are one constant.
+        data: prescribed currents and amounts, and channels.
+        state: at which all is evaluated.
+        weights: of boundaries and volume.
+    """
+
+    def __init__(
+        self, structure: Structure, equations: Equations, held: Held, data: Data, state: State, weights: Weights
+    ) -> None:
+        self._structure, self._equations, self._held = structure, equations, held
+        self._data, self._state, self._weights = data, state, weights
+
+    def passing(self, reaction: np.ndarray) -> np.ndarray:
+        """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
+
+        In a steady state the current of each species, zero, and what is injected; in a step the charge of each species,
+        of the displacement field, and of what is injected. Each row has the sum zero.
+
+        Args:
+            reaction: see `System.reaction`.
+        """
+        data, floating = self._data, self._structure.floating
+        terms = np.zeros((len(floating), self._state.components + 1))
+        for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
+            terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
+            terms[k, -1] = data.length * data.injected[name]
+            if data.wall_charge is not None:
+                terms[k, -2] -= data.wall_charge[name]
+        return terms
+
+    def values(self, reaction: np.ndarray) -> np.ndarray:
+        """Net currents, then amounts, then means, shape (constants,). Collective.
+
+        Args:
+            reaction: see `System.reaction`.
+        """
+        state, data, names = self._state, self._data, self._structure.names
+        if not state.layout.count:
+            return np.empty(0)
+        currents = self.passing(reaction).sum(axis=1)
+        missed = []
+        if self._structure.free:
+            found = state.amounts()
+            missed = [found[names.index(s)] - data.wanted[s] for s in self._structure.free]
+        return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
+
+    def lift(self, balances: np.ndarray, lifted: np.ndarray, missing: np.ndarray) -> None:
+        """Add to balances how they will change with what prescribed values miss, to first order. Collective.
+
+        Args:
+            balances: see `values`.
+            lifted: change of the reaction, shape (owned dofs, N + 1).
+            missing: change of the unknowns, shape (owned dofs, N + 1).
+        """
+        for k, charges in enumerate(self._charges()):
+            balances[k] += self._weights.sum(charges * lifted)
+        for k, (weights, component) in enumerate(self._state.patches, self._held.constants):
+            balances[k] -= self._weights.sum(weights * self._state.slope(component) * missing[:, component])
+
+    def defects(self, content: np.ndarray, charge: dict[str, float]) -> np.ndarray:
+        """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
+
+        Args:
+            content: scaled, shape (owned dofs, N).
+            charge: scaled, by boundary.
+        """
+        found = np.zeros(self._state.layout.count)
+        for k, (name, charges) in enumerate(zip(self._structure.floating, self._charges(), strict=True)):
+            found[k] = self._weights.sum(charges[:, :-1] * content) + charge[name]
+        return found
+
+    def _charges(self) -> list[np.ndarray]:
+        """By which the reaction of each degree of freedom counts for the net current of each floating boundary.
+
+        The reaction of the potential is the charge on the boundary; it counts in time.
+        """
+        valence, in_time = self._equations.coefficients.valence, self._data.wall_charge is not None
+        found = []
+        for name in self._structure.floating:
+            charges = np.zeros((self._weights.owned, self._state.components))
+            charges[:, :-1] = self._held.indicators[name] * valence
+            charges[self._held.field_holders[name], -1] = float(in_time)
+            found.append(charges)
+        return found
+
+    def fill(self, border: Bordered, matrix: Any) -> None:
+        """Columns, rows and corner of the constants. Collective.
+
+        A constant moves the degrees of freedom that it holds (its direction), or is the mean of a patch, which moves
+        none but drives a flux.
+
+        Args:
+            border: is filled.
+            matrix: of the blocks, without any condition.
+        """
+        directions = [column.duplicate() for column in border.columns]
+        charges, driven = self._charges(), self._driven()
+        self._fill_columns(border.columns, directions, driven, matrix)
+        self._fill_rows(border.rows, charges, matrix)
+        held = self._held.constants
+        border.corner[:] = [border.weighted(directions, row) for row in border.rows]
+        border.corner[held:, held:] += np.eye(len(driven))
+        for k, charge in enumerate(charges):
+            border.corner[k, held:] += [self._weights.sum(charge * flux) for flux in driven]
+        elsewhere = ~self._held.free.T.ravel()
+        for vector in (*border.columns, *border.rows):
+            vector.array[elsewhere] = 0.0
+        for direction in directions:
+            direction.destroy()
+
+    def _fill_columns(self, columns: list[Any], directions: list[Any], driven: list[np.ndarray], matrix: Any) -> None:
+        """How the reaction changes with each constant."""
+        held = self._held.constants
+        for k, (direction, column) in enumerate(zip(directions[:held], columns, strict=False)):
+            direction.array[:] = self._held.direction(k).T.ravel()
+            matrix.mult(direction, column)
+        for column, flux in zip(columns[held:], driven, strict=True):
+            column.array[:] = flux.T.ravel()
+
+    def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
+        """How each balance changes with the unknowns of the mesh."""
+        structure, state, held = self._structure, self._state, self._held.constants
+        left = rows[0].duplicate()
+        for row, charge in zip(rows, charges, strict=False):
+            left.array[:] = charge.T.ravel()
+            matrix.multTranspose(left, row)
+        left.destroy()
+        for row, name in zip(rows[len(structure.floating) : held], structure.free, strict=True):
+            i = structure.names.index(name)
+            self._fill_part(row, i, self._amount_slope(i))
+        for row, (weights, component) in zip(rows[held:], state.patches, strict=True):
+            self._fill_part(row, component, -weights * state.slope(component))
+
+    def _amount_slope(self, i: int) -> np.ndarray:
+        return self._equations.formulation.amount_slope(self._equations.state[i])
+
+    def _fill_part(self, row: Any, component: int, part: np.ndarray) -> None:
+        owned = self._weights.owned
+        row.set(0.0)
+        row.array[component * owned : (component + 1) * owned] = part
+
+    def _driven(self) -> list[np.ndarray]:
+        """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
+        owned, weights = self._weights.owned, self._weights.boundary
+        driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
+        for mean, name, i, flux in self._data.coupling.slopes(self._state.means):
+            driven[mean][:, i] -= self._data.length * flux * weights[name][:owned]
+        return driven

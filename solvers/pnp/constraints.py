@@ -1,0 +1,170 @@
+"""Degrees of freedom whose value is prescribed, or is one unknown constant that a balance decides.
+
+Constants: the potential of a floating boundary, decided by its net current, which is zero; the density of a free
+species at one node, decided by its amount. The equation of that one node follows from all others, because each species
+is conserved.
+The potential of a domain that nothing grounds is zero at that node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.signature import Structure
+
+
+@dataclass
+class _Condition:
+    """One value for some local degrees of freedom of one component; where they are those of a boundary, its name."""
+
+    component: int
+    dofs: np.ndarray
+    boundary: str = ""
+    value: float = 0.0
+
+
+class Held:
+    """Held degrees of freedom of N species and a potential in one scalar space.
+
+    Args:
+        space: the scalar space.
+        structure: which boundary holds what.
+        boundary_dofs: local degrees of freedom of each boundary, by name.
+
+    Attributes:
+        free: where nothing is held, shape (owned dofs, N + 1), true or false.
+        indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
+            (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
+        field_holders: owned degrees of freedom of each boundary that holds the potential, or floats.
+        constants: number of unknown constants, floating boundaries first.
+    """
+
+    def __init__(self, space: Any, structure: Structure, boundary_dofs: dict[str, np.ndarray]) -> None:
+        self._structure, self._boundary_dofs = structure, boundary_dofs
+        names, last = structure.names, len(structure.names)
+        self._prescribed = [
+            _Condition(i, boundary_dofs[name], name)
+            for name, holds_potential, species in structure.held
+            for i in [names.index(s) for s in species] + ([last] if holds_potential else [])
+        ]
+        node = _one_node(space)
+        if not structure.grounded:
+            self._prescribed.append(_Condition(last, node))
+        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
+        for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
+            for earlier in self._unknown[:i]:
+                unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
+        self._unknown += [_Condition(names.index(species), node) for species in structure.free]
+        self.constants = len(self._unknown)
+        for given in self._prescribed:
+            for unknown in self._unknown:  # has the rim that both share
+                if unknown.component == given.component:
+                    given.dofs = np.setdiff1d(given.dofs, unknown.dofs)
+        owned = space.dofmap.index_map.size_local
+        self.free = np.ones((owned, last + 1), dtype=bool)
+        for condition in (*self._prescribed, *self._unknown):
+            self.free[condition.dofs[condition.dofs < owned], condition.component] = False
+        self.indicators = self._indicators(owned)
+        self.field_holders = self._field_holders(owned)
+
+    def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
+        last, taken = len(self._structure.names), np.empty(0, dtype=np.int32)
+        holders = {}
+        for condition in (*self._unknown, *self._prescribed):
+            name = condition.boundary
+            if condition.component == last and name:
+                holders[name] = np.setdiff1d(condition.dofs[condition.dofs < owned], taken)
+                taken = np.union1d(taken, holders[name])
+        return holders
+
+    def _indicators(self, owned: int) -> dict[str, np.ndarray]:
+        names = self._structure.names
+        taken = np.zeros((owned, len(names)), dtype=bool)
+        indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
+        holders = [(name, names.index(s)) for name, _, species in self._structure.held for s in species]
+        for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
+            dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
+            free = dofs[~taken[dofs, i]]
+            indicators[name][free, i] = 1.0
+            taken[free, i] = True
+        return indicators
+
+    def set(self, electrolyte: Electrolyte, boundaries: Boundaries, to_unknown: Callable[[float, int], float]) -> None:
+        """Take the prescribed values of a case.
+
+        Args:
+            electrolyte: the species.
+            boundaries: what is imposed.
+            to_unknown: takes a value (SI) and the number of its component to the unknown.
+        """
+        names = self._structure.names
+        for condition in self._prescribed:
+            if condition.boundary:
+                boundary, i = boundaries[condition.boundary], condition.component
+                value = boundary.held_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
+                assert value is not None
+                condition.value = to_unknown(value, i)
+
+    def prescribe(self, unknowns: np.ndarray, boundary: str | None = None) -> None:
+        """Write prescribed values, all or those of one boundary, into local unknowns, shape (local dofs, N + 1)."""
+        for condition in self._prescribed:
+            if boundary in (None, condition.boundary):
+                unknowns[condition.dofs, condition.component] = condition.value
+
+    def prescribed_dofs(self) -> np.ndarray:
+        """Where a value is prescribed, shape (owned dofs, N + 1), true or false."""
+        prescribed = np.zeros(self.free.shape, dtype=bool)
+        for condition in self._prescribed:
+            prescribed[condition.dofs[condition.dofs < len(prescribed)], condition.component] = True
+        return prescribed
+
+    def spread(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
+        """Write the unknown constants into local unknowns."""
+        for condition, g in zip(self._unknown, constants, strict=True):
+            unknowns[condition.dofs, condition.component] = g
+
+    def missing(self, unknowns: np.ndarray) -> np.ndarray:
+        """What owned unknowns, shape (owned dofs, N + 1), miss of their prescribed values; zero elsewhere."""
+        prescribed = np.array(unknowns)
+        for condition in self._prescribed:
+            own = condition.dofs[condition.dofs < len(prescribed)]
+            prescribed[own, condition.component] = condition.value
+        return prescribed - unknowns
+
+    def direction(self, constant: int) -> np.ndarray:
+        """How the owned unknowns move with a constant: one at its degrees of freedom, zero elsewhere."""
+        condition = self._unknown[constant]
+        direction = np.zeros(self.free.shape)
+        direction[condition.dofs[condition.dofs < len(direction)], condition.component] = 1.0
+        return direction
+
+    def constants_at(self, unknowns: np.ndarray, comm: Any) -> np.ndarray:
+        """The constants that local unknowns have. Collective where there are constants."""
+        if not self.constants:
+            return np.empty(0)
+        found = np.array([unknowns[c.dofs, c.component].max(initial=-np.inf) for c in self._unknown])
+        largest = np.empty_like(found)
+        comm.Allreduce(found, largest, op=MPI.MAX)
+        return largest
+
+
+def _one_node(space: Any) -> np.ndarray:
+    """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
+    comm, index_map = space.mesh.comm, space.dofmap.index_map
+    owned = space.tabulate_dof_coordinates()[: index_map.size_local]
+    mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)
+    if len(owned):
+        # What is zero may be rounding, which differs between ranks.
+        rounded = np.round(owned, 9) + 0.0
+        first = np.lexsort(rounded.T[::-1])[:1].astype(np.int32)
+        mine = tuple(rounded[first[0]]), int(index_map.local_to_global(first)[0])
+    _, chosen = min(comm.allgather(mine))
+    local = index_map.global_to_local(np.array([chosen], dtype=np.int64))
+    return np.asarray(local[local >= 0], dtype=np.int32)

@@ -1,0 +1,108 @@
+"""Which currents are numbers: what rounding and Newton's remaining residual leave of a sum of terms that cancel.
+
+A current is the sum of the residual over the rows of its boundary, in which diffusion and drift of all neighbours
+cancel. Each of these terms has an error of the machine precision over its size, because the unknowns that it is made of
+have no more digits: a large current of diffusion that drift cancels rounds away what is left. The edges of the constant
+stiffness give their size. What all free rows of a species add up to is current that has been lost on the way: no
+current of that species is known better. In a time step that is what a stage may leave of a balance (`conservation`).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
+from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.equations import Equations
+
+#: Error of a row over the size of its terms: machine precision times the number of sums that each is made in.
+PRECISION = 4.0 * float(np.finfo(float).eps)
+
+
+class Rounding:
+    """Floors of currents at a state.
+
+    Args:
+        equations: at the state.
+        held: who holds what.
+        weights: for sums over all ranks.
+    """
+
+    def __init__(self, equations: Equations, held: Held, weights: Weights) -> None:
+        self._equations, self._held, self._weights = equations, held, weights
+
+    @cached_property
+    def _stiffness(self) -> Any:
+        """The absolute values of the stiffness matrix."""
+        absolute = self._equations.operators.K.copy()
+        rows, columns, values = absolute.getValuesCSR()
+        absolute.setValuesCSR(rows, columns, np.abs(values))
+        absolute.assemble()
+        return absolute
+
+    def _over_edges(self, nodal: np.ndarray) -> np.ndarray:
+        """Sum over the neighbours b of each owned node a of |K_ab| (f_a + f_b), of nodal values f >= 0. Collective."""
+        x, y, own = (self._equations.operators.vector() for _ in range(3))
+        x.array[:] = nodal[: self._weights.owned]
+        self._stiffness.mult(x, y)
+        x.set(1.0)
+        self._stiffness.mult(x, own)
+        found = y.array_r + own.array_r * nodal[: self._weights.owned]
+        for vector in (x, y, own):
+            vector.destroy()
+        return np.asarray(found)
+
+    def _terms(self) -> np.ndarray:
+        """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
+        equations = self._equations
+        coefficients, contents = equations.coefficients, np.abs(equations.contents())
+        densities, drift = np.abs(equations.nodal_densities()), np.abs(equations.phi.x.array)
+        terms = np.empty((len(contents), equations.species + 1))
+        for i, w in enumerate(equations.state[:-1]):
+            size = equations.formulation.digits(w.x.array) + abs(coefficients.valence[i]) * drift
+            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(densities[:, i] * size)
+            terms[:, i] += coefficients.storage * contents[:, i]
+        terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
+        terms[:, -1] += contents @ np.abs(coefficients.valence)
+        return terms
+
+    def floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+        """Below which no net current of a species through a boundary is known. Collective.
+
+        Args:
+            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+
+        Returns:
+            In units of the residual by boundary, shape (N + 1,); of the displacement last.
+        """
+        ones, lost = np.ones(len(reaction)), self._lost(reaction)
+        squares = self._terms() ** 2
+        found = {}
+        for name, indicator in self._held.indicators.items():
+            rows = np.zeros_like(squares)
+            rows[:, :-1] = indicator
+            rows[self._held.field_holders.get(name, np.empty(0, dtype=int)), -1] = 1.0
+            found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
+        return found
+
+    def _lost(self, reaction: np.ndarray) -> np.ndarray:
+        """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
+        ones, free, ions = np.ones(len(reaction)), self._held.free[:, :-1], reaction[:, :-1]
+        lost = np.zeros(reaction.shape[1])
+        if not self._equations.coefficients.storage:
+            lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
+            return lost
+        held = np.where(free, 0.0, ions)
+        through = [np.abs(self._weights.integral(ones, part * held)) for part in self._held.indicators.values()]
+        amounts = np.abs(self._weights.integral(ones, self._equations.contents()))
+        lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
+        return lost
+
+    def destroy(self) -> None:
+        """Free the matrix. Collective."""
+        if "_stiffness" in self.__dict__:
+            self._stiffness.destroy()

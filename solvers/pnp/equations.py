@@ -1,0 +1,242 @@
+"""The discrete equations without any prescribed value: their residual, and the blocks of its derivative.
+
+The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of a `Formulation`,
+
+    R_i   = D_i flux_i + alpha content_i,
+    R_phi = lambda^2 K phi - sum_i z_i content_i - rho w + membranes and matched injectors,
+
+so that a block of the Jacobian is a flux slope, a conduction z_i D_i K(c_i), a content slope -z_i M, or the field; no
+two species meet. Every matrix has the pattern of the scalar space: what is constant is kept, and what is not is one
+pass over the cells (the drift that all species share, and a conduction for each).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.kernels import compile_form
+from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
+from spinepnp.solvers.fem.forms import mass_degree, matched_field
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.pnp.variables import make_formulation
+
+
+@dataclass
+class Coefficients:
+    """The numbers of the equations, scaled.
+
+    Attributes:
+        valence: z_i.
+        diffusivity: D_i.
+        debye_squared: lambda^2.
+        fixed_charge: rho, as far as it is uniform.
+        storage: alpha, zero in a steady state.
+        capacitance: kappa and phi_out of each membrane, by boundary name.
+        matched: J of each matched injector, by boundary name.
+    """
+
+    valence: np.ndarray
+    diffusivity: np.ndarray
+    debye_squared: float
+    fixed_charge: float = 0.0
+    storage: float = 0.0
+    capacitance: dict[str, tuple[float, float]] = field(default_factory=dict)
+    matched: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, electrolyte: Electrolyte, boundaries: Boundaries, scales: Scales, zero: float, areas: dict[str, float]
+    ) -> Coefficients:
+        """The coefficients of a case.
+
+        Args:
+            electrolyte: the species.
+            boundaries: what is imposed.
+            scales: of the unknowns.
+            zero: potential that counts as zero, V.
+            areas: of the boundaries, in units of length squared.
+        """
+        capacitance, matched = {}, {}
+        for name, boundary in boundaries.items():
+            if boundary.capacitance is not None:
+                kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
+                capacitance[name] = kappa, (boundary.capacitance.outside - zero) / scales.potential
+            if boundary.field_matched:
+                (injection,) = boundary.injections
+                matched[name] = injection.total(areas[name] * scales.length**2) / scales.current / areas[name]
+        diffusivity = [electrolyte.effective_diffusivity(s) / scales.diffusivity for s in electrolyte.species]
+        return cls(
+            valence=np.array([float(s.valence) for s in electrolyte.species]),
+            diffusivity=np.array(diffusivity),
+            debye_squared=scales.debye**2,
+            fixed_charge=electrolyte.uniform_charge / scales.concentration,
+            capacitance=capacitance,
+            matched=matched,
+        )
+
+
+class Equations:
+    """The discrete equations of one structure in one scalar space.
+
+    Args:
+        operators: of the scalar space.
+        structure: species, membranes and matched injectors.
+        formulation: "density", "log" or "nodal".
+        volume: integral of each local basis function.
+
+    Attributes:
+        state: functions that hold the unknowns of the species, and the potential.
+        blocks: the derivative, rows of equations and columns of unknowns; ``None`` where it is zero.
+        coefficients: numbers of the equations, for the user to set.
+        formulation: what the unknowns of the species are.
+    """
+
+    def __init__(self, operators: Operators, structure: Structure, formulation: str, volume: np.ndarray) -> None:
+        self.operators, self._volume = operators, volume
+        self.species = count = len(structure.names)
+        self.state = [fem.Function(operators.space) for _ in range(count + 1)]
+        self.phi = self.state[-1]
+        self.formulation = make_formulation(formulation, operators, self.phi, volume)
+        self.coefficients = Coefficients(np.zeros(count), np.ones(count), 1.0)
+        self.blocks: list[list[Any]] = [[None] * (count + 1) for _ in range(count + 1)]
+        for i in range(count):
+            for row, column in ((i, i), (i, count), (count, i)):
+                self.blocks[row][column] = operators.empty()
+        self.blocks[count][count] = operators.empty()
+        self._field = operators.vector()
+        self._set_up_membranes(structure.membranes)
+        self._set_up_matched(dict(structure.matched))
+
+    def _constant(self) -> Any:
+        return fem.Constant(self.operators.space.mesh, np.float64(0.0))
+
+    def _set_up_membranes(self, names: tuple[str, ...]) -> None:
+        measure, u, v = self.operators.measure, self.operators.u, self.operators.v
+        degree = mass_degree(self.operators.space.element.basix_element.degree)
+        self._membranes = {name: (self._constant(), self._constant()) for name in names}
+        slope: Any = 0
+        residual: Any = 0
+        for name, (kappa, outside) in self._membranes.items():
+            slope += measure.over_boundary(kappa * u * v, name, degree, alone=False)
+            residual += measure.over_boundary(kappa * (self.phi - outside) * v, name, degree, alone=False)
+        self._membrane_forms = (compile_form(residual), compile_form(slope)) if names else None
+
+    def _set_up_matched(self, injected: dict[str, int]) -> None:
+        measure, v, count = self.operators.measure, self.operators.v, self.species
+        degree = mass_degree(self.operators.space.element.basix_element.degree) + 2
+        self._matched = {name: self._constant() for name in injected}
+        self._matched_valence = [self._constant() for _ in range(count)]
+        self._matched_diffusivity = [self._constant() for _ in range(count)]
+        self._debye_squared, self._rho = self._constant(), self._constant()
+        if not injected:
+            self._matched_forms = None
+            return
+        residual: Any = 0
+        densities = [self.formulation.density(w) for w in self.state[:-1]]
+        for name, strength in self._matched.items():
+            field_ = matched_field(
+                strength, injected[name], densities, self._matched_valence, self._matched_diffusivity, self._rho
+            )
+            residual -= measure.over_boundary(self._debye_squared * field_ * v, name, degree, alone=False)
+        derivatives = [ufl.algorithms.expand_derivatives(ufl.derivative(residual, w)) for w in self.state[:-1]]
+        slopes = [None if d.empty() else compile_form(d) for d in derivatives]
+        self._matched_forms = compile_form(residual), slopes
+
+    def _update_constants(self) -> None:
+        c = self.coefficients
+        for name, (kappa, outside) in self._membranes.items():
+            kappa.value, outside.value = c.capacitance[name]
+        for name, strength in self._matched.items():
+            strength.value = c.matched[name]
+        for i in range(self.species):
+            self._matched_valence[i].value, self._matched_diffusivity[i].value = c.valence[i], c.diffusivity[i]
+        self._debye_squared.value, self._rho.value = c.debye_squared, c.fixed_charge
+
+    def contents(self) -> np.ndarray:
+        """Integrals of each density with each owned basis function, shape (owned dofs, N). Collective."""
+        return np.column_stack([self.formulation.content(w) for w in self.state[:-1]])
+
+    def residual(self) -> np.ndarray:
+        """R without loads, shape (owned dofs, N + 1). Collective."""
+        c, operators, owned = self.coefficients, self.operators, self.operators.owned
+        self._update_constants()
+        residual = np.empty((owned, self.species + 1))
+        contents = self.contents()
+        for i, w in enumerate(self.state[:-1]):
+            residual[:, i] = c.diffusivity[i] * self.formulation.flux(w, c.valence[i])
+            if c.storage:
+                residual[:, i] += c.storage * contents[:, i]
+        operators.K.mult(self.phi.x.petsc_vec, self._field)
+        residual[:, -1] = c.debye_squared * self._field.array_r - contents @ c.valence
+        if c.fixed_charge:
+            residual[:, -1] -= c.fixed_charge * self._volume[:owned]
+        if self._membrane_forms is not None:
+            residual[:, -1] += operators.integrals(self._membrane_forms[0])
+        if self._matched_forms is not None:
+            residual[:, -1] += operators.integrals(self._matched_forms[0])
+        return residual
+
+    def fill_blocks(self) -> None:
+        """The derivative of R at the state, into the blocks. Collective."""
+        c, operators, last = self.coefficients, self.operators, self.species
+        self._update_constants()
+        for i, w in enumerate(self.state[:-1]):
+            own, conduction, charge = self.blocks[i][i], self.blocks[i][last], self.blocks[last][i]
+            self.formulation.fill_content_slope(charge, w)
+            self.formulation.fill_flux_slope(own, w, c.valence[i])
+            own.scale(c.diffusivity[i])
+            if c.storage:
+                own.axpy(c.storage, charge, structure=True)
+            charge.scale(-c.valence[i])
+            self.formulation.fill_conduction(conduction, w)
+            conduction.scale(c.diffusivity[i] * c.valence[i])
+            if self._matched_forms is not None and self._matched_forms[1][i] is not None:
+                operators.add(charge, self._matched_forms[1][i])
+        field_ = self.blocks[last][last]
+        operators.K.copy(field_, structure=True)
+        field_.scale(c.debye_squared)
+        if self._membrane_forms is not None:
+            operators.add(field_, self._membrane_forms[1])
+
+    def hold(self, free: list[Any], held: list[Any]) -> None:
+        """Replace rows and columns of held unknowns by those of the identity, in the blocks. Collective.
+
+        Args:
+            free: for each component a vector of one where nothing is held, else zero.
+            held: the other way round.
+        """
+        for i, row in enumerate(self.blocks):
+            for j, block in enumerate(row):
+                if block is not None:
+                    block.diagonalScale(free[i], free[j])
+                    if i == j:
+                        block.setDiagonal(held[i], addv=True)
+
+    def nodal_densities(self) -> np.ndarray:
+        """c_i at the local nodes, shape (local dofs, N)."""
+        return self.formulation.densities(np.column_stack([w.x.array for w in self.state[:-1]]))
+
+    def field_energy(self) -> float:
+        """Integral of lambda^2/2 |grad phi|^2. Collective."""
+        self.operators.K.mult(self.phi.x.petsc_vec, self._field)
+        comm, owned = self.operators.space.mesh.comm, self.operators.owned
+        energy = float(self.phi.x.array[:owned] @ self._field.array_r)
+        return 0.5 * self.coefficients.debye_squared * float(comm.allreduce(energy, op=MPI.SUM))
+
+    def nest(self) -> Any:
+        """One PETSc matrix of the blocks; its unknowns stand species by species on each rank."""
+        return PETSc.Mat().createNest(self.blocks, comm=self.operators.space.mesh.comm)
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        self.formulation.destroy()
+        for block in (b for row in self.blocks for b in row if b is not None):
+            block.destroy()
+        self._field.destroy()

@@ -1,0 +1,259 @@
+"""The preconditioner of the block solver: flat in mesh size and in Debye length.
+
+The Jacobian has a block A_i for each species, the potential's field block F, and the couplings G_i = z_i D_i K(c_i) and
+-z_i M. In a steady state A_i c_i is nearly without flux, so that A_i^-1 G_i is nearly z_i c_i, node by node (the change
+of variables from densities to electrochemical potentials). With that, the block factorisation costs one solve for each
+unknown:
+
+    y_i = A_i^-1 r_i,      phi = S^-1 (r_phi + sum_i z_i M y_i),      c_i = y_i - z_i c_i phi,
+
+with the Schur complement S = F + M(sum_i z_i^2 c_i), the linearised Poisson-Boltzmann operator. Every inverse is one
+V-cycle of algebraic multigrid.
+
+With a rate of storage alpha, charges move by D k^2 / (alpha + D k^2) of what they do in a steady state (wave number k),
+and for equal diffusivities S^-1 splits exactly, with kappa = sum z_i^2 c_i and D its mean diffusivity, into
+
+    S^-1 = (kappa D / p) (lambda^2 K + M(kappa + lambda^2 alpha / D))^-1 + (lambda^2 K + K(kappa D) / alpha)^-1,
+
+p = lambda^2 alpha + kappa D: screening, and the charge relaxation of a conductor. The last step is then
+c_i = A_i^-1 (r_i - G_i phi), a second V-cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import petsc_reason
+from spinepnp.runtime.stack import PETSc
+from spinepnp.solvers.pnp.equations import Equations
+
+Options = dict[str, Any]
+
+#: One V-cycle of smoothed aggregation. Symmetric Gauss-Seidel asks for no spectrum, which drift would make complex;
+#: weak couplings (of flat cells) are not coarsened along, on coarse levels less strictly so that these stay sparse.
+AGGREGATION: Options = {
+    "ksp_type": "preonly",
+    "pc_type": "gamg",
+    "pc_gamg_threshold": 0.08,
+    "pc_gamg_threshold_scale": 0.1,
+    "pc_gamg_reuse_interpolation": True,
+    "mg_levels_ksp_type": "richardson",
+    "mg_levels_ksp_max_it": 1,
+    "mg_levels_pc_type": "sor",
+}
+
+#: For elements of higher degree: one V-cycle from these to linear ones, which are left to aggregation.
+BY_DEGREE: Options = {
+    "ksp_type": "preonly",
+    "pc_type": "mg",
+    "pc_mg_galerkin": "both",
+    "mg_levels_ksp_type": "richardson",
+    "mg_levels_ksp_max_it": 1,
+    "mg_levels_pc_type": "sor",
+} | {f"mg_coarse_{name}": value for name, value in AGGREGATION.items()}
+
+#: Prefixes of the options of the inner solvers: species, screening, and (with storage) conduction.
+PREFIXES = ("species_", "potential_", "conduction_")
+
+
+def block_options(element_degree: int) -> Options:
+    """Defaults of the block solver, by name of the PETSc option.
+
+    One Gram-Schmidt pass, PETSc's default, loses the orthogonality of the basis in long time steps of a closed domain,
+    whose amounts are nearly a null space. The residual at the restart is then far above its estimate, and iterations
+    double. A second pass where cancellation asks for it costs nothing elsewhere.
+    """
+    inner = AGGREGATION if element_degree == 1 else BY_DEGREE
+    return {
+        "ksp_type": "gmres",
+        "ksp_pc_side": "right",
+        "ksp_gmres_restart": 50,
+        "ksp_gmres_cgs_refinement_type": "refine_ifneeded",
+        "ksp_rtol": 1e-6,
+        "ksp_max_it": 200,
+        "pc_type": "python",
+    } | {prefix + name: value for prefix in PREFIXES for name, value in inner.items()}
+
+
+#: Of a Slotboom factor exp(-z phi), beyond which it does not follow the potential.
+LARGEST_EXPONENT = 50.0
+
+#: Relative difference of time steps up to which the matrix, or the preconditioner, of one serves the other.
+SIMILAR = 0.1
+
+#: A hierarchy is made anew when iterations exceed those of its first solve by this factor, and these.
+WORSE, WORSE_BY = 1.5, 3
+
+
+class BlockPreconditioner:
+    """Context of a PETSc preconditioner of Python type.
+
+    Args:
+        equations: whose blocks, with their conditions, make the matrix.
+        free: where nothing is held, shape (owned dofs, N + 1).
+
+    Attributes:
+        iterations: tells those of the last linear solve; a negative number says that it failed.
+        options: defaults of the linear solver and of those within, by name.
+        renewals: how often hierarchies were dropped because they served no longer.
+        failure: what PETSc said when the preconditioner could not be set up.
+    """
+
+    def __init__(self, equations: Equations, free: np.ndarray) -> None:
+        self._equations, self._free = equations, free.astype(float)
+        self.iterations: Callable[[], int] = lambda: 0
+        comm, count = equations.operators.space.mesh.comm, equations.species
+        self.options = block_options(equations.operators.degree)
+        self._species = [self._solver(comm, PREFIXES[0]) for _ in range(count)]
+        self._screening, self._conduction = self._solver(comm, PREFIXES[1]), self._solver(comm, PREFIXES[2])
+        self._S = equations.operators.empty()
+        self._conductor: Any = None
+        self._r = [equations.operators.vector() for _ in range(count + 1)]
+        self._y = [vector.duplicate() for vector in self._r]
+        self._weight = self._r[0].duplicate()
+        self._slotboom = [vector.duplicate() for vector in self._r[:-1]]
+        self._scaled = [equations.operators.empty() for _ in range(count)]
+        self._first: int | None = None  # iterations of the first solve with these hierarchies
+        self._made = self._destroyed = False
+        self._with_levels: set[int] = set()
+        self._made_for: np.ndarray | None = None  # diffusivities over the time step
+        self.failure, self.renewals = "", 0
+
+    @staticmethod
+    def _solver(comm: Any, prefix: str) -> Any:
+        solver = PETSc.KSP().create(comm)
+        solver.setOptionsPrefix(prefix)
+        return solver
+
+    def _solvers(self) -> list[Any]:
+        return [*self._species, self._screening, self._conduction]
+
+    def setUp(self, _pc: Any) -> None:
+        """Take the blocks as they are now, unless those of before still serve. Collective."""
+        if self._still_serves():
+            return
+        try:
+            self._take_blocks()
+        except PETSc.Error as error:  # PETSc hands on no more than a number
+            self.failure = petsc_reason(error)
+            raise
+
+    def _still_serves(self) -> bool:
+        """Whether the blocks are near those of before, as in the stages of a time step, and iterations are few."""
+        c, before = self._equations.coefficients, self._made_for
+        if not c.storage or before is None or self._first is None:
+            return False
+        near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
+        return near and 0 <= self.iterations() <= self._first + WORSE_BY
+
+    def _take_blocks(self) -> None:
+        self._renew_if_worse()
+        equations, count = self._equations, self._equations.species
+        owned, c = equations.operators.owned, equations.coefficients
+        self._made_for = c.diffusivity.copy() if c.storage else None
+        densities = equations.nodal_densities()[:owned]
+        slope = equations.formulation.slope(densities)
+        ratio = np.divide(densities, slope, out=np.ones_like(densities), where=slope != 0.0)
+        self._exchange = c.valence * ratio * self._free[:, :-1]
+        squares = c.valence**2
+        kappa = np.maximum(densities, 0.0) @ squares
+        if c.storage:
+            conductivity = np.maximum(densities, 0.0) @ (squares * c.diffusivity)
+            diffusivity = np.where(kappa > 0.0, conductivity / np.where(kappa > 0.0, kappa, 1.0), c.diffusivity.max())
+            self._share = conductivity / (c.debye_squared * c.storage + conductivity)
+            kappa = kappa + c.debye_squared * c.storage / diffusivity
+            self._set_up_conductor()
+        self._weight.array[:] = np.sqrt(kappa) * self._free[:, -1]
+        equations.blocks[count][count].copy(self._S, structure=True)
+        equations.formulation.add_mass(self._S, self._weight)
+        phi = equations.phi.x.array[:owned]
+        for i, solver in enumerate(self._species):
+            # Logarithms have the factor in them.
+            factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+            self._slotboom[i].array[:] = np.clip(factor / equations.formulation.slope(factor), 0.0, None)
+            equations.blocks[i][i].copy(self._scaled[i], structure=True)
+            self._scaled[i].diagonalScale(None, self._slotboom[i])
+            self._set(solver, self._scaled[i])
+        self._set(self._screening, self._S)
+
+    def _set_up_conductor(self) -> None:
+        """lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, from the blocks."""
+        equations, count, c = self._equations, self._equations.species, self._equations.coefficients
+        if self._conductor is None:
+            self._conductor = equations.operators.empty()
+        equations.blocks[count][count].copy(self._conductor, structure=True)
+        for i, z in enumerate(c.valence):
+            self._conductor.axpy(z / c.storage, equations.blocks[i][count], structure=True)
+        self._set(self._conduction, self._conductor)
+
+    def _set(self, solver: Any, matrix: Any) -> None:
+        solver.setOperators(matrix)
+        solver.setFromOptions()
+        preconditioner = solver.getPC()
+        if preconditioner.getType() == "mg" and solver.handle not in self._with_levels:
+            self._with_levels.add(solver.handle)
+            preconditioner.setMGLevels(2)
+            preconditioner.setMGInterpolation(1, self._equations.operators.from_linear)
+            solver.setFromOptions()
+        solver.setUp()
+
+    def _renew_if_worse(self) -> None:
+        """Drop hierarchies that serve no longer; the next set-up makes new ones."""
+        last = self.iterations()
+        if self._made and self._first is None and last >= 0:
+            self._first = last
+        elif self._made and (last < 0 or (self._first is not None and last > WORSE * self._first + WORSE_BY)):
+            for solver in self._solvers():
+                solver.getPC().setType("none")  # a hierarchy without levels would survive a reset
+            self._with_levels.clear()
+            self.renewals += 1
+            self._first = None
+        self._made = True
+
+    def apply(self, _pc: Any, x: Any, y: Any) -> None:
+        """y = P^-1 x. Collective."""
+        equations, count = self._equations, self._equations.species
+        c, owned, r, solved = equations.coefficients, equations.operators.owned, self._r, self._y
+        for vector, part in zip(r, x.array_r.reshape(count + 1, owned), strict=True):
+            vector.array[:] = part
+        potential, work = solved[count], self._weight
+        for i in range(count):
+            self._solve_for_species(i)
+            if c.valence[i]:
+                equations.blocks[count][i].mult(solved[i], work)
+                r[count].axpy(-1.0, work)
+        self._solve_for_potential(r[count], potential)
+        parts = y.array_w.reshape(count + 1, owned)
+        parts[count] = potential.array_r
+        for i in range(count):
+            if c.storage and c.valence[i]:
+                equations.blocks[i][count].mult(potential, work)
+                r[i].axpy(-1.0, work)
+                self._solve_for_species(i)
+            parts[i] = solved[i].array_r
+            if not c.storage:
+                parts[i] -= self._exchange[:, i] * potential.array_r
+
+    def _solve_for_species(self, i: int) -> None:
+        self._species[i].solve(self._r[i], self._y[i])
+        self._y[i].pointwiseMult(self._y[i], self._slotboom[i])
+
+    def _solve_for_potential(self, right: Any, x: Any) -> None:
+        self._screening.solve(right, x)
+        if self._equations.coefficients.storage:
+            x.array[:] *= np.where(self._free[:, -1] > 0.0, self._share, 1.0)
+            self._conduction.solve(right, self._weight)
+            x.array[:] += self._weight.array_r * self._free[:, -1]
+
+    def destroy(self, _pc: Any = None) -> None:
+        """Free the PETSc objects, once; PETSc calls this too. Collective."""
+        if self._destroyed:
+            return
+        self._destroyed = True
+        for item in (*self._solvers(), *self._scaled, *self._slotboom, self._S, self._weight, *self._r, *self._y):
+            item.destroy()
+        if self._conductor is not None:
+            self._conductor.destroy()

@@ -1,0 +1,164 @@
+"""The state at which the equations are assembled, in its three forms.
+
+Newton sees a vector: owned unknowns (c_1..c_N or their logarithms, phi), scaled, species by species on each rank, and
+the unknown constants behind them (`bordered`). Functions hold the same unknowns with ghosts, for assembly; as arrays
+they are "local unknowns", shape (local dofs, N + 1). Outside they are nodal values: concentrations and a potential, SI.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.algebra.bordered import Layout
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.equations import Equations
+from spinepnp.solvers.pnp.step_data import Data
+
+#: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
+NEAR = 1e-2
+
+
+class State:
+    """The unknowns, and what is read from them.
+
+    Args:
+        equations: whose functions hold them.
+        held: which of them are prescribed, or are one constant.
+        data: with the scales.
+        weights: of boundaries and volume.
+        structure: with the means that are unknowns.
+
+    Attributes:
+        vector: the iterate, as Newton sees it.
+        layout: of such vectors.
+        means: unknown means over patches, scaled.
+        patches: weights of the owned degrees of freedom in each mean, and its component.
+    """
+
+    def __init__(self, equations: Equations, held: Held, data: Data, weights: Weights, structure: Structure) -> None:
+        self._equations, self._held, self._data, self._weights = equations, held, data, weights
+        self._formulation, self._owned = equations.formulation, weights.owned
+        self.components = len(equations.state)
+        self.patches = [
+            (weights.boundary[name][: self._owned] / weights.area[name], component)
+            for name, component in structure.means
+        ]
+        self.means = np.zeros(len(self.patches))
+        constants = held.constants + len(self.patches)
+        self.layout = Layout(weights.comm, self._owned * self.components, constants)
+        self.vector = self.layout.vector()
+
+    def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Owned unknowns, shape (owned dofs, N + 1), and constants. Collective where there are constants."""
+        unknowns, constants = self.layout.split(vector)
+        return unknowns.reshape(self.components, -1).T, constants
+
+    def join(self, vector: Any, unknowns: np.ndarray, constants: np.ndarray) -> None:
+        """Fill a vector with owned unknowns and constants."""
+        self.layout.join(vector, unknowns.T.ravel(), constants)
+
+    def take(self, vector: Any) -> None:
+        """Make the state that of a vector. Collective."""
+        owned, constants = self.split(vector)
+        nodal = self.keep()
+        nodal[: self._owned] = owned
+        self._held.spread(nodal, constants[: self._held.constants])
+        self.means = constants[self._held.constants :]
+        for function, values in zip(self._equations.state, nodal.T, strict=True):
+            function.x.array[:] = values
+            function.x.scatter_forward()
+
+    def keep(self) -> np.ndarray:
+        """A copy of the local unknowns, for `restore`."""
+        return np.column_stack([function.x.array for function in self._equations.state])
+
+    def restore(self, unknowns: np.ndarray) -> None:
+        """Go back to local unknowns that were kept."""
+        for function, values in zip(self._equations.state, unknowns.T, strict=True):
+            function.x.array[:] = values
+
+    def with_ghosts(self, owned: np.ndarray) -> np.ndarray:
+        """Local unknowns of owned ones, shape (local dofs, N + 1). Collective."""
+        before = self.keep()
+        for function, values in zip(self._equations.state, owned.T, strict=True):
+            function.x.array[: self._owned] = values
+            function.x.scatter_forward()
+        complete = self.keep()
+        self.restore(before)
+        return complete
+
+    def iterate_from(self, unknowns: np.ndarray) -> None:
+        """Set the iterate to local unknowns. Collective."""
+        constants = self._held.constants_at(unknowns, self._weights.comm)
+        self.join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
+
+    def start_from(self, start: np.ndarray) -> None:
+        """Set the iterate to nodal values; prescribed ones are met only where they are near. Collective."""
+        unknowns = self.to_unknowns(start)
+        farthest = float(np.abs(self._held.missing(unknowns[: self._owned])).max(initial=0.0))
+        if self._weights.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
+            self._held.prescribe(unknowns)
+        self.iterate_from(unknowns)
+
+    def to_unknowns(self, start: np.ndarray) -> np.ndarray:
+        """Local unknowns of nodal values (SI, potential relative to its zero)."""
+        scales = self._data.scales
+        densities = self._formulation.unknowns(start[:, :-1] / scales.concentration)
+        return np.column_stack([densities, start[:, -1] / scales.potential])
+
+    def to_unknown(self, value: float, component: int) -> float:
+        """The unknown of one value of a component (SI)."""
+        scales = self._data.scales
+        if component == self.components - 1:
+            return (value - self._data.zero) / scales.potential
+        return float(self._formulation.unknowns(np.array(value / scales.concentration)))
+
+    def densities_and_potential(self) -> np.ndarray:
+        """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
+        densities = self._equations.nodal_densities() * self._data.scales.concentration
+        return np.column_stack([densities, self._equations.phi.x.array * self._data.scales.potential])
+
+    def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
+        """Nodal values of the bulk state."""
+        return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._weights.volume), 1))
+
+    def slope(self, component: int) -> np.ndarray | float:
+        """How a nodal density, or the potential, changes with its unknown."""
+        if component == self.components - 1:
+            return 1.0
+        unknown = self._equations.state[component].x.array[: self._owned]
+        return self._formulation.slope(self._formulation.densities(unknown))
+
+    def means_of(self, unknowns: np.ndarray) -> np.ndarray:
+        """The means that channels depend on, scaled, of local unknowns. Collective where there are any."""
+        if not self.patches:
+            return np.empty(0)
+        owned = unknowns[: self._owned]
+        values = np.column_stack([self._formulation.densities(owned[:, :-1]), owned[:, -1]])
+        local = np.array([weights @ values[:, component] for weights, component in self.patches])
+        total = np.empty_like(local)
+        self._weights.comm.Allreduce(local, total, op=MPI.SUM)
+        return total
+
+    def amounts(self) -> np.ndarray:
+        """Integral of the density of each species, scaled. Collective."""
+        contents = self._equations.contents()
+        return self._weights.integral(np.ones(self._owned), contents)
+
+    def ionic_charge(self) -> float:
+        """Integral of sum z_i c_i, scaled. Collective."""
+        return self._weights.sum(self._equations.contents() @ self._equations.coefficients.valence)
+
+    def field_energy(self) -> float:
+        """Integral of eps/2 |grad V|^2, J. Collective."""
+        return self._equations.field_energy() * self._data.scales.amount * self._data.scales.thermal_energy
+
+    def volume(self) -> float:
+        """Of the body, m^3."""
+        return float(self._weights.total_volume * self._data.scales.length**3)

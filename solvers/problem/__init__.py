@@ -1,0 +1,1 @@
+"""A problem on a mesh, its solution, and estimates of its error."""

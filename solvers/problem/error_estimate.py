@@ -1,0 +1,105 @@
+"""How far the fluxes on a mesh are from smooth ones: an estimate of the relative error of potentials in the volume.
+
+The gradients of the electrochemical potentials mu_i = ln c_i + z_i phi jump between cells; their averages at the nodes
+are closer to the truth (Zienkiewicz and Zhu, Int. J. Numer. Meth. Eng. 24 (1987) 337). With the dissipation
+sum_i int D_i c_i |grad mu_i|^2 as the measure, the square of the difference is the relative error of the dissipation,
+and so of the resistance. Debye layers do not enter: mu_i is smooth across them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.meshes import SpineMesh
+from spinepnp.meshes.measures import cell_contents, owned_cells
+from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem
+from spinepnp.solvers.model.electrolyte import Electrolyte
+
+#: Densities below this fraction of the largest of their species do not count.
+TRACE = 1e-9
+
+
+def dissipation_error(
+    mesh: SpineMesh, space: Any, densities: np.ndarray, phi: np.ndarray, electrolyte: Electrolyte, *, along_edges: bool
+) -> tuple[float, float, float]:
+    """Estimated error of the dissipation, and the dissipation, sum_i int D_i c_i |grad mu_i|^2. Collective.
+
+    Args:
+        mesh: on which was solved.
+        space: scalar Lagrange space.
+        densities: nodal, in any unit, shape (local dofs, species).
+        phi: nodal potential, V_T.
+        electrolyte: the species.
+        along_edges: whether fluxes are those of `edges`: with the logarithmic mean of the densities they are smooth
+            where mu is steep, and they are what is averaged then.
+
+    Returns:
+        Both in m^2/s um times the unit of the densities; and the sum of the ranges of all mu_i, V_T: a flow of N
+        through the domain dissipates N times that at the most.
+    """
+    comm, dim = mesh.mesh.comm, mesh.mesh.topology.dim
+    corners = dim + 1
+    volume = cell_contents(mesh, owned_cells(mesh.mesh))
+    dofs = space.dofmap.list[: len(volume)]
+    gradients = _gradients_at_corners(mesh, space, len(volume))
+    total = np.zeros(2)
+    weight = fem.Function(space).x
+
+    def summed(values: np.ndarray) -> np.ndarray:
+        """Sums over the cells of all ranks at the local corners, of values by cell and corner."""
+        weight.array[:] = np.bincount(dofs[:, :corners].ravel(), values.ravel(), len(weight.array))
+        weight.scatter_reverse(dolfinx.la.InsertMode.add)
+        weight.scatter_forward()
+        return weight.array.copy()
+
+    shares = np.repeat(volume[:, None], corners, axis=1)
+    around = summed(shares)
+    around[around == 0.0] = 1.0
+    parts, ranges = np.zeros(2), 0.0
+    for i, species in enumerate(electrolyte.species):
+        c = densities[:, i]
+        largest = comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
+        if largest <= 0.0 or not species.diffusivity:
+            continue
+        present = np.maximum(c, TRACE * largest)
+        mu = np.log(present) + species.valence * phi
+        highest, lowest = mu.max(initial=-np.inf), -mu.min(initial=np.inf)
+        ranges += comm.allreduce(float(highest), op=MPI.MAX) + comm.allreduce(float(lowest), op=MPI.MAX)
+        at_corners = np.einsum("tadk,tk->tad", gradients, mu[dofs])
+        at_nodes = present[dofs[:, :corners]]
+        conductivity = electrolyte.effective_diffusivity(species) * volume
+        if along_edges:
+            mean = logarithmic_mean(at_nodes.min(axis=1), at_nodes.max(axis=1))
+            at_corners, conductivity = at_corners * mean[:, None, None], conductivity / mean
+        else:
+            conductivity = conductivity * at_nodes.mean(axis=1)
+        means = np.stack([summed(shares * at_corners[:, :, d]) / around for d in range(at_corners.shape[2])], axis=-1)
+        for part, field in enumerate((at_corners - means[dofs[:, :corners]], at_corners)):
+            parts[part] += float(conductivity @ _square(field))
+    comm.Allreduce(parts, total, op=MPI.SUM)
+    total /= corners * (corners + 1.0)
+    return float(total[0]), float(total[1]), ranges
+
+
+def _square(field: np.ndarray) -> np.ndarray:
+    """int |e|^2 over each cell of a linear e by its values at the corners, over |T| / ((d + 1)(d + 2))."""
+    return np.asarray((field**2).sum(axis=(1, 2)) + (field.sum(axis=1) ** 2).sum(axis=1))
+
+
+def logarithmic_mean(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """(high - low) / ln(high / low) of positive numbers, low <= high."""
+    s = 0.5 * np.log(high / low)
+    return np.asarray(np.sqrt(low * high) * np.where(s < 1e-4, 1.0, np.sinh(s) / np.where(s == 0.0, 1.0, s)))
+
+
+def _gradients_at_corners(mesh: SpineMesh, space: Any, cells: int) -> np.ndarray:
+    """Gradients of the basis functions at the corners of straight cells, shape (cells, corner, coordinate, basis)."""
+    element, dim = space.element.basix_element, mesh.mesh.topology.dim
+    reference = np.vstack([np.zeros(dim), np.eye(dim)])
+    table = element.tabulate(1, reference)[1:, :, :, 0]  # derivative, corner, basis
+    x = mesh.mesh.geometry.x[cell_nodes(mesh.mesh)[:cells, : dim + 1], :dim]
+    jacobian = x[:, 1:] - x[:, :1]  # cell, derivative, coordinate
+    inverse = np.linalg.inv(jacobian)  # cell, coordinate, derivative
+    return np.einsum("tcd,dak->tack", inverse, table)

@@ -1,0 +1,268 @@
+"""The electroneutral predictor on a mesh: one Laplace solve, then pointwise algebra.
+
+It gives Newton its start (two steps instead of four), the limiting current, and the electroneutral answer that a full
+PNP result is compared with.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.runtime.memory import available_memory
+from spinepnp.runtime.stack import MPI, PETSc, fem
+from spinepnp.solvers.algebra.cost import memory
+from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.electroneutral import Electroneutral
+from spinepnp.units import CURRENT, FARADAY, format_quantity
+
+#: Iterations after which a factorisation takes over: on cells thousands of times wider than high multigrid crawls.
+MOST_ITERATIONS = 1000
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The electroneutral answer at the local degrees of freedom.
+
+    Attributes:
+        u: V/V_T relative to the ground, shape (n,).
+        concentrations: mol/m^3, shape (species, n).
+        ground: potential of the grounded boundaries, V.
+    """
+
+    u: np.ndarray
+    concentrations: np.ndarray
+    ground: float
+
+
+def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> str:
+    """What keeps the electroneutral law from holding; empty where nothing does.
+
+    It holds for a neutral bulk, at most one injected species, no channels, and the same potential and bulk
+    concentrations of all species on every boundary that prescribes anything, no sources and no fixed charge by region.
+    That the Debye length is small is for the caller to see.
+    """
+    held = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
+    grounded = [b for b in held if b.holds_potential and b.prescribed(electrolyte) == electrolyte.bulk]
+    injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
+    charge = abs(electrolyte.net_charge(electrolyte.bulk))
+    reasons = {
+        "no species carries charge": not electrolyte.has_ions,
+        "no boundary holds both the potential and the bulk concentrations": not grounded,
+        "a boundary holds something else than the ground and the bulk": len({b.potential for b in held}) > 1
+        or len(grounded) < len(held),
+        "fixed charge by region": bool(electrolyte.charged_regions),
+        "a source of ions": any(s.source for s in electrolyte.species),
+        "several injected species": len(injected) > 1,
+        "channels": any(b.channels for b in boundaries.values()),
+        "a bulk that is not neutral": charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:
+    """The one species that the electroneutral law covers, or ``None`` where the law does not hold.
+
+    Without any injection the first charged species stands in.
+    """
+    if why_not_electroneutral(electrolyte, boundaries):
+        return None
+    injected = (i.species for b in boundaries.values() for i in b.injections if i.flows)
+    charged = (s.name for s in electrolyte.species if s.valence != 0)
+    return next(injected, None) or next(charged)
+
+
+class Predictor:
+    """Unit-flux solutions of Laplace's equation on one mesh, kept for all currents.
+
+    G solves Lap G = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the rest.
+
+    Args:
+        space: scalar Lagrange space.
+        grounded: local degrees of freedom of the grounded boundaries.
+        weights: integral of each local basis function over a boundary, by boundary name (see `observables`).
+        areas: area of each boundary.
+        operators: matrices of the space.
+    """
+
+    def __init__(
+        self,
+        space: Any,
+        grounded: np.ndarray,
+        weights: dict[str, np.ndarray],
+        areas: dict[str, float],
+        operators: Operators,
+    ) -> None:
+        self._space, self._weights, self._areas, self._operators = space, weights, areas, operators
+        self._grounded = grounded
+        self._solutions: dict[str, np.ndarray] = {}
+        self._solver: Any = None
+
+    def _set_up(self) -> None:
+        matrix, owned = self._operators.K.copy(), self._operators.owned
+        grounded = np.zeros(owned, dtype=bool)
+        grounded[self._grounded[self._grounded < owned]] = True
+        free, held = self._operators.masks(grounded)
+        matrix.diagonalScale(free, free)
+        matrix.setDiagonal(held, addv=True)
+        for vector in (free, held):
+            vector.destroy()
+        solver = PETSc.KSP().create(self._space.mesh.comm)
+        solver.setOptionsPrefix("laplace_")
+        solver.setType("cg")
+        solver.getPC().setType("gamg")
+        solver.setTolerances(rtol=1e-13, max_it=MOST_ITERATIONS)
+        solver.setOperators(matrix)
+        solver.setFromOptions()
+        self._solver, self._matrix = solver, matrix
+
+    def _factorise(self) -> bool:
+        """Let MUMPS take over, for all that comes, where its factors fit into half of the memory. Collective."""
+        comm, nodes = self._space.mesh.comm, self._space.dofmap.index_map.size_global
+        enough = memory("direct", nodes) < available_memory() / 2.0
+        if self._solver.getType() == "preonly" or not comm.allreduce(enough, op=MPI.LAND):
+            return False
+        self._solver.destroy()
+        self._solver = PETSc.KSP().create(comm)
+        self._solver.setType("preonly")
+        self._solver.getPC().setType("lu")
+        self._solver.getPC().setFactorSolverType("mumps")
+        self._solver.setOperators(self._matrix)
+        return True
+
+    def _solve(self, right: Any, G: Any) -> bool:
+        """Solve for one right-hand side; whether that went well. Collective."""
+        self._solver.solve(right, G)
+        reason: Any = self._solver.getConvergedReason()
+        return reason > 0 or (self._factorise() and self._solve(right, G))
+
+    def unit_flux(self, name: str) -> np.ndarray:
+        """G of one patch at the local degrees of freedom (ghosts too), in 1/um. Collective at its first call.
+
+        Raises:
+            SolveError: the linear solver did not converge.
+        """
+        if name not in self._solutions:
+            if self._solver is None:
+                self._set_up()
+            G = fem.Function(self._space)
+            right = fem.Function(self._space)
+            right.x.array[:] = self._weights[name] / self._areas[name]
+            right.x.array[self._grounded] = 0.0
+            if not self._solve(right.x.petsc_vec, G.x.petsc_vec):
+                raise SolveError(
+                    f"the electroneutral current through {name} could not be solved for within {MOST_ITERATIONS} "
+                    "iterations, and a factorisation does not fit into the memory: cells may be far thinner than wide; "
+                    "use a larger mesh.grade size or mesh.size"
+                )
+            G.x.scatter_forward()
+            G.x.array[self._grounded] = 0.0  # exactly
+            self._solutions[name] = G.x.array.copy()
+        return self._solutions[name]
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        if self._solver is not None:
+            self._solver.destroy()
+            self._matrix.destroy()
+            self._solver = None
+
+    def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
+        """sum over patches of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
+        species = electrolyte.species[electrolyte.index(injected)]
+        per_ampere = 1.0 / (species.valence * FARADAY * electrolyte.effective_diffusivity(species) * MODEL_UNIT)
+        index_map = self._space.dofmap.index_map
+        phi = np.zeros(index_map.size_local + index_map.num_ghosts)
+        for name, boundary in boundaries.items():
+            for injection in boundary.injections:
+                if injection.flows:
+                    phi += injection.total(self._areas[name] * MODEL_UNIT**2) * per_ampere * self.unit_flux(name)
+        self.destroy()  # its solutions stay; the memory is for the equations
+        return phi
+
+    def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
+        """The electroneutral answer, or ``None`` where the law does not hold. Collective.
+
+        Raises:
+            CaseError: a current beyond the limiting one, with the limit.
+        """
+        injected = injected_species(electrolyte, boundaries)
+        if injected is None:
+            return None
+        law = Electroneutral(electrolyte, injected)
+        phi = self._phi(electrolyte, boundaries, injected)
+        lowest = float(self._space.mesh.comm.allreduce(phi.min() if phi.size else math.inf, op=MPI.MIN))
+        limit = law.depletion()[1]
+        if lowest < 0.0 and lowest <= limit:
+            raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
+        u = law.potential(phi)
+        ground = next(b.held_potential for b in boundaries.values() if b.held_potential is not None)
+        return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
+
+    def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:
+        """By which factors all currents could be multiplied, down (or reversed) and up; infinite without a limit.
+
+        Collective. The electroneutral law must hold.
+        """
+        injected = injected_species(electrolyte, boundaries)
+        assert injected is not None
+        phi, comm = self._phi(electrolyte, boundaries, injected), self._space.mesh.comm
+        lowest = float(comm.allreduce(phi.min(initial=0.0), op=MPI.MIN))
+        highest = float(comm.allreduce(phi.max(initial=0.0), op=MPI.MAX))
+        limit = Electroneutral(electrolyte, injected).depletion()[1]
+        return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
+
+
+def shown_limit(limit: float, value: float) -> float:
+    """A limit in four digits; beside a value just beyond it in as many as tell them apart, rounded to its own side."""
+    exact, rounded = Decimal(repr(limit)), Decimal(0)
+    beyond = max(abs(value - limit), 1e-9 * abs(value))
+    in_four = float(f"{limit:.4g}")
+    if abs(in_four) < abs(value) and abs(in_four - limit) <= 0.1 * beyond:
+        return in_four
+    for digits in range(5, 13):
+        step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        rounded = exact.quantize(step, rounding=ROUND_DOWN)
+        if abs(float(rounded)) >= abs(value):
+            rounded -= step.copy_sign(rounded)
+        if abs(limit - float(rounded)) <= beyond:
+            break
+    return float(rounded)
+
+
+def _beyond_limit(
+    electrolyte: Electrolyte, boundaries: Boundaries, areas: dict[str, float], injected: str, fraction: float
+) -> CaseError:
+    """The error for currents of which only ``fraction`` can flow."""
+    valence = electrolyte.species[electrolyte.index(injected)].valence
+    injections = [
+        (name, injection.total(areas[name] * MODEL_UNIT**2))
+        for name, boundary in boundaries.items()
+        for injection in boundary.injections
+        if injection.flows
+    ]
+    # The patch to blame is the one that takes most of the species out.
+    name, value = min(injections, key=lambda item: item[1] * valence)
+    if len(injections) > 1:
+        return CaseError(
+            f"boundaries.{name}.current.value",
+            f"beyond the limit: all currents together can be {shown_limit(100.0 * fraction, 100.0)!r} % of these, "
+            f"where the concentration of {injected} reaches zero; choose weaker ones",
+            format_quantity(value, CURRENT),
+        )
+    limit = format_quantity(shown_limit(value * fraction, value), CURRENT)
+    direction = "above" if value < 0 else "below"
+    return CaseError(
+        f"boundaries.{name}.current.value",
+        f"beyond the limiting current {limit}, where the concentration of {injected} reaches zero; "
+        f"choose one {direction} it",
+        format_quantity(value, CURRENT),
+    )

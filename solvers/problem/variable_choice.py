@@ -1,0 +1,211 @@
+"""Which unknowns a solve gets with `solver.formulation = "auto"`, and from which state Newton starts at fixed charges.
+
+Densities are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
+wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), which needs every density to be positive.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.model.problem_data import Imposed, check_positive
+from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
+
+#: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
+#: densities at the ends of a cell errs by d^3/12 there (1 % at 0.5).
+LARGEST_DROP_LINEAR = 0.5
+
+#: The same for quadratic elements, where it errs by d^5/720.
+LARGEST_DROP_QUADRATIC = 1.5
+
+#: Largest |z u| that is tried for a Donnan potential u.
+LARGEST_EXPONENT = 300.0
+
+#: Relative error of amounts that are spread.
+SAME_AMOUNT = 1e-9
+
+
+def largest_drop(element_degree: int) -> float:
+    """Change of |z| phi within a cell, in V_T, up to which densities are right."""
+    return LARGEST_DROP_LINEAR if element_degree == 1 else LARGEST_DROP_QUADRATIC
+
+
+def largest_valence(electrolyte: Electrolyte) -> int:
+    """Largest |z| of the species."""
+    return max(abs(s.valence) for s in electrolyte.species)
+
+
+def has_logarithms(imposed: Imposed) -> bool:
+    """Whether every bulk, prescribed and closed amount is positive."""
+    try:
+        check_positive(imposed.electrolyte, imposed.boundaries)
+    except CaseError:
+        return False
+    return imposed.closed is None or all(a > 0.0 for a in imposed.closed.amounts.values())
+
+
+def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree: int) -> str:
+    """What makes Debye layers in a case, whatever its currents are, that are too steep for densities; else empty.
+
+    Args:
+        imposed: the case.
+        heights: of the cells at each boundary, m, by its name.
+        element_degree: of the elements. Quadratic ones lose nothing with "nodal", and linear ones half an order of
+            accuracy at a wall, so that densities stay where the field of the surface charge is weak.
+    """
+    electrolyte = imposed.electrolyte
+    if any(region.value for region in electrolyte.charged_regions):
+        return "of the fixed charge of a region"
+    for name, boundary in imposed.boundaries.items():
+        field = abs(boundary.surface_charge or 0.0) / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
+        steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
+        if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
+            return f"of the surface charge of {name}"
+        if _membrane_drop(boundary, imposed, heights[name]) > largest_drop(element_degree):
+            return f"of the charge on the membrane {name}"
+        prescribed = boundary.prescribed(electrolyte)
+        if boundary.held_potential is not None and not prescribed:
+            return f"the potential of {name} is held without any concentration"
+        if len(prescribed) == len(electrolyte.species) and boundary.holds_potential:
+            scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
+            if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale:
+                if electrolyte.uniform_charge:
+                    return f"the concentrations of {name} and the fixed charge are not neutral"
+                if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
+                    return f"the concentrations of {name} are not neutral"
+    return ""
+
+
+def _membrane_drop(boundary: Boundary, imposed: Imposed, height: float) -> float:
+    """Estimated change of |z| phi, V_T, within a cell of a height at a membrane with its full charge.
+
+    The field of the charge over the cell, or, in a cell that is thicker than the layer, the potential at which the
+    ions of the cell hold the charge, whichever is smaller.
+    """
+    if boundary.capacitance is None:
+        return 0.0
+    electrolyte = imposed.electrolyte
+    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - imposed.zero)
+    field = charge / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
+    ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
+    crowd = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
+    return largest_valence(electrolyte) * min(field * height / electrolyte.V_T, crowd)
+
+
+def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:
+    """Largest change of |z| phi within a cell, and the height z (or the place on a line) where that is. Collective.
+
+    Args:
+        space: scalar Lagrange space.
+        phi: potential at the local nodes, in V_T.
+        electrolyte: the species; the largest |z| counts.
+    """
+    mesh = space.mesh
+    cells = space.dofmap.list[: mesh.topology.index_map(mesh.topology.dim).size_local]
+    mine = (0.0, 0.0)
+    if len(cells):
+        at_nodes = phi[cells]
+        change = at_nodes.max(axis=1) - at_nodes.min(axis=1)
+        worst = int(np.argmax(change))
+        height = space.tabulate_dof_coordinates()[cells[worst], mesh.geometry.dim - 1].mean()
+        mine = float(change[worst]), float(height)
+    change_, height_ = max(mesh.comm.allgather(mine))
+    return largest_valence(electrolyte) * change_, height_
+
+
+def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
+    """The state in equilibrium with the bulk at each node, neutral with the fixed charge as far as the bulk is.
+
+    Args:
+        electrolyte: with the bulk C_i and the fixed charge that is everywhere.
+        charge: fixed charge at each node beyond that, mol/m^3, shape (n,).
+
+    Returns:
+        Concentrations, mol/m^3, and the potential, V; shape (n, species + 1). The bulk where there is no such state.
+    """
+    z, bulk = _valences(electrolyte), np.array([*electrolyte.bulk.values()])
+    u = np.where(charge == 0.0, 0.0, _donnan_potential(z, bulk, z @ bulk - charge))
+    u = np.where(np.isnan(u), 0.0, u)
+    return np.column_stack([bulk * np.exp(-np.multiply.outer(u, z)), electrolyte.V_T * u])
+
+
+def _valences(electrolyte: Electrolyte) -> np.ndarray:
+    return np.array([float(s.valence) for s in electrolyte.species])
+
+
+def _donnan_potential(z: np.ndarray, reference: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """u of sum_i z_i C_i exp(-z_i u) = wanted, pointwise, in V_T; not a number where there is none."""
+    from scipy.optimize import elementwise
+
+    values, where = np.unique(wanted, return_inverse=True)
+    most = LARGEST_EXPONENT / max(1.0, np.abs(z).max())
+
+    def net(v: np.ndarray, aim: np.ndarray) -> np.ndarray:
+        return np.tensordot(z * reference, np.exp(-np.multiply.outer(z, v)), axes=(0, 0)) - aim
+
+    u = np.full(len(values), np.nan)
+    todo = (net(np.full_like(values, -most), values) > 0.0) & (net(np.full_like(values, most), values) < 0.0)
+    if todo.any():
+        ends = np.full(int(todo.sum()), -most), np.full(int(todo.sum()), most)
+        u[todo] = elementwise.find_root(net, ends, args=(values[todo],), tolerances={"xatol": 1e-12}).x
+    return np.asarray(u[where])
+
+
+def spread_by_charge(
+    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: Weights
+) -> np.ndarray | None:
+    """How fixed charges by region arrange what would else be even: the same electrochemical potentials everywhere.
+
+    At each node c_i = C_i exp(-z_i u), with the u that leaves the net charge as even as it is without regions. C_i of a
+    species that a boundary holds is its even value; of the others it is such that their amounts stay. Collective.
+
+    Args:
+        electrolyte: the species.
+        even: concentrations without regions, mol/m^3, shape (species,).
+        free: names of species whose amounts stay.
+        charge: fixed charge of the regions at the local nodes, mol/m^3.
+        weights: of the volume.
+
+    Returns:
+        Concentrations at the local nodes, mol/m^3, shape (n, species), or ``None`` where there is no such state.
+    """
+    from scipy.optimize import root
+
+    z, wanted = _valences(electrolyte), float(_valences(electrolyte) @ even) - charge
+    stays = np.array([name in free and amount > 0.0 for name, amount in zip(electrolyte.names, even, strict=True)])
+    if np.all(stays[(z != 0.0) & (even > 0.0)]):  # no boundary brings counter-ions: the net charge stays that of all
+        wanted += weights.integral(weights.volume, charge[:, None])[0] / weights.total_volume
+
+    def spread(reference: np.ndarray) -> np.ndarray:
+        u = _donnan_potential(z, reference, wanted)
+        return np.asarray(reference * np.exp(-np.multiply.outer(u, z)))
+
+    def too_much(logarithms: np.ndarray) -> np.ndarray:
+        reference = even.copy()
+        reference[stays] = np.exp(logarithms)
+        mean = weights.integral(weights.volume, spread(reference)) / weights.total_volume
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.nan_to_num(np.log(mean[stays] / even[stays]), nan=LARGEST_EXPONENT))
+
+    reference = even.copy()
+    if stays.any():  # nothing changes if all shift along z: a Newton method would meet a singular matrix
+        found = root(too_much, np.log(even[stays]), method="lm", options={"xtol": 1e-13, "ftol": 1e-13})
+        if np.abs(too_much(found.x)).max() > SAME_AMOUNT:
+            return None
+        reference[stays] = np.exp(found.x)
+    state = spread(reference)
+    everywhere = weights.comm.allreduce(bool(np.isfinite(state).all()), op=MPI.LAND)
+    return state if everywhere else None
+
+
+def is_positive(comm: Any, nodal: np.ndarray) -> bool:
+    """Whether all concentrations of nodal values (the potential comes last) are positive. Collective."""
+    return bool(comm.allreduce(bool((nodal[:, :-1] > 0.0).all()), op=MPI.LAND))

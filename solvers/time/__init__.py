@@ -1,0 +1,1 @@
+"""Transients: time steps, their control, checkpoints."""

@@ -1,0 +1,90 @@
+"""All that a transient needs to go on, as plain arrays on rank 0, and the way back on any number of ranks."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from spinepnp.solvers.algebra.step_control import StepControl
+from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.dirk import Moment, Rates
+from spinepnp.solvers.time.progress import Progress
+from spinepnp.solvers.time.transient import TransientProblem
+
+#: Parts of `Rates` that live on the mesh; the others are the same on all ranks.
+ON_MESH = ("content", "content_rate")
+
+
+def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
+    """The progress of a problem. Collective.
+
+    Returns:
+        Arrays by name on rank 0, none elsewhere; those on the mesh in the order of its cells.
+    """
+    progress, ordering = problem.progress, problem.ordering
+    assert progress is not None
+    moment = progress.moment
+    on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(moment.past)} | {"unknowns": moment.unknowns}
+    on_mesh |= {f"rates_{name}": getattr(moment.rates, name) for name in ON_MESH}
+    gathered = {name: ordering.gather(values) for name, values in on_mesh.items()}
+    everywhere: dict[str, Any] = {
+        "time": moment.time,
+        "past_times": [t for t, _ in moment.past],
+        "passed": moment.passed,
+        "step": progress.control.step,
+        "number": progress.number,
+        "begun": progress.begun,
+        "first": progress.first,
+        "rounding": progress.rounding,
+        "linear": problem.linear,
+    }
+    everywhere |= {f"rates_{f.name}": getattr(moment.rates, f.name) for f in fields(Rates) if f.name not in ON_MESH}
+    if problem.mesh.mesh.comm.rank > 0:
+        return {}
+    return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
+
+
+def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution:
+    """Go on from what `pack` gave. Collective.
+
+    Args:
+        problem: of the same case.
+        packed: on rank 0; not looked at elsewhere.
+
+    Returns:
+        The state that was reached.
+
+    Raises:
+        KeyError, ValueError: it does not fit the problem.
+    """
+    comm, ordering, system = problem.mesh.mesh.comm, problem.ordering, problem.system
+    everywhere = {n: v for n, v in packed.items() if n != "unknowns" and not _on_mesh(n)} if comm.rank == 0 else {}
+    known: dict[str, Any] = comm.bcast(everywhere, root=0)
+
+    def on_mesh(name: str) -> np.ndarray:
+        return ordering.scatter(packed[name] if comm.rank == 0 else None)
+
+    def local(name: str) -> np.ndarray:
+        return system.state.with_ghosts(on_mesh(name))
+
+    rates = Rates(
+        **{f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"] for f in fields(Rates)}
+    )
+    past = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
+    moment = Moment(float(known["time"]), local("unknowns"), rates, known["passed"], past)
+    return problem.resume(
+        Progress(
+            moment,
+            StepControl(float(known["step"]), 0.0, np.inf),
+            int(known["number"]),
+            bool(known["begun"]),
+            known["first"],
+            float(known["rounding"]),
+        )
+    )
+
+
+def _on_mesh(name: str) -> bool:
+    return (name.startswith("past_") and name != "past_times") or name in {f"rates_{n}" for n in ON_MESH}

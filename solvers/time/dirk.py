@@ -1,0 +1,249 @@
+"""Implicit steps in time of the discrete equations.
+
+The species' equations are d(content)/dt = load - D flux, and Poisson's holds at every moment: a differential-algebraic
+system. A stage of a diagonally implicit Runge-Kutta method solves
+
+    content - base + gamma h (D flux - load) = 0,    base = content_n + h sum_j a_ij K_j,
+    K = (content - base) / (gamma h),
+
+so that rates K come from contents, not from fluxes: what is held, injected or gated is in them, and the contents of a
+step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule: the potential of a floating
+boundary is that at which ions and displacement together carry no charge through it in a stage.
+
+Each smooth piece of the data begins with a short step of backward Euler, which needs no rate at its start; then ESDIRK
+steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages, which
+takes out what is stiff and gives the error of the potential as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.model.channels import GateStep
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.problem import Problem
+from spinepnp.solvers.time.tableaux import Tableau
+from spinepnp.units import FARADAY
+
+#: How many states the start of a stage is extrapolated from.
+PAST = 3
+
+#: Densities that stay below this fraction of the scale of concentrations do not count for the error.
+TRACE = 1e-6
+
+
+@dataclass
+class Rates:
+    """What changes in time, and how fast.
+
+    Attributes:
+        content: integral of each density with each owned basis function, scaled, shape (owned dofs, N).
+        charge: displacement field out of each boundary, C, shape (boundaries,).
+        gates: open fraction of each gate.
+        content_rate: of the content, 1/s.
+        charge_rate: displacement current that enters, A.
+        gate_rate: 1/s.
+        current: of each species that enters through each boundary, A, shape (boundaries, N).
+        floor: below which none of them is known, A, shape (boundaries, N + 1), displacement last.
+    """
+
+    content: np.ndarray
+    charge: np.ndarray
+    gates: np.ndarray
+    content_rate: np.ndarray
+    charge_rate: np.ndarray
+    gate_rate: np.ndarray
+    current: np.ndarray
+    floor: np.ndarray
+
+
+@dataclass
+class Moment:
+    """The state at one time, with all that the next step needs.
+
+    Attributes:
+        time: s.
+        unknowns: local unknowns, shape (local dofs, N + 1).
+        rates: what changes, and how fast.
+        passed: charge that each species has carried in through each boundary since the start, C, added up with the
+            weights of the method, shape (boundaries, N).
+        past: times and unknowns of the last states of this smooth piece, stages included.
+    """
+
+    time: float
+    unknowns: np.ndarray
+    rates: Rates
+    passed: np.ndarray
+    past: list[tuple[float, np.ndarray]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A step that was solved.
+
+    Attributes:
+        moment: its end.
+        error: estimate, over the tolerance; zero where the method has none.
+        statistics: of all its solves.
+    """
+
+    moment: Moment
+    error: float
+    statistics: NewtonStatistics
+
+
+def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
+    """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
+
+    Collective.
+    """
+    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.data.scales.amount * FARADAY
+    return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
+
+
+def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
+    """Charges of the boundaries, C, in units of the equations, by name."""
+    unit = problem.system.data.scales.amount * FARADAY
+    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+
+
+def take_step(
+    problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
+) -> Attempt:
+    """Solve one step. Collective.
+
+    Args:
+        problem: its system holds nothing of value afterwards but the end of the step.
+        imposed: the case; its waveforms are smooth within the step.
+        before: the state at its start.
+        end: time of its end, s.
+        method: of which the first stage, if it is explicit, is the end of the step before.
+        tolerance: of the error, over the scale of each unknown.
+
+    Raises:
+        NewtonError: a stage could not be solved, or ends with negative concentrations.
+    """
+    system, length = problem.system, end - before.time
+    stages: list[Rates] = [before.rates] if method.explicit_start else []
+    past, statistics = list(before.past), []
+    for i in range(len(stages), len(method.c)):
+        time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
+        now = imposed.at(time, before.time + 0.5 * length)
+        base = _combined(before.rates, stages, method.A[i, :i] * length)
+        own = method.gamma * length
+        charge = _scaled(problem, base.charge)
+        system.data.set_step(
+            now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own), charge
+        )
+        guess = _extrapolated(past, before.unknowns, time)
+        system.held.prescribe(guess)
+        system.state.iterate_from(guess)
+        statistics.append(problem.solve_stage())
+        rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
+        stages.append(rates)
+        past = [*past, (time, system.state.keep())][-PAST:]
+    problem.refuse_negative(statistics[-1], imposed)
+    error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
+    passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
+    moment = Moment(end, past[-1][1], stages[-1], passed, past)
+    return Attempt(moment, error, _sum(statistics))
+
+
+def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
+    """What changes, at the start of a stage, with the rates of the stages before it."""
+    content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
+    for weight, stage in zip(weights, stages, strict=True):
+        content += weight * stage.content_rate
+        charge += weight * stage.charge_rate
+        gates += weight * stage.gate_rate
+    return replace(before, content=content, charge=charge, gates=gates)
+
+
+def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end: bool) -> Rates:
+    """At the end of a stage; floors are those of the end of a step."""
+    system, boundaries = problem.system, problem.mesh.geometry.boundaries
+    content, reaction = system.equations.contents(), system.reaction()
+    gates = system.data.coupling.gates_at(system.state.means)
+    charge = _wall_charges(problem, reaction)
+    # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
+    currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
+    floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
+    return Rates(
+        content=content,
+        charge=charge,
+        gates=gates,
+        content_rate=(content - base.content) / length,
+        charge_rate=(charge - base.charge) / length,
+        gate_rate=(gates - base.gates) / length,
+        current=np.array([currents[name] for name in boundaries]),
+        floor=np.array([floors[name] for name in boundaries]),
+    )
+
+
+def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
+    """Unknowns at a time from the polynomial through the last states; linear far from them."""
+    points = past[-2:] if len(past) > 1 and time - past[-1][0] > 2.0 * (past[-1][0] - past[0][0]) else past
+    if len(points) < 2:
+        return last.copy()
+    times = np.array([t for t, _ in points])
+    guess = np.zeros_like(last)
+    for i, (t, unknowns) in enumerate(points):
+        others = np.delete(times, i)
+        guess += np.prod((time - others) / (t - others)) * unknowns
+    return guess
+
+
+def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float) -> float:
+    """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
+    system, weights = problem.system, method.b - method.embedded
+    defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
+    charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
+    error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
+    densities = system.equations.nodal_densities()[: len(error)]
+    error[:, :-1] *= system.equations.formulation.slope(densities)
+    gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
+    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
+    scale = densities.max(axis=0, initial=0.0)
+    both = np.array([largest, [*scale, 1.0, 1.0]])
+    total = np.empty_like(both)
+    problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
+    return float((total[0] / np.maximum(total[1], _least(problem))).max())
+
+
+def _least(problem: Problem) -> float:
+    """Scaled density below which errors do not count: a trace of the ions; without ions, one of the bulk."""
+    electrolyte, scale = problem.imposed.electrolyte, problem.system.data.scales.concentration
+    whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
+    return max(TRACE * whole / scale, float(np.finfo(float).tiny))
+
+
+def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
+    """Of all stages of a step."""
+    return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
+
+
+def moment_at(problem: Problem, time: float) -> Moment:
+    """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
+    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
+    content, gates = system.equations.contents(), system.data.coupling.gates_at(system.state.means)
+    nothing = np.zeros((boundaries, content.shape[1]))
+    rates = Rates(
+        content=content,
+        charge=_wall_charges(problem, system.reaction()),
+        gates=gates,
+        content_rate=np.zeros_like(content),
+        charge_rate=np.zeros(boundaries),
+        gate_rate=np.zeros_like(gates),
+        current=nothing,
+        floor=np.zeros((boundaries, content.shape[1] + 1)),
+    )
+    return Moment(time, system.state.keep(), rates, nothing)
+
+
+def new_piece(moment: Moment) -> Moment:
+    """The same state at the start of a smooth piece: nothing is extrapolated from before."""
+    return replace(moment, past=[])

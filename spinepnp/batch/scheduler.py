@@ -1,0 +1,155 @@
+"""Groups of ranks, and how cases are handed out to them: by counters that any rank can take a number from.
+
+A chain of cases shares a mesh and compiled equations, so that a group keeps to one as long as it lasts. Then it opens
+the largest one that nobody has begun, and in the end it helps with the one of which most is left. Nobody has to answer:
+counters are raised in the memory of rank 0 (MPI's one-sided operations), whatever rank 0 is doing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.batch.sweep import Item
+from spinepnp.runtime.memory import available_memory
+from spinepnp.runtime.stack import MPI
+
+#: Part of the memory that all groups of a machine may take together.
+MEMORY = 0.8
+
+#: A mesh and its equations cost about as much as so many solves: with fewer left, helping a group does not pay.
+SET_UP = 4
+
+
+@dataclass
+class Groups:
+    """How the ranks are divided.
+
+    Attributes:
+        world: all ranks, on a communicator of the batch's own.
+        comm: the ranks of this group.
+        number: of groups.
+    """
+
+    world: Any
+    comm: Any
+    number: int
+
+
+def divide(comm: Any, ranks_per_case: int | str, items: Sequence[Item]) -> Groups:
+    """Divide the ranks of a communicator into groups. Collective.
+
+    Args:
+        comm: MPI communicator.
+        ranks_per_case: a number, or "auto".
+        items: the cases to solve.
+    """
+    world = comm.Dup()
+    node = world.Split_type(MPI.COMM_TYPE_SHARED)
+    share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank
+    node.Free()
+    number = world.bcast(_number(world.size, ranks_per_case, items, share), root=0)
+    return Groups(world, world.Split(world.rank * number // world.size), number)
+
+
+def _number(ranks: int, ranks_per_case: int | str, items: Sequence[Item], share: float) -> int:
+    """Number of groups."""
+    if not items:
+        return 1
+    if isinstance(ranks_per_case, int):
+        return max(1, ranks // ranks_per_case)
+    largest = max(item.memory for item in items)
+    fitting = ranks if largest == 0.0 else int(MEMORY * share * ranks / largest)
+    most = max(item.cost for item in items)
+    useful = math.ceil(sum(item.cost for item in items) / most) if most else len(items)
+    return max(1, min(ranks, len(items), fitting, useful))
+
+
+class Counters:
+    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not.
+
+    Args:
+        comm: MPI communicator of all that take numbers.
+        number: of counters.
+    """
+
+    def __init__(self, comm: Any, number: int) -> None:
+        self._values = np.zeros(number, dtype=np.int64)
+        self._window = None
+        if comm.size > 1:
+            self._window = MPI.Win.Allocate(8 * number if comm.rank == 0 else 0, 8, comm=comm)
+            if comm.rank == 0:
+                np.frombuffer(self._window.tomemory(), dtype=np.int64)[:] = 0
+            comm.Barrier()
+            self._window.Lock_all(MPI.MODE_NOCHECK)
+
+    def take(self, which: int) -> int:
+        """The next number of a counter."""
+        if self._window is None:
+            self._values[which] += 1
+            return int(self._values[which]) - 1
+        result = np.zeros(1, dtype=np.int64)
+        self._window.Fetch_and_op(np.ones(1, dtype=np.int64), result, 0, which, MPI.SUM)
+        self._window.Flush(0)
+        return int(result[0])
+
+    def seen(self) -> np.ndarray:
+        """All counters as they stand."""
+        if self._window is None:
+            return self._values.copy()
+        result = np.zeros_like(self._values)
+        self._window.Get_accumulate(np.zeros_like(result), result, 0, op=MPI.NO_OP)
+        self._window.Flush(0)
+        return result
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self._window is not None:
+            self._window.Unlock_all()
+            self._window.Free()
+
+
+def chains_of(items: Sequence[Item]) -> list[list[Item]]:
+    """Cases that share mesh and equations together, most work first; within a chain in the order of the sweep."""
+    chains: dict[str, list[Item]] = {}
+    for item in items:
+        chains.setdefault(item.chain, []).append(item)
+    return sorted(chains.values(), key=lambda chain: -sum(item.cost for item in chain))
+
+
+class Dealer:
+    """Hands cases to one group. Used by its first rank.
+
+    Args:
+        chains: see `chains_of`; the same on all ranks.
+        counters: one a chain, and a last one for chains that are opened.
+    """
+
+    def __init__(self, chains: list[list[Item]], counters: Counters) -> None:
+        self._chains, self._counters = chains, counters
+        self._own: int | None = None
+
+    def next(self) -> Item | None:
+        """A case that nobody else gets; ``None`` when there is nothing left for this group."""
+        while True:
+            if self._own is None:
+                self._own = self._choose()
+                if self._own is None:
+                    return None
+            chain, place = self._chains[self._own], self._counters.take(self._own)
+            if place < len(chain):
+                return chain[place]
+            self._own = None
+
+    def _choose(self) -> int | None:
+        """The chain to go on with: one that nobody has opened, most work first; else that of which most is left."""
+        unopened = self._counters.take(len(self._chains))
+        if unopened < len(self._chains):
+            return unopened
+        rests = [chain[taken:] for chain, taken in zip(self._chains, self._counters.seen(), strict=False)]
+        left = [(sum(item.cost for item in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
+        return max(left)[1] if left else None

@@ -1,0 +1,287 @@
+"""Cases: the tables of a case file together, what they must agree on, and what is solved.
+
+`load_case` gives a checked `Case`, in which every default is filled in and every quantity is SI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import Field
+
+from spinepnp.case.key_paths import set_value
+from spinepnp.case.messages import validated
+from spinepnp.case.study import Study
+from spinepnp.case.time_checks import check_time
+from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text
+from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries import SHAPES, AnyGeometry
+from spinepnp.geometries.names import check_name
+from spinepnp.meshes.options import MeshOptions
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.default_grading import grade_layers
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.regions import Region
+from spinepnp.units import Coordinate, Line, Table
+from spinepnp.validation.laws.catalogue import LAWS, LawValue
+
+#: Tables whose keys a sweep can vary.
+VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
+
+
+class Compare(Table):
+    """Which analytic law to hold the result against.
+
+    Attributes:
+        law: its name; `spinepnp list laws` says what each wants of the case.
+    """
+
+    law: str
+
+
+class MeshCase(Table):
+    """The part of a case file that makes its mesh, and is enough for the verb `mesh`."""
+
+    title: Line = ""
+    geometry: AnyGeometry
+    mesh: MeshOptions = MeshOptions()
+    electrolyte: Electrolyte | None = None
+
+    def check(self) -> None:
+        """What the tables must agree on.
+
+        Raises:
+            CaseError: names the key and what to do.
+        """
+        if self.electrolyte is not None:
+            self.electrolyte.check()
+        self.mesh.sizes(self.geometry)
+
+    def resolved(self) -> MeshCase:
+        """The same with its defaults filled in."""
+        return self.model_copy(update={"mesh": self.mesh.resolved(self.geometry)})
+
+    def graded(self) -> MeshCase:
+        """The same with the default grading of its mesh; nothing is known of its boundaries."""
+        if self.electrolyte is None:
+            return self
+        return self.model_copy(update={"mesh": grade_layers(self.mesh, self.geometry, self.electrolyte)})
+
+
+class Case(Table):
+    """A whole case file.
+
+    Attributes:
+        title: in one line, for tables and pictures.
+        geometry: the body.
+        mesh: how it is meshed.
+        electrolyte: ions and medium.
+        boundaries: what is imposed, by the name of the boundary; one that is not listed is reflecting.
+        closed: amounts of species that no boundary holds; an empty table is enough.
+        study: what is done with it.
+        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
+        regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
+        compare: the law that the result is held against.
+        solver: how it is solved.
+    """
+
+    title: Line = ""
+    geometry: AnyGeometry
+    mesh: MeshOptions = MeshOptions()
+    electrolyte: Electrolyte
+    boundaries: dict[str, Boundary] = Field(default_factory=dict)
+    closed: Closed | None = None
+    study: Study = Study()
+    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
+    regions: dict[str, Region] = Field(default_factory=dict)
+    compare: Compare | None = None
+    solver: SolverOptions = SolverOptions()
+
+    def check(self) -> None:
+        """What the tables must agree on.
+
+        Raises:
+            CaseError: names the key and what to do.
+        """
+        self.imposed.check(self.geometry, self.solver.formulation)
+        check_time(self)
+        self.mesh.sizes(self.geometry)
+        self._check_names()
+        if self.compare is not None:
+            if self.compare.law not in LAWS:
+                raise CaseError("compare.law", f"no such law; {nearest(self.compare.law, LAWS)}", self.compare.law)
+            self.law()
+
+    def _check_names(self) -> None:
+        """Probes and regions have names of their own, and leave out what is there.
+
+        Raises:
+            CaseError: names the key.
+        """
+        seen = {"volume", "law", *self.geometry.boundaries}
+        for name in self.probes:
+            check_name("probes", name, seen)
+        for name, region in self.regions.items():
+            check_name("regions", name, seen)
+            for excluded in region.exclude:
+                if excluded not in self.geometry.boundaries:
+                    raise CaseError(
+                        f"regions.{name}.exclude",
+                        f"no such boundary; {nearest(excluded, self.geometry.boundaries)}",
+                        excluded,
+                    )
+
+    @property
+    def imposed(self) -> Imposed:
+        """What a solve takes from it."""
+        return Imposed(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
+
+    @property
+    def model_key(self) -> tuple[Any, ...]:
+        """What its mesh and compiled equations depend on: cases that share it differ in values only."""
+        named = (*self.probes.items(), *self.regions.items())
+        return (self.geometry, self.mesh, self.solver, self.imposed.structure, *named)
+
+    def resolved(self) -> Case:
+        """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
+        vary = self.study.vary or ""
+        update: dict[str, Any] = {}
+        if not vary.startswith("geometry."):
+            update["mesh"] = self.mesh.resolved(self.geometry)
+        if vary != "electrolyte.temperature":
+            update["electrolyte"] = self.electrolyte.resolved()
+        if self.study.kind == "transient":
+            update["study"] = self.study.resolved()
+        return self.model_copy(update=update)
+
+    def graded(self) -> Case:
+        """The same with the default grading of its mesh; of a checked case."""
+        mesh = grade_layers(self.mesh, self.geometry, self.electrolyte, self.boundaries, self.closed)
+        return self.model_copy(update={"mesh": mesh})
+
+    @property
+    def grading_varies(self) -> bool:
+        """Whether a sweep varies what the default grading depends on: it is then left to each value."""
+        if self.study.vary is None:
+            return False
+        keys = self.study.vary.split(".")
+        return keys[0] not in ("boundaries", "solver") or not {"surface_charge", "concentrations"}.isdisjoint(keys)
+
+    def law(self) -> LawValue | None:
+        """What the law of [compare] says of the case, if there is one.
+
+        Raises:
+            CaseError: the case does not meet the assumptions of the law.
+        """
+        if self.compare is None:
+            return None
+        return LAWS[self.compare.law](self.geometry, self.electrolyte, self.boundaries)
+
+    @property
+    def shown_boundaries(self) -> list[str]:
+        """Boundaries whose potential a user wants to see: where current enters, else all with data, else all."""
+        injecting = [n for n, b in self.boundaries.items() if b.injections or b.channels]
+        return injecting or list(self.boundaries) or list(self.geometry.boundaries)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The case as it stands in a TOML file: quantities as text, nothing that is unset."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_toml(self) -> str:
+        """The resolved case as TOML; reading it again gives the same case."""
+        return tomli_w.dumps(self.to_dict())
+
+    def with_value(self, path: str, value: object) -> Case:
+        """The same case with one key changed, checked.
+
+        Raises:
+            CaseError: no such key, or a value that it cannot take.
+        """
+        data = self.to_dict()
+        set_value(data, path, value)
+        return make_case(data)
+
+    def points(self) -> list[Case]:
+        """The cases to solve: one a sweep value, or just this one; each of them checked.
+
+        Raises:
+            CaseError: a value that the varied key cannot take.
+        """
+        if self.study.vary is None or self.study.values is None:
+            return [self]
+        root = self.study.vary.split(".")[0]
+        if root not in VARIED:
+            raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
+        return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
+
+
+def make_case(data: dict[str, Any]) -> Case:
+    """A checked case from plain data.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
+    return _made(data, Case)
+
+
+def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kind:
+    """A checked case, or what only makes a mesh, from plain data.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
+    if isinstance(data.get("geometry"), dict):
+        shape = data["geometry"].get("shape")
+        if shape is None:
+            raise CaseError("geometry.shape", f"is missing; {nearest('', SHAPES)}")
+        if not isinstance(shape, str) or shape not in SHAPES:
+            raise CaseError("geometry.shape", f"no such shape in this version; {nearest(str(shape), SHAPES)}", shape)
+    case = validated(data, kind)
+    case.geometry.check()
+    case = case.resolved()
+    case.check()
+    return case if isinstance(case, Case) and case.grading_varies else case.graded()
+
+
+def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
+    """A checked case from TOML text; see `read_tables`.
+
+    Raises:
+        CaseError: malformed TOML, or the first thing that is wrong with the case.
+    """
+    return make_case(read_tables(text, name, overrides))
+
+
+def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
+    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+    check_kind(data, str(path), "case")
+    return data
+
+
+def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
+    """Read and check a case file.
+
+    Args:
+        path: of a TOML file.
+        overrides: ``key=value`` texts.
+
+    Raises:
+        CaseError: anything that is wrong with it.
+    """
+    return make_case(_load(path, overrides))
+
+
+def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase:
+    """Read and check a case file of which only the mesh is wanted; without boundaries it may be no more than that.
+
+    Raises:
+        CaseError: anything that is wrong with it.
+    """
+    data = _load(path, overrides)
+    return make_case(data) if {"boundaries", "closed"} & set(data) else _made(data, MeshCase)

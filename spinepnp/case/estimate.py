@@ -1,0 +1,57 @@
+"""What a case takes, known before it is meshed, and whether that fits into memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinepnp.case.case import Case
+from spinepnp.meshes.memory import BYTES_PER_CELL, NODES_PER_CELL, check_memory
+from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory, seconds
+
+
+@dataclass(frozen=True)
+class Size:
+    """The estimated size of a case.
+
+    Attributes:
+        cells: of its mesh.
+        unknowns: of its equations.
+        linear: the linear solver that it gets.
+    """
+
+    cells: float
+    unknowns: float
+    linear: Linear
+
+    @property
+    def solver_memory(self) -> float:
+        """Of a solve without the mesh, bytes."""
+        return memory(self.linear, self.unknowns)
+
+    @property
+    def memory(self) -> float:
+        """Of mesh and solve, bytes."""
+        return self.solver_memory + BYTES_PER_CELL * self.cells
+
+    @property
+    def seconds(self) -> float:
+        """Of a steady solve on one core, s."""
+        return seconds(self.linear, self.unknowns)
+
+
+def size_of(case: Case) -> Size:
+    """The estimated size of a case."""
+    cells, degree = case.mesh.cells(case.geometry), case.mesh.resolved(case.geometry).element_degree
+    assert degree is not None
+    unknowns = cells * NODES_PER_CELL[degree] * (len(case.electrolyte.species) + 1)
+    return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension))
+
+
+def check_feasible(case: Case) -> None:
+    """Refuse a case whose mesh or solve would not fit into memory.
+
+    Raises:
+        CaseError: names the mesh size and the estimate.
+    """
+    size = size_of(case)
+    check_memory(case.geometry, case.mesh.resolved(case.geometry), size.solver_memory)

@@ -1,0 +1,65 @@
+"""What of a case goes in time belongs to a transient, and what does not does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spinepnp.case.study import MOST_STEPS, SHORTEST_PULSE
+from spinepnp.errors import CaseError
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.waveforms import STEPS_A_PERIOD
+
+if TYPE_CHECKING:
+    from spinepnp.case.case import Case
+
+
+def check_time(case: Case) -> None:
+    """Refuse what does not fit the kind of the study.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
+    transient = case.study.kind == "transient"
+    for name, boundary in case.boundaries.items():
+        waveforms = [i.waveform for i in boundary.injections if i.waveform != "constant"]
+        if waveforms and not transient:
+            raise CaseError(
+                f"boundaries.{name}.current.waveform",
+                'goes in time, and the study does not; set study.kind = "transient", or drop it',
+                waveforms[0],
+            )
+        if transient:
+            _check_pace(name, boundary, case.study.duration or 0.0)
+        if boundary.field_matched and transient:
+            raise CaseError(f"boundaries.{name}.field_matched", "belongs to a steady state; drop it")
+        if case.compare is not None and set(waveforms) - {"step"}:
+            raise CaseError(
+                "compare.law",
+                "holds for currents that stay; drop it, or make the waveform a step",
+                case.compare.law,
+            )
+    empty = [s.name for s in case.electrolyte.species if s.concentration == 0.0]
+    if transient and empty and case.solver.formulation == "log":
+        raise CaseError(
+            "solver.formulation", f'the bulk has no {empty[0]}, and zero no logarithm; use "density"', "log"
+        )
+
+
+def _check_pace(name: str, boundary: Boundary, duration: float) -> None:
+    """Refuse waveforms that steps in time cannot follow over a duration, s.
+
+    Raises:
+        CaseError: names the key.
+    """
+    key = f"boundaries.{name}.current"
+    for i in boundary.injections:
+        steps = STEPS_A_PERIOD * (i.frequency or 0.0) * min(duration, i.duration or duration)
+        if i.waveform == "sine" and steps > MOST_STEPS:
+            raise CaseError(
+                f"{key}.frequency",
+                f"would take more than {MOST_STEPS:g} steps; make it lower, or the study shorter",
+            )
+        if i.waveform == "pulse" and (i.duration or 0.0) < SHORTEST_PULSE * duration:
+            raise CaseError(
+                f"{key}.duration", "is less than 1e-9 of the study, too short to be hit; make the study shorter"
+            )

@@ -1,0 +1,235 @@
+"""The verb `check`: what can be told of a case before solving it, in seconds.
+
+Scales, Debye layers and whether the mesh resolves them, the limiting currents, the electroneutral answer with its whole
+current-voltage curve, and what a solve would cost.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case, load_case
+from spinepnp.errors import CaseError
+from spinepnp.meshes import generate
+from spinepnp.run.columns import finite
+from spinepnp.run.progress import tell
+from spinepnp.runtime.communication import on_root
+from spinepnp.solvers.algebra.cost import estimates
+from spinepnp.solvers.fem.discretisation import Preview
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.predictor import why_not_electroneutral
+from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
+
+#: Points of the current-voltage curve, from near the limit of the reversed currents to twice the imposed ones.
+POINTS, REVERSED, FARTHEST = 13, 0.99, 2.0
+
+
+def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tuple[Case, dict[str, Any]]:
+    """What is to be expected of a case. Collective.
+
+    Args:
+        path: of the case file.
+        comm: MPI communicator.
+        overrides: ``key=value`` texts that change the case.
+
+    Returns:
+        The case, and the facts by name, with units in the names; ``None`` for what has no value.
+
+    Raises:
+        CaseError: bad input, a current beyond the limiting one among it.
+    """
+    case = on_root(comm, lambda: load_case(path, overrides))
+    case.points()  # each value of a sweep is checked
+    mesh = generate(case.geometry, case.mesh, comm, say=tell)
+    imposed = case.imposed
+    preview = Preview(mesh, imposed, case.probes, case.regions)
+    try:
+        unknowns = preview.nodes * (len(case.electrolyte.species) + 1)
+        facts = {
+            "title": case.title,
+            "shape": case.geometry.shape,
+            "mesh": {
+                "cells": mesh.cells,
+                "vertices": mesh.vertices,
+                "dofs": unknowns,
+                "graded": {place: to_unit(size, LENGTH) for place, size in case.mesh.graded_places().items()},
+            },
+            **estimates(case.solver.linear, unknowns, case.geometry.dimension),
+            **_scales(case, preview.extent()),
+            **_electroneutral(preview, imposed),
+            **_law(case),
+        }
+    finally:
+        preview.destroy()
+    return case, facts
+
+
+def _scales(case: Case, extent: float) -> dict[str, Any]:
+    """Lengths and times of a case."""
+    electrolyte, debye = case.electrolyte, case.electrolyte.debye_length()
+    diffusivity = max(electrolyte.effective_diffusivity(s) for s in electrolyte.species)
+    return {
+        f"thermal_voltage_{POTENTIAL.suffix}": to_unit(electrolyte.V_T, POTENTIAL),
+        f"ionic_strength_{CONCENTRATION.suffix}": to_unit(electrolyte.ionic_strength(), CONCENTRATION),
+        f"debye_length_{LENGTH.suffix}": finite(to_unit(debye, LENGTH)),
+        f"debye_time_{TIME.suffix}": finite(to_unit(debye**2 / diffusivity, TIME)),
+        f"extent_{LENGTH.suffix}": to_unit(extent, LENGTH),
+        f"diffusion_time_{TIME.suffix}": to_unit(extent**2 / diffusivity, TIME),
+    }
+
+
+def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
+    reason = why_not_electroneutral(imposed.electrolyte, imposed.boundaries)
+    try:
+        prediction = preview.predict(imposed)
+    except CaseError as error:
+        if not imposed.transient:
+            raise
+        prediction, reason = None, f"for a while: {error}"  # a short current may be any
+    facts: dict[str, Any] = {
+        "layers": {
+            name: {
+                "forms": layer.forms,
+                f"debye_length_{LENGTH.suffix}": finite(to_unit(layer.debye_length, LENGTH)),
+                f"cell_height_{LENGTH.suffix}": to_unit(layer.cell_height, LENGTH),
+                "resolved": layer.resolved,
+                f"error_{POTENTIAL.suffix}": finite(to_unit(abs(layer.error), POTENTIAL)),
+            }
+            for name, layer in preview.layers(imposed, prediction).items()
+        },
+    }
+    facts["layers_resolved"] = all(layer["resolved"] for layer in facts["layers"].values())
+    if prediction is None:
+        return {**facts, "electroneutral": None, "why_not": reason, "limiting_currents": {}, "curve": []}
+    potentials = preview.potentials(imposed, prediction)
+    facts["electroneutral"] = {
+        name: {f"potential_{POTENTIAL.suffix}": to_unit(value, POTENTIAL)} for name, value in potentials.items()
+    }
+    facts["why_not"] = None
+    below, above = preview.limits(imposed)
+    areas = preview.areas()
+    currents = {n: sum(i.total(areas[n]) for i in b.injections) for n, b in imposed.boundaries.items() if b.injections}
+    facts["limiting_currents"] = {
+        name: {
+            f"current_{CURRENT.suffix}": to_unit(value, CURRENT),
+            f"reversed_{CURRENT.suffix}": finite(to_unit(below * value, CURRENT)) if value else None,
+            f"forward_{CURRENT.suffix}": finite(to_unit(above * value, CURRENT)) if value else None,
+        }
+        for name, value in currents.items()
+    }
+    facts["curve"] = _curve(preview, imposed, currents, below, above)
+    return facts
+
+
+def _law(case: Case) -> dict[str, Any]:
+    law = case.law()
+    if law is None:
+        return {}
+    return {
+        "law": {
+            f"potential_{POTENTIAL.suffix}": to_unit(law.potential, POTENTIAL),
+            f"full_pnp_potential_{POTENTIAL.suffix}": to_unit(law.potential + law.layer_drop, POTENTIAL),
+            f"resistance_{RESISTANCE.suffix}": to_unit(law.resistance, RESISTANCE),
+        }
+    }
+
+
+def _curve(
+    preview: Preview, imposed: Imposed, currents: dict[str, float], below: float, above: float
+) -> list[dict[str, float]]:
+    """The electroneutral potential of each injecting boundary against the currents, all changed in proportion."""
+    if not any(currents.values()):
+        return []
+    lowest = max(REVERSED * below, -FARTHEST)
+    highest = min(REVERSED * above, FARTHEST)
+    rows = []
+    for factor in np.linspace(lowest, highest, POINTS):
+        scaled = replace(imposed, boundaries=imposed.raised_to(float(factor), {}).boundaries)
+        prediction = preview.predict(scaled)
+        if prediction is None:
+            break
+        potentials = preview.potentials(scaled, prediction)
+        row = {"factor": float(factor)}
+        for name, value in currents.items():
+            row[f"{name}.current_{CURRENT.suffix}"] = to_unit(float(factor) * value, CURRENT)
+            row[f"{name}.potential_{POTENTIAL.suffix}"] = to_unit(potentials[name], POTENTIAL)
+        rows.append(row)
+    return rows
+
+
+def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
+    """Print what `check_case` has found on standard output. On rank 0 only."""
+    if as_json:
+        print(json.dumps(facts, indent=2, allow_nan=False))
+        return
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
+    if case.title:
+        console.print(case.title)
+    for line in _lines(facts):
+        console.print(line, soft_wrap=True)
+    if facts["curve"]:
+        console.print("the electroneutral current-voltage curve, before any solving:")
+        console.print(_curve_table(facts["curve"]))
+    console.print(
+        f"cost: {facts['mesh']['cells']} cells, {facts['mesh']['dofs']} unknowns, about "
+        f"{facts['estimated_memory_GB']:.2g} GB and {facts['estimated_solve_s']:.2g} s a solve on one core "
+        f"(linear solver: {facts['linear']})"
+    )
+
+
+def _number(value: float | None, unit: str) -> str:
+    return "infinite" if value is None else f"{value:.4g} {unit}"
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    lines = [
+        f"scales: Debye length {_number(facts['debye_length_nm'], 'nm')}, Debye time "
+        f"{_number(facts['debye_time_ms'], 'ms')}, extent {facts['extent_nm']:.4g} nm, diffusion time "
+        f"{facts['diffusion_time_ms']:.4g} ms, kT/e {facts['thermal_voltage_mV']:.4g} mV",
+    ]
+    graded = ", ".join(f"{place} to {size:.3g} nm" for place, size in facts["mesh"]["graded"].items())
+    lines += [f"mesh graded toward {graded}"] if graded else []
+    for name, layer in facts["layers"].items():
+        if layer["forms"]:
+            how = "resolved" if layer["resolved"] else "not resolved: expect the electroneutral value"
+            if not layer["resolved"] and layer["error_mV"]:
+                how += f", off by about {layer['error_mV']:.1g} mV"
+            lines.append(
+                f"layer at {name}: Debye length {_number(layer['debye_length_nm'], 'nm')}, cells "
+                f"{layer['cell_height_nm']:.3g} nm high, {how}"
+            )
+    if "law" in facts:
+        law = facts["law"]
+        lines.append(f"analytic law: {law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV")
+    if facts["electroneutral"] is None:
+        lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
+        return lines
+    shown = (f"V({n}) = {v['potential_mV']:.5g} mV" for n, v in facts["electroneutral"].items())
+    lines.append("electroneutral answer: " + ", ".join(shown))
+    for name, limit in facts["limiting_currents"].items():
+        known = [limit[f"{way}_pA"] for way in ("reversed", "forward") if limit[f"{way}_pA"] is not None]
+        text = " and ".join(f"{value:.5g} pA" for value in known) if known else "none"
+        lines.append(f"limiting current at {name} (imposed {limit['current_pA']:.4g} pA): {text}")
+    return lines
+
+
+def _curve_table(rows: list[dict[str, float]]) -> Any:
+    from rich.table import Table
+
+    table = Table()
+    columns = [key for key in rows[0] if key != "factor"]
+    for column in columns:
+        name, _, quantity = column.rpartition(".")
+        kind, _, unit = quantity.rpartition("_")
+        table.add_column(f"{'I' if kind == 'current' else 'V'}({name})\n[{unit}]", justify="right")
+    for row in rows:
+        table.add_row(*(f"{row[column]:.5g}" for column in columns))
+    return table

@@ -1,0 +1,125 @@
+"""The verb `list`: prints what there is, for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries import SHAPES
+from spinepnp.reference import catalogue, keys_page, results_page, schema
+from spinepnp.reference.template_lines import describe_keys
+from spinepnp.runtime.ranks import rank_from_launcher
+
+#: Topics that take a name, and what is printed where the other topics print a list.
+NAMED = ("shapes", "keys", "schema")
+
+#: Widths of lines and of names.
+LONGEST, NAMES = 130, 16
+
+
+def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
+    """Print one topic, or all that are lists.
+
+    Args:
+        topic: of `catalogue.TOPICS`, "keys", "results" or "schema".
+        name: of a shape, a table or a kind of file.
+        as_json: print JSON.
+
+    Raises:
+        CaseError: no such topic, or no such name in it.
+    """
+    if rank_from_launcher() > 0:
+        return 0
+    topics = (*catalogue.TOPICS, "keys", "results", "schema")
+    if topic is not None and topic not in topics:
+        raise CaseError("list", f"no such topic; {nearest(topic, topics)}", topic)
+    if name is not None and topic not in NAMED:
+        raise CaseError("list", f"{topic} takes no name; drop it", name)
+    if topic == "schema":
+        print(json.dumps(schema.schema_of(name or "case"), indent=1, ensure_ascii=False))
+    elif topic == "keys":
+        _keys(name, as_json=as_json)
+    elif topic == "results":
+        _results(as_json=as_json)
+    elif topic == "shapes" and name is not None:
+        _shape(name, as_json=as_json)
+    elif as_json:
+        found = {each: catalogue.TOPICS[each][0]() for each in ([topic] if topic else catalogue.TOPICS)}
+        print(json.dumps(found[topic] if topic else found, indent=1, ensure_ascii=False))
+    else:
+        for each in [topic] if topic else catalogue.TOPICS:
+            print("\n".join(_topic(each)))
+        if topic is None:
+            print("More: ./spine list keys [TABLE], list results, list schema, list TOPIC --json")
+    return 0
+
+
+def _keys(table: str | None, *, as_json: bool) -> None:
+    if as_json:
+        raise CaseError("--json", "is not for keys; ./spine list schema prints them as a JSON Schema")
+    print(keys_page.page() if table is None else keys_page.part(table), end="")
+
+
+def _results(*, as_json: bool) -> None:
+    if as_json:
+        raise CaseError("--json", "is not for results; drop it")
+    print(results_page.page(), end="")
+
+
+def _shape(name: str, *, as_json: bool) -> None:
+    """All of one shape."""
+    if name not in SHAPES:
+        raise CaseError("list shapes", f"no such shape; {nearest(name, SHAPES)}", name)
+    entry = next(entry for entry in catalogue.shapes() if entry["name"] == name)
+    if as_json:
+        print(json.dumps(entry, indent=1, ensure_ascii=False))
+        return
+    print(f"{name}: {entry['title']}\n\n{textwrap.indent(entry['drawing'], '    ')}\n")
+    for line in describe_keys(SHAPES[name], leave_out=() if entry["obstacle"] else ("obstacle",)):
+        print(line)
+    print(f"\nboundaries: {', '.join(entry['boundaries'])}")
+    print(f"dimensions: {', '.join(entry['dimensions'])}\na case file: ./spine new {name}")
+
+
+def _topic(topic: str) -> list[str]:
+    """The lines of a topic."""
+    function, use = catalogue.TOPICS[topic]
+    entries = function()
+    lines = [f"{topic} ({len(entries)}), {use}"]
+    if not entries:
+        lines.append("  none here: they are part of a checkout, not of the installed package")
+    names = max((len(entry["name"]) for entry in entries), default=0)
+    for entry in entries:
+        lines += _wrapped(entry["name"], _told(topic, entry), max(NAMES, names))
+    return [*lines, ""]
+
+
+def _told(topic: str, entry: dict[str, Any]) -> str:
+    """What is said of an entry."""
+    match topic:
+        case "shapes":
+            options = f" [{', '.join(entry['options'])}]" if entry["options"] else ""
+            return f"{', '.join(entry['parameters'])}{options}; boundaries {', '.join(entry['boundaries'])}"
+        case "waveforms" | "channels":
+            parts = [f"{what} {', '.join(entry[what])}" for what in ("needs", "may have") if entry[what]]
+            return "; ".join(parts) or "no keys of its own"
+        case "formulas":
+            return f"{entry['quantity']}: {entry['title']}"
+        case "cases":
+            return f"{entry['title']} [{entry['shape']}, {entry['study']}]"
+        case "validation":
+            return f"{entry['title']} [{entry['figure']}{'; with --full' if entry['full'] else ''}]"
+        case "benchmarks":
+            return entry["title"] + ("" if entry["by default"] else " [by name only]")
+    return str(entry["title"])
+
+
+def _wrapped(name: str, text: str, names: int) -> list[str]:
+    """Name and text in two columns."""
+    width = min(shutil.get_terminal_size((LONGEST, 0)).columns if sys.stdout.isatty() else LONGEST, LONGEST)
+    first, *rest = textwrap.wrap(text, max(width - names - 4, 30)) or [""]
+    return [f"  {name:<{names}}  {first}".rstrip(), *(" " * (names + 4) + line for line in rest)]

@@ -1,0 +1,106 @@
+"""The verb `mesh`: the mesh of a case with a report on it, without solving."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case.case import Case, MeshCase, load_mesh_case
+from spinepnp.errors import CaseError
+from spinepnp.meshes import SpineMesh, generate
+from spinepnp.meshes.memory import NODES_PER_CELL
+from spinepnp.meshes.report import describe
+from spinepnp.plots.bodies import draw_mesh
+from spinepnp.plots.scene import can_render
+from spinepnp.run.directory import ResultDirectory, check_place
+from spinepnp.run.fields import gather_mesh, save
+from spinepnp.run.progress import tell
+from spinepnp.runtime.communication import on_root
+from spinepnp.runtime.files import write_atomically
+from spinepnp.solvers.algebra.cost import estimates
+
+#: What to do once there is room.
+AGAIN = "run it again"
+
+
+def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
+    """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
+
+    Args:
+        path: of the case file.
+        comm: MPI communicator.
+        output: directory for the three files.
+        overrides: ``key=value`` texts that change the case.
+        force: replace those that are there.
+
+    Raises:
+        CaseError: bad input, or a mesh is there already.
+        SolveError: Gmsh failed.
+    """
+    case = on_root(comm, lambda: load_mesh_case(path, overrides))
+
+    held: list[ResultDirectory] = []  # on rank 0
+
+    def open_directory() -> None:
+        if (output / "mesh.json").exists() and not force:
+            raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
+        held.append(ResultDirectory(output, resume=True))
+
+    on_root(comm, lambda: check_place(output, (path,)))
+    mesh = generate(case.geometry, case.mesh, comm, say=tell)
+    debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
+    facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
+    grid = gather_mesh(mesh)
+    on_root(comm, open_directory)
+    try:
+        on_root(comm, lambda: _write(case, facts, grid, output))
+    finally:
+        for directory in held:
+            directory.discard()
+
+
+def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
+    """What a solve on the mesh would take, where the case says of what."""
+    if case.electrolyte is None:
+        return {}
+    nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
+    unknowns = nodes * (len(case.electrolyte.species) + 1)
+    wanted = case.solver.linear if isinstance(case, Case) else "auto"
+    return {"dofs": round(unknowns), **estimates(wanted, unknowns, case.geometry.dimension)}
+
+
+def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:
+    write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n", then=AGAIN)
+    save(grid, output / "mesh.vtu", then=AGAIN)
+    if can_render():
+        draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
+    else:
+        print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
+    print(_table(facts))
+    print(f"results: {output} (mesh.json, mesh.vtu, mesh.png)")
+
+
+def _table(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}",
+        f"quality: smallest {facts['min_quality']:.3f}, mean {facts['mean_quality']:.3f}; "
+        f"edges {facts['shortest_edge_nm']:.4g} to {facts['longest_edge_nm']:.4g} nm",
+        f"volume {facts['volume_um3']:.6g} um3{_off(facts['volume_relative_error'])}",
+    ]
+    for name, part in facts["boundaries"].items():
+        layers = part["cells_per_debye_length"]
+        per = "" if layers is None else f", {layers:.2g} cells per Debye length"
+        lines.append(f"{name}: area {part['area_um2']:.6g} um2{_off(part['area_relative_error'])}{per}")
+    if "dofs" in facts:
+        memory, seconds = facts["estimated_memory_GB"], facts["estimated_solve_s"]
+        lines.append(
+            f"a solve ({facts['dofs']} unknowns, {facts['linear']}): about {memory:.2g} GB, {seconds:.2g} s on one core"
+        )
+    return "\n".join(lines)
+
+
+def _off(error: float | None) -> str:
+    return "" if error is None else f", {error:+.1e} of the exact one"

@@ -1,0 +1,88 @@
+"""The verb `validate`: cases, report.json, figures, report.html."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spinepnp.commands.test import validation_folder
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.runtime.communication import on_root
+from spinepnp.validation.report.environment import surroundings
+from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, wanted
+from spinepnp.validation.report.figures.list import jobs
+from spinepnp.validation.report.page import Contents, write_page
+from spinepnp.validation.report.previous import read_earlier
+from spinepnp.validation.report.record import default_folder, make_folder, write_report
+from spinepnp.validation.suite.assess import Verdict, summary
+from spinepnp.validation.suite.plan import Subject, load_subjects
+from spinepnp.validation.suite.run import run_validation
+
+
+def validate(
+    names: Sequence[str], output: Path | None, comm: Any, *, full: bool, figures: bool, force: bool = False
+) -> int:
+    """Examine cases and report on them. Collective.
+
+    Args:
+        names: of the cases; all without any.
+        output: directory of the reports; see `default_folder`.
+        comm: MPI communicator.
+        full: whether cases that take long are wanted, too.
+        figures: whether any are drawn.
+        force: whether a report of something else that the directory holds is replaced.
+
+    Returns:
+        Exit code: 1 if a case or a figure failed.
+
+    Raises:
+        CaseError: bad input.
+        OutputError: the reports cannot be written.
+    """
+    subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names), full=full))
+    folder = default_folder(names) if output is None else output
+    held: list[ResultDirectory] = []  # on rank 0
+    on_root(comm, lambda: held.append(make_folder(folder, force=force)))
+    try:
+        return _examine(subjects, folder, comm, whole=not names, figures=figures)
+    finally:
+        for directory in held:
+            directory.discard()
+
+
+def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: bool, figures: bool) -> int:
+    """Solve, report, draw. Collective."""
+    start = time.monotonic()
+    earlier = on_root(comm, lambda: read_earlier(folder))
+    verdicts = run_validation(subjects, comm)
+    path = on_root(comm, lambda: write_report(verdicts, folder))
+    drawn = draw(subjects, verdicts, comm, whole=whole) if figures else []
+
+    def finish() -> Path:
+        here = surroundings(comm.size, time.monotonic() - start)
+        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=whole), folder)
+
+    page = on_root(comm, finish)
+    if comm.rank == 0:
+        for line in summary(verdicts):
+            print(line)
+        for figure in drawn:
+            if figure.error:
+                print(describe(figure))
+        print(f"report: {path}, {page}")
+    return int(not all(v.passed for v in verdicts) or any(figure.error for figure in drawn))
+
+
+def draw(subjects: Sequence[Subject], verdicts: Sequence[Verdict], comm: Any, *, whole: bool) -> list[Drawn]:
+    """The figures that belong to some cases. Collective.
+
+    Args:
+        subjects: the cases.
+        verdicts: on them.
+        comm: MPI communicator.
+        whole: whether all cases were asked for; then all figures are.
+    """
+    names = [subject.name for subject in subjects]
+    return draw_all(wanted(jobs(names), () if whole else names), verdicts, comm)

@@ -1,0 +1,217 @@
+"""A transient as a film: its fields at the listed times, on one scale of colours from the first frame to the last."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from spinepnp.case.case import Case
+from spinepnp.plots.bodies import View, page
+from spinepnp.plots.cells import is_line, is_solid, read_fields
+from spinepnp.plots.lines import profiles
+from spinepnp.plots.scene import can_render
+from spinepnp.plots.style import Look, fitted, level_limits, snapshot
+from spinepnp.plots.sweeps import carrier
+from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
+
+#: Most frames; of more fields, this many are taken at even distances.
+MOST_FRAMES = 60
+
+#: How long each frame stays, and the last one, ms; resolution, dots per inch.
+FRAME_MS, LAST_MS, DPI = 200, 1200, 100
+
+#: Most colours of a GIF, those of them that are grey, and shades of a line from its colour to white.
+COLOURS, GREYS, SHADES = 256, 24, 12
+
+#: Per cent of the volume at either end of the values that may lie beyond the scale, and how far beyond it, over the
+#: scale, they must reach to be left out.
+LEFT_OUT, BEYOND = 0.5, 0.1
+
+#: A figure, its title, what puts the field of a given number into it, and its colours, shape (colours, 3), 0 to 1.
+Film = tuple[Any, Any, Callable[[int], None], np.ndarray]
+
+
+def draw_animation(case: Case, directory: Path) -> list[Path]:
+    """Potential and concentration of a transient as ``animation.gif``.
+
+    A body is seen as in ``potential.png``, the potential at the left and the species that is injected at the right; of
+    a line there are curves. What is hot in less than a two-hundredth of the volume lies beyond the scale of colours.
+
+    Args:
+        case: what was run.
+        directory: with ``fields.pvd`` and what it lists; gets the file.
+
+    Returns:
+        The file that was made; none where there are fewer than two fields.
+    """
+    series = [(time, path) for time, path in _series(directory / "fields.pvd") if path.exists()]
+    if len(series) < 2:
+        return []
+    if case.geometry.dimension != "1d" and not can_render():
+        print("no animation: install libegl1 (or libosmesa6)", file=sys.stderr)
+        return []
+    chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), MOST_FRAMES)).round().astype(int))
+    grid, fields = _read([series[i][1] for i in chosen])
+    make = _film_of_line if is_line(grid) else _film_of_body
+    frames = []
+    with ExitStack() as at_end:
+        figure, title, show, colours = make(case, grid, fields, at_end)
+        for number, i in enumerate(chosen):
+            show(number)
+            title.set_text(f"{fitted(case.title, figure)}\nt = {series[i][0]:.4g} {TIME.unit}".lstrip())
+            frames.append(_frame(figure))
+    path = directory / "animation.gif"
+    path.write_bytes(_gif(frames, colours))
+    return [path]
+
+
+def _series(path: Path) -> list[tuple[float, Path]]:
+    """Times, in the unit of the results, and files of a ParaView collection; none where there is no such file."""
+    if not path.exists():
+        return []
+    entries = ElementTree.parse(path).iter("DataSet")
+    return [(float(entry.attrib["timestep"]), path.parent / entry.attrib["file"]) for entry in entries]
+
+
+def _read(paths: list[Path]) -> tuple[Any, dict[str, np.ndarray]]:
+    """The grid of the first file, and each array of all files, shape (files, nodes)."""
+
+    grid = read_fields(paths[0])
+    fields: dict[str, list[np.ndarray]] = {name: [] for name in grid.array_names}
+    for path in paths:
+        one = read_fields(path)
+        for name, values in fields.items():
+            values.append(np.asarray(one[name], dtype=np.float32))
+    return grid, {name: np.array(values) for name, values in fields.items()}
+
+
+def _film_of_line(case: Case, grid: Any, fields: dict[str, np.ndarray], _at_end: ExitStack) -> Film:
+    """Curves along a line, with axes that hold all of them."""
+    import matplotlib.colors
+
+    order = np.argsort(grid.points[:, 0])
+    figure, lines, title = profiles(grid, case.title or "potential")
+    for name, line in lines.items():
+        x = np.tile(grid.points[:, 0], len(fields[name]))
+        line.axes.update_datalim(np.column_stack([x, fields[name].ravel()]))
+        line.axes.autoscale_view()
+
+    def show(number: int) -> None:
+        for name, line in lines.items():
+            line.set_ydata(fields[name][number][order])
+
+    colours = np.array([matplotlib.colors.to_rgb(line.get_color()) for line in lines.values()])
+    shades = 1.0 - np.linspace(1.0, 0.0, SHADES, endpoint=False)[:, None, None] * (1.0 - colours)
+    return figure, title, show, shades.reshape(-1, 3)
+
+
+def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray], at_end: ExitStack) -> Film:
+    """A body or a meridian with its potential, and beside it with the species that is injected."""
+    import matplotlib
+
+    species = carrier(case)
+    potential, concentration = f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}"
+    weights = node_weights(grid)
+    looks = {
+        potential: Look(f"potential ({POTENTIAL.unit})", "viridis", *scale(fields[potential], weights)),
+        concentration: Look(f"{species} ({CONCENTRATION.unit})", "plasma", *scale(fields[concentration], weights)),
+    }
+    for name in looks:
+        for number, values in enumerate(fields[name]):
+            grid.point_data[f"{number}.{name}"] = values
+    view = View(grid, opened=case.geometry.on_axis)
+    at_end.callback(view.close)
+    first = [(view.picture(f"0.{name}", look), look) for name, look in looks.items()]
+    figure, images, title = page(first, view.extent, case.title or "potential", flat=view.flat)
+
+    def show(number: int) -> None:
+        for image, (name, look) in zip(images, looks.items(), strict=True):
+            image.set_data(view.picture(f"{number}.{name}", look))
+
+    each = np.linspace(0.0, 1.0, (COLOURS - GREYS) // len(looks))
+    colours = np.vstack([matplotlib.colormaps[look.colours](each)[:, :3] for look in looks.values()])
+    return figure, title, show, colours
+
+
+def node_weights(grid: Any) -> np.ndarray:
+    """Volume around each node of a body, or of the body that a meridian stands for (up to a factor), shape (nodes,).
+
+    Args:
+        grid: of tetrahedra or triangles.
+    """
+    dim = 3 if is_solid(grid) else 2
+    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, : dim + 1]
+    x = grid.points[corners][:, :, :dim]
+    volumes = np.abs(np.linalg.det(x[:, 1:] - x[:, :1]))
+    if dim == 2:
+        volumes *= x[:, :, 0].mean(axis=1)
+    return np.bincount(corners.ravel(), np.repeat(volumes, dim + 1), minlength=grid.n_points)
+
+
+def scale(fields: np.ndarray, weights: np.ndarray) -> tuple[tuple[float, float], str]:
+    """Limits of one scale of colours for all frames, without what is extreme in a small part of the volume.
+
+    Args:
+        fields: values of all frames, shape (frames, nodes).
+        weights: volume around each node.
+
+    Returns:
+        The limits, and the ends beyond which there are values: "neither", "min", "max" or "both".
+    """
+    low, high = float(fields.min()), float(fields.max())
+    ends = np.array([_percentiles(values, weights) for values in fields])
+    inner_low, inner_high = float(ends[:, 0].min()), float(ends[:, 1].max())
+    margin = BEYOND * (inner_high - inner_low)
+    below, above = low < inner_low - margin, high > inner_high + margin
+    limits = level_limits(inner_low if below else low, inner_high if above else high)
+    return limits, {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}[
+        below, above
+    ]
+
+
+def _percentiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Values that hardly any of the volume lies below, and above."""
+    order = np.argsort(values)
+    share = np.cumsum(weights[order])
+    found = np.searchsorted(share, np.array([LEFT_OUT, 100.0 - LEFT_OUT]) / 100.0 * share[-1])
+    return np.asarray(values[order][np.minimum(found, len(values) - 1)])
+
+
+def _frame(figure: Any) -> np.ndarray:
+    """What a figure shows, shape (height, width, 3); its layout stays that of the first time."""
+    figure.set_dpi(DPI)
+    picture = snapshot(figure)
+    figure.set_layout_engine("none")
+    return picture
+
+
+def _gif(frames: list[np.ndarray], colours: np.ndarray) -> bytes:
+    """Frames as one file that plays again and again.
+
+    Args:
+        frames: each of shape (height, width, 3).
+        colours: that they are made of, beside greys, 0 to 1: the same for all frames, so that nothing flickers.
+    """
+    import PIL.Image
+    from scipy.spatial import KDTree
+
+    greys = np.repeat(np.linspace(1.0, 0.0, GREYS)[:, None], 3, axis=1)
+    palette = np.round(255.0 * np.vstack([greys, colours])[:COLOURS]).astype(np.uint8)
+    tree = KDTree(palette.astype(float))
+    images = []
+    for frame in frames:
+        found, places = np.unique(frame.astype(np.int64) @ (1 << 16, 1 << 8, 1), return_inverse=True)
+        nearest = tree.query(np.column_stack([found >> 16, found >> 8 & 255, found & 255]))[1]
+        images.append(PIL.Image.fromarray(nearest[places].reshape(frame.shape[:2]).astype(np.uint8)))
+        images[-1].putpalette(palette.ravel().tolist())
+    buffer = io.BytesIO()
+    stay = [FRAME_MS] * (len(images) - 1) + [LAST_MS]
+    images[0].save(buffer, format="GIF", save_all=True, append_images=images[1:], duration=stay, loop=0)
+    return buffer.getvalue()

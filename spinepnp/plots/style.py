@@ -1,0 +1,130 @@
+"""What all pictures share: colours, lines, titles, legends, and the way of a figure into its file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case
+
+COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
+
+#: Colours of probes and boundaries, of species, and lines of probes.
+PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
+IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
+STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
+
+#: Width of curves, points; resolution of figures, dots per inch.
+WIDTH, DPI = 1.6, 150
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a field is coloured.
+
+    Attributes:
+        label: its name and unit.
+        colours: matplotlib's name of the colours.
+        limits: of the scale, in that unit.
+        extend: ends of the scale that values go beyond: "neither", "min", "max", "both".
+    """
+
+    label: str
+    colours: str
+    limits: tuple[float, float]
+    extend: Any = "neither"
+
+
+def level_limits(low: float, high: float) -> tuple[float, float]:
+    """Limits of a scale of colours: zero where there is rounding only, and never the same."""
+    low, high = (0.0 if abs(limit) < 1e-9 else float(limit) for limit in (low, high))
+    return (low, high) if high - low >= 1e-12 else (low - 0.5, high + 0.5)
+
+
+def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
+    """An empty figure of matplotlib, without pyplot, which takes longer to import than a figure to draw.
+
+    Args:
+        width: of it, inches.
+        height: of it, inches.
+        layout: matplotlib's name of what places the axes.
+    """
+    import matplotlib.figure
+
+    return matplotlib.figure.Figure(figsize=(width, height), dpi=DPI, layout=layout)
+
+
+def snapshot(figure: Any) -> np.ndarray:
+    """What a figure shows, shape (height, width, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def write(figure: Any, path: Path) -> None:
+    """Write a figure as PNG; `Figure.savefig` draws it twice, and writes how opaque each point is.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import PIL.Image
+
+    PIL.Image.fromarray(snapshot(figure)).save(path, dpi=(figure.dpi, figure.dpi))
+
+
+def set_title(figure: Any, title: str) -> Any:
+    """Write a title over a figure, on two lines if it is long and never beyond its sides.
+
+    Args:
+        figure: of matplotlib.
+        title: plain text, not read as a formula.
+
+    Returns:
+        What matplotlib keeps of it, to change its text.
+    """
+    return figure.suptitle(fitted(title, figure), fontsize=10, parse_math=False)
+
+
+def fitted(title: str, figure: Any) -> str:
+    """A title in at most two lines as wide as a figure; see `set_title`."""
+    characters = int(11.5 * figure.get_figwidth())  # at 10 points
+    return "\n".join(textwrap.wrap(title, characters, max_lines=2, placeholder=" ..."))
+
+
+def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None = None) -> None:
+    """Put a legend at the right side of an axis, outside of it.
+
+    Args:
+        axes: of matplotlib.
+        keys: lines that it shows.
+        names: of each, plain text.
+        heading: above them.
+    """
+    legend = axes.legend(
+        keys, names, loc="upper left", bbox_to_anchor=(1.0, 1.03), frameon=False, fontsize=9,
+        title=heading, title_fontsize=9, alignment="left",
+    )  # fmt: skip
+    for text in (*legend.get_texts(), legend.get_title()):
+        text.set_parse_math(False)
+
+
+def line_looks(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """Matplotlib's words for lines that can be told apart, also where they coincide."""
+    return [
+        {"color": colours[i % len(colours)], "linestyle": STYLES[i % len(STYLES)], "linewidth": WIDTH}
+        for i in range(count)
+    ]
+
+
+def place_looks(case: Case) -> dict[str, dict[str, Any]]:
+    """Lines of probes and, without dashes, of the boundaries that are shown."""
+    names = [*case.probes, *case.shown_boundaries]
+    looks = dict(zip(names, line_looks(PLACES, len(names)), strict=True))
+    return {name: look if name in case.probes else look | {"linestyle": "-"} for name, look in looks.items()}

@@ -1,0 +1,1 @@
+"""Reference pages, schemas and templates, made from the tables of the case."""

@@ -1,0 +1,165 @@
+"""What there is: shapes, laws, cases, ... as plain data, for `spinepnp list`. Nothing here needs DOLFINx."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case.toml import parse_toml, read_text
+from spinepnp.commands.test import of_checkout
+from spinepnp.errors import CaseError
+from spinepnp.geometries import SHAPES
+from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si
+from spinepnp.reference.templates import named_boundaries
+from spinepnp.validation.laws.catalogue import LAWS
+
+Entry = dict[str, Any]
+
+
+def shapes() -> list[Entry]:
+    """Every shape with its parameters and boundaries."""
+    found = []
+    for name, shape in SHAPES.items():
+        own = [key for key in keys_of(shape) if key.name not in ("shape", "dimension", "obstacle")]
+        found.append({
+            "name": name,
+            "title": summary_of(shape),
+            "parameters": [key.name for key in own if key.required],
+            "options": [key.name for key in own if not key.required],
+            "boundaries": named_boundaries(name),
+            "dimensions": list(shape.dimensions),
+            "obstacle": shape.takes_obstacle,
+            "drawing": drawing_of(shape),
+        })  # fmt: skip
+    return found
+
+
+def laws() -> list[Entry]:
+    """Laws of [compare]."""
+    return [{"name": name, "title": summary_of(function)} for name, function in LAWS.items()]
+
+
+def formulas() -> list[Entry]:
+    """Formulas of validation cases."""
+    from spinepnp.validation.suite.formulas import FORMULAS
+
+    return [
+        {"name": name, "title": without_si(summary_of(f.function)), "quantity": f.kind.name if f.kind else "number"}
+        for name, f in FORMULAS.items()
+    ]
+
+
+def waveforms() -> list[Entry]:
+    """How a current can go in time, and the keys of each."""
+    from spinepnp.solvers.model import waveforms as stimuli
+
+    return _by_keys(stimuli.KEYS)
+
+
+def channels() -> list[Entry]:
+    """How a current can depend on the potential, and the keys of each law."""
+    from spinepnp.solvers.model.channels import KEYS
+
+    return _by_keys(KEYS)
+
+
+def _by_keys(keys: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Entry]:
+    return [
+        {"name": name, "needs": list(needed), "may have": list(allowed)} for name, (needed, allowed) in keys.items()
+    ]
+
+
+def cases() -> list[Entry]:
+    """Case files of the checkout."""
+    found = []
+    for path, table in _files("cases"):
+        study = table.get("study", {}).get("kind", "steady") if "electrolyte" in table else "mesh only"
+        geometry = table.get("geometry", {})
+        found.append({"name": path, "title": table.get("title", ""), "shape": geometry.get("shape"), "study": study})
+    return found
+
+
+def sweeps() -> list[Entry]:
+    """Sweep files of the checkout."""
+    return [{"name": path, "title": table.get("title", "")} for path, table in _files("cases/sweeps")]
+
+
+def validation() -> list[Entry]:
+    """Cases of `spinepnp validate`."""
+    return [
+        {
+            "name": Path(path).stem,
+            "title": table.get("title", ""),
+            "figure": table.get("figure", ""),
+            "full": table.get("full", False),
+        }
+        for path, table in _files("cases/validation")
+    ]
+
+
+def _files(folder: str) -> list[tuple[str, Entry]]:
+    """Path, relative to the checkout, and tables of each file of a folder; none where there is no checkout."""
+    try:
+        found = of_checkout(folder, "list", "the cases are", "use ./spine list")
+    except CaseError:
+        return []
+    root = found.parents[len(Path(folder).parts) - 1]
+    paths = sorted(found.glob("*.toml"))
+    return [(str(path.relative_to(root)), parse_toml(read_text(path), str(path))) for path in paths]
+
+
+def models() -> list[Entry]:
+    """Neuron models of `spinepnp gnp run`."""
+    from spinepnp.validation.gnp.models import MODELS
+
+    def title(leak: int, glutamate: int, potassium: int, sodium: int, frozen: int) -> str:
+        laws = ("GHK", "one conductance", "a conductance for each ion")
+        gated = {(0, 0): "ohmic", (1, 1): "GHK", (1, 0): "GHK for K", (0, 1): "GHK for Na"}[potassium, sodium]
+        ions = "fixed" if frozen else "changing"
+        return f"leak {laws[leak]}, glutamate {laws[glutamate]}, voltage-gated {gated}, concentrations {ions}"
+
+    return [{"name": name, "title": title(*switches)} for name, switches in MODELS.items()]
+
+
+def figures() -> list[Entry]:
+    """Figures of `spinepnp gnp`."""
+    from spinepnp.validation.gnp.figures.catalogue import FIGURES
+
+    return [{"name": name, "title": figure.description} for name, figure in FIGURES.items()]
+
+
+def benchmarks() -> list[Entry]:
+    """Suites of `spinepnp bench`."""
+    try:
+        path = of_checkout("benchmarks", "list", "the benchmarks are", "use ./spine list") / "suites.py"
+    except CaseError:
+        return []
+    # The folder belongs to no package that is installed.
+    spec = importlib.util.spec_from_file_location("_spinepnp_suites", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return [
+        {"name": name, "title": suite.title, "by default": suite.by_default} for name, suite in module.SUITES.items()
+    ]
+
+
+#: What each topic lists, and what is done with it.
+TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
+    "shapes": (shapes, "of [geometry]; a case file: ./spine new SHAPE; a drawing: ./spine list shapes SHAPE"),
+    "laws": (laws, "of [compare], what the voltage at the injector is held against"),
+    "formulas": (formulas, "of validation cases, beside laws and tables"),
+    "waveforms": (waveforms, "of a current in a transient"),
+    "channels": (channels, "laws of [[boundaries.NAME.channel]]; all need species"),
+    "cases": (cases, "./spine run FILE"),
+    "sweeps": (sweeps, "./spine -n 2 batch FILE"),
+    "validation": (validation, "./spine validate NAME"),
+    "models": (models, "neurons: ./spine gnp run --model NAME"),
+    "figures": (figures, "./spine gnp NAME"),
+    "benchmarks": (benchmarks, "./spine bench NAME"),
+}

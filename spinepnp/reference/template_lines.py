@@ -1,0 +1,86 @@
+"""Lines of a commented case file, and of its tables with what the models say of each key."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from spinepnp.reference.describe import Key, keys_of
+from spinepnp.units import Table
+
+#: Column of comments, and of the end of lines.
+COMMENTS, WIDTH = 52, 119
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a case file.
+
+    Attributes:
+        text: TOML.
+        comment: behind it.
+        only: alternatives that it belongs to; it is a comment unless one of them is chosen.
+        without: alternatives that it gives way to.
+    """
+
+    text: str
+    comment: str = ""
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    def written(self, chosen: set[str]) -> str:
+        """The line as it stands in the file."""
+        live = (not self.only or bool(chosen & set(self.only))) and not chosen & set(self.without)
+        text = self.text if live or not self.text else "\n".join(f"# {part}" for part in self.text.split("\n"))
+        if not self.comment:
+            return text
+        *before, last = text.split("\n")
+        pieces = textwrap.wrap(self.comment, WIDTH - COMMENTS - 2)
+        first = [f"{last:<{COMMENTS}}# {pieces.pop(0)}"] if len(last) < COMMENTS else [last]
+        return "\n".join([*before, *first, *(" " * COMMENTS + f"# {piece}" for piece in pieces)])
+
+
+def rows(
+    model: type[Table],
+    values: dict[str, str],
+    only: Mapping[str, tuple[str, ...]] | None = None,
+    without: Mapping[str, tuple[str, ...]] | None = None,
+    notes: dict[str, str] | None = None,
+) -> Iterator[Line]:
+    """Lines of a table: keys with values, and behind each what the model says of it.
+
+    Args:
+        model: of the table.
+        values: TOML by key.
+        only: see `Line`, by key.
+        without: likewise.
+        notes: what is said instead of the model's own words.
+    """
+    keys = {key.name: key for key in keys_of(model)}
+    width = max(map(len, values))
+    for name, value in values.items():
+        comment = (notes or {}).get(name) or _comment(keys[name], value)
+        text = f"{name:<{width}} = {value}"
+        yield Line(text, comment, (only or {}).get(name, ()), (without or {}).get(name, ()))
+
+
+def _comment(key: Key, value: str) -> str:
+    """What a key means, with its choices or its default where that is something else."""
+    words = key.takes.split(" or ")
+    choices = ", ".join(words) if len(words) > 1 and all(word[:1] + word[-1:] == '""' for word in words) else ""
+    choices = "" if all(word in key.short for word in words) else choices
+    default = f"default {key.default}" if key.default not in ("", value) and "default" not in key.short else ""
+    return "; ".join(filter(None, (key.short, choices, default)))
+
+
+def describe_keys(model: type[Table], leave_out: tuple[str, ...] = ()) -> Iterator[str]:
+    """A line for each key of a table, for the screen: name, what it takes, default, meaning."""
+    keys = [key for key in keys_of(model) if key.name not in (*leave_out, "shape")]
+    keys.sort(key=lambda key: not key.required)
+    width = max(len(key.name) for key in keys)
+    for key in keys:
+        state = "required" if key.required else f"default {key.default}" if key.default else "optional"
+        text = f"{key.takes}, {state}: {key.meaning}"
+        wrapped = textwrap.wrap(text, WIDTH - width - 4)
+        yield f"  {key.name:<{width}}  " + f"\n{'':{width + 4}}".join(wrapped)

@@ -1,0 +1,326 @@
+"""Case files to begin with, for every shape: what `spinepnp new` prints.
+
+A file is a list of lines; those of an alternative are comments until it is chosen, which a user does by hand and the
+tests by `write`, so that every alternative is known to work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import textwrap
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from spinepnp.case.study import Study
+from spinepnp.errors import CaseError, nearest, reason_of
+from spinepnp.geometries import SHAPES, Geometry
+from spinepnp.geometries.shapes.ball_neck import BallNeck
+from spinepnp.meshes.options import MeshOptions
+from spinepnp.reference.describe import drawing_of, keys_of, summary_of
+from spinepnp.reference.template_lines import WIDTH, Line, rows
+from spinepnp.reference.template_values import STARTERS, SURFACE, Starter
+from spinepnp.runtime.ranks import rank_from_launcher
+from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.channels import Channel
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.units import LENGTH, format_quantity
+
+HOW_TO = (
+    "It runs as it is: ./spine run FILE. What it means, without solving: ./spine check FILE. A line that begins with "
+    '"# key =" or "# [table]" is an alternative: take its "# " away, and put one before what it stands instead of. '
+    "Every key: docs/keys.md, or ./spine list keys. For help in an editor: ./spine list schema > case.schema.json, "
+    'and "#:schema ./case.schema.json" as first line of this file.'
+)
+
+
+#: What is said of the conditions of a grounded boundary.
+GROUND = {"potential": "held here", "concentrations": 'held here; or "absorbing", or { Na = "12 mM", ... }'}
+
+
+def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
+    """The text of a case file.
+
+    Args:
+        shape: name of the shape.
+        chosen: alternatives that are not comments.
+        surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
+            default.
+
+    Raises:
+        CaseError: no such shape.
+    """
+    if not shape:
+        raise CaseError("new", f"needs the name of a shape; {nearest('', SHAPES)}")
+    if shape not in SHAPES:
+        raise CaseError("new", f"no such shape; {nearest(shape, SHAPES)}", shape)
+    starter = STARTERS[shape]
+    if "file" in starter.sizes:
+        surface = surface or (os.path.relpath(SURFACE) if SURFACE.is_file() else SURFACE.name)
+        starter = replace(starter, sizes=starter.sizes | {"file": json.dumps(surface)})
+    lines = [line.written(set(chosen)) for line in _lines(SHAPES[shape], starter)]
+    return "\n".join(lines).strip() + "\n"
+
+
+def new_case(shape: str, output: Path | None, *, force: bool) -> int:
+    """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
+
+    Args:
+        shape: name of the shape.
+        output: file, or ``None`` to print.
+        force: replace a file that is there.
+
+    Raises:
+        CaseError: no such shape, a file that is there, or one that cannot be written.
+    """
+    if rank_from_launcher() > 0:
+        return 0
+    if output is None:
+        print(write(shape), end="")
+        return 0
+    text, made = write(shape, surface=SURFACE.name), [output]
+    try:
+        if output.is_dir():
+            raise CaseError("--output", "is a folder; give the name of a file", str(output))
+        if output.exists():
+            if not force:
+                raise FileExistsError
+            if not _is_ours(output):
+                raise CaseError("--output", "was not made by new; remove it, or give another name", str(output))
+        if "file" in STARTERS[shape].sizes and SURFACE.is_file():
+            made.append(_with_surface(output))
+        with output.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise CaseError("--output", "exists; give another name, or --force to replace it", str(output)) from None
+    except OSError as error:
+        raise CaseError("--output", f"cannot be written ({reason_of(error)}); give another name", str(output)) from None
+    print(*made, f"next: ./spine run {output}", sep="\n")
+    return 0
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file was made by `new`, changed since or not: it begins with its comments."""
+    try:
+        return HOW_TO.split(" FILE")[0] in path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+
+
+def _with_surface(output: Path) -> Path:
+    """Copy the surface of the checkout beside a case file, so that both can go elsewhere.
+
+    Raises:
+        CaseError: there is another file of its name.
+        OSError: it cannot be written.
+    """
+    copy = output.with_name(SURFACE.name)
+    if copy.exists() and copy.read_bytes() == SURFACE.read_bytes():
+        return copy
+    if copy.exists():
+        problem = f"its surface {SURFACE.name} goes beside it, where there is another one; give another folder"
+        raise CaseError("--output", problem, str(output))
+    shutil.copyfile(SURFACE, copy)
+    return copy
+
+
+def alternatives(shape: str) -> list[str]:
+    """Names of all alternatives that a shape's file has."""
+    lines = list(_lines(SHAPES[shape], STARTERS[shape]))
+    return list(dict.fromkeys(name for line in lines for name in line.only))
+
+
+def named_boundaries(shape: str) -> list[str]:
+    """Boundaries of a shape with everything that it can have."""
+    starter, kind = STARTERS[shape], SHAPES[shape]
+    values = tomllib.loads("\n".join(f"{k} = {v}" for k, v in (starter.sizes | starter.options).items()))
+    if "file" in kind.model_fields:  # its own names, and the rest
+        return [*(patch["name"] for patch in values["patches"]), "wall"]
+    return list(kind.model_validate(values).boundaries)
+
+
+def _lines(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
+    yield from _head(shape)
+    yield Line(f"title = {json.dumps(starter.title)}")
+    yield from _geometry(shape, starter)
+    yield from _mesh(shape, starter)
+    yield from _electrolyte(starter)
+    yield from _boundaries(shape, starter)
+    yield from _study(starter)
+    yield from _outputs(shape, starter)
+
+
+def _head(shape: type[Geometry]) -> Iterator[Line]:
+    name = shape.model_fields["shape"].default
+    how_to = textwrap.wrap(HOW_TO.replace("FILE", f"{name}.toml"), WIDTH - 2, break_on_hyphens=False)
+    for part in (summary_of(shape), "", *drawing_of(shape).split("\n"), "", *how_to):
+        yield Line(f"# {part}".rstrip())
+    yield Line("")
+
+
+def _geometry(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
+    yield from (Line(""), Line("[geometry]"))
+    name = shape.model_fields["shape"].default
+    options = dict(starter.options)
+    if "axisymmetric" in shape.dimensions:
+        options["dimension"] = '"axisymmetric"'
+    values = {"shape": f'"{name}"', **starter.sizes, **options}
+    only = {key: ("channels",) if key == "rings" else (key,) for key in options}
+    notes = {
+        "shape": "boundaries: " + ", ".join(_named(starter)),
+        "file": "relative to this file, or to the current directory"
+        if SURFACE.is_file()
+        else "a file of yours; a checkout has one, cases/surfaces/spine.ply",
+        "dimension": f"the meridian in two dimensions, much faster; {_choices(shape)}",
+    }
+    yield from rows(shape, values, only, notes=notes)
+
+
+def _choices(shape: type[Geometry]) -> str:
+    return "or " + ", ".join(f'"{name}"' for name in shape.dimensions if name != "axisymmetric")
+
+
+def _named(starter: Starter) -> list[str]:
+    """Boundaries of the file's own body."""
+    found = [starter.ground, starter.injector, starter.wall]
+    return list(dict.fromkeys(filter(None, found)))
+
+
+def _mesh(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
+    yield from (Line(""), Line("[mesh]"))
+    size = _size(shape, starter)
+    values = {"size": f'"{size}"'} if size else {}
+    values |= {"element_degree": "2", "refine": "1"}
+    if starter.grade:
+        values["grade"] = f"{{ {starter.injector} = {starter.grade} }}"
+    yield from rows(MeshOptions, values | starter.mesh, {key: (key,) for key in values if key not in starter.mesh})
+
+
+def _size(shape: type[Geometry], starter: Starter) -> str:
+    """Three quarters of the size that the shape has by default."""
+    if "file" in shape.model_fields:
+        return ""
+    values = tomllib.loads("\n".join(f"{key} = {value}" for key, value in starter.sizes.items()))
+    return format_quantity(float(f"{0.75 * shape.model_validate(values).default_size():.2g}"), LENGTH)
+
+
+def _electrolyte(starter: Starter) -> Iterator[Line]:
+    yield from (Line(""), Line("[electrolyte]"))
+    region = f'[{{ region = {starter.region}, value = "-20 mM" }}]'
+    values = {
+        "thermal_voltage": '"25.26 mV"', "temperature": '"20 degC"', "permittivity": "80", "tortuosity": "1.5",
+        **({"fixed_charge": region} if starter.ground else {"neutral": "false"}),
+    }  # fmt: skip
+    only = {"temperature": ("temperature",), "tortuosity": ("tortuosity",), "fixed_charge": ("fixed_charge",)}
+    notes = {
+        "fixed_charge": "; ".join(filter(None, ("immobile charge between two heights", _no_law(starter)))),
+        "temperature": "instead of thermal_voltage",
+    }
+    yield from rows(Electrolyte, values, only, {"thermal_voltage": ("temperature",)}, notes)
+    if not starter.ground:
+        yield from _species("P", 1, "200 um^2/s", "0.1 mM")
+        return
+    yield from _species("Na", 1, "200 um^2/s", "150 mM", "12 mM")
+    yield from _species("Cl", -1, "200 um^2/s", "150 mM", "167 mM")
+    yield from _species("K", 1, "200 um^2/s", "155 mM", only=("K",))
+
+
+def _no_law(starter: Starter) -> str:
+    return "drop [compare] then" if starter.law else ""
+
+
+def _species(
+    name: str, valence: int, diffusivity: str, bulk: str, with_K: str = "", only: tuple[str, ...] = ()
+) -> Iterator[Line]:
+    """A species; its concentration where there is potassium, too, is an alternative."""
+    yield from (Line(""), Line("[[electrolyte.species]]", "a third one" if only else "", only))
+    values = {"name": f'"{name}"', "valence": f"{valence}", "diffusivity": f'"{diffusivity}"'}
+    values["concentration"] = f'"{bulk}"'
+    yield from rows(Species, values, dict.fromkeys(values, only), {"concentration": ("K",) if with_K else ()})
+    if with_K:
+        yield Line(f'concentration = "{with_K}"', "instead, with the K below", ("K",))
+
+
+def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
+    if not starter.ground:
+        yield from _closed(starter)
+        return
+    yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting"))
+    yield from rows(Boundary, {"potential": '"0 mV"', "concentrations": '"bulk"'}, notes=GROUND)
+    yield from (Line(""), Line(f"[boundaries.{starter.injector}]"))
+    current = '{ species = "Na", value = "50 pA" }'
+    alpha = '{ species = "Na", waveform = "alpha", value = "50 pA", t_peak = "5 ms" }'
+    yield Line(f"current = {current}", "positive charge that enters is positive", (), ("alpha",))
+    waveforms = next(key.takes for key in keys_of(Injection) if key.name == "waveform").replace(" or ", ", ")
+    drop = f"; {_no_law(starter)}" if starter.law else ""
+    yield Line(f"current = {alpha}", f"instead, in a transient{drop}; waveforms: {waveforms}", ("alpha",))
+    yield from _wall(starter)
+    if issubclass(shape, BallNeck):
+        yield from _channels()
+
+
+def _wall(starter: Starter) -> Iterator[Line]:
+    if not starter.wall:
+        return
+    both = ("surface_charge", "capacitance")
+    yield from (Line(""), Line(f"[boundaries.{starter.wall}]", _no_law(starter), both))
+    values = {"surface_charge": '"-0.01 C/m^2"', "capacitance": '{ value = "0.01 F/m^2", outside = "-70 mV" }'}
+    yield from rows(
+        Boundary,
+        values,
+        {name: (name,) for name in both},
+        notes={"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"},
+    )
+
+
+def _channels() -> Iterator[Line]:
+    only = ("channels",)
+    yield from (Line(""), Line("[[boundaries.ring.channel]]", "with geometry.rings above", only))
+    values = {
+        "law": '"sigmoid"', "species": '"Na"', "maximum": '"10 pA"', "half": '"5 mV"', "slope": '"0.5 mV"',
+    }  # fmt: skip
+    yield from rows(Channel, values, dict.fromkeys(values, only))
+
+
+def _closed(starter: Starter) -> Iterator[Line]:
+    """A body that nothing enters or leaves, and what makes it an open one."""
+    open_ = ("potential",)
+    yield from (Line(""), Line("[closed]", "nothing enters or leaves", (), open_))
+    yield from rows(Closed, {"amounts": '{ P = "5584 ions" }'}, without={"amounts": open_})
+    yield from (Line(""), Line(f"[boundaries.{starter.wall}]", "instead of [closed]", open_))
+    values = {"potential": '"0 mV"', "concentrations": '"bulk"'}
+    yield from rows(Boundary, values, dict.fromkeys(values, open_), notes=GROUND)
+
+
+def _study(starter: Starter) -> Iterator[Line]:
+    path, values = f"boundaries.{starter.injector}.current.value", '["10 pA", "50 pA", "100 pA"]'
+    if not starter.ground:
+        path, values = "closed.amounts.P", '["558.4 ions", "5584 ions"]'
+    yield from (Line(""), Line("[study]"))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha"))
+    yield Line("")
+    sweep = {"kind": '"sweep"', "vary": f'"{path}"', "values": values}
+    yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
+    yield Line("")
+    times = {"kind": '"transient"', "duration": '"20 ms"', "times": '["1 ms", "5 ms", "20 ms"]', "tolerance": "1e-3"}
+    only = dict.fromkeys(times, ("transient", "alpha"))
+    yield from rows(Study, times, only, notes={"kind": "instead: in time"})
+
+
+def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
+    yield from (Line(""), Line("[probes]", "points by a name of yours", ("probe",)))
+    yield Line(f"middle = {starter.probe}", "x, y, z", ("probe",))
+    yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
+    yield Line(f"slice = {starter.region}", "between two heights", ("region",))
+    if starter.law:
+        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle")
+        yield from (Line(""), Line("[compare]", "the result is held against a law", (), spoiled))
+        yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
+    yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))
+    values = {"formulation": '"log"', "linear": '"direct"'}
+    yield from rows(SolverOptions, values, {name: (name,) for name in values})

@@ -1,0 +1,24 @@
+"""Runs of cases and their result directories."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spinepnp.run.steady import run_case, solve_case
+
+#: Modules of the public names.
+_PLACES = {
+    "run_case": "steady",
+    "solve_case": "steady",
+}
+
+__all__ = ["run_case", "solve_case"]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names come when they are asked for: some bring DOLFINx."""
+    if name in _PLACES:
+        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,179 @@
+"""One case from file to result directory: mesh, solve every point, write, draw.
+
+Collective throughout: every rank walks the same path, rank 0 writes and prints (`recorder`), and an error that only
+rank 0 can meet (a full disk, say) reaches all of them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case.case import Case, load_case
+from spinepnp.case.estimate import check_feasible
+from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.meshes import generate
+from spinepnp.run.directory import check_place
+from spinepnp.run.options import Manner
+from spinepnp.run.progress import Progress
+from spinepnp.run.steady_records import Point, Recorder
+from spinepnp.runtime.communication import on_root
+from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem
+from spinepnp.units import POTENTIAL, to_unit
+from spinepnp.validation.laws.catalogue import LawValue
+
+
+class Model:
+    """The mesh and the compiled problem of the current point, kept as long as the next point fits them."""
+
+    def __init__(self, comm: Any) -> None:
+        self.comm = comm
+        self._key: tuple[Any, ...] | None = None
+        self.problem: SteadyProblem | None = None
+
+    def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
+        """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
+        key = case.model_key
+        if self.problem is None or key != self._key:
+            on_root(self.comm, lambda: check_feasible(case))
+            say(f"meshing the {case.geometry.shape}")
+            mesh = generate(case.geometry, case.mesh, self.comm, say=say)
+            self.close()
+            self.problem = SteadyProblem(
+                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+            )
+            self._key = key
+        return self.problem
+
+    def close(self) -> None:
+        """Free the problem at hand. Collective: not for the way out after an error."""
+        if self.problem is not None:
+            self.problem.destroy()
+        self.problem = None
+
+
+def run_case(
+    path: Path,
+    comm: Any,
+    output: Path,
+    *,
+    overrides: tuple[str, ...] = (),
+    force: bool = False,
+    resume: bool = False,
+) -> list[Point]:
+    """Run a case file. Collective.
+
+    Args:
+        path: of the case file.
+        comm: MPI communicator.
+        output: result directory.
+        overrides: ``key=value`` texts that change the case.
+        force: replace results that the directory holds.
+        resume: solve only the points that the directory does not hold.
+
+    Returns:
+        All points with their observables; failed ones with their reason.
+
+    Raises:
+        CaseError: bad input, found before anything was solved or written.
+    """
+    case = on_root(comm, lambda: load_case(path, overrides))
+    on_root(comm, lambda: check_place(output, () if resume else (path,)))
+    return solve_case(case, comm, output, Manner(force=force, resume=resume))
+
+
+def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model | None = None) -> list[Point]:
+    """Run a checked case. Collective.
+
+    A sweep value that is impossible (a current beyond the limiting one) does not stop the others; where all are, the
+    first one's error is raised and nothing is written.
+
+    Args:
+        case: checked.
+        comm: MPI communicator.
+        output: result directory.
+        manner: how it is kept and shown.
+        model: of a case before it, used where it fits and left open for the next one.
+
+    Returns:
+        All points with their observables; failed ones with their reason.
+
+    Raises:
+        CaseError: bad input, found before anything was solved or written.
+    """
+    if case.study.kind == "transient":
+        from spinepnp.run.transient import solve_transients
+
+        return solve_transients(case, comm, output, manner)
+    values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
+    points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
+    recorder = Recorder(comm, output, case, points, manner)
+    todo = [point for point in points if not point.row]
+    kept = model or Model(comm)
+    try:
+        with Progress(
+            comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick
+        ) as progress:
+            for remark in recorder.remarks:
+                progress.say(remark)
+            for point in todo:
+                _solve_point(point, kept, recorder, progress)
+        if model is None:
+            kept.close()
+        refused = [point.failure for point in points if isinstance(point.failure, CaseError)]
+        if todo and len(refused) == len(points):
+            raise refused[0]
+        progress.release()
+        progress.log_to(recorder.log)
+        recorder.finish()
+    finally:
+        recorder.close()
+    return points
+
+
+def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progress) -> None:
+    start = time.monotonic()
+    progress.doing(point.name)
+    try:
+        problem = model.fit(point.case, progress.doing)
+        solution = problem.solve(point.case.electrolyte, point.case.boundaries, point.case.closed)
+    except (CaseError, SolveError) as error:
+        if not all_ranks_come(model.comm):
+            raise LonelyError(str(error)) from error
+        recorder.failed(point, error)
+        # Bad input is told once, as the error of the run, if it turns out to be all there is.
+        progress.done(f"{point.name}: failed: {error}", hold=isinstance(error, CaseError))
+    else:
+        law = point.case.law()
+        recorder.solved(point, problem, solution, law, time.monotonic() - start)
+        progress.done(f"{point.name}: {describe(point.case, solution, law)}")
+    progress.log_to(recorder.log)
+
+
+def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
+    """One line on a solution: potentials where current enters, iterations."""
+    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
+    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
+    if law is not None:
+        ground = solution.boundary[law.ground].potential
+        parts.append(f"law {to_unit(law.potential + ground, POTENTIAL):.5g} {POTENTIAL.unit}")
+    if solution.formulation_reason:
+        parts.append(f"logarithms, because {solution.formulation_reason}")
+    parts.append(f"{solution.statistics.newton} Newton steps, {solution.statistics.solve_s:.1f} s")
+    return ", ".join(parts)
+
+
+def _about(solution: Solution, name: str) -> str:
+    """The estimated error of a potential, in brackets."""
+    if name not in solution.potential_error:
+        return ""
+    layer = solution.layers.get(name)
+    error = to_unit(solution.potential_error[name], POTENTIAL)
+    if not math.isfinite(error):
+        return " (its error is not known)"
+    why = "" if layer is None or layer.resolved else ", its Debye layer is not resolved"
+    return f" (+- {error:.1g}{why})"

@@ -1,0 +1,209 @@
+"""Records a run as it goes: rows, summary, fields and pictures, written by rank 0 whatever rank solved what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spinepnp.case.case import Case
+from spinepnp.case.study import number_of
+from spinepnp.errors import CaseError, SpineError
+from spinepnp.plots import pictures
+from spinepnp.run.columns import flatten, state_of, summary_of
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.fields import gather, save
+from spinepnp.run.options import Manner
+from spinepnp.run.writer import Writer
+from spinepnp.runtime.communication import on_root
+from spinepnp.runtime.files import is_whole, write_atomically
+from spinepnp.runtime.versions import versions
+from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.steady import SteadyProblem
+from spinepnp.validation.laws.catalogue import LawValue
+
+
+@dataclass
+class Point:
+    """One sweep value (or the only one): its case, and what became of it.
+
+    Attributes:
+        index: position in the sweep.
+        case: the case with this value.
+        value: as it stands in the case file; ``None`` for a steady study.
+        row: its row of observables.csv; empty until it is solved or has failed.
+        failure: why it has no solution.
+    """
+
+    index: int
+    case: Case
+    value: object = None
+    row: dict[str, Any] = field(default_factory=dict)
+    failure: SpineError | None = None
+
+    @property
+    def name(self) -> str:
+        """How lines on the screen call it."""
+        return "steady" if self.value is None else f"{self.case.study.vary} = {self.value}"
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The first column of its row: the varied path with its unit, and the value in that unit."""
+        if self.value is None:
+            return {}
+        study = self.case.study
+        return {study.column: number_of(self.value, study.kind_of_values)}
+
+
+class Recorder:
+    """Writes the result directory of one run. All public methods are collective.
+
+    Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
+
+    Args:
+        comm: MPI communicator.
+        output: the directory.
+        case: the whole case.
+        points: all points; those that the directory holds get their rows where the run is to be continued.
+        manner: how it is kept.
+
+    Attributes:
+        remarks: what was found damaged, and what becomes of it, on rank 0.
+
+    Raises:
+        CaseError: the directory cannot be used.
+    """
+
+    def __init__(self, comm: Any, output: Path, case: Case, points: list[Point], manner: Manner) -> None:
+        self._comm, self._case, self._points, self._manner = comm, case, points, manner
+        self._writer = Writer(comm, case)
+        self._solver_rows: list[dict[str, Any]] = []
+        self._summarised = -1
+        self._last: tuple[Point | None, Any] = (None, None)
+        self.remarks: list[str] = []
+
+        def open_directory() -> list[dict[str, Any]]:
+            directory = self._writer.open(output, manner)
+            return self._recall(directory) if manner.resume else [{} for _ in points]
+
+        try:
+            rows = on_root(comm, open_directory)
+        except BaseException:
+            self.close()
+            raise
+        for point, row in zip(points, rows, strict=True):
+            point.row = row
+            if row:
+                self._summarised = point.index
+
+    @property
+    def log(self) -> Path | None:
+        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        return self._writer.log
+
+    def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
+        """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
+        self.remarks = [remark for remark in [directory.check_same_case(self._case.to_toml())] if remark]
+        names = tuple(self._points[0].key)  # none in a steady study, whose only row is then its own
+
+        def identity(row: dict[str, Any]) -> tuple[str, ...]:
+            return tuple(str(row.get(name)) for name in names)
+
+        recorded = directory.read_table("observables.csv")
+        wanted = [identity(point.key) for point in self._points]
+        # Observables come last: without them a point was cut off while it was written, and is solved again.
+        held = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
+        kept = {identity(row) for row in recorded if str(row.get("status")).startswith(("ok", "failed"))} & set(wanted)
+        statistics = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in kept]
+        told = {identity(row) for row in statistics}
+        solved = [point for point, name in zip(self._points, wanted, strict=True) if name in held]
+        damaged = [("solver.csv", point) for point in solved if identity(point.key) not in told]
+        damaged += self._damaged(directory, solved)
+        if damaged:
+            files = ", ".join(dict.fromkeys(name for name, _ in damaged))
+            self.remarks.append(f"{files}: missing or damaged; what it belongs to is solved again")
+        again = {identity(point.key) for _, point in damaged}
+        self._solver_rows = [row for row in statistics if identity(row) not in again]
+        return [dict(held.get(name, {})) if name not in again else {} for name in wanted]
+
+    def _damaged(self, directory: ResultDirectory, solved: list[Point]) -> list[tuple[str, Point]]:
+        """Files that are missing or damaged, and the solved points that they belong to."""
+        found = []
+        if solved and not directory.has_summary():
+            found.append(("summary.json", solved[-1]))
+        if self._manner.fields:
+            paths = [(self._fields_of(directory, point), point) for point in solved]
+            found += [(str(path.relative_to(directory.path)), point) for path, point in paths if not is_whole(path)]
+        return found
+
+    def solved(
+        self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
+    ) -> None:
+        """Record a solution."""
+        point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
+        grid = gather(problem, solution) if self._manner.fields else None
+        summary = summary_of(problem, solution, law, seconds)
+
+        def write(directory: ResultDirectory) -> None:
+            self._solver_rows.append({**point.key, **solution.statistics.row()})
+            if grid is not None:
+                save(grid, self._fields_of(directory, point))
+                self._last = (point, grid)  # to be drawn, if it stays the last: its file need not be read again
+            self._write_tables(directory, point, summary)
+
+        self._writer.write(write)
+
+    def failed(self, point: Point, error: SpineError) -> None:
+        """Record a failure; input that was found bad before the solve waits for something else worth writing."""
+        point.failure = error
+        point.row = {**point.key, "status": f"failed: {error}"}
+        if isinstance(error, CaseError) and not self._begun_anywhere():
+            return
+        summary = {"status": "failed", "reason": str(error), "versions": versions(), "ranks": self._comm.size}
+
+        def write(directory: ResultDirectory) -> None:
+            if isinstance(error, NewtonError):
+                self._solver_rows.append({**point.key, **error.statistics.row()})
+            self._write_tables(directory, point, summary)
+
+        self._writer.write(write)
+
+    def _begun_anywhere(self) -> bool:
+        return bool(self._comm.bcast(self._writer.begun, root=0))
+
+    def _write_tables(self, directory: ResultDirectory, point: Point, summary: dict[str, Any]) -> None:
+        directory.write_table("solver.csv", self._solver_rows)
+        if point.index > self._summarised:
+            self._summarised = point.index
+            failed = sum(p.failure is not None for p in self._points)
+            directory.write_summary({**summary, "failed_points": failed})
+        directory.write_table("observables.csv", [p.row for p in self._points if p.row])
+
+    def finish(self) -> None:
+        """Write what shows the whole run: fields of the last point, pictures."""
+        solved = [point for point in self._points if point.row.get("status") == "ok"]
+        if not solved or not (self._manner.fields or self._manner.pictures):
+            return
+
+        def write(directory: ResultDirectory) -> None:
+            last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
+            if last.exists() and last != fields:
+                write_atomically(fields, last.read_bytes())
+            if self._manner.pictures:
+                drawn = self._last[1] if self._last[0] is solved[-1] else fields
+                pictures.draw(self._case, [p.row for p in self._points], drawn, directory.path)
+
+        self._writer.write(write)
+
+    @staticmethod
+    def _fields_of(directory: ResultDirectory, point: Point) -> Path:
+        """File for the fields of a point."""
+        if point.value is None:
+            return directory.path / "fields.vtu"
+        (directory.path / "points").mkdir(exist_ok=True)
+        return directory.path / "points" / f"{point.index + 1:04d}.vtu"
+
+    def close(self) -> None:
+        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        self._writer.close()

@@ -1,0 +1,1 @@
+"""Processes, MPI, caches, files, and the one import of the finite-element packages."""

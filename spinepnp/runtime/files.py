@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, and folders that can be written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from spinepnp.errors import OutputError, reason_of
+
+
+def write_atomically(
+    path: Path, content: str | bytes, *, sync: bool = False, then: str = "continue with --resume"
+) -> None:
+    """Write a file whole or not at all.
+
+    Args:
+        path: of the file.
+        content: of the file.
+        sync: whether it must be on the disk before the old one goes.
+        then: what to do once there is room.
+
+    Raises:
+        OutputError: it cannot be written, with the reason.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)  # it may be a link to somewhere
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+        if sync:
+            _sync(partial)
+        partial.replace(path)
+        if sync:
+            settle(path.parent)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        reason = reason_of(error)
+        raise OutputError(f"{path}: cannot be written ({reason})", then) from None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def settle(path: Path) -> None:
+    """Let a file, or new names in a folder, be on the disk, where the file system can."""
+    with suppress(OSError):
+        _sync(path)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of VTK XML is there and has its end."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 100))
+            return file.read().rstrip().endswith(b"</VTKFile>")
+    except OSError:
+        return False
+
+
+def make_writable(directory: Path) -> None:
+    """Make a directory, if there is none, and try that files can be made in it.
+
+    Raises:
+        OSError: they cannot.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=directory):
+        pass

@@ -1,0 +1,129 @@
+"""The one file that imports mpi4py, PETSc and DOLFINx, and knows in what their supported versions differ.
+
+Every other module takes them from here. The order matters: the wheels of PETSc and DOLFINx find the MPI library only
+once mpi4py has loaded it. What is missing or does not fit is told in one line that names the ways to get it.
+"""
+
+# ruff: noqa: I001 - the import order is the point of this file
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from spinepnp.errors import MissingStackError
+from spinepnp.runtime import interrupts
+
+#: Series of DOLFINx that the code runs with.
+SUPPORTED = ("0.10", "0.11")
+
+GET_IT = (
+    "get it by './spine' in a checkout, 'pip install spinepnp[wheels]' (Linux x86-64), "
+    "conda-forge (fenics-dolfinx) or your distribution"
+)
+
+# NumPy's threads would fight with the ranks; the user's own setting wins.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+try:
+    with interrupts.kept():  # PETSc comes with handlers of its own
+        from mpi4py import MPI
+        import petsc4py
+
+        petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code
+        from petsc4py import PETSc
+
+        import dolfinx
+        import numpy as np
+except ImportError as error:
+    raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
+
+#: Of DOLFINx: version and series.
+VERSION = str(dolfinx.__version__)
+SERIES = ".".join(VERSION.split(".")[:2])
+
+if SERIES not in SUPPORTED:
+    raise MissingStackError(
+        f"DOLFINx {' or '.join(SUPPORTED)} is needed, and {dolfinx.__version__} was found; {GET_IT}"
+    )
+if np.dtype(PETSc.ScalarType) != np.float64:
+    raise MissingStackError(
+        f"PETSc with real numbers of double precision is needed, and this one has {np.dtype(PETSc.ScalarType)}; "
+        "on conda-forge name 'petsc=*=real*' beside fenics-dolfinx, on Debian let PETSC_DIR be that of a real build"
+    )
+if not PETSc.Sys.hasExternalPackage("mumps"):
+    raise MissingStackError(f"PETSc with MUMPS is needed, and this one has none; {GET_IT}")
+
+PETSc.Options().delValue("skip_petscrc")
+
+try:
+    import basix
+    import basix.ufl
+    import dolfinx.fem.petsc
+    import dolfinx.geometry
+    import dolfinx.io.utils
+    import dolfinx.jit
+    import dolfinx.mesh
+    import ffcx.options
+    import ufl
+    from dolfinx import fem
+except ImportError as error:  # DOLFINx without PETSc, for one
+    raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {GET_IT}") from None
+
+#: SNES's code for a residual that is not a number, and its name here: PETSc 3.25 has changed that.
+NOT_A_NUMBER, NOT_A_NUMBER_NAME = -4, "DIVERGED_FUNCTION_NANORINF"
+
+
+def cell_nodes(mesh: Any) -> Any:
+    """Geometry nodes of the local cells, shape (cells, nodes a cell)."""
+    # One array, or one for each type of cell.
+    return mesh.geometry.dofmap if SERIES == "0.10" else mesh.geometry.dofmaps[0]
+
+
+def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, numbers: Any) -> Any:
+    """A mesh with the topology of another one, and nodes of its own.
+
+    Args:
+        mesh: gives the topology.
+        index_map: of the nodes.
+        nodes: of the local cells, shape (cells, nodes a cell), int32.
+        domain: UFL domain of the new mesh.
+        x: coordinates of the local nodes, shape (nodes, dimension).
+        numbers: of these in the whole mesh, int64.
+    """
+    element = fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
+    # Not by dolfinx.mesh.create_geometry: whether that takes the element of Python or of C++ depends on the version.
+    geometry = dolfinx.cpp.mesh.Geometry_float64(index_map, nodes, element._cpp_object, x, numbers)
+    made = dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry)
+    return dolfinx.mesh.Mesh(made, domain)
+
+
+def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Defaults of FFCx and of DOLFINx's compilation, in full.
+
+    What is not given is read from files of the current directory, which could name a plugin for the C compiler.
+    """
+    of_ffcx = {name: default for name, (_, default, *_) in ffcx.options.FFCX_DEFAULT_OPTIONS.items()}
+    return of_ffcx, {name: default for name, (default, _) in dolfinx.jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
+
+
+def matrix_of(comm: Any, pattern: Any) -> Any:
+    """A PETSc matrix with a sparsity pattern. Collective."""
+    # What stands for PETSc's default type depends on the version; a name does not.
+    return dolfinx.cpp.la.petsc.create_matrix(comm, pattern, "aij")
+
+
+__all__ = [
+    "MPI",
+    "NOT_A_NUMBER",
+    "NOT_A_NUMBER_NAME",
+    "VERSION",
+    "PETSc",
+    "basix",
+    "cell_nodes",
+    "compiler_options",
+    "dolfinx",
+    "fem",
+    "matrix_of",
+    "ufl",
+    "with_geometry",
+]

@@ -1,0 +1,1 @@
+"""Figures of paper 002 by the Gauss-Nernst-Planck models."""

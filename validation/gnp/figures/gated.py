@@ -1,0 +1,274 @@
+"""Fig 8 and S3 Fig: voltage-gated channels with Goldman-Hodgkin-Katz currents (vGNP, kvGNP, navGNP) against GNP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from spinepnp.validation.gnp.figures.parts import (
+    BLACK,
+    COLOURS,
+    GREY,
+    NAMES,
+    RED,
+    SHADES,
+    Options,
+    Picture,
+    band,
+    canvas,
+    diffusive_means,
+    draw_voltage,
+    explain_ground,
+    extremes,
+    ion,
+    key,
+    mark_stimulus,
+    note,
+    panel,
+    say,
+    spike_table,
+    stimulated,
+    thinned,
+)
+from spinepnp.validation.gnp.models import REST, fits
+from spinepnp.validation.gnp.parameters import Parameters
+from spinepnp.validation.gnp.simulation import Trace
+from spinepnp.validation.laws.constant_field import harmonic_mean
+
+#: p_eff of the authors' programs; the paper rounds p_open = 0.1717 to 0.17, with which both models spike on.
+P_EFF, DURATION = 0.515, 150e3
+
+#: Sliding windows of Fig 8h, i: width and step, ms.
+WINDOW, STEP = 8e3, 4e3
+
+#: Concentrations of the curves of Fig 8c beside those at rest, mM.
+K_OUTSIDE, NA_INSIDE = (8.0, 12.0, 16.0), (30.0, 40.0, 50.0)
+
+LOOKS = {"gnp": RED, "vgnp": BLACK, "kvgnp": COLOURS["K"], "navgnp": COLOURS["Na"]}
+
+
+def gated_maximum(
+    p: Parameters, name: str, V: np.ndarray, inside: np.ndarray | float, outside: np.ndarray | float
+) -> np.ndarray:
+    """Largest conductance of a voltage-gated channel of vGNP (eq. 45), mS/cm^2.
+
+    Args:
+        p: parameters.
+        name: K or Na.
+        V: mV.
+        inside: concentration, mM.
+        outside: likewise.
+    """
+    fit = fits(p)[0 if name == "K" else 1]
+    permeability = p.P_KV if name == "K" else p.P_NaV
+    mean = harmonic_mean(V, inside, outside, 1, p.thermal_voltage)
+    return np.asarray(p.unit / p.thermal_voltage * permeability * mean / np.polyval(fit, V))
+
+
+def fig8(options: Options) -> Picture:
+    """Currents of both kinds (a-c), and a block in vGNP where GNP spikes on (d-i)."""
+    drawn, p = canvas(11.5, 9.8), options.parameters()
+    explain_ground(drawn)
+    grid = drawn.add_gridspec(3, 3)
+    traces = {n: stimulated(options, n, "concentration", P_EFF, DURATION) for n in ("gnp", "vgnp", "kvgnp", "navgnp")}
+    gnp, vgnp = traces["gnp"], traces["vgnp"]
+    curves = [_curves(panel(drawn, grid[0, i], "ab"[i], 2), p, name) for i, name in enumerate(("K", "Na"))]
+    maxima = _maxima(panel(drawn, grid[0, 2], "c", 2), p)
+    _voltages(panel(drawn, grid[1, 0], "d", 2), (vgnp, gnp))
+    _changes(panel(drawn, grid[1, 1], "e", 2), (vgnp, gnp))
+    conductances = _conductances(panel(drawn, grid[1, 2], "f", 2), vgnp)
+    lags = _lags(panel(drawn, grid[2, 0], "g", 2, (0.35, 1.0)), gnp, [traces[n] for n in ("vgnp", "kvgnp", "navgnp")])
+    differences = _differences(vgnp, gnp)
+    _difference_panels([panel(drawn, grid[2, i], "hi"[i - 1])[0] for i in (1, 2)], differences, vgnp)
+    tables = {
+        "curves": pd.concat(curves, ignore_index=True), "maxima": maxima, "conductances": conductances, "lags": lags,
+        "differences": differences, "spikes": spike_table(list(traces.values())),
+        "traces": pd.concat([thinned(t, 10_000) for t in (vgnp, gnp)], ignore_index=True),
+    }  # fmt: skip
+    return Picture(drawn, tables, tuple(note(t) for t in traces.values()))
+
+
+def _curves(axes: list[Axes], p: Parameters, name: str) -> pd.DataFrame:
+    """Currents with all gates open in both forms, and their ratio with its fit (eqs. 42, 43)."""
+    V = np.linspace(-100.0, 100.0, 401)
+    _, _, _, K_o, Na_i, _ = REST
+    inside, outside = (p.K - K_o, K_o) if name == "K" else (Na_i, p.Na - Na_i)
+    largest, fit = (p.G_KM, fits(p)[0]) if name == "K" else (p.G_NaM, fits(p)[1])
+    fitted = np.polyval(fit, V)
+    ratio = gated_maximum(p, name, V, inside, outside) * fitted / largest
+    ohmic = largest * (V - p.thermal_voltage * np.log(outside / inside)) * 1e-3
+    axes[0].plot(V, ratio * ohmic, color=COLOURS[name], label=f"$-I'_{{{name}V}}$ (GHK)")
+    axes[0].plot(V, ohmic, color=BLACK, linestyle="--", label=f"$-I_{{{name}V}}$ (RTM)")
+    axes[0].axhline(0.0, color=GREY, linewidth=0.5)
+    axes[1].plot(V[::12], ratio[::12], "o", color=COLOURS[name], markersize=3, label=f"$I'_{{{name}V}}/I_{{{name}V}}$")
+    axes[1].plot(V, fitted, color=BLACK, linewidth=0.9, label=f"$f_{{{name}}}(V)$")
+    axes[0].set_ylabel("gates open (mA/cm²)")
+    axes[1].set(xlabel="membrane potential (mV)", ylabel="ratio")
+    for place in axes:
+        key(place)
+    return pd.DataFrame({
+        "ion": name, "V_mV": V, "minus_I_GHK_mA_per_cm2": ratio * ohmic, "minus_I_RTM_mA_per_cm2": ohmic,
+        "GHK_over_RTM": ratio, "RTM_over_GHK": 1.0 / ratio, "fit_GHK_over_RTM": fitted,
+    })  # fmt: skip
+
+
+def _maxima(axes: list[Axes], p: Parameters) -> pd.DataFrame:
+    """Largest conductances (eq. 45) against voltage at four concentrations."""
+    V, parts = np.linspace(-100.0, 100.0, 401), []
+    _, _, _, K_o, Na_i, _ = REST
+    for place, name, side, values in ((axes[0], "K", "o", (K_o, *K_OUTSIDE)), (axes[1], "Na", "i", (Na_i, *NA_INSIDE))):
+        for value, colour in zip(values, SHADES, strict=False):
+            sides = (p.K - value, value) if name == "K" else (value, p.Na - value)
+            G = gated_maximum(p, name, V, *sides)
+            unit = " mM" if value == values[0] else ""
+            place.plot(V, G, color=colour, label=f"{value:.3g}{unit}")
+            parts.append(
+                pd.DataFrame({"ion": name, "side": side, "concentration_mM": value, "V_mV": V, "G_max_mS_per_cm2": G})
+            )
+        place.set_ylabel(f"$G'_{{{name}M}}$ (mS/cm²)")
+        key(place, 4)
+    axes[1].set_xlabel("membrane potential (mV)")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _voltages(axes: list[Axes], traces: Sequence[Trace]) -> None:
+    for place, trace in zip(axes, traces, strict=True):
+        name = trace.model.name
+        draw_voltage(place, thinned(trace, 1_500), 1e3, color=LOOKS[name], linewidth=0.3)
+        place.set_ylabel(f"{NAMES[name]} (mV)")
+        onset = trace.block_onset
+        if onset is not None:
+            place.axvline(onset / 1e3, color=GREY, linestyle=":", linewidth=0.9)
+        say(place, f"{NAMES[name]}: {trace.state}" + (f" from {onset / 1e3:.1f} s" if onset is not None else ""))
+        mark_stimulus(place, trace, 1e3)
+    axes[-1].set_xlabel("time (s)")
+
+
+def _changes(axes: list[Axes], traces: Sequence[Trace]) -> None:
+    """Changes of concentrations in each model."""
+    for place, trace in zip(axes, traces, strict=True):
+        table = thinned(trace, 5_000)
+        for name, side in (("K", "o"), ("Na", "i"), ("Cl", "i")):
+            c = table[f"{name}_{side}_mM"]
+            place.plot(table["time_ms"] / 1e3, c - c[0], color=COLOURS[name], label=ion(name, side))
+        place.set_ylabel(f"{NAMES[trace.model.name]}: change (mM)")
+        mark_stimulus(place, trace, 1e3)
+    axes[-1].set_xlabel("time (s)")
+    key(axes[0])
+
+
+def _conductances(axes: list[Axes], trace: Trace) -> pd.DataFrame:
+    """Largest conductances during a run: extremes, as they follow every spike, and means over a second or so."""
+    c, p, table = trace.concentrations, trace.model.parameters, pd.DataFrame()
+    for place, name in zip(axes, ("K", "Na"), strict=True):
+        G = gated_maximum(p, name, trace.V, c[f"{name}_i"], c[f"{name}_o"])
+        at, low, high = extremes(G, 4_000)
+        mean = np.add.reduceat(G, at) / np.diff(np.append(at, len(G)))
+        smooth = np.convolve(mean, np.ones(27) / 27.0, mode="same")[13:-13]
+        time = trace.time[at] / 1e3
+        band(place, time, low, high, color=COLOURS[name], linewidth=0.3, alpha=0.35)
+        place.plot([], [], color=COLOURS[name], alpha=0.35, label="range")
+        place.plot(time[13:-13], smooth, color=BLACK, label="mean over 1 s" if trace.time[-1] == DURATION else "mean")
+        place.set_ylabel(f"$G'_{{{name}M}}$ (mS/cm²)")
+        mark_stimulus(place, trace, 1e3)
+        table["time_ms"] = trace.time[at]
+        table[f"G_{name}M_min_mS_per_cm2"], table[f"G_{name}M_max_mS_per_cm2"] = low, high
+        table[f"G_{name}M_mean_mS_per_cm2"] = mean
+    key(axes[0])
+    axes[-1].set_xlabel("time (s)")
+    return table
+
+
+def _lags(axes: list[Axes], gnp: Trace, others: Sequence[Trace]) -> pd.DataFrame:
+    """How much later than in GNP the spike of the same number comes; some spikes of GNP above."""
+    shown = slice(None, None, max(1, len(gnp.spikes) // 150))
+    axes[0].vlines(gnp.spikes[shown] / 1e3, 0.0, 1.0, color=RED, linewidth=0.5)
+    axes[0].set(ylabel="GNP", yticks=[], ylim=(0.0, 1.0))
+    parts = []
+    below = axes[1:] if len(axes) > 2 else [axes[1]] * len(others)
+    for place, trace in zip(below, others, strict=True):
+        name, count = trace.model.name, min(len(trace.spikes), len(gnp.spikes))
+        lag = trace.spikes[:count] - gnp.spikes[:count]
+        place.plot(gnp.spikes[:count] / 1e3, lag / 1e3, color=LOOKS[name], label=NAMES[name])
+        parts.append(pd.DataFrame({
+            "model": NAMES[name], "spike": np.arange(1, count + 1), "GNP_time_ms": gnp.spikes[:count], "lag_ms": lag,
+        }))  # fmt: skip
+    for place in dict.fromkeys(below):
+        place.axhline(0.0, color=GREY, linewidth=0.5)
+        place.set_ylabel("lag behind GNP (s)")
+        if len(below) > len(set(below)):  # beside leads of half a minute the lags before them would not be seen
+            place.set_yscale("asinh", linear_width=0.1)
+            place.set_yticks([-30, -10, -3, -1, -0.3, 0, 0.3, 1], ["−30", "−10", "−3", "−1", "−0.3", "0", "0.3", "1"])
+        mark_stimulus(place, gnp, 1e3)
+        key(place)
+    axes[-1].set_xlabel("time (s)")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _differences(vgnp: Trace, gnp: Trace) -> pd.DataFrame:
+    """Electrodiffusive currents of vGNP less those of GNP, in sliding windows (eq. 46)."""
+    share = vgnp.time[-1] / DURATION
+    one, other = (diffusive_means(t, WINDOW * share, STEP * share) for t in (vgnp, gnp))
+    columns = [c for c in one.columns if c.startswith("I_")]
+    return pd.concat([one["time_ms"], (one[columns] - other[columns]).add_prefix("d")], axis=1)
+
+
+def _difference_panels(axes: list[Axes], table: pd.DataFrame, trace: Trace) -> None:
+    time = table["time_ms"] / 1e3
+    for name in ("K", "Na", "Cl"):
+        axes[0].plot(
+            time,
+            table[f"dI_{name}_uA_per_cm2"],
+            color=COLOURS[name],
+            marker="o",
+            markersize=2,
+            label=f"$dI$ of {ion(name)}",
+        )
+    axes[1].plot(time, table["dI_diff_uA_per_cm2"], color=BLACK, marker="o", markersize=2)
+    say(axes[1], "vGNP less GNP, all ions")
+    for place, label in zip(axes, ("$dI_q$ (µA/cm²)", "$dI_{diff}$ (µA/cm²)"), strict=True):
+        place.set(xlabel="time (s)", ylabel=label)
+        place.axhline(0.0, color=GREY, linewidth=0.5)
+        mark_stimulus(place, trace, 1e3)
+    key(axes[0])
+
+
+def s3(options: Options) -> Picture:
+    """With one kind of channel only (kvGNP, navGNP) the neuron spikes on."""
+    drawn = canvas(9.6, 7.6)
+    explain_ground(drawn)
+    grid = drawn.add_gridspec(2, 2)
+    traces = {n: stimulated(options, n, "concentration", P_EFF, DURATION) for n in ("gnp", "vgnp", "kvgnp", "navgnp")}
+    _voltages(panel(drawn, grid[0, 0], "a", 2), (traces["kvgnp"], traces["navgnp"]))
+    tables = {n: thinned(t, 5_000) for n, t in traces.items()}
+    for i, (name, side) in enumerate((("K", "o"), ("Na", "i"))):
+        _compared(panel(drawn, (grid[0, 1], grid[1, 0])[i], "bc"[i])[0], tables, name, side, traces["gnp"])
+    lags = _lags(panel(drawn, grid[1, 1], "d", 3, (0.35, 1.0, 1.0)), traces["gnp"], [traces["kvgnp"], traces["navgnp"]])
+    return Picture(
+        drawn,
+        {
+            "traces": pd.concat(tables.values(), ignore_index=True), "lags": lags,
+            "spikes": spike_table(list(traces.values())),
+        },
+        tuple(note(t) for t in traces.values()),
+    )  # fmt: skip
+
+
+def _compared(axes: Axes, tables: dict[str, pd.DataFrame], name: str, side: str, trace: Trace) -> None:
+    """A concentration in four models, and a closer look at 40 to 70 s of 150."""
+    inset, low, high = axes.inset_axes((0.09, 0.5, 0.4, 0.42)), np.inf, -np.inf
+    first, last = 40.0 / 150.0 * trace.time[-1] / 1e3, 70.0 / 150.0 * trace.time[-1] / 1e3
+    for model, table in tables.items():
+        c, time = table[f"{name}_{side}_mM"], table["time_ms"] / 1e3
+        for place in (axes, inset):
+            place.plot(time, c - c[0], color=LOOKS[model], label=NAMES[model], linewidth=1.0)
+        inside = (c - c[0])[(time >= first) & (time <= last)]
+        low, high = min(low, inside.min()), max(high, inside.max())
+    inset.set(xlim=(first, last), ylim=(low - 0.05 * (high - low), high + 0.05 * (high - low)))
+    inset.tick_params(labelsize=6)
+    axes.set(xlabel="time (s)", ylabel=f"change of {ion(name, side)} (mM)")
+    mark_stimulus(axes, trace, 1e3)
+    key(axes)

@@ -1,0 +1,144 @@
+"""Fig 5: the leak as a channel that rectifies, and what its rectification does to spikes (fGNP against cHH)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from spinepnp.validation.gnp.channels import Channel, Permeant
+from spinepnp.validation.gnp.figures.channels import PORE, channel_table, draw_channel
+from spinepnp.validation.gnp.figures.parts import (
+    BLACK,
+    COLOURS,
+    RED,
+    Options,
+    Picture,
+    canvas,
+    counted,
+    ion,
+    key,
+    note,
+    panel,
+    say,
+    spike_table,
+    stimulated,
+    thinned,
+)
+from spinepnp.validation.gnp.models import REST
+from spinepnp.validation.gnp.parameters import Parameters
+from spinepnp.validation.gnp.simulation import Trace
+from spinepnp.validation.laws.constant_field import harmonic_mean
+
+#: p_eff of the authors' programs (p_open = 0.065), and the run, ms: the stimulus lasts 80 ms of it.
+P_EFF, DURATION = 0.195, 100.0
+
+#: Leak channels, 1/m^2 (1e7 a cm^2).
+DENSITY = 1e11
+
+#: Valences, and rest concentrations (inside, outside) for totals, mM.
+VALENCES = {"K": 1, "Na": 1, "Cl": -1}
+
+
+def sides(p: Parameters) -> dict[str, tuple[float, float]]:
+    """Concentrations at the authors' rest, inside and outside, mM."""
+    _, _, _, K_o, Na_i, Cl_i = REST
+    return {"K": (p.K - K_o, K_o), "Na": (Na_i, p.Na - Na_i), "Cl": (Cl_i, p.Cl - Cl_i)}
+
+
+def leak_channel(p: Parameters) -> Channel:
+    """One leak channel: the membrane's permeabilities over the density and area of pores (eq. 30)."""
+    membrane = {"K": p.P_KL, "Na": p.P_NaL, "Cl": p.P_ClL}
+    permeants = tuple(
+        Permeant(name, VALENCES[name], *c, membrane[name] / (DENSITY * PORE)) for name, c in sides(p).items()
+    )
+    return Channel("leak", permeants, PORE, p.thermal_voltage * 1e-3)
+
+
+def fig5(options: Options) -> Picture:
+    """Rectification of the leak (a-c) lets fGNP fire once where cHH fires three times (d-i)."""
+    drawn, p = canvas(11.0, 8.2), options.parameters()
+    grid = drawn.add_gridspec(3, 3)
+    channel = channel_table(leak_channel(p), np.linspace(-100.0, 100.0, 401), apparent=True)
+    draw_channel([panel(drawn, grid[0, i], "abc"[i])[0] for i in range(3)], channel, tuple(VALENCES))
+    fgnp, chh = (stimulated(options, name, "constant", P_EFF, DURATION) for name in ("fgnp", "chh"))
+    leak = _leak_table(fgnp, chh)
+    _voltages(panel(drawn, grid[1, 0], "d")[0], fgnp, chh)
+    _currents(panel(drawn, grid[1, 1], "e")[0], leak)
+    _latent(panel(drawn, grid[1, 2], "f", 2), leak)
+    for i, name in enumerate(("K", "Cl", "Na")):
+        _ion(panel(drawn, grid[2, i], "ghi"[i])[0], leak, name, p)
+    tables = {
+        "channel": channel, "traces": pd.concat([thinned(fgnp), thinned(chh)], ignore_index=True), "leak": leak,
+        "spikes": spike_table([fgnp, chh]),
+    }  # fmt: skip
+    return Picture(drawn, tables, (note(fgnp), note(chh)))
+
+
+def _leak_table(fgnp: Trace, chh: Trace) -> pd.DataFrame:
+    """The leak of both models over time: currents, latent pair, means and conductances (eqs. 38-41)."""
+    p = fgnp.model.parameters
+    every = max(1, len(fgnp.time) // 20_000)
+    V, phi = fgnp.V[::every], p.thermal_voltage
+    table = pd.DataFrame({"time_ms": fgnp.time[::every], "V_fGNP_mV": V})
+    table["I_leak_fGNP_uA_per_cm2"] = fgnp.model.currents(fgnp.states[::every])["leak"]
+    table["I_leak_cHH_uA_per_cm2"] = chh.model.currents(chh.states[::every])["leak"]
+    total, weighted = np.zeros(len(V)), np.zeros(len(V))
+    for name, (inside, outside) in sides(p).items():
+        valence = VALENCES[name]
+        mean = harmonic_mean(V, inside, outside, valence, phi)
+        G = p.unit / phi * getattr(p, f"P_{name}L") * mean  # mS/cm^2
+        table[f"mean_{name}_mM"], table[f"G_{name}_mS_per_cm2"] = mean, G
+        total += G
+        weighted += G * phi / valence * np.log(outside / inside)
+    table["G_latent_mS_per_cm2"], table["E_latent_mV"] = total, weighted / total
+    table["G_LH_mS_per_cm2"], table["E_LH_mV"] = p.G_L, p.E_L
+    return table
+
+
+def _voltages(axes: Axes, fgnp: Trace, chh: Trace) -> None:
+    for trace, colour, name in ((chh, RED, "cHH"), (fgnp, BLACK, "fGNP")):
+        axes.plot(trace.time, trace.V, color=colour, label=f"{name}, {counted(trace)}")
+    onset, end = fgnp.protocol[0].until, fgnp.time[-1]
+    axes.set_ylim(top=max(fgnp.V.max(), chh.V.max()) + 16.0)
+    top = axes.get_ylim()[1] - 4.0
+    axes.plot([onset, end], [top, top], color="#e08e0b", linewidth=3.0, solid_capstyle="butt", label="stimulus")
+    axes.set(xlabel="time (ms)", ylabel="membrane potential (mV)")
+    key(axes)
+
+
+def _currents(axes: Axes, leak: pd.DataFrame) -> None:
+    """Leak currents, and a bar in the colour of the model with the higher outward one."""
+    t = leak["time_ms"].to_numpy()
+    fgnp, chh = leak["I_leak_fGNP_uA_per_cm2"].to_numpy(), leak["I_leak_cHH_uA_per_cm2"].to_numpy()
+    axes.plot(t, chh, color=RED, label="cHH")
+    axes.plot(t, fgnp, color=BLACK, label="fGNP")
+    axes.axhline(0.0, color=BLACK, linestyle=":", linewidth=0.8)
+    low, high = min(fgnp.min(), chh.min()), max(fgnp.max(), chh.max())
+    bar, same = high + 0.12 * (high - low), 1e-4 * (high - low)
+    for higher, colour in ((chh > fgnp + same, RED), (fgnp > chh + same, BLACK)):
+        axes.plot(t, np.where(higher, bar, np.nan), color=colour, linewidth=4.0, solid_capstyle="butt")
+    axes.text(t[-1], bar + 0.04 * (high - low), "higher leak current", ha="right", va="bottom", fontsize=7)
+    axes.set(xlabel="time (ms)", ylabel="$I_L$ (µA/cm²)", ylim=(low - 0.05 * (high - low), high + 0.25 * (high - low)))
+    key(axes)
+
+
+def _latent(axes: list[Axes], leak: pd.DataFrame) -> None:
+    pairs = (("G_latent_mS_per_cm2", "G_LH_mS_per_cm2", "G"), ("E_latent_mV", "E_LH_mV", "E"))
+    for place, (latent, constant, letter), unit in zip(axes, pairs, ("mS/cm²", "mV"), strict=True):
+        place.plot(leak["time_ms"], leak[constant], color=RED, label=f"${letter}_{{LH}}$ (cHH)")
+        place.plot(leak["time_ms"], leak[latent], color=BLACK, linestyle="--", label=f"${letter}_{{L,l}}$ (fGNP)")
+        place.set_ylabel(f"${letter}$ ({unit})")
+        key(place)
+    axes[1].set_xlabel("time (ms)")
+
+
+def _ion(axes: Axes, leak: pd.DataFrame, name: str, p: Parameters) -> None:
+    """The mean of an ion and its conductance: one curve, as one is a multiple of the other (eq. 1)."""
+    axes.plot(leak["time_ms"], leak[f"mean_{name}_mM"], color=COLOURS[name])
+    axes.set(xlabel="time (ms)", ylabel=rf"mean $\bar{{c}}$ of {ion(name)} (mM)")
+    factor = p.unit / p.thermal_voltage * getattr(p, f"P_{name}L") * 1e3
+    if factor > 0.0:
+        right = axes.secondary_yaxis("right", functions=(lambda c: c * factor, lambda G: G / factor))
+        right.set_ylabel(f"$G_L$ of {ion(name)} (µS/cm²)")
+    say(axes, f"leak of fGNP to {ion(name)}")

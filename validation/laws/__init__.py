@@ -1,0 +1,69 @@
+"""Analytic laws in closed form or by quadrature: NumPy and SciPy only, nothing of the finite-element side.
+
+One file for each subject; every docstring says what is assumed and how far it holds.
+
+    cylinder, hyperboloid, tube     G and current-voltage laws of necks
+    smooth_tube, obstacle, rings    G of any smooth neck, of a sphere in a neck, of bands of its wall
+    electroneutral                  any valences, fixed charge, any shape of known G
+    cylinder_transient, relaxation  step and alpha responses, Debye time, charging of a membrane
+    closed_ball, window_escape      Box 2 and Box 1 of paper 000
+    debye_layer, gouy_chapman       layers at injectors and at charged walls
+    donnan, liquid_junction         equilibrium with a gel, diffusion potentials
+    membrane                        potential of a gel between two baths
+    constant_field                  Goldman, Hodgkin and Katz
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spinepnp.validation.laws.closed_ball import ClosedBallLaw
+from spinepnp.validation.laws.constant_field import ghk_current, ghk_voltage
+from spinepnp.validation.laws.cylinder import CylinderLaw
+from spinepnp.validation.laws.cylinder_transient import CylinderTransientLaw
+from spinepnp.validation.laws.donnan import donnan_concentrations, donnan_potential
+from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
+from spinepnp.validation.laws.gouy_chapman import GouyChapmanLaw
+from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
+from spinepnp.validation.laws.liquid_junction import binary_junction, henderson_junction
+from spinepnp.validation.laws.membrane import MembraneLaw
+from spinepnp.validation.laws.obstacle import ObstacleLaw
+from spinepnp.validation.laws.relaxation import MembraneCharging
+from spinepnp.validation.laws.rings import RingsLaw
+from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
+from spinepnp.validation.laws.window_escape import WindowEscapeLaw
+
+if TYPE_CHECKING:
+    from spinepnp.validation.laws.catalogue import LAWS, LawValue
+
+__all__ = [
+    "LAWS",
+    "ClosedBallLaw",
+    "CylinderLaw",
+    "CylinderTransientLaw",
+    "ElectroneutralLaw",
+    "GouyChapmanLaw",
+    "HyperboloidLaw",
+    "LawValue",
+    "MembraneCharging",
+    "MembraneLaw",
+    "ObstacleLaw",
+    "RingsLaw",
+    "SmoothTube",
+    "WindowEscapeLaw",
+    "binary_junction",
+    "donnan_concentrations",
+    "donnan_potential",
+    "ghk_current",
+    "ghk_voltage",
+    "henderson_junction",
+    "smooth_tube",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The laws of cases come when they are asked for: they know geometries and boundaries."""
+    if name in ("LAWS", "LawValue"):
+        return getattr(importlib.import_module("spinepnp.validation.laws.catalogue"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,111 @@
+"""What analytic laws ask of a case, and what is taken from one that meets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Geometry
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.units import VACUUM_PERMITTIVITY
+from spinepnp.validation.laws import ElectroneutralLaw
+
+
+def refusal(law: str, problem: str) -> CaseError:
+    """The one line that says what a law needs and the case has not."""
+    return CaseError("compare.law", f"the {law} law needs {problem}; change the case or drop [compare]", law)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One current that enters at one boundary and leaves at another.
+
+    Attributes:
+        injector: name of the boundary where the current enters.
+        ground: name of the grounded boundary.
+        species: name of the injected species.
+        current: A.
+        area: of the injector, m^2; of a cross-section where the case is a line.
+        field_matched: whether no layer forms at the injector.
+    """
+
+    injector: str
+    ground: str
+    species: str
+    current: float
+    area: float
+    field_matched: bool
+
+
+def setting_of(
+    law: str, geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, ends: tuple[str, str]
+) -> Setting:
+    """The one current of a case, all others of its boundaries reflecting.
+
+    Args:
+        law: its name, for messages.
+        geometry: the shape.
+        electrolyte: the ions.
+        boundaries: by name.
+        ends: the two boundaries between which the law holds.
+
+    Raises:
+        CaseError: the case does not meet what every electroneutral law assumes; says which.
+    """
+    if geometry.obstacle is not None:
+        raise refusal(law, "a body without an obstacle")
+    if any(b.surface_charge or b.capacitance is not None for b in boundaries.values()):
+        raise refusal(law, "walls without surface charge and capacitance")
+    if any(region.value for region in electrolyte.charged_regions):
+        raise refusal(law, "a uniform fixed charge, or none")
+    if any(s.source for s in electrolyte.species):
+        raise refusal(law, "species without a source")
+    if any(b.channels for b in boundaries.values()):
+        raise refusal(law, "a current that is given, and no channels")
+    strength = electrolyte.ionic_strength()
+    if abs(electrolyte.net_charge(electrolyte.bulk)) > NEUTRALITY_TOLERANCE * strength or strength == 0.0:
+        raise refusal(law, "a neutral bulk with ions")
+    injecting = [(name, i) for name, b in boundaries.items() for i in b.injections]
+    if len(injecting) != 1 or injecting[0][0] not in ends:
+        raise refusal(law, f"one current, at {ends[0]} or {ends[1]}")
+    injector, injection = injecting[0]
+    ground = ends[0] if injector == ends[1] else ends[1]
+    held = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
+    if held != {ground} or not boundaries[ground].holds_potential or boundaries[ground].concentrations != "bulk":
+        raise refusal(law, f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
+    area = geometry.exact_area(injector)
+    matched = boundaries[injector].field_matched
+    return Setting(injector, ground, injection.species, injection.total(area), area, matched)
+
+
+def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: str) -> None:
+    """What the laws of paper 001 assume of the ions.
+
+    Raises:
+        CaseError: other valences, fixed charge, no anions, or an injected anion.
+    """
+    if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.has_fixed_charge:
+        raise refusal(law, "monovalent ions and no fixed charge")
+    if not any(s.valence < 0 and s.concentration > 0.0 for s in electrolyte.species):
+        raise refusal(law, "a neutral bulk with anions")
+    if electrolyte.species[electrolyte.index(injected)].valence != 1:
+        raise refusal(law, "an injected cation")
+
+
+def absolute_permittivity(electrolyte: Electrolyte) -> float:
+    """F/m."""
+    return electrolyte.permittivity * VACUUM_PERMITTIVITY
+
+
+def electroneutral_of(electrolyte: Electrolyte, injected: str) -> ElectroneutralLaw:
+    """The general law of an electrolyte, in the words of `analytic`."""
+    k = electrolyte.index(injected)
+    return ElectroneutralLaw(
+        valences=tuple(s.valence for s in electrolyte.species),
+        concentrations=tuple(s.concentration for s in electrolyte.species),
+        injected=k,
+        diffusivity=electrolyte.effective_diffusivity(electrolyte.species[k]),
+        thermal_voltage=electrolyte.V_T,
+        fixed_charge=electrolyte.uniform_charge,
+    )

@@ -1,0 +1,238 @@
+"""Which analytic law a case is held against: from the tables of a case to the numbers of `analytic`.
+
+To add a law: its formulas in `analytic`, and a function here that checks that the case meets its assumptions (with
+`assumptions`), and its name in `LAWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.geometries import Cone, Cylinder, Geometry, Hyperboloid, Shell, Tube
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.validation.laws import CylinderLaw, HyperboloidLaw, debye_layer, tube
+from spinepnp.validation.laws.assumptions import (
+    Setting,
+    absolute_permittivity,
+    electroneutral_of,
+    refusal,
+    refuse_other_than_monovalent,
+    setting_of,
+)
+
+#: Largest relative distance of the bounds of G at which a tube counts as slowly varying.
+SLENDER = 0.02
+
+#: Largest relative variation of the flux over a confocal end at which an even injection makes no difference.
+EVEN = 0.02
+
+
+@dataclass(frozen=True)
+class LawValue:
+    """What a law says of a case.
+
+    Attributes:
+        injector: name of the boundary where the current enters.
+        ground: name of the grounded boundary.
+        current: A.
+        potential: electroneutral V(injector) - V(ground), V; not a number beyond the limiting current.
+        resistance: potential over current, Ohm (the Ohmic limit at zero current).
+        ohmic_potential: what Ohm's law says, V.
+        layer_drop: what an unscreened zero-field injector adds to the potential in full PNP, V.
+        concentration: electroneutral concentrations at the injector by species, mol/m^3.
+        printed_potential: V as a paper prints it, where that is an approximation of `potential`.
+        leading_error: relative error of the geometric factor G at most, where the shape has bounds only.
+    """
+
+    injector: str
+    ground: str
+    current: float
+    potential: float
+    resistance: float
+    ohmic_potential: float
+    layer_drop: float
+    concentration: dict[str, float]
+    printed_potential: float | None = None
+    leading_error: float | None = None
+
+
+def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[CylinderLaw, Setting]:
+    if not isinstance(geometry, Cylinder):
+        raise refusal("cylinder", f'shape = "cylinder", not "{geometry.shape}"')
+    setting = setting_of("cylinder", geometry, electrolyte, boundaries, ("base", "top"))
+    refuse_other_than_monovalent("cylinder", electrolyte, setting.species)
+    species = electrolyte.species[electrolyte.index(setting.species)]
+    law = CylinderLaw(
+        length=geometry.length,
+        radius=geometry.radius,
+        diffusivity=electrolyte.effective_diffusivity(species),
+        injected=species.concentration,
+        anions=sum(s.concentration for s in electrolyte.species if s.valence == -1),
+        thermal_voltage=electrolyte.V_T,
+        permittivity=absolute_permittivity(electrolyte),
+    )
+    return law, setting
+
+
+def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """A straight neck, monovalent ions, a cation injected, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
+
+    Raises:
+        CaseError: the case does not meet the assumptions of the law.
+    """
+    law, setting = _cylinder(geometry, electrolyte, boundaries)
+    current = setting.current
+    factor = float(law.concentrations(current)[2]) / law.anions
+    concentration = {s.name: s.concentration * factor**-s.valence for s in electrolyte.species}
+    concentration[setting.species] = sum(
+        -s.valence * concentration[s.name] for s in electrolyte.species if s.name != setting.species
+    )
+    return LawValue(
+        injector=setting.injector,
+        ground=setting.ground,
+        current=current,
+        potential=float(law.voltage(current)),
+        resistance=float(law.resistance(current)),
+        ohmic_potential=current * law.ohmic_resistance(),
+        layer_drop=0.0 if setting.field_matched else float(law.layer_drop(current)),
+        concentration=concentration,
+    )
+
+
+def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
+    """The closed forms of a throat."""
+    b = geometry.a if geometry.b is None else geometry.b
+    return HyperboloidLaw(a=geometry.a, b=b, c=geometry.c, half_length=geometry.half_length)
+
+
+def _confocal_G(law: str, geometry: Hyperboloid) -> float:
+    """Exact G of a throat between confocal ends.
+
+    Raises:
+        CaseError: so short that an even injection differs from the law's.
+    """
+    throat = throat_of(geometry)
+    if throat.unevenness() > EVEN:
+        raise refusal(law, f"half_length so large that the flux varies by less than {EVEN:.0%} over the ends")
+    return throat.G()
+
+
+def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """A throat with confocal ends, ions likewise: exact (spheroidal or elliptic), paper 001's eq. (18) beside it.
+
+    Raises:
+        CaseError: the case does not meet the assumptions of the law.
+    """
+    if not isinstance(geometry, Hyperboloid):
+        raise refusal("hyperboloid", f'shape = "hyperboloid", not "{geometry.shape}"')
+    if geometry.ends != "confocal":
+        raise refusal("hyperboloid", 'ends = "confocal" (or law = "electroneutral", if it opens slowly)')
+    setting = setting_of("hyperboloid", geometry, electrolyte, boundaries, ("base", "top"))
+    refuse_other_than_monovalent("hyperboloid", electrolyte, setting.species)
+    G = _confocal_G("hyperboloid", geometry)
+    return _value(setting, electrolyte, G, printed_G=float(throat_of(geometry).G_printed()))
+
+
+def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
+    """G of a slowly varying tube and its relative error at most: on a line the lower bound is exact.
+
+    Raises:
+        CaseError: it varies too fast.
+    """
+    if geometry.dimension == "1d":
+        return bounds.lower, 0.0
+    if not bounds.valid(SLENDER):
+        raise refusal(
+            "electroneutral",
+            f"a radius that varies slowly: the bounds of this shape are {bounds.leading_error:.2g} apart, "
+            f'of at most {SLENDER:g} (or dimension = "1d")',
+        )
+    return bounds.upper, bounds.leading_error
+
+
+def geometric_factor(geometry: Geometry) -> tuple[float, float, tuple[str, str]]:
+    """G of a shape, 1/m, its relative error at most, and the boundaries between which it holds.
+
+    Raises:
+        CaseError: the shape has no closed form, or is outside of its range.
+    """
+    ends = ("base", "top")
+    match geometry:
+        case Cylinder():
+            return tube.cylinder(geometry.length, geometry.radius), 0.0, ends
+        case Cone():
+            bounds = tube.cone(geometry.length, geometry.base_radius, geometry.top_radius)
+            return *_slender_G(geometry, bounds), ends
+        case Tube():
+            return *_slender_G(geometry, tube.tube(geometry.radius, 0.0, geometry.length, pieces=400)), ends
+        case Shell():
+            return tube.shell(geometry.inner_radius, geometry.outer_radius), 0.0, ("inner", "outer")
+        case Hyperboloid(ends="confocal"):
+            return _confocal_G("electroneutral", geometry), 0.0, ends
+        case Hyperboloid():
+            return *_slender_G(geometry, _flat_throat(geometry)), ends
+    raise refusal(
+        "electroneutral", f'a cylinder, cone, tube, hyperboloid or shell, whose G is known, not "{geometry.shape}"'
+    )
+
+
+def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
+    """Bounds of G of a throat with flat ends; those of an elliptic one from its cross-sections."""
+    throat = throat_of(geometry)
+    lower = float(throat.G_printed())
+    # Flux density 1/S along z and in proportion to x and y: (b^2 + a^2)/4 in place of r^2/2.
+    mean = np.sqrt(0.5 * (throat.a**2 + throat.b**2))
+    circular = tube.tube(
+        lambda z: mean * np.sqrt(1.0 + (z / throat.c) ** 2), -throat.half_length, throat.half_length, pieces=400
+    )
+    return tube.Bounds(lower, lower * circular.upper / circular.lower)
+
+
+def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """Cylinder, shell, cone, tube or throat that opens slowly; any valences, one injected, a uniform fixed charge.
+
+    Raises:
+        CaseError: the case does not meet the assumptions of the law.
+    """
+    G, error, ends = geometric_factor(geometry)
+    setting = setting_of("electroneutral", geometry, electrolyte, boundaries, ends)
+    return _value(setting, electrolyte, G, leading_error=error or None)
+
+
+def _value(
+    setting: Setting,
+    electrolyte: Electrolyte,
+    G: float,
+    printed_G: float | None = None,
+    leading_error: float | None = None,
+) -> LawValue:
+    law = electroneutral_of(electrolyte, setting.species)
+    current = setting.current
+    potential, ohmic = float(law.voltage(current, G)), law.ohmic_resistance(G)
+    u = potential / law.thermal_voltage
+    length = debye_layer.screening_length(law.strength(u), absolute_permittivity(electrolyte), law.thermal_voltage)
+    drop = debye_layer.injector_drop(law.injector_slope(current, G, setting.area), length, law.thermal_voltage)
+    return LawValue(
+        injector=setting.injector,
+        ground=setting.ground,
+        current=current,
+        potential=potential,
+        resistance=potential / current if current else ohmic,
+        ohmic_potential=current * ohmic,
+        layer_drop=0.0 if setting.field_matched else float(drop),
+        concentration=dict(zip(electrolyte.names, map(float, law.concentrations_at(u)), strict=True)),
+        printed_potential=None if printed_G is None else float(law.voltage(current, printed_G)),
+        leading_error=leading_error,
+    )
+
+
+#: Every law by the name it has in a case file.
+LAWS: dict[str, Callable[[Geometry, Electrolyte, Boundaries], LawValue]] = {
+    "cylinder": cylinder,
+    "hyperboloid": hyperboloid,
+    "electroneutral": electroneutral,
+}

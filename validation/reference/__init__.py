@@ -1,0 +1,1 @@
+"""Independent solvers and reference numbers."""

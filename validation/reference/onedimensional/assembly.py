@@ -1,0 +1,110 @@
+"""Element blocks of `System` as sparse matrices, rows of held values replaced; unknowns field by field, flattened."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix, csc_matrix
+
+from spinepnp.validation.reference.onedimensional.system import Loads, System
+
+Values = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+
+
+class Assembler:
+    """Matrices of a system.
+
+    Args:
+        system: whose.
+        replaced: rows that `matrix` leaves empty, shape of a state; held values are among them.
+    """
+
+    def __init__(self, system: System, replaced: Rows) -> None:
+        self.system, self.replaced = system, replaced
+        conn = system.mesh.connectivity
+        self._rows = np.repeat(conn[:, :, None], conn.shape[1], axis=2).ravel()
+        self._columns = np.repeat(conn[:, None, :], conn.shape[1], axis=1).ravel()
+        self.size = system.shape[0] * system.shape[1]
+
+    def _sparse(self, rows: Values, columns: Values, data: Values) -> csc_matrix:
+        keep = ~self.replaced.ravel()[rows]
+        return coo_matrix((data[keep], (rows[keep], columns[keep])), shape=(self.size, self.size)).tocsc()
+
+    def _triplets(self, blocks: list[tuple[int, int, Values]]) -> tuple[Values, Values, Values]:
+        n = self.system.shape[1]
+        rows = np.concatenate([self._rows + f * n for f, _, _ in blocks])
+        columns = np.concatenate([self._columns + f * n for _, f, _ in blocks])
+        return rows, columns, np.concatenate([block.ravel() for _, _, block in blocks])
+
+    def mass(self, state: Values) -> csc_matrix:
+        """dq, without the replaced rows."""
+        last, n = len(self.system.z), self.system.shape[1]
+        blocks = [(i, i, block) for i, block in enumerate(self.system.mass_blocks(state))]
+        found = self._sparse(*self._triplets(blocks))
+        if not self.system.open.any():
+            return found
+        rows, columns, data = self._triplets([(last, last, self.system.stiffness_block())])
+        kept = self.system.open[rows - last * n]
+        return found + self._sparse(rows[kept], columns[kept], data[kept])
+
+    def matrix(self, state: Values, loads: Loads) -> csc_matrix:
+        """dF, without the replaced rows."""
+        n = self.system.shape[1]
+        rows, columns, data = self._triplets(self.system.blocks(state))
+        ends = self.system.end_entries(state, loads)
+        rows = np.concatenate([rows, [f * n + node for node, f, _, _ in ends]]).astype(np.int64)
+        columns = np.concatenate([columns, [g * n + node for node, _, g, _ in ends]]).astype(np.int64)
+        data = np.concatenate([data, [value for *_, value in ends]])
+        return self._sparse(*self._opened(rows, columns, data))
+
+    def _opened(self, rows: Values, columns: Values, data: Values) -> tuple[Values, Values, Values]:
+        """The same where the rows of the species make that of the potential, at open ends."""
+        system = self.system
+        if not system.open.any():
+            return rows, columns, data
+        last, n = len(system.z), system.shape[1]
+        field, node = np.divmod(rows, n)
+        keep = ~(system.open[node] & (field == last))
+        ions = system.open[node] & (field < last)
+        by_charge = data[ions] * system.z[field[ions]]
+        return (
+            np.concatenate([rows[keep], last * n + node[ions]]),
+            np.concatenate([columns[keep], columns[ions]]),
+            np.concatenate([data[keep], by_charge]),
+        )
+
+    def identity(self, rows: Rows) -> csc_matrix:
+        """One on the diagonal of the given rows."""
+        where = np.flatnonzero(rows.ravel())
+        return coo_matrix((np.ones(len(where)), (where, where)), shape=(self.size, self.size)).tocsc()
+
+    def row(self, index: int, columns: NDArray[np.intp], data: Values) -> csc_matrix:
+        """A matrix of a single row."""
+        rows = np.full(len(columns), index)
+        return coo_matrix((data, (rows, columns)), shape=(self.size, self.size)).tocsc()
+
+
+class Gauge:
+    """What replaces one equation of a potential that no end holds: its mean, or its value at the left end, is zero."""
+
+    def __init__(self, system: System) -> None:
+        self.active, self.node = system.problem.floating, system.pin
+        n = system.shape[1]
+        self._weights = np.zeros(n)
+        if system.problem.gauge == "left":
+            self._weights[0] = 1.0
+        else:
+            local = system.weight @ system.mesh.values
+            self._weights = np.bincount(system.mesh.connectivity.ravel(), local.ravel(), minlength=n)
+            self._weights /= np.sum(self._weights)
+
+    def value(self, state: Values) -> float:
+        """Zero when met."""
+        return float(self._weights @ state[-1])
+
+    def matrix(self, assembler: Assembler) -> csc_matrix:
+        """Its row."""
+        fields, n = assembler.system.shape
+        columns = (fields - 1) * n + np.arange(n)
+        return assembler.row((fields - 1) * n + self.node, columns, self._weights)

@@ -1,0 +1,119 @@
+"""The one scaling inside, and the sizes of what is to be resolved."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional import mesh
+from spinepnp.validation.reference.onedimensional.problem import Problem
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Units in which the equations have coefficients of order one.
+
+    Attributes:
+        length: m.
+        concentration: mol/m^3.
+        diffusivity: m^2/s.
+        area: m^2.
+        delta2: eps V_T / (F concentration length^2), the square of a Debye length.
+    """
+
+    length: float
+    concentration: float
+    diffusivity: float
+    area: float
+    delta2: float
+
+    @property
+    def time(self) -> float:
+        """Of diffusion along the length, s."""
+        return self.length**2 / self.diffusivity
+
+    @property
+    def rate(self) -> float:
+        """Molar, through the area, mol/s."""
+        return self.diffusivity * self.concentration * self.area / self.length
+
+    @property
+    def amount(self) -> float:
+        """Mol."""
+        return self.concentration * self.area * self.length
+
+
+def integral(problem: Problem, f: Values | float = 1.0, power: int = 1) -> float:
+    """Integral of f S^power over the interval, f at `mesh_of_integrals`' points."""
+    one = mesh_of_integrals(problem)
+    return float(np.sum(one.weights * f * problem.geometry.area(one.points) ** power))
+
+
+def mesh_of_integrals(problem: Problem) -> mesh.Mesh:
+    """A mesh for integrals of given functions."""
+    geometry = problem.geometry
+    return mesh.Mesh(np.linspace(geometry.start, geometry.stop, 33), 16)
+
+
+def reference_concentrations(problem: Problem) -> Values:
+    """A uniform state to start from: geometric mean of what the ends hold, or amount over volume; mol/m^3."""
+    held = [end.concentrations for end in problem.ends if end.concentrations is not None]
+    if held:
+        return np.asarray(np.exp(np.mean(np.log(np.array(held)), axis=0)))
+    if problem.amounts is None:
+        raise ValueError("amounts = None: a closed problem needs the amount of each species, mol")
+    return np.array(problem.amounts) / integral(problem)
+
+
+def scales(problem: Problem, reference: Values) -> Scales:
+    """Scales from the geometry, the fastest ion and the total concentration of ``reference`` (mol/m^3)."""
+    length, total = problem.geometry.stop, float(np.max(reference))
+    area = float(problem.geometry.area(np.array([problem.geometry.stop]))[0])
+    fastest = max(ion.diffusivity for ion in problem.species)
+    delta2 = problem.permittivity * problem.thermal_voltage / (FARADAY * total * length**2)
+    return Scales(length, total, fastest, area, delta2)
+
+
+def finest(problem: Problem, reference: Values, time: float) -> float:
+    """Size of the first element, m: of a Debye length where the ions are densest, or a Gouy-Chapman length of the wall.
+
+    How dense the ions get is guessed as if those that enter diffused to the other end alone.
+    """
+    z, species = problem.valences, problem.species
+    held = [np.array(end.concentrations) for end in problem.ends if end.concentrations is not None]
+    strength = max(float(np.sum(z**2 * c)) for c in [reference, *held])
+    far = 0.0 if problem.geometry.closed_left else integral(problem, power=-1)
+    D = np.array([ion.diffusivity for ion in species])
+    strength += sum(float(np.sum(np.abs(z) * np.abs(end.inflow(species, time)) / D)) * far for end in problem.ends)
+    size = math.sqrt(problem.permittivity * problem.thermal_voltage / (FARADAY * max(strength, 1e-30)))
+    for end in problem.ends:
+        field = balanced_field(problem) if end.normal_field is None else end.normal_field
+        size = min(size, 2.0 * problem.thermal_voltage / max(abs(field), 1e-300))
+    return size
+
+
+def total_charge(problem: Problem) -> float:
+    """Charge of a closed problem, fixed and of its amounts, C."""
+    assert problem.amounts is not None
+    fixed = integral(problem, problem.charge(mesh_of_integrals(problem).points))
+    return FARADAY * (float(np.dot(problem.valences, problem.amounts)) + fixed)
+
+
+def balanced_field(problem: Problem) -> float:
+    """dV/dn that Gauss' law asks of the ends that leave it open, the same at each, V/m.
+
+    Raises:
+        ValueError: the problem is not closed, or nothing says the charge.
+    """
+    if problem.amounts is None or not problem.floating:
+        raise ValueError("normal_field = None: only a closed problem with amounts and no held potential has a balance")
+    areas = [float(problem.geometry.area(np.array([x]))[0]) for x in (problem.geometry.start, problem.geometry.stop)]
+    given = sum((end.normal_field or 0.0) * S for end, S in zip(problem.ends, areas, strict=True))
+    open_area = sum(S for end, S in zip(problem.ends, areas, strict=True) if end.normal_field is None)
+    return (-total_charge(problem) / problem.permittivity - given) / open_area

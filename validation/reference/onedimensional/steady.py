@@ -1,0 +1,178 @@
+"""Steady states: Newton from the uniform, electroneutral state, loads applied in as many parts as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csc_matrix
+
+from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional import mesh as meshes
+from spinepnp.validation.reference.onedimensional.assembly import Assembler, Gauge
+from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError, newton
+from spinepnp.validation.reference.onedimensional.problem import Problem, refuse
+from spinepnp.validation.reference.onedimensional.profile import Profile
+from spinepnp.validation.reference.onedimensional.scales import finest, reference_concentrations, scales
+from spinepnp.validation.reference.onedimensional.system import Loads, System
+
+Values = NDArray[np.float64]
+
+#: Order of the polynomials unless told; `estimated_error` compares with `FINER` more.
+ORDER, FINER = 12, 4
+
+#: Smallest part of the loads that is tried.
+SMALLEST = 1e-4
+
+
+class Steady(Profile):
+    """A steady state."""
+
+
+def discretise(problem: Problem, order: int, elements: int | None, time: float, reference: Values) -> System:
+    """The system of a problem.
+
+    Args:
+        problem: what.
+        order: of the polynomials, 2 or more.
+        elements: how many, 2 or more; ``None`` for as many as resolve a Debye length at the ends.
+        time: s, at which currents are taken for the Debye length.
+        reference: uniform state, mol/m^3, (species,).
+
+    Raises:
+        ValueError: order or elements too small.
+    """
+    for key, value in (("order", order), ("elements", elements)):
+        if value is not None and (value != int(value) or value < 2):
+            refuse(key, value, "a whole number of at least 2 is needed")
+    scale, geometry = scales(problem, reference), problem.geometry
+    first = finest(problem, reference, time) / scale.length
+    both = not geometry.closed_left
+    start = geometry.start / scale.length
+    many = meshes.count(first / (1.0 - start), both) if elements is None else int(elements)
+    edges = meshes.edges(start, 1.0, many, first, both)
+    return System(problem, meshes.Mesh(edges, int(order)), scale, reference)
+
+
+class SteadyEquations:
+    """F = 0 with held values, amounts and gauge in their rows."""
+
+    def __init__(self, system: System) -> None:
+        self.system, self.gauge = system, Gauge(system)
+        self.replaced = system.held.copy()
+        self.pinned = range(len(system.z)) if system.problem.closed else range(0)
+        for i in self.pinned:
+            self.replaced[i, self.gauge.node] = True
+        if self.gauge.active:
+            self.replaced[-1, self.gauge.node] = True
+        self.assembler = Assembler(system, self.replaced)
+        self.amounts = np.sum(system.weight) * system.reference
+
+    def __call__(self, point: Values, loads: Loads) -> tuple[Values, csc_matrix]:
+        """Residual (n,) and Jacobian (n, n)."""
+        system, node = self.system, self.gauge.node
+        state = point.reshape(system.shape)
+        F = np.where(self.replaced, system.misfit(state, loads), system.residual(state, loads))
+        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.held)
+        stored, n = system.storage(state), system.shape[1]
+        for i in self.pinned:
+            F[i, node] = np.sum(stored[i]) - self.amounts[i]
+            mass = system.mass_blocks(state)[i].sum(axis=1)
+            row = np.bincount(system.mesh.connectivity.ravel(), mass.ravel(), minlength=n)
+            J = J + self.assembler.row(i * n + node, i * n + np.arange(n), row)
+        if self.gauge.active:
+            F[-1, node] = self.gauge.value(state)
+            J = J + self.gauge.matrix(self.assembler)
+        return F.ravel(), J.tocsc()
+
+
+def continued(solve: Callable[[Values, float], Values], start: Values) -> Values:
+    """Apply the loads in parts, halved where Newton fails and doubled where it does not."""
+    state, done, part = start, 0.0, 1.0
+    while done < 1.0:
+        try:
+            state = solve(state, min(1.0, done + part))
+        except NoConvergenceError as error:
+            part *= 0.5
+            if part < SMALLEST:
+                raise NoConvergenceError(f"state lost at {done:.4f} of the loads: {error}") from None
+        else:
+            done, part = min(1.0, done + part), 2.0 * part
+    return state
+
+
+def solve_state(system: System, time: float) -> Values:
+    """Steady state of a system under the currents of a time, (species + 1, nodes)."""
+    responsive = any(end.responsive for end in system.problem.ends)
+    if not responsive:
+        system.check_balance(time, system.uniform())
+    equations = SteadyEquations(system)
+
+    def solve(state: Values, part: float) -> Values:
+        loads = system.loads(time, part)
+        found = newton(lambda p: equations(p, loads), state.ravel(), polish=1 if part == 1.0 else 0)
+        return found.reshape(system.shape)
+
+    state = continued(solve, system.uniform())
+    if responsive:  # only now are the currents known
+        system.check_balance(time, state)
+    return state
+
+
+def end_flows(system: System, state: Values, loads: Loads, storing: Values | None = None) -> tuple[Values, Values]:
+    """Electric currents that enter (2, species), A, and dV/dn (2,), V/m, as the discrete balances have them.
+
+    Args:
+        system: of the state.
+        state: (species + 1, nodes).
+        loads: at its time.
+        storing: dq/dt, scaled, (species + 1, nodes); ``None`` in steady state.
+    """
+    supplied = system.volume_terms(state, loads) + (0.0 if storing is None else storing)
+    held = system.held[:, system.end_nodes].T
+    inflow = np.where(held[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_balance = supplied[-1, system.end_nodes] / (system.scale.delta2 * system.end_area)
+    by_residual = held[:, -1] | system.open[system.end_nodes]
+    slopes = np.where(by_residual, by_balance, system.end_slopes(state, loads))
+    field = slopes * system.problem.thermal_voltage / system.scale.length
+    return inflow * system.z * FARADAY * system.scale.rate, field
+
+
+def solve_steady(problem: Problem, order: int = ORDER, elements: int | None = None, time: float = 0.0) -> Steady:
+    """Steady state of a problem.
+
+    Args:
+        problem: what.
+        order: of the polynomials.
+        elements: how many, graded to the ends; ``None`` for as many as resolve a Debye length there.
+        time: s, at which currents that vary are taken.
+
+    Returns:
+        The state; `estimated_error` says how good.
+
+    Raises:
+        ValueError: a problem without a steady state, or a bad order or number of elements.
+        NoConvergenceError: none found, as beyond a limiting current.
+    """
+    system = discretise(problem, order, elements, time, reference_concentrations(problem))
+    state = solve_state(system, time)
+    entering, field = end_flows(system, state, system.loads(time))
+    return Steady(system, state, entering, np.zeros(2), field)
+
+
+def estimated_error(problem: Problem, quantity: Callable[[Steady], ArrayLike], order: int = ORDER) -> Values:
+    """Difference of a quantity between two resolutions: orders ``order`` and four more, each on its own mesh.
+
+    Args:
+        problem: what.
+        quantity: of a steady state, any shape.
+        order: of the coarser one.
+
+    Returns:
+        Magnitude, shape of the quantity; the finer solution is usually much better than that.
+    """
+    coarse = solve_steady(problem, order)
+    fine = solve_steady(problem, order + FINER, coarse.system.mesh.elements + 2)
+    return np.abs(np.asarray(quantity(fine), dtype=float) - np.asarray(quantity(coarse), dtype=float))

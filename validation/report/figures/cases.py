@@ -1,0 +1,78 @@
+"""Small solves for figures: a case file of the project with some keys changed, and numbers by place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case, make_case
+from spinepnp.case.toml import read_tables, read_text
+from spinepnp.commands.test import validation_folder
+from spinepnp.meshes import generate
+from spinepnp.run.fields import gather_mesh
+from spinepnp.units import CONCENTRATION, POTENTIAL
+from spinepnp.validation.suite.solve import Row, observables
+
+#: How probes along an axis are called.
+PROBE = "at_{:03d}"
+
+
+def case_of(name: str, changes: Mapping[str, object]) -> Case:
+    """A case file of cases/ with some keys changed, checked.
+
+    Args:
+        name: of the file, without its ending.
+        changes: values by dotted key.
+    """
+    path = validation_folder().parent / f"{name}.toml"
+    return make_case(read_tables(read_text(path), str(path), list(changes.items()), path.parent))
+
+
+def probes(places: Sequence[float]) -> dict[str, list[str]]:
+    """Probes on the z axis.
+
+    Args:
+        places: heights, um.
+    """
+    return {PROBE.format(i): ["0 nm", "0 nm", f"{z!r} um"] for i, z in enumerate(places)}
+
+
+def solved(name: str, changes: Mapping[str, object], comm: Any) -> list[Row]:
+    """Rows of observables of a case with some keys changed, one a point or time."""
+    return observables(case_of(name, changes), comm)
+
+
+def potentials(row: Row, places: Sequence[float]) -> np.ndarray:
+    """Potential at the probes of `probes`, mV."""
+    return np.array([row[f"{PROBE.format(i)}.potential_{POTENTIAL.suffix}"] for i in range(len(places))])
+
+
+def concentrations(row: Row, places: Sequence[float], ion: str) -> np.ndarray:
+    """Concentration of an ion at them, mM."""
+    return np.array([row[f"{PROBE.format(i)}.concentration_{CONCENTRATION.suffix}.{ion}"] for i in range(len(places))])
+
+
+def draw_meridian(axes: Any, case: Case, comm: Any, **look: Any) -> Any:
+    """The cells of a meridian, and their mirror image, as a drawing of the body.
+
+    Args:
+        axes: of matplotlib.
+        case: whose mesh it is.
+        comm: communicator of one rank.
+        look: of the lines.
+
+    Returns:
+        The grid that was drawn.
+    """
+    grid = gather_mesh(generate(case.geometry, case.mesh, comm))
+    corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :3]
+    lines = {"color": "#8a939c", "linewidth": 0.35, "rasterized": True} | look
+    for side in (-1.0, 1.0):
+        axes.triplot(side * grid.points[:, 0], grid.points[:, 1], corners, **lines)
+    axes.set_aspect("equal")
+    axes.grid(False)
+    axes.set_xlabel("r (um)")
+    axes.set_ylabel("z (um)")
+    return grid

@@ -1,0 +1,1 @@
+"""Studies of pores by full PNP against constant-field laws."""

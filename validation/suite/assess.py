@@ -1,0 +1,265 @@
+"""Error, estimate and verdict of each number of a validation case."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case
+from spinepnp.errors import CaseError, SolveError
+from spinepnp.units import POTENTIAL, to_unit
+from spinepnp.validation.reference.onedimensional import NoConvergenceError
+from spinepnp.validation.suite import neurons, one_dimension
+from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.formulas import FORMULAS
+from spinepnp.validation.suite.plan import Check, Subject
+from spinepnp.validation.suite.solve import FIRST_ORDER, Row, observables, refinements
+
+#: Least reference that errors are relative to: where it is zero, nothing but zero agrees.
+TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One number beside its reference.
+
+    Attributes:
+        case: name of the validation case.
+        quantity: what was computed; its unit is in its name.
+        point: value of the study's varied key, or time, if there is one.
+        reference: the number (or word) that it should be; ``None`` if the solve failed.
+        value: of the finest solve.
+        error: value over reference, less one.
+        estimate: what mesh and time steps may still change, relative to the reference.
+        parts: of the estimate, by what was made finer.
+        uncertainty: of the reference, relative.
+        tolerance: largest error and largest estimate that pass.
+        passed: whether both are within.
+        figure: of the papers.
+        why: what the tolerance stands for; for a number of a paper, what is to be expected of it.
+        verdict: "agrees", "differs" or "vanishes".
+        reason: why it failed, if it has no value.
+        seconds: of the whole validation case.
+    """
+
+    case: str
+    quantity: str
+    point: str
+    reference: float | str | None
+    value: float | str | None
+    error: float | None
+    estimate: float | None
+    uncertainty: float
+    tolerance: float
+    passed: bool
+    figure: str
+    why: str
+    verdict: str = "agrees"
+    parts: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
+    """The number that a check is about.
+
+    Args:
+        check: which.
+        row: of observables.
+        V_T: thermal voltage, V.
+
+    Raises:
+        CaseError: a column that the results do not have.
+    """
+    for column in check.columns:
+        if not isinstance(row.get(column), float):
+            raise CaseError("checks.quantity", "is no number of the results; see observables.csv", column)
+    value = row[check.quantity] + (row[check.plus] if check.plus else 0.0) - (row[check.minus] if check.minus else 0.0)
+    value /= row[check.over] if check.over else 1.0
+    return float(value / (to_unit(V_T, POTENTIAL) if check.per_thermal_voltage else 1.0))
+
+
+def examine(subject: Subject, comm: Any) -> list[Verdict]:
+    """Solve a validation case, and finer ones, and judge it. Collective.
+
+    Returns:
+        A verdict a check and point; a single failed one a check, with the reason, where there is no solution.
+    """
+    start, plan = time.monotonic(), subject.plan
+    if subject.case is None:
+        judged = [_of_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
+    else:
+        try:
+            judged = _of_case(subject, subject.case, comm)
+        except Exception as error:  # one case that breaks must not take the verdicts of all others with it
+            known = isinstance(error, CaseError | SolveError | NoConvergenceError)
+            reason = str(error) if known else f"{type(error).__name__}: {error}"
+            judged = [_failure(subject, check, reason) for check in plan.checks]
+    seconds = time.monotonic() - start
+    return [replace(verdict, seconds=seconds) for verdict in judged]
+
+
+def _of_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
+    return Verdict(
+        case=subject.name,
+        quantity=row.quantity,
+        point="",
+        reference=row.paper,
+        value=row.computed,
+        error=row.error,
+        estimate=None,
+        uncertainty=0.0,
+        tolerance=row.tolerance,
+        passed=row.verdict == row.expected,
+        figure=row.section,
+        why=row.reason,
+        verdict=row.verdict,
+        reason="" if row.verdict == row.expected else f"{row.verdict}, expected: {row.expected}",
+    )
+
+
+def _failure(subject: Subject, check: Check, reason: str) -> Verdict:
+    """What is known of a check whose case has no solution."""
+    return Verdict(
+        case=subject.name,
+        quantity=check.name,
+        point="",
+        reference=None,
+        value=None,
+        error=None,
+        estimate=None,
+        uncertainty=check.reference.uncertainty,
+        tolerance=check.tolerance,
+        passed=False,
+        figure=subject.plan.figure,
+        why=check.why,
+        verdict="differs",
+        reason=reason,
+    )
+
+
+def _of_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
+    """Verdicts of all checks.
+
+    Raises:
+        CaseError, SolveError: no solution.
+    """
+    plan = subject.plan
+    solves = {"": observables(case, comm)}
+    for name, finer in refinements(case, plan.finer):
+        solves[name] = observables(finer, comm)
+    other = one_dimension.solved(case) if any(check.reference.one_dimension for check in plan.checks) else []
+    return [verdict for check in plan.checks for verdict in _judge(subject, case, check, solves, other)]
+
+
+def _numbers(check: Check, case: Case, rows: Sequence[Row], other: Sequence[tuple[Row, Row]]) -> list[float]:
+    """References of a check, one a point; some depend on what else was computed there."""
+    reference = check.reference
+    if reference.law is not None:
+        return [row[f"law.{reference.law}"] for row in rows]
+    if reference.one_dimension:
+        return [value_of(check, good, case.electrolyte.V_T) for good, _ in other]
+    numbers = reference.numbers() if reference.tabled else [math.nan] * len(rows)
+    if reference.formula is None:
+        return numbers
+    formula = FORMULAS[reference.formula]
+    points = [case] * len(rows) if case.study.kind == "transient" else case.points()
+    triples = zip(points, rows, numbers, strict=True)
+    return [formula.value(Asked(point, check.quantity, row, n)) for point, row, n in triples]
+
+
+def _uncertainties(check: Check, case: Case, numbers: Sequence[float], other: Sequence[tuple[Row, Row]]) -> list[float]:
+    """How far the references may be off; that of another solver by its own coarser solve."""
+    if not check.reference.one_dimension:
+        return [check.reference.uncertainty * abs(n) for n in numbers]
+    coarser = [value_of(check, row, case.electrolyte.V_T) for _, row in other]
+    return [abs(n - c) for n, c in zip(numbers, coarser, strict=True)]
+
+
+def _judge(
+    subject: Subject,
+    case: Case,
+    check: Check,
+    solves: Mapping[str, Sequence[Row]],
+    other: Sequence[tuple[Row, Row]],
+) -> list[Verdict]:
+    """Verdicts of one check, one a point."""
+    V_T = case.electrolyte.V_T
+    numbers = {name: np.array(_numbers(check, case, rows, other)) for name, rows in solves.items()}
+    values = {name: np.array([value_of(check, row, V_T) for row in rows]) for name, rows in solves.items()}
+    *_, last = solves
+    scale = np.maximum(np.abs(numbers[last]), TINY)
+    scale[:] = scale.max() if check.relative_to == "largest" else scale
+    errors = {name: (values[name] - numbers[name]) / scale for name in solves}
+    parts = {after: np.abs(errors[after] - errors[before]) for before, after in itertools.pairwise(solves)}
+    parts["mesh"] *= FIRST_ORDER
+    uncertainties = _uncertainties(check, case, numbers[last].tolist(), other) / scale
+    verdicts = []
+    for i, point in enumerate(subject.points):
+        error, estimate = float(errors[last][i]), float(sum(part[i] for part in parts.values()))
+        if not (math.isfinite(error) and math.isfinite(estimate)):
+            verdicts.append(replace(_failure(subject, check, "a number that is not finite"), point=point))
+            continue
+        passed = abs(error) <= check.tolerance and estimate <= check.tolerance
+        verdicts.append(
+            Verdict(
+                case=subject.name,
+                quantity=check.name,
+                point=point,
+                reference=float(numbers[last][i]),
+                value=float(values[last][i]),
+                error=error,
+                estimate=estimate,
+                parts={name: float(part[i]) for name, part in parts.items()},
+                uncertainty=float(uncertainties[i]),
+                tolerance=check.tolerance,
+                passed=passed,
+                figure=subject.plan.figure,
+                why=check.why,
+                verdict="agrees" if passed else "differs",
+            )
+        )
+    return verdicts
+
+
+def by_case(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """Verdicts of one case together, in their order."""
+    parts: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        parts.setdefault(verdict.case, []).append(verdict)
+    return list(parts.values())
+
+
+def describe(verdicts: Sequence[Verdict]) -> str:
+    """One line on a validation case."""
+    first = verdicts[0]
+    failed = [v for v in verdicts if not v.passed]
+    reason = next((v.reason for v in failed if v.reason), "")
+    word = f"FAILED {reason}".strip() if failed else "ok"
+    return f"{first.case}: {word}, {len(verdicts)} numbers{_worst(verdicts)} ({first.seconds:.1f} s)"
+
+
+def summary(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for each failed case, and one for all."""
+    cases = by_case(verdicts)
+    bad = [part for part in cases if not all(v.passed for v in part)]
+    how = f"{len(bad)} FAILED" if bad else "all passed"
+    return [*map(describe, bad), f"{len(cases)} cases, {len(verdicts)} numbers: {how}"]
+
+
+def _worst(verdicts: Sequence[Verdict]) -> str:
+    """The largest error of a case with an estimate, in words; of others how many numbers of the paper differ."""
+    of_paper = sum(v.verdict != "agrees" for v in verdicts if v.passed)
+    if of_paper:
+        return f", {of_paper} of the paper differ, as they should"
+    judged = [v for v in verdicts if v.error is not None and v.estimate is not None]
+    if not judged:
+        return ""
+    worst = max(judged, key=lambda v: abs(v.error or 0.0) / v.tolerance)
+    return f", largest error {worst.error:+.1e} +- {worst.estimate:.1e} of {worst.tolerance:.0e} allowed"

@@ -1,0 +1,31 @@
+"""References that follow from a case by an analytic law, by the name that a validation case gives them."""
+
+from __future__ import annotations
+
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
+from spinepnp.validation.suite import formulas_flow as flow
+from spinepnp.validation.suite import formulas_ions as ions
+from spinepnp.validation.suite.context import Formula
+
+#: Every formula by the name that it has in a validation case.
+FORMULAS: dict[str, Formula] = {
+    "band": Formula(POTENTIAL, flow.band),
+    "band_ions": Formula(CONCENTRATION, flow.band_ions),
+    "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "constant_field": Formula(CURRENT, ions.constant_field),
+    "constant_field_ions": Formula(CONCENTRATION, ions.constant_field_ions),
+    "corrugated": Formula(POTENTIAL, flow.corrugated),
+    "donnan": Formula(POTENTIAL, ions.donnan),
+    "donnan_ions": Formula(CONCENTRATION, ions.donnan_ions),
+    "electroneutral": Formula(POTENTIAL, flow.electroneutral, takes_number=True),
+    "escape": Formula(CONCENTRATION, ions.escape),
+    "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
+    "membrane": Formula(POTENTIAL, ions.membrane),
+    "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
+    "obstacle": Formula(POTENTIAL, flow.obstacle),
+    "of_bulk": Formula(CONCENTRATION, flow.of_bulk, takes_number=True),
+    "junction": Formula(POTENTIAL, ions.junction),
+    "leaving": Formula(CURRENT, flow.leaving),
+    "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
+}

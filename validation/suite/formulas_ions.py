@@ -1,0 +1,123 @@
+"""Formulas of ions at walls, in gels, between baths, in Box 1 and in pores."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import brentq
+
+from spinepnp.geometries import BallWindow, Cylinder, Pore
+from spinepnp.units import POTENTIAL
+from spinepnp.validation.laws import (
+    GouyChapmanLaw,
+    MembraneLaw,
+    binary_junction,
+    donnan_concentrations,
+    donnan_potential,
+    ghk_current,
+)
+from spinepnp.validation.laws.assumptions import absolute_permittivity
+from spinepnp.validation.laws.constant_field import profile
+from spinepnp.validation.reference import table as references
+from spinepnp.validation.suite.context import Asked
+
+
+def gouy_chapman(asked: Asked) -> float:
+    """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
+    electrolyte = asked.case.electrolyte
+    law = GouyChapmanLaw(electrolyte.ionic_strength(), absolute_permittivity(electrolyte), electrolyte.V_T)
+    membrane = asked.boundary.capacitance
+    if membrane is None:
+        assert asked.boundary.surface_charge is not None
+        return float(law.surface_potential(asked.boundary.surface_charge))
+    low, high = sorted((0.0, membrane.outside))
+    return float(
+        brentq(lambda V: membrane.value * (membrane.outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16)
+    )
+
+
+def _gel(asked: Asked) -> tuple[list[int], list[float], float]:
+    electrolyte = asked.case.electrolyte
+    (region,) = electrolyte.charged_regions
+    return [s.valence for s in electrolyte.species], [s.concentration for s in electrolyte.species], region.value
+
+
+def donnan(asked: Asked) -> float:
+    """V of the one region of fixed charge over its bath (Donnan)."""
+    return donnan_potential(*_gel(asked), asked.case.electrolyte.V_T)
+
+
+def donnan_ions(asked: Asked) -> float:
+    """Concentration of an ion in that region."""
+    return float(donnan_concentrations(*_gel(asked))[asked.case.electrolyte.index(asked.species.name)])
+
+
+def junction(asked: Asked) -> float:
+    """V at an end without net current, over the other end with another concentration of one salt (Nernst, Planck)."""
+    electrolyte = asked.case.electrolyte
+    cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
+    (left,) = (b for name, b in asked.case.boundaries.items() if name != asked.place)
+    c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, asked.boundary))
+    diffusivities = cation.diffusivity, anion.diffusivity
+    return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
+
+
+def membrane(asked: Asked) -> float:
+    """V at an end without net current, over the other end, of a neck with one region of fixed charge; a 1:1 salt."""
+    electrolyte, geometry = asked.case.electrolyte, asked.case.geometry
+    assert isinstance(geometry, Cylinder)
+    (region,) = electrolyte.charged_regions
+    low, high = region.region
+    cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
+    assert (cation.valence, anion.valence) == (1, -1)
+    left, right = (asked.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
+    diffusivities = cation.diffusivity, anion.diffusivity
+    lengths = low, high - low, geometry.length - high
+    V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
+    return V if asked.place == "top" else -V
+
+
+def boltzmann(asked: Asked) -> float:
+    """C exp(-z V/V_T) at a place, of an ion that crosses no boundary but that of its bulk: no flux, full PNP."""
+    V = asked.potential(f"{asked.place}.potential_{POTENTIAL.suffix}")
+    return float(asked.species.concentration * np.exp(-asked.species.valence * V / asked.case.electrolyte.V_T))
+
+
+def escape(asked: Asked) -> float:
+    """Mean concentration of a tracer that is made evenly and leaves by a window: its source times the escape time."""
+    geometry, tracer = asked.case.geometry, asked.species
+    assert isinstance(geometry, BallWindow)
+    ratio = geometry.window_radius / geometry.radius
+    times = dict(references.load("window_escape")["rows"])
+    unit = geometry.radius**2 / asked.case.electrolyte.effective_diffusivity(tracer)
+    return float(tracer.source * unit * times[round(ratio, 9)])
+
+
+def _pore(asked: Asked) -> Pore:
+    geometry = asked.case.geometry
+    assert isinstance(geometry, Pore)
+    return geometry
+
+
+def _sides(asked: Asked) -> tuple[float, float, float]:
+    """V inside relative to outside, and the concentrations of the ion inside and outside a pore."""
+    outside, inside = (asked.case.boundaries[side] for side in ("outside", "inside"))
+    V = float(inside.held_potential or 0.0) - float(outside.held_potential or 0.0)
+    c_i, c_o = (side.prescribed(asked.case.electrolyte)[asked.species.name] for side in (inside, outside))
+    return V, c_i, c_o
+
+
+def constant_field(asked: Asked) -> float:
+    """Current of an ion into the cell through a pore with D = P d, by paper 002, eq. 14, A."""
+    case, ion, pore = asked.case, asked.species, _pore(asked)
+    V, c_i, c_o = _sides(asked)
+    permeability = case.electrolyte.effective_diffusivity(ion) / pore.length
+    density = ghk_current(V, c_i, c_o, ion.valence, permeability, case.electrolyte.V_T)
+    return float(density) * pore.exact_measures()["outside"]
+
+
+def constant_field_ions(asked: Asked) -> float:
+    """Concentration of an ion at a probe in such a pore, by paper 002, eq. 13."""
+    case, ion, (*_, z) = asked.case, asked.species, asked.case.probes[asked.place]
+    length = _pore(asked).length
+    V, c_i, c_o = _sides(asked)
+    return float(profile(z / length, V, c_i, c_o, ion.valence, case.electrolyte.V_T))

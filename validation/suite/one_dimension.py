@@ -1,0 +1,182 @@
+"""References from the independent solver in one dimension: the same case, solved twice as a check of itself."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import partial
+from typing import Any
+
+from spinepnp.case.case import Case
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Ball, Cylinder, Shell
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.closed import amounts_of, free_species
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
+from spinepnp.validation.laws.assumptions import absolute_permittivity
+from spinepnp.validation.reference import onedimensional
+from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
+from spinepnp.validation.reference.onedimensional.problem import Current
+from spinepnp.validation.suite.stimuli import breaks, current, gated, opening
+
+#: Orders of the polynomials: of the reference, and of the one that says how good it is.
+ORDER, COARSER = 16, 12
+
+#: Tolerances of their steps in time: errors are far below that of what is held against them, as the two say.
+RTOL = {ORDER: 1e-6, COARSER: 1e-5}
+
+Row = dict[str, float]
+
+
+def _refusal(problem: str) -> CaseError:
+    return CaseError("checks.reference.one_dimension", f"the solver in one dimension needs {problem}; take another")
+
+
+def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]:
+    """The interval, and the names of its ends; a ball's centre has none."""
+    match case.geometry:
+        case Cylinder() as shape:
+            return onedimensional.line(shape.length, math.pi * shape.radius**2), ("base", "top")
+        case Shell() as shape:
+            return onedimensional.shell(shape.inner_radius, shape.outer_radius), ("inner", "outer")
+        case Ball() as shape:
+            return onedimensional.ball(shape.radius), ("", "wall")
+    raise _refusal("a cylinder, a shell or a ball")
+
+
+def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
+    """What holds at an end."""
+    if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
+        raise _refusal("no gates and no constant field where field_matched is true")
+    held = boundary.prescribed(electrolyte)
+    if held and set(held) != set(electrolyte.names):
+        raise _refusal("ends that hold all concentrations or none")
+    carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
+    currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
+    field: dict[str, Any] = {}
+    if boundary.surface_charge is not None:
+        field["normal_field"] = boundary.surface_charge / absolute_permittivity(electrolyte)
+    if boundary.capacitance is not None:
+        field["capacitance"] = boundary.capacitance.value
+        field["normal_field"] = boundary.capacitance.value * boundary.capacitance.outside
+        field["normal_field"] /= absolute_permittivity(electrolyte)
+    return End(
+        potential=boundary.held_potential,
+        open_circuit=boundary.floating,
+        concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
+        currents=currents if carriers else (),
+        field_matched=boundary.field_matched,
+        gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
+        **field,
+    )
+
+
+def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> Current:
+    """What enters with a species, A: a number, or a function of what it depends on; see `End`."""
+    injections = [i for i in boundary.injections if i.species == species]
+    firsts = itertools.accumulate((len(c.gates) for c in boundary.channels), initial=0)
+    channels = [
+        (c, slice(first, first + len(c.gates)))
+        for c, first in zip(boundary.channels, firsts, strict=False)
+        if c.species == species
+    ]
+    valence = electrolyte.species[electrolyte.index(species)].valence
+    let_in = partial(gated, area=area, valence=valence, thermal_voltage=electrolyte.V_T)
+
+    def given(time: float) -> float:
+        return sum(current(i, area, time) for i in injections)
+
+    def of_potential(time: float, V: float) -> float:
+        return given(time) + sum(gated(c, V) for c, _ in channels)
+
+    def of_all(time: float, V: float, concentration: float, gates: Any) -> float:
+        return given(time) + sum(let_in(c, V, concentration, gates[part]) for c, part in channels)
+
+    if any(c.gates or c.needs_concentration for c, _ in channels):
+        return of_all
+    if channels:
+        return of_potential
+    return given(0.0) if all(i.waveform == "constant" for i in injections) else given
+
+
+def problem_of(case: Case) -> Problem:
+    """The same case in one dimension.
+
+    Raises:
+        CaseError: it is not one that varies in one direction only, or has what that solver does not know.
+    """
+    electrolyte, (interval, names) = case.electrolyte, _line(case)
+    if case.geometry.obstacle is not None or electrolyte.charged_regions or any(s.source for s in electrolyte.species):
+        raise _refusal("no obstacle, no source and an even fixed charge")
+    if set(case.boundaries) - set(names):
+        raise _refusal(f"nothing on other boundaries than {' and '.join(filter(None, names))}")
+    measures = case.geometry.exact_measures()
+    left, right = (
+        _end(name, case.boundaries[name], electrolyte, measures[name]) if name in case.boundaries else End()
+        for name in names
+    )
+    amounts = None
+    if case.closed is not None:
+        free = free_species(electrolyte, case.boundaries)
+        given = amounts_of(case.closed, electrolyte, free, measures["volume"])
+        amounts = tuple(given[n] for n in electrolyte.names)
+        if left == right == End():
+            right = End(normal_field=None)
+    return Problem(
+        interval,
+        tuple(Ion(s.name, s.valence, electrolyte.effective_diffusivity(s)) for s in electrolyte.species),
+        absolute_permittivity(electrolyte),
+        electrolyte.V_T,
+        left,
+        right,
+        fixed_charge=electrolyte.uniform_charge,
+        amounts=amounts,
+    )
+
+
+def _states(case: Case, order: int) -> list[Any]:
+    study = case.study
+    if study.kind == "transient":
+        assert study.times is not None
+        if study.initial != "bulk":
+            raise _refusal('initial = "bulk"')
+        bends = sorted({t for b in case.boundaries.values() for i in b.injections for t in breaks(i) if t >= 0.0})
+        problem, rtol = problem_of(case), RTOL[order]
+        bulk = "bulk" if problem.closed else tuple(case.electrolyte.bulk.values())
+        return [
+            *onedimensional.solve_transient(problem, study.times, initial=bulk, order=order, rtol=rtol, breaks=bends)
+        ]
+    return [onedimensional.solve_steady(problem_of(point), order) for point in case.points()]
+
+
+def _row(case: Case, state: Any) -> Row:
+    """Columns of observables.csv that it knows: ends and probes."""
+    interval, names = _line(case)
+    places = {name: x for name, x in zip(names, (interval.start, interval.stop), strict=True) if name}
+    for name, (x, y, z) in case.probes.items():
+        places[name] = z if isinstance(case.geometry, Cylinder) else math.sqrt(x**2 + y**2 + z**2)
+    row: Row = {}
+    for name, place in places.items():
+        concentrations, potential = state.evaluate(place)
+        row[f"{name}.potential_{POTENTIAL.suffix}"] = to_unit(float(potential[0]), POTENTIAL)
+        for ion, value in zip(case.electrolyte.names, concentrations[:, 0], strict=True):
+            row[f"{name}.concentration_{CONCENTRATION.suffix}.{ion}"] = to_unit(float(value), CONCENTRATION)
+    for end, name in enumerate(names):
+        if name:
+            for ion, value in zip(case.electrolyte.names, state.entering[end], strict=True):
+                row[f"{name}.current_{CURRENT.suffix}.{ion}"] = to_unit(float(value), CURRENT)
+            row[f"{name}.current_{CURRENT.suffix}.total"] = to_unit(float(state.entering[end].sum()), CURRENT)
+            row[f"{name}.current_{CURRENT.suffix}.displacement"] = to_unit(float(state.displacement[end]), CURRENT)
+    return row
+
+
+def solved(case: Case) -> list[tuple[Row, Row]]:
+    """What the solver in one dimension says of every point of a case, and what a coarser solve says.
+
+    Raises:
+        CaseError: it cannot solve this case.
+    """
+    good, coarser = (_states(case, order) for order in (ORDER, COARSER))
+    points = [case] * len(good) if case.study.kind == "transient" else case.points()
+    return [(_row(p, a), _row(p, b)) for p, a, b in zip(points, good, coarser, strict=True)]
