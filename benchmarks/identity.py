@@ -29,7 +29,7 @@ import tomli_w
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Columns and entries that measure the clock, or name the code.
-CLOCK = ("seconds", "code_version", "versions", "hours", "memory", "assembly_s", "solve_s")
+CLOCK = ("seconds", "version", "hours", "memory", "assembly_s", "solve_s")
 
 #: Parts of a checkpoint that say which code wrote it.
 ABOUT = ("about", "sha256")

@@ -82,7 +82,7 @@ class SteadyProblem(Problem):
         imposed = Imposed(electrolyte, boundaries, closed)
         if imposed.structure != self.structure:
             raise ValueError("the problem was built for other species or boundary conditions")
-        prediction = self.preview.predict(imposed)
+        prediction = self.prediction.predict(imposed)
         self.use(*self._formulation_at(imposed, prediction))
         self.system.impose(imposed)
         statistics = self._solve_by_choice(self._starts(imposed, prediction), imposed)
@@ -105,7 +105,7 @@ class SteadyProblem(Problem):
 
     def _too_steep(self, phi: np.ndarray, imposed: Imposed) -> str:
         """Where the potential (local nodes, V_T) is too steep for densities; empty where it is not. Collective."""
-        change, place = change_within_cells(self.preview.space, phi, imposed.electrolyte)
+        change, place = change_within_cells(self.discretisation.space, phi, imposed.electrolyte)
         if change <= largest_drop(self.mesh.element_degree):
             return ""
         radial = self.mesh.geometry.dimension == "1d" and self.mesh.geometry.radial

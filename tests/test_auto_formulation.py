@@ -192,13 +192,13 @@ def neck():
     """A problem with edge fluxes on cells whose stiffness is no M-matrix."""
     data = current_into_a_neck(10.0, "3d", mesh={"size": "40 nm"}, solver={"formulation": "nodal"})
     problem = Model(MPI.COMM_WORLD).fit(make_case(data), lambda _: None)
-    assert problem.preview.operators.edges.k.max() > 0.0
+    assert problem.discretisation.operators.edges.k.max() > 0.0
     return problem
 
 
 def field(problem, of):
     """A nodal function of (x, y, z) in um, the same on any number of ranks."""
-    found = fem.Function(problem.preview.space)
+    found = fem.Function(problem.discretisation.space)
     found.interpolate(of)
     return found
 
@@ -223,9 +223,9 @@ def test_without_a_field_edge_fluxes_are_those_of_the_densities(neck):
     equations = neck.system.equations
     equations.phi.x.array[:] = 0.0
     w = field(neck, lambda x: 0.3 * rough(x, 2))
-    c = fem.Function(neck.preview.space)
+    c = fem.Function(neck.discretisation.space)
     c.x.array[:] = np.exp(w.x.array)
-    expected = (neck.preview.operators.K * c.x.petsc_vec).array_r
+    expected = (neck.discretisation.operators.K * c.x.petsc_vec).array_r
     assert equations.formulation.flux(w, 0.0) == pytest.approx(expected, rel=1e-12, abs=1e-12 * np.abs(expected).max())
 
 
@@ -236,9 +236,9 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
     equations, comm = neck.system.equations, neck.mesh.mesh.comm
     phi = field(neck, lambda x: rough(x, 5) / abs(valence))
     equations.phi.x.array[:] = phi.x.array
-    w = fem.Function(neck.preview.space)
+    w = fem.Function(neck.discretisation.space)
     w.x.array[:] = -valence * phi.x.array + 0.7
-    edges = neck.preview.operators.edges
+    edges = neck.discretisation.operators.edges
     assert comm.allreduce(np.abs(edges.differences(phi.x.array)).max(), op=MPI.MAX) > 2.0
     flux = equations.formulation.flux(w, float(valence))
     one_way = np.abs(edges.k * edges.logarithmic_mean(w.x.array)[0]).max()
@@ -247,7 +247,7 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
 
 def test_the_logarithmic_mean_and_its_derivatives(neck):
     """Against the quotient, and against differences of it; on both sides of where a series takes over."""
-    edges = neck.preview.operators.edges
+    edges = neck.discretisation.operators.edges
     n = len(neck.system.equations.phi.x.array)
     generator = np.random.default_rng(4)
     for size in (1e-7, 1e-3, 0.0199, 0.0201, 0.5, 20.0):
@@ -267,12 +267,12 @@ def test_the_logarithmic_mean_and_its_derivatives(neck):
 def test_the_content_of_nodes_is_lumped(neck):
     """m e^w with m = int phi_a: its sum is the integral of the interpolant, and no neighbour takes part."""
     formulation, comm, owned = neck.system.equations.formulation, neck.mesh.mesh.comm, neck.weights.owned
-    one = fem.Function(neck.preview.space)
+    one = fem.Function(neck.discretisation.space)
     masses = formulation.content(one)
     assert comm.allreduce(masses.sum()) == pytest.approx(math.pi * 0.1**2, rel=0.02)
     w = field(neck, lambda x: rough(x, 1))
     assert formulation.content(w) == pytest.approx(masses * np.exp(w.x.array[:owned]), rel=1e-14)
-    matrix = neck.preview.operators.M.copy()
+    matrix = neck.discretisation.operators.M.copy()
     formulation.fill_content_slope(matrix, w)
     assert (matrix * one.x.petsc_vec).norm() == 0.0  # diagonal, and `one` is ln 1 = 0
     assert matrix.getDiagonal().array_r == pytest.approx(formulation.content(w), rel=1e-14)
@@ -290,7 +290,7 @@ def test_slopes_are_those_of_fluxes_and_contents(degree):
     formulation, phi = equations.formulation, equations.phi
     w, along = (field(problem, lambda x, k=k: np.sin(9.0 * x[0] + k * x[1])) for k in (4.0, 7.0))
     phi.x.array[:] = field(problem, lambda x: 2.0 * np.cos(5.0 * x[1])).x.array
-    matrix = problem.preview.operators.empty()
+    matrix = problem.discretisation.operators.empty()
 
     def slope(fill, *arguments):
         fill(matrix, w, *arguments)

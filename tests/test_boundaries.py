@@ -61,7 +61,7 @@ def test_a_charged_wall_is_that_of_gouy_and_chapman(comm, charge, dimension, tol
     assert max(abs(c) for b in solution.boundary.values() for c in b.current.values()) < 1e-20
     # The whole profile, tanh(u/4) = tanh(u_0/4) exp(-x/lambda_D).
     if dimension == "1d" and comm.size == 1:
-        x = problem.preview.space.tabulate_dof_coordinates()[:, 0] * 1e-6
+        x = problem.discretisation.space.tabulate_dof_coordinates()[:, 0] * 1e-6
         expected = 4.0 * np.arctanh(math.tanh(u / 4.0) * np.exp((x - shape.length) / DEBYE))
         assert solution.unknowns[:, -1] / V_T == pytest.approx(expected, abs=5e-3 * abs(u))
 

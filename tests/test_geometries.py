@@ -96,7 +96,7 @@ def test_the_resistance_of_a_hyperboloid(comm):
         "top": Boundary(current={"species": "C", "value": "1 pA"}),
     }
     problem = SteadyProblem(generate(SHAPES["hyperboloid"], MeshOptions(size="20 nm"), comm), salt, data)
-    G = problem.preview._predictor.unit_flux("top")
+    G = problem.prediction._predictor.unit_flux("top")
     weights = problem.weights
     mean = weights.integral(weights.boundary["top"], G[:, None])[0] / weights.area["top"]
     assert mean == pytest.approx(36.72898, rel=3e-3)

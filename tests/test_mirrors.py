@@ -14,8 +14,8 @@ from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hype
 from spinepnp.geometries.triangulation import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from spinepnp.solvers import Boundary, Electrolyte
-from spinepnp.solvers.fem.discretisation import Preview
 from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.validation.laws import HyperboloidLaw
 
 SALT = Electrolyte(
@@ -33,11 +33,13 @@ def electroneutral(mesh, base="base", top="top"):
         top: Boundary(current={"species": "C", "value": "1 pA"}),
     }
     imposed = Imposed(SALT, boundaries)
-    preview = Preview(mesh, imposed, {})
+    discretisation = discretise(mesh, imposed)
+    prediction = ElectroneutralPrediction(discretisation, imposed)
     try:
-        return preview.potentials(imposed, preview.predict(imposed))[top]
+        return prediction.potentials(imposed, prediction.predict(imposed))[top]
     finally:
-        preview.destroy()
+        prediction.destroy()
+        discretisation.destroy()
 
 
 def throat(a, b, **keys):

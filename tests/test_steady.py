@@ -131,7 +131,7 @@ def test_the_potential_converges_at_the_rate_of_the_elements(comm, degree, sizes
         mesh = generate(cylinder("100 nm", "400 nm"), MeshOptions(size=size, element_degree=degree), comm)
         problem = SteadyProblem(mesh, TWO, neck(current="2000 pA"))
         solution = problem.solve(TWO, neck(current="2000 pA"))
-        z = problem.preview.space.tabulate_dof_coordinates()[:, 2]
+        z = problem.discretisation.space.tabulate_dof_coordinates()[:, 2]
         exact = 25.26e-3 * np.log1p(2000e-12 * z * 1e-6 / (2 * 167 * np.pi * 1e-14 * 2e-10 * 96485.33212331))
         weights = problem.weights.volume * (z < 0.201)
         errors.append(np.sqrt(weights @ (solution.unknowns[:, -1] - exact) ** 2 / weights.sum()))

@@ -197,7 +197,7 @@ def test_ends_within_gels_hold_what_is_neutral_there(comm):
     solution = problem.solve(case.electrolyte, case.boundaries)
     moved = D * FARADAY * 50.0 * math.pi * 1e-14 / 1e-6
     assert all(abs(c) < 1e-9 * moved for b in solution.boundary.values() for c in b.current.values())
-    layers = problem.preview.layers(Imposed(case.electrolyte, case.boundaries), None)
+    layers = problem.prediction.layers(Imposed(case.electrolyte, case.boundaries), None)
     assert [name for name, layer in layers.items() if layer.forms] == ["z = 500 nm"]
     problem.destroy()
 
@@ -293,8 +293,8 @@ def test_box_1_with_salt_is_the_electroneutral_law(comm):
     )
     fine = generate(shape, finer, comm)
     reference = SteadyProblem(fine, SALT, data, None, probes)
-    prediction = reference.preview.predict(Imposed(SALT, data))
-    values = reference.preview.probes.values(np.column_stack([prediction.u, prediction.u]))
+    prediction = reference.prediction.predict(Imposed(SALT, data))
+    values = reference.discretisation.probes.values(np.column_stack([prediction.u, prediction.u]))
     for name, (u, _) in values.items():
         assert solution.probes[name].potential == pytest.approx(u * V_T, rel=5e-3)
     # Narrow escape: G is 1/(4 a) to leading order.
@@ -335,7 +335,7 @@ def test_the_cytosol_is_neutral_inside(comm):
     problem = SteadyProblem(mesh, electrolyte, data)
     solution = problem.solve(electrolyte, data)
     charge = solution.unknowns[:, :-1] @ np.array([1.0, 1.0, 2.0, -1.0]) - 146.0002
-    points = problem.preview.space.tabulate_dof_coordinates()  # r, z in um
+    points = problem.discretisation.space.tabulate_dof_coordinates()  # r, z in um
     inside = np.hypot(points[:, 0], points[:, 1] - shape.head_centre * 1e6 - 0.5) > 0.1  # of the cap
     assert np.abs(charge[inside]).max() < 1e-4 * 153.0
     assert solution.volume.min_concentration["Ca"] > 0.0

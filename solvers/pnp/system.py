@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.algebra.bordered import Bordered, Layout
-from spinepnp.solvers.fem.discretisation import Preview
+from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import Imposed
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
@@ -31,7 +31,7 @@ class System:
     Args:
         mesh: distributed mesh with named boundaries.
         imposed: decides the structure; values can change.
-        preview: space of one component, weights and measure.
+        discretisation: space of one component, weights and measure.
         formulation: "density" or "log".
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
@@ -47,11 +47,17 @@ class System:
     """
 
     def __init__(
-        self, mesh: SpineMesh, imposed: Imposed, preview: Preview, formulation: str, *, blocks: bool = False
+        self,
+        mesh: SpineMesh,
+        imposed: Imposed,
+        discretisation: Discretisation,
+        formulation: str,
+        *,
+        blocks: bool = False,
     ) -> None:
-        self.structure, self._comm, self._weights = imposed.structure, mesh.mesh.comm, preview.weights
-        self.equations = Equations(preview.operators, self.structure, formulation, self._weights.volume)
-        self.held = Held(preview.space, self.structure, preview.boundary_dofs)
+        self.structure, self._comm, self._weights = imposed.structure, mesh.mesh.comm, discretisation.weights
+        self.equations = Equations(discretisation.operators, self.structure, formulation, self._weights.volume)
+        self.held = Held(discretisation.space, self.structure, discretisation.boundary_dofs)
         self.data = Data(self.structure, self._weights)
         self.state = State(self.equations, self.held, self.data, self._weights, self.structure)
         self._balances = Balances(self.structure, self.equations, self.held, self.data, self.state, self._weights)
@@ -59,7 +65,7 @@ class System:
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = Bordered(self.state.layout, self.A) if self.state.layout.count else None
-        masks = [preview.operators.masks(~free) for free in self.held.free.T]
+        masks = [discretisation.operators.masks(~free) for free in self.held.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.held.prescribed_dofs()
         self.rounding = Rounding(self.equations, self.held, self._weights)

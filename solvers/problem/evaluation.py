@@ -8,7 +8,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
-from spinepnp.solvers.fem.discretisation import Preview
+from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.fem.subregions import Part
 from spinepnp.solvers.fem.weights import Weights, minimum
 from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -88,16 +88,16 @@ def _state(mean: np.ndarray, names: tuple[str, ...]) -> PointState:
 def solution_of(
     found: Converged,
     mesh: SpineMesh,
-    preview: Preview,
+    discretisation: Discretisation,
 ) -> Solution:
     """All that is reported of a solve. Collective.
 
     Args:
         found: the converged unknowns.
         mesh: on which was solved.
-        preview: weights, probes and degrees of freedom of the boundaries.
+        discretisation: weights, probes and degrees of freedom of the boundaries.
     """
-    electrolyte, scales, weights = found.imposed.electrolyte, found.scales, preview.weights
+    electrolyte, scales, weights = found.imposed.electrolyte, found.scales, discretisation.weights
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
     currents = found.currents
@@ -116,9 +116,9 @@ def solution_of(
             u = weights.integral(weights.boundary[name], found.prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = found.prediction.ground + electrolyte.V_T * float(u)
     volume = _volume(found, unknowns, weights)
-    layers = _layers(found, mesh, preview)
+    layers = _layers(found, mesh, discretisation)
     of_dissipation, dissipation, ranges = dissipation_error(
-        mesh, preview.space, found.densities, found.potential / electrolyte.V_T, electrolyte,
+        mesh, discretisation.space, found.densities, found.potential / electrolyte.V_T, electrolyte,
         along_edges=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )  # fmt: skip
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
@@ -130,8 +130,10 @@ def solution_of(
         unknowns=unknowns,
         electrolyte=electrolyte,
         boundary=boundary,
-        probes={name: _state(value, names) for name, value in preview.probes.values(unknowns).items()},
-        regions={name: _region(part, unknowns, weights, names, scales) for name, part in preview.regions.items()},
+        probes={name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()},
+        regions={
+            name: _region(part, unknowns, weights, names, scales) for name, part in discretisation.regions.items()
+        },
         volume=volume,
         ion_balance=balance,
         balance_is_open=is_open,
@@ -149,9 +151,9 @@ def solution_of(
     )
 
 
-def _layers(found: Converged, mesh: SpineMesh, preview: Preview) -> dict[str, Layer]:
+def _layers(found: Converged, mesh: SpineMesh, discretisation: Discretisation) -> dict[str, Layer]:
     """The Debye layers of the solution. Collective."""
-    imposed, scales, weights = found.imposed, found.scales, preview.weights
+    imposed, scales, weights = found.imposed, found.scales, discretisation.weights
     state = LayerState(
         densities=found.densities,
         potential=found.potential / imposed.electrolyte.V_T,
@@ -159,7 +161,7 @@ def _layers(found: Converged, mesh: SpineMesh, preview: Preview) -> dict[str, La
         even_charge=(found.wall_charge or 0.0) / scales.surface_charge,
         lumped=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )
-    return debye_layers(mesh, preview.heights, weights, state, imposed.electrolyte, imposed.boundaries, scales)
+    return debye_layers(mesh, discretisation.heights, weights, state, imposed.electrolyte, imposed.boundaries, scales)
 
 
 def _potential_errors(

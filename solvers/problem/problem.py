@@ -18,7 +18,6 @@ from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.petsc import given_by_user
 from spinepnp.solvers.algebra.reasons import LINEAR_SOLVE
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.fem.discretisation import Preview
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import Weights, minimum
 from spinepnp.solvers.model.options import SolverOptions
@@ -28,6 +27,7 @@ from spinepnp.solvers.pnp.currents import terminal_currents
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.evaluation import Converged, solution_of
+from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import change_within_cells, has_logarithms, source_of_layers
@@ -67,7 +67,8 @@ class Problem:
         imposed: what the problem was made for.
         linear: the linear solver that is used, "direct" or "block".
         system: discrete equations and their state.
-        preview: what needs no equations.
+        discretisation: space of the mesh, weights, probes.
+        prediction: electroneutral answer.
         formulation: of the unknowns, "density", "log" or "nodal".
         formulation_reason: why "auto" has left densities; empty where it has not.
 
@@ -87,10 +88,11 @@ class Problem:
         self.mesh, self.options = mesh, options or SolverOptions()
         imposed.check(mesh.geometry, self.options.formulation)
         self.structure = imposed.structure
-        self.preview = Preview(mesh, imposed, probes or {}, regions)
+        self.discretisation = discretise(mesh, imposed, probes, regions)
+        self.prediction = ElectroneutralPrediction(self.discretisation, imposed)
         self.imposed = imposed
         self.formulation, self.formulation_reason = self._formulation_for(imposed)
-        dofs = self.preview.nodes * (len(imposed.electrolyte.names) + 1)
+        dofs = self.discretisation.nodes * (len(imposed.electrolyte.names) + 1)
         wanted = self.options.linear
         given = given_by_user(self.options.petsc)
         if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
@@ -101,7 +103,7 @@ class Problem:
         """The formulation that a solve begins with, and why that is not densities."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
-        source = source_of_layers(imposed, self.preview.heights, self.mesh.element_degree)
+        source = source_of_layers(imposed, self.discretisation.heights, self.mesh.element_degree)
         return ("nodal", source) if source and has_logarithms(imposed) else ("density", "")
 
     def use(self, formulation: str, reason: str = "") -> None:
@@ -119,13 +121,15 @@ class Problem:
 
     def _make_solver(self, linear: Linear) -> None:
         self.linear = linear
-        nodal_charge = self.formulation == "nodal" and self.preview.operators.degree > 1
-        self.weights.mass = self.preview.operators.M if nodal_charge else None
+        nodal_charge = self.formulation == "nodal" and self.discretisation.operators.degree > 1
+        self.weights.mass = self.discretisation.operators.M if nodal_charge else None
         self._matrix_length: float | None = None  # of the time step that the matrix was made for
         # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
-        self.system = system = System(self.mesh, self.imposed, self.preview, self.formulation, blocks=linear == "block")
+        self.system = system = System(
+            self.mesh, self.imposed, self.discretisation, self.formulation, blocks=linear == "block"
+        )
         self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
         self._newton = Newton(
             self.mesh.mesh.comm,
@@ -151,7 +155,7 @@ class Problem:
     @property
     def weights(self) -> Weights:
         """Weights of boundaries and volume."""
-        return self.preview.weights
+        return self.discretisation.weights
 
     def factorise_instead(self, error: NewtonError) -> bool:
         """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
@@ -352,7 +356,7 @@ class Problem:
         return Converged(
             imposed=imposed,
             formulation=(self.formulation, self.formulation_reason),
-            change_within_cell=change_within_cells(self.preview.space, phi, imposed.electrolyte)[0],
+            change_within_cell=change_within_cells(self.discretisation.space, phi, imposed.electrolyte)[0],
             scales=scales,
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
@@ -373,7 +377,7 @@ class Problem:
         Raises:
             NewtonError: it is.
         """
-        solution = solution_of(found, self.mesh, self.preview)
+        solution = solution_of(found, self.mesh, self.discretisation)
         if solution.balance_is_open:
             raise NewtonError(
                 f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
@@ -385,4 +389,5 @@ class Problem:
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""
         self._free_solver()
-        self.preview.destroy()
+        self.prediction.destroy()
+        self.discretisation.destroy()

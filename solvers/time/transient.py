@@ -110,7 +110,7 @@ class TransientProblem(Problem):
     @cached_property
     def ordering(self) -> Ordering:
         """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
-        return Ordering(self.preview.space, self.mesh)
+        return Ordering(self.discretisation.space, self.mesh)
 
     def resume(self, progress: Progress) -> Solution:
         """Go on from the progress of another run of the same case. Collective.

@@ -21,8 +21,8 @@ from spinepnp.run.columns import finite
 from spinepnp.run.progress import tell
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
-from spinepnp.solvers.fem.discretisation import Preview
 from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
 
@@ -48,9 +48,10 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     case.points()  # each value of a sweep is checked
     mesh = generate(case.geometry, case.mesh, comm, say=tell)
     imposed = case.imposed
-    preview = Preview(mesh, imposed, case.probes, case.regions)
+    discretisation = discretise(mesh, imposed, case.probes, case.regions)
+    electroneutral = ElectroneutralPrediction(discretisation, imposed)
     try:
-        unknowns = preview.nodes * (len(case.electrolyte.species) + 1)
+        unknowns = discretisation.nodes * (len(case.electrolyte.species) + 1)
         facts = {
             "title": case.title,
             "shape": case.geometry.shape,
@@ -61,12 +62,13 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
                 "graded": {place: to_unit(size, LENGTH) for place, size in case.mesh.graded_places().items()},
             },
             **estimates(case.solver.linear, unknowns, case.geometry.dimension),
-            **_scales(case, preview.extent()),
-            **_electroneutral(preview, imposed),
+            **_scales(case, discretisation.extent()),
+            **_electroneutral(electroneutral, imposed),
             **_law(case),
         }
     finally:
-        preview.destroy()
+        electroneutral.destroy()
+        discretisation.destroy()
     return case, facts
 
 
@@ -84,10 +86,10 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
     }
 
 
-def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
+def _electroneutral(electroneutral: ElectroneutralPrediction, imposed: Imposed) -> dict[str, Any]:
     reason = why_not_electroneutral(imposed.electrolyte, imposed.boundaries)
     try:
-        prediction = preview.predict(imposed)
+        prediction = electroneutral.predict(imposed)
     except CaseError as error:
         if not imposed.transient:
             raise
@@ -101,19 +103,19 @@ def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
                 "resolved": layer.resolved,
                 f"error_{POTENTIAL.suffix}": finite(to_unit(abs(layer.error), POTENTIAL)),
             }
-            for name, layer in preview.layers(imposed, prediction).items()
+            for name, layer in electroneutral.layers(imposed, prediction).items()
         },
     }
     facts["layers_resolved"] = all(layer["resolved"] for layer in facts["layers"].values())
     if prediction is None:
         return {**facts, "electroneutral": None, "why_not": reason, "limiting_currents": {}, "curve": []}
-    potentials = preview.potentials(imposed, prediction)
+    potentials = electroneutral.potentials(imposed, prediction)
     facts["electroneutral"] = {
         name: {f"potential_{POTENTIAL.suffix}": to_unit(value, POTENTIAL)} for name, value in potentials.items()
     }
     facts["why_not"] = None
-    below, above = preview.limits(imposed)
-    areas = preview.areas()
+    below, above = electroneutral.limits(imposed)
+    areas = electroneutral.discretisation.areas()
     currents = {n: sum(i.total(areas[n]) for i in b.injections) for n, b in imposed.boundaries.items() if b.injections}
     facts["limiting_currents"] = {
         name: {
@@ -123,7 +125,7 @@ def _electroneutral(preview: Preview, imposed: Imposed) -> dict[str, Any]:
         }
         for name, value in currents.items()
     }
-    facts["curve"] = _curve(preview, imposed, currents, below, above)
+    facts["curve"] = _curve(electroneutral, imposed, currents, below, above)
     return facts
 
 
@@ -141,7 +143,7 @@ def _law(case: Case) -> dict[str, Any]:
 
 
 def _curve(
-    preview: Preview, imposed: Imposed, currents: dict[str, float], below: float, above: float
+    electroneutral: ElectroneutralPrediction, imposed: Imposed, currents: dict[str, float], below: float, above: float
 ) -> list[dict[str, float]]:
     """The electroneutral potential of each injecting boundary against the currents, all changed in proportion."""
     if not any(currents.values()):
@@ -151,10 +153,10 @@ def _curve(
     rows = []
     for factor in np.linspace(lowest, highest, POINTS):
         scaled = replace(imposed, boundaries=imposed.raised_to(float(factor), {}).boundaries)
-        prediction = preview.predict(scaled)
+        prediction = electroneutral.predict(scaled)
         if prediction is None:
             break
-        potentials = preview.potentials(scaled, prediction)
+        potentials = electroneutral.potentials(scaled, prediction)
         row = {"factor": float(factor)}
         for name, value in currents.items():
             row[f"{name}.current_{CURRENT.suffix}"] = to_unit(float(factor) * value, CURRENT)

@@ -32,7 +32,7 @@ def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
     """Values of the unknowns at the nodes of the (curved) local geometry, shape (nodes, components)."""
     mesh = problem.mesh.mesh
     nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
-    space = problem.preview.space
+    space = problem.discretisation.space
     basis = space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
     in_cells = basis @ unknowns[space.dofmap.list]
     values = np.zeros((len(mesh.geometry.x), unknowns.shape[1]))

@@ -1,0 +1,103 @@
+"""Electroneutral prediction of a case: potentials, concentrations, limiting currents, expected Debye layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from spinepnp.geometries import MODEL_UNIT
+from spinepnp.solvers.fem.discretisation import Discretisation
+from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
+from spinepnp.solvers.problem.predictor import Prediction, Predictor
+
+#: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
+LARGEST_LAYER = 0.1
+
+
+def discretise(
+    mesh: Any, imposed: Imposed, probes: dict[str, Any] | None = None, regions: dict[str, Any] | None = None
+) -> Discretisation:
+    """The discretisation of a mesh with the planes between which an electrolyte has fixed charge. Collective.
+
+    Raises:
+        CaseError: a probe or a region outside of the domain.
+    """
+    charged = imposed.electrolyte.charged_regions
+    slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
+    return Discretisation(mesh, probes, regions, slabs)
+
+
+class ElectroneutralPrediction:
+    """Electroneutral answer to a case on one mesh, without its equations: a Laplace solve a patch, and algebra.
+
+    Args:
+        discretisation: of the mesh.
+        imposed: decides which boundaries are grounded.
+    """
+
+    def __init__(self, discretisation: Discretisation, imposed: Imposed) -> None:
+        self.discretisation, self._structure = discretisation, imposed.structure
+        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._structure.held]
+        self._predictor = Predictor(
+            discretisation.space,
+            np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),
+            discretisation.weights.boundary,
+            discretisation.weights.area,
+            discretisation.operators,
+        )
+
+    def predict(self, imposed: Imposed) -> Prediction | None:
+        """The electroneutral answer; ``None`` where it does not hold. Collective.
+
+        Raises:
+            CaseError: a current beyond the limiting one.
+        """
+        # The law is that of a thin Debye layer: a tenth of volume over surface at most.
+        width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
+        if self._structure.free or imposed.electrolyte.debye_length() > LARGEST_LAYER * width:
+            return None
+        return self._predictor.predict(imposed.electrolyte, imposed.boundaries)
+
+    def limits(self, imposed: Imposed) -> tuple[float, float]:
+        """By which factors the currents could be multiplied; see `Predictor.limits`. Collective."""
+        return self._predictor.limits(imposed.electrolyte, imposed.boundaries)
+
+    def potentials(self, imposed: Imposed, prediction: Prediction) -> dict[str, float]:
+        """Mean potential over each boundary, and at each probe, V. Collective."""
+        V = (prediction.u * imposed.electrolyte.V_T + prediction.ground)[:, None]
+        weights = self.discretisation.weights
+        found = {n: float(weights.integral(w, V)[0]) / weights.area[n] for n, w in weights.boundary.items()}
+        return found | {name: float(value[0]) for name, value in self.discretisation.probes.values(V).items()}
+
+    def layers(self, imposed: Imposed, prediction: Prediction | None) -> dict[str, Layer]:
+        """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
+        electrolyte, scales = imposed.electrolyte, Scales.of(imposed.electrolyte)
+        nodes = len(self.discretisation.weights.volume)
+        bulk = np.array([*electrolyte.bulk.values()])
+        c: Any = np.tile(bulk, (nodes, 1)) if prediction is None else prediction.concentrations.T
+        currents = {name: np.zeros(len(bulk)) for name in self.discretisation.boundary_dofs}
+        for name, boundary in imposed.boundaries.items():
+            for injection in boundary.injections:
+                total = injection.total(self.discretisation.weights.area[name] * scales.length**2)
+                currents[name][electrolyte.index(injection.species)] += total / scales.current
+        state = LayerState(
+            densities=c / scales.concentration,
+            potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
+            currents=currents,
+        )
+        return debye_layers(
+            self.discretisation.mesh,
+            self.discretisation.heights,
+            self.discretisation.weights,
+            state,
+            electrolyte,
+            imposed.boundaries,
+            scales,
+        )
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        self._predictor.destroy()
