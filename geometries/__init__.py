@@ -9,16 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spinepnp.geometries.base import (
-    MODEL_UNIT,
-    OBSTACLE_NAME,
-    VOLUME_NAME,
-    Geometry,
-    Grading,
-    InnerPlane,
-    Obstacle,
-    Sizes,
-)
+from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME, Geometry, Obstacle
 from spinepnp.geometries.linear_mesh import StraightMesh
 from spinepnp.geometries.shapes.ball import Ball, BallWindow
 from spinepnp.geometries.shapes.ball_neck import BallNeck
@@ -29,6 +20,7 @@ from spinepnp.geometries.shapes.pore import Pore
 from spinepnp.geometries.shapes.shell import Shell
 from spinepnp.geometries.shapes.surface_import import ImportedSurface
 from spinepnp.geometries.shapes.tube import Tube
+from spinepnp.geometries.sizes import MODEL_UNIT, Grading, InnerPlane, Sizes
 
 #: Every shape by the name it has in a case file.
 SHAPES: dict[str, type[Geometry]] = {

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT, ROOM, VOLUME_NAME, Geometry, Sizes, triangles_in
+from spinepnp.geometries.base import VOLUME_NAME, Geometry, triangles_in
 from spinepnp.geometries.gmsh_reader import read_model
 from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, grid_mesh, interval_mesh
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.obstacle import check_obstacle
 from spinepnp.geometries.revolved import estimate_revolved, mesh_revolved, refinements_of, surfaces_of
+from spinepnp.geometries.sizes import MODEL_UNIT, ROOM, Sizes
 from spinepnp.geometries.surfaces import Surface
 from spinepnp.geometries.wall_layers import Covering
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries.base import Grading
+from spinepnp.geometries.sizes import Grading
 
 #: How fast the edge length grows with the distance from a small patch: faster ones cost quality, slower ones cells.
 SLOPE = 0.3

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, Obstacle
+from spinepnp.geometries.base import OBSTACLE_NAME, Obstacle
 from spinepnp.geometries.meridian import Piece, inside
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.geometries.surfaces import Surface
 from spinepnp.units import LENGTH, format_quantity
 

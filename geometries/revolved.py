@@ -10,19 +10,12 @@ from typing import Any, Self
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import (
-    MODEL_UNIT,
-    OBSTACLE_NAME,
-    ROOM,
-    VOLUME_NAME,
-    Geometry,
-    Obstacle,
-    Sizes,
-)
+from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME, Geometry, Obstacle
 from spinepnp.geometries.gmsh_reader import read_model
 from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, interval_mesh
 from spinepnp.geometries.meridian import Piece, Refinement, facets_on, set_size_fields, simplices_in
 from spinepnp.geometries.obstacle import check_obstacle, gap_of, obstacle_surface
+from spinepnp.geometries.sizes import MODEL_UNIT, ROOM, Sizes
 from spinepnp.geometries.surfaces import Surface
 from spinepnp.geometries.wall_layers import Covering
 from spinepnp.units import LENGTH, format_quantity

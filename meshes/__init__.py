@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from spinepnp.meshes.options import GradeOptions, GradePlane, MeshOptions
 
 if TYPE_CHECKING:
-    from spinepnp.meshes.generation import SpineMesh, generate
+    from spinepnp.meshes.generation import generate
     from spinepnp.meshes.measures import boundary_cells, boundary_layer_heights
+    from spinepnp.meshes.spine_mesh import SpineMesh
 
 __all__ = [
     "GradeOptions",

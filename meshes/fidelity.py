@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import MODEL_UNIT, Geometry, ImportedSurface, StraightMesh
 from spinepnp.meshes.measures import area, volume
+from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.units import AREA, LENGTH, VOLUME, Kind, format_quantity, to_unit
-
-if TYPE_CHECKING:
-    from spinepnp.meshes.generation import SpineMesh
 
 #: Relative difference of volume and areas that is allowed where the cells can fill the body exactly (a triangulation).
 EXACT = 1e-6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from spinepnp.meshes.fidelity import check_measures, check_vertices
 from spinepnp.meshes.memory import check_memory
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.meshes.quality import check_quality
+from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.stack import dolfinx
@@ -27,37 +28,6 @@ MANY_CELLS = 2e5
 
 #: Time that Gmsh takes for a cell; measured.
 SECONDS_PER_CELL = 1e-4
-
-
-@dataclass(frozen=True, eq=False)  # a mesh is itself only
-class SpineMesh:
-    """A distributed mesh with its boundaries by name; coordinates in micrometres.
-
-    Attributes:
-        mesh: the DOLFINx mesh.
-        geometry: the shape it fills.
-        options: the resolved options it was made with.
-        boundary_facets: local facets (owned and ghost) of each boundary, by name.
-        min_quality: smallest ratio of inscribed to circumscribed radius (times 3; 1 for a regular tetrahedron).
-        cells: number of cells on all ranks.
-        vertices: number of vertices on all ranks.
-        cell_order: number of each owned cell in the order of the whole mesh, the same on any number of ranks.
-    """
-
-    mesh: Any
-    geometry: Geometry
-    options: MeshOptions
-    boundary_facets: dict[str, np.ndarray]
-    min_quality: float
-    cells: int
-    vertices: int
-    cell_order: np.ndarray
-
-    @property
-    def element_degree(self) -> int:
-        """Degree of the Lagrange elements of all unknowns."""
-        assert self.options.element_degree is not None
-        return self.options.element_degree
 
 
 @contextmanager

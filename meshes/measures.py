@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from spinepnp.meshes.curve_refine import cells_of_facets
 from spinepnp.meshes.simplices import determinants
+from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.runtime.stack import MPI, basix, cell_nodes
-
-if TYPE_CHECKING:
-    from spinepnp.meshes.generation import SpineMesh
 
 #: Quadrature degree: exact for the determinants of second-order tetrahedra.
 DEGREE = 6

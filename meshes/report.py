@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.meshes.generation import SpineMesh
 from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
 from spinepnp.meshes.simplices import edge_lengths, shape_quality
+from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.runtime.stack import MPI
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
 

@@ -10,20 +10,73 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-#: The right may import the left, never the reverse.
-ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
-GROUND_FLOOR = {
-    "spinepnp.units", "spinepnp.known_units", "spinepnp.errors", "spinepnp.runtime.ranks", "spinepnp.runtime.supervisor",
-    "spinepnp.csv_files", "spinepnp.runtime.versions",
-}  # fmt: skip
+#: Top-level folders, which committed symlinks make rooms of the package.
+TOP = ("geometries", "meshes", "solvers", "validation")
+
+#: Rooms from the foundation to the roof, those of one floor in one row. A module may import modules of its own room and
+#: of lower floors.
+FLOORS = (
+    ("errors",),
+    ("units", "csv_files", "checkout"),
+    ("runtime",),
+    ("geometries",),
+    ("geometries.shapes",),
+    ("meshes",),
+    ("solvers.model",),
+    ("solvers.fem", "solvers.algebra"),
+    ("solvers.pnp",),
+    ("solvers.problem",),
+    ("solvers.continuation",),
+    ("solvers.steady",),
+    ("solvers.time",),
+    ("validation.laws", "validation.reference"),
+    ("validation.gnp",),
+    ("validation.gnp.figures", "validation.studies"),
+    ("case",),
+    ("plots",),
+    ("run",),
+    ("batch",),
+    ("validation.suite",),
+    ("validation.report",),
+    ("reference",),
+    ("commands",),
+    ("cli",),
+    ("__main__",),
+)
+
+#: Files that only pass on public names: of a room, or by a former path.
+FACADES = (
+    "spinepnp", "spinepnp.geometries", "spinepnp.meshes", "spinepnp.solvers", "spinepnp.case", "spinepnp.run",
+    "spinepnp.validation.laws", "spinepnp.validation.analytic", "spinepnp.validation.onedimensional",
+    "spinepnp.validation.pore", "spinepnp.validation.gnp", "spinepnp.validation.reference.onedimensional",
+)  # fmt: skip
+
 STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl", "ffcx"}
-#: Parts that run where DOLFINx is not installed; each may import those before it.
-PURE = ("validation/analytic", "validation/gnp", "validation/onedimensional")
+
+#: Laws of cases, which know geometries and boundaries; all other laws are formulas.
+OF_CASES = ("spinepnp.validation.laws.catalogue", "spinepnp.validation.laws.assumptions")
+
+#: Parts that run where DOLFINx is not installed, with what they may import beside the ground floor and each other.
+PURE = {
+    "validation.laws": (),
+    "validation.gnp": ("spinepnp.validation.laws",),
+    "validation.reference": (),
+}
 
 
-def sources(room):
-    files = (ROOT / room).glob("*.py") if room == "spinepnp" else (ROOT / room).rglob("*.py")
-    return sorted(files)
+def modules():
+    """Files of the package by the full name of their module."""
+    files = [path for room in TOP for path in (ROOT / room).rglob("*.py")]
+    files += [p for p in (ROOT / "spinepnp").rglob("*.py") if p.relative_to(ROOT).parts[1] not in TOP]
+    named = {}
+    for path in files:
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        parts = parts if parts[0] == "spinepnp" else ("spinepnp", *parts)
+        named[".".join(parts).removesuffix(".__init__")] = path
+    return dict(sorted(named.items()))
+
+
+MODULES = modules()
 
 
 def imports(path):
@@ -40,42 +93,58 @@ def imports(path):
     return found
 
 
-def room_of(module):
-    parts = module.split(".")
-    if parts[0] != "spinepnp" or ".".join(parts[:2]) in GROUND_FLOOR:
-        return None
-    return parts[1] if len(parts) > 1 and parts[1] in ROOMS else "spinepnp"
+IMPORTS = {module: imports(path) & MODULES.keys() - {module} for module, path in MODULES.items()}
 
 
-FILES = [(room, path) for room in ROOMS for path in sources(room)]
+def floor_of(module):
+    """Number of the floor of a module, and its room there; ``None`` for what only passes on names."""
+    rooms = [(i, f"spinepnp.{room}") for i, row in enumerate(FLOORS) for room in row]
+    found = [(i, room) for i, room in rooms if module == room or module.startswith(f"{room}.")]
+    return max(found, key=lambda place: len(place[1])) if found else None
 
 
-@pytest.mark.parametrize(("room", "path"), FILES, ids=[str(p.relative_to(ROOT)) for _, p in FILES])
-def test_imports_run_one_way(room, path):
-    on_ground_floor = room == "spinepnp" and f"spinepnp.{path.stem}" in GROUND_FLOOR
-    allowed = () if on_ground_floor else ROOMS[: ROOMS.index(room) + 1]
-    for module in imports(path):
-        target = room_of(module)
-        # `from spinepnp import __version__` names the package, not a room below it.
-        assert target is None or target in allowed or module == "spinepnp", f"{path}: {module}"
+def test_every_module_has_a_floor():
+    assert [m for m in MODULES if floor_of(m) is None and m not in (*FACADES, "spinepnp.validation")] == []
 
 
-@pytest.mark.parametrize(("room", "path"), FILES, ids=[str(p.relative_to(ROOT)) for _, p in FILES])
-def test_only_one_file_imports_the_stack(room, path):
-    found = {module.split(".")[0] for module in imports(path)} & STACK
-    if path == ROOT / "meshes" / "stack.py":
-        assert found
-    else:
-        assert not found
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_one_way(module):
+    if module in FACADES:
+        return
+    own, room = floor_of(module) or (-1, "")
+    for target in IMPORTS[module]:
+        there = floor_of(target)
+        if target == "spinepnp" or there is None:
+            continue
+        assert there[0] < own or there[1] == room, f"{module} ({room}) imports {target} ({there[1]})"
+
+
+def test_no_two_modules_import_each_other_in_a_circle():
+    """Imports for types and within functions count; those of files that only pass on names do not."""
+    left = {module: found - set(FACADES) for module, found in IMPORTS.items() if module not in FACADES}
+    while True:
+        leaves = {module for module, found in left.items() if not found & left.keys()}
+        if not leaves:
+            break
+        left = {module: found for module, found in left.items() if module not in leaves}
+    assert not left, f"circles among {sorted(left)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_one_file_imports_the_stack(module):
+    found = {name.split(".")[0] for name in imports(MODULES[module])} & STACK
+    assert bool(found) == (module == "spinepnp.runtime.stack")
 
 
 @pytest.mark.parametrize("part", PURE)
 def test_pure_parts_import_nothing_of_the_finite_element_side(part):
-    pure = tuple(f"spinepnp.{part.replace('/', '.')}" for part in PURE[: PURE.index(part) + 1])
-    for path in sorted((ROOT / part).rglob("*.py")):
-        for module in imports(path):
-            allowed = module == "spinepnp.validation" or module.startswith((*pure, *GROUND_FLOOR))
-            assert not module.startswith("spinepnp.") or allowed, f"{path}: {module}"
+    ground = tuple(f"spinepnp.{name}" for row in FLOORS[:2] for name in row)
+    for module, path in MODULES.items():
+        if not module.startswith(f"spinepnp.{part}") or module in OF_CASES:
+            continue
+        for target in imports(path) - set(OF_CASES) - {"spinepnp", "spinepnp.validation"}:
+            allowed = target.startswith((f"spinepnp.{part}", *PURE[part], *ground))
+            assert not target.startswith("spinepnp.") or allowed, f"{module}: {target}"
 
 
 def test_no_reference_number_stands_in_the_solver_rooms():
@@ -83,11 +152,11 @@ def test_no_reference_number_stands_in_the_solver_rooms():
     import re
     import tomllib
 
-    table = tomllib.loads((ROOT / "validation" / "references.toml").read_text())["cylinder"]
+    table = tomllib.loads((ROOT / "validation" / "reference" / "references.toml").read_text())["cylinder"]
     numbers = {f"{value}" for row in table["rows"] for value in row if isinstance(value, float)}
     numbers |= {str(abs(v)) for v in table["limiting_current"].values() if isinstance(v, float)}
-    for room in ROOMS[:3]:
-        for path in sources(room):
+    for module, path in MODULES.items():
+        if module.startswith(("spinepnp.geometries", "spinepnp.meshes", "spinepnp.solvers")):
             found = set(re.findall(r"\d+\.\d+", path.read_text())) & numbers
             assert not found, f"{path}: {found}"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, Sizes
+from spinepnp.geometries.base import OBSTACLE_NAME
 from spinepnp.geometries.gmsh_reader import read_model
 from spinepnp.geometries.linear_mesh import StraightMesh
 from spinepnp.geometries.meridian import Piece, Refinement, set_size_fields
@@ -22,6 +22,7 @@ from spinepnp.geometries.revolved import (
     refuse_unless,
     sphere_covering,
 )
+from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surfaces import Surface
 from spinepnp.units import ANGLE, Angle, Length, format_quantity
 

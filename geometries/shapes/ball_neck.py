@@ -7,10 +7,11 @@ import math
 from typing import ClassVar, Literal
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, OBSTACLE_NAME, VOLUME_NAME
+from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Angle, Length, NonNegativeLength, Table
 
 #: Bands that are nearer than this, over the length of the head's or neck's meridian, touch.

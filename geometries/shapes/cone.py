@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
 

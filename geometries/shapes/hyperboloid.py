@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.extruded import Extruded
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length, NonNegativeLength
 
 

@@ -7,9 +7,9 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from spinepnp.geometries.base import MODEL_UNIT, ROOM, Sizes
 from spinepnp.geometries.meridian import Piece
 from spinepnp.geometries.revolved import CURVATURE, Covering, Revolved, refuse_unless, sphere_covering
+from spinepnp.geometries.sizes import MODEL_UNIT, ROOM, Sizes
 from spinepnp.units import Length
 
 

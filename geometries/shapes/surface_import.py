@@ -9,11 +9,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, VOLUME_NAME, Geometry, Sizes, digest_of
+from spinepnp.geometries.base import VOLUME_NAME, Geometry, digest_of
 from spinepnp.geometries.gmsh_reader import read_model
 from spinepnp.geometries.linear_mesh import StraightMesh
 from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolved import CELLS_PER_TETRAHEDRON
+from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.triangulation import REST, Triangulation, problem_of, read_triangulation
 from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, format_quantity, parse_quantity
 

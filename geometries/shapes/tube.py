@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.base import MODEL_UNIT, digest_of
+from spinepnp.geometries.base import digest_of
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.profile import is_table, read_profile, table_range
+from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import LENGTH, Length, format_quantity
 
 #: Heights at which a profile is looked at before meshing.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from spinepnp.solvers.algebra.bordered import Bordered
 from spinepnp.solvers.algebra.callbacks import weakly
 from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
 from spinepnp.solvers.algebra.reasons import NO_ACCURACY, mumps_problem
-from spinepnp.solvers.pnp.preconditioner import BlockPreconditioner
 
 DIRECT: PetscOptions = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 
@@ -22,6 +22,26 @@ FAR, NEAREST = 1e-5, 1e-9
 
 #: The same where an error is estimated: step lengths follow from it, and must be the same on any number of ranks.
 ROUGH = 1e-6
+
+
+class Preconditioner(Protocol):
+    """Context of a PETSc preconditioner of Python type, as an iterative solve needs it.
+
+    Attributes:
+        iterations: gives the iterations of the last linear solve; a negative number says that it failed.
+        failure: reason why the preconditioner could not be set up; empty where it could.
+        options: defaults of the linear solver and of those within, by name of the PETSc option.
+    """
+
+    iterations: Callable[[], int]
+    failure: str
+    options: PetscOptions
+
+    def setUp(self, pc: Any, /) -> None:
+        """Prepare for a new matrix."""
+
+    def apply(self, pc: Any, x: Any, y: Any, /) -> None:
+        """Overwrite y by the preconditioner applied to x."""
 
 
 class LinearSolver:
@@ -46,7 +66,7 @@ class LinearSolver:
         A: Any,
         options: Precedence,
         border: Bordered | None,
-        preconditioner: BlockPreconditioner | None,
+        preconditioner: Preconditioner | None,
     ) -> None:
         self.ksp, self.A, self._options = ksp, A, options
         self._border, self._preconditioner = border, preconditioner

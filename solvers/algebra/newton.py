@@ -18,12 +18,11 @@ from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.algebra.bordered import Bordered
 from spinepnp.solvers.algebra.callbacks import Assembly, weakly
 from spinepnp.solvers.algebra.convergence import Convergence
-from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver
+from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver, Preconditioner
 from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
 from spinepnp.solvers.algebra.reasons import FAILURES, LINEAR_SOLVE, reason_name
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.pnp.preconditioner import BlockPreconditioner
 
 NEWTON: PetscOptions = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
 
@@ -71,7 +70,7 @@ class Newton:
         A: Any,
         options: SolverOptions,
         border: Bordered | None = None,
-        preconditioner: BlockPreconditioner | None = None,
+        preconditioner: Preconditioner | None = None,
         step_fraction: Callable[[Any], float] | None = None,
         complete: Callable[[Any, Any], None] | None = None,
         settled: Callable[[], bool] = lambda: True,

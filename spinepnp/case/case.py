@@ -110,7 +110,10 @@ class Case(Table):
             CaseError: names the key and what to do.
         """
         self.imposed.check(self.geometry, self.solver.formulation)
-        check_time(self)
+        check_time(
+            self.study, self.electrolyte, self.boundaries, self.compare.law if self.compare else None,
+            self.solver.formulation,
+        )  # fmt: skip
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:

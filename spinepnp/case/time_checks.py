@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from spinepnp.case.study import MOST_STEPS, SHORTEST_PULSE
+from spinepnp.case.study import MOST_STEPS, SHORTEST_PULSE, Study
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.waveforms import STEPS_A_PERIOD
 
-if TYPE_CHECKING:
-    from spinepnp.case.case import Case
 
-
-def check_time(case: Case) -> None:
+def check_time(
+    study: Study, electrolyte: Electrolyte, boundaries: Mapping[str, Boundary], law: str | None, formulation: str
+) -> None:
     """Refuse what does not fit the kind of the study.
+
+    Args:
+        study: steady or in time.
+        electrolyte: its species.
+        boundaries: their conditions, by name.
+        law: analytic law that the case is compared with.
+        formulation: of the solver.
 
     Raises:
         CaseError: names the key and what to do.
     """
-    transient = case.study.kind == "transient"
-    for name, boundary in case.boundaries.items():
+    transient = study.kind == "transient"
+    for name, boundary in boundaries.items():
         waveforms = [i.waveform for i in boundary.injections if i.waveform != "constant"]
         if waveforms and not transient:
             raise CaseError(
@@ -29,17 +36,17 @@ def check_time(case: Case) -> None:
                 waveforms[0],
             )
         if transient:
-            _check_pace(name, boundary, case.study.duration or 0.0)
+            _check_pace(name, boundary, study.duration or 0.0)
         if boundary.field_matched and transient:
             raise CaseError(f"boundaries.{name}.field_matched", "belongs to a steady state; drop it")
-        if case.compare is not None and set(waveforms) - {"step"}:
+        if law is not None and set(waveforms) - {"step"}:
             raise CaseError(
                 "compare.law",
                 "holds for currents that stay; drop it, or make the waveform a step",
-                case.compare.law,
+                law,
             )
-    empty = [s.name for s in case.electrolyte.species if s.concentration == 0.0]
-    if transient and empty and case.solver.formulation == "log":
+    empty = [s.name for s in electrolyte.species if s.concentration == 0.0]
+    if transient and empty and formulation == "log":
         raise CaseError(
             "solver.formulation", f'the bulk has no {empty[0]}, and zero no logarithm; use "density"', "log"
         )

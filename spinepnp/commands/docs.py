@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spinepnp.commands.test import of_checkout
+from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError, OutputError
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.cache_dirs import OF_DISKS

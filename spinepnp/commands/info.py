@@ -21,7 +21,7 @@ from spinepnp.runtime import compiler
 from spinepnp.runtime.cache_dirs import cache_folder
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.ranks import rank_from_launcher
-from spinepnp.runtime.versions import code_version
+from spinepnp.runtime.versions import PACKAGE, code_version
 
 #: Packages whose versions are told; more than one name where packages of the same thing are called differently.
 PACKAGES = (
@@ -44,7 +44,7 @@ def facts() -> dict[str, Any]:
     """Everything, as plain data. Collective where MPI runs."""
     stack = _stack()
     return {
-        "spinepnp": {"version": __version__, "code": code_version(), "folder": str(Path(__file__).resolve().parents[1])},
+        "spinepnp": {"version": __version__, "code": code_version(), "folder": str(PACKAGE)},
         "python": {
             "version": platform.python_version(), "implementation": platform.python_implementation(),
             "executable": sys.executable,

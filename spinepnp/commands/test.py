@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from spinepnp.errors import CaseError, MissingStackError
+from spinepnp.checkout import of_checkout
+from spinepnp.errors import MissingStackError
 
 #: Tests that run side by side in the first of the two runs, at most: some start processes of their own.
 WORKERS = 4
@@ -70,33 +71,6 @@ def run_benchmarks(arguments: list[str]) -> int:
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *arguments], env={**os.environ, "PYTHONPATH": path}
     ).returncode
-
-
-def validation_folder() -> Path:
-    """Where the validation cases are.
-
-    Raises:
-        CaseError: this is an installed package without them.
-    """
-    return of_checkout("cases/validation", "validate", "the validation cases are", "use ./spine validate")
-
-
-def of_checkout(folder: str, verb: str, what: str, instead: str) -> Path:
-    """A folder that only a checkout has.
-
-    Args:
-        folder: relative to the checkout.
-        verb: that needs it.
-        what: what it holds, and "is" or "are".
-        instead: what to do without.
-
-    Raises:
-        CaseError: this is an installed package.
-    """
-    found = Path(__file__).resolve().parents[2] / folder
-    if not found.is_dir():
-        raise CaseError(verb, f"{what} part of a checkout, not of the installed package; {instead}")
-    return found
 
 
 def find_mpiexec() -> str:

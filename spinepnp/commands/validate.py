@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from spinepnp.commands.test import validation_folder
+from spinepnp.checkout import validation_folder
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.communication import on_root
 from spinepnp.validation.report.environment import surroundings

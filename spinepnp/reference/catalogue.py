@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case.toml import parse_toml, read_text
-from spinepnp.commands.test import of_checkout
+from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si

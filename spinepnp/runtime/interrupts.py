@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP end a run in order: what was solved is kept, and no library's message stands in the way.
 
-A command is ended on the spot by the handlers of `spinepnp.runtime.supervisor`, except where `orderly` holds a signal back.
+A command is ended on the spot by the handlers of `supervisor`, except where `orderly` holds a signal back.
 A user of the library gets `KeyboardInterrupt`, as from Python itself, but not within a C library, which swallows it.
 """
 

@@ -9,7 +9,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.units import VACUUM_PERMITTIVITY
-from spinepnp.validation.laws import ElectroneutralLaw
+from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 
 
 def refusal(law: str, problem: str) -> CaseError:

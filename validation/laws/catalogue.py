@@ -14,7 +14,7 @@ import numpy as np
 from spinepnp.geometries import Cone, Cylinder, Geometry, Hyperboloid, Shell, Tube
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.validation.laws import CylinderLaw, HyperboloidLaw, debye_layer, tube
+from spinepnp.validation.laws import debye_layer, tube
 from spinepnp.validation.laws.assumptions import (
     Setting,
     absolute_permittivity,
@@ -23,6 +23,8 @@ from spinepnp.validation.laws.assumptions import (
     refuse_other_than_monovalent,
     setting_of,
 )
+from spinepnp.validation.laws.cylinder import CylinderLaw
+from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
 
 #: Largest relative distance of the bounds of G at which a tube counts as slowly varying.
 SLENDER = 0.02

@@ -21,7 +21,7 @@ def load(section: str) -> dict[str, Any]:
     Raises:
         KeyError: no such section.
     """
-    text = resources.files("spinepnp.validation").joinpath("references.toml").read_text(encoding="utf-8")
+    text = resources.files("spinepnp.validation.reference").joinpath("references.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
     for name in section.split("."):
         table = table[name]

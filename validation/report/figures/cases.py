@@ -9,7 +9,7 @@ import numpy as np
 
 from spinepnp.case.case import Case, make_case
 from spinepnp.case.toml import read_tables, read_text
-from spinepnp.commands.test import validation_folder
+from spinepnp.checkout import validation_folder
 from spinepnp.meshes import generate
 from spinepnp.run.fields import gather_mesh
 from spinepnp.units import CONCENTRATION, POTENTIAL

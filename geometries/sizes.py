@@ -1,0 +1,164 @@
+"""Edge lengths that a mesh aims at: in the bulk, toward boundaries, toward inner planes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.units import LENGTH, format_quantity
+
+#: One unit of length of a Gmsh model or a mesh, in metres: micrometres keep coordinates near one.
+MODEL_UNIT = 1e-6
+
+
+#: Part of the radius that thin layers on a wall may take.
+ROOM = 1.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Grading:
+    """Grading of the mesh toward a boundary.
+
+    Attributes:
+        size: edge length (normal to flat faces) at the boundary, in model units.
+        growth: ratio of two neighbouring layers, > 1.
+    """
+
+    size: float
+    growth: float
+
+
+@dataclass(frozen=True)
+class InnerPlane:
+    """A plane z = const within the body that the mesh follows.
+
+    Attributes:
+        z: of the plane, in model units.
+        grading: of the cells on both sides; ``None`` for a plane of the mesh without finer cells.
+    """
+
+    z: float
+    grading: Grading | None = None
+
+
+def _layers_in(number: float) -> float:
+    """Whole layers where so many of the local height fit, at least one."""
+    return max(1.0, float(np.ceil(number - 1e-9)))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Edge lengths that a geometry's builder aims at.
+
+    Attributes:
+        size: target edge length in the bulk, in model units (micrometres).
+        grade: finer sizes toward named boundaries.
+        planes: inner planes z = const, in rising order.
+    """
+
+    size: float
+    grade: dict[str, Grading] = field(default_factory=dict)
+    planes: tuple[InnerPlane, ...] = ()
+
+    def layers(
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None = None,
+        bottom: float | None = None,
+    ) -> np.ndarray:
+        """Heights of the layers that divide a length, graded toward the boundaries at its two ends and inner planes.
+
+        The local height is h(s) = min(size, ln(g) (h_0 / (g - 1) + s)) at the distance s from an end or plane graded to
+        h_0 with growth g; between neighbouring ends and planes the positions divide the integral of 1/h evenly, so that
+        the layers are h_0, g h_0, g^2 h_0, ... or a little thinner, to fill the length.
+
+        Args:
+            length: distance from ``start`` to ``end``, in model units.
+            start: name of the boundary at the start of the length.
+            end: name of the boundary at its end.
+            relative: local size over the bulk size, at most one, as a function of the distance from ``start``.
+            bottom: z of the start, for a length along the z axis; without it inner planes do not count.
+
+        Returns:
+            Positive heights, shape (n,), that add up to ``length``.
+        """
+        z, number, stations = self._numbered(length, start, end, relative, bottom)
+        heights = []
+        for low, high in itertools.pairwise(stations):
+            first, last = number[np.searchsorted(z, [low, high])]
+            positions = np.interp(np.linspace(first, last, int(_layers_in(last - first)) + 1), number, z)
+            positions[0], positions[-1] = low, high
+            heights.append(np.diff(positions))
+        return np.concatenate(heights)
+
+    def layer_count(
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None = None,
+        bottom: float | None = None,
+    ) -> float:
+        """How many `layers` there are, without making them: there may be more than fit into memory."""
+        z, number, stations = self._numbered(length, start, end, relative, bottom)
+        return float(sum(_layers_in(n) for n in np.diff(number[np.searchsorted(z, stations)])))
+
+    def _numbered(
+        self,
+        length: float,
+        start: str,
+        end: str,
+        relative: Callable[[np.ndarray], np.ndarray] | None,
+        bottom: float | None,
+    ) -> tuple[np.ndarray, np.ndarray, list[float]]:
+        """Positions along a length, how many layers of the local height lie before each, and ends and inner planes."""
+        inner = [] if bottom is None else [(plane.z - bottom, plane.grading) for plane in self.planes]
+        ends = [(0.0, self.grade.get(start)), (length, self.grade.get(end))]
+        graded = [(place, grading) for place, grading in [*ends, *inner] if grading is not None]
+        stations = [0.0, *(place for place, _ in inner), length]
+        points = [np.linspace(0.0, length, 2001), np.array(stations)]
+        for place, grading in graded:  # resolve the grading itself by logarithmic spacing of the sample points
+            distance = np.geomspace(grading.size * 1e-2, length, 2001)[:-1]
+            points += [place - distance, place + distance]
+        z = np.unique(np.concatenate(points))
+        z = z[(z >= 0.0) & (z <= length)]
+        height = self.size * (np.ones_like(z) if relative is None else relative(z))
+        for place, grading in graded:
+            law = np.log(grading.growth) * (grading.size / (grading.growth - 1.0) + np.abs(z - place))
+            height = np.minimum(height, law)
+        density = 1.0 / height
+        number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
+        return z, number, stations
+
+    def covering(self, name: str, most: float) -> np.ndarray:
+        """Heights of the layers that cover a wall graded by the case, the innermost first.
+
+        They are h_0, g h_0, g^2 h_0, ... up to half of the bulk size, and end before they are ``most`` thick in all.
+
+        Args:
+            name: of the wall.
+            most: in model units.
+
+        Returns:
+            Shape (n,); empty where the case does not grade the wall.
+
+        Raises:
+            CaseError: not even the first layer fits.
+        """
+        if name not in self.grade:
+            return np.empty(0)
+        first, growth = self.grade[name].size, self.grade[name].growth
+        if first > most:
+            room = format_quantity(float(f"{max(most, 1e-8) * MODEL_UNIT:.3g}"), LENGTH)
+            value = format_quantity(float(f"{first * MODEL_UNIT:.6g}"), LENGTH)
+            raise CaseError(f"mesh.grade.{name}.size", f"is thicker than the {room} of room; make it smaller", value)
+        count = max(1, int(np.ceil(np.log(0.5 * self.size / first) / np.log(growth))))
+        heights = first * growth ** np.arange(count)
+        keep = max(1, int(np.searchsorted(np.cumsum(heights), most)))
+        return heights[:keep][::-1]

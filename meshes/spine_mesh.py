@@ -1,0 +1,42 @@
+"""A distributed mesh with its boundaries by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.geometries import Geometry
+from spinepnp.meshes.options import MeshOptions
+
+
+@dataclass(frozen=True, eq=False)  # a mesh is itself only
+class SpineMesh:
+    """A distributed mesh with its boundaries by name; coordinates in micrometres.
+
+    Attributes:
+        mesh: the DOLFINx mesh.
+        geometry: the shape it fills.
+        options: the resolved options it was made with.
+        boundary_facets: local facets (owned and ghost) of each boundary, by name.
+        min_quality: smallest ratio of inscribed to circumscribed radius (times 3; 1 for a regular tetrahedron).
+        cells: number of cells on all ranks.
+        vertices: number of vertices on all ranks.
+        cell_order: number of each owned cell in the order of the whole mesh, the same on any number of ranks.
+    """
+
+    mesh: Any
+    geometry: Geometry
+    options: MeshOptions
+    boundary_facets: dict[str, np.ndarray]
+    min_quality: float
+    cells: int
+    vertices: int
+    cell_order: np.ndarray
+
+    @property
+    def element_degree(self) -> int:
+        """Degree of the Lagrange elements of all unknowns."""
+        assert self.options.element_degree is not None
+        return self.options.element_degree
