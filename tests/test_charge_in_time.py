@@ -134,7 +134,7 @@ def test_a_restart_changes_nothing(mesh, linear):
     packed = next(pack(whole) for step in steps if step.listed)
     unbroken = [(s.time, s.solution.boundary["top"].potential) for s in steps]
     resumed = TransientProblem(mesh, GEL, BATH, options)
-    resumed.system.impose(resumed.imposed)
+    resumed.system.set_data(resumed.problem_data)
     unpack(resumed, packed)
     assert resumed.formulation == "nodal"
     again = [(s.time, s.solution.boundary["top"].potential) for s in resumed.steps(schedule)]

@@ -181,7 +181,7 @@ def test_a_restart_changes_nothing(mesh, formulation):
     packed = next(pack(whole) for step in steps if step.listed)
     unbroken = [s.solution.boundary["top"] for s in steps]
     resumed = acid(mesh, formulation)
-    resumed.system.impose(resumed.imposed)
+    resumed.system.set_data(resumed.problem_data)
     unpack(resumed, packed)
     again = [s.solution.boundary["top"] for s in resumed.steps(Schedule(1e-8, times))]
     assert len(again) == len(unbroken)

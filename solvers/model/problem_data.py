@@ -19,7 +19,7 @@ LARGEST_BLOCKED = 22.0
 
 
 @dataclass(frozen=True)
-class Imposed:
+class ProblemData:
     """What a solve takes from a case.
 
     Attributes:
@@ -133,15 +133,15 @@ class Imposed:
                     format_quantity(held, POTENTIAL),
                 )
 
-    def at(self, time: float, inside: float) -> Imposed:
+    def at(self, time: float, inside: float) -> ProblemData:
         """The same with the currents of a time, on the side of another one of the same smooth piece, s."""
         return replace(self, boundaries={n: _at(b, time, inside) for n, b in self.boundaries.items()})
 
-    def before(self) -> Imposed:
+    def before(self) -> ProblemData:
         """The steady state before any waveform begins."""
         return replace(self.at(-1.0, -1.0), transient=False)
 
-    def raised_to(self, fraction: float, amounts: dict[str, float]) -> Imposed:
+    def raised_to(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
         """The same with all data moved from the bulk state to a fraction of what they are.
 
         Args:
@@ -159,7 +159,7 @@ class Imposed:
         electrolyte = self.electrolyte.model_copy(update=update)
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
-    def widened_to(self, fraction: float, decades: float = 6.0) -> Imposed:
+    def widened_to(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """The same with a square of the Debye length that falls from ``10^decades`` times its value to its value."""
         return replace(self, widening=10.0 ** (decades * (1.0 - fraction)))
 

@@ -22,7 +22,7 @@ from spinepnp.solvers.model.signature import Structure
 from spinepnp.solvers.pnp.constraints import Held
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 
 class Balances:
@@ -32,16 +32,22 @@ class Balances:
         structure: who floats, who is free, and which means are unknowns.
         equations: without any condition.
         held: degrees of freedom that are one constant.
-        data: prescribed currents and amounts, and channels.
+        step_data: prescribed currents and amounts, and channels.
         state: at which all is evaluated.
         weights: of boundaries and volume.
     """
 
     def __init__(
-        self, structure: Structure, equations: Equations, held: Held, data: Data, state: State, weights: Weights
+        self,
+        structure: Structure,
+        equations: Equations,
+        held: Held,
+        step_data: StepData,
+        state: State,
+        weights: Weights,
     ) -> None:
         self._structure, self._equations, self._held = structure, equations, held
-        self._data, self._state, self._weights = data, state, weights
+        self._step_data, self._state, self._weights = step_data, state, weights
 
     def passing(self, reaction: np.ndarray) -> np.ndarray:
         """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
@@ -52,13 +58,13 @@ class Balances:
         Args:
             reaction: see `System.reaction`.
         """
-        data, floating = self._data, self._structure.floating
+        step_data, floating = self._step_data, self._structure.floating
         terms = np.zeros((len(floating), self._state.components + 1))
         for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
             terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
-            terms[k, -1] = data.length * data.injected[name]
-            if data.wall_charge is not None:
-                terms[k, -2] -= data.wall_charge[name]
+            terms[k, -1] = step_data.length * step_data.injected[name]
+            if step_data.wall_charge is not None:
+                terms[k, -2] -= step_data.wall_charge[name]
         return terms
 
     def values(self, reaction: np.ndarray) -> np.ndarray:
@@ -67,14 +73,14 @@ class Balances:
         Args:
             reaction: see `System.reaction`.
         """
-        state, data, names = self._state, self._data, self._structure.names
+        state, step_data, names = self._state, self._step_data, self._structure.names
         if not state.layout.count:
             return np.empty(0)
         currents = self.passing(reaction).sum(axis=1)
         missed = []
         if self._structure.free:
             found = state.amounts()
-            missed = [found[names.index(s)] - data.wanted[s] for s in self._structure.free]
+            missed = [found[names.index(s)] - step_data.wanted[s] for s in self._structure.free]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, missing: np.ndarray) -> None:
@@ -107,7 +113,7 @@ class Balances:
 
         The reaction of the potential is the charge on the boundary; it counts in time.
         """
-        valence, in_time = self._equations.coefficients.valence, self._data.wall_charge is not None
+        valence, in_time = self._equations.coefficients.valence, self._step_data.wall_charge is not None
         found = []
         for name in self._structure.floating:
             charges = np.zeros((self._weights.owned, self._state.components))
@@ -176,6 +182,6 @@ class Balances:
         """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
-        for mean, name, i, flux in self._data.coupling.slopes(self._state.means):
-            driven[mean][:, i] -= self._data.length * flux * weights[name][:owned]
+        for mean, name, i, flux in self._step_data.coupling.slopes(self._state.means):
+            driven[mean][:, i] -= self._step_data.length * flux * weights[name][:owned]
         return driven

@@ -18,7 +18,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.signature import Structure
 from spinepnp.solvers.pnp.constraints import Held
 from spinepnp.solvers.pnp.equations import Equations
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 #: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
 NEAR = 1e-2
@@ -30,7 +30,7 @@ class State:
     Args:
         equations: whose functions hold them.
         held: which of them are prescribed, or are one constant.
-        data: with the scales.
+        step_data: with the scales.
         weights: of boundaries and volume.
         structure: with the means that are unknowns.
 
@@ -41,8 +41,10 @@ class State:
         patches: weights of the owned degrees of freedom in each mean, and its component.
     """
 
-    def __init__(self, equations: Equations, held: Held, data: Data, weights: Weights, structure: Structure) -> None:
-        self._equations, self._held, self._data, self._weights = equations, held, data, weights
+    def __init__(
+        self, equations: Equations, held: Held, step_data: StepData, weights: Weights, structure: Structure
+    ) -> None:
+        self._equations, self._held, self._step_data, self._weights = equations, held, step_data, weights
         self._formulation, self._owned = equations.formulation, weights.owned
         self.components = len(equations.state)
         self.patches = [
@@ -108,21 +110,21 @@ class State:
 
     def to_unknowns(self, start: np.ndarray) -> np.ndarray:
         """Local unknowns of nodal values (SI, potential relative to its zero)."""
-        scales = self._data.scales
+        scales = self._step_data.scales
         densities = self._formulation.unknowns(start[:, :-1] / scales.concentration)
         return np.column_stack([densities, start[:, -1] / scales.potential])
 
     def to_unknown(self, value: float, component: int) -> float:
         """The unknown of one value of a component (SI)."""
-        scales = self._data.scales
+        scales = self._step_data.scales
         if component == self.components - 1:
-            return (value - self._data.zero) / scales.potential
+            return (value - self._step_data.zero) / scales.potential
         return float(self._formulation.unknowns(np.array(value / scales.concentration)))
 
     def densities_and_potential(self) -> np.ndarray:
         """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
-        densities = self._equations.nodal_densities() * self._data.scales.concentration
-        return np.column_stack([densities, self._equations.phi.x.array * self._data.scales.potential])
+        densities = self._equations.nodal_densities() * self._step_data.scales.concentration
+        return np.column_stack([densities, self._equations.phi.x.array * self._step_data.scales.potential])
 
     def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         """Nodal values of the bulk state."""
@@ -157,8 +159,8 @@ class State:
 
     def field_energy(self) -> float:
         """Integral of eps/2 |grad V|^2, J. Collective."""
-        return self._equations.field_energy() * self._data.scales.amount * self._data.scales.thermal_energy
+        return self._equations.field_energy() * self._step_data.scales.amount * self._step_data.scales.thermal_energy
 
     def volume(self) -> float:
         """Of the body, m^3."""
-        return float(self._weights.total_volume * self._data.scales.length**3)
+        return float(self._weights.total_volume * self._step_data.scales.length**3)

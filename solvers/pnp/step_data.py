@@ -15,7 +15,7 @@ from spinepnp.solvers.model.closed import (
     check_neutral_inflow,
     compatible_wall_charge,
 )
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.signature import Structure
 from spinepnp.solvers.pnp.channel_currents import Coupling
@@ -24,7 +24,7 @@ from spinepnp.solvers.pnp.equations import Coefficients
 from spinepnp.units import FARADAY
 
 
-class Data:
+class StepData:
     """The data of the equations; all but their units is scaled.
 
     Args:
@@ -60,34 +60,34 @@ class Data:
         self.load = np.zeros((weights.owned, species + 1))
         self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
-    def impose(self, imposed: Imposed) -> None:
+    def set_data(self, problem_data: ProblemData) -> None:
         """Take the values of a case, for a steady state. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
-        electrolyte, boundaries, weights = imposed.electrolyte, imposed.boundaries, self._weights
+        electrolyte, boundaries, weights = problem_data.electrolyte, problem_data.boundaries, self._weights
         scales = self.scales = Scales.of(electrolyte)
-        self.zero = imposed.zero
+        self.zero = problem_data.zero
         self.coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
-        self.coefficients.debye_squared *= imposed.widening
+        self.coefficients.debye_squared *= problem_data.widening
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.coupling = Coupling(imposed, self._structure.means, weights, scales)
+        self.coupling = Coupling(problem_data, self._structure.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
-        wanted = amounts_of(imposed.closed or Closed(), electrolyte, self._structure.free, volume)
+        wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._structure.free, volume)
         self.wanted = {name: amount / scales.amount for name, amount in wanted.items()}
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
             if name in self._structure.free:
                 check_inflow({name: net}, size)
         self.wall_charge_density = None
         if not self._structure.grounded:
-            if imposed.transient:
+            if problem_data.transient:
                 areas = {name: area * scales.length**2 for name, area in weights.area.items()}
                 check_neutral_inflow(boundaries, electrolyte, areas, volume)
-            self._close(imposed)
+            self._close(problem_data)
             self.load += self._closing
 
     def set_step(
@@ -120,27 +120,27 @@ class Data:
             for name, area in areas.items()
         }
 
-    def _close(self, imposed: Imposed) -> None:
+    def _close(self, problem_data: ProblemData) -> None:
         """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
         scales, weights = self.scales, self._weights
         volume = weights.total_volume * scales.length**3
         areas = {name: a * scales.length**2 for name, a in weights.area.items()}
-        charges = self._charges(imposed, volume, areas)
+        charges = self._charges(problem_data, volume, areas)
         exact = [charges]
         if {"volume", *areas} <= set(weights.exact):
-            exact.append(self._charges(imposed, weights.exact["volume"], weights.exact))
+            exact.append(self._charges(problem_data, weights.exact["volume"], weights.exact))
         even = self.wall_charge_density = compatible_wall_charge(charges, exact, sum(areas.values()))
         for of_boundary in weights.boundary.values():
             self._closing[:, -1] += even / scales.surface_charge * of_boundary[: weights.owned]
 
-    def _charges(self, imposed: Imposed, volume: float, areas: dict[str, float]) -> Charges:
+    def _charges(self, problem_data: ProblemData, volume: float, areas: dict[str, float]) -> Charges:
         """Charges of a domain of a given size, m^3 and m^2. Collective."""
-        electrolyte, weights = imposed.electrolyte, self._weights
-        amounts = amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume)
+        electrolyte, weights = problem_data.electrolyte, self._weights
+        amounts = amounts_of(problem_data.closed or Closed(), electrolyte, electrolyte.names, volume)
         unit = volume / weights.total_volume
         regional = [unit * weights.sum(weights.fixed_charge((region,))) for region in electrolyte.charged_regions]
         return Charges(
             ions=tuple(FARADAY * s.valence * amounts[s.name] for s in electrolyte.species),
             fixed=tuple(FARADAY * amount for amount in (electrolyte.uniform_charge * volume, *regional)),
-            walls=tuple(b.surface_charge * areas[n] for n, b in imposed.boundaries.items() if b.surface_charge),
+            walls=tuple(b.surface_charge * areas[n] for n, b in problem_data.boundaries.items() if b.surface_charge),
         )

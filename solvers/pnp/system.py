@@ -12,14 +12,14 @@ from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.algebra.bordered import Bordered, Layout
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraint_equations import Balances
 from spinepnp.solvers.pnp.constraints import Held
 from spinepnp.solvers.pnp.current_floors import Rounding
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 #: Largest change of the logarithm of a density in a Newton step.
 LARGEST_STEP = 3.0
@@ -30,7 +30,7 @@ class System:
 
     Args:
         mesh: distributed mesh with named boundaries.
-        imposed: decides the structure; values can change.
+        problem_data: decides the structure; values can change.
         discretisation: space of one component, weights and measure.
         formulation: "density" or "log".
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
@@ -39,7 +39,7 @@ class System:
         structure: what is compiled depends on it.
         equations: without any condition.
         held: prescribed degrees of freedom and unknown constants.
-        data: what is imposed.
+        step_data: what is imposed.
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
@@ -49,18 +49,18 @@ class System:
     def __init__(
         self,
         mesh: SpineMesh,
-        imposed: Imposed,
+        problem_data: ProblemData,
         discretisation: Discretisation,
         formulation: str,
         *,
         blocks: bool = False,
     ) -> None:
-        self.structure, self._comm, self._weights = imposed.structure, mesh.mesh.comm, discretisation.weights
+        self.structure, self._comm, self._weights = problem_data.structure, mesh.mesh.comm, discretisation.weights
         self.equations = Equations(discretisation.operators, self.structure, formulation, self._weights.volume)
         self.held = Held(discretisation.space, self.structure, discretisation.boundary_dofs)
-        self.data = Data(self.structure, self._weights)
-        self.state = State(self.equations, self.held, self.data, self._weights, self.structure)
-        self._balances = Balances(self.structure, self.equations, self.held, self.data, self.state, self._weights)
+        self.step_data = StepData(self.structure, self._weights)
+        self.state = State(self.equations, self.held, self.step_data, self._weights, self.structure)
+        self._balances = Balances(self.structure, self.equations, self.held, self.step_data, self.state, self._weights)
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
@@ -70,24 +70,24 @@ class System:
         self._prescribed = self.held.prescribed_dofs()
         self.rounding = Rounding(self.equations, self.held, self._weights)
 
-    def impose(self, imposed: Imposed) -> None:
-        """Take values into coefficients, conditions and loads, for a steady state; see `Data.set_step`. Collective.
+    def set_data(self, problem_data: ProblemData) -> None:
+        """Take values into coefficients, conditions and loads, for a steady state; see `StepData.set_step`. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
-        self.data.impose(imposed)
-        self._can_flow = np.array(imposed.can_flow)
-        self.equations.coefficients = self.data.coefficients
-        self.held.set(imposed.electrolyte, imposed.boundaries, self.state.to_unknown)
+        self.step_data.set_data(problem_data)
+        self._can_flow = np.array(problem_data.can_flow)
+        self.equations.coefficients = self.step_data.coefficients
+        self.held.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
 
     def reaction(self) -> np.ndarray:
         """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
-        data, residual = self.data, self.equations.residual()
-        residual[:, :-1] -= data.length * data.load[:, :-1] + data.history
-        residual[:, -1] -= data.load[:, -1]
-        for name, i, flux in data.coupling.fluxes(self.state.means):
-            residual[:, i] -= data.length * flux * self._weights.boundary[name][: len(residual)]
+        step_data, residual = self.step_data, self.equations.residual()
+        residual[:, :-1] -= step_data.length * step_data.load[:, :-1] + step_data.history
+        residual[:, -1] -= step_data.load[:, -1]
+        for name, i, flux in step_data.coupling.fluxes(self.state.means):
+            residual[:, i] -= step_data.length * flux * self._weights.boundary[name][: len(residual)]
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
@@ -164,24 +164,24 @@ class System:
 
     def settled(self) -> bool:
         """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
-        data = self.data
-        if data.coefficients.storage:
-            free, load = self.held.free[:, :-1], data.length * data.load[:, :-1]
+        step_data = self.step_data
+        if step_data.coefficients.storage:
+            free, load = self.held.free[:, :-1], step_data.length * step_data.load[:, :-1]
             passing = self._balances.passing(self._reaction)
             return bool(
-                step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+                step_conserves(self._comm, self._reaction[:, :-1], free, load, step_data.history)
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
-        if not data.wanted:
+        if not step_data.wanted:
             return True
-        return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), data.wanted)
+        return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), step_data.wanted)
 
     def conserves(self) -> bool:
         """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
 
         A species that a large one of another kind hides from the norm of the residual may have any current there.
         """
-        if self.data.coefficients.storage:
+        if self.step_data.coefficients.storage:
             return True
         free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
         held = [indicator * ~free for indicator in self.held.indicators.values()]
@@ -211,7 +211,7 @@ class System:
         A charge that is wrong by q moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
-        sensitive = min(1.0, self.data.coefficients.debye_squared + self.data.length)
+        sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.length)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
     def solve_linear(

@@ -59,7 +59,7 @@ def advance(problem: Problem, progress: Progress, target: float, schedule: Sched
         length = control.toward(remaining)
         end = target if length == remaining else moment.time + length
         try:
-            attempt = take_step(problem, problem.imposed, moment, end, method, schedule.tolerance)
+            attempt = take_step(problem, problem.problem_data, moment, end, method, schedule.tolerance)
         except SolveError as error:
             lost, factor = _lost(error, moment, length), AFTER_FAILURE
             rejected.append((length, str(error), error.statistics if isinstance(error, NewtonError) else None))
@@ -76,7 +76,7 @@ def advance(problem: Problem, progress: Progress, target: float, schedule: Sched
     if progress.begun:
         _grow(control, attempt.error, method.order, length)
     else:
-        control.step = FIRST * problem.system.data.scales.debye_time
+        control.step = FIRST * problem.system.step_data.scales.debye_time
     return Advance(attempt, length, rejected)
 
 
@@ -87,7 +87,7 @@ def _grow(control: StepControl, error: float, order: int, length: float) -> None
 def _recover(problem: Problem, error: SolveError, moment: Moment) -> None:
     """Be ready for another attempt; with a factorisation where the block solver of "auto" has failed. Collective."""
     if isinstance(error, NewtonError) and problem.factorise_instead(error):
-        problem.system.impose(problem.imposed)
+        problem.system.set_data(problem.problem_data)
     problem.system.state.restore(moment.unknowns)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
@@ -101,24 +101,24 @@ def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
 
     Collective.
     """
-    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.data.scales.amount * FARADAY
+    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.step_data.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
     """Charges of the boundaries, C, in units of the equations, by name."""
-    unit = problem.system.data.scales.amount * FARADAY
+    unit = problem.system.step_data.scales.amount * FARADAY
     return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
 
 
 def take_step(
-    problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
+    problem: Problem, problem_data: ProblemData, before: Moment, end: float, method: Tableau, tolerance: float
 ) -> Attempt:
     """Solve one step. Collective.
 
     Args:
         problem: its system holds nothing of value afterwards but the end of the step.
-        imposed: the case; its waveforms are smooth within the step.
+        problem_data: the case; its waveforms are smooth within the step.
         before: the state at its start.
         end: time of its end, s.
         method: of which the first stage, if it is explicit, is the end of the step before.
@@ -132,12 +132,12 @@ def take_step(
     past, statistics = list(before.past), []
     for i in range(len(stages), len(method.c)):
         time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
-        now = imposed.at(time, before.time + 0.5 * length)
+        now = problem_data.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
         charge = _scaled(problem, base.charge)
-        system.data.set_step(
-            now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own), charge
+        system.step_data.set_step(
+            now.boundaries, own / system.step_data.scales.time, base.content, GateStep(base.gates, own), charge
         )
         guess = _extrapolated(past, before.unknowns, time)
         system.held.prescribe(guess)
@@ -146,7 +146,7 @@ def take_step(
         rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
         stages.append(rates)
         past = [*past, (time, system.state.keep())][-PAST:]
-    problem.refuse_negative(statistics[-1], imposed)
+    problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     moment = Moment(end, past[-1][1], stages[-1], passed, past)
@@ -163,11 +163,11 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end: bool) -> Rates:
+def _rates(problem: Problem, now: ProblemData, base: Rates, length: float, *, at_end: bool) -> Rates:
     """At the end of a stage; floors are those of the end of a step."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
     content, reaction = system.equations.contents(), system.reaction()
-    gates = system.data.coupling.gates_at(system.state.means)
+    gates = system.step_data.coupling.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
@@ -216,7 +216,7 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
 
 def _least(problem: Problem) -> float:
     """Scaled density below which errors do not count: a trace of the ions; without ions, one of the bulk."""
-    electrolyte, scale = problem.imposed.electrolyte, problem.system.data.scales.concentration
+    electrolyte, scale = problem.problem_data.electrolyte, problem.system.step_data.scales.concentration
     whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
     return max(TRACE * whole / scale, float(np.finfo(float).tiny))
 
@@ -229,7 +229,7 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
 def moment_at(problem: Problem, time: float) -> Moment:
     """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.contents(), system.data.coupling.gates_at(system.state.means)
+    content, gates = system.equations.contents(), system.step_data.coupling.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = Rates(
         content=content,

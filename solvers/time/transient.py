@@ -19,7 +19,7 @@ from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed, amounts_of, free_species
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import ROUNDING, transient_balance
@@ -68,7 +68,7 @@ class TransientProblem(Problem):
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
     ) -> None:
-        super().__init__(mesh, Imposed(electrolyte, boundaries, closed, transient=True), options, probes, regions)
+        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed, transient=True), options, probes, regions)
         self.progress: Progress | None = None
         self.remark = ""
         # Tables are read once, here.
@@ -88,19 +88,19 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state.
         """
-        imposed = self.imposed
+        problem_data = self.problem_data
         if initial == "steady":
-            before = imposed.before()
+            before = problem_data.before()
             steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
             found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
-            self.system.impose(imposed)
-            found[:, -1] -= self.system.data.zero
-            statistics = self._settle(found, imposed, self._field_charges(found))
+            self.system.set_data(problem_data)
+            found[:, -1] -= self.system.step_data.zero
+            statistics = self._settle(found, problem_data, self._field_charges(found))
         else:
-            self.system.impose(imposed)
+            self.system.set_data(problem_data)
             nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            statistics = self._settle(self._bulk(imposed), imposed, nothing)
+            statistics = self._settle(self._bulk(problem_data), problem_data, nothing)
         moment = moment_at(self, 0.0)
         self.progress = Progress(
             moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
@@ -120,7 +120,7 @@ class TransientProblem(Problem):
         """
         progress.control.growth = GROWTH
         self.progress, moment = progress, progress.moment
-        self.system.impose(self.imposed)
+        self.system.set_data(self.problem_data)
         state = self.system.state
         state.restore(moment.unknowns)
         state.iterate_from(moment.unknowns)
@@ -128,17 +128,17 @@ class TransientProblem(Problem):
         nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(moment, nothing)[0]
 
-    def _bulk(self, imposed: Imposed) -> np.ndarray:
+    def _bulk(self, problem_data: ProblemData) -> np.ndarray:
         """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
-        electrolyte, regions = imposed.electrolyte, imposed.electrolyte.charged_regions
-        free, volume = free_species(electrolyte, imposed.boundaries), self.system.state.volume()
+        electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
+        free, volume = free_species(electrolyte, problem_data.boundaries), self.system.state.volume()
         even = electrolyte.bulk
-        if imposed.closed is not None:
-            amounts = amounts_of(imposed.closed, electrolyte, free, volume)
+        if problem_data.closed is not None:
+            amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
             even |= {name: amount / volume for name, amount in amounts.items()}
         bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
         bulk[:, :-1] = values
-        if any(b.surface_charge for b in imposed.boundaries.values()):
+        if any(b.surface_charge for b in problem_data.boundaries.values()):
             self.remark = BARE_WALLS
         if any(region.value for region in regions):
             charge = self.weights.fixed_charge_density(regions)
@@ -153,18 +153,18 @@ class TransientProblem(Problem):
         system.state.restore(system.state.to_unknowns(nodal))
         return system.wall_charges(system.reaction()[:, -1])
 
-    def _settle(self, nodal: np.ndarray, imposed: Imposed, charges: dict[str, float]) -> NewtonStatistics:
+    def _settle(self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]) -> NewtonStatistics:
         """Bring the potential to what the concentrations ask for, which stay. Collective.
 
         A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
 
         Args:
             nodal: values of the state before the boundaries hold theirs.
-            imposed: the case.
+            problem_data: the case.
             charges: on the boundaries in that state, scaled, by name. Ions that the values of a floating boundary
                 bring into its cells pass it, and its charge has to make up for theirs.
         """
-        system, state, scales = self.system, self.system.state, self.system.data.scales
+        system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
         before, charges = state.ionic_charge(), dict(charges)
@@ -178,8 +178,10 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.take(state.vector)
         still = SMALLEST**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.data.coupling.gates), np.inf)
-        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates, charges)
+        gates = GateStep(np.zeros(system.step_data.coupling.gates), np.inf)
+        system.step_data.set_step(
+            problem_data.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates, charges
+        )
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -194,7 +196,7 @@ class TransientProblem(Problem):
         if self.progress is None:
             self.begin()
         assert self.progress is not None
-        progress, control, debye_time = self.progress, self.progress.control, self.system.data.scales.debye_time
+        progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
         jumps = schedule.ends(self._courses)
         control.smallest = SMALLEST * debye_time
         while not schedule.is_over(progress.moment.time):
@@ -238,13 +240,13 @@ class TransientProblem(Problem):
     def _solution_at(self, moment: Moment, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
-        state, unit, left = self.system.state, self.system.data.scales.amount, self.progress.rounding
+        state, unit, left = self.system.state, self.system.step_data.scales.amount, self.progress.rounding
         amounts = state.amounts()
         balance = transient_balance(
             gained=(amounts - self.progress.first) * unit,
             rounding=(ROUNDING * amounts + left) * unit,
             passed=moment.passed,
-            electrolyte=self.imposed.electrolyte,
+            electrolyte=self.problem_data.electrolyte,
             volume=state.volume(),
             time=moment.time,
             least=left * unit,
@@ -252,7 +254,7 @@ class TransientProblem(Problem):
         names = self.mesh.geometry.boundaries
         found = replace(
             self._converged(
-                self.imposed,
+                self.problem_data,
                 None,
                 statistics,
                 dict(zip(names, moment.rates.current, strict=True)),

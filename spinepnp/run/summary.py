@@ -116,10 +116,10 @@ def _lost_currents(points: list[Point]) -> str:
     where: dict[str, list[str]] = {}
     found = []
     for point in solved:
-        imposed = point.case.imposed
-        flowing = {n for n, can in zip(imposed.electrolyte.names, imposed.can_flow, strict=True) if can}
+        problem_data = point.case.problem_data
+        flowing = {n for n, can in zip(problem_data.electrolyte.names, problem_data.can_flow, strict=True) if can}
         # Where nothing holds a species, its current is what the case says, or zero.
-        held = {n: flowing & set(b.prescribed(imposed.electrolyte)) for n, b in imposed.boundaries.items()}
+        held = {n: flowing & set(b.prescribed(problem_data.electrolyte)) for n, b in problem_data.boundaries.items()}
         lost = {
             name: [species for species in str(value).split() if species in held.get(name, ())]
             for key, value in point.row.items()

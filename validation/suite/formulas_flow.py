@@ -100,9 +100,9 @@ def _band(asked: Asked) -> float:
     names += [asked.place] if asked.place not in names else []
     rows = [table["bands"].index(name) for name in names]
     G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6 / strength(asked)
-    measures, imposed = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
-    given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, imposed, strict=True)]
-    channels = [(k, channel) for k, boundary in enumerate(imposed) for channel in boundary.channels]
+    measures, problem_data = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
+    given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, problem_data, strict=True)]
+    channels = [(k, channel) for k, boundary in enumerate(problem_data) for channel in boundary.channels]
     if any(channel.law != "sigmoid" or channel.gates for _, channel in channels):
         raise CaseError("checks.reference.formula", "needs channels that are plain sigmoids; take another formula")
 
