@@ -46,7 +46,7 @@ def follow(
         NewtonError: the way is lost; says how far it led.
     """
     # Where nothing is grounded, data on the way would not fit Gauss' law.
-    by_data = problem_data.structure.grounded and (
+    by_data = problem_data.signature.grounded and (
         options.continuation == "data" or (options.continuation == "auto" and problem_data.bulk_is_neutral)
     )
     amounts = {name: c * volume() for name, c in problem_data.electrolyte.bulk.items()}

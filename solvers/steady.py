@@ -80,7 +80,7 @@ class SteadyProblem(Problem):
             ValueError: another structure than at construction.
         """
         problem_data = ProblemData(electrolyte, boundaries, closed)
-        if problem_data.structure != self.structure:
+        if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         prediction = self.prediction.predict(problem_data)
         self.use(*self._formulation_at(problem_data, prediction))

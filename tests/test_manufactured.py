@@ -17,7 +17,7 @@ from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.equations import Coefficients, Equations
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
@@ -45,7 +45,7 @@ def solve(mesh, formulation, dimension):
     measure = Measure(mesh)
     operators = Operators(space, measure)
     volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
-    names = Structure(names=("P", "M"), held=(), floating=(), free=(), grounded=True, membranes=(), matched=())
+    names = ProblemSignature(names=("P", "M"), held=(), floating=(), free=(), grounded=True, membranes=(), matched=())
     equations = Equations(operators, names, formulation, volume)
     valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)
     equations.coefficients = Coefficients(valence, diffusivity, DEBYE_SQUARED, FIXED)

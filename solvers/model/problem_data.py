@@ -10,7 +10,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Injection, Membrane, check_boundaries
 from spinepnp.solvers.model.closed import Closed, check_closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure, structure_of
+from spinepnp.solvers.model.signature import ProblemSignature, signature_of
 from spinepnp.units import POTENTIAL, format_quantity
 
 #: Largest z V/V_T between a bath and a wall that holds its potential and blocks all species: beyond it the densities at
@@ -37,9 +37,9 @@ class ProblemData:
     transient: bool = False
 
     @property
-    def structure(self) -> Structure:
+    def signature(self) -> ProblemSignature:
         """What a compiled problem depends on."""
-        return structure_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
+        return signature_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
 
     @property
     def zero(self) -> float:

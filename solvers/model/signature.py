@@ -10,7 +10,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 
 
 @dataclass(frozen=True)
-class Structure:
+class ProblemSignature:
     """What the compiled problem depends on.
 
     Attributes:
@@ -34,9 +34,9 @@ class Structure:
     means: tuple[tuple[str, int], ...] = ()
 
 
-def structure_of(
+def signature_of(
     electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None, *, transient: bool = False
-) -> Structure:
+) -> ProblemSignature:
     """The structure of a case; in time, what no boundary holds is known from before instead of by its amount."""
     held = (
         (name, b.holds_potential, tuple(b.prescribed(electrolyte)))
@@ -44,7 +44,7 @@ def structure_of(
         if b.holds_potential or b.concentrations is not None
     )
     matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
-    return Structure(
+    return ProblemSignature(
         names=electrolyte.names,
         held=tuple(held),
         floating=tuple(n for n, b in boundaries.items() if b.floating),

@@ -38,7 +38,7 @@ class Coupling:
 
     Args:
         problem_data: the case.
-        means: the unknown means, in their order (`Structure.means`).
+        means: the unknown means, in their order (`ProblemSignature.means`).
         weights: of the boundaries.
         scales: of the unknowns.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from spinepnp.solvers.algebra.bordered import Bordered
 from spinepnp.solvers.fem.weights import Weights
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Held
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
@@ -29,7 +29,7 @@ class Balances:
     """What each unknown constant must bring to zero.
 
     Args:
-        structure: who floats, who is free, and which means are unknowns.
+        signature: who floats, who is free, and which means are unknowns.
         equations: without any condition.
         held: degrees of freedom that are one constant.
         step_data: prescribed currents and amounts, and channels.
@@ -39,14 +39,14 @@ class Balances:
 
     def __init__(
         self,
-        structure: Structure,
+        signature: ProblemSignature,
         equations: Equations,
         held: Held,
         step_data: StepData,
         state: State,
         weights: Weights,
     ) -> None:
-        self._structure, self._equations, self._held = structure, equations, held
+        self._signature, self._equations, self._held = signature, equations, held
         self._step_data, self._state, self._weights = step_data, state, weights
 
     def passing(self, reaction: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ class Balances:
         Args:
             reaction: see `System.reaction`.
         """
-        step_data, floating = self._step_data, self._structure.floating
+        step_data, floating = self._step_data, self._signature.floating
         terms = np.zeros((len(floating), self._state.components + 1))
         for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
             terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
@@ -73,14 +73,14 @@ class Balances:
         Args:
             reaction: see `System.reaction`.
         """
-        state, step_data, names = self._state, self._step_data, self._structure.names
+        state, step_data, names = self._state, self._step_data, self._signature.names
         if not state.layout.count:
             return np.empty(0)
         currents = self.passing(reaction).sum(axis=1)
         missed = []
-        if self._structure.free:
+        if self._signature.free:
             found = state.amounts()
-            missed = [found[names.index(s)] - step_data.wanted[s] for s in self._structure.free]
+            missed = [found[names.index(s)] - step_data.wanted[s] for s in self._signature.free]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, missing: np.ndarray) -> None:
@@ -104,7 +104,7 @@ class Balances:
             charge: scaled, by boundary.
         """
         found = np.zeros(self._state.layout.count)
-        for k, (name, charges) in enumerate(zip(self._structure.floating, self._charges(), strict=True)):
+        for k, (name, charges) in enumerate(zip(self._signature.floating, self._charges(), strict=True)):
             found[k] = self._weights.sum(charges[:, :-1] * content) + charge[name]
         return found
 
@@ -115,7 +115,7 @@ class Balances:
         """
         valence, in_time = self._equations.coefficients.valence, self._step_data.wall_charge is not None
         found = []
-        for name in self._structure.floating:
+        for name in self._signature.floating:
             charges = np.zeros((self._weights.owned, self._state.components))
             charges[:, :-1] = self._held.indicators[name] * valence
             charges[self._held.field_holders[name], -1] = float(in_time)
@@ -158,14 +158,14 @@ class Balances:
 
     def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
         """How each balance changes with the unknowns of the mesh."""
-        structure, state, held = self._structure, self._state, self._held.constants
+        signature, state, held = self._signature, self._state, self._held.constants
         left = rows[0].duplicate()
         for row, charge in zip(rows, charges, strict=False):
             left.array[:] = charge.T.ravel()
             matrix.multTranspose(left, row)
         left.destroy()
-        for row, name in zip(rows[len(structure.floating) : held], structure.free, strict=True):
-            i = structure.names.index(name)
+        for row, name in zip(rows[len(signature.floating) : held], signature.free, strict=True):
+            i = signature.names.index(name)
             self._fill_part(row, i, self._amount_slope(i))
         for row, (weights, component) in zip(rows[held:], state.patches, strict=True):
             self._fill_part(row, component, -weights * state.slope(component))

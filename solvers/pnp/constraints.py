@@ -17,7 +17,7 @@ import numpy as np
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Held:
 
     Args:
         space: the scalar space.
-        structure: which boundary holds what.
+        signature: which boundary holds what.
         boundary_dofs: local degrees of freedom of each boundary, by name.
 
     Attributes:
@@ -46,22 +46,22 @@ class Held:
         constants: number of unknown constants, floating boundaries first.
     """
 
-    def __init__(self, space: Any, structure: Structure, boundary_dofs: dict[str, np.ndarray]) -> None:
-        self._structure, self._boundary_dofs = structure, boundary_dofs
-        names, last = structure.names, len(structure.names)
+    def __init__(self, space: Any, signature: ProblemSignature, boundary_dofs: dict[str, np.ndarray]) -> None:
+        self._signature, self._boundary_dofs = signature, boundary_dofs
+        names, last = signature.names, len(signature.names)
         self._prescribed = [
             _Condition(i, boundary_dofs[name], name)
-            for name, holds_potential, species in structure.held
+            for name, holds_potential, species in signature.held
             for i in [names.index(s) for s in species] + ([last] if holds_potential else [])
         ]
         node = _one_node(space)
-        if not structure.grounded:
+        if not signature.grounded:
             self._prescribed.append(_Condition(last, node))
-        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
+        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in signature.floating]
         for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
             for earlier in self._unknown[:i]:
                 unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
-        self._unknown += [_Condition(names.index(species), node) for species in structure.free]
+        self._unknown += [_Condition(names.index(species), node) for species in signature.free]
         self.constants = len(self._unknown)
         for given in self._prescribed:
             for unknown in self._unknown:  # has the rim that both share
@@ -75,7 +75,7 @@ class Held:
         self.field_holders = self._field_holders(owned)
 
     def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
-        last, taken = len(self._structure.names), np.empty(0, dtype=np.int32)
+        last, taken = len(self._signature.names), np.empty(0, dtype=np.int32)
         holders = {}
         for condition in (*self._unknown, *self._prescribed):
             name = condition.boundary
@@ -85,10 +85,10 @@ class Held:
         return holders
 
     def _indicators(self, owned: int) -> dict[str, np.ndarray]:
-        names = self._structure.names
+        names = self._signature.names
         taken = np.zeros((owned, len(names)), dtype=bool)
         indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
-        holders = [(name, names.index(s)) for name, _, species in self._structure.held for s in species]
+        holders = [(name, names.index(s)) for name, _, species in self._signature.held for s in species]
         for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
             dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
             free = dofs[~taken[dofs, i]]
@@ -104,7 +104,7 @@ class Held:
             boundaries: what is imposed.
             to_unknown: takes a value (SI) and the number of its component to the unknown.
         """
-        names = self._structure.names
+        names = self._signature.names
         for condition in self._prescribed:
             if condition.boundary:
                 boundary, i = boundaries[condition.boundary], condition.component

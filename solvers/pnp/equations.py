@@ -24,7 +24,7 @@ from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.variables import make_formulation
 
 
@@ -87,7 +87,7 @@ class Equations:
 
     Args:
         operators: of the scalar space.
-        structure: species, membranes and matched injectors.
+        signature: species, membranes and matched injectors.
         formulation: "density", "log" or "nodal".
         volume: integral of each local basis function.
 
@@ -98,9 +98,9 @@ class Equations:
         formulation: what the unknowns of the species are.
     """
 
-    def __init__(self, operators: Operators, structure: Structure, formulation: str, volume: np.ndarray) -> None:
+    def __init__(self, operators: Operators, signature: ProblemSignature, formulation: str, volume: np.ndarray) -> None:
         self.operators, self._volume = operators, volume
-        self.species = count = len(structure.names)
+        self.species = count = len(signature.names)
         self.state = [fem.Function(operators.space) for _ in range(count + 1)]
         self.phi = self.state[-1]
         self.formulation = make_formulation(formulation, operators, self.phi, volume)
@@ -111,8 +111,8 @@ class Equations:
                 self.blocks[row][column] = operators.empty()
         self.blocks[count][count] = operators.empty()
         self._field = operators.vector()
-        self._set_up_membranes(structure.membranes)
-        self._set_up_matched(dict(structure.matched))
+        self._set_up_membranes(signature.membranes)
+        self._set_up_matched(dict(signature.matched))
 
     def _constant(self) -> Any:
         return fem.Constant(self.operators.space.mesh, np.float64(0.0))

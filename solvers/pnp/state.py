@@ -15,7 +15,7 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.bordered import Layout
 from spinepnp.solvers.fem.weights import Weights
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Held
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.step_data import StepData
@@ -32,7 +32,7 @@ class State:
         held: which of them are prescribed, or are one constant.
         step_data: with the scales.
         weights: of boundaries and volume.
-        structure: with the means that are unknowns.
+        signature: with the means that are unknowns.
 
     Attributes:
         vector: the iterate, as Newton sees it.
@@ -42,14 +42,14 @@ class State:
     """
 
     def __init__(
-        self, equations: Equations, held: Held, step_data: StepData, weights: Weights, structure: Structure
+        self, equations: Equations, held: Held, step_data: StepData, weights: Weights, signature: ProblemSignature
     ) -> None:
         self._equations, self._held, self._step_data, self._weights = equations, held, step_data, weights
         self._formulation, self._owned = equations.formulation, weights.owned
         self.components = len(equations.state)
         self.patches = [
             (weights.boundary[name][: self._owned] / weights.area[name], component)
-            for name, component in structure.means
+            for name, component in signature.means
         ]
         self.means = np.zeros(len(self.patches))
         constants = held.constants + len(self.patches)

@@ -17,7 +17,7 @@ from spinepnp.solvers.model.closed import (
 )
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.channel_currents import Coupling
 from spinepnp.solvers.pnp.currents import inflows, loads
 from spinepnp.solvers.pnp.equations import Coefficients
@@ -28,7 +28,7 @@ class StepData:
     """The data of the equations; all but their units is scaled.
 
     Args:
-        structure: who is held, floats and is free; values can change.
+        signature: who is held, floats and is free; values can change.
         weights: of boundaries and volume.
 
     Attributes:
@@ -54,9 +54,9 @@ class StepData:
     wall_charge_density: float | None
     wall_charge: dict[str, float] | None
 
-    def __init__(self, structure: Structure, weights: Weights) -> None:
-        self._structure, self._weights = structure, weights
-        species = len(structure.names)
+    def __init__(self, signature: ProblemSignature, weights: Weights) -> None:
+        self._signature, self._weights = signature, weights
+        species = len(signature.names)
         self.load = np.zeros((weights.owned, species + 1))
         self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
@@ -74,16 +74,16 @@ class StepData:
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.coupling = Coupling(problem_data, self._structure.means, weights, scales)
+        self.coupling = Coupling(problem_data, self._signature.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
-        wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._structure.free, volume)
+        wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
         self.wanted = {name: amount / scales.amount for name, amount in wanted.items()}
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
-            if name in self._structure.free:
+            if name in self._signature.free:
                 check_inflow({name: net}, size)
         self.wall_charge_density = None
-        if not self._structure.grounded:
+        if not self._signature.grounded:
             if problem_data.transient:
                 areas = {name: area * scales.length**2 for name, area in weights.area.items()}
                 check_neutral_inflow(boundaries, electrolyte, areas, volume)
@@ -114,7 +114,7 @@ class StepData:
     def _load_by(self, boundaries: Boundaries) -> None:
         entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
         self.load[:] = self._closing + entering
-        areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._structure.floating}
+        areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._signature.floating}
         self.injected = {
             name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current
             for name, area in areas.items()

@@ -36,7 +36,7 @@ class System:
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
     Attributes:
-        structure: what is compiled depends on it.
+        signature: what is compiled depends on it.
         equations: without any condition.
         held: prescribed degrees of freedom and unknown constants.
         step_data: what is imposed.
@@ -55,12 +55,12 @@ class System:
         *,
         blocks: bool = False,
     ) -> None:
-        self.structure, self._comm, self._weights = problem_data.structure, mesh.mesh.comm, discretisation.weights
-        self.equations = Equations(discretisation.operators, self.structure, formulation, self._weights.volume)
-        self.held = Held(discretisation.space, self.structure, discretisation.boundary_dofs)
-        self.step_data = StepData(self.structure, self._weights)
-        self.state = State(self.equations, self.held, self.step_data, self._weights, self.structure)
-        self._balances = Balances(self.structure, self.equations, self.held, self.step_data, self.state, self._weights)
+        self.signature, self._comm, self._weights = problem_data.signature, mesh.mesh.comm, discretisation.weights
+        self.equations = Equations(discretisation.operators, self.signature, formulation, self._weights.volume)
+        self.held = Held(discretisation.space, self.signature, discretisation.boundary_dofs)
+        self.step_data = StepData(self.signature, self._weights)
+        self.state = State(self.equations, self.held, self.step_data, self._weights, self.signature)
+        self._balances = Balances(self.signature, self.equations, self.held, self.step_data, self.state, self._weights)
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
@@ -159,7 +159,7 @@ class System:
         unknowns, constants = self.state.split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self._comm.allreduce(float(logarithms), op=MPI.MAX)
-        largest = max([largest, *np.abs(constants[len(self.structure.floating) : self.held.constants])])
+        largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.held.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def settled(self) -> bool:
@@ -174,7 +174,7 @@ class System:
             )
         if not step_data.wanted:
             return True
-        return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), step_data.wanted)
+        return amounts_are_met(dict(zip(self.signature.names, self.state.amounts(), strict=True)), step_data.wanted)
 
     def conserves(self) -> bool:
         """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.

@@ -39,8 +39,8 @@ class ElectroneutralPrediction:
     """
 
     def __init__(self, discretisation: Discretisation, problem_data: ProblemData) -> None:
-        self.discretisation, self._structure = discretisation, problem_data.structure
-        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._structure.held]
+        self.discretisation, self._signature = discretisation, problem_data.signature
+        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._signature.held]
         self._predictor = Predictor(
             discretisation.space,
             np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),
@@ -57,7 +57,7 @@ class ElectroneutralPrediction:
         """
         # The law is that of a thin Debye layer: a tenth of volume over surface at most.
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
-        if self._structure.free or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
+        if self._signature.free or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
             return None
         return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 

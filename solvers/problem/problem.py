@@ -87,7 +87,7 @@ class Problem:
     ) -> None:
         self.mesh, self.options = mesh, options or SolverOptions()
         problem_data.check(mesh.geometry, self.options.formulation)
-        self.structure = problem_data.structure
+        self.signature = problem_data.signature
         self.discretisation = discretise(mesh, problem_data, probes, regions)
         self.prediction = ElectroneutralPrediction(self.discretisation, problem_data)
         self.problem_data = problem_data
@@ -256,7 +256,7 @@ class Problem:
             problem_data.electrolyte,
             system.step_data.scales,
             weights,
-            system.step_data.coupling.currents(system.state.means, len(self.structure.names)),
+            system.step_data.coupling.currents(system.state.means, len(self.signature.names)),
         )
 
     def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
@@ -280,7 +280,7 @@ class Problem:
         broken = ~np.isfinite(self.system.reaction()).all(axis=0)
         anywhere = np.empty_like(broken)
         self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
-        names = [n for n, bad in zip((*self.structure.names, "the potential"), anywhere, strict=True) if bad]
+        names = [n for n, bad in zip((*self.signature.names, "the potential"), anywhere, strict=True) if bad]
         where = f"in the equation of {', '.join(names)}: " if names else ""
         return NewtonError(f"{where}{error}", error.statistics)
 
@@ -312,7 +312,7 @@ class Problem:
         Raises:
             NewtonError: names the species and its lowest value.
         """
-        names, owned = self.structure.names, self.weights.owned
+        names, owned = self.signature.names, self.weights.owned
         values = self.system.state.densities_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
@@ -352,7 +352,7 @@ class Problem:
         scales = self.system.step_data.scales
         nodal = self.system.state.densities_and_potential()
         potential = nodal[:, -1] + self.system.step_data.zero
-        if not self.structure.grounded:
+        if not self.signature.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
         phi = self.system.equations.phi.x.array
         return Converged(

@@ -168,7 +168,7 @@ class TransientProblem(Problem):
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
         before, charges = state.ionic_charge(), dict(charges)
-        for name in self.structure.floating:
+        for name in self.signature.floating:
             entered = unknowns.copy()
             system.held.prescribe(entered, name)
             state.restore(entered)
@@ -217,7 +217,7 @@ class TransientProblem(Problem):
 
     def _step(self, made: Advance, *, listed: bool) -> Step:
         assert self.progress is not None
-        accepted, names = made.accepted, self.structure.names
+        accepted, names = made.accepted, self.signature.names
         solution, defect = self._solution_at(accepted.moment, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))

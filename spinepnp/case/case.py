@@ -149,7 +149,7 @@ class Case(Table):
     def model_key(self) -> tuple[Any, ...]:
         """What its mesh and compiled equations depend on: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
-        return (self.geometry, self.mesh, self.solver, self.problem_data.structure, *named)
+        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named)
 
     def resolved(self) -> Case:
         """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
