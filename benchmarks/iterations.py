@@ -91,7 +91,7 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)
     content = system.equations.contents() * system.equations.coefficients.storage
-    b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
+    b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # that of the state before
     system.jacobian(system.state.vector, system.A)
     return b, x
 

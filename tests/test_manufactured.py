@@ -45,7 +45,9 @@ def solve(mesh, formulation, dimension):
     measure = Measure(mesh)
     operators = Operators(space, measure)
     volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
-    names = ProblemSignature(names=("P", "M"), held=(), floating=(), free=(), grounded=True, membranes=(), matched=())
+    names = ProblemSignature(
+        names=("P", "M"), dirichlet=(), floating=(), free=(), grounded=True, membranes=(), matched=()
+    )
     equations = Equations(operators, names, formulation, volume)
     valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)
     equations.coefficients = Coefficients(valence, diffusivity, DEBYE_SQUARED, FIXED)

@@ -205,7 +205,7 @@ def test_the_derivative_is_that_of_the_residual(comm, formulation, degree, charg
     system.jacobian(vector, system.A)
     direction, product = system.state.layout.vector(), system.state.layout.vector()
     generator, size = np.random.default_rng(1), direction.getLocalSize()
-    free = np.append(system.held.free.T.ravel(), np.ones(size - system.held.free.size, bool))
+    free = np.append(system.constraints.free.T.ravel(), np.ones(size - system.constraints.free.size, bool))
     direction.array[:] = generator.standard_normal(size) * free
     system.border.mult(direction, product)
     h = 1e-6

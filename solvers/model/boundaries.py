@@ -212,14 +212,14 @@ class Boundary(Table):
         return tables[0] if len(tables) == 1 else tables
 
     @property
-    def held_potential(self) -> float | None:
+    def prescribed_potential(self) -> float | None:
         """The prescribed potential, V, if there is one."""
         return None if self.potential == "floating" else self.potential
 
     @property
-    def holds_potential(self) -> bool:
+    def prescribes_potential(self) -> bool:
         """Whether the potential is prescribed."""
-        return self.held_potential is not None
+        return self.prescribed_potential is not None
 
     @property
     def floating(self) -> bool:

@@ -47,7 +47,7 @@ def free_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str,
 
 def is_grounded(boundaries: Boundaries) -> bool:
     """Whether some boundary says what the potential is relative to."""
-    return any(b.holds_potential or b.capacitance is not None for b in boundaries.values())
+    return any(b.prescribes_potential or b.capacitance is not None for b in boundaries.values())
 
 
 def check_closed(

@@ -44,7 +44,7 @@ class ProblemData:
     @property
     def zero(self) -> float:
         """Potential that counts as zero, V: one that is prescribed, so that a common offset costs no digits."""
-        held = [b.held_potential for b in self.boundaries.values() if b.held_potential is not None]
+        held = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed_potential is not None]
         outside = [b.capacitance.outside for b in self.boundaries.values() if b.capacitance is not None]
         return (held + outside + [0.0])[0]
 
@@ -101,10 +101,10 @@ class ProblemData:
         for boundary in self.boundaries.values():
             prescribed = boundary.prescribed(electrolyte)
             driven = boundary.injections or boundary.channels or boundary.surface_charge or boundary.floating
-            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.held_potential is None)):
+            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.prescribed_potential is None)):
                 return None
-            if boundary.held_potential is not None:
-                held.append((boundary.held_potential, bool(prescribed)))
+            if boundary.prescribed_potential is not None:
+                held.append((boundary.prescribed_potential, bool(prescribed)))
             if boundary.capacitance is not None:
                 held.append((boundary.capacitance.outside, False))
         if len({V for V, is_bath in held if is_bath}) != 1:
@@ -117,11 +117,11 @@ class ProblemData:
         Raises:
             CaseError: names the potential.
         """
-        baths = [b.held_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
+        baths = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
         ground = next((V for V in baths if V is not None), None)
         valence = max(abs(s.valence) for s in self.electrolyte.species)
         for name, boundary in self.boundaries.items():
-            held = boundary.held_potential
+            held = boundary.prescribed_potential
             if ground is None or held is None or boundary.prescribed(self.electrolyte):
                 continue
             steps = valence * abs(held - ground) / self.electrolyte.V_T
@@ -184,8 +184,8 @@ def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
 
 def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
     update: dict[str, Any] = {}
-    if boundary.held_potential is not None:
-        update["potential"] = zero + fraction * (boundary.held_potential - zero)
+    if boundary.prescribed_potential is not None:
+        update["potential"] = zero + fraction * (boundary.prescribed_potential - zero)
     if boundary.surface_charge is not None:
         update["surface_charge"] = fraction * boundary.surface_charge
     if boundary.capacitance is not None:

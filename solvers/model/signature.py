@@ -15,7 +15,7 @@ class ProblemSignature:
 
     Attributes:
         names: of the species.
-        held: boundaries that prescribe the potential (or not) and some species.
+        dirichlet: boundaries that prescribe the potential (or not) and some species.
         floating: boundaries with one unknown potential.
         free: species that no boundary prescribes, so that their amount is.
         grounded: whether some boundary says what the potential is relative to.
@@ -25,7 +25,7 @@ class ProblemSignature:
     """
 
     names: tuple[str, ...]
-    held: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    dirichlet: tuple[tuple[str, bool, tuple[str, ...]], ...]
     floating: tuple[str, ...]
     free: tuple[str, ...]
     grounded: bool
@@ -38,15 +38,15 @@ def signature_of(
     electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None, *, transient: bool = False
 ) -> ProblemSignature:
     """The structure of a case; in time, what no boundary holds is known from before instead of by its amount."""
-    held = (
-        (name, b.holds_potential, tuple(b.prescribed(electrolyte)))
+    dirichlet = (
+        (name, b.prescribes_potential, tuple(b.prescribed(electrolyte)))
         for name, b in boundaries.items()
-        if b.holds_potential or b.concentrations is not None
+        if b.prescribes_potential or b.concentrations is not None
     )
     matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
     return ProblemSignature(
         names=electrolyte.names,
-        held=tuple(held),
+        dirichlet=tuple(dirichlet),
         floating=tuple(n for n, b in boundaries.items() if b.floating),
         free=free_species(electrolyte, boundaries) if closed is not None and not transient else (),
         grounded=is_grounded(boundaries),

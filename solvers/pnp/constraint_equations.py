@@ -19,7 +19,7 @@ import numpy as np
 from spinepnp.solvers.algebra.bordered import Bordered
 from spinepnp.solvers.fem.weights import Weights
 from spinepnp.solvers.model.signature import ProblemSignature
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import StepData
@@ -31,7 +31,7 @@ class Balances:
     Args:
         signature: who floats, who is free, and which means are unknowns.
         equations: without any condition.
-        held: degrees of freedom that are one constant.
+        constraints: degrees of freedom that are one constant.
         step_data: prescribed currents and amounts, and channels.
         state: at which all is evaluated.
         weights: of boundaries and volume.
@@ -41,12 +41,12 @@ class Balances:
         self,
         signature: ProblemSignature,
         equations: Equations,
-        held: Held,
+        constraints: Constraints,
         step_data: StepData,
         state: State,
         weights: Weights,
     ) -> None:
-        self._signature, self._equations, self._held = signature, equations, held
+        self._signature, self._equations, self._constraints = signature, equations, constraints
         self._step_data, self._state, self._weights = step_data, state, weights
 
     def passing(self, reaction: np.ndarray) -> np.ndarray:
@@ -83,18 +83,18 @@ class Balances:
             missed = [found[names.index(s)] - step_data.wanted[s] for s in self._signature.free]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
-    def lift(self, balances: np.ndarray, lifted: np.ndarray, missing: np.ndarray) -> None:
+    def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
         """Add to balances how they will change with what prescribed values miss, to first order. Collective.
 
         Args:
             balances: see `values`.
             lifted: change of the reaction, shape (owned dofs, N + 1).
-            missing: change of the unknowns, shape (owned dofs, N + 1).
+            constraint_residual: change of the unknowns, shape (owned dofs, N + 1).
         """
         for k, charges in enumerate(self._charges()):
             balances[k] += self._weights.sum(charges * lifted)
-        for k, (weights, component) in enumerate(self._state.patches, self._held.constants):
-            balances[k] -= self._weights.sum(weights * self._state.slope(component) * missing[:, component])
+        for k, (weights, component) in enumerate(self._state.patches, self._constraints.constants):
+            balances[k] -= self._weights.sum(weights * self._state.slope(component) * constraint_residual[:, component])
 
     def defects(self, content: np.ndarray, charge: dict[str, float]) -> np.ndarray:
         """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
@@ -117,8 +117,8 @@ class Balances:
         found = []
         for name in self._signature.floating:
             charges = np.zeros((self._weights.owned, self._state.components))
-            charges[:, :-1] = self._held.indicators[name] * valence
-            charges[self._held.field_holders[name], -1] = float(in_time)
+            charges[:, :-1] = self._constraints.indicators[name] * valence
+            charges[self._constraints.potential_dofs[name], -1] = float(in_time)
             found.append(charges)
         return found
 
@@ -136,12 +136,12 @@ class Balances:
         charges, driven = self._charges(), self._driven()
         self._fill_columns(border.columns, directions, driven, matrix)
         self._fill_rows(border.rows, charges, matrix)
-        held = self._held.constants
+        first = self._constraints.constants
         border.corner[:] = [border.weighted(directions, row) for row in border.rows]
-        border.corner[held:, held:] += np.eye(len(driven))
+        border.corner[first:, first:] += np.eye(len(driven))
         for k, charge in enumerate(charges):
-            border.corner[k, held:] += [self._weights.sum(charge * flux) for flux in driven]
-        elsewhere = ~self._held.free.T.ravel()
+            border.corner[k, first:] += [self._weights.sum(charge * flux) for flux in driven]
+        elsewhere = ~self._constraints.free.T.ravel()
         for vector in (*border.columns, *border.rows):
             vector.array[elsewhere] = 0.0
         for direction in directions:
@@ -149,25 +149,25 @@ class Balances:
 
     def _fill_columns(self, columns: list[Any], directions: list[Any], driven: list[np.ndarray], matrix: Any) -> None:
         """How the reaction changes with each constant."""
-        held = self._held.constants
-        for k, (direction, column) in enumerate(zip(directions[:held], columns, strict=False)):
-            direction.array[:] = self._held.direction(k).T.ravel()
+        first = self._constraints.constants
+        for k, (direction, column) in enumerate(zip(directions[:constraints], columns, strict=False)):
+            direction.array[:] = self._constraints.direction(k).T.ravel()
             matrix.mult(direction, column)
-        for column, flux in zip(columns[held:], driven, strict=True):
+        for column, flux in zip(columns[first:], driven, strict=True):
             column.array[:] = flux.T.ravel()
 
     def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
         """How each balance changes with the unknowns of the mesh."""
-        signature, state, held = self._signature, self._state, self._held.constants
+        signature, state, first = self._signature, self._state, self._constraints.constants
         left = rows[0].duplicate()
         for row, charge in zip(rows, charges, strict=False):
             left.array[:] = charge.T.ravel()
             matrix.multTranspose(left, row)
         left.destroy()
-        for row, name in zip(rows[len(signature.floating) : held], signature.free, strict=True):
+        for row, name in zip(rows[len(signature.floating) : constraints], signature.free, strict=True):
             i = signature.names.index(name)
             self._fill_part(row, i, self._amount_slope(i))
-        for row, (weights, component) in zip(rows[held:], state.patches, strict=True):
+        for row, (weights, component) in zip(rows[first:], state.patches, strict=True):
             self._fill_part(row, component, -weights * state.slope(component))
 
     def _amount_slope(self, i: int) -> np.ndarray:

@@ -30,7 +30,7 @@ class _Condition:
     value: float = 0.0
 
 
-class Held:
+class Constraints:
     """Held degrees of freedom of N species and a potential in one scalar space.
 
     Args:
@@ -42,7 +42,7 @@ class Held:
         free: where nothing is held, shape (owned dofs, N + 1), true or false.
         indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
             (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
-        field_holders: owned degrees of freedom of each boundary that holds the potential, or floats.
+        potential_dofs: owned degrees of freedom of each boundary that holds the potential, or floats.
         constants: number of unknown constants, floating boundaries first.
     """
 
@@ -51,8 +51,8 @@ class Held:
         names, last = signature.names, len(signature.names)
         self._prescribed = [
             _Condition(i, boundary_dofs[name], name)
-            for name, holds_potential, species in signature.held
-            for i in [names.index(s) for s in species] + ([last] if holds_potential else [])
+            for name, prescribes_potential, species in signature.dirichlet
+            for i in [names.index(s) for s in species] + ([last] if prescribes_potential else [])
         ]
         node = _one_node(space)
         if not signature.grounded:
@@ -72,7 +72,7 @@ class Held:
         for condition in (*self._prescribed, *self._unknown):
             self.free[condition.dofs[condition.dofs < owned], condition.component] = False
         self.indicators = self._indicators(owned)
-        self.field_holders = self._field_holders(owned)
+        self.potential_dofs = self._field_holders(owned)
 
     def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
         last, taken = len(self._signature.names), np.empty(0, dtype=np.int32)
@@ -88,7 +88,7 @@ class Held:
         names = self._signature.names
         taken = np.zeros((owned, len(names)), dtype=bool)
         indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
-        holders = [(name, names.index(s)) for name, _, species in self._signature.held for s in species]
+        holders = [(name, names.index(s)) for name, _, species in self._signature.dirichlet for s in species]
         for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
             dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
             free = dofs[~taken[dofs, i]]
@@ -108,7 +108,7 @@ class Held:
         for condition in self._prescribed:
             if condition.boundary:
                 boundary, i = boundaries[condition.boundary], condition.component
-                value = boundary.held_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
+                value = boundary.prescribed_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
                 assert value is not None
                 condition.value = to_unknown(value, i)
 
@@ -130,7 +130,7 @@ class Held:
         for condition, g in zip(self._unknown, constants, strict=True):
             unknowns[condition.dofs, condition.component] = g
 
-    def missing(self, unknowns: np.ndarray) -> np.ndarray:
+    def constraint_residual(self, unknowns: np.ndarray) -> np.ndarray:
         """What owned unknowns, shape (owned dofs, N + 1), miss of their prescribed values; zero elsewhere."""
         prescribed = np.array(unknowns)
         for condition in self._prescribed:

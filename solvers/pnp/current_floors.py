@@ -16,7 +16,7 @@ import numpy as np
 
 from spinepnp.solvers.fem.weights import Weights
 from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 
 #: Error of a row over the size of its terms: machine precision times the number of sums that each is made in.
@@ -28,12 +28,12 @@ class Rounding:
 
     Args:
         equations: at the state.
-        held: who holds what.
+        constraints: who holds what.
         weights: for sums over all ranks.
     """
 
-    def __init__(self, equations: Equations, held: Held, weights: Weights) -> None:
-        self._equations, self._held, self._weights = equations, held, weights
+    def __init__(self, equations: Equations, constraints: Constraints, weights: Weights) -> None:
+        self._equations, self._constraints, self._weights = equations, constraints, weights
 
     @cached_property
     def _stiffness(self) -> Any:
@@ -82,22 +82,25 @@ class Rounding:
         ones, lost = np.ones(len(reaction)), self._lost(reaction)
         squares = self._terms() ** 2
         found = {}
-        for name, indicator in self._held.indicators.items():
+        for name, indicator in self._constraints.indicators.items():
             rows = np.zeros_like(squares)
             rows[:, :-1] = indicator
-            rows[self._held.field_holders.get(name, np.empty(0, dtype=int)), -1] = 1.0
+            rows[self._constraints.potential_dofs.get(name, np.empty(0, dtype=int)), -1] = 1.0
             found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
         return found
 
     def _lost(self, reaction: np.ndarray) -> np.ndarray:
         """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
-        ones, free, ions = np.ones(len(reaction)), self._held.free[:, :-1], reaction[:, :-1]
+        ones, free, ions = np.ones(len(reaction)), self._constraints.free[:, :-1], reaction[:, :-1]
         lost = np.zeros(reaction.shape[1])
         if not self._equations.coefficients.storage:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost
-        held = np.where(free, 0.0, ions)
-        through = [np.abs(self._weights.integral(ones, part * held)) for part in self._held.indicators.values()]
+        at_constraints = np.where(free, 0.0, ions)
+        through = [
+            np.abs(self._weights.integral(ones, part * at_constraints))
+            for part in self._constraints.indicators.values()
+        ]
         amounts = np.abs(self._weights.integral(ones, self._equations.contents()))
         lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
         return lost

@@ -16,7 +16,7 @@ from spinepnp.solvers.algebra.bordered import Layout
 from spinepnp.solvers.fem.weights import Weights
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.signature import ProblemSignature
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.step_data import StepData
 
@@ -29,7 +29,7 @@ class State:
 
     Args:
         equations: whose functions hold them.
-        held: which of them are prescribed, or are one constant.
+        constraints: which of them are prescribed, or are one constant.
         step_data: with the scales.
         weights: of boundaries and volume.
         signature: with the means that are unknowns.
@@ -42,9 +42,14 @@ class State:
     """
 
     def __init__(
-        self, equations: Equations, held: Held, step_data: StepData, weights: Weights, signature: ProblemSignature
+        self,
+        equations: Equations,
+        constraints: Constraints,
+        step_data: StepData,
+        weights: Weights,
+        signature: ProblemSignature,
     ) -> None:
-        self._equations, self._held, self._step_data, self._weights = equations, held, step_data, weights
+        self._equations, self._constraints, self._step_data, self._weights = equations, constraints, step_data, weights
         self._formulation, self._owned = equations.formulation, weights.owned
         self.components = len(equations.state)
         self.patches = [
@@ -52,7 +57,7 @@ class State:
             for name, component in signature.means
         ]
         self.means = np.zeros(len(self.patches))
-        constants = held.constants + len(self.patches)
+        constants = constraints.constants + len(self.patches)
         self.layout = Layout(weights.comm, self._owned * self.components, constants)
         self.vector = self.layout.vector()
 
@@ -70,8 +75,8 @@ class State:
         owned, constants = self.split(vector)
         nodal = self.keep()
         nodal[: self._owned] = owned
-        self._held.spread(nodal, constants[: self._held.constants])
-        self.means = constants[self._held.constants :]
+        self._constraints.spread(nodal, constants[: self._constraints.constants])
+        self.means = constants[self._constraints.constants :]
         for function, values in zip(self._equations.state, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
@@ -97,15 +102,15 @@ class State:
 
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""
-        constants = self._held.constants_at(unknowns, self._weights.comm)
+        constants = self._constraints.constants_at(unknowns, self._weights.comm)
         self.join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
 
     def start_from(self, start: np.ndarray) -> None:
         """Set the iterate to nodal values; prescribed ones are met only where they are near. Collective."""
         unknowns = self.to_unknowns(start)
-        farthest = float(np.abs(self._held.missing(unknowns[: self._owned])).max(initial=0.0))
+        farthest = float(np.abs(self._constraints.constraint_residual(unknowns[: self._owned])).max(initial=0.0))
         if self._weights.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
-            self._held.prescribe(unknowns)
+            self._constraints.prescribe(unknowns)
         self.iterate_from(unknowns)
 
     def to_unknowns(self, start: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraint_equations import Balances
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import Rounding
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
@@ -38,7 +38,7 @@ class System:
     Attributes:
         signature: what is compiled depends on it.
         equations: without any condition.
-        held: prescribed degrees of freedom and unknown constants.
+        constraints: prescribed degrees of freedom and unknown constants.
         step_data: what is imposed.
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
@@ -57,18 +57,20 @@ class System:
     ) -> None:
         self.signature, self._comm, self._weights = problem_data.signature, mesh.mesh.comm, discretisation.weights
         self.equations = Equations(discretisation.operators, self.signature, formulation, self._weights.volume)
-        self.held = Held(discretisation.space, self.signature, discretisation.boundary_dofs)
+        self.constraints = Constraints(discretisation.space, self.signature, discretisation.boundary_dofs)
         self.step_data = StepData(self.signature, self._weights)
-        self.state = State(self.equations, self.held, self.step_data, self._weights, self.signature)
-        self._balances = Balances(self.signature, self.equations, self.held, self.step_data, self.state, self._weights)
+        self.state = State(self.equations, self.constraints, self.step_data, self._weights, self.signature)
+        self._balances = Balances(
+            self.signature, self.equations, self.constraints, self.step_data, self.state, self._weights
+        )
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = Bordered(self.state.layout, self.A) if self.state.layout.count else None
-        masks = [discretisation.operators.masks(~free) for free in self.held.free.T]
+        masks = [discretisation.operators.masks(~free) for free in self.constraints.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
-        self._prescribed = self.held.prescribed_dofs()
-        self.rounding = Rounding(self.equations, self.held, self._weights)
+        self._prescribed = self.constraints.prescribed_dofs()
+        self.rounding = Rounding(self.equations, self.constraints, self._weights)
 
     def set_data(self, problem_data: ProblemData) -> None:
         """Take values into coefficients, conditions and loads, for a steady state; see `StepData.set_step`. Collective.
@@ -79,7 +81,7 @@ class System:
         self.step_data.set_data(problem_data)
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.coefficients = self.step_data.coefficients
-        self.held.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
+        self.constraints.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
 
     def reaction(self) -> np.ndarray:
         """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
@@ -96,8 +98,8 @@ class System:
         Args:
             poisson: reaction of the potential, the last column of `reaction`.
         """
-        charges = dict.fromkeys(self.held.indicators, 0.0)
-        for name, holders in self.held.field_holders.items():
+        charges = dict.fromkeys(self.constraints.indicators, 0.0)
+        for name, holders in self.constraints.potential_dofs.items():
             charges[name] = self._weights.sum(poisson[holders])
         for name, (kappa, outside) in self.equations.coefficients.capacitance.items():
             weights, phi = self._weights.boundary[name], self.equations.phi.x.array
@@ -109,23 +111,23 @@ class System:
         self.state.take(vector)
         reaction = self._reaction = self.reaction()
         balances = self._net = self._balances.values(reaction)
-        missing = self.held.missing(self.state.split(vector)[0])
-        if self._comm.allreduce(bool(missing.any()), op=MPI.LOR):
-            lifted = self._lift(missing)
+        constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
+        if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):
+            lifted = self._lift(constraint_residual)
             reaction += lifted
-            self._balances.lift(balances, lifted, missing)
-        self.state.join(b, np.where(self.held.free, reaction, -missing), balances)
+            self._balances.lift(balances, lifted, constraint_residual)
+        self.state.join(b, np.where(self.constraints.free, reaction, -constraint_residual), balances)
 
-    def _lift(self, missing: np.ndarray) -> np.ndarray:
+    def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
         """How the residual will change with what prescribed values miss, to first order. Collective.
 
         A step from a state with other values at the boundary is then one of the whole domain, and no jump in its cells.
         """
         self.equations.fill_blocks()
         self._nest.assemble()
-        of_mesh = Layout(self._comm, missing.size, 0)
+        of_mesh = Layout(self._comm, constraint_residual.size, 0)
         step, change = of_mesh.vector(), of_mesh.vector()
-        step.array[:] = missing.T.ravel()
+        step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
         self.equations.hold(*self._masks)  # for whoever uses the matrix before it is filled again
@@ -147,9 +149,9 @@ class System:
 
     def complete(self, vector: Any, step: Any) -> None:
         """Let a step of an iterative solver bring prescribed values exactly: it is subtracted from the vector."""
-        missing = self.held.missing(self.state.split(vector)[0])
+        constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         prescribed = self._prescribed.T.ravel()
-        step.array_w[: prescribed.size][prescribed] = -missing.T.ravel()[prescribed]
+        step.array_w[: prescribed.size][prescribed] = -constraint_residual.T.ravel()[prescribed]
 
     def step_fraction(self, step: Any) -> float:
         """Which part of a Newton step in logarithms may be taken: they change by a few units at once. Collective.
@@ -159,14 +161,14 @@ class System:
         unknowns, constants = self.state.split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self._comm.allreduce(float(logarithms), op=MPI.MAX)
-        largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.held.constants])])
+        largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.constraints.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def settled(self) -> bool:
         """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
         step_data = self.step_data
         if step_data.coefficients.storage:
-            free, load = self.held.free[:, :-1], step_data.length * step_data.load[:, :-1]
+            free, load = self.constraints.free[:, :-1], step_data.length * step_data.load[:, :-1]
             passing = self._balances.passing(self._reaction)
             return bool(
                 step_conserves(self._comm, self._reaction[:, :-1], free, load, step_data.history)
@@ -183,8 +185,8 @@ class System:
         """
         if self.step_data.coefficients.storage:
             return True
-        free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
-        held = [indicator * ~free for indicator in self.held.indicators.values()]
+        free, reaction = self.constraints.free[:, :-1], self._reaction[:, :-1]
+        held = [indicator * ~free for indicator in self.constraints.indicators.values()]
         sums = np.array([(part * reaction).sum(axis=0) for part in (free, *held)])
         total = np.empty_like(sums)
         self._comm.Allreduce(sums, total, op=MPI.SUM)
@@ -197,7 +199,7 @@ class System:
         Collective; the state is then the bulk.
         """
         unknowns = self.state.to_unknowns(self.state.bulk(electrolyte))
-        self.held.prescribe(unknowns)
+        self.constraints.prescribe(unknowns)
         self.state.iterate_from(unknowns)
         b = self.state.layout.vector()
         self.residual(self.state.vector, b)
@@ -221,12 +223,12 @@ class System:
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(right, np.where(self.held.free, whole, 0.0), self._balances.defects(defect, charge))
+        self.state.join(right, np.where(self.constraints.free, whole, 0.0), self._balances.defects(defect, charge))
         solve(right, x)
         owned, constants = self.state.split(x)
         moved = np.array(owned)
-        for k, value in enumerate(constants[: self.held.constants]):
-            moved += value * self.held.direction(k)
+        for k, value in enumerate(constants[: self.constraints.constants]):
+            moved += value * self.constraints.direction(k)
         for vector in (right, x):
             vector.destroy()
         return moved

@@ -152,7 +152,7 @@ def debye_layers(
                 beside, drop = beside.beyond(trace), -trace
             charge = _wall_charge(name, boundary, state, phi, beside, weights, scales, electrolyte)
             layer = _with_error(layer, beside, charge, drop, mesh, name, state.lumped, electrolyte.V_T, weights)
-        elif not forms and boundary.holds_potential:
+        elif not forms and boundary.prescribes_potential:
             field = abs(_field_of_currents(name, state, beside, weights, scales, electrolyte))
             missing = missing_pressure(field, heights[name] / scales.length, scales.debye**2)
             layer = replace(layer, missing_pressure=missing * scales.concentration)
@@ -188,7 +188,7 @@ def _wall_charge(
     A flux of ions asks for a field g beside the layer (`_field_of_currents`), which a wall without charge does not
     have: the layer is that of the charge -lambda^2 g.
     """
-    if boundary.holds_potential:
+    if boundary.prescribes_potential:
         return None
     charge = state.even_charge
     if boundary.surface_charge is not None:

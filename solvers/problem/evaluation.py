@@ -173,11 +173,11 @@ def _potential_errors(
     boundaries, V_T = problem_data.boundaries, problem_data.electrolyte.V_T
     of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
-    held = [states[name].potential for name, b in boundaries.items() if b.held_potential is not None]
+    held = [states[name].potential for name, b in boundaries.items() if b.prescribed_potential is not None]
     ground = held[0] if held else 0.0
     errors = {}
     for name, state in states.items():
-        if name in boundaries and boundaries[name].held_potential is not None:
+        if name in boundaries and boundaries[name].prescribed_potential is not None:
             continue
         layer = layers.get(name)
         of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0

@@ -40,7 +40,7 @@ class ElectroneutralPrediction:
 
     def __init__(self, discretisation: Discretisation, problem_data: ProblemData) -> None:
         self.discretisation, self._signature = discretisation, problem_data.signature
-        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._signature.held]
+        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._signature.dirichlet]
         self._predictor = Predictor(
             discretisation.space,
             np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),

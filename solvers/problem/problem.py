@@ -130,7 +130,9 @@ class Problem:
         self.system = system = System(
             self.mesh, self.problem_data, self.discretisation, self.formulation, blocks=linear == "block"
         )
-        self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
+        self._preconditioner = (
+            BlockPreconditioner(system.equations, system.constraints.free) if linear == "block" else None
+        )
         self._newton = Newton(
             self.mesh.mesh.comm,
             system.residual,
@@ -251,7 +253,7 @@ class Problem:
         system, weights = self.system, self.weights
         return terminal_currents(
             reaction / system.step_data.length,
-            system.held.indicators,
+            system.constraints.indicators,
             problem_data.boundaries,
             problem_data.electrolyte,
             system.step_data.scales,

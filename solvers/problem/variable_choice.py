@@ -72,9 +72,9 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
         if _membrane_drop(boundary, problem_data, heights[name]) > largest_drop(element_degree):
             return f"of the charge on the membrane {name}"
         prescribed = boundary.prescribed(electrolyte)
-        if boundary.held_potential is not None and not prescribed:
+        if boundary.prescribed_potential is not None and not prescribed:
             return f"the potential of {name} is held without any concentration"
-        if len(prescribed) == len(electrolyte.species) and boundary.holds_potential:
+        if len(prescribed) == len(electrolyte.species) and boundary.prescribes_potential:
             scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
             if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale:
                 if electrolyte.uniform_charge:

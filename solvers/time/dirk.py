@@ -140,7 +140,7 @@ def take_step(
             now.boundaries, own / system.step_data.scales.time, base.content, GateStep(base.gates, own), charge
         )
         guess = _extrapolated(past, before.unknowns, time)
-        system.held.prescribe(guess)
+        system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
         rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
@@ -170,7 +170,7 @@ def _rates(problem: Problem, now: ProblemData, base: Rates, length: float, *, at
     gates = system.step_data.coupling.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
-    currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
+    currents = problem.currents(now, np.where(system.constraints.free, 0.0, reaction)[:, :-1])
     floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
     return Rates(
         content=content,

@@ -170,10 +170,10 @@ class TransientProblem(Problem):
         before, charges = state.ionic_charge(), dict(charges)
         for name in self.signature.floating:
             entered = unknowns.copy()
-            system.held.prescribe(entered, name)
+            system.constraints.prescribe(entered, name)
             state.restore(entered)
             charges[name] -= state.ionic_charge() - before
-        system.held.prescribe(unknowns)
+        system.constraints.prescribe(unknowns)
         state.restore(unknowns)
         state.iterate_from(unknowns)
         state.take(state.vector)

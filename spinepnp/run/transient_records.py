@@ -197,7 +197,11 @@ class Trace:
         """Record the state at the start."""
         assert problem.progress is not None
         gates = dict(
-            zip(problem.system.data.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
+            zip(
+                problem.system.step_data.coupling.gate_names(),
+                problem.progress.moment.rates.gates.tolist(),
+                strict=True,
+            )
         )
         row = self._row(0.0, 0, solution, gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
@@ -216,7 +220,7 @@ class Trace:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.data.coupling.gate_names(), step.gates, strict=True))
+        gates = dict(zip(problem.system.step_data.coupling.gate_names(), step.gates, strict=True))
         row = self._row(step.time, step.number, step.solution, gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None

@@ -101,7 +101,7 @@ def _pore(asked: Asked) -> Pore:
 def _sides(asked: Asked) -> tuple[float, float, float]:
     """V inside relative to outside, and the concentrations of the ion inside and outside a pore."""
     outside, inside = (asked.case.boundaries[side] for side in ("outside", "inside"))
-    V = float(inside.held_potential or 0.0) - float(outside.held_potential or 0.0)
+    V = float(inside.prescribed_potential or 0.0) - float(outside.prescribed_potential or 0.0)
     c_i, c_o = (side.prescribed(asked.case.electrolyte)[asked.species.name] for side in (inside, outside))
     return V, c_i, c_o
 
