@@ -12,7 +12,7 @@ import pytest
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
-from spinepnp.solvers.algebra.bordered import Layout
+from spinepnp.solvers.algebra.bordered import BorderedLayout
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
@@ -74,7 +74,7 @@ def solve(mesh, formulation, dimension):
     masks = operators.masks(np.isin(np.arange(operators.owned), own))
     nest = equations.nest()
     nest.assemble()
-    A, vector = nest.convert("aij", out=PETSc.Mat()), Layout(domain.comm, 3 * operators.owned, 0).vector()
+    A, vector = nest.convert("aij", out=PETSc.Mat()), BorderedLayout(domain.comm, 3 * operators.owned, 0).vector()
     vector.array[:] = np.concatenate([function.x.array[: operators.owned] for function in equations.state])
 
     def take(vector):

@@ -19,7 +19,7 @@ from spinepnp.solvers.model import waveforms as stimuli
 from spinepnp.solvers.model.boundaries import _course
 from spinepnp.solvers.model.channels import Channel, GateStep
 from spinepnp.solvers.pnp import variables as formulation
-from spinepnp.solvers.pnp.channel_currents import Coupling
+from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.time import adaptive as advance
 from spinepnp.solvers.time import dirk as time_stepping
 from spinepnp.units import FARADAY
@@ -281,7 +281,7 @@ def test_a_lost_displacement_current_is_found(comm, monkeypatch):
 
 def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     """Their current is that of the potential at the start of the step, as an explicit coupling would have it."""
-    step, current, before = advance.take_step, Coupling._current, {}
+    step, current, before = advance.take_step, ChannelCurrents._current, {}
 
     def lagged_step(problem, *arguments):
         before["means"] = problem.system.state.means.copy()
@@ -295,7 +295,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
         return (found[0], 0.0, 0.0) if before else found
 
     monkeypatch.setattr(advance, "take_step", lagged_step)
-    monkeypatch.setattr(Coupling, "_current", lagged)
+    monkeypatch.setattr(ChannelCurrents, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}
 
@@ -355,13 +355,13 @@ def straight_table(monkeypatch):
 
 def powerless_gates(monkeypatch):
     """All gates as if there were one of each."""
-    correct = Coupling._current
+    correct = ChannelCurrents._current
 
     def current(self, entry, means):
         gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
         return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), means)
 
-    monkeypatch.setattr(Coupling, "_current", current)
+    monkeypatch.setattr(ChannelCurrents, "_current", current)
 
 
 @pytest.mark.parametrize(

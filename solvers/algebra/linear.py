@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.errors import SolveError, petsc_reason
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.stack import PETSc
-from spinepnp.solvers.algebra.bordered import Bordered
+from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.callbacks import weakly
 from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
 from spinepnp.solvers.algebra.reasons import NO_ACCURACY, mumps_problem
@@ -65,7 +65,7 @@ class LinearSolver:
         ksp: Any,
         A: Any,
         options: Precedence,
-        border: Bordered | None,
+        border: BorderedSystem | None,
         preconditioner: Preconditioner | None,
     ) -> None:
         self.ksp, self.A, self._options = ksp, A, options
@@ -95,7 +95,7 @@ class LinearSolver:
         if self._inner.getPC().getType() == "python":
             self._inner.getPC().setPythonContext(self._preconditioner)
 
-    def _invert_border(self, border: Bordered) -> None:
+    def _invert_border(self, border: BorderedSystem) -> None:
         self.ksp.getPC().setType("python")
         self.ksp.getPC().setPythonContext(border.inverse)
 

@@ -15,7 +15,7 @@ import numpy as np
 from spinepnp.errors import CaseError, SolveError, petsc_reason
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.stack import MPI, PETSc
-from spinepnp.solvers.algebra.bordered import Bordered
+from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.callbacks import Assembly, weakly
 from spinepnp.solvers.algebra.convergence import Convergence
 from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver, Preconditioner
@@ -69,7 +69,7 @@ class Newton:
         b: Any,
         A: Any,
         options: SolverOptions,
-        border: Bordered | None = None,
+        border: BorderedSystem | None = None,
         preconditioner: Preconditioner | None = None,
         step_fraction: Callable[[Any], float] | None = None,
         complete: Callable[[Any, Any], None] | None = None,

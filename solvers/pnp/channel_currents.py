@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.channels import Channel, GateStep, rates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
@@ -33,7 +33,7 @@ class _Entry:
     concentration: int | None
 
 
-class Coupling:
+class ChannelCurrents:
     """All channels of a case.
 
     Args:
@@ -46,7 +46,9 @@ class Coupling:
         step: of the gates; in a steady state they are where the potential holds them.
     """
 
-    def __init__(self, problem_data: ProblemData, means: tuple[Mean, ...], weights: Weights, scales: Scales) -> None:
+    def __init__(
+        self, problem_data: ProblemData, means: tuple[Mean, ...], weights: IntegrationWeights, scales: Scales
+    ) -> None:
         self._scales, self._zero, self._means = scales, problem_data.zero, means
         self._V_T = problem_data.electrolyte.V_T
         self._areas = {name: area * scales.length**2 for name, area in weights.area.items()}

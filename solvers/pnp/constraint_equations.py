@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.solvers.algebra.bordered import Bordered
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.algebra.bordered import BorderedSystem
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
@@ -25,7 +25,7 @@ from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import StepData
 
 
-class Balances:
+class ConstraintEquations:
     """What each unknown constant must bring to zero.
 
     Args:
@@ -44,7 +44,7 @@ class Balances:
         constraints: Constraints,
         step_data: StepData,
         state: State,
-        weights: Weights,
+        weights: IntegrationWeights,
     ) -> None:
         self._signature, self._equations, self._constraints = signature, equations, constraints
         self._step_data, self._state, self._weights = step_data, state, weights
@@ -122,7 +122,7 @@ class Balances:
             found.append(charges)
         return found
 
-    def fill(self, border: Bordered, matrix: Any) -> None:
+    def fill(self, border: BorderedSystem, matrix: Any) -> None:
         """Columns, rows and corner of the constants. Collective.
 
         A constant moves the degrees of freedom that it holds (its direction), or is the mean of a patch, which moves
@@ -182,6 +182,6 @@ class Balances:
         """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
-        for mean, name, i, flux in self._step_data.coupling.slopes(self._state.means):
+        for mean, name, i, flux in self._step_data.channel_currents.slopes(self._state.means):
             driven[mean][:, i] -= self._step_data.length * flux * weights[name][:owned]
         return driven

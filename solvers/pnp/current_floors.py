@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
@@ -32,7 +32,7 @@ class Rounding:
         weights: for sums over all ranks.
     """
 
-    def __init__(self, equations: Equations, constraints: Constraints, weights: Weights) -> None:
+    def __init__(self, equations: Equations, constraints: Constraints, weights: IntegrationWeights) -> None:
         self._equations, self._constraints, self._weights = equations, constraints, weights
 
     @cached_property

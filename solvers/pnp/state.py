@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.algebra.bordered import Layout
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.algebra.bordered import BorderedLayout
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Constraints
@@ -46,7 +46,7 @@ class State:
         equations: Equations,
         constraints: Constraints,
         step_data: StepData,
-        weights: Weights,
+        weights: IntegrationWeights,
         signature: ProblemSignature,
     ) -> None:
         self._equations, self._constraints, self._step_data, self._weights = equations, constraints, step_data, weights
@@ -58,7 +58,7 @@ class State:
         ]
         self.means = np.zeros(len(self.patches))
         constants = constraints.constants + len(self.patches)
-        self.layout = Layout(weights.comm, self._owned * self.components, constants)
+        self.layout = BorderedLayout(weights.comm, self._owned * self.components, constants)
         self.vector = self.layout.vector()
 
     def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:

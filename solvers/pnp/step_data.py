@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import (
@@ -18,7 +18,7 @@ from spinepnp.solvers.model.closed import (
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.signature import ProblemSignature
-from spinepnp.solvers.pnp.channel_currents import Coupling
+from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.pnp.currents import inflows, loads
 from spinepnp.solvers.pnp.equations import Coefficients
 from spinepnp.units import FARADAY
@@ -38,7 +38,7 @@ class StepData:
         load: what enters each degree of freedom, shape (owned dofs, N + 1).
         injected: prescribed current into each floating boundary.
         wanted: amounts of free species that are prescribed.
-        coupling: channels.
+        channel_currents: channels.
         length: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
         wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
@@ -48,13 +48,13 @@ class StepData:
     scales: Scales
     zero: float
     coefficients: Coefficients
-    coupling: Coupling
+    channel_currents: ChannelCurrents
     injected: dict[str, float]
     wanted: dict[str, float]
     wall_charge_density: float | None
     wall_charge: dict[str, float] | None
 
-    def __init__(self, signature: ProblemSignature, weights: Weights) -> None:
+    def __init__(self, signature: ProblemSignature, weights: IntegrationWeights) -> None:
         self._signature, self._weights = signature, weights
         species = len(signature.names)
         self.load = np.zeros((weights.owned, species + 1))
@@ -74,7 +74,7 @@ class StepData:
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.coupling = Coupling(problem_data, self._signature.means, weights, scales)
+        self.channel_currents = ChannelCurrents(problem_data, self._signature.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
         wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
@@ -108,7 +108,7 @@ class StepData:
             wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
         self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
-        self.length, self.history, self.coupling.step, self.wall_charge = length, history, gates, wall_charge
+        self.length, self.history, self.channel_currents.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc
-from spinepnp.solvers.algebra.bordered import Bordered, Layout
+from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
-from spinepnp.solvers.pnp.constraint_equations import Balances
+from spinepnp.solvers.pnp.constraint_equations import ConstraintEquations
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import Rounding
 from spinepnp.solvers.pnp.equations import Equations
@@ -60,13 +60,13 @@ class System:
         self.constraints = Constraints(discretisation.space, self.signature, discretisation.boundary_dofs)
         self.step_data = StepData(self.signature, self._weights)
         self.state = State(self.equations, self.constraints, self.step_data, self._weights, self.signature)
-        self._balances = Balances(
+        self._constraint_equations = ConstraintEquations(
             self.signature, self.equations, self.constraints, self.step_data, self.state, self._weights
         )
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
-        self.border = Bordered(self.state.layout, self.A) if self.state.layout.count else None
+        self.border = BorderedSystem(self.state.layout, self.A) if self.state.layout.count else None
         masks = [discretisation.operators.masks(~free) for free in self.constraints.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.constraints.prescribed_dofs()
@@ -88,7 +88,7 @@ class System:
         step_data, residual = self.step_data, self.equations.residual()
         residual[:, :-1] -= step_data.length * step_data.load[:, :-1] + step_data.history
         residual[:, -1] -= step_data.load[:, -1]
-        for name, i, flux in step_data.coupling.fluxes(self.state.means):
+        for name, i, flux in step_data.channel_currents.fluxes(self.state.means):
             residual[:, i] -= step_data.length * flux * self._weights.boundary[name][: len(residual)]
         return residual
 
@@ -110,12 +110,12 @@ class System:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.state.take(vector)
         reaction = self._reaction = self.reaction()
-        balances = self._net = self._balances.values(reaction)
+        balances = self._net = self._constraint_equations.values(reaction)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):
             lifted = self._lift(constraint_residual)
             reaction += lifted
-            self._balances.lift(balances, lifted, constraint_residual)
+            self._constraint_equations.lift(balances, lifted, constraint_residual)
         self.state.join(b, np.where(self.constraints.free, reaction, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
@@ -125,7 +125,7 @@ class System:
         """
         self.equations.fill_blocks()
         self._nest.assemble()
-        of_mesh = Layout(self._comm, constraint_residual.size, 0)
+        of_mesh = BorderedLayout(self._comm, constraint_residual.size, 0)
         step, change = of_mesh.vector(), of_mesh.vector()
         step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
@@ -141,7 +141,7 @@ class System:
         self.state.take(vector)
         self.equations.fill_blocks()
         if self.border is not None:
-            self._balances.fill(self.border, self._nest)
+            self._constraint_equations.fill(self.border, self._nest)
         self.equations.hold(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
@@ -169,7 +169,7 @@ class System:
         step_data = self.step_data
         if step_data.coefficients.storage:
             free, load = self.constraints.free[:, :-1], step_data.length * step_data.load[:, :-1]
-            passing = self._balances.passing(self._reaction)
+            passing = self._constraint_equations.passing(self._reaction)
             return bool(
                 step_conserves(self._comm, self._reaction[:, :-1], free, load, step_data.history)
                 and circuits_are_open(self._net[: len(passing)], passing)
@@ -223,7 +223,9 @@ class System:
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(right, np.where(self.constraints.free, whole, 0.0), self._balances.defects(defect, charge))
+        self.state.join(
+            right, np.where(self.constraints.free, whole, 0.0), self._constraint_equations.defects(defect, charge)
+        )
         solve(right, x)
         owned, constants = self.state.split(x)
         moved = np.array(owned)

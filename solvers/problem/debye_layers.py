@@ -13,7 +13,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, charges_at
 from spinepnp.solvers.model.closed import is_grounded
 from spinepnp.solvers.model.default_grading import charge_beside
@@ -107,7 +107,7 @@ class LayerState:
 def debye_layers(
     mesh: SpineMesh,
     heights: dict[str, float],
-    weights: Weights,
+    weights: IntegrationWeights,
     state: LayerState,
     electrolyte: Electrolyte,
     boundaries: Boundaries,
@@ -179,7 +179,7 @@ def _wall_charge(
     state: LayerState,
     phi: float,
     beside: PlanarLayer,
-    weights: Weights,
+    weights: IntegrationWeights,
     scales: Scales,
     electrolyte: Electrolyte,
 ) -> float | None:
@@ -203,7 +203,7 @@ def _error_at_edge(
     mesh: SpineMesh,
     end: float,
     size: float,
-    weights: Weights,
+    weights: IntegrationWeights,
     state: LayerState,
     electrolyte: Electrolyte,
     scales: Scales,
@@ -255,7 +255,12 @@ def _error_at_edge(
 
 
 def _field_of_currents(
-    name: str, state: LayerState, beside: PlanarLayer, weights: Weights, scales: Scales, electrolyte: Electrolyte
+    name: str,
+    state: LayerState,
+    beside: PlanarLayer,
+    weights: IntegrationWeights,
+    scales: Scales,
+    electrolyte: Electrolyte,
 ) -> float:
     """Gradient of the potential toward a boundary in a neutral solution: sum_i (z_i J_i / D_i) / sum_i z_i^2 c_i."""
     strength = float(beside.valence**2 @ beside.concentration)
@@ -286,7 +291,7 @@ def missing_pressure(field: float, height: float, debye_squared: float) -> float
     return 0.5 * debye_squared * field**2 * (1.0 - (math.log1p(change) / change) ** 2) if change > 0.0 else 0.0
 
 
-def _thinnest(comm: Any, weights: Weights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:
+def _thinnest(comm: Any, weights: IntegrationWeights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:
     """The solution where there are the fewest ions. Collective."""
     owned = everywhere[: weights.owned]
     strength = owned[:, :-1] @ beside.valence**2
@@ -307,7 +312,7 @@ def _with_error(
     name: str,
     lumped: bool,
     thermal_voltage: float,
-    weights: Weights,
+    weights: IntegrationWeights,
 ) -> Layer:
     """The layer with its drop and error."""
     moves = charge is not None

@@ -9,8 +9,8 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.fem.subregions import Part
-from spinepnp.solvers.fem.weights import Weights, minimum
+from spinepnp.solvers.fem.subregions import RegionOnMesh
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
@@ -193,7 +193,9 @@ def _largest_flow(currents: dict[str, np.ndarray], electrolyte: Electrolyte) -> 
     return max(float((np.abs(current) / valence).max()) for current in currents.values())
 
 
-def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales) -> RegionState:
+def _region(
+    part: RegionOnMesh, unknowns: np.ndarray, weights: IntegrationWeights, names: tuple[str, ...], scales: Scales
+) -> RegionState:
     mean = weights.integral(part.weights, unknowns) / part.volume
     lowest, highest = part.extremes(weights.comm, unknowns)
     return RegionState(
@@ -206,7 +208,7 @@ def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str
     )
 
 
-def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeState:
+def _volume(found: Converged, unknowns: np.ndarray, weights: IntegrationWeights) -> VolumeState:
     electrolyte, scales = found.problem_data.electrolyte, found.scales
     names = electrolyte.names
     volume = weights.total_volume * scales.length**3
@@ -244,7 +246,7 @@ def _mixing(c: np.ndarray, electrolyte: Electrolyte, scales: Scales) -> np.ndarr
     return total
 
 
-def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights) -> tuple[float, bool]:
+def _balance(found: Converged, currents: dict[str, np.ndarray], weights: IntegrationWeights) -> tuple[float, bool]:
     """Largest net current of a species over the largest current, and largest |N/N0 - 1|; 0/0 = 0.
 
     And whether that is more than rounding leaves of weak currents.

@@ -19,7 +19,7 @@ from spinepnp.solvers.algebra.petsc import given_by_user
 from spinepnp.solvers.algebra.reasons import LINEAR_SOLVE
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.fem.weights import Weights, minimum
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -155,7 +155,7 @@ class Problem:
         self.system.destroy()
 
     @property
-    def weights(self) -> Weights:
+    def weights(self) -> IntegrationWeights:
         """Weights of boundaries and volume."""
         return self.discretisation.weights
 
@@ -258,7 +258,7 @@ class Problem:
             problem_data.electrolyte,
             system.step_data.scales,
             weights,
-            system.step_data.coupling.currents(system.state.means, len(self.signature.names)),
+            system.step_data.channel_currents.currents(system.state.means, len(self.signature.names)),
         )
 
     def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:

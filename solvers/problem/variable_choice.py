@@ -13,7 +13,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData, check_positive
@@ -160,7 +160,7 @@ def _donnan_potential(z: np.ndarray, reference: np.ndarray, wanted: np.ndarray) 
 
 
 def spread_by_charge(
-    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: Weights
+    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: IntegrationWeights
 ) -> np.ndarray | None:
     """How fixed charges by region arrange what would else be even: the same electrochemical potentials everywhere.
 

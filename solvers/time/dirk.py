@@ -167,7 +167,7 @@ def _rates(problem: Problem, now: ProblemData, base: Rates, length: float, *, at
     """At the end of a stage; floors are those of the end of a step."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
     content, reaction = system.equations.contents(), system.reaction()
-    gates = system.step_data.coupling.gates_at(system.state.means)
+    gates = system.step_data.channel_currents.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.constraints.free, 0.0, reaction)[:, :-1])
@@ -229,7 +229,7 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
 def moment_at(problem: Problem, time: float) -> Moment:
     """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.contents(), system.step_data.coupling.gates_at(system.state.means)
+    content, gates = system.equations.contents(), system.step_data.channel_currents.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = Rates(
         content=content,
