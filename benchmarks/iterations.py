@@ -86,11 +86,11 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     """
     system = problem.system
     system.set_data(problem_data)
-    system.equations.coefficients.storage = system.data.scales.length**2 / (system.data.scales.diffusivity * step)
+    system.equations.coefficients.storage_rate = system.data.scales.length**2 / (system.data.scales.diffusivity * step)
     system.state.start_from(system.state.bulk(problem_data.electrolyte))
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)
-    content = system.equations.contents() * system.equations.coefficients.storage
+    content = system.equations.storage() * system.equations.coefficients.storage_rate
     b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # that of the state before
     system.jacobian(system.state.vector, system.A)
     return b, x

@@ -106,7 +106,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
 
 def _linear_solve(problem: TransientProblem, comm: Any) -> float:
     """Seconds of a matrix, its factorisation and one solution: a linear time step. The best of three."""
-    defect = problem.system.equations.contents()
+    defect = problem.system.equations.storage()
 
     def once() -> None:
         problem._newton.make_matrix(problem.system.state.vector)

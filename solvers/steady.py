@@ -86,7 +86,7 @@ class SteadyProblem(Problem):
         self.use(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
         statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
-        self._previous = self.system.state.densities_and_potential()
+        self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         reaction = self.system.reaction()
         currents, floors = self.currents(problem_data, reaction[:, :-1]), self.current_floors(reaction)
@@ -141,7 +141,7 @@ class SteadyProblem(Problem):
             if not reason:
                 return statistics
             failures = [NewtonError("", statistics)]
-            starts = [self.system.state.densities_and_potential(), *starts]
+            starts = [self.system.state.concentrations_and_potential(), *starts]
         self.use("nodal", reason)
         self.system.set_data(problem_data)
         positive = [start for start in starts if is_positive(self.mesh.mesh.comm, start)]

@@ -99,7 +99,7 @@ def solve(mesh, formulation, dimension):
     take(vector)
     newton.destroy()
 
-    found = [equations.formulation.density(w) for w in equations.state[:-1]] + [equations.phi]
+    found = [equations.variables.concentration(w) for w in equations.state[:-1]] + [equations.phi]
     error = ufl.as_vector(found) - ufl.as_vector([*c, phi])
     squares = (ufl.inner(error, error), ufl.inner(ufl.grad(error), ufl.grad(error)))
     values = [fem.assemble_scalar(fem.form(measure.over_volume(q, 2 * degree + 4))) for q in squares]

@@ -250,7 +250,7 @@ def test_the_sign_of_the_drift_is_found(comm, monkeypatch):
     def turned(correct):
         return lambda self, w, valence: correct(self, w, -valence)
 
-    for kind in (formulation.Densities, formulation.Logarithms, formulation.EdgeLogarithms):
+    for kind in (formulation.ConcentrationVariables, formulation.LogVariables, formulation.EdgeFluxVariables):
         monkeypatch.setattr(kind, "flux", turned(kind.flux))
     assert failing([subject("line")], comm)
 

@@ -96,16 +96,16 @@ class ConstraintEquations:
         for k, (weights, component) in enumerate(self._state.patches, self._constraints.constants):
             balances[k] -= self._weights.sum(weights * self._state.slope(component) * constraint_residual[:, component])
 
-    def defects(self, content: np.ndarray, charge: dict[str, float]) -> np.ndarray:
+    def defects(self, storage: np.ndarray, charge: dict[str, float]) -> np.ndarray:
         """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
 
         Args:
-            content: scaled, shape (owned dofs, N).
+            storage: scaled, shape (owned dofs, N).
             charge: scaled, by boundary.
         """
         found = np.zeros(self._state.layout.count)
         for k, (name, charges) in enumerate(zip(self._signature.floating, self._charges(), strict=True)):
-            found[k] = self._weights.sum(charges[:, :-1] * content) + charge[name]
+            found[k] = self._weights.sum(charges[:, :-1] * storage) + charge[name]
         return found
 
     def _charges(self) -> list[np.ndarray]:
@@ -150,7 +150,7 @@ class ConstraintEquations:
     def _fill_columns(self, columns: list[Any], directions: list[Any], driven: list[np.ndarray], matrix: Any) -> None:
         """How the reaction changes with each constant."""
         first = self._constraints.constants
-        for k, (direction, column) in enumerate(zip(directions[:constraints], columns, strict=False)):
+        for k, (direction, column) in enumerate(zip(directions[:first], columns, strict=False)):
             direction.array[:] = self._constraints.direction(k).T.ravel()
             matrix.mult(direction, column)
         for column, flux in zip(columns[first:], driven, strict=True):
@@ -164,14 +164,14 @@ class ConstraintEquations:
             left.array[:] = charge.T.ravel()
             matrix.multTranspose(left, row)
         left.destroy()
-        for row, name in zip(rows[len(signature.floating) : constraints], signature.free, strict=True):
+        for row, name in zip(rows[len(signature.floating) : first], signature.free, strict=True):
             i = signature.names.index(name)
             self._fill_part(row, i, self._amount_slope(i))
         for row, (weights, component) in zip(rows[first:], state.patches, strict=True):
             self._fill_part(row, component, -weights * state.slope(component))
 
     def _amount_slope(self, i: int) -> np.ndarray:
-        return self._equations.formulation.amount_slope(self._equations.state[i])
+        return self._equations.variables.amount_slope(self._equations.state[i])
 
     def _fill_part(self, row: Any, component: int, part: np.ndarray) -> None:
         owned = self._weights.owned
@@ -182,6 +182,6 @@ class ConstraintEquations:
         """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
-        for mean, name, i, flux in self._step_data.channel_currents.slopes(self._state.means):
+        for mean, name, i, flux in self._step_data.channels.slopes(self._state.means):
             driven[mean][:, i] -= self._step_data.length * flux * weights[name][:owned]
         return driven

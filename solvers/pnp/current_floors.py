@@ -59,13 +59,13 @@ class Rounding:
     def _terms(self) -> np.ndarray:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
-        coefficients, contents = equations.coefficients, np.abs(equations.contents())
-        densities, drift = np.abs(equations.nodal_densities()), np.abs(equations.phi.x.array)
+        coefficients, contents = equations.coefficients, np.abs(equations.storage())
+        densities, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
         terms = np.empty((len(contents), equations.species + 1))
         for i, w in enumerate(equations.state[:-1]):
-            size = equations.formulation.digits(w.x.array) + abs(coefficients.valence[i]) * drift
+            size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
             terms[:, i] = coefficients.diffusivity[i] * self._over_edges(densities[:, i] * size)
-            terms[:, i] += coefficients.storage * contents[:, i]
+            terms[:, i] += coefficients.storage_rate * contents[:, i]
         terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
@@ -93,7 +93,7 @@ class Rounding:
         """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
         ones, free, ions = np.ones(len(reaction)), self._constraints.free[:, :-1], reaction[:, :-1]
         lost = np.zeros(reaction.shape[1])
-        if not self._equations.coefficients.storage:
+        if not self._equations.coefficients.storage_rate:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost
         at_constraints = np.where(free, 0.0, ions)
@@ -101,7 +101,7 @@ class Rounding:
             np.abs(self._weights.integral(ones, part * at_constraints))
             for part in self._constraints.indicators.values()
         ]
-        amounts = np.abs(self._weights.integral(ones, self._equations.contents()))
+        amounts = np.abs(self._weights.integral(ones, self._equations.storage()))
         lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
         return lost
 

@@ -50,7 +50,7 @@ class State:
         signature: ProblemSignature,
     ) -> None:
         self._equations, self._constraints, self._step_data, self._weights = equations, constraints, step_data, weights
-        self._formulation, self._owned = equations.formulation, weights.owned
+        self._variables, self._owned = equations.variables, weights.owned
         self.components = len(equations.state)
         self.patches = [
             (weights.boundary[name][: self._owned] / weights.area[name], component)
@@ -116,20 +116,20 @@ class State:
     def to_unknowns(self, start: np.ndarray) -> np.ndarray:
         """Local unknowns of nodal values (SI, potential relative to its zero)."""
         scales = self._step_data.scales
-        densities = self._formulation.unknowns(start[:, :-1] / scales.concentration)
-        return np.column_stack([densities, start[:, -1] / scales.potential])
+        concentrations = self._variables.unknowns(start[:, :-1] / scales.concentration)
+        return np.column_stack([concentrations, start[:, -1] / scales.potential])
 
     def to_unknown(self, value: float, component: int) -> float:
         """The unknown of one value of a component (SI)."""
         scales = self._step_data.scales
         if component == self.components - 1:
             return (value - self._step_data.zero) / scales.potential
-        return float(self._formulation.unknowns(np.array(value / scales.concentration)))
+        return float(self._variables.unknowns(np.array(value / scales.concentration)))
 
-    def densities_and_potential(self) -> np.ndarray:
+    def concentrations_and_potential(self) -> np.ndarray:
         """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
-        densities = self._equations.nodal_densities() * self._step_data.scales.concentration
-        return np.column_stack([densities, self._equations.phi.x.array * self._step_data.scales.potential])
+        concentrations = self._equations.nodal_concentrations() * self._step_data.scales.concentration
+        return np.column_stack([concentrations, self._equations.phi.x.array * self._step_data.scales.potential])
 
     def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         """Nodal values of the bulk state."""
@@ -140,14 +140,14 @@ class State:
         if component == self.components - 1:
             return 1.0
         unknown = self._equations.state[component].x.array[: self._owned]
-        return self._formulation.slope(self._formulation.densities(unknown))
+        return self._variables.slope(self._variables.concentrations(unknown))
 
     def means_of(self, unknowns: np.ndarray) -> np.ndarray:
         """The means that channels depend on, scaled, of local unknowns. Collective where there are any."""
         if not self.patches:
             return np.empty(0)
         owned = unknowns[: self._owned]
-        values = np.column_stack([self._formulation.densities(owned[:, :-1]), owned[:, -1]])
+        values = np.column_stack([self._variables.concentrations(owned[:, :-1]), owned[:, -1]])
         local = np.array([weights @ values[:, component] for weights, component in self.patches])
         total = np.empty_like(local)
         self._weights.comm.Allreduce(local, total, op=MPI.SUM)
@@ -155,12 +155,12 @@ class State:
 
     def amounts(self) -> np.ndarray:
         """Integral of the density of each species, scaled. Collective."""
-        contents = self._equations.contents()
+        contents = self._equations.storage()
         return self._weights.integral(np.ones(self._owned), contents)
 
     def ionic_charge(self) -> float:
         """Integral of sum z_i c_i, scaled. Collective."""
-        return self._weights.sum(self._equations.contents() @ self._equations.coefficients.valence)
+        return self._weights.sum(self._equations.storage() @ self._equations.coefficients.valence)
 
     def field_energy(self) -> float:
         """Integral of eps/2 |grad V|^2, J. Collective."""

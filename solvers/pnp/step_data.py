@@ -38,7 +38,7 @@ class StepData:
         load: what enters each degree of freedom, shape (owned dofs, N + 1).
         injected: prescribed current into each floating boundary.
         wanted: amounts of free species that are prescribed.
-        channel_currents: channels.
+        channels: their currents.
         length: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
         wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
@@ -48,7 +48,7 @@ class StepData:
     scales: Scales
     zero: float
     coefficients: Coefficients
-    channel_currents: ChannelCurrents
+    channels: ChannelCurrents
     injected: dict[str, float]
     wanted: dict[str, float]
     wall_charge_density: float | None
@@ -74,7 +74,7 @@ class StepData:
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.length, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.channel_currents = ChannelCurrents(problem_data, self._signature.means, weights, scales)
+        self.channels = ChannelCurrents(problem_data, self._signature.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
         wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
@@ -107,8 +107,8 @@ class StepData:
             gates: step of the gates.
             wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
-        self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
-        self.length, self.history, self.channel_currents.step, self.wall_charge = length, history, gates, wall_charge
+        self.coefficients.diffusivity, self.coefficients.storage_rate = self._diffusivity * length, 1.0
+        self.length, self.history, self.channels.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:

@@ -88,7 +88,7 @@ class System:
         step_data, residual = self.step_data, self.equations.residual()
         residual[:, :-1] -= step_data.length * step_data.load[:, :-1] + step_data.history
         residual[:, -1] -= step_data.load[:, -1]
-        for name, i, flux in step_data.channel_currents.fluxes(self.state.means):
+        for name, i, flux in step_data.channels.fluxes(self.state.means):
             residual[:, i] -= step_data.length * flux * self._weights.boundary[name][: len(residual)]
         return residual
 
@@ -167,7 +167,7 @@ class System:
     def settled(self) -> bool:
         """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
         step_data = self.step_data
-        if step_data.coefficients.storage:
+        if step_data.coefficients.storage_rate:
             free, load = self.constraints.free[:, :-1], step_data.length * step_data.load[:, :-1]
             passing = self._constraint_equations.passing(self._reaction)
             return bool(
@@ -183,7 +183,7 @@ class System:
 
         A species that a large one of another kind hides from the norm of the residual may have any current there.
         """
-        if self.step_data.coefficients.storage:
+        if self.step_data.coefficients.storage_rate:
             return True
         free, reaction = self.constraints.free[:, :-1], self._reaction[:, :-1]
         held = [indicator * ~free for indicator in self.constraints.indicators.values()]

@@ -49,7 +49,7 @@ OF_MATRIX = ("pc_factor_", "mat_")
 #: How far an equilibrium may leave its bounds, V_T: elements that are not monotone overshoot a little.
 OUTSIDE = 1e-2
 
-#: Logarithms of densities below this fraction of the largest have left their equation behind.
+#: LogVariables of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
 
 
@@ -184,7 +184,7 @@ class Problem:
         Raises:
             NewtonError: it failed; the unknowns are those of before.
         """
-        here = self.system.state.densities_and_potential() if start is None else start  # in SI: scales may change
+        here = self.system.state.concentrations_and_potential() if start is None else start  # in SI: scales may change
         try:
             return self._solve_once(here, problem_data, patient)
         except NewtonError as error:
@@ -258,7 +258,7 @@ class Problem:
             problem_data.electrolyte,
             system.step_data.scales,
             weights,
-            system.step_data.channel_currents.currents(system.state.means, len(self.signature.names)),
+            system.step_data.channels.currents(system.state.means, len(self.signature.names)),
         )
 
     def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
@@ -295,7 +295,7 @@ class Problem:
         bounds = problem_data.equilibrium_bounds()
         if bounds is None:
             return
-        phi = self.system.state.densities_and_potential()[: self.weights.owned, -1:] + self.system.step_data.zero
+        phi = self.system.state.concentrations_and_potential()[: self.weights.owned, -1:] + self.system.step_data.zero
         comm = self.mesh.mesh.comm
         lowest, highest = float(minimum(comm, phi)[0]), -float(minimum(comm, -phi)[0])
         hair = OUTSIDE * problem_data.electrolyte.V_T
@@ -315,7 +315,7 @@ class Problem:
             NewtonError: names the species and its lowest value.
         """
         names, owned = self.signature.names, self.weights.owned
-        values = self.system.state.densities_and_potential()[:owned, :-1]
+        values = self.system.state.concentrations_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
         allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.step_data.scales.concentration)
@@ -352,7 +352,7 @@ class Problem:
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
         scales = self.system.step_data.scales
-        nodal = self.system.state.densities_and_potential()
+        nodal = self.system.state.concentrations_and_potential()
         potential = nodal[:, -1] + self.system.step_data.zero
         if not self.signature.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume

@@ -32,7 +32,7 @@ from spinepnp.units import FARADAY
 #: How many states the start of a stage is extrapolated from.
 PAST = 3
 
-#: Densities that stay below this fraction of the scale of concentrations do not count for the error.
+#: ConcentrationVariables that stay below this fraction of the scale of concentrations do not count for the error.
 TRACE = 1e-6
 
 
@@ -166,8 +166,8 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
 def _rates(problem: Problem, now: ProblemData, base: Rates, length: float, *, at_end: bool) -> Rates:
     """At the end of a stage; floors are those of the end of a step."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, reaction = system.equations.contents(), system.reaction()
-    gates = system.step_data.channel_currents.gates_at(system.state.means)
+    content, reaction = system.equations.storage(), system.reaction()
+    gates = system.step_data.channels.gates_at(system.state.means)
     charge = _wall_charges(problem, reaction)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.constraints.free, 0.0, reaction)[:, :-1])
@@ -203,8 +203,8 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    densities = system.equations.nodal_densities()[: len(error)]
-    error[:, :-1] *= system.equations.formulation.slope(densities)
+    densities = system.equations.nodal_concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.variables.slope(densities)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = densities.max(axis=0, initial=0.0)
@@ -229,7 +229,7 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
 def moment_at(problem: Problem, time: float) -> Moment:
     """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.contents(), system.step_data.channel_currents.gates_at(system.state.means)
+    content, gates = system.equations.storage(), system.step_data.channels.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = Rates(
         content=content,

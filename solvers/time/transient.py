@@ -178,9 +178,9 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.take(state.vector)
         still = SMALLEST**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.step_data.channel_currents.gates), np.inf)
+        gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
         system.step_data.set_step(
-            problem_data.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates, charges
+            problem_data.at(0.0, -1.0).boundaries, still, system.equations.storage(), gates, charges
         )
         return self.solve_stage()
 

@@ -198,7 +198,7 @@ class Trace:
         assert problem.progress is not None
         gates = dict(
             zip(
-                problem.system.step_data.channel_currents.gate_names(),
+                problem.system.step_data.channels.gate_names(),
                 problem.progress.moment.rates.gates.tolist(),
                 strict=True,
             )
@@ -220,7 +220,7 @@ class Trace:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.step_data.channel_currents.gate_names(), step.gates, strict=True))
+        gates = dict(zip(problem.system.step_data.channels.gate_names(), step.gates, strict=True))
         row = self._row(step.time, step.number, step.solution, gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None
