@@ -102,7 +102,7 @@ def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dic
     discrete = DiscreteProblem(mesh, problem_data, SolverOptions(linear="block", petsc=FIXED))
     solver = discrete._newton.linear.ksp
     b, x = euler_step(discrete, problem_data, step)
-    with discrete._newton.precedence.in_force():
+    with discrete._newton.petsc_options.in_force():
         solver.setOperators(discrete.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()

@@ -88,8 +88,8 @@ class SteadyProblem(Problem):
         statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
-        reaction = self.system.reaction()
-        currents, floors = self.currents(problem_data, reaction[:, :-1]), self.current_floors(reaction)
+        nodal_flux = self.system.nodal_flux()
+        currents, floors = self.currents(problem_data, nodal_flux[:, :-1]), self.current_floors(nodal_flux)
         return self._solution_of(self._converged(problem_data, prediction, statistics, currents, floors))
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
@@ -163,7 +163,7 @@ class SteadyProblem(Problem):
         """
         for start in starts:
             try:
-                return self._attempt(start, problem_data, patient=True).after(failures)
+                return self._attempt(start, problem_data, line_search_fallback=True).after(failures)
             except NewtonError as error:
                 failures.append(error)
         raise failures[-1]

@@ -153,7 +153,7 @@ def test_a_time_step_of_any_length(comm, step):
         problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear))
         solver = problem._newton.linear.ksp
         b, x = euler_step(problem, ProblemData(SALT, DATA), step)
-        with problem._newton.precedence.in_force():
+        with problem._newton.petsc_options.in_force():
             solver.setTolerances(rtol=1e-6 if linear == "block" else 1e-12)
             solver.setOperators(problem.system.A)
             solver.solve(b, x)
@@ -176,7 +176,7 @@ def test_the_basis_stays_orthogonal_in_a_closed_domain(comm, step):
     problem = Problem(generate(neck, options, comm), problem_data, SolverOptions(linear="block", petsc=FIXED))
     b, x = euler_step(problem, problem_data, step)
     solver = problem._newton.linear.ksp
-    with problem._newton.precedence.in_force():
+    with problem._newton.petsc_options.in_force():
         solver.setOperators(problem.system.A)
         solver.solve(b, x)
     assert solver.getConvergedReason() > 0
@@ -264,9 +264,9 @@ def test_the_same_on_the_way_of_a_continuation(comm, monkeypatch):
     problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc={"ksp_max_it": 1}))
     original = problem._solve_once
 
-    def fails_at_first(here, problem_data, patient):
-        if not patient:
-            return original(here, problem_data, patient)
+    def fails_at_first(here, problem_data, line_search_fallback):
+        if not line_search_fallback:
+            return original(here, problem_data, line_search_fallback)
         statistics = NewtonStatistics(0, 1, 0, 0, 0.0, 0.0, 1.0, "diverged_max_it")
         raise NewtonError("no", statistics)
 

@@ -227,7 +227,7 @@ class TestControl:
 
     @given(step=st.floats(1e-9, 1.0), remaining=st.floats(1e-9, 1.0))
     def test_steps_up_to_an_end_are_equalised(self, step, remaining):
-        taken = StepControl(step, 0.0, 1.0).toward(remaining)
+        taken = StepControl(step, 0.0, 1.0).step_to(remaining)
         assert 0.0 < taken <= remaining
         assert taken <= step * (1 + 1e-6)
         left = remaining - taken

@@ -11,11 +11,9 @@ from spinepnp.errors import SolveError, petsc_reason
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.stack import PETSc
 from spinepnp.solvers.algebra.bordered import BorderedSystem
-from spinepnp.solvers.algebra.callbacks import weakly
-from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
-from spinepnp.solvers.algebra.reasons import NO_ACCURACY, mumps_problem
+from spinepnp.solvers.algebra.petsc import NO_ACCURACY, OptionValues, PetscOptions, mumps_problem, weakly
 
-DIRECT: PetscOptions = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
+DIRECT: OptionValues = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 
 #: Relative accuracy of iterative solves far from the solution, and the highest that is ever asked for.
 FAR, NEAREST = 1e-5, 1e-9
@@ -35,7 +33,7 @@ class Preconditioner(Protocol):
 
     iterations: Callable[[], int]
     failure: str
-    options: PetscOptions
+    options: OptionValues
 
     def setUp(self, pc: Any, /) -> None:
         """Prepare for a new matrix."""
@@ -64,7 +62,7 @@ class LinearSolver:
         self,
         ksp: Any,
         A: Any,
-        options: Precedence,
+        options: PetscOptions,
         border: BorderedSystem | None,
         preconditioner: Preconditioner | None,
     ) -> None:

@@ -26,14 +26,14 @@ class ProblemData:
         electrolyte: the species.
         boundaries: conditions by name.
         closed: amounts of species that no boundary holds.
-        widening: factor of the square of the Debye length (one, but on the way to a solution).
+        debye_scaling: factor of the square of the Debye length (one, but on the way to a solution).
         transient: whether it goes in time, so that what no boundary holds is known from before.
     """
 
     electrolyte: Electrolyte
     boundaries: Boundaries
     closed: Closed | None = None
-    widening: float = 1.0
+    debye_scaling: float = 1.0
     transient: bool = False
 
     @property
@@ -141,7 +141,7 @@ class ProblemData:
         """The steady state before any waveform begins."""
         return replace(self.at(-1.0, -1.0), transient=False)
 
-    def raised_to(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
+    def raised(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
         """The same with all data moved from the bulk state to a fraction of what they are.
 
         Args:
@@ -159,9 +159,9 @@ class ProblemData:
         electrolyte = self.electrolyte.model_copy(update=update)
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
-    def widened_to(self, fraction: float, decades: float = 6.0) -> ProblemData:
+    def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """The same with a square of the Debye length that falls from ``10^decades`` times its value to its value."""
-        return replace(self, widening=10.0 ** (decades * (1.0 - fraction)))
+        return replace(self, debye_scaling=10.0 ** (decades * (1.0 - fraction)))
 
 
 def _at(boundary: Boundary, time: float, inside: float) -> Boundary:

@@ -49,38 +49,38 @@ class ConstraintEquations:
         self._signature, self._equations, self._constraints = signature, equations, constraints
         self._step_data, self._state, self._weights = step_data, state, weights
 
-    def passing(self, reaction: np.ndarray) -> np.ndarray:
+    def passing(self, nodal_flux: np.ndarray) -> np.ndarray:
         """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
 
         In a steady state the current of each species, zero, and what is injected; in a step the charge of each species,
         of the displacement field, and of what is injected. Each row has the sum zero.
 
         Args:
-            reaction: see `System.reaction`.
+            nodal_flux: see `System.nodal_flux`.
         """
         step_data, floating = self._step_data, self._signature.floating
         terms = np.zeros((len(floating), self._state.components + 1))
         for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
-            terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
-            terms[k, -1] = step_data.length * step_data.injected[name]
+            terms[k, :-1] = self._weights.integral(np.ones(len(nodal_flux)), charges * nodal_flux)
+            terms[k, -1] = step_data.step_size * step_data.injected[name]
             if step_data.wall_charge is not None:
                 terms[k, -2] -= step_data.wall_charge[name]
         return terms
 
-    def values(self, reaction: np.ndarray) -> np.ndarray:
+    def values(self, nodal_flux: np.ndarray) -> np.ndarray:
         """Net currents, then amounts, then means, shape (constants,). Collective.
 
         Args:
-            reaction: see `System.reaction`.
+            nodal_flux: see `System.nodal_flux`.
         """
         state, step_data, names = self._state, self._step_data, self._signature.names
         if not state.layout.count:
             return np.empty(0)
-        currents = self.passing(reaction).sum(axis=1)
+        currents = self.passing(nodal_flux).sum(axis=1)
         missed = []
         if self._signature.free:
             found = state.amounts()
-            missed = [found[names.index(s)] - step_data.wanted[s] for s in self._signature.free]
+            missed = [found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.free]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
@@ -183,5 +183,5 @@ class ConstraintEquations:
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
         for mean, name, i, flux in self._step_data.channels.slopes(self._state.means):
-            driven[mean][:, i] -= self._step_data.length * flux * weights[name][:owned]
+            driven[mean][:, i] -= self._step_data.step_size * flux * weights[name][:owned]
         return driven

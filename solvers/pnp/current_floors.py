@@ -70,16 +70,16 @@ class Rounding:
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
 
-    def floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Below which no net current of a species through a boundary is known. Collective.
 
         Args:
-            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
 
         Returns:
             In units of the residual by boundary, shape (N + 1,); of the displacement last.
         """
-        ones, lost = np.ones(len(reaction)), self._lost(reaction)
+        ones, lost = np.ones(len(nodal_flux)), self._lost(nodal_flux)
         squares = self._terms() ** 2
         found = {}
         for name, indicator in self._constraints.indicators.items():
@@ -89,10 +89,10 @@ class Rounding:
             found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
         return found
 
-    def _lost(self, reaction: np.ndarray) -> np.ndarray:
+    def _lost(self, nodal_flux: np.ndarray) -> np.ndarray:
         """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
-        ones, free, ions = np.ones(len(reaction)), self._constraints.free[:, :-1], reaction[:, :-1]
-        lost = np.zeros(reaction.shape[1])
+        ones, free, ions = np.ones(len(nodal_flux)), self._constraints.free[:, :-1], nodal_flux[:, :-1]
+        lost = np.zeros(nodal_flux.shape[1])
         if not self._equations.coefficients.storage_rate:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost

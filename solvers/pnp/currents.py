@@ -59,7 +59,7 @@ def inflows(
 
 
 def terminal_currents(
-    reaction: np.ndarray,
+    nodal_flux: np.ndarray,
     indicators: dict[str, np.ndarray],
     boundaries: Boundaries,
     electrolyte: Electrolyte,
@@ -70,7 +70,7 @@ def terminal_currents(
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
     Args:
-        reaction: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
+        nodal_flux: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
         indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (owned dofs, species).
         boundaries: what is imposed.
         electrolyte: the species.
@@ -85,7 +85,7 @@ def terminal_currents(
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     currents = {}
     for name, indicator in indicators.items():
-        current = weights.integral(np.ones(len(reaction)), indicator * reaction) * valence * scales.current
+        current = weights.integral(np.ones(len(nodal_flux)), indicator * nodal_flux) * valence * scales.current
         for injection in boundaries[name].injections if name in boundaries else ():
             area = weights.area[name] * scales.length**2
             current[electrolyte.index(injection.species)] += injection.total(area)

@@ -96,7 +96,7 @@ class State:
         for function, values in zip(self._equations.state, owned.T, strict=True):
             function.x.array[: self._owned] = values
             function.x.scatter_forward()
-        complete = self.keep()
+        before = self.keep()
         self.restore(before)
         return complete
 

@@ -37,9 +37,9 @@ class StepData:
         coefficients: of the equations.
         load: what enters each degree of freedom, shape (owned dofs, N + 1).
         injected: prescribed current into each floating boundary.
-        wanted: amounts of free species that are prescribed.
+        prescribed_amounts: amounts of free species that are prescribed.
         channels: their currents.
-        length: of the implicit step that the equations are of; one in a steady state.
+        step_size: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
         wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
         wall_charge: on each boundary, in a step, at its start, by name; ``None`` in a steady state.
@@ -50,7 +50,7 @@ class StepData:
     coefficients: Coefficients
     channels: ChannelCurrents
     injected: dict[str, float]
-    wanted: dict[str, float]
+    prescribed_amounts: dict[str, float]
     wall_charge_density: float | None
     wall_charge: dict[str, float] | None
 
@@ -58,7 +58,7 @@ class StepData:
         self._signature, self._weights = signature, weights
         species = len(signature.names)
         self.load = np.zeros((weights.owned, species + 1))
-        self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
+        self.step_size, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
     def set_data(self, problem_data: ProblemData) -> None:
         """Take the values of a case, for a steady state. Collective.
@@ -70,15 +70,15 @@ class StepData:
         scales = self.scales = Scales.of(electrolyte)
         self.zero = problem_data.zero
         self.coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
-        self.coefficients.debye_squared *= problem_data.widening
+        self.coefficients.debye_squared *= problem_data.debye_scaling
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
-        self.length, self._closing = 1.0, np.zeros_like(self.load)
+        self.step_size, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
         self.channels = ChannelCurrents(problem_data, self._signature.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
-        wanted = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
-        self.wanted = {name: amount / scales.amount for name, amount in wanted.items()}
+        prescribed_amounts = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
+        self.prescribed_amounts = {name: amount / scales.amount for name, amount in prescribed_amounts.items()}
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
             if name in self._signature.free:
                 check_inflow({name: net}, size)
@@ -108,7 +108,7 @@ class StepData:
             wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
         self.coefficients.diffusivity, self.coefficients.storage_rate = self._diffusivity * length, 1.0
-        self.length, self.history, self.channels.step, self.wall_charge = length, history, gates, wall_charge
+        self.step_size, self.history, self.channels.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:

@@ -83,20 +83,20 @@ class System:
         self.equations.coefficients = self.step_data.coefficients
         self.constraints.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
 
-    def reaction(self) -> np.ndarray:
+    def nodal_flux(self) -> np.ndarray:
         """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
         step_data, residual = self.step_data, self.equations.residual()
-        residual[:, :-1] -= step_data.length * step_data.load[:, :-1] + step_data.history
+        residual[:, :-1] -= step_data.step_size * step_data.load[:, :-1] + step_data.history
         residual[:, -1] -= step_data.load[:, -1]
         for name, i, flux in step_data.channels.fluxes(self.state.means):
-            residual[:, i] -= step_data.length * flux * self._weights.boundary[name][: len(residual)]
+            residual[:, i] -= step_data.step_size * flux * self._weights.boundary[name][: len(residual)]
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
         """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective.
 
         Args:
-            poisson: reaction of the potential, the last column of `reaction`.
+            poisson: reaction of the potential, the last column of `nodal_flux`.
         """
         charges = dict.fromkeys(self.constraints.indicators, 0.0)
         for name, holders in self.constraints.potential_dofs.items():
@@ -109,14 +109,14 @@ class System:
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.state.take(vector)
-        reaction = self._reaction = self.reaction()
-        balances = self._net = self._constraint_equations.values(reaction)
+        nodal_flux = self._nodal_flux = self.nodal_flux()
+        balances = self._net = self._constraint_equations.values(nodal_flux)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):
             lifted = self._lift(constraint_residual)
-            reaction += lifted
+            nodal_flux += lifted
             self._constraint_equations.lift(balances, lifted, constraint_residual)
-        self.state.join(b, np.where(self.constraints.free, reaction, -constraint_residual), balances)
+        self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
         """How the residual will change with what prescribed values miss, to first order. Collective.
@@ -147,7 +147,7 @@ class System:
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
 
-    def complete(self, vector: Any, step: Any) -> None:
+    def enforce_constraints(self, vector: Any, step: Any) -> None:
         """Let a step of an iterative solver bring prescribed values exactly: it is subtracted from the vector."""
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         prescribed = self._prescribed.T.ravel()
@@ -164,19 +164,21 @@ class System:
         largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.constraints.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
-    def settled(self) -> bool:
+    def meets_amounts(self) -> bool:
         """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
         step_data = self.step_data
         if step_data.coefficients.storage_rate:
-            free, load = self.constraints.free[:, :-1], step_data.length * step_data.load[:, :-1]
-            passing = self._constraint_equations.passing(self._reaction)
+            free, load = self.constraints.free[:, :-1], step_data.step_size * step_data.load[:, :-1]
+            passing = self._constraint_equations.passing(self._nodal_flux)
             return bool(
-                step_conserves(self._comm, self._reaction[:, :-1], free, load, step_data.history)
+                step_conserves(self._comm, self._nodal_flux[:, :-1], free, load, step_data.history)
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
-        if not step_data.wanted:
+        if not step_data.prescribed_amounts:
             return True
-        return amounts_are_met(dict(zip(self.signature.names, self.state.amounts(), strict=True)), step_data.wanted)
+        return amounts_are_met(
+            dict(zip(self.signature.names, self.state.amounts(), strict=True)), step_data.prescribed_amounts
+        )
 
     def conserves(self) -> bool:
         """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
@@ -185,9 +187,9 @@ class System:
         """
         if self.step_data.coefficients.storage_rate:
             return True
-        free, reaction = self.constraints.free[:, :-1], self._reaction[:, :-1]
+        free, nodal_flux = self.constraints.free[:, :-1], self._nodal_flux[:, :-1]
         held = [indicator * ~free for indicator in self.constraints.indicators.values()]
-        sums = np.array([(part * reaction).sum(axis=0) for part in (free, *held)])
+        sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *held)])
         total = np.empty_like(sums)
         self._comm.Allreduce(sums, total, op=MPI.SUM)
         lost, *through = np.abs(total)
@@ -213,7 +215,7 @@ class System:
         A charge that is wrong by q moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
-        sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.length)
+        sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.step_size)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
     def solve_linear(

@@ -15,8 +15,7 @@ from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
 from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
-from spinepnp.solvers.algebra.petsc import given_by_user
-from spinepnp.solvers.algebra.reasons import LINEAR_SOLVE
+from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE, given_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
@@ -143,8 +142,8 @@ class Problem:
             border=system.border,
             preconditioner=self._preconditioner,
             step_fraction=None if self.formulation == "density" else system.step_fraction,
-            complete=system.complete if linear == "block" else None,
-            settled=system.settled,
+            enforce_constraints=system.enforce_constraints if linear == "block" else None,
+            extra_convergence_test=system.meets_amounts,
             conserves=system.conserves,
         )
 
@@ -177,7 +176,7 @@ class Problem:
         return True
 
     def _attempt(
-        self, start: np.ndarray | None, problem_data: ProblemData, *, patient: bool = False
+        self, start: np.ndarray | None, problem_data: ProblemData, *, line_search_fallback: bool = False
     ) -> NewtonStatistics:
         """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
 
@@ -186,20 +185,20 @@ class Problem:
         """
         here = self.system.state.concentrations_and_potential() if start is None else start  # in SI: scales may change
         try:
-            return self._solve_once(here, problem_data, patient)
+            return self._solve_once(here, problem_data, line_search_fallback)
         except NewtonError as error:
             if not self.factorise_instead(error):
                 raise
-            return self._solve_once(here, problem_data, patient).after([error])
+            return self._solve_once(here, problem_data, line_search_fallback).after([error])
 
-    def _solve_once(self, here: np.ndarray, problem_data: ProblemData, patient: bool) -> NewtonStatistics:
+    def _solve_once(self, here: np.ndarray, problem_data: ProblemData, line_search_fallback: bool) -> NewtonStatistics:
         system = self.system
         before = system.state.keep()
         system.set_data(problem_data)
         reference = system.reference_norm(problem_data.electrolyte)
         system.state.start_from(here)
         try:
-            statistics = self._newton.solve(system.state.vector, reference, patient=patient)
+            statistics = self._newton.solve(system.state.vector, reference, line_search_fallback=line_search_fallback)
             system.state.take(system.state.vector)
             self.refuse_negative(statistics, problem_data)
             self._refuse_beyond_bounds(statistics, problem_data)
@@ -216,15 +215,17 @@ class Problem:
             NewtonError: it failed.
         """
         system = self.system
-        near = self._matrix_length is not None and abs(system.step_data.length / self._matrix_length - 1.0) < SIMILAR
-        keep, before = near and self.linear == "direct", self._newton.assembly.count
+        near = self._matrix_length is not None and abs(system.step_data.step_size / self._matrix_length - 1.0) < SIMILAR
+        reuse_jacobian, before = near and self.linear == "direct", self._newton.callbacks.count
         try:
-            statistics = self._newton.solve(system.state.vector, system.stage_reference(), patient=False, keep=keep)
+            statistics = self._newton.solve(
+                system.state.vector, system.stage_reference(), line_search_fallback=False, reuse_jacobian=reuse_jacobian
+            )
         except NewtonError as error:
             self._matrix_length = None
             raise self._told(error) from None
-        if self._newton.assembly.count > before:
-            self._matrix_length = system.step_data.length
+        if self._newton.callbacks.count > before:
+            self._matrix_length = system.step_data.step_size
         system.state.take(system.state.vector)
         return statistics
 
@@ -238,21 +239,21 @@ class Problem:
         Returns:
             Shape (owned dofs, N + 1).
         """
-        if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
+        if not self._newton.callbacks.has_matrix:  # every stage so far was solved before it began
             self._newton.make_matrix(self.system.state.vector)
         charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
         return self.system.solve_linear(defect, charge, self._newton.linear.solve)
 
-    def currents(self, problem_data: ProblemData, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def currents(self, problem_data: ProblemData, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 
         Args:
             problem_data: with constant currents.
-            reaction: of the species, as `System.reaction` gives it, shape (owned dofs, N).
+            nodal_flux: of the species, as `System.nodal_flux` gives it, shape (owned dofs, N).
         """
         system, weights = self.system, self.weights
         return terminal_currents(
-            reaction / system.step_data.length,
+            nodal_flux / system.step_data.step_size,
             system.constraints.indicators,
             problem_data.boundaries,
             problem_data.electrolyte,
@@ -261,25 +262,25 @@ class Problem:
             system.step_data.channels.currents(system.state.means, len(self.signature.names)),
         )
 
-    def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Below which no current through a boundary is known at the state, A; displacement last. Collective.
 
         Args:
-            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
 
         Returns:
             By boundary, shape (N + 1,); zero for a neutral species.
         """
         system = self.system
         charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
-        unit = charge * system.step_data.scales.current / system.step_data.length
-        return {name: unit * floor for name, floor in system.rounding.floors(reaction).items()}
+        unit = charge * system.step_data.scales.current / system.step_data.step_size
+        return {name: unit * floor for name, floor in system.rounding.floors(nodal_flux).items()}
 
     def _told(self, error: NewtonError) -> NewtonError:
         """The error, with the equations in which something is not a number named. Collective."""
         if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
             return error
-        broken = ~np.isfinite(self.system.reaction()).all(axis=0)
+        broken = ~np.isfinite(self.system.nodal_flux()).all(axis=0)
         anywhere = np.empty_like(broken)
         self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
         names = [n for n, bad in zip((*self.signature.names, "the potential"), anywhere, strict=True) if bad]
@@ -368,7 +369,7 @@ class Problem:
             floors=floors,
             amounts=self.system.state.amounts() * scales.amount,
             ionic_charge=self.system.state.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.step_data.wanted.items()},
+            wanted={name: amount * scales.amount for name, amount in self.system.step_data.prescribed_amounts.items()},
             field_energy=self.system.state.field_energy(),
             wall_charge=self.system.step_data.wall_charge_density,
             prediction=prediction,

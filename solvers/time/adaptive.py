@@ -56,7 +56,7 @@ def advance(problem: Problem, progress: Progress, target: float, schedule: Sched
     while True:
         if schedule.fixed_step is not None and progress.begun:
             control.step = schedule.fixed_step
-        length = control.toward(remaining)
+        length = control.step_to(remaining)
         end = target if length == remaining else moment.time + length
         try:
             attempt = take_step(problem, problem.problem_data, moment, end, method, schedule.tolerance)

@@ -96,12 +96,12 @@ class Attempt:
     statistics: NewtonStatistics
 
 
-def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
+def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
     """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
 
     Collective.
     """
-    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.step_data.scales.amount * FARADAY
+    charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
@@ -166,12 +166,12 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
 def _rates(problem: Problem, now: ProblemData, base: Rates, length: float, *, at_end: bool) -> Rates:
     """At the end of a stage; floors are those of the end of a step."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, reaction = system.equations.storage(), system.reaction()
+    content, nodal_flux = system.equations.storage(), system.nodal_flux()
     gates = system.step_data.channels.gates_at(system.state.means)
-    charge = _wall_charges(problem, reaction)
+    charge = _wall_charges(problem, nodal_flux)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
-    currents = problem.currents(now, np.where(system.constraints.free, 0.0, reaction)[:, :-1])
-    floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
+    currents = problem.currents(now, np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
+    floors = problem.current_floors(nodal_flux) if at_end else dict.fromkeys(boundaries, np.zeros(nodal_flux.shape[1]))
     return Rates(
         content=content,
         charge=charge,
@@ -233,7 +233,7 @@ def moment_at(problem: Problem, time: float) -> Moment:
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = Rates(
         content=content,
-        charge=_wall_charges(problem, system.reaction()),
+        charge=_wall_charges(problem, system.nodal_flux()),
         gates=gates,
         content_rate=np.zeros_like(content),
         charge_rate=np.zeros(boundaries),

@@ -151,7 +151,7 @@ class TransientProblem(Problem):
         """Scaled charges on the boundaries of a state that meets Poisson's equation. Collective."""
         system = self.system
         system.state.restore(system.state.to_unknowns(nodal))
-        return system.wall_charges(system.reaction()[:, -1])
+        return system.wall_charges(system.nodal_flux()[:, -1])
 
     def _settle(self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]) -> NewtonStatistics:
         """Bring the potential to what the concentrations ask for, which stay. Collective.
