@@ -12,7 +12,7 @@ from benchmarks.transients import spent
 from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.validation.suite import one_dimension
 

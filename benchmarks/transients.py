@@ -11,7 +11,7 @@ from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 
 

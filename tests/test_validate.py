@@ -302,7 +302,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
 
 def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     """References have channels of their own, in space and in one dimension."""
-    correct = Channel.all_open
+    correct = Channel.open_channel_current
     monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
@@ -340,12 +340,12 @@ def longer_ramp(monkeypatch):
 
 def outside_at_zero(monkeypatch):
     """The potential on the other side of a membrane is forgotten."""
-    correct = Channel.all_open
+    correct = Channel.open_channel_current
 
-    def all_open(channel, *arguments, **more):
+    def open_channel_current(channel, *arguments, **more):
         return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
 
-    monkeypatch.setattr(Channel, "all_open", all_open)
+    monkeypatch.setattr(Channel, "all_open", open_channel_current)
 
 
 def straight_table(monkeypatch):
@@ -395,7 +395,7 @@ def test_references_have_the_same_waveforms_and_channels():
     for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
         for injection in subject(name).case.boundaries["top"].injections:
             bends = [0.0, *references.breaks(injection), 1.3e-3]
-            assert set(injection.course.breaks) <= {*bends}
+            assert set(injection.time_profile.breaks) <= {*bends}
             for bend in bends:
                 for t in (bend - 1e-7, bend + 1e-7):
                     assert references.current(injection, 1.0, t) == pytest.approx(injection.at(t, t).value, abs=1e-24)
@@ -404,7 +404,7 @@ def test_references_have_the_same_waveforms_and_channels():
         for channel in subject(name).case.boundaries["top"].channels:
             for V in np.linspace(-30e-3, 30e-3, 301):
                 own = references.gated(channel, V, 150.0, [1.0] * len(channel.gates), **more)
-                assert own == pytest.approx(channel.all_open(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
+                assert own == pytest.approx(channel.open_channel_current(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
 
 
 # --- the channels' scalar equations

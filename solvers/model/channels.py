@@ -20,8 +20,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from spinepnp.solvers.model.keys import check_keys
-from spinepnp.solvers.model.tables import read_columns
+from spinepnp.solvers.model.tables import check_keys, read_columns
 from spinepnp.units import (
     CURRENT,
     FARADAY,
@@ -135,7 +134,7 @@ class Channel(Table):
         """Whether the current depends on the concentration at the patch."""
         return self.law == "ghk"
 
-    def all_open(
+    def open_channel_current(
         self, V: float, c: float, *, area: float, valence: float, thermal_voltage: float
     ) -> tuple[float, float, float]:
         """Current with all gates open, A, and its derivatives by potential and concentration.

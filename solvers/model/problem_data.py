@@ -7,10 +7,11 @@ from typing import Any
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
-from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Injection, Membrane, check_boundaries
+from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
 from spinepnp.solvers.model.closed import Closed, check_closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.signature import ProblemSignature, signature_of
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, format_quantity
 
 #: Largest z V/V_T between a bath and a wall that holds its potential and blocks all species: beyond it the densities at

@@ -72,7 +72,7 @@ class ChannelCurrents:
         """Current of one channel, A, and its derivatives by the scaled means of potential and concentration."""
         scales, channel, V = self._scales, entry.channel, self._V(entry, means)
         c = means[entry.concentration] * scales.concentration if entry.concentration is not None else 0.0
-        current, by_V, by_c = channel.all_open(
+        current, by_V, by_c = channel.open_channel_current(
             V, c, area=self._areas[entry.boundary], valence=entry.valence, thermal_voltage=self._V_T
         )
         if channel.gates:

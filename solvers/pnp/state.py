@@ -98,7 +98,7 @@ class State:
             function.x.scatter_forward()
         before = self.keep()
         self.restore(before)
-        return complete
+        return before
 
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""

@@ -28,9 +28,8 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import spread_by_charge
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.time.adaptive import GROWTH, Advance, advance
-from spinepnp.solvers.time.dirk import Moment, moment_at, new_piece
-from spinepnp.solvers.time.progress import Progress, Step
+from spinepnp.solvers.time.adaptive import GROWTH, AcceptedStep, Step, TransientProgress, advance
+from spinepnp.solvers.time.dirk import TimeState, new_interval, state_at_rest
 
 #: Of the Debye time: the step of backward Euler that each smooth piece begins with, and the smallest before the way is
 #: lost.
@@ -69,10 +68,10 @@ class TransientProblem(Problem):
         regions: dict[str, Region] | None = None,
     ) -> None:
         super().__init__(mesh, ProblemData(electrolyte, boundaries, closed, transient=True), options, probes, regions)
-        self.progress: Progress | None = None
+        self.progress: TransientProgress | None = None
         self.remark = ""
         # Tables are read once, here.
-        self._courses = [i.course for b in boundaries.values() for i in b.injections]
+        self._waveforms = [i.time_profile for b in boundaries.values() for i in b.injections]
 
     def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
@@ -101,32 +100,32 @@ class TransientProblem(Problem):
             self.system.set_data(problem_data)
             nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
             statistics = self._settle(self._bulk(problem_data), problem_data, nothing)
-        moment = moment_at(self, 0.0)
-        self.progress = Progress(
-            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
+        time_state = state_at_rest(self, 0.0)
+        self.progress = TransientProgress(
+            time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        return self._solution_at(moment, statistics)[0]
+        return self._solution_at(time_state, statistics)[0]
 
     @cached_property
     def ordering(self) -> Ordering:
         """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
 
-    def resume(self, progress: Progress) -> Solution:
+    def resume(self, progress: TransientProgress) -> Solution:
         """Go on from the progress of another run of the same case. Collective.
 
         Returns:
             The state that it has reached.
         """
         progress.control.growth = GROWTH
-        self.progress, moment = progress, progress.moment
+        self.progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)
         state = self.system.state
-        state.restore(moment.unknowns)
-        state.iterate_from(moment.unknowns)
+        state.restore(time_state.unknowns)
+        state.iterate_from(time_state.unknowns)
         state.take(state.vector)
         nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
-        return self._solution_at(moment, nothing)[0]
+        return self._solution_at(time_state, nothing)[0]
 
     def _bulk(self, problem_data: ProblemData) -> np.ndarray:
         """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
@@ -197,35 +196,35 @@ class TransientProblem(Problem):
             self.begin()
         assert self.progress is not None
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
-        jumps = schedule.ends(self._courses)
+        jumps = schedule.ends(self._waveforms)
         control.smallest = SMALLEST * debye_time
-        while not schedule.is_over(progress.moment.time):
-            after = schedule.just_after(progress.moment.time)
+        while not schedule.is_over(progress.time_state.time):
+            after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
-            if not progress.begun:
+            if not progress.started:
                 control.step = BEGINNING * debye_time
-            control.largest = min([schedule.duration, *(course.longest(after) for course in self._courses)])
+            control.largest = min([schedule.duration, *(waveform.longest(after) for waveform in self._waveforms)])
             control.step = min(control.step, control.largest)
             made = advance(self, progress, target, schedule)
-            moment = made.accepted.moment
-            at_end = moment.time == target
+            time_state = made.accepted.time_state
+            at_end = time_state.time == target
             progress.number += 1
             progress.rounding += ROUNDING_OF_SUMS * made.accepted.statistics.rounding
-            progress.begun = not (at_end and jumps[target])
-            progress.moment = moment if progress.begun else new_piece(moment)
+            progress.started = not (at_end and jumps[target])
+            progress.time_state = time_state if progress.started else new_interval(time_state)
             yield self._step(made, listed=at_end and schedule.is_listed(target))
 
-    def _step(self, made: Advance, *, listed: bool) -> Step:
+    def _step(self, made: AcceptedStep, *, listed: bool) -> Step:
         assert self.progress is not None
         accepted, names = made.accepted, self.signature.names
-        solution, defect = self._solution_at(accepted.moment, accepted.statistics)
+        solution, defect = self._solution_at(accepted.time_state, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
-            for name, row in zip(self.mesh.geometry.boundaries, accepted.moment.passed, strict=True)
+            for name, row in zip(self.mesh.geometry.boundaries, accepted.time_state.passed, strict=True)
         }
         return Step(
             number=self.progress.number,
-            time=accepted.moment.time,
+            time=accepted.time_state.time,
             length=made.length,
             error=accepted.error,
             solution=solution,
@@ -234,10 +233,10 @@ class TransientProblem(Problem):
             listed=listed,
             defect=dict(zip(names, defect.tolist(), strict=True)),
             passed=passed,
-            gates=tuple(accepted.moment.rates.gates.tolist()),
+            gates=tuple(accepted.time_state.rates.gates.tolist()),
         )
 
-    def _solution_at(self, moment: Moment, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
+    def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
         state, unit, left = self.system.state, self.system.step_data.scales.amount, self.progress.rounding
@@ -245,10 +244,10 @@ class TransientProblem(Problem):
         balance = transient_balance(
             gained=(amounts - self.progress.first) * unit,
             rounding=(ROUNDING * amounts + left) * unit,
-            passed=moment.passed,
+            passed=time_state.passed,
             electrolyte=self.problem_data.electrolyte,
             volume=state.volume(),
-            time=moment.time,
+            time=time_state.time,
             least=left * unit,
         )
         names = self.mesh.geometry.boundaries
@@ -257,11 +256,11 @@ class TransientProblem(Problem):
                 self.problem_data,
                 None,
                 statistics,
-                dict(zip(names, moment.rates.current, strict=True)),
-                dict(zip(names, moment.rates.floor, strict=True)),
+                dict(zip(names, time_state.rates.current, strict=True)),
+                dict(zip(names, time_state.rates.floor, strict=True)),
             ),
             balance=(balance.error, balance.error > UNBALANCED),
-            displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
+            displacement=dict(zip(names, time_state.rates.charge_rate.tolist(), strict=True)),
         )
         return self._solution_of(found), balance.defect
 

@@ -29,8 +29,8 @@ from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
-from spinepnp.solvers.time.progress import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
 
@@ -54,7 +54,7 @@ class _Run:
         assert problem.progress is not None
         assert case.study.duration is not None
         self._duration = case.study.duration
-        self._since = problem.progress.moment.time / self._duration
+        self._since = problem.progress.time_state.time / self._duration
         self._start = self._said = time.monotonic()
 
     @property

@@ -31,8 +31,8 @@ from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
-from spinepnp.solvers.time.progress import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 
@@ -199,7 +199,7 @@ class Trace:
         gates = dict(
             zip(
                 problem.system.step_data.channels.gate_names(),
-                problem.progress.moment.rates.gates.tolist(),
+                problem.progress.time_state.rates.gates.tolist(),
                 strict=True,
             )
         )
@@ -317,7 +317,7 @@ class Trace:
         grid = gather(problem, last) if self._manner.fields else None
         assert problem.progress is not None
         where = {
-            TIME_COLUMN: to_unit(problem.progress.moment.time, TIME),
+            TIME_COLUMN: to_unit(problem.progress.time_state.time, TIME),
             "steps": problem.progress.number,
         }
         total = replace(last, statistics=totals)

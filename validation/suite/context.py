@@ -9,8 +9,9 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError
-from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Species
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, Kind, to_unit
 
 
