@@ -30,7 +30,7 @@ from spinepnp.validation.report.record import default_folder, make_folder, write
 from spinepnp.validation.suite import solve
 from spinepnp.validation.suite import stimuli as references
 from spinepnp.validation.suite.assess import by_case, describe, examine, summary
-from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import load_subject, load_subjects
 from spinepnp.validation.suite.run import run_validation
@@ -422,7 +422,7 @@ def on_all_bands(**changes):
 
 def band(found, name="head_top"):
     """Mean V of a band by the formula, mV."""
-    return FORMULAS["band"].value(Asked(found.case, f"{name}.potential_mV", {}))
+    return FORMULAS["band"].value(FormulaContext(found.case, f"{name}.potential_mV", {}))
 
 
 def test_several_states_of_channels_are_told():

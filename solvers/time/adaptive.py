@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.errors import SolveError
-from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.problem import Problem

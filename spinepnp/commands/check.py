@@ -18,7 +18,7 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.run.columns import finite
-from spinepnp.run.progress import tell
+from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -46,7 +46,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
-    mesh = generate(case.geometry, case.mesh, comm, say=tell)
+    mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     problem_data = case.problem_data
     discretisation = discretise(mesh, problem_data, case.probes, case.regions)
     electroneutral = ElectroneutralPrediction(discretisation, problem_data)

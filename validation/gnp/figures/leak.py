@@ -14,13 +14,13 @@ from spinepnp.validation.gnp.figures.parts import (
     RED,
     Options,
     Picture,
+    annotate,
     canvas,
     counted,
     ion,
     key,
     note,
     panel,
-    say,
     spike_table,
     stimulated,
     thinned,
@@ -90,7 +90,7 @@ def _leak_table(fgnp: Trace, chh: Trace) -> pd.DataFrame:
         G = p.unit / phi * getattr(p, f"P_{name}L") * mean  # mS/cm^2
         table[f"mean_{name}_mM"], table[f"G_{name}_mS_per_cm2"] = mean, G
         total += G
-        weighted += G * phi / valence * np.log(outside / inside)
+        weighted += G * phi / valence * np.annotate(outside / inside)
     table["G_latent_mS_per_cm2"], table["E_latent_mV"] = total, weighted / total
     table["G_LH_mS_per_cm2"], table["E_LH_mV"] = p.G_L, p.E_L
     return table
@@ -141,4 +141,4 @@ def _ion(axes: Axes, leak: pd.DataFrame, name: str, p: Parameters) -> None:
     if factor > 0.0:
         right = axes.secondary_yaxis("right", functions=(lambda c: c * factor, lambda G: G / factor))
         right.set_ylabel(f"$G_L$ of {ion(name)} (µS/cm²)")
-    say(axes, f"leak of fGNP to {ion(name)}")
+    annotate(axes, f"leak of fGNP to {ion(name)}")

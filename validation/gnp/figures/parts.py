@@ -160,7 +160,7 @@ def thinned(trace: Trace, rows: int = ROWS) -> pd.DataFrame:
     for name in ("K_o", "Na_i", "Cl_i"):
         table[f"{name}_mM"] = c[name]
     for ion, sign in (("K", 1.0), ("Na", 1.0), ("Cl", -1.0)):
-        table[f"E_{ion}_mV"] = sign * phi * np.log(c[f"{ion}_o"] / c[f"{ion}_i"])
+        table[f"E_{ion}_mV"] = sign * phi * np.annotate(c[f"{ion}_o"] / c[f"{ion}_i"])
     table["I_NaK_uA_per_cm2"] = trace.model.currents(states)["pump"]
     table["p_eff"] = opens
     return table
@@ -247,7 +247,7 @@ def key(axes: Axes, columns: int = 4, **words: Any) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.1, **look)
 
 
-def say(axes: Axes, text: str) -> None:
+def annotate(axes: Axes, text: str) -> None:
     """Words above an axis, at its right end."""
     axes.set_title(text, loc="right", fontsize=7)
 
