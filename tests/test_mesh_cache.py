@@ -95,7 +95,7 @@ def make():
     time.sleep(1.0)
     return _straight_mesh(Ball(radius="500 nm"), Sizes(0.2))
 
-assert len(cache.kept(Ball(radius="500 nm"), Sizes(0.2), make).cells) > 100
+assert len(cache.cached_mesh(Ball(radius="500 nm"), Sizes(0.2), make).cells) > 100
 """
 
 

@@ -116,7 +116,7 @@ def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
     w = voltage / c.phi
     zero = 0.0 * voltage
     K_flux, Na_flux = ghk(w, K_i, K_o), ghk(w, Na_i, Na_o)
-    E_K, E_Na = c.phi * np.annotate(K_o / K_i), c.phi * np.annotate(Na_o / Na_i)
+    E_K, E_Na = c.phi * np.log(K_o / K_i), c.phi * np.log(Na_o / Na_i)
     K_L, Na_L, Cl_L, L = zero, zero, zero, zero
     if c.leak == 0:
         K_L, Na_L = c.unit * c.P_KL * K_flux, c.unit * c.P_NaL * Na_flux
@@ -124,7 +124,7 @@ def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
     elif c.leak == 1:
         L = -c.G_L * (voltage - c.E_L)
     else:
-        E_Cl = -c.phi * np.annotate(Cl_o / Cl_i)
+        E_Cl = -c.phi * np.log(Cl_o / Cl_i)
         K_L, Na_L = -c.G_KL * (voltage - E_K), -c.G_NaL * (voltage - E_Na)
         Cl_L = -c.G_ClL * (voltage - E_Cl)
     K_G, Na_G, G = zero, zero, zero

@@ -263,10 +263,10 @@ def _glutamate_reversal(model: Model, y: np.ndarray) -> float:
     """Voltage at which no current flows through the glutamate channels at the concentrations of a state, mV."""
     p, K_o, Na_i = model.parameters, float(model.potassium_outside(y)), float(y[NA])
     if model.name == "ihh":
-        E_K, E_Na = (p.thermal_voltage * np.annotate(r) for r in (K_o / (p.K - K_o), (p.Na - Na_i) / Na_i))
+        E_K, E_Na = (p.thermal_voltage * np.log(r) for r in (K_o / (p.K - K_o), (p.Na - Na_i) / Na_i))
         return float((p.G_KG * E_K + p.G_NaG * E_Na) / (p.G_KG + p.G_NaG))
     outside, inside = p.P_KG * K_o + p.P_NaG * (p.Na - Na_i), p.P_KG * (p.K - K_o) + p.P_NaG * Na_i
-    return float(p.thermal_voltage * np.annotate(outside / inside))
+    return float(p.thermal_voltage * np.log(outside / inside))
 
 
 def printed_long() -> dict[str, float | str]:

@@ -99,7 +99,7 @@ def _curves(axes: list[Axes], p: Parameters, name: str) -> pd.DataFrame:
     largest, fit = (p.G_KM, fits(p)[0]) if name == "K" else (p.G_NaM, fits(p)[1])
     fitted = np.polyval(fit, V)
     ratio = gated_maximum(p, name, V, inside, outside) * fitted / largest
-    ohmic = largest * (V - p.thermal_voltage * np.annotate(outside / inside)) * 1e-3
+    ohmic = largest * (V - p.thermal_voltage * np.log(outside / inside)) * 1e-3
     axes[0].plot(V, ratio * ohmic, color=COLOURS[name], label=f"$-I'_{{{name}V}}$ (GHK)")
     axes[0].plot(V, ohmic, color=BLACK, linestyle="--", label=f"$-I_{{{name}V}}$ (RTM)")
     axes[0].axhline(0.0, color=GREY, linewidth=0.5)

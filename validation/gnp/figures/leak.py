@@ -90,7 +90,7 @@ def _leak_table(fgnp: Trace, chh: Trace) -> pd.DataFrame:
         G = p.unit / phi * getattr(p, f"P_{name}L") * mean  # mS/cm^2
         table[f"mean_{name}_mM"], table[f"G_{name}_mS_per_cm2"] = mean, G
         total += G
-        weighted += G * phi / valence * np.annotate(outside / inside)
+        weighted += G * phi / valence * np.log(outside / inside)
     table["G_latent_mS_per_cm2"], table["E_latent_mV"] = total, weighted / total
     table["G_LH_mS_per_cm2"], table["E_LH_mV"] = p.G_L, p.E_L
     return table

@@ -160,7 +160,7 @@ def thinned(trace: Trace, rows: int = ROWS) -> pd.DataFrame:
     for name in ("K_o", "Na_i", "Cl_i"):
         table[f"{name}_mM"] = c[name]
     for ion, sign in (("K", 1.0), ("Na", 1.0), ("Cl", -1.0)):
-        table[f"E_{ion}_mV"] = sign * phi * np.annotate(c[f"{ion}_o"] / c[f"{ion}_i"])
+        table[f"E_{ion}_mV"] = sign * phi * np.log(c[f"{ion}_o"] / c[f"{ion}_i"])
     table["I_NaK_uA_per_cm2"] = trace.model.currents(states)["pump"]
     table["p_eff"] = opens
     return table
