@@ -1,4 +1,4 @@
-"""Does a mesh, and the solve on it, fit into the memory of this machine? FormulaContext before Gmsh is."""
+"""Does a mesh, and the solve on it, fit into the memory of this machine? Asked before Gmsh is."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ class Newton:
         Args:
             x: PETSc vector with the initial guess; holds the solution afterwards.
             reference: norm of the residual that counts as one (that of the bulk state).
-            line_search_fallback: whether the line search has its turn after full steps; on a way of small steps it is not worth it.
+            line_search_fallback: whether a line search is tried after full steps have failed.
             reuse_jacobian: whether the matrix of the last solve may serve again, as long as it serves well.
 
         Returns:

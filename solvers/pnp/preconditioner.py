@@ -171,7 +171,7 @@ class BlockPreconditioner:
         equations.variables.add_mass(self._S, self._weight)
         phi = equations.phi.x.array[:owned]
         for i, solver in enumerate(self._species):
-            # LogVariables have the factor in them.
+            # Logarithms have the factor in them.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
             self._slotboom[i].array[:] = np.clip(factor / equations.variables.slope(factor), 0.0, None)
             equations.blocks[i][i].copy(self._scaled[i], structure=True)

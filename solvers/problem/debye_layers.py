@@ -352,7 +352,7 @@ def _error(
     if abs(linear) < LINEAR and width > EXTENT * debye and not beside.fixed:
         ratios = (_rounded(first / debye), growth, _rounded(largest / debye))
         return linear * _linear_error(*ratios, degree, lumped), linear
-    # ConcentrationVariables lose more in a steep layer than the integral of their charge.
+    # Concentrations lose more in a steep layer than the integral of their charge.
     lumped = lumped or (degree == 1 and abs(linear) > STEEP)
     extent = min(EXTENT * debye, width)
     heights = graded_heights(first, growth, largest, max(extent, 4.0 * first))

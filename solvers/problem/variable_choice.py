@@ -1,6 +1,6 @@
 """Which unknowns a solve gets with `solver.formulation = "auto"`, and from which state Newton starts at fixed charges.
 
-ConcentrationVariables are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
+Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
 wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), which needs every density to be positive.
 """
 

@@ -32,7 +32,7 @@ from spinepnp.units import FARADAY
 #: How many states the start of a stage is extrapolated from.
 PAST = 3
 
-#: ConcentrationVariables that stay below this fraction of the scale of concentrations do not count for the error.
+#: Concentrations that stay below this fraction of the scale of concentrations do not count for the error.
 TRACE = 1e-6
 
 

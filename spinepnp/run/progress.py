@@ -44,7 +44,7 @@ class ProgressBar:
         if self._speaks and not self._quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-            from rich.progress import ProgressBar as RichProgress
+            from rich.progress import Progress as RichProgress
 
             columns = (
                 TextColumn("{task.description}", markup=False),
