@@ -9,7 +9,7 @@ from benchmarks.problems import Problem, electrolyte, problems
 from spinepnp.errors import SpineError
 from spinepnp.meshes import GradeOptions, SpineMesh
 from spinepnp.solvers import Closed, SolverOptions, SteadyProblem
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem as DiscreteProblem
 
 #: No adaptive forcing: every linear solve to this relative true residual.
@@ -73,36 +73,36 @@ def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     }
 
 
-def euler_step(problem: DiscreteProblem, imposed: Imposed, step: float) -> tuple[Any, Any]:
+def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float) -> tuple[Any, Any]:
     """Assemble the linear system of an implicit Euler step from the bulk state, into the matrix of a problem.
 
     Args:
         problem: whose system is used.
-        imposed: what is switched on.
+        problem_data: what is switched on.
         step: its length, s.
 
     Returns:
         Right-hand side, and a vector for the solution.
     """
     system = problem.system
-    system.impose(imposed)
-    system.equations.coefficients.storage = system.data.scales.length**2 / (system.data.scales.diffusivity * step)
-    system.state.start_from(system.state.bulk(imposed.electrolyte))
+    system.set_data(problem_data)
+    system.equations.coefficients.storage_rate = system.data.scales.length**2 / (system.data.scales.diffusivity * step)
+    system.state.start_from(system.state.bulk(problem_data.electrolyte))
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)
-    content = system.equations.contents() * system.equations.coefficients.storage
-    b.array[: content.size] -= (content * system.held.free[:, :-1]).T.ravel()  # that of the state before
+    content = system.equations.storage() * system.equations.coefficients.storage_rate
+    b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # that of the state before
     system.jacobian(system.state.vector, system.A)
     return b, x
 
 
 def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     """The linear system of an implicit Euler step from the bulk state, when what is imposed is switched on."""
-    imposed = Imposed(problem.electrolyte, problem.conditions(), problem.closed, transient=True)
-    discrete = DiscreteProblem(mesh, imposed, SolverOptions(linear="block", petsc=FIXED))
+    problem_data = ProblemData(problem.electrolyte, problem.conditions(), problem.closed, transient=True)
+    discrete = DiscreteProblem(mesh, problem_data, SolverOptions(linear="block", petsc=FIXED))
     solver = discrete._newton.linear.ksp
-    b, x = euler_step(discrete, imposed, step)
-    with discrete._newton.precedence.in_force():
+    b, x = euler_step(discrete, problem_data, step)
+    with discrete._newton.petsc_options.in_force():
         solver.setOperators(discrete.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
     its, reason = solver.getIterationNumber(), solver.getConvergedReason()

@@ -35,8 +35,8 @@ def peer_python() -> Path:
         NoPeerError: it cannot be installed.
     """
     folder = _store() / f"peer-{hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:12]}"
-    python, complete = folder / "bin" / "python", folder / ".complete"
-    if complete.exists() and python.exists():
+    python, enforce_constraints = folder / "bin" / "python", folder / ".complete"
+    if enforce_constraints.exists() and python.exists():
         return python
     if os.environ.get("SPINEPNP_PEER") == "off":
         raise NoPeerError("NGSolve is switched off by SPINEPNP_PEER")
@@ -54,7 +54,7 @@ def peer_python() -> Path:
         raise NoPeerError(f"NGSolve cannot be installed: {error}") from None
     if done.returncode != 0:
         raise NoPeerError(f"NGSolve cannot be installed: {said[-1] if said else 'no reason was given'}")
-    complete.touch()
+    enforce_constraints.touch()
     return python
 
 

@@ -12,7 +12,7 @@ from benchmarks.transients import spent
 from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.validation.suite import one_dimension
 
@@ -106,7 +106,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
 
 def _linear_solve(problem: TransientProblem, comm: Any) -> float:
     """Seconds of a matrix, its factorisation and one solution: a linear time step. The best of three."""
-    defect = problem.system.equations.contents()
+    defect = problem.system.equations.storage()
 
     def once() -> None:
         problem._newton.make_matrix(problem.system.state.vector)

@@ -78,8 +78,8 @@ def _on(watch: Watch) -> None:
     watch.wrap(fem, "form", "kernels: generate, compile, load")
     watch.wrap(run.SteadyProblem, "__init__", "set-up of the solver")
     watch.wrap(run.SteadyProblem, "solve", "solve")
-    watch.wrap(recorder.Recorder, "solved", "tables and fields")
-    watch.wrap(recorder.Recorder, "finish", "tables and fields")
+    watch.wrap(recorder.SteadyRecorder, "solved", "tables and fields")
+    watch.wrap(recorder.SteadyRecorder, "finish", "tables and fields")
     transients = transient_run.TransientProblem
     watch.wrap(transient_run, "generate", "mesh")
     watch.wrap(transient_run, "check_feasible", "feasibility")

@@ -11,7 +11,7 @@ from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.time.progress import Step
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 
 
@@ -34,7 +34,7 @@ def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolera
     overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
     made = load_case(CASES / f"{case}.toml", overrides)
     assert made.study.duration is not None
-    constant = made.imposed.at(made.study.duration, made.study.duration)
+    constant = made.problem_data.at(made.study.duration, made.study.duration)
     mesh, mesh_s = timed(comm, lambda: generate(made.geometry, made.mesh, comm))
     steady = SteadyProblem(mesh, made.electrolyte, constant.boundaries, made.solver)
     steady.solve(made.electrolyte, constant.boundaries)

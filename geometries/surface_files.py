@@ -1,4 +1,4 @@
-"""Is a surface file whole, and of the format that its name says? Asked before meshio is, which may never come back."""
+"""Surface files: a check of completeness and format before meshio, which may never come back."""
 
 from __future__ import annotations
 

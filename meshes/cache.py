@@ -43,7 +43,7 @@ def _gmsh_version() -> str:
         return str(gmsh.__version__)
 
 
-def key_of(geometry: Geometry, sizes: Sizes) -> str:
+def mesh_key(geometry: Geometry, sizes: Sizes) -> str:
     """What a mesh is known by."""
     parts = {
         "geometry": geometry.model_dump(mode="python"),
@@ -114,7 +114,7 @@ def _alone(path: Path) -> Iterator[None]:
         yield
 
 
-def kept(geometry: Geometry, sizes: Sizes, make: Callable[[], StraightMesh]) -> StraightMesh:
+def cached_mesh(geometry: Geometry, sizes: Sizes, make: Callable[[], StraightMesh]) -> StraightMesh:
     """The mesh of a geometry from the cache, or made and kept. On one rank.
 
     Args:
@@ -125,7 +125,7 @@ def kept(geometry: Geometry, sizes: Sizes, make: Callable[[], StraightMesh]) -> 
     if os.environ.get("SPINEPNP_MESH_CACHE") == "off":
         return make()
     folder = cache_folder("meshes")
-    path = folder / f"{key_of(geometry, sizes)}.npz"
+    path = folder / f"{mesh_key(geometry, sizes)}.npz"
     found = _read(path)
     if found is not None:
         return found

@@ -12,7 +12,7 @@ import numpy as np
 from spinepnp.errors import MissingStackError, SolveError, SpineError
 from spinepnp.geometries import Geometry, Sizes, StraightMesh
 from spinepnp.geometries.linear_mesh import order_for_refinement
-from spinepnp.meshes.cache import kept
+from spinepnp.meshes.cache import cached_mesh
 from spinepnp.meshes.curve_refine import TaggedMesh, curved, domain_of, refined, signs_of, tag_facets
 from spinepnp.meshes.fidelity import check_measures, check_vertices
 from spinepnp.meshes.memory import check_memory
@@ -101,7 +101,7 @@ def generate(
     comm: Any,
     *,
     faithful: bool = True,
-    say: Callable[[str], None] | None = None,
+    log: Callable[[str], None] | None = None,
 ) -> SpineMesh:
     """Mesh a geometry on rank 0, or take the mesh that is kept; distribute, curve and refine it. Collective.
 
@@ -111,7 +111,7 @@ def generate(
         comm: MPI communicator; the mesh is the same on any number of ranks.
         faithful: refuse a mesh whose volume or areas are not those of the body (`fidelity`); False where their error
             is what is looked at.
-        say: told on rank 0, before a mesh is made that takes long, how many cells it will have and how long it takes.
+        log: told on rank 0, before a mesh is made that takes long, how many cells it will have and how long it takes.
 
     Returns:
         The distributed mesh.
@@ -128,11 +128,11 @@ def generate(
 
     def make() -> StraightMesh:
         cells = geometry.estimate_cells(sizes)
-        if say is not None and cells > MANY_CELLS:
-            say(f"meshing the {geometry.shape}: about {cells:.2g} cells, {cells * SECONDS_PER_CELL:.2g} s")
+        if log is not None and cells > MANY_CELLS:
+            log(f"meshing the {geometry.shape}: about {cells:.2g} cells, {cells * SECONDS_PER_CELL:.2g} s")
         return _straight_mesh(geometry, sizes)
 
-    on_root(comm, lambda: straight.append(kept(geometry, sizes, make)))
+    on_root(comm, lambda: straight.append(cached_mesh(geometry, sizes, make)))
     tagged = _distributed(straight, geometry, options.order, comm)
     straight.clear()
     if options.order == 2 and geometry.surfaces():

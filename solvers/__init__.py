@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel, Gate
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.default_grading import grade_layers
@@ -13,18 +13,19 @@ from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.model.waveforms import Injection
 
 if TYPE_CHECKING:
     from spinepnp.solvers.problem.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
-    from spinepnp.solvers.time.progress import Step
+    from spinepnp.solvers.time.adaptive import Step
     from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 
 #: Where the names are that need DOLFINx.
 _HEAVY = {
     "Solution": "problem.solution",
     "SteadyProblem": "steady",
-    "Step": "time.progress",
+    "Step": "time.adaptive",
     "TransientProblem": "time.transient",
     "solve_steady": "steady",
     "solve_transient": "time.transient",

@@ -13,17 +13,17 @@ import numpy as np
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 
 #: First step, and the smallest, as fractions of the way.
 FIRST, SMALLEST = 0.25, 1e-3
 
-Attempt = Callable[[np.ndarray | None, Imposed], NewtonStatistics]
+Attempt = Callable[[np.ndarray | None, ProblemData], NewtonStatistics]
 
 
 def follow(
     attempt: Attempt,
-    imposed: Imposed,
+    problem_data: ProblemData,
     bulk: np.ndarray,
     options: SolverOptions,
     volume: Callable[[], float],
@@ -33,7 +33,7 @@ def follow(
 
     Args:
         attempt: solves from nodal values, or from where the last attempt that went well ended.
-        imposed: what is wanted.
+        problem_data: what is wanted.
         bulk: nodal values of the bulk state.
         options: which way to take.
         volume: of the domain, m^3.
@@ -46,15 +46,15 @@ def follow(
         NewtonError: the way is lost; says how far it led.
     """
     # Where nothing is grounded, data on the way would not fit Gauss' law.
-    by_data = imposed.structure.grounded and (
-        options.continuation == "data" or (options.continuation == "auto" and imposed.bulk_is_neutral)
+    by_data = problem_data.signature.grounded and (
+        options.continuation == "data" or (options.continuation == "auto" and problem_data.bulk_is_neutral)
     )
-    amounts = {name: c * volume() for name, c in imposed.electrolyte.bulk.items()}
+    amounts = {name: c * volume() for name, c in problem_data.electrolyte.bulk.items()}
 
-    def at(fraction: float) -> Imposed:
+    def at(fraction: float) -> ProblemData:
         if fraction == 1.0:
-            return imposed
-        return imposed.raised_to(fraction, amounts) if by_data else imposed.widened_to(fraction)
+            return problem_data
+        return problem_data.raised(fraction, amounts) if by_data else problem_data.with_debye_scaling(fraction)
 
     control = StepControl(step=FIRST, smallest=SMALLEST, largest=0.5)
     reached, steps = 0.0, 0
@@ -64,7 +64,7 @@ def follow(
             failures.append(_as_failure(attempt(bulk, at(0.0))))
         except NewtonError as error:
             failures.append(error)
-            raise _lost(error, 0.0, failures, imposed, by_data=False) from None
+            raise _lost(error, 0.0, failures, problem_data, by_data=False) from None
         start = None
     while reached < 1.0:
         target = min(1.0, reached + control.step)
@@ -73,7 +73,7 @@ def follow(
         except NewtonError as error:
             failures.append(error)
             if not control.failed():
-                raise _lost(error, reached, failures, imposed, by_data=by_data) from None
+                raise _lost(error, reached, failures, problem_data, by_data=by_data) from None
         else:
             reached, start, steps = target, None, steps + 1
             if reached < 1.0:
@@ -88,12 +88,12 @@ def _as_failure(statistics: NewtonStatistics) -> NewtonError:
 
 
 def _lost(
-    error: NewtonError, reached: float, failures: list[NewtonError], imposed: Imposed, *, by_data: bool
+    error: NewtonError, reached: float, failures: list[NewtonError], problem_data: ProblemData, *, by_data: bool
 ) -> NewtonError:
-    boundaries = imposed.boundaries.values()
+    boundaries = problem_data.boundaries.values()
     flows = any(i.flows for b in boundaries for i in b.injections)
     charged = any(b.surface_charge or b.capacitance is not None for b in boundaries)
-    layers = charged or imposed.electrolyte.charged_regions or not flows
+    layers = charged or problem_data.electrolyte.charged_regions or not flows
     causes = {"a current may reach its limit": flows, "the mesh may be too coarse for a layer": layers}
     cause = " or ".join(name for name, holds in causes.items() if holds)
     way = (

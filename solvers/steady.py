@@ -13,7 +13,7 @@ from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
@@ -55,7 +55,7 @@ class SteadyProblem(Problem):
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
     ) -> None:
-        super().__init__(mesh, Imposed(electrolyte, boundaries, closed), options, probes, regions)
+        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed), options, probes, regions)
         self._previous: np.ndarray | None = None
 
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
@@ -79,33 +79,33 @@ class SteadyProblem(Problem):
             SolveError: Newton failed, with PETSc's reason.
             ValueError: another structure than at construction.
         """
-        imposed = Imposed(electrolyte, boundaries, closed)
-        if imposed.structure != self.structure:
+        problem_data = ProblemData(electrolyte, boundaries, closed)
+        if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
-        prediction = self.prediction.predict(imposed)
-        self.use(*self._formulation_at(imposed, prediction))
-        self.system.impose(imposed)
-        statistics = self._solve_by_choice(self._starts(imposed, prediction), imposed)
-        self._previous = self.system.state.densities_and_potential()
+        prediction = self.prediction.predict(problem_data)
+        self.use(*self._formulation_at(problem_data, prediction))
+        self.system.set_data(problem_data)
+        statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
+        self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
-        reaction = self.system.reaction()
-        currents, floors = self.currents(imposed, reaction[:, :-1]), self.current_floors(reaction)
-        return self._solution_of(self._converged(imposed, prediction, statistics, currents, floors))
+        nodal_flux = self.system.nodal_flux()
+        currents, floors = self.currents(problem_data, nodal_flux[:, :-1]), self.current_floors(nodal_flux)
+        return self._solution_of(self._converged(problem_data, prediction, statistics, currents, floors))
 
-    def _formulation_at(self, imposed: Imposed, prediction: Prediction | None) -> tuple[str, str]:
+    def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
         """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""
-        formulation, reason = self._formulation_for(imposed)
-        if formulation == "density" and self._may_change(imposed) and prediction is not None:
-            reason = self._too_steep(prediction.u, imposed)
+        formulation, reason = self._formulation_for(problem_data)
+        if formulation == "density" and self._may_change(problem_data) and prediction is not None:
+            reason = self._too_steep(prediction.u, problem_data)
         return ("nodal", reason) if reason else (formulation, "")
 
-    def _may_change(self, imposed: Imposed) -> bool:
+    def _may_change(self, problem_data: ProblemData) -> bool:
         """Whether "nodal" may take over from densities."""
-        return self.options.formulation == "auto" and has_logarithms(imposed)
+        return self.options.formulation == "auto" and has_logarithms(problem_data)
 
-    def _too_steep(self, phi: np.ndarray, imposed: Imposed) -> str:
+    def _too_steep(self, phi: np.ndarray, problem_data: ProblemData) -> str:
         """Where the potential (local nodes, V_T) is too steep for densities; empty where it is not. Collective."""
-        change, place = change_within_cells(self.discretisation.space, phi, imposed.electrolyte)
+        change, place = change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)
         if change <= largest_drop(self.mesh.element_degree):
             return ""
         radial = self.mesh.geometry.dimension == "1d" and self.mesh.geometry.radial
@@ -114,9 +114,9 @@ class SteadyProblem(Problem):
             f"{format_quantity(float(f'{place * MODEL_UNIT:.3g}'), LENGTH)}"
         )
 
-    def _starts(self, imposed: Imposed, prediction: Prediction | None) -> list[np.ndarray]:
+    def _starts(self, problem_data: ProblemData, prediction: Prediction | None) -> list[np.ndarray]:
         """Nodal values from which Newton starts, in their order. Collective."""
-        electrolyte = imposed.electrolyte
+        electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
             return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
@@ -127,33 +127,35 @@ class SteadyProblem(Problem):
             return starts
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
 
-    def _solve_by_choice(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
+    def _solve_by_choice(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
         """Newton with the formulation at hand; where that is too coarse for densities, "nodal" takes over."""
-        if self.formulation != "density" or not self._may_change(imposed):
-            return self._solve_from(starts, imposed)
+        if self.formulation != "density" or not self._may_change(problem_data):
+            return self._solve_from(starts, problem_data)
         failures: list[NewtonError] = []
         try:
-            statistics = self._newton_from(starts, imposed, failures)
+            statistics = self._newton_from(starts, problem_data, failures)
         except NewtonError as error:
             reason = f"densities failed ({error.statistics.reason})"
         else:
-            reason = self._too_steep(self.system.equations.phi.x.array, imposed)
+            reason = self._too_steep(self.system.equations.phi.x.array, problem_data)
             if not reason:
                 return statistics
             failures = [NewtonError("", statistics)]
-            starts = [self.system.state.densities_and_potential(), *starts]
+            starts = [self.system.state.concentrations_and_potential(), *starts]
         self.use("nodal", reason)
-        self.system.impose(imposed)
+        self.system.set_data(problem_data)
         positive = [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
         try:
-            return self._solve_from(positive, imposed).after(failures)
+            return self._solve_from(positive, problem_data).after(failures)
         except NewtonError:
             pass
         self.use("density")
-        self.system.impose(imposed)
-        return self._solve_from(starts, imposed).after(failures)
+        self.system.set_data(problem_data)
+        return self._solve_from(starts, problem_data).after(failures)
 
-    def _newton_from(self, starts: list[np.ndarray], imposed: Imposed, failures: list[NewtonError]) -> NewtonStatistics:
+    def _newton_from(
+        self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]
+    ) -> NewtonStatistics:
         """Newton from each start, until one leads to a solution; failed ones are added to ``failures``.
 
         Raises:
@@ -161,21 +163,21 @@ class SteadyProblem(Problem):
         """
         for start in starts:
             try:
-                return self._attempt(start, imposed, patient=True).after(failures)
+                return self._attempt(start, problem_data, line_search_fallback=True).after(failures)
             except NewtonError as error:
                 failures.append(error)
         raise failures[-1]
 
-    def _solve_from(self, starts: list[np.ndarray], imposed: Imposed) -> NewtonStatistics:
+    def _solve_from(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
         """Newton from each start, then by continuation."""
         failures: list[NewtonError] = []
         try:
-            return self._newton_from(starts, imposed, failures)
+            return self._newton_from(starts, problem_data, failures)
         except NewtonError:
             if self.options.continuation == "none":
                 raise
-        bulk = self.system.state.bulk(imposed.electrolyte)
-        return follow(self._attempt, imposed, bulk, self.options, self.system.state.volume, failures)
+        bulk = self.system.state.bulk(problem_data.electrolyte)
+        return follow(self._attempt, problem_data, bulk, self.options, self.system.state.volume, failures)
 
 
 def solve_steady(

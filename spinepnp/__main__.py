@@ -34,7 +34,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """
     import time
 
-    from spinepnp.errors import SpineError, all_ranks_come, plain
+    from spinepnp.errors import SpineError, all_ranks_arrived, plain
     from spinepnp.runtime import stdout as screen
     from spinepnp.runtime.ranks import rank_from_launcher
 
@@ -44,7 +44,7 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
             print(line, file=sys.stderr, flush=True)
         return code
     # Rank 0 speaks if all have come; else the lowest rank that has an error, before the others lose their patience.
-    together = all_ranks_come(world, 1.5 + 0.2 * min(world.rank, 5))
+    together = all_ranks_arrived(world, 1.5 + 0.2 * min(world.rank, 5))
     if world.rank == 0 or not together:
         print(line, file=sys.stderr, flush=True)
     if together and orderly:
@@ -131,7 +131,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     import typer
 
     from spinepnp.cli import app
-    from spinepnp.errors import LonelyError, SpineError
+    from spinepnp.errors import SingleRankError, SpineError
     from spinepnp.runtime import stdout as screen
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it says four lines about a cache that is read-only
@@ -144,7 +144,7 @@ def _run(arguments: list[str], debug: bool) -> int:
         if isinstance(error, screen.ScreenError):
             screen.silence(1)
         return _leave(error.exit_code, f"error: {error}", orderly=True)
-    except LonelyError as error:
+    except SingleRankError as error:
         _trace(debug)
         return _leave(1, f"error: {error}")
     except (typer.Abort, KeyboardInterrupt):

@@ -97,14 +97,14 @@ def batch(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.batch.run import Wish, run_batch
+    from spinepnp.batch.run import BatchOptions, run_batch
     from spinepnp.batch.summary import print_tally
     from spinepnp.run.columns import default_output
     from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
     directory = output if output is not None else default_output(sweep)
-    tally = run_batch(sweep, comm, directory, Wish(force, retry_failed, retry_version, ranks_per_case))
+    tally = run_batch(sweep, comm, directory, BatchOptions(force, retry_failed, retry_version, ranks_per_case))
     if comm.rank == 0:
         print_tally(tally, directory)
     return 1 if tally.failures else 0

@@ -96,7 +96,7 @@ class OutputError(SpineError):
         return f"{self.problem}; {first}, then {self.then}"
 
 
-class LonelyError(Exception):
+class SingleRankError(Exception):
     """An error that only this rank has met; ends the whole job. Its message is that of the error."""
 
 
@@ -106,7 +106,7 @@ class MissingStackError(SpineError):
     exit_code = 2
 
 
-def all_ranks_come(comm: Any, patience: float = 1.5) -> bool:
+def all_ranks_arrived(comm: Any, patience: float = 1.5) -> bool:
     """Whether every rank comes here, as all do that met the same error. Not a wait for ever.
 
     A rank that meets an error of its own alone is waited for by the others in some other place; it learns so here and

@@ -214,7 +214,7 @@ def test_edge_fluxes_add_up_to_zero(neck, valence):
     """What leaves one node enters another: nothing is made or lost, whatever the state."""
     equations, comm = neck.system.equations, neck.mesh.mesh.comm
     equations.phi.x.array[:] = field(neck, lambda x: rough(x, 3)).x.array
-    flux = equations.formulation.flux(field(neck, lambda x: rough(x, 1)), float(valence))
+    flux = equations.variables.flux(field(neck, lambda x: rough(x, 1)), float(valence))
     assert abs(comm.allreduce(flux.sum())) < 1e-13 * comm.allreduce(np.abs(flux).sum())
 
 
@@ -226,7 +226,7 @@ def test_without_a_field_edge_fluxes_are_those_of_the_densities(neck):
     c = fem.Function(neck.discretisation.space)
     c.x.array[:] = np.exp(w.x.array)
     expected = (neck.discretisation.operators.K * c.x.petsc_vec).array_r
-    assert equations.formulation.flux(w, 0.0) == pytest.approx(expected, rel=1e-12, abs=1e-12 * np.abs(expected).max())
+    assert equations.variables.flux(w, 0.0) == pytest.approx(expected, rel=1e-12, abs=1e-12 * np.abs(expected).max())
 
 
 @pytest.mark.mpi
@@ -240,7 +240,7 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
     w.x.array[:] = -valence * phi.x.array + 0.7
     edges = neck.discretisation.operators.edges
     assert comm.allreduce(np.abs(edges.differences(phi.x.array)).max(), op=MPI.MAX) > 2.0
-    flux = equations.formulation.flux(w, float(valence))
+    flux = equations.variables.flux(w, float(valence))
     one_way = np.abs(edges.k * edges.logarithmic_mean(w.x.array)[0]).max()
     assert np.abs(flux).max() < 1e-13 * comm.allreduce(one_way, op=MPI.MAX)
 
@@ -266,16 +266,16 @@ def test_the_logarithmic_mean_and_its_derivatives(neck):
 @pytest.mark.mpi
 def test_the_content_of_nodes_is_lumped(neck):
     """m e^w with m = int phi_a: its sum is the integral of the interpolant, and no neighbour takes part."""
-    formulation, comm, owned = neck.system.equations.formulation, neck.mesh.mesh.comm, neck.weights.owned
+    formulation, comm, owned = neck.system.equations.variables, neck.mesh.mesh.comm, neck.weights.owned
     one = fem.Function(neck.discretisation.space)
-    masses = formulation.content(one)
+    masses = formulation.storage(one)
     assert comm.allreduce(masses.sum()) == pytest.approx(math.pi * 0.1**2, rel=0.02)
     w = field(neck, lambda x: rough(x, 1))
-    assert formulation.content(w) == pytest.approx(masses * np.exp(w.x.array[:owned]), rel=1e-14)
+    assert formulation.storage(w) == pytest.approx(masses * np.exp(w.x.array[:owned]), rel=1e-14)
     matrix = neck.discretisation.operators.M.copy()
-    formulation.fill_content_slope(matrix, w)
+    formulation.fill_storage_slope(matrix, w)
     assert (matrix * one.x.petsc_vec).norm() == 0.0  # diagonal, and `one` is ln 1 = 0
-    assert matrix.getDiagonal().array_r == pytest.approx(formulation.content(w), rel=1e-14)
+    assert matrix.getDiagonal().array_r == pytest.approx(formulation.storage(w), rel=1e-14)
 
 
 @pytest.mark.mpi
@@ -287,7 +287,7 @@ def test_slopes_are_those_of_fluxes_and_contents(degree):
     )
     problem = Model(MPI.COMM_WORLD).fit(make_case(data), lambda _: None)
     equations, owned, z, h = problem.system.equations, problem.weights.owned, -2.0, 1e-5
-    formulation, phi = equations.formulation, equations.phi
+    formulation, phi = equations.variables, equations.phi
     w, along = (field(problem, lambda x, k=k: np.sin(9.0 * x[0] + k * x[1])) for k in (4.0, 7.0))
     phi.x.array[:] = field(problem, lambda x: 2.0 * np.cos(5.0 * x[1])).x.array
     matrix = problem.discretisation.operators.empty()
@@ -309,12 +309,12 @@ def test_slopes_are_those_of_fluxes_and_contents(degree):
     def same(found, expected):
         assert found[:owned] == pytest.approx(expected, rel=1e-6, abs=1e-8 * np.abs(expected).max())
 
-    same(slope(formulation.fill_content_slope), difference(lambda: formulation.content(w), w))
+    same(slope(formulation.fill_storage_slope), difference(lambda: formulation.storage(w), w))
     same(slope(formulation.fill_flux_slope, z), difference(lambda: formulation.flux(w, z), w))
     same(z * slope(formulation.fill_conduction), difference(lambda: formulation.flux(w, z), phi))
     whole = formulation.amount_slope(w) * along.x.array[:owned]
     comm = problem.mesh.mesh.comm
-    change = comm.allreduce(difference(lambda: formulation.content(w), w).sum())
+    change = comm.allreduce(difference(lambda: formulation.storage(w), w).sum())
     assert comm.allreduce(whole.sum()) == pytest.approx(change, rel=1e-6)
 
 

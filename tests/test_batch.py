@@ -22,10 +22,10 @@ import spinepnp
 from spinepnp.__main__ import _run
 from spinepnp.batch import run as batch_run
 from spinepnp.batch.index import NAME, outcomes
-from spinepnp.batch.run import Wish, run_batch, typed
-from spinepnp.batch.scheduler import Counters, Dealer, _number, chains_of, divide
+from spinepnp.batch.run import BatchOptions, run_batch, typed
+from spinepnp.batch.scheduler import Counters, Scheduler, _number, chains_of, divide
 from spinepnp.batch.store import OUTCOME
-from spinepnp.batch.sweep import Item, load_sweep, named_columns
+from spinepnp.batch.sweep import Job, load_sweep, named_columns
 from spinepnp.errors import CaseError
 from spinepnp.runtime.claims import _claim_by_existence, claim
 
@@ -98,40 +98,40 @@ def small(tmp_path_factory):
 class TestSweeps:
     def test_a_product_runs_through_its_last_axis_first(self, tmp_path):
         plan = load_sweep(sweep_file(tmp_path, SMALL))
-        assert [list(i.columns.values()) for i in plan.items] == [
+        assert [list(i.columns.values()) for i in plan.jobs] == [
             [r, c] for r in (80.0, 100.0) for c in (10.0, 20.0, 50.0)
         ]
-        assert list(plan.items[0].columns) == ["geometry.radius_nm", "boundaries.top.current.value_pA"]
-        assert len({i.key for i in plan.items}) == 6
-        assert len({i.chain for i in plan.items}) == 2
+        assert list(plan.jobs[0].columns) == ["geometry.radius_nm", "boundaries.top.current.value_pA"]
+        assert len({i.key for i in plan.jobs}) == 6
+        assert len({i.chain for i in plan.jobs}) == 2
         # The axis takes the place of what the base case varies.
-        assert plan.items[0].case().study.kind == "steady"
+        assert plan.jobs[0].case().study.kind == "steady"
 
     def test_zip_and_csv_give_the_same_cases_as_they_say(self, tmp_path):
         zipped = SMALL.replace('["80 nm", "100 nm"]', '["80 nm", "90 nm", "100 nm"]') + 'combine = "zip"\n'
-        one = load_sweep(sweep_file(tmp_path, zipped)).items
+        one = load_sweep(sweep_file(tmp_path, zipped)).jobs
         rows = "geometry.radius, boundaries.top.current.value\n80 nm, 10 pA\n90 nm, 20 pA\n100 nm, 50 pA\n"
         (tmp_path / "points.csv").write_text(rows)
-        other = load_sweep(sweep_file(tmp_path, 'combine = "csv"\ncsv = "points.csv"\n' + BASE)).items
+        other = load_sweep(sweep_file(tmp_path, 'combine = "csv"\ncsv = "points.csv"\n' + BASE)).jobs
         assert [i.key for i in one] == [i.key for i in other]
         assert [i.columns for i in one] == [i.columns for i in other]
 
     def test_whole_tables_and_several_base_cases_can_be_varied(self):
         plan = load_sweep(CASES / "sweeps/necks.toml")
-        assert len(plan.items) == 60
-        assert {i.columns["geometry.shape"] for i in plan.items} == {"cylinder", "hyperboloid"}
-        assert "geometry.length_nm" not in plan.items[0].name  # the same in all that have it
+        assert len(plan.jobs) == 60
+        assert {i.columns["geometry.shape"] for i in plan.jobs} == {"cylinder", "hyperboloid"}
+        assert "geometry.length_nm" not in plan.jobs[0].name  # the same in all that have it
 
     def test_several_base_cases(self, tmp_path):
         names = [str(CASES / f"{name}.toml") for name in ("cylinder_iv", "cylinder_iv_three_species")]
         text = f'[base]\ncase = {names}\n[axes]\n"geometry.radius" = ["50 nm", "60 nm"]\n'
         plan = load_sweep(sweep_file(tmp_path, text))
-        assert [i.columns["base.case"] for i in plan.items] == ["cylinder_iv"] * 2 + ["cylinder_iv_three_species"] * 2
+        assert [i.columns["base.case"] for i in plan.jobs] == ["cylinder_iv"] * 2 + ["cylinder_iv_three_species"] * 2
 
     def test_units_and_order_of_keys_do_not_make_another_case(self, tmp_path):
         text = SMALL.replace('"80 nm"', '"0.08 um"').replace('title = "', 'title = "other ')
-        assert [i.key for i in load_sweep(sweep_file(tmp_path, text)).items] == [
-            i.key for i in load_sweep(sweep_file(tmp_path, SMALL)).items
+        assert [i.key for i in load_sweep(sweep_file(tmp_path, text)).jobs] == [
+            i.key for i in load_sweep(sweep_file(tmp_path, SMALL)).jobs
         ]
 
     @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def test_a_column_has_one_unit_whatever_its_values_have(values, unit):
 # --- groups
 
 
-def items(costs, chains=None, memory=1.0):
+def jobs(costs, chains=None, memory=1.0):
     chains = chains or range(len(costs))
     pairs = zip(costs, chains, strict=True)
-    return [Item(n, key=str(n), chain=str(c), cost=cost, memory=memory) for n, (cost, c) in enumerate(pairs, 1)]
+    return [Job(n, key=str(n), chain=str(c), cost=cost, memory=memory) for n, (cost, c) in enumerate(pairs, 1)]
 
 
 class Several:
@@ -204,24 +204,24 @@ class Several:
 
 @given(st.lists(st.tuples(st.floats(0.1, 100.0), st.integers(0, 4)), min_size=1, max_size=40), st.data())
 def test_every_case_is_handed_out_once_whoever_asks(cases, data):
-    chains = chains_of(items([c for c, _ in cases], [k for _, k in cases]))
+    chains = chains_of(jobs([c for c, _ in cases], [k for _, k in cases]))
     counters = Several(len(chains) + 1)
-    dealers = [Dealer(chains, counters) for _ in range(3)]
+    dealers = [Scheduler(chains, counters) for _ in range(3)]
     given_out, waiting = [], list(dealers)
     while waiting:
         dealer = data.draw(st.sampled_from(waiting))
-        item = dealer.next()
-        if item is None:
+        job = dealer.next()
+        if job is None:
             waiting.remove(dealer)
         else:
-            given_out.append(item.number)
+            given_out.append(job.number)
     assert sorted(given_out) == list(range(1, len(cases) + 1))
 
 
 def test_the_largest_chain_goes_first_and_a_group_keeps_to_its_own():
-    chains = chains_of(items([1.0, 5.0, 1.0, 5.0], ["small", "large", "small", "large"]))
+    chains = chains_of(jobs([1.0, 5.0, 1.0, 5.0], ["small", "large", "small", "large"]))
     counters = Several(len(chains) + 1)
-    one, other = Dealer(chains, counters), Dealer(chains, counters)
+    one, other = Scheduler(chains, counters), Scheduler(chains, counters)
     assert [one.next().number, other.next().number, one.next().number, other.next().number] == [2, 1, 4, 3]
     assert one.next() is None
 
@@ -240,12 +240,12 @@ def test_the_largest_chain_goes_first_and_a_group_keeps_to_its_own():
     ],
 )
 def test_number_of_groups(ranks, per_case, costs, memory, share, expected):
-    assert _number(ranks, per_case, items(costs, memory=memory), share) == expected
+    assert _number(ranks, per_case, jobs(costs, memory=memory), share) == expected
 
 
 @pytest.mark.mpi
 def test_groups_and_counters_on_the_ranks_at_hand(comm):
-    groups = divide(comm, 1, items([1.0] * 10))
+    groups = divide(comm, 1, jobs([1.0] * 10))
     assert (groups.number, groups.comm.size) == (comm.size, 1)
     counters = Counters(groups.world, 2)
     taken = [counters.take(1) for _ in range(5)]
@@ -262,7 +262,7 @@ def test_all_ranks_together_and_groups_of_one_give_the_same_table(comm, tmp_path
         sweep_file(folder, SMALL)
     comm.Barrier()
     for name, ranks in (("together", comm.size), ("apart", 1)):
-        tally = run_batch(folder / "sweep.toml", comm, folder / name, Wish(ranks_per_case=ranks))
+        tally = run_batch(folder / "sweep.toml", comm, folder / name, BatchOptions(ranks_per_case=ranks))
         assert (tally.cases, tally.solved, tally.failures) == (6, 6, [])
     if comm.rank == 0:
         assert_equal_tables(spinepnp.load(folder / "together"), spinepnp.load(folder / "apart"))
@@ -516,7 +516,7 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
     table, solver = spinepnp.load(tmp_path / "out"), pandas.read_csv(tmp_path / "out" / "solver.csv")
     assert len(table) == len(solver) == 28
     assert solver["key"].is_unique
-    assert run_batch(tmp_path / "sweep.toml", comm, tmp_path / "whole", Wish()).solved == 28
+    assert run_batch(tmp_path / "sweep.toml", comm, tmp_path / "whole", BatchOptions()).solved == 28
     assert_equal_tables(table, spinepnp.load(tmp_path / "whole"))
 
 
@@ -524,7 +524,7 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
 def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_end(tmp_path, comm, monkeypatch, table):
     """Whichever file was the last one to be written: observables stand for the others, so that they come last."""
     import spinepnp.run.directory as output
-    from spinepnp.run.options import Manner
+    from spinepnp.run.options import RunOptions
     from spinepnp.run.steady import load_case, solve_case
 
     case, written = load_case(CASES / "tube_one_species.toml"), output.write_atomically
@@ -536,9 +536,9 @@ def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_en
 
     monkeypatch.setattr(output, "write_atomically", cut_off)
     with pytest.raises(KeyboardInterrupt):
-        solve_case(case, comm, tmp_path / "out", Manner(quiet=True, pictures=False))
+        solve_case(case, comm, tmp_path / "out", RunOptions(quiet=True, pictures=False))
     monkeypatch.undo()
-    solve_case(case, comm, tmp_path / "out", Manner(quiet=True, pictures=False, resume=True))
+    solve_case(case, comm, tmp_path / "out", RunOptions(quiet=True, pictures=False, resume=True))
     points = len(case.points())
     for name in ("solver.csv", "observables.csv"):
         assert len(pandas.read_csv(tmp_path / "out" / name)) == points
@@ -597,7 +597,7 @@ def test_a_case_that_another_process_holds_is_left_to_it(tmp_path, monkeypatch, 
     import spinepnp.batch.run
 
     monkeypatch.setattr(spinepnp.batch.run, "PATIENCE", 0.5)
-    key = load_sweep(sweep_file(tmp_path, SMALL)).items[3].key
+    key = load_sweep(sweep_file(tmp_path, SMALL)).jobs[3].key
     (tmp_path / "out" / "work").mkdir(parents=True)
     held = claim(tmp_path / "out" / "work" / f"{key}.lock")
     assert held is not None
@@ -729,7 +729,7 @@ def test_one_thread_unless_the_user_wants_more():
 def test_a_case_that_another_batch_finishes_while_this_one_begins_is_not_solved_again(tmp_path, monkeypatch):
     """It is finished after the outcomes were read: its stamp must be the one from before."""
     plan = load_sweep(CASES / "sweeps" / "necks.toml")
-    first = plan.items[0]
+    first = plan.jobs[0]
 
     def outcomes(output, *, write):
         (output / "cases" / first.key).mkdir()
@@ -737,5 +737,5 @@ def test_a_case_that_another_batch_finishes_while_this_one_begins_is_not_solved_
         return {}
 
     monkeypatch.setattr(batch_run, "outcomes", outcomes)
-    todo = batch_run._open(tmp_path / "out", plan, Wish())
-    assert next(item for item in todo if item.key == first.key).stamp == 0
+    todo = batch_run._open(tmp_path / "out", plan, BatchOptions())
+    assert next(job for job in todo if job.key == first.key).stamp == 0

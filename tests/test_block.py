@@ -19,7 +19,7 @@ from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.forms import drift, stiffness
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem
 
 #: Most linear iterations in a Newton step to a true residual of 1e-6.
@@ -152,8 +152,8 @@ def test_a_time_step_of_any_length(comm, step):
     for linear in ("direct", "block"):
         problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear))
         solver = problem._newton.linear.ksp
-        b, x = euler_step(problem, Imposed(SALT, DATA), step)
-        with problem._newton.precedence.in_force():
+        b, x = euler_step(problem, ProblemData(SALT, DATA), step)
+        with problem._newton.petsc_options.in_force():
             solver.setTolerances(rtol=1e-6 if linear == "block" else 1e-12)
             solver.setOperators(problem.system.A)
             solver.solve(b, x)
@@ -172,11 +172,11 @@ def test_the_basis_stays_orthogonal_in_a_closed_domain(comm, step):
     neck = Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric")
     options = MeshOptions(size="20 nm", element_degree=1, grade={"wall": GradeOptions(size="1 nm", growth=1.6)})
     electrolyte = ions((1, 1330, 10.0), (-1, 2030, 9.0), neutral=False)
-    imposed = Imposed(electrolyte, {}, Closed(), transient=True)
-    problem = Problem(generate(neck, options, comm), imposed, SolverOptions(linear="block", petsc=FIXED))
-    b, x = euler_step(problem, imposed, step)
+    problem_data = ProblemData(electrolyte, {}, Closed(), transient=True)
+    problem = Problem(generate(neck, options, comm), problem_data, SolverOptions(linear="block", petsc=FIXED))
+    b, x = euler_step(problem, problem_data, step)
     solver = problem._newton.linear.ksp
-    with problem._newton.precedence.in_force():
+    with problem._newton.petsc_options.in_force():
         solver.setOperators(problem.system.A)
         solver.solve(b, x)
     assert solver.getConvergedReason() > 0
@@ -264,9 +264,9 @@ def test_the_same_on_the_way_of_a_continuation(comm, monkeypatch):
     problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(petsc={"ksp_max_it": 1}))
     original = problem._solve_once
 
-    def fails_at_first(here, imposed, patient):
-        if not patient:
-            return original(here, imposed, patient)
+    def fails_at_first(here, problem_data, line_search_fallback):
+        if not line_search_fallback:
+            return original(here, problem_data, line_search_fallback)
         statistics = NewtonStatistics(0, 1, 0, 0, 0.0, 0.0, 1.0, "diverged_max_it")
         raise NewtonError("no", statistics)
 

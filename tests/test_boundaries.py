@@ -170,7 +170,7 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
     generator = np.random.default_rng(1)
     direction = x.duplicate()
     direction.array[:] = generator.standard_normal(direction.getLocalSize())
-    free = problem.system.held.free.T.ravel()
+    free = problem.system.constraints.free.T.ravel()
     direction.array[: len(free)] *= free
     problem.system.jacobian(x, problem.system.A)
     product = A.createVecLeft()

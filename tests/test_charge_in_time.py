@@ -116,9 +116,9 @@ def test_a_membrane_potential_builds_up(comm):
     mesh = neck(comm, size="20 nm", grade={name: {"size": "0.5 nm", "growth": 1.5} for name in ("base", "top")})
     problem = TransientProblem(mesh, GEL, MEMBRANE)
     problem.begin()
-    before = problem.progress.moment.rates.charge
+    before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(5 * MS, (1e-9, 1e-6))):
-        closes(step, before, problem.progress.moment)
+        closes(step, before, problem.progress.time_state)
         assert step.solution.ion_balance < 1e-10
     assert step.number < 120
     steady = SteadyProblem(mesh, GEL, MEMBRANE).solve(GEL, MEMBRANE)
@@ -134,7 +134,7 @@ def test_a_restart_changes_nothing(mesh, linear):
     packed = next(pack(whole) for step in steps if step.listed)
     unbroken = [(s.time, s.solution.boundary["top"].potential) for s in steps]
     resumed = TransientProblem(mesh, GEL, BATH, options)
-    resumed.system.impose(resumed.imposed)
+    resumed.system.set_data(resumed.problem_data)
     unpack(resumed, packed)
     assert resumed.formulation == "nodal"
     again = [(s.time, s.solution.boundary["top"].potential) for s in resumed.steps(schedule)]

@@ -55,7 +55,7 @@ class ClosedBall:
 
     def solve(self, lam, negative=0.0):
         electrolyte, closed = crowd(lam, negative)
-        if self.problem is None or self.problem.structure.names != electrolyte.names:
+        if self.problem is None or self.problem.signature.names != electrolyte.names:
             self.problem = SteadyProblem(self.mesh, electrolyte, {}, self.options, PROBES, closed)
         return self.problem.solve(electrolyte, {}, closed)
 

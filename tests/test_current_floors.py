@@ -77,7 +77,7 @@ def test_floors_are_between_the_errors_and_the_currents(comm, formulation, linea
     mesh = line(comm, size="50 nm", dimension="3d" if linear == "block" else "1d")
     problem = SteadyProblem(mesh, SALT, {"base": GROUND, "top": current(50, waveform="constant")},
                             SolverOptions(formulation=formulation, linear=linear))  # fmt: skip
-    solution = problem.solve(SALT, problem.imposed.boundaries)
+    solution = problem.solve(SALT, problem.problem_data.boundaries)
     for state in solution.boundary.values():
         assert abs(state.current["A"]) < 3.0 * state.current_floor["A"]
         assert state.current_floor["A"] < 1e-6 * 50e-12

@@ -13,7 +13,7 @@ from spinepnp.runtime.stack import MPI, dolfinx, fem
 from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem, solve_steady
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.problem.predictor import Predictor
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference import table as references
@@ -45,7 +45,7 @@ class UnitFlux:
     def __init__(self, shape, options, degree=2):
         self.mesh = generate(shape, options, MPI.COMM_SELF)
         self.space = fem.functionspace(self.mesh.mesh, ("Lagrange", degree))
-        self.weights = Weights(self.space, self.mesh)
+        self.weights = IntegrationWeights(self.space, self.mesh)
         facets = self.mesh.boundary_facets["base"]
         base = fem.locate_dofs_topological(self.space, self.mesh.mesh.topology.dim - 1, facets)
         weights = self.weights

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinepnp.case.case import make_case
-from spinepnp.case.digest import key_of
+from spinepnp.case.digest import case_digest
 from spinepnp.commands.check import check_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import (
@@ -267,7 +267,7 @@ def test_cases_without_charge_keep_their_options_and_digest():
     case = make_case(case_data(fixed_charge=None))
     assert (case.mesh.grade, case.mesh.grade_planes) == ({}, None)
     assert "grade_planes" not in case.to_dict()["mesh"]
-    assert key_of(make_case(case_data(fixed_charge=None) | {"mesh": {}})) == key_of(case)
+    assert case_digest(make_case(case_data(fixed_charge=None) | {"mesh": {}})) == case_digest(case)
 
 
 def test_a_sweep_over_the_charge_is_graded_at_each_value():

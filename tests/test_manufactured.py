@@ -12,12 +12,12 @@ import pytest
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
-from spinepnp.solvers.algebra.bordered import Layout
+from spinepnp.solvers.algebra.bordered import BorderedLayout
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.equations import Coefficients, Equations
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
@@ -45,7 +45,9 @@ def solve(mesh, formulation, dimension):
     measure = Measure(mesh)
     operators = Operators(space, measure)
     volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
-    names = Structure(names=("P", "M"), held=(), floating=(), free=(), grounded=True, membranes=(), matched=())
+    names = ProblemSignature(
+        names=("P", "M"), dirichlet=(), floating=(), free=(), grounded=True, membranes=(), matched=()
+    )
     equations = Equations(operators, names, formulation, volume)
     valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)
     equations.coefficients = Coefficients(valence, diffusivity, DEBYE_SQUARED, FIXED)
@@ -72,7 +74,7 @@ def solve(mesh, formulation, dimension):
     masks = operators.masks(np.isin(np.arange(operators.owned), own))
     nest = equations.nest()
     nest.assemble()
-    A, vector = nest.convert("aij", out=PETSc.Mat()), Layout(domain.comm, 3 * operators.owned, 0).vector()
+    A, vector = nest.convert("aij", out=PETSc.Mat()), BorderedLayout(domain.comm, 3 * operators.owned, 0).vector()
     vector.array[:] = np.concatenate([function.x.array[: operators.owned] for function in equations.state])
 
     def take(vector):
@@ -97,7 +99,7 @@ def solve(mesh, formulation, dimension):
     take(vector)
     newton.destroy()
 
-    found = [equations.formulation.density(w) for w in equations.state[:-1]] + [equations.phi]
+    found = [equations.variables.concentration(w) for w in equations.state[:-1]] + [equations.phi]
     error = ufl.as_vector(found) - ufl.as_vector([*c, phi])
     squares = (ufl.inner(error, error), ufl.inner(ufl.grad(error), ufl.grad(error)))
     values = [fem.assemble_scalar(fem.form(measure.over_volume(q, 2 * degree + 4))) for q in squares]

@@ -36,8 +36,8 @@ def test_meshes_repeat_bit_for_bit():
 
 
 def test_a_kept_mesh_is_the_one_that_was_made(folder):
-    made = cache.kept(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
-    assert same(cache.kept(BALL, SIZES, pytest.fail), made)
+    made = cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    assert same(cache.cached_mesh(BALL, SIZES, pytest.fail), made)
     assert {path.suffix for path in folder.iterdir()} == {".npz", ".lock"}
     fresh, again = (generate(BALL, MeshOptions(size="200 nm"), MPI.COMM_SELF) for _ in range(2))
     assert np.array_equal(fresh.mesh.geometry.x, again.mesh.geometry.x)
@@ -53,14 +53,14 @@ def test_a_kept_mesh_is_the_one_that_was_made(folder):
     ],
 )
 def test_a_damaged_file_is_made_again(folder, damage):
-    made = cache.kept(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    made = cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
     (path,) = folder.glob("*.npz")
     path.write_bytes(damage(path.read_bytes()))
     calls = []
-    again = cache.kept(BALL, SIZES, lambda: calls.append(1) or made)
+    again = cache.cached_mesh(BALL, SIZES, lambda: calls.append(1) or made)
     assert calls == [1]
     assert same(again, made)
-    assert same(cache.kept(BALL, SIZES, pytest.fail), made)
+    assert same(cache.cached_mesh(BALL, SIZES, pytest.fail), made)
 
 
 def test_what_a_mesh_is_known_by(tmp_path, monkeypatch):
@@ -68,19 +68,19 @@ def test_what_a_mesh_is_known_by(tmp_path, monkeypatch):
     table.write_text("z_nm,radius_nm\n0,100\n1000,80\n")
     tube = Tube(length="1 um", profile=str(table))
     keys = {
-        cache.key_of(BALL, SIZES),
-        cache.key_of(BALL, Sizes(0.1)),
-        cache.key_of(BALL, Sizes(0.2, {"wall": Grading(0.01, 1.5)})),
-        cache.key_of(Ball(radius="499 nm"), SIZES),
-        cache.key_of(Ball(radius="500 nm", dimension="axisymmetric"), SIZES),
-        cache.key_of(tube, SIZES),
+        cache.mesh_key(BALL, SIZES),
+        cache.mesh_key(BALL, Sizes(0.1)),
+        cache.mesh_key(BALL, Sizes(0.2, {"wall": Grading(0.01, 1.5)})),
+        cache.mesh_key(Ball(radius="499 nm"), SIZES),
+        cache.mesh_key(Ball(radius="500 nm", dimension="axisymmetric"), SIZES),
+        cache.mesh_key(tube, SIZES),
     }
     assert len(keys) == 6
-    assert cache.key_of(Ball(radius="0.5 um"), SIZES) in keys
+    assert cache.mesh_key(Ball(radius="0.5 um"), SIZES) in keys
     table.write_text("z_nm,radius_nm\n0,100\n1000,81\n")
-    assert cache.key_of(tube, SIZES) not in keys
+    assert cache.mesh_key(tube, SIZES) not in keys
     monkeypatch.setattr(cache, "_gmsh_version", lambda: "1.0")
-    assert cache.key_of(BALL, SIZES) not in keys
+    assert cache.mesh_key(BALL, SIZES) not in keys
 
 
 SLOWLY = """
@@ -95,7 +95,7 @@ def make():
     time.sleep(1.0)
     return _straight_mesh(Ball(radius="500 nm"), Sizes(0.2))
 
-assert len(cache.kept(Ball(radius="500 nm"), Sizes(0.2), make).cells) > 100
+assert len(cache.cached_mesh(Ball(radius="500 nm"), Sizes(0.2), make).cells) > 100
 """
 
 
@@ -110,31 +110,31 @@ def test_of_several_processes_one_makes_the_mesh(tmp_path):
 
 def test_the_oldest_meshes_go_first(folder, monkeypatch):
     for size in (0.2, 0.21, 0.22):
-        cache.kept(BALL, Sizes(size), lambda size=size: _straight_mesh(BALL, Sizes(size)))
+        cache.cached_mesh(BALL, Sizes(size), lambda size=size: _straight_mesh(BALL, Sizes(size)))
         time.sleep(0.02)
     sizes = sorted(path.stat().st_size for path in folder.glob("*.npz"))
     monkeypatch.setattr(cache, "LARGEST", sum(sizes) - 1)
-    cache.kept(BALL, Sizes(0.2), pytest.fail)  # used again: no longer the oldest
+    cache.cached_mesh(BALL, Sizes(0.2), pytest.fail)  # used again: no longer the oldest
     time.sleep(0.02)
-    cache.kept(BALL, Sizes(0.3), lambda: _straight_mesh(BALL, Sizes(0.3)))
+    cache.cached_mesh(BALL, Sizes(0.3), lambda: _straight_mesh(BALL, Sizes(0.3)))
     left = {path.stem for path in folder.glob("*.npz")}
-    assert cache.key_of(BALL, Sizes(0.21)) not in left
-    assert {cache.key_of(BALL, Sizes(s)) for s in (0.2, 0.3)} <= left
+    assert cache.mesh_key(BALL, Sizes(0.21)) not in left
+    assert {cache.mesh_key(BALL, Sizes(s)) for s in (0.2, 0.3)} <= left
 
 
 def test_what_a_killed_process_has_left_goes(folder):
     for name, age in (("old.part", 7200), ("new.part", 0)):
         (folder / name).touch()
         os.utime(folder / name, (time.time() - age,) * 2)
-    cache.kept(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
     assert {path.name for path in folder.glob("*.part")} == {"new.part"}
 
 
 def test_a_folder_that_cannot_be_written_only_costs_time(folder, monkeypatch):
     made = _straight_mesh(BALL, SIZES)
     monkeypatch.setattr(cache, "cache_folder", lambda name: folder / "missing")
-    assert cache.kept(BALL, SIZES, lambda: made) is made
+    assert cache.cached_mesh(BALL, SIZES, lambda: made) is made
     monkeypatch.setattr(cache, "cache_folder", lambda name: folder)
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
-    assert cache.kept(BALL, SIZES, lambda: made) is made
+    assert cache.cached_mesh(BALL, SIZES, lambda: made) is made
     assert list(folder.iterdir()) == []

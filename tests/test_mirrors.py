@@ -14,7 +14,7 @@ from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hype
 from spinepnp.geometries.triangulation import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from spinepnp.solvers import Boundary, Electrolyte
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.validation.laws import HyperboloidLaw
 
@@ -32,11 +32,11 @@ def electroneutral(mesh, base="base", top="top"):
         base: Boundary(potential="0 mV", concentrations="bulk"),
         top: Boundary(current={"species": "C", "value": "1 pA"}),
     }
-    imposed = Imposed(SALT, boundaries)
-    discretisation = discretise(mesh, imposed)
-    prediction = ElectroneutralPrediction(discretisation, imposed)
+    problem_data = ProblemData(SALT, boundaries)
+    discretisation = discretise(mesh, problem_data)
+    prediction = ElectroneutralPrediction(discretisation, problem_data)
     try:
-        return prediction.potentials(imposed, prediction.predict(imposed))[top]
+        return prediction.potentials(problem_data, prediction.predict(problem_data))[top]
     finally:
         prediction.destroy()
         discretisation.destroy()

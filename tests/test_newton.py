@@ -9,7 +9,7 @@ from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers import Boundary, Electrolyte, SolverOptions, SteadyProblem
-from spinepnp.solvers.algebra.bordered import Bordered, Layout
+from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.algebra.step_control import StepControl
@@ -84,8 +84,8 @@ def test_a_bordered_system_is_solved_with_one_factorisation(count):
     A = PETSc.Mat().createAIJ((n, n), nnz=n, comm=MPI.COMM_SELF)
     A.setValues(range(n), range(n), full[:n, :n])
     A.assemble()
-    layout = Layout(MPI.COMM_SELF, n, count)
-    border = Bordered(layout, A)
+    layout = BorderedLayout(MPI.COMM_SELF, n, count)
+    border = BorderedSystem(layout, A)
     for k in range(count):
         border.columns[k].array[:] = full[:n, n + k]
         border.rows[k].array[:] = full[n + k, :n]

@@ -46,13 +46,13 @@ def acid(mesh, formulation="density", linear="direct", boundaries=None, electrol
     return TransientProblem(mesh, electrolyte, boundaries, SolverOptions(formulation=formulation, linear=linear))
 
 
-def closes(step, before, moment, name="top", rounding=0.0):
+def closes(step, before, time_state, name="top", rounding=0.0):
     """Total current of an instant (A), and total charge since the start, over the largest of their terms."""
     state = step.solution.boundary[name]
     now = [*state.current.values(), state.displacement]
     assert abs(sum(now)) <= 1e-10 * max(map(abs, now)) + rounding
     position = list(step.solution.boundary).index(name)
-    went = [*moment.passed[position], moment.rates.charge[position] - before[position]]
+    went = [*time_state.passed[position], time_state.rates.charge[position] - before[position]]
     assert abs(sum(went)) <= 1e-10 * max(map(abs, went)) + rounding * step.time
 
 
@@ -64,10 +64,10 @@ def test_an_acid_in_open_circuit_from_the_first_picosecond(mesh, formulation, li
     """The potential rises as ions part, in Debye times, to that of the junction; no charge passes on the way."""
     problem = acid(mesh, formulation, linear)
     problem.begin()
-    before, found = problem.progress.moment.rates.charge, {}
+    before, found = problem.progress.time_state.rates.charge, {}
     assert before[list(mesh.geometry.boundaries).index("top")] == pytest.approx(0.0, abs=1e-22)
     for step in problem.steps(Schedule(1 * MS, tuple(RIGHT))):
-        closes(step, before, problem.progress.moment)
+        closes(step, before, problem.progress.time_state)
         assert step.solution.ion_balance < 1e-10
         if step.listed:
             found[step.time] = step.solution.boundary["top"].potential * 1e3
@@ -80,9 +80,9 @@ def test_in_more_dimensions(comm, dimension, linear):
     """On cells that only the layer's potential needs fine: charges close to rounding on any of them."""
     problem = acid(neck(comm, dimension, "80 nm", 1, "10 nm"), linear=linear)
     problem.begin()
-    before = problem.progress.moment.rates.charge
+    before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(1e-6, (1e-10, 1e-6))):
-        closes(step, before, problem.progress.moment)
+        closes(step, before, problem.progress.time_state)
     assert step.solution.boundary["top"].potential * 1e3 == pytest.approx(-37.97, rel=2e-2)
 
 
@@ -114,7 +114,7 @@ def test_third_order_in_time(comm, formulation, degree):
     packed, found = pack(problem), []
     for steps in (10, 20, 40, 160):
         unpack(problem, packed)
-        problem.progress.begun = True  # the state is smooth: no step of backward Euler
+        problem.progress.started = True  # the state is smooth: no step of backward Euler
         *_, last = problem.steps(Schedule(9e-9, fixed_step=8e-9 / steps))
         found.append(last.solution.boundary["top"].potential)
     errors = np.abs(np.array(found[:-1]) - found[-1])
@@ -129,9 +129,9 @@ def test_an_injected_current_leaves_by_ions_and_displacement(mesh):
     top = Boundary(potential="floating", concentrations={"K": "155 mM", "A": "167 mM"}, current=pulse)
     problem = acid(mesh, boundaries={"base": GROUND, "top": top}, electrolyte=THREE)
     problem.begin()
-    before, early = problem.progress.moment.rates.charge, []
+    before, early = problem.progress.time_state.rates.charge, []
     for step in problem.steps(Schedule(3e-6, (1.0001e-6, 1.9e-6))):
-        closes(step, before, problem.progress.moment, rounding=1e-10 * 50e-12)
+        closes(step, before, problem.progress.time_state, rounding=1e-10 * 50e-12)
         if step.listed:
             early.append(step.solution.boundary["top"])
     assert early[1].current["N"] == pytest.approx(50e-12)
@@ -145,9 +145,9 @@ def test_values_that_are_not_neutral_bring_no_charge_in(comm, formulation):
     problem = acid(neck(comm, grade="0.5 nm"), formulation, boundaries={"base": GROUND, "top": top})
     first = problem.begin()
     assert abs(first.boundary["top"].potential) < 0.1  # without it 6 V: a charged plate over the whole length
-    before = problem.progress.moment.rates.charge
+    before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(1e-9, (1e-12,))):
-        closes(step, before, problem.progress.moment)
+        closes(step, before, problem.progress.time_state)
 
 
 @pytest.mark.mpi
@@ -164,10 +164,10 @@ def test_two_open_circuits_that_share_a_rim(comm):
         assert abs(state.total_current) < 1e-10 * abs(state.current["H"])
     problem = acid(mesh, boundaries=boundaries)
     problem.begin()
-    before = problem.progress.moment.rates.charge
+    before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(1e-3, (1e-9, 1e-6))):
         for name in ("top", "wall"):
-            closes(step, before, problem.progress.moment, name)
+            closes(step, before, problem.progress.time_state, name)
     for name, state in step.solution.boundary.items():
         assert state.potential == pytest.approx(steady.boundary[name].potential, rel=1e-8)
 
@@ -181,7 +181,7 @@ def test_a_restart_changes_nothing(mesh, formulation):
     packed = next(pack(whole) for step in steps if step.listed)
     unbroken = [s.solution.boundary["top"] for s in steps]
     resumed = acid(mesh, formulation)
-    resumed.system.impose(resumed.imposed)
+    resumed.system.set_data(resumed.problem_data)
     unpack(resumed, packed)
     again = [s.solution.boundary["top"] for s in resumed.steps(Schedule(1e-8, times))]
     assert len(again) == len(unbroken)
@@ -205,7 +205,7 @@ def test_the_derivative_is_that_of_the_residual(comm, formulation, degree, charg
     system.jacobian(vector, system.A)
     direction, product = system.state.layout.vector(), system.state.layout.vector()
     generator, size = np.random.default_rng(1), direction.getLocalSize()
-    free = np.append(system.held.free.T.ravel(), np.ones(size - system.held.free.size, bool))
+    free = np.append(system.constraints.free.T.ravel(), np.ones(size - system.constraints.free.size, bool))
     direction.array[:] = generator.standard_normal(size) * free
     system.border.mult(direction, product)
     h = 1e-6

@@ -163,7 +163,7 @@ class TestColours:
             grid = pyvista.ImageData(dimensions=(5, 5, 5)).to_tetrahedra()
         grid["f"] = np.full(grid.n_points, 0.3)
         view = View(grid, opened=True)
-        picture = view.picture("f", looks.Look("f", "viridis", (0.0, 1.0)))
+        picture = view.picture("f", looks.ColourScale("f", "viridis", (0.0, 1.0)))
         view.close()
         assert view.flat == flat
         wanted = np.array(matplotlib.colormaps["viridis"](0.3, bytes=True))[:3].astype(int)

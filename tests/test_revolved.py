@@ -17,7 +17,7 @@ from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.runtime.stack import MPI, dolfinx, fem
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.problem.predictor import Predictor
 from spinepnp.units import FARADAY
 
@@ -142,7 +142,7 @@ def test_the_law_of_a_ball_on_a_neck(meshes):
     """Facts B6 and B8: V = V_T ln(1 + I G / (2 D F C)), with G from an independent spectral code."""
     mesh = meshes("spine")
     space = fem.functionspace(mesh.mesh, ("Lagrange", 1))
-    weights = Weights(space, mesh)
+    weights = IntegrationWeights(space, mesh)
     base = fem.locate_dofs_topological(space, 2, mesh.boundary_facets["base"])
     predictor = Predictor(space, base, weights.boundary, weights.area, Operators(space, Measure(mesh)))
     G = fem.Function(space)

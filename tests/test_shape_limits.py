@@ -135,7 +135,7 @@ def test_a_mesh_that_takes_long_is_announced(comm, monkeypatch):
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     monkeypatch.setattr(generation, "MANY_CELLS", 100)
     said = []
-    generate(Cylinder(length="200 nm", radius="100 nm"), MeshOptions(size="50 nm"), comm, say=said.append)
+    generate(Cylinder(length="200 nm", radius="100 nm"), MeshOptions(size="50 nm"), comm, log=said.append)
     if comm.rank == 0:
         assert len(said) == 1
         assert said[0].startswith("meshing the cylinder: about ")

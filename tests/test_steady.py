@@ -12,7 +12,7 @@ from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.algebra.reasons import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
+from spinepnp.solvers.algebra.petsc import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Electrolyte

@@ -15,9 +15,9 @@ from scipy.integrate import quad
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.solvers.algebra.step_control import StepControl, graded
-from spinepnp.solvers.model.boundaries import Injection
 from spinepnp.solvers.model.channels import Channel, Gate, GateStep, bernoulli, rates
 from spinepnp.solvers.model.tables import read_columns
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import CURRENT, FARADAY, TIME
 
 MS = 1e-3
@@ -48,41 +48,41 @@ class TestWaveforms:
         step = injection("step", onset="10 ms")
         assert at(step, 10 * MS, 9 * MS) == 0.0
         assert at(step, 10 * MS, 11 * MS) == 50.0
-        assert step.course.jumps == (10 * MS,)
+        assert step.time_profile.jumps == (10 * MS,)
 
     def test_a_train_of_pulses(self):
         train = injection("pulse", duration="2 ms", onset="1 ms", count=3, interval="10 ms")
         assert [at(train, t * MS) for t in (0.5, 2, 4, 12, 14, 22, 24, 40)] == [0, 50, 0, 50, 0, 50, 0, 0]
-        assert np.array(train.course.breaks) == pytest.approx(np.array([1, 3, 11, 13, 21, 23]) * MS)
+        assert np.array(train.time_profile.breaks) == pytest.approx(np.array([1, 3, 11, 13, 21, 23]) * MS)
 
     def test_a_ramp_bends_and_does_not_jump(self):
         ramp = injection("ramp", duration="4 ms", onset="1 ms")
         assert [at(ramp, t * MS) for t in (0.5, 1, 3, 5, 9)] == pytest.approx([0, 0, 25, 50, 50])
-        assert ramp.course.jumps == ()
+        assert ramp.time_profile.jumps == ()
 
     @pytest.mark.parametrize(("phase", "jumps"), [("0 deg", 0), ("90 deg", 2), ("180 deg", 0)])
     def test_a_sine(self, phase, jumps):
         sine = injection("sine", frequency="100 Hz", onset="1 ms", duration="20 ms", phase=phase)
         assert at(sine, 3 * MS) == pytest.approx(50.0 * math.sin(2 * math.pi * 0.2 + math.radians(float(phase[:-4]))))
         assert at(sine, 30 * MS) == 0.0
-        assert len(sine.course.jumps) == jumps
-        assert sine.course.longest(2 * MS) <= 1 / 100 / 8
-        assert sine.course.longest(0.5 * MS) == sine.course.longest(22 * MS) == math.inf
+        assert len(sine.time_profile.jumps) == jumps
+        assert sine.time_profile.longest(2 * MS) <= 1 / 100 / 8
+        assert sine.time_profile.longest(0.5 * MS) == sine.time_profile.longest(22 * MS) == math.inf
 
     def test_a_table(self, tmp_path):
         path = tmp_path / "current.csv"
         path.write_text("time_ms,current_pA\n0,0\n1,10\n3,10\n4,5\n")
         table = injection("table", file=str(path), onset="1 ms")
         assert [at(table, t * MS) for t in (0.5, 1.5, 3, 4.5, 4.999, 6)] == pytest.approx([0, 5, 10, 7.5, 5.005, 0])
-        assert np.array(table.course.breaks) == pytest.approx(np.array([1, 2, 4, 5]) * MS)
-        assert table.course.jumps == (5 * MS,)
+        assert np.array(table.time_profile.breaks) == pytest.approx(np.array([1, 2, 4, 5]) * MS)
+        assert table.time_profile.jumps == (5 * MS,)
 
     @given(peak=tenths(1, 500), onset=tenths(0, 200), count=st.integers(1, 5), interval=tenths(5, 400))
     def test_charge_of_a_train_of_alphas(self, peak, onset, count, interval):
         """Each brings in value * t_peak * e."""
         keys = {} if count == 1 else {"count": count, "interval": f"{interval} ms"}
         train = injection("alpha", t_peak=f"{peak} ms", onset=f"{onset} ms", **keys)
-        starts = np.array(train.course.breaks)
+        starts = np.array(train.time_profile.breaks)
         end = starts[-1] + 40 * peak * MS
         edges = [*starts, end]
         charge = sum(quad(lambda t: at(train, t), a, b, limit=200)[0] for a, b in itertools.pairwise(edges))
@@ -93,7 +93,7 @@ class TestWaveforms:
         train = injection(
             "pulse", duration=f"{duration} ms", onset=f"{onset} ms", count=count, interval=f"{duration * 1.5} ms"
         )
-        edges = [0.0, *train.course.breaks, 1.0]
+        edges = [0.0, *train.time_profile.breaks, 1.0]
         for a, b in itertools.pairwise(edges):
             if a < time * MS < b:
                 inside = 0.5 * (a + b)
@@ -142,7 +142,7 @@ class TestTables:
 
 
 def evaluate(channel, V, c=100.0):
-    return channel.all_open(V, c, area=1e-14, valence=1.0, thermal_voltage=25e-3)
+    return channel.open_channel_current(V, c, area=1e-14, valence=1.0, thermal_voltage=25e-3)
 
 
 class TestChannels:
@@ -227,7 +227,7 @@ class TestControl:
 
     @given(step=st.floats(1e-9, 1.0), remaining=st.floats(1e-9, 1.0))
     def test_steps_up_to_an_end_are_equalised(self, step, remaining):
-        taken = StepControl(step, 0.0, 1.0).toward(remaining)
+        taken = StepControl(step, 0.0, 1.0).step_to(remaining)
         assert 0.0 < taken <= remaining
         assert taken <= step * (1 + 1e-6)
         left = remaining - taken

@@ -15,7 +15,7 @@ from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Tub
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.transient import solve_transient
 from spinepnp.units import AVOGADRO, FARADAY, VACUUM_PERMITTIVITY
@@ -197,7 +197,7 @@ def test_ends_within_gels_hold_what_is_neutral_there(comm):
     solution = problem.solve(case.electrolyte, case.boundaries)
     moved = D * FARADAY * 50.0 * math.pi * 1e-14 / 1e-6
     assert all(abs(c) < 1e-9 * moved for b in solution.boundary.values() for c in b.current.values())
-    layers = problem.prediction.layers(Imposed(case.electrolyte, case.boundaries), None)
+    layers = problem.prediction.layers(ProblemData(case.electrolyte, case.boundaries), None)
     assert [name for name, layer in layers.items() if layer.forms] == ["z = 500 nm"]
     problem.destroy()
 
@@ -293,7 +293,7 @@ def test_box_1_with_salt_is_the_electroneutral_law(comm):
     )
     fine = generate(shape, finer, comm)
     reference = SteadyProblem(fine, SALT, data, None, probes)
-    prediction = reference.prediction.predict(Imposed(SALT, data))
+    prediction = reference.prediction.predict(ProblemData(SALT, data))
     values = reference.discretisation.probes.values(np.column_stack([prediction.u, prediction.u]))
     for name, (u, _) in values.items():
         assert solution.probes[name].potential == pytest.approx(u * V_T, rel=5e-3)

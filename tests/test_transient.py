@@ -178,24 +178,24 @@ def test_every_step_conserves_each_species_and_charge(comm, dimension, linear):
     problem = TransientProblem(mesh, THREE, boundaries, SolverOptions(linear=linear))
     first = problem.begin()
     valence = np.array([s.valence for s in THREE.species])
-    moment = problem.progress.moment
-    amounts, passed, charges = np.array(list(first.volume.amount.values())), moment.passed, moment.rates.charge
+    time_state = problem.progress.time_state
+    amounts, passed, charges = np.array(list(first.volume.amount.values())), time_state.passed, time_state.rates.charge
     start, all_through = amounts, np.zeros(3)
     for step in problem.steps(Schedule(8e-3)):
-        moment = problem.progress.moment
+        time_state = problem.progress.time_state
         now = np.array(list(step.solution.volume.amount.values()))
-        came = (moment.passed - passed) / (FARADAY * valence)
+        came = (time_state.passed - passed) / (FARADAY * valence)
         through = np.abs(came).max(axis=0)
         all_through = all_through + through
         rounding = 1e-13 * now
         assert np.all(np.abs(now - amounts - came.sum(axis=0)) <= 1e-10 * through + rounding)
-        total = moment.passed.sum(axis=0) / (FARADAY * valence)
+        total = time_state.passed.sum(axis=0) / (FARADAY * valence)
         assert np.all(np.abs(now - start - total) <= 1e-10 * all_through + rounding)
-        charge = (moment.passed - passed).sum() + (moment.rates.charge - charges).sum()
+        charge = (time_state.passed - passed).sum() + (time_state.rates.charge - charges).sum()
         assert abs(charge) <= FARADAY * (1e-10 * through.max() + rounding.sum())
         assert min(step.solution.volume.min_concentration.values()) > 0.0
         assert step.solution.ion_balance < 1e-9
-        amounts, passed, charges = now, moment.passed, moment.rates.charge
+        amounts, passed, charges = now, time_state.passed, time_state.rates.charge
 
 
 def test_ionic_and_displacement_currents_close(comm):
@@ -467,7 +467,7 @@ def test_a_membrane_charges_with_its_capacitance(comm):
     problem = TransientProblem(mesh, SALT, {"base": GROUND, "top": top})
     steps = list(problem.steps(Schedule(1e-5)))
     # Gauss' law: what the membrane holds is in the layer before it.
-    charge = problem.progress.moment.rates.charge.sum()
+    charge = problem.progress.time_state.rates.charge.sum()
     assert charge == pytest.approx(-steps[-1].solution.volume.charge, rel=1e-6)
     area = steps[-1].solution.boundary["top"].area
     assert charge == pytest.approx(0.01 * area * (30e-3 - steps[-1].solution.boundary["top"].potential), rel=1e-6)
@@ -497,4 +497,4 @@ def test_a_current_beyond_the_limit_fails_with_what_was_reached(comm):
     with pytest.raises(SolveError, match=r"at .* ms no step can be made") as caught:
         list(problem.steps(Schedule(20e-3)))
     assert "negative" in str(caught.value)
-    assert 1e-4 < problem.progress.moment.time < 5e-3
+    assert 1e-4 < problem.progress.time_state.time < 5e-3

@@ -19,7 +19,7 @@ from spinepnp.solvers.model import waveforms as stimuli
 from spinepnp.solvers.model.boundaries import _course
 from spinepnp.solvers.model.channels import Channel, GateStep
 from spinepnp.solvers.pnp import variables as formulation
-from spinepnp.solvers.pnp.channel_currents import Coupling
+from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.time import adaptive as advance
 from spinepnp.solvers.time import dirk as time_stepping
 from spinepnp.units import FARADAY
@@ -30,7 +30,7 @@ from spinepnp.validation.report.record import default_folder, make_folder, write
 from spinepnp.validation.suite import solve
 from spinepnp.validation.suite import stimuli as references
 from spinepnp.validation.suite.assess import by_case, describe, examine, summary
-from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import load_subject, load_subjects
 from spinepnp.validation.suite.run import run_validation
@@ -250,7 +250,7 @@ def test_the_sign_of_the_drift_is_found(comm, monkeypatch):
     def turned(correct):
         return lambda self, w, valence: correct(self, w, -valence)
 
-    for kind in (formulation.Densities, formulation.Logarithms, formulation.EdgeLogarithms):
+    for kind in (formulation.ConcentrationVariables, formulation.LogVariables, formulation.EdgeFluxVariables):
         monkeypatch.setattr(kind, "flux", turned(kind.flux))
     assert failing([subject("line")], comm)
 
@@ -281,7 +281,7 @@ def test_a_lost_displacement_current_is_found(comm, monkeypatch):
 
 def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     """Their current is that of the potential at the start of the step, as an explicit coupling would have it."""
-    step, current, before = advance.take_step, Coupling._current, {}
+    step, current, before = advance.take_step, ChannelCurrents._current, {}
 
     def lagged_step(problem, *arguments):
         before["means"] = problem.system.state.means.copy()
@@ -295,14 +295,14 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
         return (found[0], 0.0, 0.0) if before else found
 
     monkeypatch.setattr(advance, "take_step", lagged_step)
-    monkeypatch.setattr(Coupling, "_current", lagged)
+    monkeypatch.setattr(ChannelCurrents, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}
 
 
 def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     """References have channels of their own, in space and in one dimension."""
-    correct = Channel.all_open
+    correct = Channel.open_channel_current
     monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
@@ -340,12 +340,12 @@ def longer_ramp(monkeypatch):
 
 def outside_at_zero(monkeypatch):
     """The potential on the other side of a membrane is forgotten."""
-    correct = Channel.all_open
+    correct = Channel.open_channel_current
 
-    def all_open(channel, *arguments, **more):
+    def open_channel_current(channel, *arguments, **more):
         return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
 
-    monkeypatch.setattr(Channel, "all_open", all_open)
+    monkeypatch.setattr(Channel, "all_open", open_channel_current)
 
 
 def straight_table(monkeypatch):
@@ -355,13 +355,13 @@ def straight_table(monkeypatch):
 
 def powerless_gates(monkeypatch):
     """All gates as if there were one of each."""
-    correct = Coupling._current
+    correct = ChannelCurrents._current
 
     def current(self, entry, means):
         gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
         return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), means)
 
-    monkeypatch.setattr(Coupling, "_current", current)
+    monkeypatch.setattr(ChannelCurrents, "_current", current)
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_references_have_the_same_waveforms_and_channels():
     for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
         for injection in subject(name).case.boundaries["top"].injections:
             bends = [0.0, *references.breaks(injection), 1.3e-3]
-            assert set(injection.course.breaks) <= {*bends}
+            assert set(injection.time_profile.breaks) <= {*bends}
             for bend in bends:
                 for t in (bend - 1e-7, bend + 1e-7):
                     assert references.current(injection, 1.0, t) == pytest.approx(injection.at(t, t).value, abs=1e-24)
@@ -404,7 +404,7 @@ def test_references_have_the_same_waveforms_and_channels():
         for channel in subject(name).case.boundaries["top"].channels:
             for V in np.linspace(-30e-3, 30e-3, 301):
                 own = references.gated(channel, V, 150.0, [1.0] * len(channel.gates), **more)
-                assert own == pytest.approx(channel.all_open(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
+                assert own == pytest.approx(channel.open_channel_current(V, 150.0, **more)[0], rel=1e-9, abs=1e-24)
 
 
 # --- the channels' scalar equations
@@ -422,7 +422,7 @@ def on_all_bands(**changes):
 
 def band(found, name="head_top"):
     """Mean V of a band by the formula, mV."""
-    return FORMULAS["band"].value(Asked(found.case, f"{name}.potential_mV", {}))
+    return FORMULAS["band"].value(FormulaContext(found.case, f"{name}.potential_mV", {}))
 
 
 def test_several_states_of_channels_are_told():

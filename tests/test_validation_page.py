@@ -18,7 +18,7 @@ import pytest
 import pyvista
 from conftest import CASES, ROOT
 
-from spinepnp.plots.style import Look
+from spinepnp.plots.style import ColourScale
 from spinepnp.validation.report import error_bars as statistics
 from spinepnp.validation.report import page
 from spinepnp.validation.report import previous as earlier
@@ -252,7 +252,7 @@ def tetrahedra():
     return grid
 
 
-LOOKS = [("V", Look("V", "viridis", (0.0, 1.0)))]
+LOOKS = [("V", ColourScale("V", "viridis", (0.0, 1.0)))]
 
 
 def test_a_body_to_turn_holds_the_colours_of_its_field():

@@ -17,7 +17,7 @@ import numpy as np
 from spinepnp.runtime.stack import PETSc
 
 
-class Layout:
+class BorderedLayout:
     """Vectors with the unknowns of the mesh and the constants behind them.
 
     Args:
@@ -56,7 +56,7 @@ class Layout:
             array[self.owned :] = constants
 
 
-class Bordered:
+class BorderedSystem:
     """The matrix of such a system and its inverse.
 
     Args:
@@ -73,9 +73,9 @@ class Bordered:
         inverse: context of a PETSc preconditioner of Python type.
     """
 
-    def __init__(self, layout: Layout, A: Any) -> None:
+    def __init__(self, layout: BorderedLayout, A: Any) -> None:
         self.layout, self.A = layout, A
-        count, of_mesh = layout.count, Layout(layout.comm, layout.owned, 0)
+        count, of_mesh = layout.count, BorderedLayout(layout.comm, layout.owned, 0)
         self.columns, self.rows, self._solved = ([of_mesh.vector() for _ in range(count)] for _ in range(3))
         self.corner = np.zeros((count, count))
         self._x, self._y = of_mesh.vector(), of_mesh.vector()
@@ -142,7 +142,7 @@ class Bordered:
 class _Operator:
     """The matrix, in the words of a PETSc matrix of Python type."""
 
-    def __init__(self, system: Bordered) -> None:
+    def __init__(self, system: BorderedSystem) -> None:
         self._system = weakref.proxy(system)  # PETSc keeps this, and the system keeps the matrix
 
     def mult(self, _matrix: Any, x: Any, y: Any) -> None:
@@ -155,7 +155,7 @@ class _Operator:
 class _Inverse:
     """Its inverse, in the words of a PETSc preconditioner of Python type."""
 
-    def __init__(self, system: Bordered) -> None:
+    def __init__(self, system: BorderedSystem) -> None:
         self._system = weakref.proxy(system)
 
     def setUp(self, _pc: Any) -> None:

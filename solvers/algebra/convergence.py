@@ -36,7 +36,7 @@ class Convergence:
     Args:
         linear: solver of the steps.
         tolerance: of the residual, over that which counts as one.
-        settled: whether a state meets what the norm of the residual does not show.
+        extra_convergence_test: whether a state meets what the norm of the residual does not show.
         conserves: whether its currents do; they are polished as long as that helps.
         logarithms: whether the unknowns are logarithms: the rounding of a crowd of ions hides the rest of the residual
             then, and the last step must be small as well.
@@ -50,13 +50,18 @@ class Convergence:
         self,
         linear: LinearSolver,
         tolerance: float,
-        settled: Callable[[], bool],
+        extra_convergence_test: Callable[[], bool],
         conserves: Callable[[], bool],
         *,
         logarithms: bool = False,
     ) -> None:
         self._logarithms = logarithms
-        self._linear, self._tolerance, self._settled, self._conserves = linear, tolerance, settled, conserves
+        self._linear, self._tolerance, self._extra_convergence_test, self._conserves = (
+            linear,
+            tolerance,
+            extra_convergence_test,
+            conserves,
+        )
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
 
@@ -96,7 +101,7 @@ class Convergence:
         if residual <= self.absolute_tolerance:
             # Close to the tolerance one step more costs little and leaves nothing of it in the balances.
             near = residual <= POLISHED * self.absolute_tolerance or self._polishing
-            if near and self._settled() and (stalled or self._is_exact()):
+            if near and self._extra_convergence_test() and (stalled or self._is_exact()):
                 return reasons.CONVERGED_FNORM_ABS
             self._polishing = True
         self._reduction = residual / self._last_residual if iteration > 0 else 0.0
@@ -104,7 +109,7 @@ class Convergence:
         if (
             iteration > 0
             and residual <= self.rounding(snes.getSolution()) * (STALLED if stalled else 1.0)
-            and (stalled or (self._settled() and self._is_exact()))
+            and (stalled or (self._extra_convergence_test() and self._is_exact()))
             and (not self._logarithms or snes.getSolutionUpdate().norm(PETSc.NormType.NORM_INFINITY) <= LAST_STEP)
         ):
             return reasons.CONVERGED_FNORM_RELATIVE

@@ -10,12 +10,10 @@ import numpy as np
 from spinepnp.errors import SolveError, petsc_reason
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.stack import PETSc
-from spinepnp.solvers.algebra.bordered import Bordered
-from spinepnp.solvers.algebra.callbacks import weakly
-from spinepnp.solvers.algebra.petsc import PetscOptions, Precedence
-from spinepnp.solvers.algebra.reasons import NO_ACCURACY, mumps_problem
+from spinepnp.solvers.algebra.bordered import BorderedSystem
+from spinepnp.solvers.algebra.petsc import NO_ACCURACY, OptionValues, PetscOptions, mumps_problem, weakly
 
-DIRECT: PetscOptions = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
+DIRECT: OptionValues = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 
 #: Relative accuracy of iterative solves far from the solution, and the highest that is ever asked for.
 FAR, NEAREST = 1e-5, 1e-9
@@ -35,7 +33,7 @@ class Preconditioner(Protocol):
 
     iterations: Callable[[], int]
     failure: str
-    options: PetscOptions
+    options: OptionValues
 
     def setUp(self, pc: Any, /) -> None:
         """Prepare for a new matrix."""
@@ -64,8 +62,8 @@ class LinearSolver:
         self,
         ksp: Any,
         A: Any,
-        options: Precedence,
-        border: Bordered | None,
+        options: PetscOptions,
+        border: BorderedSystem | None,
         preconditioner: Preconditioner | None,
     ) -> None:
         self.ksp, self.A, self._options = ksp, A, options
@@ -95,7 +93,7 @@ class LinearSolver:
         if self._inner.getPC().getType() == "python":
             self._inner.getPC().setPythonContext(self._preconditioner)
 
-    def _invert_border(self, border: Bordered) -> None:
+    def _invert_border(self, border: BorderedSystem) -> None:
         self.ksp.getPC().setType("python")
         self.ksp.getPC().setPythonContext(border.inverse)
 

@@ -1,24 +1,60 @@
-"""PETSc options of a solve in their order: command line and PETSC_OPTIONS, then the case file, then defaults."""
+"""PETSc for the solvers: options in their order, callbacks, and what its reasons mean to the user.
+
+Options of the command line and PETSC_OPTIONS come first, then those of the case file, then defaults.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.runtime.stack import PETSc
+from spinepnp.runtime.stack import NOT_A_NUMBER, NOT_A_NUMBER_NAME, PETSc
 from spinepnp.solvers.model.options import OURS
 
+#: Name of the reason that a linear solve has failed.
+LINEAR_SOLVE = "DIVERGED_LINEAR_SOLVE"
+
+#: What a negative SNES reason means, by its name.
+FAILURES = {
+    LINEAR_SOLVE: "the linear solve failed",
+    NOT_A_NUMBER_NAME: "the residual is not a number",
+    "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
+    "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
+    "DIVERGED_DTOL": "the residual grew without bound",
+}
+
+#: Errors of MUMPS (INFOG(1) of its manual).
+SINGULAR = "the matrix is singular: the data leave something undetermined, or a concentration has vanished"
+NO_MEMORY = "not enough memory for the factorisation: use a larger mesh.size or more ranks"
+NO_ROOM = (
+    "the factorisation needs more room than planned, as where numbers of the matrix differ too much in size: a charge, "
+    "a potential or a current may be far too large for the mesh"
+)
+MUMPS_ERRORS = (
+    dict.fromkeys((-6, -10), SINGULAR)
+    | dict.fromkeys((-5, -7, -13), NO_MEMORY)
+    | dict.fromkeys((-8, -9, -11, -12, -14, -15, -17, -19, -20), NO_ROOM)
+)
+
+#: Beginnings of the names of MUMPS' own options.
+OF_MUMPS = ("mat_mumps_icntl_", "mat_mumps_cntl_")
+
+#: What helps where the block solver has failed.
+NO_ACCURACY = 'the linear solve did not reach its tolerance; use a finer mesh, or solver.linear = "direct"'
+
 #: PETSc options by name, without the leading dash.
-PetscOptions = dict[str, str | int | float | bool]
+OptionValues = dict[str, str | int | float | bool]
 
 
-def given_by_user(of_case: PetscOptions) -> set[str]:
+def given_by_user(of_case: OptionValues) -> set[str]:
     """Names of the options that the user has set: in the case file, on the command line or in PETSC_OPTIONS."""
     return {*of_case, *PETSc.Options().getAll()}
 
 
-class Precedence:
+class PetscOptions:
     """The options of one solver; PETSc's database holds them only while they are in force.
 
     Args:
@@ -29,7 +65,7 @@ class Precedence:
         CaseError: a type of solver that PETSc does not have, on which it would abort.
     """
 
-    def __init__(self, defaults: PetscOptions, of_case: PetscOptions) -> None:
+    def __init__(self, defaults: OptionValues, of_case: OptionValues) -> None:
         self._defaults, self._of_case = dict(defaults), of_case
         if self.is_given("pc_type"):
             self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to our own choice
@@ -102,3 +138,35 @@ class Precedence:
         for name in self._of_case:
             if name not in self._read:
                 raise CaseError(f"solver.petsc.{name}", "is read by no part of this solver; correct or drop it")
+
+
+def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A bound method for PETSc to call that does not keep its object: Python sees no cycles that lead through PETSc."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> Any:
+        bound = reference()
+        assert bound is not None
+        return bound(*arguments)
+
+    return call
+
+
+def mumps_problem(code: int, given: Iterable[str]) -> str:
+    """What is wrong, by an error of MUMPS; empty where nothing is known.
+
+    Args:
+        code: INFOG(1).
+        given: names of the PETSc options that the user has set.
+    """
+    options = sorted(name for name in given if name.startswith(OF_MUMPS))
+    if code == 0 or not options or MUMPS_ERRORS.get(code) == SINGULAR:
+        return MUMPS_ERRORS.get(code, "")
+    return f"the factorisation failed with {' and '.join(options)} as set (error {code} of MUMPS); drop what was set"
+
+
+def reason_name(code: int) -> str:
+    """Name of a reason of SNES, the same for all versions of PETSc."""
+    reasons = PETSc.SNES.ConvergedReason
+    names = {value: name for name, value in vars(reasons).items() if isinstance(value, int) and name != "ITERATING"}
+    return {**names, NOT_A_NUMBER: NOT_A_NUMBER_NAME}.get(code, f"reason {code}")

@@ -59,7 +59,7 @@ class StepControl:
         self.step = graded(factor) * (self.step if used is None else used)
         return self.step >= self.smallest
 
-    def toward(self, remaining: float) -> float:
+    def step_to(self, remaining: float) -> float:
         """The step to take where one must end after ``remaining``: the steps up to there are equalised."""
         if self.step >= remaining * (1.0 - 1e-9):
             return remaining

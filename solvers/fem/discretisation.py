@@ -10,8 +10,8 @@ from spinepnp.meshes import SpineMesh, boundary_layer_heights
 from spinepnp.runtime.stack import MPI, basix, fem
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.fem.probes import Position, Probes
-from spinepnp.solvers.fem.subregions import Part
-from spinepnp.solvers.fem.weights import Weights, minimum
+from spinepnp.solvers.fem.subregions import RegionOnMesh
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.regions import Region
 
 
@@ -54,14 +54,14 @@ class Discretisation:
         self.boundary_dofs = {
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
         }
-        self.weights = Weights(space, mesh)
+        self.weights = IntegrationWeights(space, mesh)
         self.measure = self.weights.measure
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes or {}, mesh, space)
         for key, planes in (slabs or {}).items():
             self.weights.region(planes, key)
         self.regions = {
-            name: Part(name, region, self.weights, space, self.boundary_dofs)
+            name: RegionOnMesh(name, region, self.weights, space, self.boundary_dofs)
             for name, region in (regions or {}).items()
         }
 

@@ -25,7 +25,7 @@ BYTES_PER_POINT, MEMORY_SHARE = 700.0, 0.1
 MOST_POINTS = 100_000_000
 
 
-class Trilinear:
+class FastAssembly:
     """The tensor T on the cells of one rank, as factors of sparse matrices.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.runtime.kernels import compile_form
 from spinepnp.runtime.stack import dolfinx, fem, matrix_of, ufl
 from spinepnp.solvers.fem.edge_fluxes import Edges
-from spinepnp.solvers.fem.fast_assembly import Trilinear
+from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
 from spinepnp.solvers.fem.measure import Measure
 
@@ -77,12 +77,12 @@ class Operators:
         return pattern
 
     @cached_property
-    def trilinear(self) -> Trilinear | None:
+    def trilinear(self) -> FastAssembly | None:
         """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
         degrees = self.measure.degrees(self._degrees[0], CURVED)
-        if self.degree > 1 or self.measure.is_line or not Trilinear.fits(self.space, self.measure, degrees):
+        if self.degree > 1 or self.measure.is_line or not FastAssembly.fits(self.space, self.measure, degrees):
             return None
-        return Trilinear(self.space, self.measure, self._pattern, degrees)
+        return FastAssembly(self.space, self.measure, self._pattern, degrees)
 
     @cached_property
     def M(self) -> Any:

@@ -9,11 +9,11 @@ import numpy as np
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.regions import Region
 
 
-class Part:
+class RegionOnMesh:
     """A region on one mesh.
 
     Args:
@@ -33,7 +33,7 @@ class Part:
     """
 
     def __init__(
-        self, name: str, region: Region, weights: Weights, space: Any, boundary_dofs: dict[str, np.ndarray]
+        self, name: str, region: Region, weights: IntegrationWeights, space: Any, boundary_dofs: dict[str, np.ndarray]
     ) -> None:
         for boundary in region.exclude:
             if boundary not in boundary_dofs:

@@ -37,7 +37,7 @@ SAME_PLANE = 1e-9
 SLAB_DEGREE = 6
 
 
-class Weights:
+class IntegrationWeights:
     """Weight vectors of every named boundary and of the volume, in a scalar Lagrange space.
 
     Attributes:

@@ -6,135 +6,23 @@ forms). To add a condition: a key here, its term in `weak_forms` or in `steady`,
 
 from __future__ import annotations
 
-import functools
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, field_serializer, field_validator, model_validator
+from pydantic import Discriminator, Tag, field_serializer, field_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import Geometry
-from spinepnp.solvers.model import waveforms as stimuli
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.keys import check_keys
-from spinepnp.solvers.model.waveforms import KEYS, Course, Waveform
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import (
     Capacitance,
     Concentration,
-    Current,
-    CurrentDensity,
-    Duration,
     Flag,
-    Frequency,
-    Phase,
     Potential,
     SurfaceCharge,
     Table,
-    Time,
-    Whole,
 )
-
-#: Most pulses of a train.
-LONGEST_TRAIN = 10_000
-
-
-class Injection(Table):
-    """A prescribed current of one species through a boundary; positive charge entering counts positive.
-
-    Attributes:
-        species: the species that carries the current.
-        value: total, A, spread evenly over the boundary; the height of a waveform.
-        density: per area, A/m^2, in place of the value.
-        waveform: how it goes in time; a steady state knows "constant" only.
-        onset: when the waveform begins, s.
-        duration: of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
-        t_peak: from the onset of an alpha function to its peak, s.
-        count: pulses or alpha functions of a train.
-        interval: from one onset to the next, s.
-        frequency: of a sine, 1/s.
-        phase: of a sine at its onset, rad.
-        file: CSV table with the columns ``time_ms`` and ``current_pA``.
-    """
-
-    species: str
-    value: Current | None = None
-    density: CurrentDensity | None = None
-    waveform: Waveform = "constant"
-    onset: Time | None = None
-    duration: Duration | None = None
-    t_peak: Duration | None = None
-    count: Annotated[Whole, Field(ge=1, le=LONGEST_TRAIN)] | None = None
-    interval: Duration | None = None
-    frequency: Frequency | None = None
-    phase: Phase | None = None
-    file: str | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Injection:
-        sizes = (self.value is not None) + (self.density is not None)
-        if self.waveform == "table" and sizes:
-            raise ValueError("a table holds the current itself; drop value and density")
-        if self.waveform != "table" and sizes != 1:
-            raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
-        check_keys(self, "waveform", KEYS, ("species", "value", "density"))
-        if (self.count is None or self.count == 1) != (self.interval is None):
-            raise ValueError('a train needs both count = 2 and interval = "20 ms"')
-        if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
-            raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
-        return self
-
-    @property
-    def flows(self) -> bool:
-        """Whether it is not zero."""
-        return bool(self.value or self.density) or self.waveform == "table"
-
-    def total(self, area: float) -> float:
-        """The current through a boundary, A; of a waveform its height.
-
-        Args:
-            area: of the boundary, m^2.
-        """
-        if self.density is not None:
-            return self.density * area
-        return self.value or 0.0
-
-    @property
-    def course(self) -> Course:
-        """How it goes in time, over its value.
-
-        Raises:
-            ValueError: its table cannot be read.
-        """
-        return _course(self)  # not kept here: a case travels between ranks, and functions cannot
-
-    def at(self, time: float, inside: float) -> Injection:
-        """The constant current that it is at a time, on the side of another one of the same smooth piece, s."""
-        if self.waveform == "constant":
-            return self
-        factor = self.course.factor(time, inside)
-        value = factor if self.waveform == "table" else None if self.value is None else factor * self.value
-        density = None if self.density is None else factor * self.density
-        return Injection.model_construct(species=self.species, value=value, density=density)
-
-
-@functools.lru_cache(maxsize=256)
-def _course(injection: Injection) -> Course:
-    onset = injection.onset or 0.0
-    starts = tuple(onset + i * (injection.interval or 0.0) for i in range(injection.count or 1))
-    match injection.waveform:
-        case "step":
-            return stimuli.step(onset)
-        case "pulse":
-            return stimuli.pulses(starts, injection.duration or 0.0)
-        case "alpha":
-            return stimuli.alphas(starts, injection.t_peak or 0.0)
-        case "ramp":
-            return stimuli.ramp(onset, injection.duration or 0.0)
-        case "sine":
-            return stimuli.sine(onset, injection.frequency or 0.0, injection.duration, injection.phase or 0.0)
-        case "table":
-            return stimuli.table(injection.file or "", onset)
-    return stimuli.CONSTANT
 
 
 class Membrane(Table):
@@ -212,14 +100,14 @@ class Boundary(Table):
         return tables[0] if len(tables) == 1 else tables
 
     @property
-    def held_potential(self) -> float | None:
+    def prescribed_potential(self) -> float | None:
         """The prescribed potential, V, if there is one."""
         return None if self.potential == "floating" else self.potential
 
     @property
-    def holds_potential(self) -> bool:
+    def prescribes_potential(self) -> bool:
         """Whether the potential is prescribed."""
-        return self.held_potential is not None
+        return self.prescribed_potential is not None
 
     @property
     def floating(self) -> bool:
@@ -288,7 +176,7 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte, geo
                 raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)
             constant.add(species)
         try:
-            _ = injection.course
+            _ = injection.time_profile
         except ValueError as error:
             raise CaseError(f"{key}.current.file", str(error), injection.file) from None
     for channel in boundary.channels:

@@ -9,7 +9,7 @@ Positive current is positive charge entering. V and c are means over the patch. 
 each with dm/dt = (m_inf(V) - m) / time, m_inf = 1 / (1 + exp(-(V - half) / slope)).
 
 An implicit step of length h from a value m_0 ends at m = (m_0 time + h m_inf(V)) / (time + h): a function of V alone,
-so that currents couple to the equations through the means only (`coupling`).
+so that currents couple to the equations through the means only (`channel_currents`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from spinepnp.solvers.model.keys import check_keys
-from spinepnp.solvers.model.tables import read_columns
+from spinepnp.solvers.model.tables import check_keys, read_columns
 from spinepnp.units import (
     CURRENT,
     FARADAY,
@@ -135,7 +134,7 @@ class Channel(Table):
         """Whether the current depends on the concentration at the patch."""
         return self.law == "ghk"
 
-    def all_open(
+    def open_channel_current(
         self, V: float, c: float, *, area: float, valence: float, thermal_voltage: float
     ) -> tuple[float, float, float]:
         """Current with all gates open, A, and its derivatives by potential and concentration.

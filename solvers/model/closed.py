@@ -15,7 +15,7 @@ from pydantic import Field
 from spinepnp.errors import CaseError, nearest
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.waveforms import CONSTANT, Course
+from spinepnp.solvers.model.waveforms import CONSTANT, WaveformFunction
 from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table, format_quantity
 
 #: Net current of a closed domain over the sum of all currents that is rounding; the same of times.
@@ -47,7 +47,7 @@ def free_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str,
 
 def is_grounded(boundaries: Boundaries) -> bool:
     """Whether some boundary says what the potential is relative to."""
-    return any(b.holds_potential or b.capacitance is not None for b in boundaries.values())
+    return any(b.prescribes_potential or b.capacitance is not None for b in boundaries.values())
 
 
 def check_closed(
@@ -139,7 +139,7 @@ def check_neutral_inflow(
     if not given or (areas is None and (sources or any(i.density is not None for _, i in given))):
         return
     produced = [volume * source for source in sources] if volume is not None else []
-    for time, inside in _instants([i.course for _, i in given]):
+    for time, inside in _instants([i.time_profile for _, i in given]):
         parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in given] + produced
         if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):
             net, at = format_quantity(float(f"{sum(parts):.6g}"), CURRENT), format_quantity(float(f"{time:.6g}"), TIME)
@@ -150,12 +150,12 @@ def check_neutral_inflow(
             )
 
 
-def _instants(courses: list[Course]) -> list[tuple[float, float]]:
+def _instants(waveforms: list[WaveformFunction]) -> list[tuple[float, float]]:
     """Times at which currents show all of their courses, three a smooth piece, and a time inside of it."""
-    if all(course is CONSTANT for course in courses):
+    if all(waveform is CONSTANT for waveform in waveforms):
         return [(0.0, 0.0)]
-    breaks = sorted({0.0, *(t for course in courses for t in course.breaks if t > 0.0)})
-    after = [course.longest(breaks[-1]) for course in courses]
+    breaks = sorted({0.0, *(t for waveform in waveforms for t in waveform.breaks if t > 0.0)})
+    after = [waveform.longest(breaks[-1]) for waveform in waveforms]
     last = max([t for t in after if math.isfinite(t)] or [breaks[-1] or 1.0])
     pieces = list(itertools.pairwise([*breaks, breaks[-1] + last]))
     return [

@@ -202,13 +202,13 @@ def _ionic_strengths(
 
 def _blocking_walls(electrolyte: Electrolyte, boundaries: Boundaries) -> dict[str, float]:
     """Charge of each wall that holds a potential and no species, C/m^2, by Grahame's equation; see `PlanarLayer`."""
-    baths = [b.held_potential for b in boundaries.values() if b.prescribed(electrolyte)]
+    baths = [b.prescribed_potential for b in boundaries.values() if b.prescribed(electrolyte)]
     ground = next((V for V in baths if V is not None), 0.0)
     found = {}
     for name, boundary in boundaries.items():
-        if boundary.held_potential is None or boundary.prescribed(electrolyte):
+        if boundary.prescribed_potential is None or boundary.prescribed(electrolyte):
             continue
-        u = (boundary.held_potential - ground) / electrolyte.V_T
+        u = (boundary.prescribed_potential - ground) / electrolyte.V_T
         if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_EXPONENT:
             energy = sum(s.concentration * math.expm1(-s.valence * u) for s in electrolyte.species)
             unit = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * FARADAY * electrolyte.V_T

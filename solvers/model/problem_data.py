@@ -7,10 +7,11 @@ from typing import Any
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
-from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Injection, Membrane, check_boundaries
+from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
 from spinepnp.solvers.model.closed import Closed, check_closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure, structure_of
+from spinepnp.solvers.model.signature import ProblemSignature, signature_of
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, format_quantity
 
 #: Largest z V/V_T between a bath and a wall that holds its potential and blocks all species: beyond it the densities at
@@ -19,32 +20,32 @@ LARGEST_BLOCKED = 22.0
 
 
 @dataclass(frozen=True)
-class Imposed:
+class ProblemData:
     """What a solve takes from a case.
 
     Attributes:
         electrolyte: the species.
         boundaries: conditions by name.
         closed: amounts of species that no boundary holds.
-        widening: factor of the square of the Debye length (one, but on the way to a solution).
+        debye_scaling: factor of the square of the Debye length (one, but on the way to a solution).
         transient: whether it goes in time, so that what no boundary holds is known from before.
     """
 
     electrolyte: Electrolyte
     boundaries: Boundaries
     closed: Closed | None = None
-    widening: float = 1.0
+    debye_scaling: float = 1.0
     transient: bool = False
 
     @property
-    def structure(self) -> Structure:
+    def signature(self) -> ProblemSignature:
         """What a compiled problem depends on."""
-        return structure_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
+        return signature_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
 
     @property
     def zero(self) -> float:
         """Potential that counts as zero, V: one that is prescribed, so that a common offset costs no digits."""
-        held = [b.held_potential for b in self.boundaries.values() if b.held_potential is not None]
+        held = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed_potential is not None]
         outside = [b.capacitance.outside for b in self.boundaries.values() if b.capacitance is not None]
         return (held + outside + [0.0])[0]
 
@@ -101,10 +102,10 @@ class Imposed:
         for boundary in self.boundaries.values():
             prescribed = boundary.prescribed(electrolyte)
             driven = boundary.injections or boundary.channels or boundary.surface_charge or boundary.floating
-            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.held_potential is None)):
+            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.prescribed_potential is None)):
                 return None
-            if boundary.held_potential is not None:
-                held.append((boundary.held_potential, bool(prescribed)))
+            if boundary.prescribed_potential is not None:
+                held.append((boundary.prescribed_potential, bool(prescribed)))
             if boundary.capacitance is not None:
                 held.append((boundary.capacitance.outside, False))
         if len({V for V, is_bath in held if is_bath}) != 1:
@@ -117,11 +118,11 @@ class Imposed:
         Raises:
             CaseError: names the potential.
         """
-        baths = [b.held_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
+        baths = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
         ground = next((V for V in baths if V is not None), None)
         valence = max(abs(s.valence) for s in self.electrolyte.species)
         for name, boundary in self.boundaries.items():
-            held = boundary.held_potential
+            held = boundary.prescribed_potential
             if ground is None or held is None or boundary.prescribed(self.electrolyte):
                 continue
             steps = valence * abs(held - ground) / self.electrolyte.V_T
@@ -133,15 +134,15 @@ class Imposed:
                     format_quantity(held, POTENTIAL),
                 )
 
-    def at(self, time: float, inside: float) -> Imposed:
+    def at(self, time: float, inside: float) -> ProblemData:
         """The same with the currents of a time, on the side of another one of the same smooth piece, s."""
         return replace(self, boundaries={n: _at(b, time, inside) for n, b in self.boundaries.items()})
 
-    def before(self) -> Imposed:
+    def before(self) -> ProblemData:
         """The steady state before any waveform begins."""
         return replace(self.at(-1.0, -1.0), transient=False)
 
-    def raised_to(self, fraction: float, amounts: dict[str, float]) -> Imposed:
+    def raised(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
         """The same with all data moved from the bulk state to a fraction of what they are.
 
         Args:
@@ -159,9 +160,9 @@ class Imposed:
         electrolyte = self.electrolyte.model_copy(update=update)
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
-    def widened_to(self, fraction: float, decades: float = 6.0) -> Imposed:
+    def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """The same with a square of the Debye length that falls from ``10^decades`` times its value to its value."""
-        return replace(self, widening=10.0 ** (decades * (1.0 - fraction)))
+        return replace(self, debye_scaling=10.0 ** (decades * (1.0 - fraction)))
 
 
 def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
@@ -184,8 +185,8 @@ def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
 
 def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
     update: dict[str, Any] = {}
-    if boundary.held_potential is not None:
-        update["potential"] = zero + fraction * (boundary.held_potential - zero)
+    if boundary.prescribed_potential is not None:
+        update["potential"] = zero + fraction * (boundary.prescribed_potential - zero)
     if boundary.surface_charge is not None:
         update["surface_charge"] = fraction * boundary.surface_charge
     if boundary.capacitance is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spinepnp.solvers.model.waveforms import Course
+from spinepnp.solvers.model.waveforms import WaveformFunction
 
 #: Times that are nearer than this, over the duration, are one.
 SAME = 1e-12
@@ -39,14 +39,14 @@ class Schedule:
         """The first time that is not this one, s: a break that rounding puts a little ahead is behind already."""
         return time + SAME * self.duration
 
-    def ends(self, courses: Iterable[Course]) -> dict[float, bool]:
+    def ends(self, waveforms: Iterable[WaveformFunction]) -> dict[float, bool]:
         """Whether a current jumps, by the times at which a step must end, rising.
 
         Args:
-            courses: of all currents.
+            waveforms: of all currents.
         """
         marked = [(t, False) for t in (*self.times, self.duration)]
-        marked += [(t, t in course.jumps) for course in courses for t in course.breaks]
+        marked += [(t, t in waveform.jumps) for waveform in waveforms for t in waveform.breaks]
         ends: list[tuple[float, bool]] = []
         for time, jumps in sorted(marked):
             if not 0.0 < time <= self.duration:

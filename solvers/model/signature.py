@@ -10,12 +10,12 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 
 
 @dataclass(frozen=True)
-class Structure:
+class ProblemSignature:
     """What the compiled problem depends on.
 
     Attributes:
         names: of the species.
-        held: boundaries that prescribe the potential (or not) and some species.
+        dirichlet: boundaries that prescribe the potential (or not) and some species.
         floating: boundaries with one unknown potential.
         free: species that no boundary prescribes, so that their amount is.
         grounded: whether some boundary says what the potential is relative to.
@@ -25,7 +25,7 @@ class Structure:
     """
 
     names: tuple[str, ...]
-    held: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    dirichlet: tuple[tuple[str, bool, tuple[str, ...]], ...]
     floating: tuple[str, ...]
     free: tuple[str, ...]
     grounded: bool
@@ -34,19 +34,19 @@ class Structure:
     means: tuple[tuple[str, int], ...] = ()
 
 
-def structure_of(
+def signature_of(
     electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None, *, transient: bool = False
-) -> Structure:
+) -> ProblemSignature:
     """The structure of a case; in time, what no boundary holds is known from before instead of by its amount."""
-    held = (
-        (name, b.holds_potential, tuple(b.prescribed(electrolyte)))
+    dirichlet = (
+        (name, b.prescribes_potential, tuple(b.prescribed(electrolyte)))
         for name, b in boundaries.items()
-        if b.holds_potential or b.concentrations is not None
+        if b.prescribes_potential or b.concentrations is not None
     )
     matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
-    return Structure(
+    return ProblemSignature(
         names=electrolyte.names,
-        held=tuple(held),
+        dirichlet=tuple(dirichlet),
         floating=tuple(n for n, b in boundaries.items() if b.floating),
         free=free_species(electrolyte, boundaries) if closed is not None and not transient else (),
         grounded=is_grounded(boundaries),

@@ -7,15 +7,17 @@ a jump is meant, the factor is asked for at a time within an interval that no br
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from spinepnp.solvers.model.tables import read_columns
-from spinepnp.units import CURRENT, TIME
+from spinepnp.solvers.model.tables import check_keys, read_columns
+from spinepnp.units import CURRENT, TIME, Current, CurrentDensity, Duration, Frequency, Phase, Table, Time, Whole
 
 Waveform = Literal["constant", "step", "pulse", "alpha", "ramp", "sine", "table"]
 
@@ -30,15 +32,21 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "table": (("file",), ("onset",)),
 }
 
-#: Steps that a period of a sine takes at least, and those from the onset of an alpha function to its peak.
-STEPS_A_PERIOD, STEPS_TO_PEAK = 8.0, 10.0
+#: Fewest steps in a period of a sine.
+STEPS_A_PERIOD = 8.0
+
+#: Fewest steps from the onset of an alpha function to its peak.
+STEPS_TO_PEAK = 10.0
+
+#: Most pulses of a train.
+LONGEST_TRAIN = 10_000
 
 #: An alpha function has died out after this many times to its peak (to 4e-16 of it).
 DEAD = 40.0
 
 
 @dataclass(frozen=True)
-class Course:
+class WaveformFunction:
     """A current in time, over its value.
 
     Attributes:
@@ -54,22 +62,24 @@ class Course:
     longest: Callable[[float], float] = lambda _time: math.inf
 
 
-CONSTANT = Course(lambda _time, _inside: 1.0)
+CONSTANT = WaveformFunction(lambda _time, _inside: 1.0)
 
 
-def step(onset: float) -> Course:
+def step(onset: float) -> WaveformFunction:
     """Zero before its onset, then one."""
-    return Course(lambda _t, inside: float(inside > onset), (onset,), (onset,))
+    return WaveformFunction(lambda _t, inside: float(inside > onset), (onset,), (onset,))
 
 
-def pulses(starts: tuple[float, ...], duration: float) -> Course:
+def pulses(starts: tuple[float, ...], duration: float) -> WaveformFunction:
     """One within a time after each start, else zero."""
     starting, edges = np.array(starts), tuple(sorted({t for s in starts for t in (s, s + duration)}))
     # Where one pulse follows the other without a gap there is no jump.
-    return Course(lambda _t, inside: float(np.any((starting < inside) & (inside < starting + duration))), edges, edges)
+    return WaveformFunction(
+        lambda _t, inside: float(np.any((starting < inside) & (inside < starting + duration))), edges, edges
+    )
 
 
-def alphas(starts: tuple[float, ...], peak: float) -> Course:
+def alphas(starts: tuple[float, ...], peak: float) -> WaveformFunction:
     """Sum of alpha functions (s/t_p) exp(1 - s/t_p) of the times s since each start."""
     starting = np.array(starts)
 
@@ -83,15 +93,15 @@ def alphas(starts: tuple[float, ...], peak: float) -> Course:
         alive = since[since < DEAD * peak]
         return max(peak / STEPS_TO_PEAK, float(alive.min())) if len(alive) else math.inf
 
-    return Course(factor, tuple(starts), longest=longest)
+    return WaveformFunction(factor, tuple(starts), longest=longest)
 
 
-def ramp(onset: float, duration: float) -> Course:
+def ramp(onset: float, duration: float) -> WaveformFunction:
     """From zero to one within a time, then one."""
-    return Course(lambda t, _inside: min(max((t - onset) / duration, 0.0), 1.0), (onset, onset + duration))
+    return WaveformFunction(lambda t, _inside: min(max((t - onset) / duration, 0.0), 1.0), (onset, onset + duration))
 
 
-def sine(onset: float, frequency: float, duration: float | None, phase: float) -> Course:
+def sine(onset: float, frequency: float, duration: float | None, phase: float) -> WaveformFunction:
     """sin(2 pi f s + phase) from its onset, for a time or without an end."""
     end = math.inf if duration is None else onset + duration
 
@@ -101,10 +111,10 @@ def sine(onset: float, frequency: float, duration: float | None, phase: float) -
     breaks = (onset,) if duration is None else (onset, end)
     jumps = tuple(t for t in breaks if abs(math.sin(2.0 * math.pi * frequency * (t - onset) + phase)) > 1e-12)
     step = 1.0 / (STEPS_A_PERIOD * frequency)
-    return Course(factor, breaks, jumps, longest=lambda time: step if onset <= time < end else math.inf)
+    return WaveformFunction(factor, breaks, jumps, longest=lambda time: step if onset <= time < end else math.inf)
 
 
-def table(file: str, onset: float) -> Course:
+def table(file: str, onset: float) -> WaveformFunction:
     """A current in A that is linear between the rows of a CSV file, and zero before and after them.
 
     Raises:
@@ -118,4 +128,103 @@ def table(file: str, onset: float) -> Course:
         return float(np.interp(time, times, values)) if ends[0] < inside < ends[1] else 0.0
 
     jumps = tuple(float(t) for t, value in zip(ends, (values[0], values[-1]), strict=True) if value != 0.0)
-    return Course(factor, tuple(times.tolist()), jumps)
+    return WaveformFunction(factor, tuple(times.tolist()), jumps)
+
+
+class Injection(Table):
+    """A prescribed current of one species through a boundary; positive charge entering counts positive.
+
+    Attributes:
+        species: the species that carries the current.
+        value: total, A, spread evenly over the boundary; the height of a waveform.
+        density: per area, A/m^2, in place of the value.
+        waveform: how it goes in time; a steady state knows "constant" only.
+        onset: when the waveform begins, s.
+        duration: of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
+        t_peak: from the onset of an alpha function to its peak, s.
+        count: pulses or alpha functions of a train.
+        interval: from one onset to the next, s.
+        frequency: of a sine, 1/s.
+        phase: of a sine at its onset, rad.
+        file: CSV table with the columns ``time_ms`` and ``current_pA``.
+    """
+
+    species: str
+    value: Current | None = None
+    density: CurrentDensity | None = None
+    waveform: Waveform = "constant"
+    onset: Time | None = None
+    duration: Duration | None = None
+    t_peak: Duration | None = None
+    count: Annotated[Whole, Field(ge=1, le=LONGEST_TRAIN)] | None = None
+    interval: Duration | None = None
+    frequency: Frequency | None = None
+    phase: Phase | None = None
+    file: str | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Injection:
+        sizes = (self.value is not None) + (self.density is not None)
+        if self.waveform == "table" and sizes:
+            raise ValueError("a table holds the current itself; drop value and density")
+        if self.waveform != "table" and sizes != 1:
+            raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
+        check_keys(self, "waveform", KEYS, ("species", "value", "density"))
+        if (self.count is None or self.count == 1) != (self.interval is None):
+            raise ValueError('a train needs both count = 2 and interval = "20 ms"')
+        if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
+            raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
+        return self
+
+    @property
+    def flows(self) -> bool:
+        """Whether it is not zero."""
+        return bool(self.value or self.density) or self.waveform == "table"
+
+    def total(self, area: float) -> float:
+        """The current through a boundary, A; of a waveform its height.
+
+        Args:
+            area: of the boundary, m^2.
+        """
+        if self.density is not None:
+            return self.density * area
+        return self.value or 0.0
+
+    @property
+    def time_profile(self) -> WaveformFunction:
+        """How it goes in time, over its value.
+
+        Raises:
+            ValueError: its table cannot be read.
+        """
+        return _time_profile(self)  # not kept here: a case travels between ranks, and functions cannot
+
+    def at(self, time: float, inside: float) -> Injection:
+        """The constant current that it is at a time, on the side of another one of the same smooth piece, s."""
+        if self.waveform == "constant":
+            return self
+        factor = self.time_profile.factor(time, inside)
+        value = factor if self.waveform == "table" else None if self.value is None else factor * self.value
+        density = None if self.density is None else factor * self.density
+        return Injection.model_construct(species=self.species, value=value, density=density)
+
+
+@functools.lru_cache(maxsize=256)
+def _time_profile(injection: Injection) -> WaveformFunction:
+    onset = injection.onset or 0.0
+    starts = tuple(onset + i * (injection.interval or 0.0) for i in range(injection.count or 1))
+    match injection.waveform:
+        case "step":
+            return step(onset)
+        case "pulse":
+            return pulses(starts, injection.duration or 0.0)
+        case "alpha":
+            return alphas(starts, injection.t_peak or 0.0)
+        case "ramp":
+            return ramp(onset, injection.duration or 0.0)
+        case "sine":
+            return sine(onset, injection.frequency or 0.0, injection.duration, injection.phase or 0.0)
+        case "table":
+            return table(injection.file or "", onset)
+    return CONSTANT

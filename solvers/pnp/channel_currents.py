@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.channels import Channel, GateStep, rates
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 
 #: A boundary and the number of the component whose mean over it is an unknown; that of the potential comes last.
@@ -33,12 +33,12 @@ class _Entry:
     concentration: int | None
 
 
-class Coupling:
+class ChannelCurrents:
     """All channels of a case.
 
     Args:
-        imposed: the case.
-        means: the unknown means, in their order (`Structure.means`).
+        problem_data: the case.
+        means: the unknown means, in their order (`ProblemSignature.means`).
         weights: of the boundaries.
         scales: of the unknowns.
 
@@ -46,13 +46,15 @@ class Coupling:
         step: of the gates; in a steady state they are where the potential holds them.
     """
 
-    def __init__(self, imposed: Imposed, means: tuple[Mean, ...], weights: Weights, scales: Scales) -> None:
-        self._scales, self._zero, self._means = scales, imposed.zero, means
-        self._V_T = imposed.electrolyte.V_T
+    def __init__(
+        self, problem_data: ProblemData, means: tuple[Mean, ...], weights: IntegrationWeights, scales: Scales
+    ) -> None:
+        self._scales, self._zero, self._means = scales, problem_data.zero, means
+        self._V_T = problem_data.electrolyte.V_T
         self._areas = {name: area * scales.length**2 for name, area in weights.area.items()}
         self._entries: list[_Entry] = []
-        electrolyte, gate = imposed.electrolyte, 0
-        for name, boundary in imposed.boundaries.items():
+        electrolyte, gate = problem_data.electrolyte, 0
+        for name, boundary in problem_data.boundaries.items():
             for channel in boundary.channels:
                 i = electrolyte.index(channel.species)
                 concentration = means.index((name, i)) if channel.needs_concentration else None
@@ -70,7 +72,7 @@ class Coupling:
         """Current of one channel, A, and its derivatives by the scaled means of potential and concentration."""
         scales, channel, V = self._scales, entry.channel, self._V(entry, means)
         c = means[entry.concentration] * scales.concentration if entry.concentration is not None else 0.0
-        current, by_V, by_c = channel.all_open(
+        current, by_V, by_c = channel.open_channel_current(
             V, c, area=self._areas[entry.boundary], valence=entry.valence, thermal_voltage=self._V_T
         )
         if channel.gates:

@@ -28,9 +28,11 @@ CONSERVED_CURRENT = 1e-6
 AMOUNT_TOLERANCE = 1e-10
 
 
-def amounts_are_met(found: dict[str, float], wanted: dict[str, float]) -> bool:
+def amounts_are_met(found: dict[str, float], prescribed_amounts: dict[str, float]) -> bool:
     """Whether prescribed amounts are, by species."""
-    return all(abs(found[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in wanted.items())
+    return all(
+        abs(found[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in prescribed_amounts.items()
+    )
 
 
 def currents_are_met(lost: np.ndarray, through: np.ndarray, flows: np.ndarray) -> bool:
@@ -54,17 +56,17 @@ def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
     return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
 
 
-def step_conserves(comm: Any, reaction: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:
+def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:
     """Whether a residual moves no amount: that of a step changes by what passes, and by nothing else. Collective.
 
     Args:
         comm: MPI communicator.
-        reaction: of the species, as `System.reaction` gives it, shape (owned dofs, N).
+        nodal_flux: of the species, as `System.nodal_flux` gives it, shape (owned dofs, N).
         free: where nothing is held, likewise.
         load: what enters in the step, likewise.
         history: contents at its start, likewise.
     """
-    sums = np.array([(reaction * free).sum(axis=0), (reaction * ~free).sum(axis=0), load.sum(axis=0)])
+    sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
     total = np.empty_like(sums)
     comm.Allreduce(sums, total, op=MPI.SUM)

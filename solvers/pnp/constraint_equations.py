@@ -16,90 +16,96 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.solvers.algebra.bordered import Bordered
-from spinepnp.solvers.fem.weights import Weights
-from spinepnp.solvers.model.signature import Structure
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.algebra.bordered import BorderedSystem
+from spinepnp.solvers.fem.weights import IntegrationWeights
+from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 
-class Balances:
+class ConstraintEquations:
     """What each unknown constant must bring to zero.
 
     Args:
-        structure: who floats, who is free, and which means are unknowns.
+        signature: who floats, who is free, and which means are unknowns.
         equations: without any condition.
-        held: degrees of freedom that are one constant.
-        data: prescribed currents and amounts, and channels.
+        constraints: degrees of freedom that are one constant.
+        step_data: prescribed currents and amounts, and channels.
         state: at which all is evaluated.
         weights: of boundaries and volume.
     """
 
     def __init__(
-        self, structure: Structure, equations: Equations, held: Held, data: Data, state: State, weights: Weights
+        self,
+        signature: ProblemSignature,
+        equations: Equations,
+        constraints: Constraints,
+        step_data: StepData,
+        state: State,
+        weights: IntegrationWeights,
     ) -> None:
-        self._structure, self._equations, self._held = structure, equations, held
-        self._data, self._state, self._weights = data, state, weights
+        self._signature, self._equations, self._constraints = signature, equations, constraints
+        self._step_data, self._state, self._weights = step_data, state, weights
 
-    def passing(self, reaction: np.ndarray) -> np.ndarray:
+    def passing(self, nodal_flux: np.ndarray) -> np.ndarray:
         """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
 
         In a steady state the current of each species, zero, and what is injected; in a step the charge of each species,
         of the displacement field, and of what is injected. Each row has the sum zero.
 
         Args:
-            reaction: see `System.reaction`.
+            nodal_flux: see `System.nodal_flux`.
         """
-        data, floating = self._data, self._structure.floating
+        step_data, floating = self._step_data, self._signature.floating
         terms = np.zeros((len(floating), self._state.components + 1))
         for k, (name, charges) in enumerate(zip(floating, self._charges(), strict=True)):
-            terms[k, :-1] = self._weights.integral(np.ones(len(reaction)), charges * reaction)
-            terms[k, -1] = data.length * data.injected[name]
-            if data.wall_charge is not None:
-                terms[k, -2] -= data.wall_charge[name]
+            terms[k, :-1] = self._weights.integral(np.ones(len(nodal_flux)), charges * nodal_flux)
+            terms[k, -1] = step_data.step_size * step_data.injected[name]
+            if step_data.wall_charge is not None:
+                terms[k, -2] -= step_data.wall_charge[name]
         return terms
 
-    def values(self, reaction: np.ndarray) -> np.ndarray:
+    def values(self, nodal_flux: np.ndarray) -> np.ndarray:
         """Net currents, then amounts, then means, shape (constants,). Collective.
 
         Args:
-            reaction: see `System.reaction`.
+            nodal_flux: see `System.nodal_flux`.
         """
-        state, data, names = self._state, self._data, self._structure.names
+        state, step_data, names = self._state, self._step_data, self._signature.names
         if not state.layout.count:
             return np.empty(0)
-        currents = self.passing(reaction).sum(axis=1)
+        currents = self.passing(nodal_flux).sum(axis=1)
         missed = []
-        if self._structure.free:
+        if self._signature.free:
             found = state.amounts()
-            missed = [found[names.index(s)] - data.wanted[s] for s in self._structure.free]
+            missed = [found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.free]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
-    def lift(self, balances: np.ndarray, lifted: np.ndarray, missing: np.ndarray) -> None:
+    def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
         """Add to balances how they will change with what prescribed values miss, to first order. Collective.
 
         Args:
             balances: see `values`.
             lifted: change of the reaction, shape (owned dofs, N + 1).
-            missing: change of the unknowns, shape (owned dofs, N + 1).
+            constraint_residual: change of the unknowns, shape (owned dofs, N + 1).
         """
         for k, charges in enumerate(self._charges()):
             balances[k] += self._weights.sum(charges * lifted)
-        for k, (weights, component) in enumerate(self._state.patches, self._held.constants):
-            balances[k] -= self._weights.sum(weights * self._state.slope(component) * missing[:, component])
+        for k, (weights, component) in enumerate(self._state.patches, self._constraints.constants):
+            balances[k] -= self._weights.sum(weights * self._state.slope(component) * constraint_residual[:, component])
 
-    def defects(self, content: np.ndarray, charge: dict[str, float]) -> np.ndarray:
+    def defects(self, storage: np.ndarray, charge: dict[str, float]) -> np.ndarray:
         """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
 
         Args:
-            content: scaled, shape (owned dofs, N).
+            storage: scaled, shape (owned dofs, N).
             charge: scaled, by boundary.
         """
         found = np.zeros(self._state.layout.count)
-        for k, (name, charges) in enumerate(zip(self._structure.floating, self._charges(), strict=True)):
-            found[k] = self._weights.sum(charges[:, :-1] * content) + charge[name]
+        for k, (name, charges) in enumerate(zip(self._signature.floating, self._charges(), strict=True)):
+            found[k] = self._weights.sum(charges[:, :-1] * storage) + charge[name]
         return found
 
     def _charges(self) -> list[np.ndarray]:
@@ -107,16 +113,16 @@ class Balances:
 
         The reaction of the potential is the charge on the boundary; it counts in time.
         """
-        valence, in_time = self._equations.coefficients.valence, self._data.wall_charge is not None
+        valence, in_time = self._equations.coefficients.valence, self._step_data.wall_charge is not None
         found = []
-        for name in self._structure.floating:
+        for name in self._signature.floating:
             charges = np.zeros((self._weights.owned, self._state.components))
-            charges[:, :-1] = self._held.indicators[name] * valence
-            charges[self._held.field_holders[name], -1] = float(in_time)
+            charges[:, :-1] = self._constraints.indicators[name] * valence
+            charges[self._constraints.potential_dofs[name], -1] = float(in_time)
             found.append(charges)
         return found
 
-    def fill(self, border: Bordered, matrix: Any) -> None:
+    def fill(self, border: BorderedSystem, matrix: Any) -> None:
         """Columns, rows and corner of the constants. Collective.
 
         A constant moves the degrees of freedom that it holds (its direction), or is the mean of a patch, which moves
@@ -130,12 +136,12 @@ class Balances:
         charges, driven = self._charges(), self._driven()
         self._fill_columns(border.columns, directions, driven, matrix)
         self._fill_rows(border.rows, charges, matrix)
-        held = self._held.constants
+        first = self._constraints.constants
         border.corner[:] = [border.weighted(directions, row) for row in border.rows]
-        border.corner[held:, held:] += np.eye(len(driven))
+        border.corner[first:, first:] += np.eye(len(driven))
         for k, charge in enumerate(charges):
-            border.corner[k, held:] += [self._weights.sum(charge * flux) for flux in driven]
-        elsewhere = ~self._held.free.T.ravel()
+            border.corner[k, first:] += [self._weights.sum(charge * flux) for flux in driven]
+        elsewhere = ~self._constraints.free.T.ravel()
         for vector in (*border.columns, *border.rows):
             vector.array[elsewhere] = 0.0
         for direction in directions:
@@ -143,29 +149,29 @@ class Balances:
 
     def _fill_columns(self, columns: list[Any], directions: list[Any], driven: list[np.ndarray], matrix: Any) -> None:
         """How the reaction changes with each constant."""
-        held = self._held.constants
-        for k, (direction, column) in enumerate(zip(directions[:held], columns, strict=False)):
-            direction.array[:] = self._held.direction(k).T.ravel()
+        first = self._constraints.constants
+        for k, (direction, column) in enumerate(zip(directions[:first], columns, strict=False)):
+            direction.array[:] = self._constraints.direction(k).T.ravel()
             matrix.mult(direction, column)
-        for column, flux in zip(columns[held:], driven, strict=True):
+        for column, flux in zip(columns[first:], driven, strict=True):
             column.array[:] = flux.T.ravel()
 
     def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
         """How each balance changes with the unknowns of the mesh."""
-        structure, state, held = self._structure, self._state, self._held.constants
+        signature, state, first = self._signature, self._state, self._constraints.constants
         left = rows[0].duplicate()
         for row, charge in zip(rows, charges, strict=False):
             left.array[:] = charge.T.ravel()
             matrix.multTranspose(left, row)
         left.destroy()
-        for row, name in zip(rows[len(structure.floating) : held], structure.free, strict=True):
-            i = structure.names.index(name)
+        for row, name in zip(rows[len(signature.floating) : first], signature.free, strict=True):
+            i = signature.names.index(name)
             self._fill_part(row, i, self._amount_slope(i))
-        for row, (weights, component) in zip(rows[held:], state.patches, strict=True):
+        for row, (weights, component) in zip(rows[first:], state.patches, strict=True):
             self._fill_part(row, component, -weights * state.slope(component))
 
     def _amount_slope(self, i: int) -> np.ndarray:
-        return self._equations.formulation.amount_slope(self._equations.state[i])
+        return self._equations.variables.amount_slope(self._equations.state[i])
 
     def _fill_part(self, row: Any, component: int, part: np.ndarray) -> None:
         owned = self._weights.owned
@@ -176,6 +182,6 @@ class Balances:
         """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
-        for mean, name, i, flux in self._data.coupling.slopes(self._state.means):
-            driven[mean][:, i] -= self._data.length * flux * weights[name][:owned]
+        for mean, name, i, flux in self._step_data.channels.slopes(self._state.means):
+            driven[mean][:, i] -= self._step_data.step_size * flux * weights[name][:owned]
         return driven

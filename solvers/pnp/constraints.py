@@ -17,7 +17,7 @@ import numpy as np
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure
+from spinepnp.solvers.model.signature import ProblemSignature
 
 
 @dataclass
@@ -30,38 +30,38 @@ class _Condition:
     value: float = 0.0
 
 
-class Held:
+class Constraints:
     """Held degrees of freedom of N species and a potential in one scalar space.
 
     Args:
         space: the scalar space.
-        structure: which boundary holds what.
+        signature: which boundary holds what.
         boundary_dofs: local degrees of freedom of each boundary, by name.
 
     Attributes:
         free: where nothing is held, shape (owned dofs, N + 1), true or false.
         indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
             (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
-        field_holders: owned degrees of freedom of each boundary that holds the potential, or floats.
+        potential_dofs: owned degrees of freedom of each boundary that holds the potential, or floats.
         constants: number of unknown constants, floating boundaries first.
     """
 
-    def __init__(self, space: Any, structure: Structure, boundary_dofs: dict[str, np.ndarray]) -> None:
-        self._structure, self._boundary_dofs = structure, boundary_dofs
-        names, last = structure.names, len(structure.names)
+    def __init__(self, space: Any, signature: ProblemSignature, boundary_dofs: dict[str, np.ndarray]) -> None:
+        self._signature, self._boundary_dofs = signature, boundary_dofs
+        names, last = signature.names, len(signature.names)
         self._prescribed = [
             _Condition(i, boundary_dofs[name], name)
-            for name, holds_potential, species in structure.held
-            for i in [names.index(s) for s in species] + ([last] if holds_potential else [])
+            for name, prescribes_potential, species in signature.dirichlet
+            for i in [names.index(s) for s in species] + ([last] if prescribes_potential else [])
         ]
         node = _one_node(space)
-        if not structure.grounded:
+        if not signature.grounded:
             self._prescribed.append(_Condition(last, node))
-        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in structure.floating]
+        self._unknown = [_Condition(last, boundary_dofs[name], name) for name in signature.floating]
         for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
             for earlier in self._unknown[:i]:
                 unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
-        self._unknown += [_Condition(names.index(species), node) for species in structure.free]
+        self._unknown += [_Condition(names.index(species), node) for species in signature.free]
         self.constants = len(self._unknown)
         for given in self._prescribed:
             for unknown in self._unknown:  # has the rim that both share
@@ -72,10 +72,10 @@ class Held:
         for condition in (*self._prescribed, *self._unknown):
             self.free[condition.dofs[condition.dofs < owned], condition.component] = False
         self.indicators = self._indicators(owned)
-        self.field_holders = self._field_holders(owned)
+        self.potential_dofs = self._field_holders(owned)
 
     def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
-        last, taken = len(self._structure.names), np.empty(0, dtype=np.int32)
+        last, taken = len(self._signature.names), np.empty(0, dtype=np.int32)
         holders = {}
         for condition in (*self._unknown, *self._prescribed):
             name = condition.boundary
@@ -85,10 +85,10 @@ class Held:
         return holders
 
     def _indicators(self, owned: int) -> dict[str, np.ndarray]:
-        names = self._structure.names
+        names = self._signature.names
         taken = np.zeros((owned, len(names)), dtype=bool)
         indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
-        holders = [(name, names.index(s)) for name, _, species in self._structure.held for s in species]
+        holders = [(name, names.index(s)) for name, _, species in self._signature.dirichlet for s in species]
         for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
             dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
             free = dofs[~taken[dofs, i]]
@@ -104,11 +104,11 @@ class Held:
             boundaries: what is imposed.
             to_unknown: takes a value (SI) and the number of its component to the unknown.
         """
-        names = self._structure.names
+        names = self._signature.names
         for condition in self._prescribed:
             if condition.boundary:
                 boundary, i = boundaries[condition.boundary], condition.component
-                value = boundary.held_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
+                value = boundary.prescribed_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
                 assert value is not None
                 condition.value = to_unknown(value, i)
 
@@ -130,7 +130,7 @@ class Held:
         for condition, g in zip(self._unknown, constants, strict=True):
             unknowns[condition.dofs, condition.component] = g
 
-    def missing(self, unknowns: np.ndarray) -> np.ndarray:
+    def constraint_residual(self, unknowns: np.ndarray) -> np.ndarray:
         """What owned unknowns, shape (owned dofs, N + 1), miss of their prescribed values; zero elsewhere."""
         prescribed = np.array(unknowns)
         for condition in self._prescribed:

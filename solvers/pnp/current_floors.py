@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 
 #: Error of a row over the size of its terms: machine precision times the number of sums that each is made in.
@@ -28,12 +28,12 @@ class Rounding:
 
     Args:
         equations: at the state.
-        held: who holds what.
+        constraints: who holds what.
         weights: for sums over all ranks.
     """
 
-    def __init__(self, equations: Equations, held: Held, weights: Weights) -> None:
-        self._equations, self._held, self._weights = equations, held, weights
+    def __init__(self, equations: Equations, constraints: Constraints, weights: IntegrationWeights) -> None:
+        self._equations, self._constraints, self._weights = equations, constraints, weights
 
     @cached_property
     def _stiffness(self) -> Any:
@@ -59,46 +59,49 @@ class Rounding:
     def _terms(self) -> np.ndarray:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
-        coefficients, contents = equations.coefficients, np.abs(equations.contents())
-        densities, drift = np.abs(equations.nodal_densities()), np.abs(equations.phi.x.array)
+        coefficients, contents = equations.coefficients, np.abs(equations.storage())
+        densities, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
         terms = np.empty((len(contents), equations.species + 1))
         for i, w in enumerate(equations.state[:-1]):
-            size = equations.formulation.digits(w.x.array) + abs(coefficients.valence[i]) * drift
+            size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
             terms[:, i] = coefficients.diffusivity[i] * self._over_edges(densities[:, i] * size)
-            terms[:, i] += coefficients.storage * contents[:, i]
+            terms[:, i] += coefficients.storage_rate * contents[:, i]
         terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
 
-    def floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Below which no net current of a species through a boundary is known. Collective.
 
         Args:
-            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
 
         Returns:
             In units of the residual by boundary, shape (N + 1,); of the displacement last.
         """
-        ones, lost = np.ones(len(reaction)), self._lost(reaction)
+        ones, lost = np.ones(len(nodal_flux)), self._lost(nodal_flux)
         squares = self._terms() ** 2
         found = {}
-        for name, indicator in self._held.indicators.items():
+        for name, indicator in self._constraints.indicators.items():
             rows = np.zeros_like(squares)
             rows[:, :-1] = indicator
-            rows[self._held.field_holders.get(name, np.empty(0, dtype=int)), -1] = 1.0
+            rows[self._constraints.potential_dofs.get(name, np.empty(0, dtype=int)), -1] = 1.0
             found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
         return found
 
-    def _lost(self, reaction: np.ndarray) -> np.ndarray:
+    def _lost(self, nodal_flux: np.ndarray) -> np.ndarray:
         """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
-        ones, free, ions = np.ones(len(reaction)), self._held.free[:, :-1], reaction[:, :-1]
-        lost = np.zeros(reaction.shape[1])
-        if not self._equations.coefficients.storage:
+        ones, free, ions = np.ones(len(nodal_flux)), self._constraints.free[:, :-1], nodal_flux[:, :-1]
+        lost = np.zeros(nodal_flux.shape[1])
+        if not self._equations.coefficients.storage_rate:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost
-        held = np.where(free, 0.0, ions)
-        through = [np.abs(self._weights.integral(ones, part * held)) for part in self._held.indicators.values()]
-        amounts = np.abs(self._weights.integral(ones, self._equations.contents()))
+        at_constraints = np.where(free, 0.0, ions)
+        through = [
+            np.abs(self._weights.integral(ones, part * at_constraints))
+            for part in self._constraints.indicators.values()
+        ]
+        amounts = np.abs(self._weights.integral(ones, self._equations.storage()))
         lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
         return lost
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.units import FARADAY
 
 
-def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights) -> np.ndarray:
+def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: IntegrationWeights) -> np.ndarray:
     """Load vector of prescribed currents, surface charges, sources and fixed charge by region, scaled. Collective.
 
     The density of a current is its total over the area of the discrete patch, so that the total is exact.
@@ -41,7 +41,7 @@ def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weig
 
 
 def inflows(
-    boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: Weights
+    boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: IntegrationWeights
 ) -> dict[str, tuple[float, float]]:
     """What sources and prescribed currents bring in of each species, net and in absolute terms, A.
 
@@ -59,18 +59,18 @@ def inflows(
 
 
 def terminal_currents(
-    reaction: np.ndarray,
+    nodal_flux: np.ndarray,
     indicators: dict[str, np.ndarray],
     boundaries: Boundaries,
     electrolyte: Electrolyte,
     scales: Scales,
-    weights: Weights,
+    weights: IntegrationWeights,
     through_channels: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
     Args:
-        reaction: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
+        nodal_flux: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
         indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (owned dofs, species).
         boundaries: what is imposed.
         electrolyte: the species.
@@ -85,7 +85,7 @@ def terminal_currents(
     valence = np.array([s.valence for s in electrolyte.species], dtype=float)
     currents = {}
     for name, indicator in indicators.items():
-        current = weights.integral(np.ones(len(reaction)), indicator * reaction) * valence * scales.current
+        current = weights.integral(np.ones(len(nodal_flux)), indicator * nodal_flux) * valence * scales.current
         for injection in boundaries[name].injections if name in boundaries else ():
             area = weights.area[name] * scales.length**2
             current[electrolyte.index(injection.species)] += injection.total(area)

@@ -1,6 +1,6 @@
 """The discrete equations without any prescribed value: their residual, and the blocks of its derivative.
 
-The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of a `Formulation`,
+The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of a `Variables`,
 
     R_i   = D_i flux_i + alpha content_i,
     R_phi = lambda^2 K phi - sum_i z_i content_i - rho w + membranes and matched injectors,
@@ -24,8 +24,8 @@ from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import Structure
-from spinepnp.solvers.pnp.variables import make_formulation
+from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.pnp.variables import make_variables
 
 
 @dataclass
@@ -37,7 +37,7 @@ class Coefficients:
         diffusivity: D_i.
         debye_squared: lambda^2.
         fixed_charge: rho, as far as it is uniform.
-        storage: alpha, zero in a steady state.
+        storage_rate: alpha, zero in a steady state.
         capacitance: kappa and phi_out of each membrane, by boundary name.
         matched: J of each matched injector, by boundary name.
     """
@@ -46,7 +46,7 @@ class Coefficients:
     diffusivity: np.ndarray
     debye_squared: float
     fixed_charge: float = 0.0
-    storage: float = 0.0
+    storage_rate: float = 0.0
     capacitance: dict[str, tuple[float, float]] = field(default_factory=dict)
     matched: dict[str, float] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ class Equations:
 
     Args:
         operators: of the scalar space.
-        structure: species, membranes and matched injectors.
+        signature: species, membranes and matched injectors.
         formulation: "density", "log" or "nodal".
         volume: integral of each local basis function.
 
@@ -95,15 +95,15 @@ class Equations:
         state: functions that hold the unknowns of the species, and the potential.
         blocks: the derivative, rows of equations and columns of unknowns; ``None`` where it is zero.
         coefficients: numbers of the equations, for the user to set.
-        formulation: what the unknowns of the species are.
+        variables: what the unknowns of the species are.
     """
 
-    def __init__(self, operators: Operators, structure: Structure, formulation: str, volume: np.ndarray) -> None:
+    def __init__(self, operators: Operators, signature: ProblemSignature, formulation: str, volume: np.ndarray) -> None:
         self.operators, self._volume = operators, volume
-        self.species = count = len(structure.names)
+        self.species = count = len(signature.names)
         self.state = [fem.Function(operators.space) for _ in range(count + 1)]
         self.phi = self.state[-1]
-        self.formulation = make_formulation(formulation, operators, self.phi, volume)
+        self.variables = make_variables(formulation, operators, self.phi, volume)
         self.coefficients = Coefficients(np.zeros(count), np.ones(count), 1.0)
         self.blocks: list[list[Any]] = [[None] * (count + 1) for _ in range(count + 1)]
         for i in range(count):
@@ -111,8 +111,8 @@ class Equations:
                 self.blocks[row][column] = operators.empty()
         self.blocks[count][count] = operators.empty()
         self._field = operators.vector()
-        self._set_up_membranes(structure.membranes)
-        self._set_up_matched(dict(structure.matched))
+        self._set_up_membranes(signature.membranes)
+        self._set_up_matched(dict(signature.matched))
 
     def _constant(self) -> Any:
         return fem.Constant(self.operators.space.mesh, np.float64(0.0))
@@ -139,10 +139,10 @@ class Equations:
             self._matched_forms = None
             return
         residual: Any = 0
-        densities = [self.formulation.density(w) for w in self.state[:-1]]
+        concentrations = [self.variables.concentration(w) for w in self.state[:-1]]
         for name, strength in self._matched.items():
             field_ = matched_field(
-                strength, injected[name], densities, self._matched_valence, self._matched_diffusivity, self._rho
+                strength, injected[name], concentrations, self._matched_valence, self._matched_diffusivity, self._rho
             )
             residual -= measure.over_boundary(self._debye_squared * field_ * v, name, degree, alone=False)
         derivatives = [ufl.algorithms.expand_derivatives(ufl.derivative(residual, w)) for w in self.state[:-1]]
@@ -159,20 +159,20 @@ class Equations:
             self._matched_valence[i].value, self._matched_diffusivity[i].value = c.valence[i], c.diffusivity[i]
         self._debye_squared.value, self._rho.value = c.debye_squared, c.fixed_charge
 
-    def contents(self) -> np.ndarray:
+    def storage(self) -> np.ndarray:
         """Integrals of each density with each owned basis function, shape (owned dofs, N). Collective."""
-        return np.column_stack([self.formulation.content(w) for w in self.state[:-1]])
+        return np.column_stack([self.variables.storage(w) for w in self.state[:-1]])
 
     def residual(self) -> np.ndarray:
         """R without loads, shape (owned dofs, N + 1). Collective."""
         c, operators, owned = self.coefficients, self.operators, self.operators.owned
         self._update_constants()
         residual = np.empty((owned, self.species + 1))
-        contents = self.contents()
+        contents = self.storage()
         for i, w in enumerate(self.state[:-1]):
-            residual[:, i] = c.diffusivity[i] * self.formulation.flux(w, c.valence[i])
-            if c.storage:
-                residual[:, i] += c.storage * contents[:, i]
+            residual[:, i] = c.diffusivity[i] * self.variables.flux(w, c.valence[i])
+            if c.storage_rate:
+                residual[:, i] += c.storage_rate * contents[:, i]
         operators.K.mult(self.phi.x.petsc_vec, self._field)
         residual[:, -1] = c.debye_squared * self._field.array_r - contents @ c.valence
         if c.fixed_charge:
@@ -189,13 +189,13 @@ class Equations:
         self._update_constants()
         for i, w in enumerate(self.state[:-1]):
             own, conduction, charge = self.blocks[i][i], self.blocks[i][last], self.blocks[last][i]
-            self.formulation.fill_content_slope(charge, w)
-            self.formulation.fill_flux_slope(own, w, c.valence[i])
+            self.variables.fill_storage_slope(charge, w)
+            self.variables.fill_flux_slope(own, w, c.valence[i])
             own.scale(c.diffusivity[i])
-            if c.storage:
-                own.axpy(c.storage, charge, structure=True)
+            if c.storage_rate:
+                own.axpy(c.storage_rate, charge, structure=True)
             charge.scale(-c.valence[i])
-            self.formulation.fill_conduction(conduction, w)
+            self.variables.fill_conduction(conduction, w)
             conduction.scale(c.diffusivity[i] * c.valence[i])
             if self._matched_forms is not None and self._matched_forms[1][i] is not None:
                 operators.add(charge, self._matched_forms[1][i])
@@ -219,9 +219,9 @@ class Equations:
                     if i == j:
                         block.setDiagonal(held[i], addv=True)
 
-    def nodal_densities(self) -> np.ndarray:
+    def nodal_concentrations(self) -> np.ndarray:
         """c_i at the local nodes, shape (local dofs, N)."""
-        return self.formulation.densities(np.column_stack([w.x.array for w in self.state[:-1]]))
+        return self.variables.concentrations(np.column_stack([w.x.array for w in self.state[:-1]]))
 
     def field_energy(self) -> float:
         """Integral of lambda^2/2 |grad phi|^2. Collective."""
@@ -236,7 +236,7 @@ class Equations:
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
-        self.formulation.destroy()
+        self.variables.destroy()
         for block in (b for row in self.blocks for b in row if b is not None):
             block.destroy()
         self._field.destroy()

@@ -144,7 +144,7 @@ class BlockPreconditioner:
     def _still_serves(self) -> bool:
         """Whether the blocks are near those of before, as in the stages of a time step, and iterations are few."""
         c, before = self._equations.coefficients, self._made_for
-        if not c.storage or before is None or self._first is None:
+        if not c.storage_rate or before is None or self._first is None:
             return False
         near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
         return near and 0 <= self.iterations() <= self._first + WORSE_BY
@@ -153,27 +153,27 @@ class BlockPreconditioner:
         self._renew_if_worse()
         equations, count = self._equations, self._equations.species
         owned, c = equations.operators.owned, equations.coefficients
-        self._made_for = c.diffusivity.copy() if c.storage else None
-        densities = equations.nodal_densities()[:owned]
-        slope = equations.formulation.slope(densities)
-        ratio = np.divide(densities, slope, out=np.ones_like(densities), where=slope != 0.0)
+        self._made_for = c.diffusivity.copy() if c.storage_rate else None
+        concentrations = equations.nodal_concentrations()[:owned]
+        slope = equations.variables.slope(concentrations)
+        ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
         self._exchange = c.valence * ratio * self._free[:, :-1]
         squares = c.valence**2
-        kappa = np.maximum(densities, 0.0) @ squares
-        if c.storage:
-            conductivity = np.maximum(densities, 0.0) @ (squares * c.diffusivity)
+        kappa = np.maximum(concentrations, 0.0) @ squares
+        if c.storage_rate:
+            conductivity = np.maximum(concentrations, 0.0) @ (squares * c.diffusivity)
             diffusivity = np.where(kappa > 0.0, conductivity / np.where(kappa > 0.0, kappa, 1.0), c.diffusivity.max())
-            self._share = conductivity / (c.debye_squared * c.storage + conductivity)
-            kappa = kappa + c.debye_squared * c.storage / diffusivity
+            self._share = conductivity / (c.debye_squared * c.storage_rate + conductivity)
+            kappa = kappa + c.debye_squared * c.storage_rate / diffusivity
             self._set_up_conductor()
         self._weight.array[:] = np.sqrt(kappa) * self._free[:, -1]
         equations.blocks[count][count].copy(self._S, structure=True)
-        equations.formulation.add_mass(self._S, self._weight)
+        equations.variables.add_mass(self._S, self._weight)
         phi = equations.phi.x.array[:owned]
         for i, solver in enumerate(self._species):
             # Logarithms have the factor in them.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-            self._slotboom[i].array[:] = np.clip(factor / equations.formulation.slope(factor), 0.0, None)
+            self._slotboom[i].array[:] = np.clip(factor / equations.variables.slope(factor), 0.0, None)
             equations.blocks[i][i].copy(self._scaled[i], structure=True)
             self._scaled[i].diagonalScale(None, self._slotboom[i])
             self._set(solver, self._scaled[i])
@@ -186,7 +186,7 @@ class BlockPreconditioner:
             self._conductor = equations.operators.empty()
         equations.blocks[count][count].copy(self._conductor, structure=True)
         for i, z in enumerate(c.valence):
-            self._conductor.axpy(z / c.storage, equations.blocks[i][count], structure=True)
+            self._conductor.axpy(z / c.storage_rate, equations.blocks[i][count], structure=True)
         self._set(self._conduction, self._conductor)
 
     def _set(self, solver: Any, matrix: Any) -> None:
@@ -229,12 +229,12 @@ class BlockPreconditioner:
         parts = y.array_w.reshape(count + 1, owned)
         parts[count] = potential.array_r
         for i in range(count):
-            if c.storage and c.valence[i]:
+            if c.storage_rate and c.valence[i]:
                 equations.blocks[i][count].mult(potential, work)
                 r[i].axpy(-1.0, work)
                 self._solve_for_species(i)
             parts[i] = solved[i].array_r
-            if not c.storage:
+            if not c.storage_rate:
                 parts[i] -= self._exchange[:, i] * potential.array_r
 
     def _solve_for_species(self, i: int) -> None:
@@ -243,7 +243,7 @@ class BlockPreconditioner:
 
     def _solve_for_potential(self, right: Any, x: Any) -> None:
         self._screening.solve(right, x)
-        if self._equations.coefficients.storage:
+        if self._equations.coefficients.storage_rate:
             x.array[:] *= np.where(self._free[:, -1] > 0.0, self._share, 1.0)
             self._conduction.solve(right, self._weight)
             x.array[:] += self._weight.array_r * self._free[:, -1]

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.algebra.bordered import Layout
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.algebra.bordered import BorderedLayout
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import Structure
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 #: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
 NEAR = 1e-2
@@ -29,10 +29,10 @@ class State:
 
     Args:
         equations: whose functions hold them.
-        held: which of them are prescribed, or are one constant.
-        data: with the scales.
+        constraints: which of them are prescribed, or are one constant.
+        step_data: with the scales.
         weights: of boundaries and volume.
-        structure: with the means that are unknowns.
+        signature: with the means that are unknowns.
 
     Attributes:
         vector: the iterate, as Newton sees it.
@@ -41,17 +41,24 @@ class State:
         patches: weights of the owned degrees of freedom in each mean, and its component.
     """
 
-    def __init__(self, equations: Equations, held: Held, data: Data, weights: Weights, structure: Structure) -> None:
-        self._equations, self._held, self._data, self._weights = equations, held, data, weights
-        self._formulation, self._owned = equations.formulation, weights.owned
+    def __init__(
+        self,
+        equations: Equations,
+        constraints: Constraints,
+        step_data: StepData,
+        weights: IntegrationWeights,
+        signature: ProblemSignature,
+    ) -> None:
+        self._equations, self._constraints, self._step_data, self._weights = equations, constraints, step_data, weights
+        self._variables, self._owned = equations.variables, weights.owned
         self.components = len(equations.state)
         self.patches = [
             (weights.boundary[name][: self._owned] / weights.area[name], component)
-            for name, component in structure.means
+            for name, component in signature.means
         ]
         self.means = np.zeros(len(self.patches))
-        constants = held.constants + len(self.patches)
-        self.layout = Layout(weights.comm, self._owned * self.components, constants)
+        constants = constraints.constants + len(self.patches)
+        self.layout = BorderedLayout(weights.comm, self._owned * self.components, constants)
         self.vector = self.layout.vector()
 
     def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -68,8 +75,8 @@ class State:
         owned, constants = self.split(vector)
         nodal = self.keep()
         nodal[: self._owned] = owned
-        self._held.spread(nodal, constants[: self._held.constants])
-        self.means = constants[self._held.constants :]
+        self._constraints.spread(nodal, constants[: self._constraints.constants])
+        self.means = constants[self._constraints.constants :]
         for function, values in zip(self._equations.state, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
@@ -89,40 +96,40 @@ class State:
         for function, values in zip(self._equations.state, owned.T, strict=True):
             function.x.array[: self._owned] = values
             function.x.scatter_forward()
-        complete = self.keep()
+        before = self.keep()
         self.restore(before)
-        return complete
+        return before
 
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""
-        constants = self._held.constants_at(unknowns, self._weights.comm)
+        constants = self._constraints.constants_at(unknowns, self._weights.comm)
         self.join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
 
     def start_from(self, start: np.ndarray) -> None:
         """Set the iterate to nodal values; prescribed ones are met only where they are near. Collective."""
         unknowns = self.to_unknowns(start)
-        farthest = float(np.abs(self._held.missing(unknowns[: self._owned])).max(initial=0.0))
+        farthest = float(np.abs(self._constraints.constraint_residual(unknowns[: self._owned])).max(initial=0.0))
         if self._weights.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
-            self._held.prescribe(unknowns)
+            self._constraints.prescribe(unknowns)
         self.iterate_from(unknowns)
 
     def to_unknowns(self, start: np.ndarray) -> np.ndarray:
         """Local unknowns of nodal values (SI, potential relative to its zero)."""
-        scales = self._data.scales
-        densities = self._formulation.unknowns(start[:, :-1] / scales.concentration)
-        return np.column_stack([densities, start[:, -1] / scales.potential])
+        scales = self._step_data.scales
+        concentrations = self._variables.unknowns(start[:, :-1] / scales.concentration)
+        return np.column_stack([concentrations, start[:, -1] / scales.potential])
 
     def to_unknown(self, value: float, component: int) -> float:
         """The unknown of one value of a component (SI)."""
-        scales = self._data.scales
+        scales = self._step_data.scales
         if component == self.components - 1:
-            return (value - self._data.zero) / scales.potential
-        return float(self._formulation.unknowns(np.array(value / scales.concentration)))
+            return (value - self._step_data.zero) / scales.potential
+        return float(self._variables.unknowns(np.array(value / scales.concentration)))
 
-    def densities_and_potential(self) -> np.ndarray:
+    def concentrations_and_potential(self) -> np.ndarray:
         """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
-        densities = self._equations.nodal_densities() * self._data.scales.concentration
-        return np.column_stack([densities, self._equations.phi.x.array * self._data.scales.potential])
+        concentrations = self._equations.nodal_concentrations() * self._step_data.scales.concentration
+        return np.column_stack([concentrations, self._equations.phi.x.array * self._step_data.scales.potential])
 
     def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         """Nodal values of the bulk state."""
@@ -133,14 +140,14 @@ class State:
         if component == self.components - 1:
             return 1.0
         unknown = self._equations.state[component].x.array[: self._owned]
-        return self._formulation.slope(self._formulation.densities(unknown))
+        return self._variables.slope(self._variables.concentrations(unknown))
 
     def means_of(self, unknowns: np.ndarray) -> np.ndarray:
         """The means that channels depend on, scaled, of local unknowns. Collective where there are any."""
         if not self.patches:
             return np.empty(0)
         owned = unknowns[: self._owned]
-        values = np.column_stack([self._formulation.densities(owned[:, :-1]), owned[:, -1]])
+        values = np.column_stack([self._variables.concentrations(owned[:, :-1]), owned[:, -1]])
         local = np.array([weights @ values[:, component] for weights, component in self.patches])
         total = np.empty_like(local)
         self._weights.comm.Allreduce(local, total, op=MPI.SUM)
@@ -148,17 +155,17 @@ class State:
 
     def amounts(self) -> np.ndarray:
         """Integral of the density of each species, scaled. Collective."""
-        contents = self._equations.contents()
+        contents = self._equations.storage()
         return self._weights.integral(np.ones(self._owned), contents)
 
     def ionic_charge(self) -> float:
         """Integral of sum z_i c_i, scaled. Collective."""
-        return self._weights.sum(self._equations.contents() @ self._equations.coefficients.valence)
+        return self._weights.sum(self._equations.storage() @ self._equations.coefficients.valence)
 
     def field_energy(self) -> float:
         """Integral of eps/2 |grad V|^2, J. Collective."""
-        return self._equations.field_energy() * self._data.scales.amount * self._data.scales.thermal_energy
+        return self._equations.field_energy() * self._step_data.scales.amount * self._step_data.scales.thermal_energy
 
     def volume(self) -> float:
         """Of the body, m^3."""
-        return float(self._weights.total_volume * self._data.scales.length**3)
+        return float(self._weights.total_volume * self._step_data.scales.length**3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import (
@@ -15,20 +15,20 @@ from spinepnp.solvers.model.closed import (
     check_neutral_inflow,
     compatible_wall_charge,
 )
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import Structure
-from spinepnp.solvers.pnp.channel_currents import Coupling
+from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.pnp.currents import inflows, loads
 from spinepnp.solvers.pnp.equations import Coefficients
 from spinepnp.units import FARADAY
 
 
-class Data:
+class StepData:
     """The data of the equations; all but their units is scaled.
 
     Args:
-        structure: who is held, floats and is free; values can change.
+        signature: who is held, floats and is free; values can change.
         weights: of boundaries and volume.
 
     Attributes:
@@ -37,9 +37,9 @@ class Data:
         coefficients: of the equations.
         load: what enters each degree of freedom, shape (owned dofs, N + 1).
         injected: prescribed current into each floating boundary.
-        wanted: amounts of free species that are prescribed.
-        coupling: channels.
-        length: of the implicit step that the equations are of; one in a steady state.
+        prescribed_amounts: amounts of free species that are prescribed.
+        channels: their currents.
+        step_size: of the implicit step that the equations are of; one in a steady state.
         history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
         wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
         wall_charge: on each boundary, in a step, at its start, by name; ``None`` in a steady state.
@@ -48,46 +48,46 @@ class Data:
     scales: Scales
     zero: float
     coefficients: Coefficients
-    coupling: Coupling
+    channels: ChannelCurrents
     injected: dict[str, float]
-    wanted: dict[str, float]
+    prescribed_amounts: dict[str, float]
     wall_charge_density: float | None
     wall_charge: dict[str, float] | None
 
-    def __init__(self, structure: Structure, weights: Weights) -> None:
-        self._structure, self._weights = structure, weights
-        species = len(structure.names)
+    def __init__(self, signature: ProblemSignature, weights: IntegrationWeights) -> None:
+        self._signature, self._weights = signature, weights
+        species = len(signature.names)
         self.load = np.zeros((weights.owned, species + 1))
-        self.length, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
+        self.step_size, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
-    def impose(self, imposed: Imposed) -> None:
+    def set_data(self, problem_data: ProblemData) -> None:
         """Take the values of a case, for a steady state. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
-        electrolyte, boundaries, weights = imposed.electrolyte, imposed.boundaries, self._weights
+        electrolyte, boundaries, weights = problem_data.electrolyte, problem_data.boundaries, self._weights
         scales = self.scales = Scales.of(electrolyte)
-        self.zero = imposed.zero
+        self.zero = problem_data.zero
         self.coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
-        self.coefficients.debye_squared *= imposed.widening
+        self.coefficients.debye_squared *= problem_data.debye_scaling
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
-        self.length, self._closing = 1.0, np.zeros_like(self.load)
+        self.step_size, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.coupling = Coupling(imposed, self._structure.means, weights, scales)
+        self.channels = ChannelCurrents(problem_data, self._signature.means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
-        wanted = amounts_of(imposed.closed or Closed(), electrolyte, self._structure.free, volume)
-        self.wanted = {name: amount / scales.amount for name, amount in wanted.items()}
+        prescribed_amounts = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
+        self.prescribed_amounts = {name: amount / scales.amount for name, amount in prescribed_amounts.items()}
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
-            if name in self._structure.free:
+            if name in self._signature.free:
                 check_inflow({name: net}, size)
         self.wall_charge_density = None
-        if not self._structure.grounded:
-            if imposed.transient:
+        if not self._signature.grounded:
+            if problem_data.transient:
                 areas = {name: area * scales.length**2 for name, area in weights.area.items()}
                 check_neutral_inflow(boundaries, electrolyte, areas, volume)
-            self._close(imposed)
+            self._close(problem_data)
             self.load += self._closing
 
     def set_step(
@@ -107,40 +107,40 @@ class Data:
             gates: step of the gates.
             wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
         """
-        self.coefficients.diffusivity, self.coefficients.storage = self._diffusivity * length, 1.0
-        self.length, self.history, self.coupling.step, self.wall_charge = length, history, gates, wall_charge
+        self.coefficients.diffusivity, self.coefficients.storage_rate = self._diffusivity * length, 1.0
+        self.step_size, self.history, self.channels.step, self.wall_charge = length, history, gates, wall_charge
         self._load_by(boundaries)
 
     def _load_by(self, boundaries: Boundaries) -> None:
         entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
         self.load[:] = self._closing + entering
-        areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._structure.floating}
+        areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._signature.floating}
         self.injected = {
             name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current
             for name, area in areas.items()
         }
 
-    def _close(self, imposed: Imposed) -> None:
+    def _close(self, problem_data: ProblemData) -> None:
         """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
         scales, weights = self.scales, self._weights
         volume = weights.total_volume * scales.length**3
         areas = {name: a * scales.length**2 for name, a in weights.area.items()}
-        charges = self._charges(imposed, volume, areas)
+        charges = self._charges(problem_data, volume, areas)
         exact = [charges]
         if {"volume", *areas} <= set(weights.exact):
-            exact.append(self._charges(imposed, weights.exact["volume"], weights.exact))
+            exact.append(self._charges(problem_data, weights.exact["volume"], weights.exact))
         even = self.wall_charge_density = compatible_wall_charge(charges, exact, sum(areas.values()))
         for of_boundary in weights.boundary.values():
             self._closing[:, -1] += even / scales.surface_charge * of_boundary[: weights.owned]
 
-    def _charges(self, imposed: Imposed, volume: float, areas: dict[str, float]) -> Charges:
+    def _charges(self, problem_data: ProblemData, volume: float, areas: dict[str, float]) -> Charges:
         """Charges of a domain of a given size, m^3 and m^2. Collective."""
-        electrolyte, weights = imposed.electrolyte, self._weights
-        amounts = amounts_of(imposed.closed or Closed(), electrolyte, electrolyte.names, volume)
+        electrolyte, weights = problem_data.electrolyte, self._weights
+        amounts = amounts_of(problem_data.closed or Closed(), electrolyte, electrolyte.names, volume)
         unit = volume / weights.total_volume
         regional = [unit * weights.sum(weights.fixed_charge((region,))) for region in electrolyte.charged_regions]
         return Charges(
             ions=tuple(FARADAY * s.valence * amounts[s.name] for s in electrolyte.species),
             fixed=tuple(FARADAY * amount for amount in (electrolyte.uniform_charge * volume, *regional)),
-            walls=tuple(b.surface_charge * areas[n] for n, b in imposed.boundaries.items() if b.surface_charge),
+            walls=tuple(b.surface_charge * areas[n] for n, b in problem_data.boundaries.items() if b.surface_charge),
         )

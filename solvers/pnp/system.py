@@ -9,17 +9,17 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc
-from spinepnp.solvers.algebra.bordered import Bordered, Layout
+from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
-from spinepnp.solvers.pnp.constraint_equations import Balances
-from spinepnp.solvers.pnp.constraints import Held
+from spinepnp.solvers.pnp.constraint_equations import ConstraintEquations
+from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import Rounding
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
-from spinepnp.solvers.pnp.step_data import Data
+from spinepnp.solvers.pnp.step_data import StepData
 
 #: Largest change of the logarithm of a density in a Newton step.
 LARGEST_STEP = 3.0
@@ -30,16 +30,16 @@ class System:
 
     Args:
         mesh: distributed mesh with named boundaries.
-        imposed: decides the structure; values can change.
+        problem_data: decides the structure; values can change.
         discretisation: space of one component, weights and measure.
         formulation: "density" or "log".
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
     Attributes:
-        structure: what is compiled depends on it.
+        signature: what is compiled depends on it.
         equations: without any condition.
-        held: prescribed degrees of freedom and unknown constants.
-        data: what is imposed.
+        constraints: prescribed degrees of freedom and unknown constants.
+        step_data: what is imposed.
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
@@ -49,55 +49,57 @@ class System:
     def __init__(
         self,
         mesh: SpineMesh,
-        imposed: Imposed,
+        problem_data: ProblemData,
         discretisation: Discretisation,
         formulation: str,
         *,
         blocks: bool = False,
     ) -> None:
-        self.structure, self._comm, self._weights = imposed.structure, mesh.mesh.comm, discretisation.weights
-        self.equations = Equations(discretisation.operators, self.structure, formulation, self._weights.volume)
-        self.held = Held(discretisation.space, self.structure, discretisation.boundary_dofs)
-        self.data = Data(self.structure, self._weights)
-        self.state = State(self.equations, self.held, self.data, self._weights, self.structure)
-        self._balances = Balances(self.structure, self.equations, self.held, self.data, self.state, self._weights)
+        self.signature, self._comm, self._weights = problem_data.signature, mesh.mesh.comm, discretisation.weights
+        self.equations = Equations(discretisation.operators, self.signature, formulation, self._weights.volume)
+        self.constraints = Constraints(discretisation.space, self.signature, discretisation.boundary_dofs)
+        self.step_data = StepData(self.signature, self._weights)
+        self.state = State(self.equations, self.constraints, self.step_data, self._weights, self.signature)
+        self._constraint_equations = ConstraintEquations(
+            self.signature, self.equations, self.constraints, self.step_data, self.state, self._weights
+        )
         self._nest = self.equations.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
-        self.border = Bordered(self.state.layout, self.A) if self.state.layout.count else None
-        masks = [discretisation.operators.masks(~free) for free in self.held.free.T]
+        self.border = BorderedSystem(self.state.layout, self.A) if self.state.layout.count else None
+        masks = [discretisation.operators.masks(~free) for free in self.constraints.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
-        self._prescribed = self.held.prescribed_dofs()
-        self.rounding = Rounding(self.equations, self.held, self._weights)
+        self._prescribed = self.constraints.prescribed_dofs()
+        self.rounding = Rounding(self.equations, self.constraints, self._weights)
 
-    def impose(self, imposed: Imposed) -> None:
-        """Take values into coefficients, conditions and loads, for a steady state; see `Data.set_step`. Collective.
+    def set_data(self, problem_data: ProblemData) -> None:
+        """Take values into coefficients, conditions and loads, for a steady state; see `StepData.set_step`. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
-        self.data.impose(imposed)
-        self._can_flow = np.array(imposed.can_flow)
-        self.equations.coefficients = self.data.coefficients
-        self.held.set(imposed.electrolyte, imposed.boundaries, self.state.to_unknown)
+        self.step_data.set_data(problem_data)
+        self._can_flow = np.array(problem_data.can_flow)
+        self.equations.coefficients = self.step_data.coefficients
+        self.constraints.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
 
-    def reaction(self) -> np.ndarray:
+    def nodal_flux(self) -> np.ndarray:
         """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
-        data, residual = self.data, self.equations.residual()
-        residual[:, :-1] -= data.length * data.load[:, :-1] + data.history
-        residual[:, -1] -= data.load[:, -1]
-        for name, i, flux in data.coupling.fluxes(self.state.means):
-            residual[:, i] -= data.length * flux * self._weights.boundary[name][: len(residual)]
+        step_data, residual = self.step_data, self.equations.residual()
+        residual[:, :-1] -= step_data.step_size * step_data.load[:, :-1] + step_data.history
+        residual[:, -1] -= step_data.load[:, -1]
+        for name, i, flux in step_data.channels.fluxes(self.state.means):
+            residual[:, i] -= step_data.step_size * flux * self._weights.boundary[name][: len(residual)]
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
         """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective.
 
         Args:
-            poisson: reaction of the potential, the last column of `reaction`.
+            poisson: reaction of the potential, the last column of `nodal_flux`.
         """
-        charges = dict.fromkeys(self.held.indicators, 0.0)
-        for name, holders in self.held.field_holders.items():
+        charges = dict.fromkeys(self.constraints.indicators, 0.0)
+        for name, holders in self.constraints.potential_dofs.items():
             charges[name] = self._weights.sum(poisson[holders])
         for name, (kappa, outside) in self.equations.coefficients.capacitance.items():
             weights, phi = self._weights.boundary[name], self.equations.phi.x.array
@@ -107,25 +109,25 @@ class System:
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
         self.state.take(vector)
-        reaction = self._reaction = self.reaction()
-        balances = self._net = self._balances.values(reaction)
-        missing = self.held.missing(self.state.split(vector)[0])
-        if self._comm.allreduce(bool(missing.any()), op=MPI.LOR):
-            lifted = self._lift(missing)
-            reaction += lifted
-            self._balances.lift(balances, lifted, missing)
-        self.state.join(b, np.where(self.held.free, reaction, -missing), balances)
+        nodal_flux = self._nodal_flux = self.nodal_flux()
+        balances = self._net = self._constraint_equations.values(nodal_flux)
+        constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
+        if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):
+            lifted = self._lift(constraint_residual)
+            nodal_flux += lifted
+            self._constraint_equations.lift(balances, lifted, constraint_residual)
+        self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
-    def _lift(self, missing: np.ndarray) -> np.ndarray:
+    def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
         """How the residual will change with what prescribed values miss, to first order. Collective.
 
         A step from a state with other values at the boundary is then one of the whole domain, and no jump in its cells.
         """
         self.equations.fill_blocks()
         self._nest.assemble()
-        of_mesh = Layout(self._comm, missing.size, 0)
+        of_mesh = BorderedLayout(self._comm, constraint_residual.size, 0)
         step, change = of_mesh.vector(), of_mesh.vector()
-        step.array[:] = missing.T.ravel()
+        step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
         self.equations.hold(*self._masks)  # for whoever uses the matrix before it is filled again
@@ -139,17 +141,17 @@ class System:
         self.state.take(vector)
         self.equations.fill_blocks()
         if self.border is not None:
-            self._balances.fill(self.border, self._nest)
+            self._constraint_equations.fill(self.border, self._nest)
         self.equations.hold(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
 
-    def complete(self, vector: Any, step: Any) -> None:
+    def enforce_constraints(self, vector: Any, step: Any) -> None:
         """Let a step of an iterative solver bring prescribed values exactly: it is subtracted from the vector."""
-        missing = self.held.missing(self.state.split(vector)[0])
+        constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         prescribed = self._prescribed.T.ravel()
-        step.array_w[: prescribed.size][prescribed] = -missing.T.ravel()[prescribed]
+        step.array_w[: prescribed.size][prescribed] = -constraint_residual.T.ravel()[prescribed]
 
     def step_fraction(self, step: Any) -> float:
         """Which part of a Newton step in logarithms may be taken: they change by a few units at once. Collective.
@@ -159,33 +161,35 @@ class System:
         unknowns, constants = self.state.split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self._comm.allreduce(float(logarithms), op=MPI.MAX)
-        largest = max([largest, *np.abs(constants[len(self.structure.floating) : self.held.constants])])
+        largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.constraints.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
-    def settled(self) -> bool:
+    def meets_amounts(self) -> bool:
         """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
-        data = self.data
-        if data.coefficients.storage:
-            free, load = self.held.free[:, :-1], data.length * data.load[:, :-1]
-            passing = self._balances.passing(self._reaction)
+        step_data = self.step_data
+        if step_data.coefficients.storage_rate:
+            free, load = self.constraints.free[:, :-1], step_data.step_size * step_data.load[:, :-1]
+            passing = self._constraint_equations.passing(self._nodal_flux)
             return bool(
-                step_conserves(self._comm, self._reaction[:, :-1], free, load, data.history)
+                step_conserves(self._comm, self._nodal_flux[:, :-1], free, load, step_data.history)
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
-        if not data.wanted:
+        if not step_data.prescribed_amounts:
             return True
-        return amounts_are_met(dict(zip(self.structure.names, self.state.amounts(), strict=True)), data.wanted)
+        return amounts_are_met(
+            dict(zip(self.signature.names, self.state.amounts(), strict=True)), step_data.prescribed_amounts
+        )
 
     def conserves(self) -> bool:
         """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
 
         A species that a large one of another kind hides from the norm of the residual may have any current there.
         """
-        if self.data.coefficients.storage:
+        if self.step_data.coefficients.storage_rate:
             return True
-        free, reaction = self.held.free[:, :-1], self._reaction[:, :-1]
-        held = [indicator * ~free for indicator in self.held.indicators.values()]
-        sums = np.array([(part * reaction).sum(axis=0) for part in (free, *held)])
+        free, nodal_flux = self.constraints.free[:, :-1], self._nodal_flux[:, :-1]
+        held = [indicator * ~free for indicator in self.constraints.indicators.values()]
+        sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *held)])
         total = np.empty_like(sums)
         self._comm.Allreduce(sums, total, op=MPI.SUM)
         lost, *through = np.abs(total)
@@ -197,7 +201,7 @@ class System:
         Collective; the state is then the bulk.
         """
         unknowns = self.state.to_unknowns(self.state.bulk(electrolyte))
-        self.held.prescribe(unknowns)
+        self.constraints.prescribe(unknowns)
         self.state.iterate_from(unknowns)
         b = self.state.layout.vector()
         self.residual(self.state.vector, b)
@@ -211,7 +215,7 @@ class System:
         A charge that is wrong by q moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
-        sensitive = min(1.0, self.data.coefficients.debye_squared + self.data.length)
+        sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.step_size)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
     def solve_linear(
@@ -221,12 +225,14 @@ class System:
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(right, np.where(self.held.free, whole, 0.0), self._balances.defects(defect, charge))
+        self.state.join(
+            right, np.where(self.constraints.free, whole, 0.0), self._constraint_equations.defects(defect, charge)
+        )
         solve(right, x)
         owned, constants = self.state.split(x)
         moved = np.array(owned)
-        for k, value in enumerate(constants[: self.held.constants]):
-            moved += value * self.held.direction(k)
+        for k, value in enumerate(constants[: self.constraints.constants]):
+            moved += value * self.constraints.direction(k)
         for vector in (right, x):
             vector.destroy()
         return moved

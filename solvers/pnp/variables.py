@@ -4,7 +4,7 @@ With logarithms every density is positive by construction; what vanishes (absorb
 A formulation knows the flux of a species (over its diffusivity), its content (the integrals of the density), and how
 both change with the unknowns:
 
-    density:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     content = int c v = M c
+    concentration:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     content = int c v = M c
     log:      flux = int e^w grad (w + z phi) . grad v,                           content = int e^w v
     nodal:    linear elements:  flux along edges with the logarithmic mean (`edges`),     content = m e^w,  m = int v
               higher ones:      flux of "log",                                            content = M e^w at the nodes
@@ -28,19 +28,19 @@ from spinepnp.solvers.fem.forms import drift, mass, stiffness
 from spinepnp.solvers.fem.operators import Operators
 
 
-class Formulation(Protocol):
+class Variables(Protocol):
     """What the equations need of a species; all but the conversions are collective."""
 
-    def density(self, unknown: Any) -> Any:
+    def concentration(self, unknown: Any) -> Any:
         """c of an unknown, in UFL."""
 
-    def densities(self, unknowns: np.ndarray) -> np.ndarray:
+    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
         """c of nodal unknowns."""
 
-    def unknowns(self, densities: np.ndarray) -> np.ndarray:
+    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
         """Nodal unknowns of c."""
 
-    def slope(self, densities: np.ndarray) -> np.ndarray:
+    def slope(self, concentrations: np.ndarray) -> np.ndarray:
         """dc/d(unknown) at nodal densities."""
 
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ class Formulation(Protocol):
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
         """At the owned degrees of freedom."""
 
-    def content(self, unknown: Any) -> np.ndarray:
+    def storage(self, unknown: Any) -> np.ndarray:
         """At the owned degrees of freedom."""
 
     def amount_slope(self, unknown: Any) -> np.ndarray:
@@ -61,7 +61,7 @@ class Formulation(Protocol):
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
         """K(c): by the potential, over the valence."""
 
-    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
         """By the unknown of the species."""
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
@@ -71,7 +71,7 @@ class Formulation(Protocol):
         """Free the PETSc objects."""
 
 
-class Densities:
+class ConcentrationVariables:
     """The densities themselves are the unknowns.
 
     Args:
@@ -89,24 +89,24 @@ class Densities:
         self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
         self._terms = operators.vector(), operators.vector()
 
-    def density(self, unknown: Any) -> Any:
-        """See `Formulation`."""
+    def concentration(self, unknown: Any) -> Any:
+        """See `Variables`."""
         return unknown
 
-    def densities(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
+    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
         return unknowns
 
-    def unknowns(self, densities: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
-        return densities
+    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
+        return concentrations
 
-    def slope(self, densities: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
-        return np.ones_like(densities)
+    def slope(self, concentrations: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
+        return np.ones_like(concentrations)
 
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         return np.ones_like(unknowns)
 
     def _B(self) -> Any:
@@ -125,44 +125,44 @@ class Densities:
         return self._drift
 
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         diffusion, drift_ = self._terms
         self._operators.K.mult(unknown.x.petsc_vec, diffusion)
         self._B().mult(unknown.x.petsc_vec, drift_)
         return np.asarray(diffusion.array_r + valence * drift_.array_r)
 
-    def content(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+    def storage(self, unknown: Any) -> np.ndarray:
+        """See `Variables`."""
         self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
         return np.array(self._terms[0].array_r)
 
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         return self._volume[: self._operators.owned]
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._operators.K.copy(matrix, structure=True)
         matrix.axpy(valence, self._B(), structure=True)
 
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         if self._operators.trilinear is not None:
             self._operators.trilinear.stiffness(matrix, unknown.x.array)
             return
         self._weight.x.array[:] = unknown.x.array
         self._operators.fill(matrix, self._conduction_form)
 
-    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Variables`."""
         self._operators.M.copy(matrix, structure=True)
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         add_weighted_mass(self._operators, matrix, weight)
 
     def destroy(self) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         for item in (self._drift, *self._terms):
             item.destroy()
 
@@ -175,7 +175,7 @@ def add_weighted_mass(operators: Operators, matrix: Any, weight: Any) -> None:
     mass_.destroy()
 
 
-class Logarithms:
+class LogVariables:
     """The logarithms of the densities are the unknowns.
 
     Args:
@@ -205,31 +205,31 @@ class Logarithms:
         of_gradients = [stiffness(c, u, v), stiffness(c, u, v) + drift(c, gradient, u, v), stiffness(c, gradient, v)]
         forms = [operators.of_gradients(form, extra) for form in of_gradients]
         self._conduction_form, self._flux_slope_form, self._flux_form = forms
-        self._compile_content(c)
+        self._compile_storage(c)
 
-    def _compile_content(self, c: Any) -> None:
+    def _compile_storage(self, c: Any) -> None:
         operators, extra = self._operators, self.EXTRA_DEGREE
         self._content_slope_form = operators.of_values(mass(c, operators.u, operators.v), extra)
         self._content_form = operators.of_values(mass(c, 1.0, operators.v), extra)
 
-    def density(self, unknown: Any) -> Any:
-        """See `Formulation`."""
+    def concentration(self, unknown: Any) -> Any:
+        """See `Variables`."""
         return ufl.exp(unknown)
 
-    def densities(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
+    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
         return np.asarray(np.exp(unknowns))
 
-    def unknowns(self, densities: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
-        return np.asarray(np.log(densities))
+    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
+        return np.asarray(np.log(concentrations))
 
-    def slope(self, densities: np.ndarray) -> np.ndarray:
-        """See `Formulation`."""
-        return densities
+    def slope(self, concentrations: np.ndarray) -> np.ndarray:
+        """See `Variables`."""
+        return concentrations
 
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Formulation`; an even density has a gradient of zero, exactly."""
+        """See `Variables`; an even density has a gradient of zero, exactly."""
         return np.abs(unknowns)
 
     def _at(self, unknown: Any, valence: float = 0.0) -> None:
@@ -237,75 +237,75 @@ class Logarithms:
         self._valence.value = valence
 
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._at(unknown, valence)
         return np.asarray(self._operators.integrals(self._flux_form))
 
-    def content(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+    def storage(self, unknown: Any) -> np.ndarray:
+        """See `Variables`."""
         self._at(unknown)
         return np.asarray(self._operators.integrals(self._content_form))
 
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
-        return self.content(unknown)
+        """See `Variables`."""
+        return self.storage(unknown)
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._at(unknown, valence)
         self._operators.fill(matrix, self._flux_slope_form)
 
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._at(unknown)
         self._operators.fill(matrix, self._conduction_form)
 
-    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Variables`."""
         self._at(unknown)
         self._operators.fill(matrix, self._content_slope_form)
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         add_weighted_mass(self._operators, matrix, weight)
 
     def destroy(self) -> None:
-        """See `Formulation`; nothing is its own."""
+        """See `Variables`; nothing is its own."""
 
 
-class NodalLogarithms(Logarithms):
+class NodalChargeVariables(LogVariables):
     """Logarithms whose densities are those of the nodes: charges and contents are integrals of their interpolant.
 
-    For elements of higher degree; the arguments are those of `Logarithms`.
+    For elements of higher degree; the arguments are those of `LogVariables`.
     """
 
-    def _compile_content(self, c: Any) -> None:
+    def _compile_storage(self, c: Any) -> None:
         self._content = self._operators.vector()
 
     def _nodal(self, unknown: Any) -> np.ndarray:
         return np.asarray(np.exp(unknown.x.array[: self._operators.owned]))
 
-    def content(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+    def storage(self, unknown: Any) -> np.ndarray:
+        """See `Variables`."""
         self._content.array[:] = self._nodal(unknown)
         return np.array((self._operators.M * self._content).array_r)
 
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         return np.asarray(self._volume[: self._operators.owned] * self._nodal(unknown))
 
-    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Variables`."""
         self._operators.M.copy(matrix, structure=True)
         self._content.array[:] = self._nodal(unknown)
         matrix.diagonalScale(None, self._content)
 
     def destroy(self) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._content.destroy()
 
 
-class EdgeLogarithms(NodalLogarithms):
+class EdgeFluxVariables(NodalChargeVariables):
     """Logarithms with fluxes along the edges of linear elements and lumped masses; see `edges`."""
 
     def _compile(self) -> None:
@@ -313,40 +313,40 @@ class EdgeLogarithms(NodalLogarithms):
         self._lumped = self._volume[: self._operators.owned]
 
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Formulation`."""
+        """See `Variables`."""
         w, edges = unknown.x.array, self._edges
         mean = edges.logarithmic_mean(w)[0]
         return edges.exchange(edges.k * mean * edges.differences(w + valence * self._phi.x.array))
 
-    def content(self, unknown: Any) -> np.ndarray:
-        """See `Formulation`."""
+    def storage(self, unknown: Any) -> np.ndarray:
+        """See `Variables`."""
         return np.asarray(self._lumped * self._nodal(unknown))
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         w, edges = unknown.x.array, self._edges
         mean, by_first, by_second = edges.logarithmic_mean(w)
         along = edges.differences(w + valence * self._phi.x.array)
         edges.fill(matrix, edges.k * (by_first * along - mean), edges.k * (by_second * along + mean))
 
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         conducted = self._edges.k * self._edges.logarithmic_mean(unknown.x.array)[0]
         self._edges.fill(matrix, -conducted, conducted)
 
-    def fill_content_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Formulation`."""
-        self._content.array[:] = self.content(unknown)
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """See `Variables`."""
+        self._content.array[:] = self.storage(unknown)
         matrix.zeroEntries()
         matrix.setDiagonal(self._content)
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Formulation`."""
+        """See `Variables`."""
         self._content.array[:] = self._lumped * weight.array_r**2
         matrix.setDiagonal(self._content, addv=True)
 
 
-def make_formulation(name: str, operators: Operators, phi: Any, volume: np.ndarray) -> Formulation:
+def make_variables(name: str, operators: Operators, phi: Any, volume: np.ndarray) -> Variables:
     """The formulation of a name.
 
     Args:
@@ -357,10 +357,10 @@ def make_formulation(name: str, operators: Operators, phi: Any, volume: np.ndarr
     """
     if name == "nodal":
         name = "edges" if operators.degree == 1 else "nodes"
-    kinds: dict[str, type[Densities] | type[Logarithms]] = {
-        "density": Densities,
-        "log": Logarithms,
-        "nodes": NodalLogarithms,
-        "edges": EdgeLogarithms,
+    kinds: dict[str, type[ConcentrationVariables] | type[LogVariables]] = {
+        "density": ConcentrationVariables,
+        "log": LogVariables,
+        "nodes": NodalChargeVariables,
+        "edges": EdgeFluxVariables,
     }
     return kinds[name](operators, phi, volume)

@@ -13,7 +13,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, charges_at
 from spinepnp.solvers.model.closed import is_grounded
 from spinepnp.solvers.model.default_grading import charge_beside
@@ -107,7 +107,7 @@ class LayerState:
 def debye_layers(
     mesh: SpineMesh,
     heights: dict[str, float],
-    weights: Weights,
+    weights: IntegrationWeights,
     state: LayerState,
     electrolyte: Electrolyte,
     boundaries: Boundaries,
@@ -152,7 +152,7 @@ def debye_layers(
                 beside, drop = beside.beyond(trace), -trace
             charge = _wall_charge(name, boundary, state, phi, beside, weights, scales, electrolyte)
             layer = _with_error(layer, beside, charge, drop, mesh, name, state.lumped, electrolyte.V_T, weights)
-        elif not forms and boundary.holds_potential:
+        elif not forms and boundary.prescribes_potential:
             field = abs(_field_of_currents(name, state, beside, weights, scales, electrolyte))
             missing = missing_pressure(field, heights[name] / scales.length, scales.debye**2)
             layer = replace(layer, missing_pressure=missing * scales.concentration)
@@ -179,7 +179,7 @@ def _wall_charge(
     state: LayerState,
     phi: float,
     beside: PlanarLayer,
-    weights: Weights,
+    weights: IntegrationWeights,
     scales: Scales,
     electrolyte: Electrolyte,
 ) -> float | None:
@@ -188,7 +188,7 @@ def _wall_charge(
     A flux of ions asks for a field g beside the layer (`_field_of_currents`), which a wall without charge does not
     have: the layer is that of the charge -lambda^2 g.
     """
-    if boundary.holds_potential:
+    if boundary.prescribes_potential:
         return None
     charge = state.even_charge
     if boundary.surface_charge is not None:
@@ -203,7 +203,7 @@ def _error_at_edge(
     mesh: SpineMesh,
     end: float,
     size: float,
-    weights: Weights,
+    weights: IntegrationWeights,
     state: LayerState,
     electrolyte: Electrolyte,
     scales: Scales,
@@ -255,7 +255,12 @@ def _error_at_edge(
 
 
 def _field_of_currents(
-    name: str, state: LayerState, beside: PlanarLayer, weights: Weights, scales: Scales, electrolyte: Electrolyte
+    name: str,
+    state: LayerState,
+    beside: PlanarLayer,
+    weights: IntegrationWeights,
+    scales: Scales,
+    electrolyte: Electrolyte,
 ) -> float:
     """Gradient of the potential toward a boundary in a neutral solution: sum_i (z_i J_i / D_i) / sum_i z_i^2 c_i."""
     strength = float(beside.valence**2 @ beside.concentration)
@@ -286,7 +291,7 @@ def missing_pressure(field: float, height: float, debye_squared: float) -> float
     return 0.5 * debye_squared * field**2 * (1.0 - (math.log1p(change) / change) ** 2) if change > 0.0 else 0.0
 
 
-def _thinnest(comm: Any, weights: Weights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:
+def _thinnest(comm: Any, weights: IntegrationWeights, everywhere: np.ndarray, beside: PlanarLayer) -> PlanarLayer:
     """The solution where there are the fewest ions. Collective."""
     owned = everywhere[: weights.owned]
     strength = owned[:, :-1] @ beside.valence**2
@@ -307,7 +312,7 @@ def _with_error(
     name: str,
     lumped: bool,
     thermal_voltage: float,
-    weights: Weights,
+    weights: IntegrationWeights,
 ) -> Layer:
     """The layer with its drop and error."""
     moves = charge is not None
@@ -347,7 +352,7 @@ def _error(
     if abs(linear) < LINEAR and width > EXTENT * debye and not beside.fixed:
         ratios = (_rounded(first / debye), growth, _rounded(largest / debye))
         return linear * _linear_error(*ratios, degree, lumped), linear
-    # Densities lose more in a steep layer than the integral of their charge.
+    # Concentrations lose more in a steep layer than the integral of their charge.
     lumped = lumped or (degree == 1 and abs(linear) > STEEP)
     extent = min(EXTENT * debye, width)
     heights = graded_heights(first, growth, largest, max(extent, 4.0 * first))

@@ -17,7 +17,7 @@ from spinepnp.meshes.measures import cell_contents, owned_cells
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem
 from spinepnp.solvers.model.electrolyte import Electrolyte
 
-#: Densities below this fraction of the largest of their species do not count.
+#: ConcentrationVariables below this fraction of the largest of their species do not count.
 TRACE = 1e-9
 
 

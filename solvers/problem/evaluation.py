@@ -9,10 +9,10 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.fem.subregions import Part
-from spinepnp.solvers.fem.weights import Weights, minimum
+from spinepnp.solvers.fem.subregions import RegionOnMesh
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.error_estimate import dissipation_error
@@ -42,7 +42,7 @@ class Converged:
     """What a converged solve leaves behind.
 
     Attributes:
-        imposed: what was solved for.
+        problem_data: what was solved for.
         formulation: of the unknowns, and why it is not densities.
         change_within_cell: largest change of |z| V within a cell, V_T.
         scales: of the unknowns.
@@ -62,7 +62,7 @@ class Converged:
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
     """
 
-    imposed: Imposed
+    problem_data: ProblemData
     formulation: tuple[str, str]
     change_within_cell: float
     scales: Scales
@@ -97,7 +97,7 @@ def solution_of(
         mesh: on which was solved.
         discretisation: weights, probes and degrees of freedom of the boundaries.
     """
-    electrolyte, scales, weights = found.imposed.electrolyte, found.scales, discretisation.weights
+    electrolyte, scales, weights = found.problem_data.electrolyte, found.scales, discretisation.weights
     names = electrolyte.names
     unknowns = np.column_stack([found.densities * scales.concentration, found.potential])
     currents = found.currents
@@ -140,7 +140,7 @@ def solution_of(
         layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative,
-        potential_error=_potential_errors(found.imposed, boundary, layers, relative),
+        potential_error=_potential_errors(found.problem_data, boundary, layers, relative),
         wall_charge=found.wall_charge,
         electroneutral=neutral,
         formulation=found.formulation[0],
@@ -153,33 +153,35 @@ def solution_of(
 
 def _layers(found: Converged, mesh: SpineMesh, discretisation: Discretisation) -> dict[str, Layer]:
     """The Debye layers of the solution. Collective."""
-    imposed, scales, weights = found.imposed, found.scales, discretisation.weights
+    problem_data, scales, weights = found.problem_data, found.scales, discretisation.weights
     state = LayerState(
         densities=found.densities,
-        potential=found.potential / imposed.electrolyte.V_T,
+        potential=found.potential / problem_data.electrolyte.V_T,
         currents={name: current / scales.current for name, current in found.currents.items()},
         even_charge=(found.wall_charge or 0.0) / scales.surface_charge,
         lumped=found.formulation[0] == "nodal" and mesh.element_degree == 1,
     )
-    return debye_layers(mesh, discretisation.heights, weights, state, imposed.electrolyte, imposed.boundaries, scales)
+    return debye_layers(
+        mesh, discretisation.heights, weights, state, problem_data.electrolyte, problem_data.boundaries, scales
+    )
 
 
 def _potential_errors(
-    imposed: Imposed, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
+    problem_data: ProblemData, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
 ) -> dict[str, float]:
     """Estimated errors of potentials that are not prescribed, V: of a Debye layer, of what flows, of missing stress."""
-    boundaries, V_T = imposed.boundaries, imposed.electrolyte.V_T
+    boundaries, V_T = problem_data.boundaries, problem_data.electrolyte.V_T
     of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
-    held = [states[name].potential for name, b in boundaries.items() if b.held_potential is not None]
+    held = [states[name].potential for name, b in boundaries.items() if b.prescribed_potential is not None]
     ground = held[0] if held else 0.0
     errors = {}
     for name, state in states.items():
-        if name in boundaries and boundaries[name].held_potential is not None:
+        if name in boundaries and boundaries[name].prescribed_potential is not None:
             continue
         layer = layers.get(name)
         of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
-        ions = sum(state.concentration[s.name] for s in imposed.electrolyte.species if s.valence)
+        ions = sum(state.concentration[s.name] for s in problem_data.electrolyte.species if s.valence)
         of_stress = V_T * missing / ions if ions > 0.0 else 0.0
         errors[name] = of_layer + of_stress + of_edges + relative * abs(state.potential - ground)
     return errors
@@ -191,7 +193,9 @@ def _largest_flow(currents: dict[str, np.ndarray], electrolyte: Electrolyte) -> 
     return max(float((np.abs(current) / valence).max()) for current in currents.values())
 
 
-def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str, ...], scales: Scales) -> RegionState:
+def _region(
+    part: RegionOnMesh, unknowns: np.ndarray, weights: IntegrationWeights, names: tuple[str, ...], scales: Scales
+) -> RegionState:
     mean = weights.integral(part.weights, unknowns) / part.volume
     lowest, highest = part.extremes(weights.comm, unknowns)
     return RegionState(
@@ -204,8 +208,8 @@ def _region(part: Part, unknowns: np.ndarray, weights: Weights, names: tuple[str
     )
 
 
-def _volume(found: Converged, unknowns: np.ndarray, weights: Weights) -> VolumeState:
-    electrolyte, scales = found.imposed.electrolyte, found.scales
+def _volume(found: Converged, unknowns: np.ndarray, weights: IntegrationWeights) -> VolumeState:
+    electrolyte, scales = found.problem_data.electrolyte, found.scales
     names = electrolyte.names
     volume = weights.total_volume * scales.length**3
     mean_potential = float(weights.integral(weights.volume, unknowns[:, -1:])[0] / weights.total_volume)
@@ -242,16 +246,16 @@ def _mixing(c: np.ndarray, electrolyte: Electrolyte, scales: Scales) -> np.ndarr
     return total
 
 
-def _balance(found: Converged, currents: dict[str, np.ndarray], weights: Weights) -> tuple[float, bool]:
+def _balance(found: Converged, currents: dict[str, np.ndarray], weights: IntegrationWeights) -> tuple[float, bool]:
     """Largest net current of a species over the largest current, and largest |N/N0 - 1|; 0/0 = 0.
 
     And whether that is more than rounding leaves of weak currents.
     """
-    electrolyte, scales = found.imposed.electrolyte, found.scales
+    electrolyte, scales = found.problem_data.electrolyte, found.scales
     volume = weights.total_volume * scales.length**3
     produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
     # What neither enters nor leaves has an amount instead of currents.
-    injected = {i.species for b in found.imposed.boundaries.values() for i in b.injections if i.flows}
+    injected = {i.species for b in found.problem_data.boundaries.values() for i in b.injections if i.flows}
     flowing = np.array([name in injected or name not in found.wanted for name in electrolyte.names])
     net = np.abs(sum(currents.values()) + produced) * flowing
     largest = max(float(np.abs(c * flowing).max()) for c in currents.values())

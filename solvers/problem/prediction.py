@@ -8,7 +8,7 @@ import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction, Predictor
@@ -18,14 +18,14 @@ LARGEST_LAYER = 0.1
 
 
 def discretise(
-    mesh: Any, imposed: Imposed, probes: dict[str, Any] | None = None, regions: dict[str, Any] | None = None
+    mesh: Any, problem_data: ProblemData, probes: dict[str, Any] | None = None, regions: dict[str, Any] | None = None
 ) -> Discretisation:
     """The discretisation of a mesh with the planes between which an electrolyte has fixed charge. Collective.
 
     Raises:
         CaseError: a probe or a region outside of the domain.
     """
-    charged = imposed.electrolyte.charged_regions
+    charged = problem_data.electrolyte.charged_regions
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
     return Discretisation(mesh, probes, regions, slabs)
 
@@ -35,12 +35,12 @@ class ElectroneutralPrediction:
 
     Args:
         discretisation: of the mesh.
-        imposed: decides which boundaries are grounded.
+        problem_data: decides which boundaries are grounded.
     """
 
-    def __init__(self, discretisation: Discretisation, imposed: Imposed) -> None:
-        self.discretisation, self._structure = discretisation, imposed.structure
-        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._structure.held]
+    def __init__(self, discretisation: Discretisation, problem_data: ProblemData) -> None:
+        self.discretisation, self._signature = discretisation, problem_data.signature
+        grounded = [discretisation.boundary_dofs[name] for name, *_ in self._signature.dirichlet]
         self._predictor = Predictor(
             discretisation.space,
             np.unique(np.concatenate([np.empty(0, dtype=np.int32), *grounded])),
@@ -49,7 +49,7 @@ class ElectroneutralPrediction:
             discretisation.operators,
         )
 
-    def predict(self, imposed: Imposed) -> Prediction | None:
+    def predict(self, problem_data: ProblemData) -> Prediction | None:
         """The electroneutral answer; ``None`` where it does not hold. Collective.
 
         Raises:
@@ -57,29 +57,29 @@ class ElectroneutralPrediction:
         """
         # The law is that of a thin Debye layer: a tenth of volume over surface at most.
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
-        if self._structure.free or imposed.electrolyte.debye_length() > LARGEST_LAYER * width:
+        if self._signature.free or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
             return None
-        return self._predictor.predict(imposed.electrolyte, imposed.boundaries)
+        return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 
-    def limits(self, imposed: Imposed) -> tuple[float, float]:
+    def limits(self, problem_data: ProblemData) -> tuple[float, float]:
         """By which factors the currents could be multiplied; see `Predictor.limits`. Collective."""
-        return self._predictor.limits(imposed.electrolyte, imposed.boundaries)
+        return self._predictor.limits(problem_data.electrolyte, problem_data.boundaries)
 
-    def potentials(self, imposed: Imposed, prediction: Prediction) -> dict[str, float]:
+    def potentials(self, problem_data: ProblemData, prediction: Prediction) -> dict[str, float]:
         """Mean potential over each boundary, and at each probe, V. Collective."""
-        V = (prediction.u * imposed.electrolyte.V_T + prediction.ground)[:, None]
+        V = (prediction.u * problem_data.electrolyte.V_T + prediction.ground)[:, None]
         weights = self.discretisation.weights
         found = {n: float(weights.integral(w, V)[0]) / weights.area[n] for n, w in weights.boundary.items()}
         return found | {name: float(value[0]) for name, value in self.discretisation.probes.values(V).items()}
 
-    def layers(self, imposed: Imposed, prediction: Prediction | None) -> dict[str, Layer]:
+    def layers(self, problem_data: ProblemData, prediction: Prediction | None) -> dict[str, Layer]:
         """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
-        electrolyte, scales = imposed.electrolyte, Scales.of(imposed.electrolyte)
+        electrolyte, scales = problem_data.electrolyte, Scales.of(problem_data.electrolyte)
         nodes = len(self.discretisation.weights.volume)
         bulk = np.array([*electrolyte.bulk.values()])
         c: Any = np.tile(bulk, (nodes, 1)) if prediction is None else prediction.concentrations.T
         currents = {name: np.zeros(len(bulk)) for name in self.discretisation.boundary_dofs}
-        for name, boundary in imposed.boundaries.items():
+        for name, boundary in problem_data.boundaries.items():
             for injection in boundary.injections:
                 total = injection.total(self.discretisation.weights.area[name] * scales.length**2)
                 currents[name][electrolyte.index(injection.species)] += total / scales.current
@@ -94,7 +94,7 @@ class ElectroneutralPrediction:
             self.discretisation.weights,
             state,
             electrolyte,
-            imposed.boundaries,
+            problem_data.boundaries,
             scales,
         )
 

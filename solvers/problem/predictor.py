@@ -51,7 +51,7 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
     That the Debye length is small is for the caller to see.
     """
     held = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    grounded = [b for b in held if b.holds_potential and b.prescribed(electrolyte) == electrolyte.bulk]
+    grounded = [b for b in held if b.prescribes_potential and b.prescribed(electrolyte) == electrolyte.bulk]
     injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     charge = abs(electrolyte.net_charge(electrolyte.bulk))
     reasons = {
@@ -204,7 +204,7 @@ class Predictor:
         if lowest < 0.0 and lowest <= limit:
             raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
         u = law.potential(phi)
-        ground = next(b.held_potential for b in boundaries.values() if b.held_potential is not None)
+        ground = next(b.prescribed_potential for b in boundaries.values() if b.prescribed_potential is not None)
         return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
 
     def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:

@@ -15,13 +15,12 @@ from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
 from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
-from spinepnp.solvers.algebra.petsc import given_by_user
-from spinepnp.solvers.algebra.reasons import LINEAR_SOLVE
+from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE, given_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.fem.weights import Weights, minimum
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import terminal_currents
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
@@ -49,7 +48,7 @@ OF_MATRIX = ("pc_factor_", "mat_")
 #: How far an equilibrium may leave its bounds, V_T: elements that are not monotone overshoot a little.
 OUTSIDE = 1e-2
 
-#: Logarithms of densities below this fraction of the largest have left their equation behind.
+#: LogVariables of densities below this fraction of the largest have left their equation behind.
 VANISHED = 1e-150
 
 
@@ -58,13 +57,13 @@ class Problem:
 
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
-        imposed: decides the structure; values can change between solves.
+        problem_data: decides the structure; values can change between solves.
         options: of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
-        imposed: what the problem was made for.
+        problem_data: what the problem was made for.
         linear: the linear solver that is used, "direct" or "block".
         system: discrete equations and their state.
         discretisation: space of the mesh, weights, probes.
@@ -80,31 +79,31 @@ class Problem:
     def __init__(
         self,
         mesh: SpineMesh,
-        imposed: Imposed,
+        problem_data: ProblemData,
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
         regions: dict[str, Region] | None = None,
     ) -> None:
         self.mesh, self.options = mesh, options or SolverOptions()
-        imposed.check(mesh.geometry, self.options.formulation)
-        self.structure = imposed.structure
-        self.discretisation = discretise(mesh, imposed, probes, regions)
-        self.prediction = ElectroneutralPrediction(self.discretisation, imposed)
-        self.imposed = imposed
-        self.formulation, self.formulation_reason = self._formulation_for(imposed)
-        dofs = self.discretisation.nodes * (len(imposed.electrolyte.names) + 1)
+        problem_data.check(mesh.geometry, self.options.formulation)
+        self.signature = problem_data.signature
+        self.discretisation = discretise(mesh, problem_data, probes, regions)
+        self.prediction = ElectroneutralPrediction(self.discretisation, problem_data)
+        self.problem_data = problem_data
+        self.formulation, self.formulation_reason = self._formulation_for(problem_data)
+        dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
         wanted = self.options.linear
         given = given_by_user(self.options.petsc)
         if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
 
-    def _formulation_for(self, imposed: Imposed) -> tuple[str, str]:
+    def _formulation_for(self, problem_data: ProblemData) -> tuple[str, str]:
         """The formulation that a solve begins with, and why that is not densities."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
-        source = source_of_layers(imposed, self.discretisation.heights, self.mesh.element_degree)
-        return ("nodal", source) if source and has_logarithms(imposed) else ("density", "")
+        source = source_of_layers(problem_data, self.discretisation.heights, self.mesh.element_degree)
+        return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
     def use(self, formulation: str, reason: str = "") -> None:
         """Make the equations of another formulation, where that is not the one at hand. Collective.
@@ -128,9 +127,11 @@ class Problem:
         useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
         self.system = system = System(
-            self.mesh, self.imposed, self.discretisation, self.formulation, blocks=linear == "block"
+            self.mesh, self.problem_data, self.discretisation, self.formulation, blocks=linear == "block"
         )
-        self._preconditioner = BlockPreconditioner(system.equations, system.held.free) if linear == "block" else None
+        self._preconditioner = (
+            BlockPreconditioner(system.equations, system.constraints.free) if linear == "block" else None
+        )
         self._newton = Newton(
             self.mesh.mesh.comm,
             system.residual,
@@ -141,8 +142,8 @@ class Problem:
             border=system.border,
             preconditioner=self._preconditioner,
             step_fraction=None if self.formulation == "density" else system.step_fraction,
-            complete=system.complete if linear == "block" else None,
-            settled=system.settled,
+            enforce_constraints=system.enforce_constraints if linear == "block" else None,
+            extra_convergence_test=system.meets_amounts,
             conserves=system.conserves,
         )
 
@@ -153,7 +154,7 @@ class Problem:
         self.system.destroy()
 
     @property
-    def weights(self) -> Weights:
+    def weights(self) -> IntegrationWeights:
         """Weights of boundaries and volume."""
         return self.discretisation.weights
 
@@ -174,31 +175,33 @@ class Problem:
         self.system.state.restore(unknowns)
         return True
 
-    def _attempt(self, start: np.ndarray | None, imposed: Imposed, *, patient: bool = False) -> NewtonStatistics:
+    def _attempt(
+        self, start: np.ndarray | None, problem_data: ProblemData, *, line_search_fallback: bool = False
+    ) -> NewtonStatistics:
         """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
 
         Raises:
             NewtonError: it failed; the unknowns are those of before.
         """
-        here = self.system.state.densities_and_potential() if start is None else start  # in SI: scales may change
+        here = self.system.state.concentrations_and_potential() if start is None else start  # in SI: scales may change
         try:
-            return self._solve_once(here, imposed, patient)
+            return self._solve_once(here, problem_data, line_search_fallback)
         except NewtonError as error:
             if not self.factorise_instead(error):
                 raise
-            return self._solve_once(here, imposed, patient).after([error])
+            return self._solve_once(here, problem_data, line_search_fallback).after([error])
 
-    def _solve_once(self, here: np.ndarray, imposed: Imposed, patient: bool) -> NewtonStatistics:
+    def _solve_once(self, here: np.ndarray, problem_data: ProblemData, line_search_fallback: bool) -> NewtonStatistics:
         system = self.system
         before = system.state.keep()
-        system.impose(imposed)
-        reference = system.reference_norm(imposed.electrolyte)
+        system.set_data(problem_data)
+        reference = system.reference_norm(problem_data.electrolyte)
         system.state.start_from(here)
         try:
-            statistics = self._newton.solve(system.state.vector, reference, patient=patient)
+            statistics = self._newton.solve(system.state.vector, reference, line_search_fallback=line_search_fallback)
             system.state.take(system.state.vector)
-            self.refuse_negative(statistics, imposed)
-            self._refuse_beyond_bounds(statistics, imposed)
+            self.refuse_negative(statistics, problem_data)
+            self._refuse_beyond_bounds(statistics, problem_data)
         except NewtonError as error:
             told = self._told(error)
             system.state.restore(before)
@@ -206,21 +209,23 @@ class Problem:
         return statistics
 
     def solve_stage(self) -> NewtonStatistics:
-        """Solve a stage of a time step from the iterate of the system; see `Data.set_step`. Collective.
+        """Solve a stage of a time step from the iterate of the system; see `StepData.set_step`. Collective.
 
         Raises:
             NewtonError: it failed.
         """
         system = self.system
-        near = self._matrix_length is not None and abs(system.data.length / self._matrix_length - 1.0) < SIMILAR
-        keep, before = near and self.linear == "direct", self._newton.assembly.count
+        near = self._matrix_length is not None and abs(system.step_data.step_size / self._matrix_length - 1.0) < SIMILAR
+        reuse_jacobian, before = near and self.linear == "direct", self._newton.callbacks.count
         try:
-            statistics = self._newton.solve(system.state.vector, system.stage_reference(), patient=False, keep=keep)
+            statistics = self._newton.solve(
+                system.state.vector, system.stage_reference(), line_search_fallback=False, reuse_jacobian=reuse_jacobian
+            )
         except NewtonError as error:
             self._matrix_length = None
             raise self._told(error) from None
-        if self._newton.assembly.count > before:
-            self._matrix_length = system.data.length
+        if self._newton.callbacks.count > before:
+            self._matrix_length = system.step_data.step_size
         system.state.take(system.state.vector)
         return statistics
 
@@ -234,67 +239,67 @@ class Problem:
         Returns:
             Shape (owned dofs, N + 1).
         """
-        if not self._newton.assembly.has_matrix:  # every stage so far was solved before it began
+        if not self._newton.callbacks.has_matrix:  # every stage so far was solved before it began
             self._newton.make_matrix(self.system.state.vector)
         charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
         return self.system.solve_linear(defect, charge, self._newton.linear.solve)
 
-    def currents(self, imposed: Imposed, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def currents(self, problem_data: ProblemData, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 
         Args:
-            imposed: with constant currents.
-            reaction: of the species, as `System.reaction` gives it, shape (owned dofs, N).
+            problem_data: with constant currents.
+            nodal_flux: of the species, as `System.nodal_flux` gives it, shape (owned dofs, N).
         """
         system, weights = self.system, self.weights
         return terminal_currents(
-            reaction / system.data.length,
-            system.held.indicators,
-            imposed.boundaries,
-            imposed.electrolyte,
-            system.data.scales,
+            nodal_flux / system.step_data.step_size,
+            system.constraints.indicators,
+            problem_data.boundaries,
+            problem_data.electrolyte,
+            system.step_data.scales,
             weights,
-            system.data.coupling.currents(system.state.means, len(self.structure.names)),
+            system.step_data.channels.currents(system.state.means, len(self.signature.names)),
         )
 
-    def current_floors(self, reaction: np.ndarray) -> dict[str, np.ndarray]:
+    def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Below which no current through a boundary is known at the state, A; displacement last. Collective.
 
         Args:
-            reaction: as `System.reaction` gives it, shape (owned dofs, N + 1).
+            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
 
         Returns:
             By boundary, shape (N + 1,); zero for a neutral species.
         """
         system = self.system
         charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
-        unit = charge * system.data.scales.current / system.data.length
-        return {name: unit * floor for name, floor in system.rounding.floors(reaction).items()}
+        unit = charge * system.step_data.scales.current / system.step_data.step_size
+        return {name: unit * floor for name, floor in system.rounding.floors(nodal_flux).items()}
 
     def _told(self, error: NewtonError) -> NewtonError:
         """The error, with the equations in which something is not a number named. Collective."""
         if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
             return error
-        broken = ~np.isfinite(self.system.reaction()).all(axis=0)
+        broken = ~np.isfinite(self.system.nodal_flux()).all(axis=0)
         anywhere = np.empty_like(broken)
         self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
-        names = [n for n, bad in zip((*self.structure.names, "the potential"), anywhere, strict=True) if bad]
+        names = [n for n, bad in zip((*self.signature.names, "the potential"), anywhere, strict=True) if bad]
         where = f"in the equation of {', '.join(names)}: " if names else ""
         return NewtonError(f"{where}{error}", error.statistics)
 
-    def _refuse_beyond_bounds(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
+    def _refuse_beyond_bounds(self, statistics: NewtonStatistics, problem_data: ProblemData) -> None:
         """Refuse an equilibrium whose potential leaves what boundaries hold: cells overestimate a crowd. Collective.
 
         Raises:
             NewtonError: with the potential.
         """
-        bounds = imposed.equilibrium_bounds()
+        bounds = problem_data.equilibrium_bounds()
         if bounds is None:
             return
-        phi = self.system.state.densities_and_potential()[: self.weights.owned, -1:] + self.system.data.zero
+        phi = self.system.state.concentrations_and_potential()[: self.weights.owned, -1:] + self.system.step_data.zero
         comm = self.mesh.mesh.comm
         lowest, highest = float(minimum(comm, phi)[0]), -float(minimum(comm, -phi)[0])
-        hair = OUTSIDE * imposed.electrolyte.V_T
+        hair = OUTSIDE * problem_data.electrolyte.V_T
         for found, outside in ((lowest, bounds[0] - lowest > hair), (highest, highest - bounds[1] > hair)):
             if outside:
                 raise NewtonError(
@@ -304,25 +309,25 @@ class Problem:
                     replace(statistics, reason="beyond_bounds"),
                 )
 
-    def refuse_negative(self, statistics: NewtonStatistics, imposed: Imposed) -> None:
+    def refuse_negative(self, statistics: NewtonStatistics, problem_data: ProblemData) -> None:
         """Refuse a converged state with negative or vanished concentrations: it is none of physics. Collective.
 
         Raises:
             NewtonError: names the species and its lowest value.
         """
-        names, owned = self.structure.names, self.weights.owned
-        values = self.system.state.densities_and_potential()[:owned, :-1]
+        names, owned = self.signature.names, self.weights.owned
+        values = self.system.state.concentrations_and_potential()[:owned, :-1]
         comm = self.mesh.mesh.comm
         lowest, largest = minimum(comm, values), -minimum(comm, -values)
-        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.data.scales.concentration)
-        if imposed.transient:
+        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.step_data.scales.concentration)
+        if problem_data.transient:
             # The front of a species that comes into nearly nothing is steeper than any cell: linear combinations of
             # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
-            bulk = np.array([*imposed.electrolyte.bulk.values()])
-            trace = bulk <= TRACE * imposed.electrolyte.ionic_strength()
+            bulk = np.array([*problem_data.electrolyte.bulk.values()])
+            trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()
             allowed = np.where(trace, np.maximum(allowed, UNDERSHOOT * largest), allowed)
         worst = int(np.argmin(lowest + allowed))
-        injected = any(i.flows for b in imposed.boundaries.values() for i in b.injections)
+        injected = any(i.flows for b in problem_data.boundaries.values() for i in b.injections)
         limit = "a current is beyond its limit, or " if injected else ""
         if self.formulation != "density" and lowest[worst] < VANISHED * largest.max():
             raise NewtonError(
@@ -340,23 +345,23 @@ class Problem:
 
     def _converged(
         self,
-        imposed: Imposed,
+        problem_data: ProblemData,
         prediction: Prediction | None,
         statistics: NewtonStatistics,
         currents: dict[str, np.ndarray],
         floors: dict[str, np.ndarray],
     ) -> Converged:
         """What the state says, in SI but for what outcome takes to it. Collective."""
-        scales = self.system.data.scales
-        nodal = self.system.state.densities_and_potential()
-        potential = nodal[:, -1] + self.system.data.zero
-        if not self.structure.grounded:
+        scales = self.system.step_data.scales
+        nodal = self.system.state.concentrations_and_potential()
+        potential = nodal[:, -1] + self.system.step_data.zero
+        if not self.signature.grounded:
             potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
         phi = self.system.equations.phi.x.array
         return Converged(
-            imposed=imposed,
+            problem_data=problem_data,
             formulation=(self.formulation, self.formulation_reason),
-            change_within_cell=change_within_cells(self.discretisation.space, phi, imposed.electrolyte)[0],
+            change_within_cell=change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)[0],
             scales=scales,
             densities=nodal[:, :-1] / scales.concentration,
             potential=potential,
@@ -364,9 +369,9 @@ class Problem:
             floors=floors,
             amounts=self.system.state.amounts() * scales.amount,
             ionic_charge=self.system.state.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.data.wanted.items()},
+            wanted={name: amount * scales.amount for name, amount in self.system.step_data.prescribed_amounts.items()},
             field_energy=self.system.state.field_energy(),
-            wall_charge=self.system.data.wall_charge_density,
+            wall_charge=self.system.step_data.wall_charge_density,
             prediction=prediction,
             statistics=statistics,
         )

@@ -1,6 +1,6 @@
 """Which unknowns a solve gets with `solver.formulation = "auto"`, and from which state Newton starts at fixed charges.
 
-Densities are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
+Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
 wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), which needs every density to be positive.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
-from spinepnp.solvers.fem.weights import Weights
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
-from spinepnp.solvers.model.problem_data import Imposed, check_positive
+from spinepnp.solvers.model.problem_data import ProblemData, check_positive
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
 
 #: Largest change of |z| phi within a cell, in V_T, up to which densities of linear elements are right: the ratio of the
@@ -43,38 +43,38 @@ def largest_valence(electrolyte: Electrolyte) -> int:
     return max(abs(s.valence) for s in electrolyte.species)
 
 
-def has_logarithms(imposed: Imposed) -> bool:
+def has_logarithms(problem_data: ProblemData) -> bool:
     """Whether every bulk, prescribed and closed amount is positive."""
     try:
-        check_positive(imposed.electrolyte, imposed.boundaries)
+        check_positive(problem_data.electrolyte, problem_data.boundaries)
     except CaseError:
         return False
-    return imposed.closed is None or all(a > 0.0 for a in imposed.closed.amounts.values())
+    return problem_data.closed is None or all(a > 0.0 for a in problem_data.closed.amounts.values())
 
 
-def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree: int) -> str:
+def source_of_layers(problem_data: ProblemData, heights: dict[str, float], element_degree: int) -> str:
     """What makes Debye layers in a case, whatever its currents are, that are too steep for densities; else empty.
 
     Args:
-        imposed: the case.
+        problem_data: the case.
         heights: of the cells at each boundary, m, by its name.
         element_degree: of the elements. Quadratic ones lose nothing with "nodal", and linear ones half an order of
             accuracy at a wall, so that densities stay where the field of the surface charge is weak.
     """
-    electrolyte = imposed.electrolyte
+    electrolyte = problem_data.electrolyte
     if any(region.value for region in electrolyte.charged_regions):
         return "of the fixed charge of a region"
-    for name, boundary in imposed.boundaries.items():
+    for name, boundary in problem_data.boundaries.items():
         field = abs(boundary.surface_charge or 0.0) / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
         steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
         if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
             return f"of the surface charge of {name}"
-        if _membrane_drop(boundary, imposed, heights[name]) > largest_drop(element_degree):
+        if _membrane_drop(boundary, problem_data, heights[name]) > largest_drop(element_degree):
             return f"of the charge on the membrane {name}"
         prescribed = boundary.prescribed(electrolyte)
-        if boundary.held_potential is not None and not prescribed:
+        if boundary.prescribed_potential is not None and not prescribed:
             return f"the potential of {name} is held without any concentration"
-        if len(prescribed) == len(electrolyte.species) and boundary.holds_potential:
+        if len(prescribed) == len(electrolyte.species) and boundary.prescribes_potential:
             scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
             if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale:
                 if electrolyte.uniform_charge:
@@ -84,7 +84,7 @@ def source_of_layers(imposed: Imposed, heights: dict[str, float], element_degree
     return ""
 
 
-def _membrane_drop(boundary: Boundary, imposed: Imposed, height: float) -> float:
+def _membrane_drop(boundary: Boundary, problem_data: ProblemData, height: float) -> float:
     """Estimated change of |z| phi, V_T, within a cell of a height at a membrane with its full charge.
 
     The field of the charge over the cell, or, in a cell that is thicker than the layer, the potential at which the
@@ -92,8 +92,8 @@ def _membrane_drop(boundary: Boundary, imposed: Imposed, height: float) -> float
     """
     if boundary.capacitance is None:
         return 0.0
-    electrolyte = imposed.electrolyte
-    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - imposed.zero)
+    electrolyte = problem_data.electrolyte
+    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - problem_data.zero)
     field = charge / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
     ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
     crowd = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
@@ -160,7 +160,7 @@ def _donnan_potential(z: np.ndarray, reference: np.ndarray, wanted: np.ndarray) 
 
 
 def spread_by_charge(
-    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: Weights
+    electrolyte: Electrolyte, even: np.ndarray, free: tuple[str, ...], charge: np.ndarray, weights: IntegrationWeights
 ) -> np.ndarray | None:
     """How fixed charges by region arrange what would else be even: the same electrochemical potentials everywhere.
 

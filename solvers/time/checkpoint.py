@@ -9,11 +9,11 @@ import numpy as np
 
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.time.dirk import Moment, Rates
-from spinepnp.solvers.time.progress import Progress
+from spinepnp.solvers.time.adaptive import TransientProgress
+from spinepnp.solvers.time.dirk import StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
-#: Parts of `Rates` that live on the mesh; the others are the same on all ranks.
+#: Parts of `StageRates` that live on the mesh; the others are the same on all ranks.
 ON_MESH = ("content", "content_rate")
 
 
@@ -25,22 +25,26 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     """
     progress, ordering = problem.progress, problem.ordering
     assert progress is not None
-    moment = progress.moment
-    on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(moment.past)} | {"unknowns": moment.unknowns}
-    on_mesh |= {f"rates_{name}": getattr(moment.rates, name) for name in ON_MESH}
+    time_state = progress.time_state
+    on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
+        "unknowns": time_state.unknowns
+    }
+    on_mesh |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
     gathered = {name: ordering.gather(values) for name, values in on_mesh.items()}
     everywhere: dict[str, Any] = {
-        "time": moment.time,
-        "past_times": [t for t, _ in moment.past],
-        "passed": moment.passed,
+        "time": time_state.time,
+        "past_times": [t for t, _ in time_state.history],
+        "passed": time_state.passed,
         "step": progress.control.step,
         "number": progress.number,
-        "begun": progress.begun,
+        "begun": progress.started,
         "first": progress.first,
         "rounding": progress.rounding,
         "linear": problem.linear,
     }
-    everywhere |= {f"rates_{f.name}": getattr(moment.rates, f.name) for f in fields(Rates) if f.name not in ON_MESH}
+    everywhere |= {
+        f"rates_{f.name}": getattr(time_state.rates, f.name) for f in fields(StageRates) if f.name not in ON_MESH
+    }
     if problem.mesh.mesh.comm.rank > 0:
         return {}
     return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
@@ -69,14 +73,17 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
     def local(name: str) -> np.ndarray:
         return system.state.with_ghosts(on_mesh(name))
 
-    rates = Rates(
-        **{f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"] for f in fields(Rates)}
+    rates = StageRates(
+        **{
+            f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"]
+            for f in fields(StageRates)
+        }
     )
-    past = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
-    moment = Moment(float(known["time"]), local("unknowns"), rates, known["passed"], past)
+    history = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
+    time_state = TimeState(float(known["time"]), local("unknowns"), rates, known["passed"], history)
     return problem.resume(
-        Progress(
-            moment,
+        TransientProgress(
+            time_state,
             StepControl(float(known["step"]), 0.0, np.inf),
             int(known["number"]),
             bool(known["begun"]),

@@ -24,7 +24,7 @@ import numpy as np
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
@@ -32,12 +32,12 @@ from spinepnp.units import FARADAY
 #: How many states the start of a stage is extrapolated from.
 PAST = 3
 
-#: Densities that stay below this fraction of the scale of concentrations do not count for the error.
+#: Concentrations that stay below this fraction of the scale of concentrations do not count for the error.
 TRACE = 1e-6
 
 
 @dataclass
-class Rates:
+class StageRates:
     """What changes in time, and how fast.
 
     Attributes:
@@ -62,7 +62,7 @@ class Rates:
 
 
 @dataclass
-class Moment:
+class TimeState:
     """The state at one time, with all that the next step needs.
 
     Attributes:
@@ -71,54 +71,54 @@ class Moment:
         rates: what changes, and how fast.
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
-        past: times and unknowns of the last states of this smooth piece, stages included.
+        history: times and unknowns of the last states of this smooth piece, stages included.
     """
 
     time: float
     unknowns: np.ndarray
-    rates: Rates
+    rates: StageRates
     passed: np.ndarray
-    past: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    history: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Attempt:
+class TrialStep:
     """A step that was solved.
 
     Attributes:
-        moment: its end.
+        time_state: its end.
         error: estimate, over the tolerance; zero where the method has none.
         statistics: of all its solves.
     """
 
-    moment: Moment
+    time_state: TimeState
     error: float
     statistics: NewtonStatistics
 
 
-def _wall_charges(problem: Problem, reaction: np.ndarray) -> np.ndarray:
+def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
     """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
 
     Collective.
     """
-    charges, unit = problem.system.wall_charges(reaction[:, -1]), problem.system.data.scales.amount * FARADAY
+    charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
     """Charges of the boundaries, C, in units of the equations, by name."""
-    unit = problem.system.data.scales.amount * FARADAY
+    unit = problem.system.step_data.scales.amount * FARADAY
     return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
 
 
 def take_step(
-    problem: Problem, imposed: Imposed, before: Moment, end: float, method: Tableau, tolerance: float
-) -> Attempt:
+    problem: Problem, problem_data: ProblemData, before: TimeState, end: float, method: Tableau, tolerance: float
+) -> TrialStep:
     """Solve one step. Collective.
 
     Args:
         problem: its system holds nothing of value afterwards but the end of the step.
-        imposed: the case; its waveforms are smooth within the step.
+        problem_data: the case; its waveforms are smooth within the step.
         before: the state at its start.
         end: time of its end, s.
         method: of which the first stage, if it is explicit, is the end of the step before.
@@ -128,32 +128,32 @@ def take_step(
         NewtonError: a stage could not be solved, or ends with negative concentrations.
     """
     system, length = problem.system, end - before.time
-    stages: list[Rates] = [before.rates] if method.explicit_start else []
-    past, statistics = list(before.past), []
+    stages: list[StageRates] = [before.rates] if method.explicit_start else []
+    history, statistics = list(before.history), []
     for i in range(len(stages), len(method.c)):
         time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
-        now = imposed.at(time, before.time + 0.5 * length)
+        now = problem_data.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         own = method.gamma * length
         charge = _scaled(problem, base.charge)
-        system.data.set_step(
-            now.boundaries, own / system.data.scales.time, base.content, GateStep(base.gates, own), charge
+        system.step_data.set_step(
+            now.boundaries, own / system.step_data.scales.time, base.content, GateStep(base.gates, own), charge
         )
-        guess = _extrapolated(past, before.unknowns, time)
-        system.held.prescribe(guess)
+        guess = _extrapolated(history, before.unknowns, time)
+        system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
         rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
         stages.append(rates)
-        past = [*past, (time, system.state.keep())][-PAST:]
-    problem.refuse_negative(statistics[-1], imposed)
+        history = [*history, (time, system.state.keep())][-PAST:]
+    problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
-    moment = Moment(end, past[-1][1], stages[-1], passed, past)
-    return Attempt(moment, error, _sum(statistics))
+    time_state = TimeState(end, history[-1][1], stages[-1], passed, history)
+    return TrialStep(time_state, error, _sum(statistics))
 
 
-def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
+def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
     """What changes, at the start of a stage, with the rates of the stages before it."""
     content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
     for weight, stage in zip(weights, stages, strict=True):
@@ -163,16 +163,16 @@ def _combined(before: Rates, stages: list[Rates], weights: np.ndarray) -> Rates:
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end: bool) -> Rates:
+def _rates(problem: Problem, now: ProblemData, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """At the end of a stage; floors are those of the end of a step."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, reaction = system.equations.contents(), system.reaction()
-    gates = system.data.coupling.gates_at(system.state.means)
-    charge = _wall_charges(problem, reaction)
+    content, nodal_flux = system.equations.storage(), system.nodal_flux()
+    gates = system.step_data.channels.gates_at(system.state.means)
+    charge = _wall_charges(problem, nodal_flux)
     # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
-    currents = problem.currents(now, np.where(system.held.free, 0.0, reaction)[:, :-1])
-    floors = problem.current_floors(reaction) if at_end else dict.fromkeys(boundaries, np.zeros(reaction.shape[1]))
-    return Rates(
+    currents = problem.currents(now, np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
+    floors = problem.current_floors(nodal_flux) if at_end else dict.fromkeys(boundaries, np.zeros(nodal_flux.shape[1]))
+    return StageRates(
         content=content,
         charge=charge,
         gates=gates,
@@ -184,9 +184,11 @@ def _rates(problem: Problem, now: Imposed, base: Rates, length: float, *, at_end
     )
 
 
-def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
+def _extrapolated(history: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
     """Unknowns at a time from the polynomial through the last states; linear far from them."""
-    points = past[-2:] if len(past) > 1 and time - past[-1][0] > 2.0 * (past[-1][0] - past[0][0]) else past
+    points = (
+        history[-2:] if len(history) > 1 and time - history[-1][0] > 2.0 * (history[-1][0] - history[0][0]) else history
+    )
     if len(points) < 2:
         return last.copy()
     times = np.array([t for t, _ in points])
@@ -197,14 +199,14 @@ def _extrapolated(past: list[tuple[float, np.ndarray]], last: np.ndarray, time: 
     return guess
 
 
-def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float) -> float:
+def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: float) -> float:
     """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
     system, weights = problem.system, method.b - method.embedded
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    densities = system.equations.nodal_densities()[: len(error)]
-    error[:, :-1] *= system.equations.formulation.slope(densities)
+    densities = system.equations.nodal_concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.variables.slope(densities)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = densities.max(axis=0, initial=0.0)
@@ -216,7 +218,7 @@ def _error(problem: Problem, stages: list[Rates], method: Tableau, length: float
 
 def _least(problem: Problem) -> float:
     """Scaled density below which errors do not count: a trace of the ions; without ions, one of the bulk."""
-    electrolyte, scale = problem.imposed.electrolyte, problem.system.data.scales.concentration
+    electrolyte, scale = problem.problem_data.electrolyte, problem.system.step_data.scales.concentration
     whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
     return max(TRACE * whole / scale, float(np.finfo(float).tiny))
 
@@ -226,14 +228,14 @@ def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
     return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
 
 
-def moment_at(problem: Problem, time: float) -> Moment:
+def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.contents(), system.data.coupling.gates_at(system.state.means)
+    content, gates = system.equations.storage(), system.step_data.channels.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
-    rates = Rates(
+    rates = StageRates(
         content=content,
-        charge=_wall_charges(problem, system.reaction()),
+        charge=_wall_charges(problem, system.nodal_flux()),
         gates=gates,
         content_rate=np.zeros_like(content),
         charge_rate=np.zeros(boundaries),
@@ -241,9 +243,9 @@ def moment_at(problem: Problem, time: float) -> Moment:
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
-    return Moment(time, system.state.keep(), rates, nothing)
+    return TimeState(time, system.state.keep(), rates, nothing)
 
 
-def new_piece(moment: Moment) -> Moment:
+def new_interval(time_state: TimeState) -> TimeState:
     """The same state at the start of a smooth piece: nothing is extrapolated from before."""
-    return replace(moment, past=[])
+    return replace(time_state, history=[])

@@ -19,7 +19,7 @@ from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed, amounts_of, free_species
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import ROUNDING, transient_balance
@@ -28,9 +28,8 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import spread_by_charge
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.time.adaptive import GROWTH, Advance, advance
-from spinepnp.solvers.time.dirk import Moment, moment_at, new_piece
-from spinepnp.solvers.time.progress import Progress, Step
+from spinepnp.solvers.time.adaptive import GROWTH, AcceptedStep, Step, TransientProgress, advance
+from spinepnp.solvers.time.dirk import TimeState, new_interval, state_at_rest
 
 #: Of the Debye time: the step of backward Euler that each smooth piece begins with, and the smallest before the way is
 #: lost.
@@ -68,11 +67,11 @@ class TransientProblem(Problem):
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
     ) -> None:
-        super().__init__(mesh, Imposed(electrolyte, boundaries, closed, transient=True), options, probes, regions)
-        self.progress: Progress | None = None
+        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed, transient=True), options, probes, regions)
+        self.progress: TransientProgress | None = None
         self.remark = ""
         # Tables are read once, here.
-        self._courses = [i.course for b in boundaries.values() for i in b.injections]
+        self._waveforms = [i.time_profile for b in boundaries.values() for i in b.injections]
 
     def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
@@ -88,57 +87,57 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state.
         """
-        imposed = self.imposed
+        problem_data = self.problem_data
         if initial == "steady":
-            before = imposed.before()
+            before = problem_data.before()
             steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
             found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
-            self.system.impose(imposed)
-            found[:, -1] -= self.system.data.zero
-            statistics = self._settle(found, imposed, self._field_charges(found))
+            self.system.set_data(problem_data)
+            found[:, -1] -= self.system.step_data.zero
+            statistics = self._settle(found, problem_data, self._field_charges(found))
         else:
-            self.system.impose(imposed)
+            self.system.set_data(problem_data)
             nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            statistics = self._settle(self._bulk(imposed), imposed, nothing)
-        moment = moment_at(self, 0.0)
-        self.progress = Progress(
-            moment, StepControl(0.0, 0.0, np.inf, GROWTH), 0, begun=False, first=self.system.state.amounts()
+            statistics = self._settle(self._bulk(problem_data), problem_data, nothing)
+        time_state = state_at_rest(self, 0.0)
+        self.progress = TransientProgress(
+            time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        return self._solution_at(moment, statistics)[0]
+        return self._solution_at(time_state, statistics)[0]
 
     @cached_property
     def ordering(self) -> Ordering:
         """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
 
-    def resume(self, progress: Progress) -> Solution:
+    def resume(self, progress: TransientProgress) -> Solution:
         """Go on from the progress of another run of the same case. Collective.
 
         Returns:
             The state that it has reached.
         """
         progress.control.growth = GROWTH
-        self.progress, moment = progress, progress.moment
-        self.system.impose(self.imposed)
+        self.progress, time_state = progress, progress.time_state
+        self.system.set_data(self.problem_data)
         state = self.system.state
-        state.restore(moment.unknowns)
-        state.iterate_from(moment.unknowns)
+        state.restore(time_state.unknowns)
+        state.iterate_from(time_state.unknowns)
         state.take(state.vector)
         nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
-        return self._solution_at(moment, nothing)[0]
+        return self._solution_at(time_state, nothing)[0]
 
-    def _bulk(self, imposed: Imposed) -> np.ndarray:
+    def _bulk(self, problem_data: ProblemData) -> np.ndarray:
         """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
-        electrolyte, regions = imposed.electrolyte, imposed.electrolyte.charged_regions
-        free, volume = free_species(electrolyte, imposed.boundaries), self.system.state.volume()
+        electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
+        free, volume = free_species(electrolyte, problem_data.boundaries), self.system.state.volume()
         even = electrolyte.bulk
-        if imposed.closed is not None:
-            amounts = amounts_of(imposed.closed, electrolyte, free, volume)
+        if problem_data.closed is not None:
+            amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
             even |= {name: amount / volume for name, amount in amounts.items()}
         bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
         bulk[:, :-1] = values
-        if any(b.surface_charge for b in imposed.boundaries.values()):
+        if any(b.surface_charge for b in problem_data.boundaries.values()):
             self.remark = BARE_WALLS
         if any(region.value for region in regions):
             charge = self.weights.fixed_charge_density(regions)
@@ -151,35 +150,37 @@ class TransientProblem(Problem):
         """Scaled charges on the boundaries of a state that meets Poisson's equation. Collective."""
         system = self.system
         system.state.restore(system.state.to_unknowns(nodal))
-        return system.wall_charges(system.reaction()[:, -1])
+        return system.wall_charges(system.nodal_flux()[:, -1])
 
-    def _settle(self, nodal: np.ndarray, imposed: Imposed, charges: dict[str, float]) -> NewtonStatistics:
+    def _settle(self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]) -> NewtonStatistics:
         """Bring the potential to what the concentrations ask for, which stay. Collective.
 
         A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
 
         Args:
             nodal: values of the state before the boundaries hold theirs.
-            imposed: the case.
+            problem_data: the case.
             charges: on the boundaries in that state, scaled, by name. Ions that the values of a floating boundary
                 bring into its cells pass it, and its charge has to make up for theirs.
         """
-        system, state, scales = self.system, self.system.state, self.system.data.scales
+        system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
         before, charges = state.ionic_charge(), dict(charges)
-        for name in self.structure.floating:
+        for name in self.signature.floating:
             entered = unknowns.copy()
-            system.held.prescribe(entered, name)
+            system.constraints.prescribe(entered, name)
             state.restore(entered)
             charges[name] -= state.ionic_charge() - before
-        system.held.prescribe(unknowns)
+        system.constraints.prescribe(unknowns)
         state.restore(unknowns)
         state.iterate_from(unknowns)
         state.take(state.vector)
         still = SMALLEST**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.data.coupling.gates), np.inf)
-        system.data.set_step(imposed.at(0.0, -1.0).boundaries, still, system.equations.contents(), gates, charges)
+        gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
+        system.step_data.set_step(
+            problem_data.at(0.0, -1.0).boundaries, still, system.equations.storage(), gates, charges
+        )
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -194,36 +195,36 @@ class TransientProblem(Problem):
         if self.progress is None:
             self.begin()
         assert self.progress is not None
-        progress, control, debye_time = self.progress, self.progress.control, self.system.data.scales.debye_time
-        jumps = schedule.ends(self._courses)
+        progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
+        jumps = schedule.ends(self._waveforms)
         control.smallest = SMALLEST * debye_time
-        while not schedule.is_over(progress.moment.time):
-            after = schedule.just_after(progress.moment.time)
+        while not schedule.is_over(progress.time_state.time):
+            after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
-            if not progress.begun:
+            if not progress.started:
                 control.step = BEGINNING * debye_time
-            control.largest = min([schedule.duration, *(course.longest(after) for course in self._courses)])
+            control.largest = min([schedule.duration, *(waveform.longest(after) for waveform in self._waveforms)])
             control.step = min(control.step, control.largest)
             made = advance(self, progress, target, schedule)
-            moment = made.accepted.moment
-            at_end = moment.time == target
+            time_state = made.accepted.time_state
+            at_end = time_state.time == target
             progress.number += 1
             progress.rounding += ROUNDING_OF_SUMS * made.accepted.statistics.rounding
-            progress.begun = not (at_end and jumps[target])
-            progress.moment = moment if progress.begun else new_piece(moment)
+            progress.started = not (at_end and jumps[target])
+            progress.time_state = time_state if progress.started else new_interval(time_state)
             yield self._step(made, listed=at_end and schedule.is_listed(target))
 
-    def _step(self, made: Advance, *, listed: bool) -> Step:
+    def _step(self, made: AcceptedStep, *, listed: bool) -> Step:
         assert self.progress is not None
-        accepted, names = made.accepted, self.structure.names
-        solution, defect = self._solution_at(accepted.moment, accepted.statistics)
+        accepted, names = made.accepted, self.signature.names
+        solution, defect = self._solution_at(accepted.time_state, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
-            for name, row in zip(self.mesh.geometry.boundaries, accepted.moment.passed, strict=True)
+            for name, row in zip(self.mesh.geometry.boundaries, accepted.time_state.passed, strict=True)
         }
         return Step(
             number=self.progress.number,
-            time=accepted.moment.time,
+            time=accepted.time_state.time,
             length=made.length,
             error=accepted.error,
             solution=solution,
@@ -232,34 +233,34 @@ class TransientProblem(Problem):
             listed=listed,
             defect=dict(zip(names, defect.tolist(), strict=True)),
             passed=passed,
-            gates=tuple(accepted.moment.rates.gates.tolist()),
+            gates=tuple(accepted.time_state.rates.gates.tolist()),
         )
 
-    def _solution_at(self, moment: Moment, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
+    def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
-        state, unit, left = self.system.state, self.system.data.scales.amount, self.progress.rounding
+        state, unit, left = self.system.state, self.system.step_data.scales.amount, self.progress.rounding
         amounts = state.amounts()
         balance = transient_balance(
             gained=(amounts - self.progress.first) * unit,
             rounding=(ROUNDING * amounts + left) * unit,
-            passed=moment.passed,
-            electrolyte=self.imposed.electrolyte,
+            passed=time_state.passed,
+            electrolyte=self.problem_data.electrolyte,
             volume=state.volume(),
-            time=moment.time,
+            time=time_state.time,
             least=left * unit,
         )
         names = self.mesh.geometry.boundaries
         found = replace(
             self._converged(
-                self.imposed,
+                self.problem_data,
                 None,
                 statistics,
-                dict(zip(names, moment.rates.current, strict=True)),
-                dict(zip(names, moment.rates.floor, strict=True)),
+                dict(zip(names, time_state.rates.current, strict=True)),
+                dict(zip(names, time_state.rates.floor, strict=True)),
             ),
             balance=(balance.error, balance.error > UNBALANCED),
-            displacement=dict(zip(names, moment.rates.charge_rate.tolist(), strict=True)),
+            displacement=dict(zip(names, time_state.rates.charge_rate.tolist(), strict=True)),
         )
         return self._solution_of(found), balance.defect
 

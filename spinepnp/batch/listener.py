@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from spinepnp.batch.scheduler import Groups
-from spinepnp.batch.sweep import Item
-from spinepnp.run.progress import Progress
+from spinepnp.batch.scheduler import RankGroups
+from spinepnp.batch.sweep import Job
+from spinepnp.run.progress import ProgressBar
 from spinepnp.runtime.stack import MPI
 
 #: Seconds between looks while nothing is to be done.
@@ -17,33 +17,33 @@ PAUSE = 0.02
 REPORT, END = 1, 2
 
 
-class Desk:
+class ProgressListener:
     """Takes reports. Rank 0 listens, the first ranks of the other groups send; nobody waits for anybody.
 
     Args:
         groups: of the ranks.
-        items: the cases to solve.
+        jobs: the cases to solve.
         title: of the batch.
         log: its log file.
     """
 
-    def __init__(self, groups: Groups, items: list[Item], title: str, log: Path) -> None:
-        self._groups, self._items, self._log = groups, {item.number: item for item in items}, log
-        self.progress = Progress(groups.world, len(items), title)
+    def __init__(self, groups: RankGroups, jobs: list[Job], title: str, log: Path) -> None:
+        self._groups, self._jobs, self._log = groups, {job.number: job for job in jobs}, log
+        self.progress = ProgressBar(groups.world, len(jobs), title)
         self.solved = self._failed = 0
         self._sent: list[Any] = []
         self._ended = 0
         self._start = time.monotonic()
 
-    def report(self, item: Item, reason: str, seconds: float | None) -> None:
+    def report(self, job: Job, reason: str, seconds: float | None) -> None:
         """Tell that a case is finished. Called by the first rank of a group.
 
         Args:
-            item: the case.
+            job: the case.
             reason: why it failed; empty if it did not.
             seconds: that it took; ``None`` if another batch has solved it meanwhile.
         """
-        message = (item.number, reason, seconds)
+        message = (job.number, reason, seconds)
         if self._groups.world.rank == 0:
             self._take(*message)
         else:
@@ -60,16 +60,16 @@ class Desk:
                 self._take(*message)
 
     def _take(self, number: int, reason: str, seconds: float | None) -> None:
-        item = self._items[number]
+        job = self._jobs[number]
         if seconds is None:
-            self.progress.done(f"{item.name}: solved by another batch")
+            self.progress.done(f"{job.name}: solved by another batch")
             return
         self.solved += 1
         self._failed += bool(reason)
         rate = self.solved / max(time.monotonic() - self._start, 1e-9)
         how = f"failed: {reason}" if reason else f"ok, {seconds:.2g} s"
         failed = f", {self._failed} failed" if self._failed else ""
-        self.progress.done(f"{item.name}: {how} ({60.0 * rate:.3g} a minute{failed})")
+        self.progress.done(f"{job.name}: {how} ({60.0 * rate:.3g} a minute{failed})")
         self.progress.log_to(self._log)
 
     def wait(self) -> None:

@@ -21,17 +21,17 @@ from typing import Any
 
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
-from spinepnp.batch.listener import Desk
-from spinepnp.batch.scheduler import Counters, Dealer, Groups, chains_of, divide
+from spinepnp.batch.listener import ProgressListener
+from spinepnp.batch.scheduler import Counters, RankGroups, Scheduler, chains_of, divide
 from spinepnp.batch.store import AGAIN, Store
-from spinepnp.batch.summary import Tally
-from spinepnp.batch.sweep import Item, Plan, Sweep, load_sweep
+from spinepnp.batch.summary import BatchSummary
+from spinepnp.batch.sweep import Job, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, refresh, write_listing
-from spinepnp.errors import CaseError, LonelyError, OutputError, SpineError, all_ranks_come, reason_of
+from spinepnp.errors import CaseError, OutputError, SingleRankError, SpineError, all_ranks_arrived, reason_of
 from spinepnp.run.directory import ResultDirectory, check_place, holds_results
-from spinepnp.run.options import Manner
+from spinepnp.run.options import RunOptions
 from spinepnp.run.steady import Model, solve_case
-from spinepnp.run.steady_records import Point
+from spinepnp.run.steady_records import SweepPoint
 from spinepnp.runtime.claims import Claim
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
@@ -51,7 +51,7 @@ OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, er
 
 
 @dataclass(frozen=True)
-class Wish:
+class BatchOptions:
     """What a user asks of a batch beyond its file.
 
     Attributes:
@@ -67,7 +67,9 @@ class Wish:
     ranks_per_case: int | None = None
 
 
-def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable[[], None] | None = None) -> Tally:
+def run_batch(
+    path: Path, comm: Any, output: Path, wish: BatchOptions, on_case: Callable[[], None] | None = None
+) -> BatchSummary:
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
     Args:
@@ -87,9 +89,9 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable
     start = time.monotonic()
     parse_quantity("1 nm", LENGTH)  # every rank needs the units, which take a second to read: all at once
     plan: Plan = on_root(comm, lambda: load_sweep(path))
-    todo: list[Item] = on_root(comm, lambda: _open(output, plan, wish))
+    todo: list[Job] = on_root(comm, lambda: _open(output, plan, wish))
     groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
-    desk = Desk(groups, todo, plan.sweep.title or path.stem, output / LOG)
+    desk = ProgressListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
     with desk.progress:
         _work(groups, desk, todo, plan.sweep, output, on_case)
     tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
@@ -98,7 +100,7 @@ def run_batch(path: Path, comm: Any, output: Path, wish: Wish, on_case: Callable
     return tally
 
 
-def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
+def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
     """Prepare the directory, and say what is to be solved. On rank 0.
 
     Raises:
@@ -116,7 +118,7 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
             (output / name).unlink(missing_ok=True)
     store.make()
     # Before the outcomes are read: what another batch finishes in between is then seen in one or the other.
-    stamps = {item.key: store.stamp(item.key) for item in plan.items}
+    stamps = {job.key: store.stamp(job.key) for job in plan.jobs}
     with store.alone():
         write_listing(output, plan)
         directory.release()
@@ -135,17 +137,17 @@ def _open(output: Path, plan: Plan, wish: Wish) -> list[Item]:
         failed, old = outcome["status"] != "ok", outcome["version"] != code_version()
         return (failed and wish.retry_failed) or (old and wish.retry_version)
 
-    todo: dict[str, Item] = {}
-    for item in plan.items:
-        if item.key in lost or is_wanted(held.get(item.key)):
-            todo.setdefault(item.key, replace(item, stamp=stamps[item.key]))
+    todo: dict[str, Job] = {}
+    for job in plan.jobs:
+        if job.key in lost or is_wanted(held.get(job.key)):
+            todo.setdefault(job.key, replace(job, stamp=stamps[job.key]))
     return list(todo.values())
 
 
 def _work(
-    groups: Groups,
-    desk: Desk,
-    todo: list[Item],
+    groups: RankGroups,
+    desk: ProgressListener,
+    todo: list[Job],
     sweep: Sweep,
     output: Path,
     on_case: Callable[[], None] | None,
@@ -153,92 +155,92 @@ def _work(
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
     counters = Counters(groups.world, len(chains) + 1)
-    dealer = Dealer(chains, counters)
+    dealer = Scheduler(chains, counters)
     worker = _Worker(groups, desk, sweep, Store(output))
     try:
         _solve_all(groups.comm, dealer, worker, on_case)
     except OutputError as error:
         # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
-        raise LonelyError(str(OutputError(error.problem, AGAIN))) from error
+        raise SingleRankError(str(OutputError(error.problem, AGAIN))) from error
     desk.wait()
     counters.close()
 
 
-def _solve_all(comm: Any, dealer: Dealer, worker: _Worker, on_case: Callable[[], None] | None) -> None:
+def _solve_all(comm: Any, dealer: Scheduler, worker: _Worker, on_case: Callable[[], None] | None) -> None:
     """Take cases and solve them. Collective over the group."""
     busy = []
-    while (item := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
-        if not worker.solve(item):
-            busy.append(item)
+    while (job := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
+        if not worker.solve(job):
+            busy.append(job)
         if on_case is not None:
             on_case()
     deadline = time.monotonic() + PATIENCE
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)
-        busy = [item for item in busy if not worker.solve(item)]
+        busy = [job for job in busy if not worker.solve(job)]
     worker.close()
 
 
 class _Worker:
     """One group at work. All methods are collective over the group."""
 
-    def __init__(self, groups: Groups, desk: Desk, sweep: Sweep, store: Store) -> None:
+    def __init__(self, groups: RankGroups, desk: ProgressListener, sweep: Sweep, store: Store) -> None:
         self._comm, self._desk, self._store = groups.comm, desk, store
         tick = desk.listen if groups.world.rank == 0 else None
-        self._manner = Manner(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
+        self._manner = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
         self._model = Model(groups.comm)
 
     def close(self) -> None:
         """Free what was kept for the next case."""
         self._model.close()
 
-    def solve(self, item: Item) -> bool:
+    def solve(self, job: Job) -> bool:
         """Solve a case, or find that another process has; false if one is at it just now."""
         claimed: list[Claim] = []
 
         def prepare() -> tuple[str, bool]:
-            held = self._store.claim(item.key)
+            held = self._store.claim(job.key)
             if held is None:
                 return "busy", False
             claimed.append(held)
-            if self._store.stamp(item.key) != item.stamp:
+            if self._store.stamp(job.key) != job.stamp:
                 return "done", False
-            return "ours", self._store.begun(item.key)
+            return "ours", self._store.begun(job.key)
 
         state, begun = on_root(self._comm, prepare)
         if state == "ours":
             start = time.monotonic()
-            rows, reason = self._attempt(item, begun)
+            rows, reason = self._attempt(job, begun)
             seconds = time.monotonic() - start
-            on_root(self._comm, lambda: self._store.finish(item.key, self._outcome(item, rows, reason, seconds)))
+            on_root(self._comm, lambda: self._store.finish(job.key, self._outcome(job, rows, reason, seconds)))
             if self._comm.rank == 0:
-                self._desk.report(item, reason, seconds)
+                self._desk.report(job, reason, seconds)
         elif state == "done" and self._comm.rank == 0:
-            self._desk.report(item, "", None)
+            self._desk.report(job, "", None)
         for held in claimed:
             held.release()
         if self._manner.tick is not None:
             self._manner.tick()
         return state != "busy"
 
-    def _attempt(self, item: Item, begun: bool) -> tuple[list[dict[str, Any]], str]:
+    def _attempt(self, job: Job, begun: bool) -> tuple[list[dict[str, Any]], str]:
         """Rows of a case, and why it has failed, if it has.
 
         Raises:
             OutputError: the results cannot be written.
-            LonelyError: only some ranks of the group have met an error.
+            SingleRankError: only some ranks of the group have met an error.
         """
-        if item.data is None:
-            return [], item.error
+        if job.data is None:
+            return [], job.error
         try:
-            points = self._points(item, begun)
-        except (OutputError, LonelyError):
+            points = self._points(job, begun)
+        except (OutputError, SingleRankError):
             raise
         except SpineError as error:
             return [], str(error)
         except Exception as error:  # one case never stops the others, whatever happens in it
-            if not all_ranks_come(self._comm):
-                raise LonelyError(str(error)) from error
+            if not all_ranks_arrived(self._comm):
+                raise SingleRankError(str(error)) from error
             if isinstance(error, OSError) and error.errno in OF_DISKS:
                 raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
             self._model = Model(self._comm)
@@ -246,8 +248,8 @@ class _Worker:
         failures = [str(point.failure) for point in points if point.failure is not None]
         return [typed(point.row) for point in points], failures[0] if failures else ""
 
-    def _points(self, item: Item, begun: bool) -> list[Point]:
-        place, case = self._store.place(item.key), item.case()
+    def _points(self, job: Job, begun: bool) -> list[SweepPoint]:
+        place, case = self._store.place(job.key), job.case()
         try:
             return solve_case(case, self._comm, place, replace(self._manner, resume=begun), self._model)
         except CaseError as error:
@@ -255,12 +257,12 @@ class _Worker:
                 raise OutputError(str(error)) from None
             if error.key != "--resume":
                 raise
-        on_root(self._comm, lambda: self._store.discard_work(item.key))  # what was begun is of no use
+        on_root(self._comm, lambda: self._store.discard_work(job.key))  # what was begun is of no use
         return solve_case(case, self._comm, place, self._manner, self._model)
 
-    def _outcome(self, item: Item, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
+    def _outcome(self, job: Job, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
         """What is kept of a case beside its files. On one rank."""
-        place, status = self._store.place(item.key), "failed" if reason else "ok"
+        place, status = self._store.place(job.key), "failed" if reason else "ok"
         if not (place / SUMMARY).exists():  # nothing could be solved of it
             place.mkdir(exist_ok=True)
             told = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
@@ -269,13 +271,13 @@ class _Worker:
         with contextlib.suppress(FileNotFoundError), (place / SOLVER).open(encoding="utf-8", newline="") as file:
             solver = [typed(row) for row in csv.DictReader(file)]
         return {
-            "key": item.key,
+            "key": job.key,
             "status": status,
             "reason": reason,
             "version": code_version(),
             "seconds": seconds,
             "ranks": self._comm.size,
-            "varied": item.varied,
+            "varied": job.varied,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "rows": rows or [{"status": f"failed: {reason}"}],
             "solver": solver,
@@ -300,7 +302,7 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in row.items()}
 
 
-def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -> Tally:
+def _close(output: Path, plan: Plan, desk: ProgressListener, groups: RankGroups, start: float) -> BatchSummary:
     """Write the tables, and count. On rank 0.
 
     Raises:
@@ -309,13 +311,13 @@ def _close(output: Path, plan: Plan, desk: Desk, groups: Groups, start: float) -
     desk.progress.log_to(output / LOG)
     found = refresh(output)
     failures = [
-        f"case {item.number} ({item.name}): {outcome['reason']}"
-        for item in plan.items
-        if (outcome := found.get(item.key)) is not None and outcome["status"] != "ok"
+        f"case {job.number} ({job.name}): {outcome['reason']}"
+        for job in plan.jobs
+        if (outcome := found.get(job.key)) is not None and outcome["status"] != "ok"
     ]
-    missing = sum(item.key not in found for item in plan.items)
+    missing = sum(job.key not in found for job in plan.jobs)
     seconds = time.monotonic() - start
-    tally = Tally(len(plan.items), desk.solved, failures, missing, groups.number, seconds)
+    tally = BatchSummary(len(plan.jobs), desk.solved, failures, missing, groups.number, seconds)
     summary = {
         "status": "failed" if failures else "incomplete" if missing else "ok",
         **({"reason": failures[0]} if failures else {}),

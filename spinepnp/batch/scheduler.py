@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.batch.sweep import Item
+from spinepnp.batch.sweep import Job
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI
 
@@ -26,7 +26,7 @@ SET_UP = 4
 
 
 @dataclass
-class Groups:
+class RankGroups:
     """How the ranks are divided.
 
     Attributes:
@@ -40,33 +40,33 @@ class Groups:
     number: int
 
 
-def divide(comm: Any, ranks_per_case: int | str, items: Sequence[Item]) -> Groups:
+def divide(comm: Any, ranks_per_case: int | str, jobs: Sequence[Job]) -> RankGroups:
     """Divide the ranks of a communicator into groups. Collective.
 
     Args:
         comm: MPI communicator.
         ranks_per_case: a number, or "auto".
-        items: the cases to solve.
+        jobs: the cases to solve.
     """
     world = comm.Dup()
     node = world.Split_type(MPI.COMM_TYPE_SHARED)
     share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank
     node.Free()
-    number = world.bcast(_number(world.size, ranks_per_case, items, share), root=0)
-    return Groups(world, world.Split(world.rank * number // world.size), number)
+    number = world.bcast(_number(world.size, ranks_per_case, jobs, share), root=0)
+    return RankGroups(world, world.Split(world.rank * number // world.size), number)
 
 
-def _number(ranks: int, ranks_per_case: int | str, items: Sequence[Item], share: float) -> int:
+def _number(ranks: int, ranks_per_case: int | str, jobs: Sequence[Job], share: float) -> int:
     """Number of groups."""
-    if not items:
+    if not jobs:
         return 1
     if isinstance(ranks_per_case, int):
         return max(1, ranks // ranks_per_case)
-    largest = max(item.memory for item in items)
+    largest = max(job.memory for job in jobs)
     fitting = ranks if largest == 0.0 else int(MEMORY * share * ranks / largest)
-    most = max(item.cost for item in items)
-    useful = math.ceil(sum(item.cost for item in items) / most) if most else len(items)
-    return max(1, min(ranks, len(items), fitting, useful))
+    most = max(job.cost for job in jobs)
+    useful = math.ceil(sum(job.cost for job in jobs) / most) if most else len(jobs)
+    return max(1, min(ranks, len(jobs), fitting, useful))
 
 
 class Counters:
@@ -113,15 +113,15 @@ class Counters:
             self._window.Free()
 
 
-def chains_of(items: Sequence[Item]) -> list[list[Item]]:
+def chains_of(jobs: Sequence[Job]) -> list[list[Job]]:
     """Cases that share mesh and equations together, most work first; within a chain in the order of the sweep."""
-    chains: dict[str, list[Item]] = {}
-    for item in items:
-        chains.setdefault(item.chain, []).append(item)
-    return sorted(chains.values(), key=lambda chain: -sum(item.cost for item in chain))
+    chains: dict[str, list[Job]] = {}
+    for job in jobs:
+        chains.setdefault(job.chain, []).append(job)
+    return sorted(chains.values(), key=lambda chain: -sum(job.cost for job in chain))
 
 
-class Dealer:
+class Scheduler:
     """Hands cases to one group. Used by its first rank.
 
     Args:
@@ -129,11 +129,11 @@ class Dealer:
         counters: one a chain, and a last one for chains that are opened.
     """
 
-    def __init__(self, chains: list[list[Item]], counters: Counters) -> None:
+    def __init__(self, chains: list[list[Job]], counters: Counters) -> None:
         self._chains, self._counters = chains, counters
         self._own: int | None = None
 
-    def next(self) -> Item | None:
+    def next(self) -> Job | None:
         """A case that nobody else gets; ``None`` when there is nothing left for this group."""
         while True:
             if self._own is None:
@@ -151,5 +151,5 @@ class Dealer:
         if unopened < len(self._chains):
             return unopened
         rests = [chain[taken:] for chain, taken in zip(self._chains, self._counters.seen(), strict=False)]
-        left = [(sum(item.cost for item in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
+        left = [(sum(job.cost for job in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
         return max(left)[1] if left else None

@@ -12,7 +12,7 @@ MOST_LINES = 20
 
 
 @dataclass(frozen=True)
-class Tally:
+class BatchSummary:
     """How a batch has ended.
 
     Attributes:
@@ -32,7 +32,7 @@ class Tally:
     seconds: float
 
 
-def print_tally(tally: Tally, directory: Path) -> None:
+def print_tally(tally: BatchSummary, directory: Path) -> None:
     """How a batch has ended, on standard output. On rank 0."""
     good = tally.cases - len(tally.failures) - tally.missing
     held = (

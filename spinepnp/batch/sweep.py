@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from spinepnp.case.case import Case, make_case
-from spinepnp.case.digest import digest, key_of
+from spinepnp.case.digest import case_digest, digest
 from spinepnp.case.estimate import size_of
 from spinepnp.case.key_paths import find_files, set_value
 from spinepnp.case.messages import validated
@@ -72,7 +72,7 @@ class Sweep(Table):
 
 
 @dataclass
-class Item:
+class Job:
     """One case of a sweep.
 
     Attributes:
@@ -113,12 +113,12 @@ class Plan:
 
     Attributes:
         sweep: the file.
-        items: in its order; the last axis varies fastest.
+        jobs: in its order; the last axis varies fastest.
         sources: files that it was read from.
     """
 
     sweep: Sweep
-    items: list[Item]
+    jobs: list[Job]
     sources: tuple[Path, ...] = ()
 
 
@@ -144,35 +144,35 @@ def load_sweep(path: Path) -> Plan:
     sweep = validated(data, Sweep)
     folder = path.parent
     settings = list(_settings(sweep, folder))
-    items = [Item(number) for number in range(1, len(settings) + 1)]
+    jobs = [Job(number) for number in range(1, len(settings) + 1)]
     names = [sweep.base.case] if isinstance(sweep.base.case, str) else list(sweep.base.case)
     if len({Path(name).stem for name in names}) < len(names):
         raise CaseError("base.case", "two of the cases have the same name; rename one")
     bases = {name: read_tables(read_text(folder / name), name, sweep.base.set.items(), folder / Path(name).parent)
              for name in names}  # fmt: skip
     first: CaseError | None = None
-    for item, setting in zip(items, settings, strict=True):
+    for job, setting in zip(jobs, settings, strict=True):
         name, values = setting
         try:
-            _resolve(item, bases[name], values, folder)
+            _resolve(job, bases[name], values, folder)
         except CaseError as error:
             first = first or error
-            item.error = str(error)
-            item.key = digest({"impossible": error.args, "base": bases[name], "values": values})
-    if first is not None and all(item.error for item in items):
+            job.error = str(error)
+            job.key = digest({"impossible": error.args, "base": bases[name], "values": values})
+    if first is not None and all(job.error for job in jobs):
         raise first
     labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
-    for item, columns in zip(items, named_columns(labels), strict=True):
-        item.columns = columns
+    for job, columns in zip(jobs, named_columns(labels), strict=True):
+        job.columns = columns
     seen: dict[str, set[Any]] = {}
-    for item in items:
-        for name, value in item.columns.items():
+    for job in jobs:
+        for name, value in job.columns.items():
             seen.setdefault(name, set()).add(value)
     told = {name for name, values in seen.items() if len(values) > 1}
-    for item in items:
-        item.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
-                              for name, value in item.columns.items() if name in told) or "the case"  # fmt: skip
-    return Plan(sweep, items, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
+    for job in jobs:
+        job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
+                              for name, value in job.columns.items() if name in told) or "the case"  # fmt: skip
+    return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -226,7 +226,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         raise CaseError(str(path), "has no rows below its heading; add one a case")
 
 
-def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
+def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
     """Fill an item with its checked case and what it costs.
 
     Raises:
@@ -239,11 +239,11 @@ def _resolve(item: Item, base: dict[str, Any], values: dict[str, Any], folder: P
     find_files(data, folder)
     case = make_case(data)
     points = case.points()  # each value of a sweep in the case is checked too
-    item.key, item.data = key_of(case), case.to_dict()
-    item.varied = case.study.column if case.study.vary is not None else None
-    item.chain = digest(repr(case.model_key))
+    job.key, job.data = case_digest(case), case.to_dict()
+    job.varied = case.study.column if case.study.vary is not None else None
+    job.chain = digest(repr(case.model_key))
     solves, size = len(points) * (TRANSIENT_SOLVES if case.study.kind == "transient" else 1), size_of(case)
-    item.cost, item.memory = solves * size.seconds, size.memory
+    job.cost, job.memory = solves * size.seconds, size.memory
 
 
 def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:

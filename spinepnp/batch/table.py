@@ -36,8 +36,8 @@ def write_listing(directory: Path, plan: Plan) -> None:
     listing = {
         "layout": LAYOUT,
         "title": plan.sweep.title,
-        "axes": list(dict.fromkeys(name for item in plan.items for name in item.columns)),
-        "cases": [{"case": i.number, "key": i.key, "columns": i.columns} for i in plan.items],
+        "axes": list(dict.fromkeys(name for job in plan.jobs for name in job.columns)),
+        "cases": [{"case": i.number, "key": i.key, "columns": i.columns} for i in plan.jobs],
     }
     write_atomically(directory / LISTING, json.dumps(listing) + "\n", then="run the same command again")
 

@@ -26,7 +26,7 @@ from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
@@ -109,7 +109,7 @@ class Case(Table):
         Raises:
             CaseError: names the key and what to do.
         """
-        self.imposed.check(self.geometry, self.solver.formulation)
+        self.problem_data.check(self.geometry, self.solver.formulation)
         check_time(
             self.study, self.electrolyte, self.boundaries, self.compare.law if self.compare else None,
             self.solver.formulation,
@@ -141,15 +141,15 @@ class Case(Table):
                     )
 
     @property
-    def imposed(self) -> Imposed:
+    def problem_data(self) -> ProblemData:
         """What a solve takes from it."""
-        return Imposed(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
+        return ProblemData(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
 
     @property
     def model_key(self) -> tuple[Any, ...]:
         """What its mesh and compiled equations depend on: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
-        return (self.geometry, self.mesh, self.solver, self.imposed.structure, *named)
+        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named)
 
     def resolved(self) -> Case:
         """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""

@@ -29,7 +29,7 @@ def digest(data: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def key_of(case: Case) -> str:
+def case_digest(case: Case) -> str:
     """The key of a resolved case: its title does not count, and of the files that it names their content does.
 
     Args:

@@ -18,10 +18,10 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.run.columns import finite
-from spinepnp.run.progress import tell
+from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
-from spinepnp.solvers.model.problem_data import Imposed
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
@@ -46,10 +46,10 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
-    mesh = generate(case.geometry, case.mesh, comm, say=tell)
-    imposed = case.imposed
-    discretisation = discretise(mesh, imposed, case.probes, case.regions)
-    electroneutral = ElectroneutralPrediction(discretisation, imposed)
+    mesh = generate(case.geometry, case.mesh, comm, log=print_line)
+    problem_data = case.problem_data
+    discretisation = discretise(mesh, problem_data, case.probes, case.regions)
+    electroneutral = ElectroneutralPrediction(discretisation, problem_data)
     try:
         unknowns = discretisation.nodes * (len(case.electrolyte.species) + 1)
         facts = {
@@ -63,7 +63,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
             },
             **estimates(case.solver.linear, unknowns, case.geometry.dimension),
             **_scales(case, discretisation.extent()),
-            **_electroneutral(electroneutral, imposed),
+            **_electroneutral(electroneutral, problem_data),
             **_law(case),
         }
     finally:
@@ -86,12 +86,12 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
     }
 
 
-def _electroneutral(electroneutral: ElectroneutralPrediction, imposed: Imposed) -> dict[str, Any]:
-    reason = why_not_electroneutral(imposed.electrolyte, imposed.boundaries)
+def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: ProblemData) -> dict[str, Any]:
+    reason = why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
     try:
-        prediction = electroneutral.predict(imposed)
+        prediction = electroneutral.predict(problem_data)
     except CaseError as error:
-        if not imposed.transient:
+        if not problem_data.transient:
             raise
         prediction, reason = None, f"for a while: {error}"  # a short current may be any
     facts: dict[str, Any] = {
@@ -103,20 +103,22 @@ def _electroneutral(electroneutral: ElectroneutralPrediction, imposed: Imposed) 
                 "resolved": layer.resolved,
                 f"error_{POTENTIAL.suffix}": finite(to_unit(abs(layer.error), POTENTIAL)),
             }
-            for name, layer in electroneutral.layers(imposed, prediction).items()
+            for name, layer in electroneutral.layers(problem_data, prediction).items()
         },
     }
     facts["layers_resolved"] = all(layer["resolved"] for layer in facts["layers"].values())
     if prediction is None:
         return {**facts, "electroneutral": None, "why_not": reason, "limiting_currents": {}, "curve": []}
-    potentials = electroneutral.potentials(imposed, prediction)
+    potentials = electroneutral.potentials(problem_data, prediction)
     facts["electroneutral"] = {
         name: {f"potential_{POTENTIAL.suffix}": to_unit(value, POTENTIAL)} for name, value in potentials.items()
     }
     facts["why_not"] = None
-    below, above = electroneutral.limits(imposed)
+    below, above = electroneutral.limits(problem_data)
     areas = electroneutral.discretisation.areas()
-    currents = {n: sum(i.total(areas[n]) for i in b.injections) for n, b in imposed.boundaries.items() if b.injections}
+    currents = {
+        n: sum(i.total(areas[n]) for i in b.injections) for n, b in problem_data.boundaries.items() if b.injections
+    }
     facts["limiting_currents"] = {
         name: {
             f"current_{CURRENT.suffix}": to_unit(value, CURRENT),
@@ -125,7 +127,7 @@ def _electroneutral(electroneutral: ElectroneutralPrediction, imposed: Imposed) 
         }
         for name, value in currents.items()
     }
-    facts["curve"] = _curve(electroneutral, imposed, currents, below, above)
+    facts["curve"] = _curve(electroneutral, problem_data, currents, below, above)
     return facts
 
 
@@ -143,7 +145,11 @@ def _law(case: Case) -> dict[str, Any]:
 
 
 def _curve(
-    electroneutral: ElectroneutralPrediction, imposed: Imposed, currents: dict[str, float], below: float, above: float
+    electroneutral: ElectroneutralPrediction,
+    problem_data: ProblemData,
+    currents: dict[str, float],
+    below: float,
+    above: float,
 ) -> list[dict[str, float]]:
     """The electroneutral potential of each injecting boundary against the currents, all changed in proportion."""
     if not any(currents.values()):
@@ -152,7 +158,7 @@ def _curve(
     highest = min(REVERSED * above, FARTHEST)
     rows = []
     for factor in np.linspace(lowest, highest, POINTS):
-        scaled = replace(imposed, boundaries=imposed.raised_to(float(factor), {}).boundaries)
+        scaled = replace(problem_data, boundaries=problem_data.raised(float(factor), {}).boundaries)
         prediction = electroneutral.predict(scaled)
         if prediction is None:
             break

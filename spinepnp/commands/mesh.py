@@ -17,7 +17,7 @@ from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.run.directory import ResultDirectory, check_place
 from spinepnp.run.fields import gather_mesh, save
-from spinepnp.run.progress import tell
+from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.algebra.cost import estimates
@@ -50,7 +50,7 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
         held.append(ResultDirectory(output, resume=True))
 
     on_root(comm, lambda: check_place(output, (path,)))
-    mesh = generate(case.geometry, case.mesh, comm, say=tell)
+    mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)

@@ -17,7 +17,7 @@ from spinepnp.plots.bodies import View, page
 from spinepnp.plots.cells import is_line, is_solid, read_fields
 from spinepnp.plots.lines import profiles
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import Look, fitted, level_limits, snapshot
+from spinepnp.plots.style import ColourScale, fitted, level_limits, snapshot
 from spinepnp.plots.sweeps import carrier
 from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
 
@@ -120,8 +120,10 @@ def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray], at_end: 
     potential, concentration = f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}"
     weights = node_weights(grid)
     looks = {
-        potential: Look(f"potential ({POTENTIAL.unit})", "viridis", *scale(fields[potential], weights)),
-        concentration: Look(f"{species} ({CONCENTRATION.unit})", "plasma", *scale(fields[concentration], weights)),
+        potential: ColourScale(f"potential ({POTENTIAL.unit})", "viridis", *scale(fields[potential], weights)),
+        concentration: ColourScale(
+            f"{species} ({CONCENTRATION.unit})", "plasma", *scale(fields[concentration], weights)
+        ),
     }
     for name in looks:
         for number, values in enumerate(fields[name]):

@@ -11,7 +11,7 @@ from spinepnp.meshes.simplices import shape_quality
 from spinepnp.plots.cells import is_line, is_solid, surface
 from spinepnp.plots.lines import draw_sizes, profiles
 from spinepnp.plots.scene import Scene, directions
-from spinepnp.plots.style import Look, level_limits, new_figure, set_title, write
+from spinepnp.plots.style import ColourScale, level_limits, new_figure, set_title, write
 from spinepnp.units import POTENTIAL
 
 #: Smaller side and larger side of a picture on a page, inches.
@@ -34,7 +34,7 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         figure, _, _ = profiles(grid, title)
     else:
         name = f"potential_{POTENTIAL.suffix}"
-        look = Look(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
+        look = ColourScale(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
         view = View(grid, opened=opened)
         figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
         view.close()
@@ -64,7 +64,7 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
         straight = straight.extract_cells(straight.cell_centers().points[:, 1] > grid.center[1])
     shown, look = (
         straight.extract_surface(algorithm="dataset_surface"),
-        Look("quality of the cells", "RdYlGn", (0.0, 1.0)),
+        ColourScale("quality of the cells", "RdYlGn", (0.0, 1.0)),
     )
     scene = Scene(shown.points, flat=not solid)
     scene.paint(shown, "quality", look, edges=True)
@@ -94,7 +94,7 @@ class View:
         self._scene = Scene(self._surface.points, flat=self.flat)
         self.extent = self._scene.extent
 
-    def picture(self, name: str, look: Look) -> np.ndarray:
+    def picture(self, name: str, look: ColourScale) -> np.ndarray:
         """A picture of a field with lines of equal values, shape (height, width, 3).
 
         Args:
@@ -111,7 +111,7 @@ class View:
 
 
 def page(
-    pictures: list[tuple[np.ndarray, Look]], extent: tuple[float, ...], title: str, *, flat: bool
+    pictures: list[tuple[np.ndarray, ColourScale]], extent: tuple[float, ...], title: str, *, flat: bool
 ) -> tuple[Any, list[Any], Any]:
     """Pictures of one view side by side, each with its scale of colours, and a bar that tells lengths.
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.plots.cells import facets, is_solid
-from spinepnp.plots.style import COMPUTED, IONS, LAW, OHM, line_looks, new_figure, set_legend, set_title, write
+from spinepnp.plots.style import COMPUTED, IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 
@@ -26,7 +26,7 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])
     x, lines = grid.points[order, 0], {}
-    looks = iter(line_looks(IONS, len(grid.array_names)))
+    looks = iter(line_styles(IONS, len(grid.array_names)))
     for name in grid.array_names:
         if name.startswith("potential"):
             (lines[name],) = upper.plot(x, grid[name][order], color=LAW)

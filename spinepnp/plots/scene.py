@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.plots.style import Look
+from spinepnp.plots.style import ColourScale
 
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
@@ -100,7 +100,7 @@ class Scene:
         actor.SetMapper(vtkPolyDataMapper())
         return actor
 
-    def paint(self, surface: Any, name: str, look: Look, *, edges: bool = False) -> None:
+    def paint(self, surface: Any, name: str, look: ColourScale, *, edges: bool = False) -> None:
         """Show a surface, in place of the one before.
 
         Args:

@@ -24,7 +24,7 @@ WIDTH, DPI = 1.6, 150
 
 
 @dataclass(frozen=True)
-class Look:
+class ColourScale:
     """How a field is coloured.
 
     Attributes:
@@ -115,7 +115,7 @@ def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None
         text.set_parse_math(False)
 
 
-def line_looks(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
+def line_styles(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
     """Matplotlib's words for lines that can be told apart, also where they coincide."""
     return [
         {"color": colours[i % len(colours)], "linestyle": STYLES[i % len(STYLES)], "linewidth": WIDTH}
@@ -123,8 +123,8 @@ def line_looks(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
     ]
 
 
-def place_looks(case: Case) -> dict[str, dict[str, Any]]:
+def place_styles(case: Case) -> dict[str, dict[str, Any]]:
     """Lines of probes and, without dashes, of the boundaries that are shown."""
     names = [*case.probes, *case.shown_boundaries]
-    looks = dict(zip(names, line_looks(PLACES, len(names)), strict=True))
+    looks = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
     return {name: look if name in case.probes else look | {"linestyle": "-"} for name, look in looks.items()}

@@ -10,7 +10,7 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.style import COMPUTED, LAW, OHM, new_figure, place_looks, set_legend, set_title, write
+from spinepnp.plots.style import COMPUTED, LAW, OHM, new_figure, place_styles, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 
 
@@ -76,7 +76,7 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     if not len(x):
         return []
     figure = new_figure(7.4, 5.2)
-    panels, looks, order = figure.subplots(2, sharex=True), place_looks(case), np.argsort(x)
+    panels, looks, order = figure.subplots(2, sharex=True), place_styles(case), np.argsort(x)
     species = carrier(case)
     endings = (f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}")
     labels = (f"peak potential ({POTENTIAL.unit})", f"peak of {species} ({CONCENTRATION.unit})")
@@ -110,7 +110,7 @@ def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
         point = case.with_value(case.study.vary, f"{value} {kind.unit}")
         answer = point.law()
         assert answer is not None
-        ground = point.boundaries[answer.ground].held_potential or 0.0
+        ground = point.boundaries[answer.ground].prescribed_potential or 0.0
         law.append(to_unit(answer.potential + ground, POTENTIAL))
         ohm.append(to_unit(answer.ohmic_potential + ground, POTENTIAL))
     axes.plot(curve, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")

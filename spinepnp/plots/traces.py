@@ -17,9 +17,9 @@ from spinepnp.plots.style import (
     OHM,
     PLACES,
     WIDTH,
-    line_looks,
+    line_styles,
     new_figure,
-    place_looks,
+    place_styles,
     set_legend,
     set_title,
     write,
@@ -82,9 +82,9 @@ def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
 def _edges(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """Times at which prescribed currents jump, and at which they bend, in the unit of the results."""
-    courses = [injection.course for boundary in case.boundaries.values() for injection in boundary.injections]
-    jumps = {t for course in courses for t in course.jumps}
-    bends = {t for course in courses for t in course.breaks} - jumps
+    profiles = [injection.time_profile for boundary in case.boundaries.values() for injection in boundary.injections]
+    jumps = {t for profile in profiles for t in profile.jumps}
+    bends = {t for profile in profiles for t in profile.breaks} - jumps
     return np.array(sorted(jumps)) / TIME.si, np.array(sorted(bends)) / TIME.si
 
 
@@ -111,7 +111,7 @@ def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) 
 
 def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """At probes and in the mean of boundaries, of which one that outdoes all else is thin."""
-    looks = place_looks(case)
+    looks = place_styles(case)
     values = _columns(rows, looks, f".potential_{POTENTIAL.suffix}")
     highest = {name: float(np.nanmax(np.abs(column))) for name, column in values.items()}
     for name in set(values) - set(case.probes):
@@ -124,10 +124,10 @@ def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 
 def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """Changes since the first row of each species (by colour) at each probe (by style), or in the mean."""
-    ions = dict(zip(case.electrolyte.names, line_looks(IONS, len(case.electrolyte.names)), strict=True))
+    ions = dict(zip(case.electrolyte.names, line_styles(IONS, len(case.electrolyte.names)), strict=True))
     places, styles = list(case.probes) or ["volume"], {}
     if len(places) > 1:
-        styles = {n: {"linestyle": look["linestyle"]} for n, look in place_looks(case).items() if n in places}
+        styles = {n: {"linestyle": look["linestyle"]} for n, look in place_styles(case).items() if n in places}
         ions = {name: look | {"linestyle": "-"} for name, look in ions.items()}
     curves, largest = [], 0.0
     for place in places:
@@ -144,7 +144,7 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 
 def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """Of all ions together, through the boundaries that are shown."""
-    looks = place_looks(case)
+    looks = place_styles(case)
     values = _columns(rows, case.shown_boundaries, f".current_{CURRENT.suffix}.total")
     curves = [(column, looks[name]) for name, column in values.items()]
     return _Chart(f"current ({CURRENT.unit})", curves, {name: looks[name] for name in values})
@@ -153,6 +153,6 @@ def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 def _gates(_case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """Open fractions."""
     names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\d+$", name)})
-    looks = dict(zip(names, line_looks(PLACES, len(names)), strict=True))
+    looks = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
     curves = [(column, looks[name]) for name, column in _columns(rows, names, "").items()]
     return _Chart("open fraction", curves, {name.replace(".gate", ", gate "): look for name, look in looks.items()})

@@ -24,11 +24,12 @@ from spinepnp.reference.describe import drawing_of, keys_of, summary_of
 from spinepnp.reference.template_lines import WIDTH, Line, rows
 from spinepnp.reference.template_values import STARTERS, SURFACE, Starter
 from spinepnp.runtime.ranks import rank_from_launcher
-from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import LENGTH, format_quantity
 
 HOW_TO = (

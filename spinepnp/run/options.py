@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Manner:
+class RunOptions:
     """How a run is kept and shown.
 
     Attributes:

@@ -13,12 +13,12 @@ from typing import Any
 from spinepnp.errors import plain
 
 
-def tell(line: str) -> None:
+def print_line(line: str) -> None:
     """One line for a user who waits, on standard error. On one rank."""
     print(line, file=sys.stderr, flush=True)
 
 
-class Progress:
+class ProgressBar:
     """Progress over a known number of points; silent on every rank but 0.
 
     Args:
@@ -40,7 +40,7 @@ class Progress:
         self._bar: Any = None
         self._task: Any = None
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> ProgressBar:
         if self._speaks and not self._quiet and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -67,7 +67,7 @@ class Progress:
     def release(self) -> None:
         """Say the lines that were held back."""
         for line in self._held:
-            self.say(line)
+            self.log(line)
         self._held.clear()
 
     def doing(self, what: str) -> None:
@@ -77,7 +77,7 @@ class Progress:
         if self._bar is not None:
             self._bar.update(self._task, description=what)
 
-    def say(self, line: str) -> None:
+    def log(self, line: str) -> None:
         """A plain line, for the screen and (by `log_to`) the log."""
         if not self._speaks:
             return

@@ -14,12 +14,12 @@ from typing import Any
 
 from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
-from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.run.directory import check_place
-from spinepnp.run.options import Manner
-from spinepnp.run.progress import Progress
-from spinepnp.run.steady_records import Point, Recorder
+from spinepnp.run.options import RunOptions
+from spinepnp.run.progress import ProgressBar
+from spinepnp.run.steady_records import SteadyRecorder, SweepPoint
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
@@ -35,13 +35,13 @@ class Model:
         self._key: tuple[Any, ...] | None = None
         self.problem: SteadyProblem | None = None
 
-    def fit(self, case: Case, say: Callable[[str], None]) -> SteadyProblem:
+    def fit(self, case: Case, log: Callable[[str], None]) -> SteadyProblem:
         """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
         key = case.model_key
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
-            say(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, self.comm, say=say)
+            log(f"meshing the {case.geometry.shape}")
+            mesh = generate(case.geometry, case.mesh, self.comm, log=log)
             self.close()
             self.problem = SteadyProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
@@ -64,7 +64,7 @@ def run_case(
     overrides: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
-) -> list[Point]:
+) -> list[SweepPoint]:
     """Run a case file. Collective.
 
     Args:
@@ -83,10 +83,12 @@ def run_case(
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     on_root(comm, lambda: check_place(output, () if resume else (path,)))
-    return solve_case(case, comm, output, Manner(force=force, resume=resume))
+    return solve_case(case, comm, output, RunOptions(force=force, resume=resume))
 
 
-def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model | None = None) -> list[Point]:
+def solve_case(
+    case: Case, comm: Any, output: Path, options: RunOptions, model: Model | None = None
+) -> list[SweepPoint]:
     """Run a checked case. Collective.
 
     A sweep value that is impossible (a current beyond the limiting one) does not stop the others; where all are, the
@@ -96,7 +98,7 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
         case: checked.
         comm: MPI communicator.
         output: result directory.
-        manner: how it is kept and shown.
+        options: how it is kept and shown.
         model: of a case before it, used where it fits and left open for the next one.
 
     Returns:
@@ -108,18 +110,18 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
     if case.study.kind == "transient":
         from spinepnp.run.transient import solve_transients
 
-        return solve_transients(case, comm, output, manner)
+        return solve_transients(case, comm, output, options)
     values: tuple[object, ...] = case.study.values if case.study.values is not None else (None,)
-    points = [Point(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
-    recorder = Recorder(comm, output, case, points, manner)
+    points = [SweepPoint(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
+    recorder = SteadyRecorder(comm, output, case, points, options)
     todo = [point for point in points if not point.row]
     kept = model or Model(comm)
     try:
-        with Progress(
-            comm, len(todo), case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick
+        with ProgressBar(
+            comm, len(todo), case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
         ) as progress:
             for remark in recorder.remarks:
-                progress.say(remark)
+                progress.log(remark)
             for point in todo:
                 _solve_point(point, kept, recorder, progress)
         if model is None:
@@ -135,15 +137,15 @@ def solve_case(case: Case, comm: Any, output: Path, manner: Manner, model: Model
     return points
 
 
-def _solve_point(point: Point, model: Model, recorder: Recorder, progress: Progress) -> None:
+def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, progress: ProgressBar) -> None:
     start = time.monotonic()
     progress.doing(point.name)
     try:
         problem = model.fit(point.case, progress.doing)
         solution = problem.solve(point.case.electrolyte, point.case.boundaries, point.case.closed)
     except (CaseError, SolveError) as error:
-        if not all_ranks_come(model.comm):
-            raise LonelyError(str(error)) from error
+        if not all_ranks_arrived(model.comm):
+            raise SingleRankError(str(error)) from error
         recorder.failed(point, error)
         # Bad input is told once, as the error of the run, if it turns out to be all there is.
         progress.done(f"{point.name}: failed: {error}", hold=isinstance(error, CaseError))

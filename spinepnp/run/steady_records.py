@@ -13,7 +13,7 @@ from spinepnp.plots import pictures
 from spinepnp.run.columns import flatten, state_of, summary_of
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.fields import gather, save
-from spinepnp.run.options import Manner
+from spinepnp.run.options import RunOptions
 from spinepnp.run.writer import Writer
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, write_atomically
@@ -25,7 +25,7 @@ from spinepnp.validation.laws.catalogue import LawValue
 
 
 @dataclass
-class Point:
+class SweepPoint:
     """One sweep value (or the only one): its case, and what became of it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Point:
         return {study.column: number_of(self.value, study.kind_of_values)}
 
 
-class Recorder:
+class SteadyRecorder:
     """Writes the result directory of one run. All public methods are collective.
 
     Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
@@ -66,7 +66,7 @@ class Recorder:
         output: the directory.
         case: the whole case.
         points: all points; those that the directory holds get their rows where the run is to be continued.
-        manner: how it is kept.
+        options: how it is kept.
 
     Attributes:
         remarks: what was found damaged, and what becomes of it, on rank 0.
@@ -75,17 +75,17 @@ class Recorder:
         CaseError: the directory cannot be used.
     """
 
-    def __init__(self, comm: Any, output: Path, case: Case, points: list[Point], manner: Manner) -> None:
-        self._comm, self._case, self._points, self._manner = comm, case, points, manner
+    def __init__(self, comm: Any, output: Path, case: Case, points: list[SweepPoint], options: RunOptions) -> None:
+        self._comm, self._case, self._points, self._options = comm, case, points, options
         self._writer = Writer(comm, case)
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
-        self._last: tuple[Point | None, Any] = (None, None)
+        self._last: tuple[SweepPoint | None, Any] = (None, None)
         self.remarks: list[str] = []
 
         def open_directory() -> list[dict[str, Any]]:
-            directory = self._writer.open(output, manner)
-            return self._recall(directory) if manner.resume else [{} for _ in points]
+            directory = self._writer.open(output, options)
+            return self._recall(directory) if options.resume else [{} for _ in points]
 
         try:
             rows = on_root(comm, open_directory)
@@ -127,22 +127,22 @@ class Recorder:
         self._solver_rows = [row for row in statistics if identity(row) not in again]
         return [dict(held.get(name, {})) if name not in again else {} for name in wanted]
 
-    def _damaged(self, directory: ResultDirectory, solved: list[Point]) -> list[tuple[str, Point]]:
+    def _damaged(self, directory: ResultDirectory, solved: list[SweepPoint]) -> list[tuple[str, SweepPoint]]:
         """Files that are missing or damaged, and the solved points that they belong to."""
         found = []
         if solved and not directory.has_summary():
             found.append(("summary.json", solved[-1]))
-        if self._manner.fields:
+        if self._options.fields:
             paths = [(self._fields_of(directory, point), point) for point in solved]
             found += [(str(path.relative_to(directory.path)), point) for path, point in paths if not is_whole(path)]
         return found
 
     def solved(
-        self, point: Point, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
+        self, point: SweepPoint, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
     ) -> None:
         """Record a solution."""
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = gather(problem, solution) if self._manner.fields else None
+        grid = gather(problem, solution) if self._options.fields else None
         summary = summary_of(problem, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:
@@ -154,7 +154,7 @@ class Recorder:
 
         self._writer.write(write)
 
-    def failed(self, point: Point, error: SpineError) -> None:
+    def failed(self, point: SweepPoint, error: SpineError) -> None:
         """Record a failure; input that was found bad before the solve waits for something else worth writing."""
         point.failure = error
         point.row = {**point.key, "status": f"failed: {error}"}
@@ -172,7 +172,7 @@ class Recorder:
     def _begun_anywhere(self) -> bool:
         return bool(self._comm.bcast(self._writer.begun, root=0))
 
-    def _write_tables(self, directory: ResultDirectory, point: Point, summary: dict[str, Any]) -> None:
+    def _write_tables(self, directory: ResultDirectory, point: SweepPoint, summary: dict[str, Any]) -> None:
         directory.write_table("solver.csv", self._solver_rows)
         if point.index > self._summarised:
             self._summarised = point.index
@@ -183,21 +183,21 @@ class Recorder:
     def finish(self) -> None:
         """Write what shows the whole run: fields of the last point, pictures."""
         solved = [point for point in self._points if point.row.get("status") == "ok"]
-        if not solved or not (self._manner.fields or self._manner.pictures):
+        if not solved or not (self._options.fields or self._options.pictures):
             return
 
         def write(directory: ResultDirectory) -> None:
             last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
-            if self._manner.pictures:
+            if self._options.pictures:
                 drawn = self._last[1] if self._last[0] is solved[-1] else fields
                 pictures.draw(self._case, [p.row for p in self._points], drawn, directory.path)
 
         self._writer.write(write)
 
     @staticmethod
-    def _fields_of(directory: ResultDirectory, point: Point) -> Path:
+    def _fields_of(directory: ResultDirectory, point: SweepPoint) -> Path:
         """File for the fields of a point."""
         if point.value is None:
             return directory.path / "fields.vtu"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.run.columns import NOTHING
-from spinepnp.run.steady_records import Point
+from spinepnp.run.steady_records import SweepPoint
 
 #: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
 LAW_COLUMNS = (
@@ -29,7 +29,7 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
     return "" if value in (None, "") else format(float(value), form)
 
 
-def _columns(point: Point) -> list[tuple[str, str, str]]:
+def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
     names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
         solid = point.case.geometry.dimension == "3d"
@@ -38,7 +38,7 @@ def _columns(point: Point) -> list[tuple[str, str, str]]:
     return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
 
 
-def print_outcome(points: list[Point], directory: Path) -> None:
+def print_outcome(points: list[SweepPoint], directory: Path) -> None:
     """Print all points of a run on standard output, and where its results are. On rank 0 only."""
     from rich.console import Console
 
@@ -110,16 +110,16 @@ def _some(found: list[bool]) -> str:
     return "" if all(found) else f" in {sum(found)} of {len(found)} rows"
 
 
-def _lost_currents(points: list[Point]) -> str:
+def _lost_currents(points: list[SweepPoint]) -> str:
     """Which currents are below their rounding floor, of the species that can flow; empty without any."""
     solved = [point for point in points if point.row.get("status") == "ok"]
     where: dict[str, list[str]] = {}
     found = []
     for point in solved:
-        imposed = point.case.imposed
-        flowing = {n for n, can in zip(imposed.electrolyte.names, imposed.can_flow, strict=True) if can}
+        problem_data = point.case.problem_data
+        flowing = {n for n, can in zip(problem_data.electrolyte.names, problem_data.can_flow, strict=True) if can}
         # Where nothing holds a species, its current is what the case says, or zero.
-        held = {n: flowing & set(b.prescribed(imposed.electrolyte)) for n, b in imposed.boundaries.items()}
+        held = {n: flowing & set(b.prescribed(problem_data.electrolyte)) for n, b in problem_data.boundaries.items()}
         lost = {
             name: [species for species in str(value).split() if species in held.get(name, ())]
             for key, value in point.row.items()
@@ -135,7 +135,7 @@ def _lost_currents(points: list[Point]) -> str:
     return f"currents below their rounding floor, no numbers{_some(found)}: {listed} (floors: current_floor_pA)"
 
 
-def _spread_charge(points: list[Point]) -> str:
+def _spread_charge(points: list[SweepPoint]) -> str:
     """The charge that was spread over the walls of a closed domain; empty without any."""
     column = "wall_charge_C_per_m2"
     rows = [float(p.row[column]) for p in points if p.row.get("status") == "ok" and p.row.get(column) not in (None, "")]
@@ -146,7 +146,7 @@ def _spread_charge(points: list[Point]) -> str:
     return f"charge spread evenly over all walls, as Gauss' law asks for in a closed domain: {value}"
 
 
-def _table(points: list[Point]) -> Any:
+def _table(points: list[SweepPoint]) -> Any:
     from rich.table import Table
     from rich.text import Text
 

@@ -13,14 +13,14 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.case.estimate import check_feasible
-from spinepnp.errors import CaseError, LonelyError, SolveError, all_ranks_come
+from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots import pictures
 from spinepnp.run.directory import ResultDirectory, holds_results
-from spinepnp.run.options import Manner
-from spinepnp.run.progress import Progress
-from spinepnp.run.steady_records import Point
-from spinepnp.run.transient_records import Trace
+from spinepnp.run.options import RunOptions
+from spinepnp.run.progress import ProgressBar
+from spinepnp.run.steady_records import SweepPoint
+from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
@@ -29,8 +29,8 @@ from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
-from spinepnp.solvers.time.progress import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
 
@@ -44,17 +44,17 @@ class _Run:
     """One transient on its way: what was solved, and what is said of it."""
 
     def __init__(
-        self, case: Case, trace: Trace, progress: Progress, problem: TransientProblem, first: Solution
+        self, case: Case, recorder: TransientRecorder, progress: ProgressBar, problem: TransientProblem, first: Solution
     ) -> None:
-        self.case, self.trace, self.progress, self.problem = case, trace, progress, problem
+        self.case, self.recorder, self.progress, self.problem = case, recorder, progress, problem
         self.last = first
-        spent, self._seconds = trace.spent
+        spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
         assert problem.progress is not None
         assert case.study.duration is not None
         self._duration = case.study.duration
-        self._since = problem.progress.moment.time / self._duration
+        self._since = problem.progress.time_state.time / self._duration
         self._start = self._said = time.monotonic()
 
     @property
@@ -64,7 +64,7 @@ class _Run:
 
     def checkpoint(self) -> None:
         """Keep all that a restart needs. Collective."""
-        self.trace.checkpoint(self.problem, self.totals, self.seconds)
+        self.recorder.checkpoint(self.problem, self.totals, self.seconds)
 
     def take(self, step: Step) -> None:
         """Record a step. Collective."""
@@ -72,14 +72,14 @@ class _Run:
         before = [NewtonError("", self.totals)]
         spent = [NewtonError("", s) for _, _, s in step.rejected if s is not None]
         self.totals = step.statistics.after(before + spent)
-        self.trace.step(self.problem, step)
+        self.recorder.step(self.problem, step)
         fraction = step.time / self._duration
         where = f"t = {format_quantity(float(f'{step.time:.4g}'), TIME)}"
         self.progress.at(fraction, where)
         if step.listed or time.monotonic() - self._said > LINE_EVERY:
             self._said = time.monotonic()
-            self.progress.say(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")
-        self.progress.log_to(self.trace.log)
+            self.progress.log(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")
+        self.progress.log_to(self.recorder.log)
 
     def _describe(self, step: Step) -> str:
         solution = step.solution
@@ -90,7 +90,7 @@ class _Run:
         return ", ".join([*parts, f"step {step.number} of {length}"])
 
 
-def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> list[Point]:
+def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -> list[SweepPoint]:
     """Run a checked transient case: once, or for each value of what is varied. Collective.
 
     Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
@@ -100,7 +100,7 @@ def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> lis
         case: of a transient.
         comm: MPI communicator.
         output: result directory.
-        manner: how it is kept and shown; whether it goes on from checkpoints.
+        options: how it is kept and shown; whether it goes on from checkpoints.
 
     Returns:
         A point for each value.
@@ -111,15 +111,15 @@ def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> lis
     """
     values = case.study.values
     if values is None:
-        point = Point(0, case)
-        solve_transient(point, comm, output, manner)
+        point = SweepPoint(0, case)
+        solve_transient(point, comm, output, options)
         return [point]
     cases = [p.model_copy(update={"study": p.study.single()}) for p in case.points()]
-    points = [Point(i, case, value) for i, value in enumerate(values)]
+    points = [SweepPoint(i, case, value) for i, value in enumerate(values)]
     opened: list[ResultDirectory] = []  # on rank 0
-    on_root(comm, lambda: opened.append(_open(case, output, manner)))
+    on_root(comm, lambda: opened.append(_open(case, output, options)))
     try:
-        _solve_points(points, cases, comm, output, manner, partial(_write_points, case, opened, points, manner))
+        _solve_points(points, cases, comm, output, options, partial(_write_points, case, opened, points, options))
     finally:
         for directory in opened:
             directory.release()
@@ -127,26 +127,26 @@ def solve_transients(case: Case, comm: Any, output: Path, manner: Manner) -> lis
 
 
 def _solve_points(
-    points: list[Point], cases: list[Case], comm: Any, output: Path, manner: Manner, write: Callable[[], None]
+    points: list[SweepPoint], cases: list[Case], comm: Any, output: Path, options: RunOptions, write: Callable[[], None]
 ) -> None:
     """Run each value, and write the tables above them after each. Collective."""
     for point, single in zip(points, cases, strict=True):
-        below, one = output / "points" / f"{point.index + 1:04d}", Point(0, single)
+        below, one = output / "points" / f"{point.index + 1:04d}", SweepPoint(0, single)
         try:
             held = on_root(comm, partial(holds_results, below))
-            solve_transient(one, comm, below, replace(manner, resume=manner.resume and held, within=True))
+            solve_transient(one, comm, below, replace(options, resume=options.resume and held, within=True))
         except CaseError as error:
             one.failure, one.row = error, {"status": f"failed: {error}"}
         point.failure, point.row = one.failure, {**point.key, **one.row}
         on_root(comm, write)
 
 
-def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
-    directory = ResultDirectory(output, force=manner.force, resume=manner.resume, within=manner.within)
+def _open(case: Case, output: Path, options: RunOptions) -> ResultDirectory:
+    directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
     try:
-        if manner.resume:
+        if options.resume:
             remark = directory.check_same_case(case.to_toml())
-            if remark and not manner.quiet:
+            if remark and not options.quiet:
                 print(remark, file=sys.stderr)
         directory.begin(case.to_toml())
     except BaseException:
@@ -155,7 +155,7 @@ def _open(case: Case, output: Path, manner: Manner) -> ResultDirectory:
     return directory
 
 
-def _write_points(case: Case, opened: list[ResultDirectory], points: list[Point], manner: Manner) -> None:
+def _write_points(case: Case, opened: list[ResultDirectory], points: list[SweepPoint], options: RunOptions) -> None:
     directory = opened[0]
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
@@ -165,14 +165,14 @@ def _write_points(case: Case, opened: list[ResultDirectory], points: list[Point]
     if solved:  # the last point, as for any sweep
         below = directory.path / "points" / f"{solved[-1] + 1:04d}"
         summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
-        if manner.fields:
+        if options.fields:
             write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
-    if manner.pictures:
+    if options.pictures:
         pictures.draw(case, rows, directory.path / "fields.vtu", directory.path)
 
 
-def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> None:
+def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOptions) -> None:
     """Run one transient; the point gets its row. Collective.
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
@@ -181,7 +181,7 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
         point: with its case.
         comm: MPI communicator.
         output: result directory.
-        manner: how it is kept and shown; whether it goes on from its checkpoint.
+        options: how it is kept and shown; whether it goes on from its checkpoint.
 
     Raises:
         CaseError: bad input, found before the first step.
@@ -189,77 +189,79 @@ def solve_transient(point: Point, comm: Any, output: Path, manner: Manner) -> No
     """
     case = point.case
     on_root(comm, lambda: check_feasible(case))
-    trace = Trace(comm, output, case, manner)
+    recorder = TransientRecorder(comm, output, case, options)
     try:
-        with Progress(comm, 1, case.title or case.geometry.shape, quiet=manner.quiet, tick=manner.tick) as progress:
-            for remark in trace.remarks:
-                progress.say(remark)
+        with ProgressBar(
+            comm, 1, case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
+        ) as progress:
+            for remark in recorder.remarks:
+                progress.log(remark)
             progress.doing(f"meshing the {case.geometry.shape}")
-            mesh = generate(case.geometry, case.mesh, comm, say=progress.say)
+            mesh = generate(case.geometry, case.mesh, comm, log=progress.log)
             problem = TransientProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
             )
             with interrupts.orderly() as pending:
-                _go(case, comm, trace, progress, problem, pending, point)
+                _go(case, comm, recorder, progress, problem, pending, point)
             problem.destroy()
     finally:
-        trace.close()
+        recorder.close()
 
 
 def _go(
     case: Case,
     comm: Any,
-    trace: Trace,
-    progress: Progress,
+    recorder: TransientRecorder,
+    progress: ProgressBar,
     problem: TransientProblem,
     pending: interrupts.Pending,
-    point: Point,
+    point: SweepPoint,
 ) -> None:
     study = case.study
-    first = _first(case, trace, problem)
+    first = _first(case, recorder, problem)
     if problem.remark:
-        progress.say(problem.remark)
+        progress.log(problem.remark)
     assert study.duration is not None
     assert study.tolerance is not None
-    run = _Run(case, trace, progress, problem, first)
+    run = _Run(case, recorder, progress, problem, first)
     reason, interrupted = "", False
     try:
         for step in problem.steps(Schedule(study.duration, study.times or (), study.tolerance)):
             run.take(step)
             interrupted = comm.allreduce(pending.come, op=MPI.LOR)
-            if interrupted or trace.is_due(step):
+            if interrupted or recorder.is_due(step):
                 run.checkpoint()
             if interrupted:
                 break
     except (CaseError, SolveError) as error:
-        if not all_ranks_come(comm):
-            raise LonelyError(str(error)) from error
+        if not all_ranks_arrived(comm):
+            raise SingleRankError(str(error)) from error
         reason, point.failure = str(error), SolveError(str(error))
-        progress.say(f"failed: {error}")
+        progress.log(f"failed: {error}")
         run.checkpoint()
     finished = not (interrupted or reason)
     if finished:
         run.checkpoint()
-        progress.say(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
-    progress.log_to(trace.log)
-    trace.end(
+        progress.log(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
+    progress.log_to(recorder.log)
+    recorder.end(
         problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason, pictured=not interrupted
     )
-    point.row = dict(comm.bcast(trace.outcome() if comm.rank == 0 else None, root=0))
+    point.row = dict(comm.bcast(recorder.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"
     if interrupted or comm.allreduce(pending.come, op=MPI.LOR):
         raise KeyboardInterrupt
 
 
-def _first(case: Case, trace: Trace, problem: TransientProblem) -> Solution:
+def _first(case: Case, recorder: TransientRecorder, problem: TransientProblem) -> Solution:
     """The state to start from: that of the checkpoint, or the initial one, which is recorded."""
-    if not trace.resumed:
+    if not recorder.resumed:
         assert case.study.initial is not None
         solution = problem.begin(case.study.initial)
-        trace.begin(problem, solution)
+        recorder.begin(problem, solution)
         return solution
     try:
-        return unpack(problem, trace.packed or {})
+        return unpack(problem, recorder.packed or {})
     except (KeyError, ValueError, IndexError) as error:
         raise CaseError("--resume", f"the checkpoint does not fit the case ({error}); use --force") from None

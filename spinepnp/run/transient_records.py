@@ -25,18 +25,18 @@ from spinepnp.run import checkpoints as generations
 from spinepnp.run.columns import flatten, state_of, summary_of
 from spinepnp.run.directory import ResultDirectory, digest_of_case, holds_results
 from spinepnp.run.fields import gather, save
-from spinepnp.run.options import Manner
+from spinepnp.run.options import RunOptions
 from spinepnp.run.writer import Writer
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
-from spinepnp.solvers.time.progress import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
 
-#: Layout of checkpoints; one of another layout is refused.
+#: BorderedLayout of checkpoints; one of another layout is refused.
 FORMAT = 2
 
 #: Tables that grow by a row a step.
@@ -53,14 +53,14 @@ SMALLEST = re.compile(r"(^|\.)min_(potential|concentration)_")
 TIME_COLUMN = f"time_{TIME.suffix}"
 
 
-class Trace:
+class TransientRecorder:
     """The result directory of a transient. All public methods are collective unless they say otherwise.
 
     Args:
         comm: MPI communicator.
         output: the directory.
         case: the whole case.
-        manner: how it is kept; whether it goes on from a checkpoint.
+        options: how it is kept; whether it goes on from a checkpoint.
 
     Attributes:
         packed: the checkpoint to go on from, on rank 0; ``None`` where there is none.
@@ -73,8 +73,8 @@ class Trace:
         CaseError: the directory cannot be used.
     """
 
-    def __init__(self, comm: Any, output: Path, case: Case, manner: Manner) -> None:
-        self._comm, self._case, self._manner = comm, case, manner
+    def __init__(self, comm: Any, output: Path, case: Case, options: RunOptions) -> None:
+        self._comm, self._case, self._options = comm, case, options
         self._writer = Writer(comm, case)
         self.packed: dict[str, np.ndarray] | None = None
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
@@ -86,8 +86,8 @@ class Trace:
         self.remarks: list[str] = []
 
         def open_directory() -> tuple[int | None, tuple[dict[str, Any], float]]:
-            directory = self._writer.open(output, manner)
-            if manner.resume:
+            directory = self._writer.open(output, options)
+            if options.resume:
                 self._recall(directory)
             return self._saved_step if self.packed is not None else None, self.spent
 
@@ -197,7 +197,11 @@ class Trace:
         """Record the state at the start."""
         assert problem.progress is not None
         gates = dict(
-            zip(problem.system.data.coupling.gate_names(), problem.progress.moment.rates.gates.tolist(), strict=True)
+            zip(
+                problem.system.step_data.channels.gate_names(),
+                problem.progress.time_state.rates.gates.tolist(),
+                strict=True,
+            )
         )
         row = self._row(0.0, 0, solution, gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
@@ -216,7 +220,7 @@ class Trace:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.data.coupling.gate_names(), step.gates, strict=True))
+        gates = dict(zip(problem.system.step_data.channels.gate_names(), step.gates, strict=True))
         row = self._row(step.time, step.number, step.solution, gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None
@@ -310,10 +314,10 @@ class Trace:
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = gather(problem, last) if self._manner.fields else None
+        grid = gather(problem, last) if self._options.fields else None
         assert problem.progress is not None
         where = {
-            TIME_COLUMN: to_unit(problem.progress.moment.time, TIME),
+            TIME_COLUMN: to_unit(problem.progress.time_state.time, TIME),
             "steps": problem.progress.number,
         }
         total = replace(last, statistics=totals)
@@ -323,7 +327,7 @@ class Trace:
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if grid is not None:
                 save(grid, directory.path / "fields.vtu")
-            if self._manner.pictures and pictured:
+            if self._options.pictures and pictured:
                 fields = directory.path / "fields.vtu" if grid is None else grid
                 pictures.draw(self._case, self.rows, fields, directory.path)
 

@@ -10,7 +10,7 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.errors import OutputError, reason_of
 from spinepnp.run.directory import ResultDirectory
-from spinepnp.run.options import Manner
+from spinepnp.run.options import RunOptions
 from spinepnp.runtime.communication import on_root
 
 
@@ -35,13 +35,13 @@ class Writer:
         """The log file, on rank 0 and once there is something to keep. Not collective."""
         return self.directory.path / "run.log" if self.directory is not None and self.begun else None
 
-    def open(self, output: Path, manner: Manner) -> ResultDirectory:
+    def open(self, output: Path, options: RunOptions) -> ResultDirectory:
         """Take a directory, on rank 0, until `close`. Not collective.
 
         Raises:
             CaseError: it cannot be used.
         """
-        self.directory = ResultDirectory(output, force=manner.force, resume=manner.resume, within=manner.within)
+        self.directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
         return self.directory
 
     def write(self, work: Callable[[ResultDirectory], None]) -> None:

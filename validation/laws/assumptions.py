@@ -72,7 +72,7 @@ def setting_of(
     injector, injection = injecting[0]
     ground = ends[0] if injector == ends[1] else ends[1]
     held = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
-    if held != {ground} or not boundaries[ground].holds_potential or boundaries[ground].concentrations != "bulk":
+    if held != {ground} or not boundaries[ground].prescribes_potential or boundaries[ground].concentrations != "bulk":
         raise refusal(law, f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
     area = geometry.exact_area(injector)
     matched = boundaries[injector].field_matched

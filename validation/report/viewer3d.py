@@ -11,13 +11,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 
-from spinepnp.plots.style import Look
+from spinepnp.plots.style import ColourScale
 
 #: What the largest side becomes in the integers that places are kept in.
 REACH = 32767
 
 
-def solid_html(grid: Any, fields: Sequence[tuple[str, Look]]) -> str:
+def solid_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
     """A viewer of a body, cut open along its axis, that is coloured by one of several fields.
 
     Args:
@@ -54,7 +54,7 @@ def _opened(grid: Any) -> Any:
     return whole.extract_surface(algorithm="dataset_surface").triangulate()
 
 
-def _colours(values: Any, look: Look) -> np.ndarray:
+def _colours(values: Any, look: ColourScale) -> np.ndarray:
     """Red, green and blue of values, from 0 to 255."""
     low, high = look.limits
     scaled = np.clip((np.asarray(values) - low) / (high - low), 0.0, 1.0)

@@ -16,7 +16,7 @@ from spinepnp.errors import CaseError, SolveError
 from spinepnp.units import POTENTIAL, to_unit
 from spinepnp.validation.reference.onedimensional import NoConvergenceError
 from spinepnp.validation.suite import neurons, one_dimension
-from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import Check, Subject
 from spinepnp.validation.suite.solve import FIRST_ORDER, Row, observables, refinements
@@ -171,7 +171,7 @@ def _numbers(check: Check, case: Case, rows: Sequence[Row], other: Sequence[tupl
     formula = FORMULAS[reference.formula]
     points = [case] * len(rows) if case.study.kind == "transient" else case.points()
     triples = zip(points, rows, numbers, strict=True)
-    return [formula.value(Asked(point, check.quantity, row, n)) for point, row, n in triples]
+    return [formula.value(FormulaContext(point, check.quantity, row, n)) for point, row, n in triples]
 
 
 def _uncertainties(check: Check, case: Case, numbers: Sequence[float], other: Sequence[tuple[Row, Row]]) -> list[float]:

@@ -9,13 +9,14 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError
-from spinepnp.solvers.model.boundaries import Boundary, Injection
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Species
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, Kind, to_unit
 
 
 @dataclass(frozen=True)
-class Asked:
+class FormulaContext:
     """What a formula is asked for.
 
     Attributes:
@@ -80,9 +81,9 @@ class Formula:
     """
 
     kind: Kind
-    function: Callable[[Asked], float]
+    function: Callable[[FormulaContext], float]
     takes_number: bool = False
 
-    def value(self, asked: Asked) -> float:
+    def value(self, asked: FormulaContext) -> float:
         """What it says, in the unit of the results."""
         return float(to_unit(self.function(asked), self.kind))

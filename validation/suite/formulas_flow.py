@@ -19,44 +19,44 @@ from spinepnp.validation.laws.catalogue import throat_of
 from spinepnp.validation.laws.liquid_junction import conductivity
 from spinepnp.validation.laws.relaxation import charging, debye_time
 from spinepnp.validation.reference import table as references
-from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.stimuli import current, gated
 
 #: Largest distance, in V_T, of bounds that are one solution; and how often they are made narrower.
 SAME, STEPS = 1e-10, 2000
 
 
-def voltage(asked: Asked, G: float) -> float:
+def voltage(asked: FormulaContext, G: float) -> float:
     """V of the electroneutral law of one injected species at a place of unit-flux function G, 1/m (facts pnp B6)."""
     _, injection = asked.injection
     return float(electroneutral_of(asked.case.electrolyte, injection.species).voltage(asked.current, G))
 
 
-def electroneutral(asked: Asked) -> float:
+def electroneutral(asked: FormulaContext) -> float:
     """The electroneutral law where G is the number, 1/um."""
     return voltage(asked, asked.number / 1e-6)
 
 
-def of_bulk(asked: Asked) -> float:
+def of_bulk(asked: FormulaContext) -> float:
     """The number times the concentration of the bulk."""
     return asked.number * asked.species.concentration
 
 
-def throat(asked: Asked) -> float:
+def throat(asked: FormulaContext) -> float:
     """The electroneutral law of a throat whose G is the number times that of paper 001, eq. (18)."""
     geometry = asked.case.geometry
     assert isinstance(geometry, Hyperboloid)
     return voltage(asked, asked.number * float(throat_of(geometry).G_printed()))
 
 
-def corrugated(asked: Asked) -> float:
+def corrugated(asked: FormulaContext) -> float:
     """The electroneutral law of a smooth tube, with the G of `smooth_tube`."""
     geometry = asked.case.geometry
     assert isinstance(geometry, Tube)
     return voltage(asked, smooth_tube(geometry.radius, geometry.length).mean)
 
 
-def obstacle(asked: Asked) -> float:
+def obstacle(asked: FormulaContext) -> float:
     """The electroneutral law of a tube with a sphere on its axis."""
     geometry = asked.case.geometry
     assert isinstance(geometry, Cylinder)
@@ -64,7 +64,7 @@ def obstacle(asked: Asked) -> float:
     return voltage(asked, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
 
 
-def neck_rings(asked: Asked) -> float:
+def neck_rings(asked: FormulaContext) -> float:
     """What anions have more than their bulk, as a mean over a ring of a long neck where rings let currents in."""
     case, geometry = asked.case, asked.case.geometry
     assert isinstance(geometry, BallNeck)
@@ -77,14 +77,14 @@ def neck_rings(asked: Asked) -> float:
     return float(G @ currents) / strength(asked) * asked.species.concentration
 
 
-def strength(asked: Asked) -> float:
+def strength(asked: FormulaContext) -> float:
     """2 D F C of monovalent ions with one diffusivity, A/m."""
     species = asked.case.electrolyte.species
     (D,) = {s.diffusivity for s in species}
     return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
 
 
-def _band(asked: Asked) -> float:
+def _band(asked: FormulaContext) -> float:
     """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
 
     The bands and their mean G are those of `spine_rings` in validation/references.toml (facts pnp B8). Exact for given
@@ -100,9 +100,9 @@ def _band(asked: Asked) -> float:
     names += [asked.place] if asked.place not in names else []
     rows = [table["bands"].index(name) for name in names]
     G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6 / strength(asked)
-    measures, imposed = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
-    given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, imposed, strict=True)]
-    channels = [(k, channel) for k, boundary in enumerate(imposed) for channel in boundary.channels]
+    measures, problem_data = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
+    given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, problem_data, strict=True)]
+    channels = [(k, channel) for k, boundary in enumerate(problem_data) for channel in boundary.channels]
     if any(channel.law != "sigmoid" or channel.gates for _, channel in channels):
         raise CaseError("checks.reference.formula", "needs channels that are plain sigmoids; take another formula")
 
@@ -165,17 +165,17 @@ def _enclosed(
     return low, high
 
 
-def band(asked: Asked) -> float:
+def band(asked: FormulaContext) -> float:
     """Mean V of a band of the spine."""
     return float(np.log1p(_band(asked))) * asked.case.electrolyte.V_T
 
 
-def band_ions(asked: Asked) -> float:
+def band_ions(asked: FormulaContext) -> float:
     """Mean over a band of what an anion has more than its bulk."""
     return _band(asked) * asked.species.concentration
 
 
-def relaxation(asked: Asked) -> float:
+def relaxation(asked: FormulaContext) -> float:
     """V_Ohm (1 - exp(-t/tau)) with V_Ohm the number in mV, t since the onset and tau the Debye time (facts pnp D2)."""
     electrolyte, (_, injection) = asked.case.electrolyte, asked.injection
     ions = electrolyte.species
@@ -185,7 +185,7 @@ def relaxation(asked: Asked) -> float:
     return float(charging(elapsed, asked.number * POTENTIAL.si, tau))
 
 
-def leaving(asked: Asked) -> float:
+def leaving(asked: FormulaContext) -> float:
     """What leaves at the ground is what enters, at every moment: minus the injected current, A."""
     name, injection = asked.injection
     time = float(asked.row.get(f"{TIME.name}_{TIME.suffix}", 0.0)) * TIME.si

@@ -18,10 +18,10 @@ from spinepnp.validation.laws import (
 from spinepnp.validation.laws.assumptions import absolute_permittivity
 from spinepnp.validation.laws.constant_field import profile
 from spinepnp.validation.reference import table as references
-from spinepnp.validation.suite.context import Asked
+from spinepnp.validation.suite.context import FormulaContext
 
 
-def gouy_chapman(asked: Asked) -> float:
+def gouy_chapman(asked: FormulaContext) -> float:
     """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
     electrolyte = asked.case.electrolyte
     law = GouyChapmanLaw(electrolyte.ionic_strength(), absolute_permittivity(electrolyte), electrolyte.V_T)
@@ -35,23 +35,23 @@ def gouy_chapman(asked: Asked) -> float:
     )
 
 
-def _gel(asked: Asked) -> tuple[list[int], list[float], float]:
+def _gel(asked: FormulaContext) -> tuple[list[int], list[float], float]:
     electrolyte = asked.case.electrolyte
     (region,) = electrolyte.charged_regions
     return [s.valence for s in electrolyte.species], [s.concentration for s in electrolyte.species], region.value
 
 
-def donnan(asked: Asked) -> float:
+def donnan(asked: FormulaContext) -> float:
     """V of the one region of fixed charge over its bath (Donnan)."""
     return donnan_potential(*_gel(asked), asked.case.electrolyte.V_T)
 
 
-def donnan_ions(asked: Asked) -> float:
+def donnan_ions(asked: FormulaContext) -> float:
     """Concentration of an ion in that region."""
     return float(donnan_concentrations(*_gel(asked))[asked.case.electrolyte.index(asked.species.name)])
 
 
-def junction(asked: Asked) -> float:
+def junction(asked: FormulaContext) -> float:
     """V at an end without net current, over the other end with another concentration of one salt (Nernst, Planck)."""
     electrolyte = asked.case.electrolyte
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
@@ -61,7 +61,7 @@ def junction(asked: Asked) -> float:
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
 
 
-def membrane(asked: Asked) -> float:
+def membrane(asked: FormulaContext) -> float:
     """V at an end without net current, over the other end, of a neck with one region of fixed charge; a 1:1 salt."""
     electrolyte, geometry = asked.case.electrolyte, asked.case.geometry
     assert isinstance(geometry, Cylinder)
@@ -76,13 +76,13 @@ def membrane(asked: Asked) -> float:
     return V if asked.place == "top" else -V
 
 
-def boltzmann(asked: Asked) -> float:
+def boltzmann(asked: FormulaContext) -> float:
     """C exp(-z V/V_T) at a place, of an ion that crosses no boundary but that of its bulk: no flux, full PNP."""
     V = asked.potential(f"{asked.place}.potential_{POTENTIAL.suffix}")
     return float(asked.species.concentration * np.exp(-asked.species.valence * V / asked.case.electrolyte.V_T))
 
 
-def escape(asked: Asked) -> float:
+def escape(asked: FormulaContext) -> float:
     """Mean concentration of a tracer that is made evenly and leaves by a window: its source times the escape time."""
     geometry, tracer = asked.case.geometry, asked.species
     assert isinstance(geometry, BallWindow)
@@ -92,21 +92,21 @@ def escape(asked: Asked) -> float:
     return float(tracer.source * unit * times[round(ratio, 9)])
 
 
-def _pore(asked: Asked) -> Pore:
+def _pore(asked: FormulaContext) -> Pore:
     geometry = asked.case.geometry
     assert isinstance(geometry, Pore)
     return geometry
 
 
-def _sides(asked: Asked) -> tuple[float, float, float]:
+def _sides(asked: FormulaContext) -> tuple[float, float, float]:
     """V inside relative to outside, and the concentrations of the ion inside and outside a pore."""
     outside, inside = (asked.case.boundaries[side] for side in ("outside", "inside"))
-    V = float(inside.held_potential or 0.0) - float(outside.held_potential or 0.0)
+    V = float(inside.prescribed_potential or 0.0) - float(outside.prescribed_potential or 0.0)
     c_i, c_o = (side.prescribed(asked.case.electrolyte)[asked.species.name] for side in (inside, outside))
     return V, c_i, c_o
 
 
-def constant_field(asked: Asked) -> float:
+def constant_field(asked: FormulaContext) -> float:
     """Current of an ion into the cell through a pore with D = P d, by paper 002, eq. 14, A."""
     case, ion, pore = asked.case, asked.species, _pore(asked)
     V, c_i, c_o = _sides(asked)
@@ -115,7 +115,7 @@ def constant_field(asked: Asked) -> float:
     return float(density) * pore.exact_measures()["outside"]
 
 
-def constant_field_ions(asked: Asked) -> float:
+def constant_field_ions(asked: FormulaContext) -> float:
     """Concentration of an ion at a probe in such a pore, by paper 002, eq. 13."""
     case, ion, (*_, z) = asked.case, asked.species, asked.case.probes[asked.place]
     length = _pore(asked).length

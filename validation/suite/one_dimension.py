@@ -62,7 +62,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
         field["normal_field"] = boundary.capacitance.value * boundary.capacitance.outside
         field["normal_field"] /= absolute_permittivity(electrolyte)
     return End(
-        potential=boundary.held_potential,
+        potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
         concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
         currents=currents if carriers else (),

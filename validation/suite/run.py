@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spinepnp.batch.scheduler import Counters
-from spinepnp.run.progress import Progress
+from spinepnp.run.progress import ProgressBar
 from spinepnp.runtime.stack import MPI
 from spinepnp.validation.suite.assess import Verdict, describe, examine
 from spinepnp.validation.suite.plan import Subject
@@ -40,8 +40,8 @@ def share[Item, Result](
     world = comm.Dup()
     alone, counters = world.Split(world.rank), Counters(world, 1)
     found = []
-    with Progress(world, len(items), title) as progress:
-        desk = _Desk(world, progress)
+    with ProgressBar(world, len(items), title) as progress:
+        desk = _SuiteListener(world, progress)
         while (place := counters.take(0)) < len(items):
             progress.doing(name(items[place]))
             result = work(items[place], alone)
@@ -72,10 +72,10 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     return sorted(gathered, key=lambda v: (v.case not in bad, order[v.case]))
 
 
-class _Desk:
+class _SuiteListener:
     """Where rank 0 hears of finished work, one line each. Nobody waits for anybody."""
 
-    def __init__(self, world: Any, progress: Progress) -> None:
+    def __init__(self, world: Any, progress: ProgressBar) -> None:
         self._world, self._progress = world, progress
         self._sent: list[Any] = []
         self._heard = 0

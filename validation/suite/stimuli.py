@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from spinepnp.solvers.model.boundaries import Injection
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.channels import Gate as GateTable
+from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import CURRENT, FARADAY, POTENTIAL, TIME, Kind
 
 #: Below it, x/(e^x - 1) is taken from its series: there the difference loses digits.

@@ -19,6 +19,7 @@ from spinepnp.validation.gnp.figures.parts import (
     RED,
     Options,
     Picture,
+    annotate,
     canvas,
     draw_voltage,
     explain_ground,
@@ -28,7 +29,6 @@ from spinepnp.validation.gnp.figures.parts import (
     note,
     number,
     panel,
-    say,
     simulated,
     spike_table,
     thinned,
@@ -93,7 +93,7 @@ def _voltage(axes: Axes, trace: Trace) -> None:
     axes.axvline(trace.protocol[1].until / 1e3, color=GREY, linestyle=":", linewidth=1.0)
     axes.set(xlabel="time (s)", ylabel="V (mV)")
     mark_stimulus(axes, trace, 1e3)
-    say(axes, f"{NAMES[name]}: {number(trace.V[-1])} mV at the end")
+    annotate(axes, f"{NAMES[name]}: {number(trace.V[-1])} mV at the end")
 
 
 def _pumps(axes: list[Axes], traces: list[Trace]) -> None:
@@ -106,7 +106,7 @@ def _pumps(axes: list[Axes], traces: list[Trace]) -> None:
         place.axvline(trace.protocol[1].until / 1e3, color=GREY, linestyle=":", linewidth=1.0)
         place.set(ylabel=NAMES[trace.model.name], ylim=(-1.1 * limit, 0.06 * limit))
         mark_stimulus(place, trace, 1e3)
-    say(axes[0], f"$I_{{NaK}}$ (µA/cm²), dotted: limit {number(-limit, '.2f')}")
+    annotate(axes[0], f"$I_{{NaK}}$ (µA/cm²), dotted: limit {number(-limit, '.2f')}")
     axes[-1].set_xlabel("time (s)")
 
 

@@ -17,6 +17,7 @@ from spinepnp.validation.gnp.figures.parts import (
     SHADES,
     Options,
     Picture,
+    annotate,
     band,
     canvas,
     diffusive_means,
@@ -28,7 +29,6 @@ from spinepnp.validation.gnp.figures.parts import (
     mark_stimulus,
     note,
     panel,
-    say,
     spike_table,
     stimulated,
     thinned,
@@ -142,7 +142,7 @@ def _voltages(axes: list[Axes], traces: Sequence[Trace]) -> None:
         onset = trace.block_onset
         if onset is not None:
             place.axvline(onset / 1e3, color=GREY, linestyle=":", linewidth=0.9)
-        say(place, f"{NAMES[name]}: {trace.state}" + (f" from {onset / 1e3:.1f} s" if onset is not None else ""))
+        annotate(place, f"{NAMES[name]}: {trace.state}" + (f" from {onset / 1e3:.1f} s" if onset is not None else ""))
         mark_stimulus(place, trace, 1e3)
     axes[-1].set_xlabel("time (s)")
 
@@ -228,7 +228,7 @@ def _difference_panels(axes: list[Axes], table: pd.DataFrame, trace: Trace) -> N
             label=f"$dI$ of {ion(name)}",
         )
     axes[1].plot(time, table["dI_diff_uA_per_cm2"], color=BLACK, marker="o", markersize=2)
-    say(axes[1], "vGNP less GNP, all ions")
+    annotate(axes[1], "vGNP less GNP, all ions")
     for place, label in zip(axes, ("$dI_q$ (µA/cm²)", "$dI_{diff}$ (µA/cm²)"), strict=True):
         place.set(xlabel="time (s)", ylabel=label)
         place.axhline(0.0, color=GREY, linewidth=0.5)

@@ -14,13 +14,13 @@ from spinepnp.validation.gnp.figures.parts import (
     RED,
     Options,
     Picture,
+    annotate,
     canvas,
     counted,
     ion,
     key,
     note,
     panel,
-    say,
     spike_table,
     stimulated,
     thinned,
@@ -141,4 +141,4 @@ def _ion(axes: Axes, leak: pd.DataFrame, name: str, p: Parameters) -> None:
     if factor > 0.0:
         right = axes.secondary_yaxis("right", functions=(lambda c: c * factor, lambda G: G / factor))
         right.set_ylabel(f"$G_L$ of {ion(name)} (µS/cm²)")
-    say(axes, f"leak of fGNP to {ion(name)}")
+    annotate(axes, f"leak of fGNP to {ion(name)}")

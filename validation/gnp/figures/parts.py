@@ -247,7 +247,7 @@ def key(axes: Axes, columns: int = 4, **words: Any) -> None:
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.1, **look)
 
 
-def say(axes: Axes, text: str) -> None:
+def annotate(axes: Axes, text: str) -> None:
     """Words above an axis, at its right end."""
     axes.set_title(text, loc="right", fontsize=7)
 

@@ -15,6 +15,7 @@ from spinepnp.validation.gnp.figures.parts import (
     RED,
     Options,
     Picture,
+    annotate,
     band,
     canvas,
     counted,
@@ -29,7 +30,6 @@ from spinepnp.validation.gnp.figures.parts import (
     number,
     panel,
     rate_table,
-    say,
     spike_table,
     stimulated,
     thinned,
@@ -140,8 +140,8 @@ def _firing(axes: list[Axes], gnp: Trace, fgnp: Trace) -> pd.DataFrame:
         axes[2].step(rates["time_ms"] / 1e3, rates["rate_Hz"], where="mid", color=colour, label=name)
         place.set_ylabel(f"{name} (mV)")
         tables.append(rates)
-    say(axes[0], counted(gnp) + (f", block from {onset / 1e3:.1f} s" if onset is not None else ""))
-    say(axes[1], counted(fgnp))
+    annotate(axes[0], counted(gnp) + (f", block from {onset / 1e3:.1f} s" if onset is not None else ""))
+    annotate(axes[1], counted(fgnp))
     axes[2].set(xlabel="time (s)", ylabel="rate (Hz)")
     for place in axes:
         mark_stimulus(place, gnp, 1e3)
@@ -171,7 +171,7 @@ def _pumped(axes: Axes, trace: Trace) -> None:
     draw_voltage(axes, thinned(trace, 10_000), 1e3, color=BLACK, linewidth=0.7)
     axes.set(xlabel="time (s)", ylabel="V (mV)")
     mark_stimulus(axes, trace, 1e3)
-    say(axes, f"pump by concentrations: {counted(trace)}, {trace.state}")
+    annotate(axes, f"pump by concentrations: {counted(trace)}, {trace.state}")
 
 
 def _bars(axes: Axes, trace: Trace) -> pd.DataFrame:
@@ -249,7 +249,7 @@ def _input(drawn: Canvas, place: SubplotSpec, letter: str, trace: Trace) -> None
     opens = [piece.p_eff / density for piece in trace.protocol]
     axes[0].stairs(opens, ends, color="#e08e0b", linewidth=1.4)
     axes[0].set(ylabel="$p_o$", ylim=(0.0, 0.23 if max(opens) < 0.2 else None))
-    say(axes[0], f"$p_o$ = {max(opens):.4g}")
+    annotate(axes[0], f"$p_o$ = {max(opens):.4g}")
     table = thinned(trace, 5_000)
     axes[1].plot(table["time_ms"] / 1e3, table["I_NaK_uA_per_cm2"], color="#7b3294")
     axes[1].set(xlabel="time (s)", ylabel="$I_{NaK}$ (µA/cm²)")
@@ -264,7 +264,7 @@ def _activity(axes: list[Axes], trace: Trace) -> pd.DataFrame:
     draw_voltage(axes[1], thinned(trace, 1_500), 1e3, color=BLACK, linewidth=0.3 if len(trace.spikes) else 1.0)
     axes[1].set(xlabel="time (s)", ylabel="V (mV)")
     onset = trace.block_onset
-    say(axes[0], trace.state + (f" from {onset / 1e3:.1f} s" if onset is not None else ""))
+    annotate(axes[0], trace.state + (f" from {onset / 1e3:.1f} s" if onset is not None else ""))
     for place in axes:
         mark_stimulus(place, trace, 1e3)
         if onset is not None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from spinepnp.validation.gnp.figures.parts import (
     BLACK,
     COLOURS,
+    annotate,
     canvas,
     counted,
     draw_voltage,
@@ -18,7 +19,6 @@ from spinepnp.validation.gnp.figures.parts import (
     note,
     panel,
     rate_table,
-    say,
     thinned,
 )
 from spinepnp.validation.gnp.simulation import Trace
@@ -58,5 +58,5 @@ def draw_trace(trace: Trace) -> Canvas:
         mark_stimulus(place, trace, scale)
     axes[3].set_xlabel(f"time ({unit}); shaded: glutamate channels are stimulated")
     drawn.align_ylabels(axes)
-    say(axes[0], f"{note(trace).split(';')[0]}; {counted(trace)}, {trace.state}")
+    annotate(axes[0], f"{note(trace).split(';')[0]}; {counted(trace)}, {trace.state}")
     return drawn

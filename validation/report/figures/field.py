@@ -6,7 +6,7 @@ from typing import Any
 
 from spinepnp.plots.bodies import View, page
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import Look
+from spinepnp.plots.style import ColourScale
 from spinepnp.run.fields import gather
 from spinepnp.run.steady import Model
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -45,7 +45,7 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
     view = View(grid, opened=True)
     pictures, looks = [], []
     for name, label, colours, highest in fields:
-        look = Look(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
+        look = ColourScale(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
         pictures.append((view.picture(name, look), look))
         looks.append((name, look))
     canvas, _, title = page(pictures, view.extent, "", flat=False)
