@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from spinepnp.commands import test as selftest
+from spinepnp import checkout
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 LAUNCHER = (ROOT / "spine").read_text()
@@ -74,8 +74,8 @@ def test_the_shipped_cases_are_where_the_verbs_look():
     assert re.search(r'^RUN ln -s /cases "\$\(.*get_path\("purelib"\).*\)/cases"$', stages()["runtime"], flags=re.M)
     # What of_checkout takes for the root, for an installed package, is the folder that holds the package.
     assert (
-        selftest.of_checkout("cases/validation", "list", "", "").parents[1]
-        == Path(selftest.__file__).parents[1].resolve()
+        checkout.of_checkout("cases/validation", "list", "", "").parents[1]
+        == Path(checkout.__file__).parents[1].resolve()
     )
 
 

@@ -18,9 +18,8 @@ import spinepnp
 from spinepnp.__main__ import _run
 from spinepnp.errors import OutputError, SpineError
 from spinepnp.run import checkpoints as generations
-from spinepnp.run import directory as output
 from spinepnp.runtime import cache_dirs as folders
-from spinepnp.runtime import kernels
+from spinepnp.runtime import files, kernels
 from spinepnp.runtime.compiler import command as compiler
 
 DAMAGES = {
@@ -119,7 +118,7 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monk
     monkeypatch.setattr(os, "link", count(os.link))
     monkeypatch.setattr(Path, "replace", count(Path.replace))
     monkeypatch.setattr(Path, "write_bytes", count(Path.write_bytes))
-    monkeypatch.setattr(output, "_sync", count(output._sync))
+    monkeypatch.setattr(files, "_sync", count(files._sync))
     with pytest.raises(KeyboardInterrupt):
         generations.write(tmp_path, {"number": np.array(3)}, {})
     monkeypatch.undo()
@@ -188,7 +187,7 @@ def test_what_is_missing_of_a_sweep_is_solved_again(results, name, damage, capfd
         return
     assert difference(out, whole, "run") == ""
     assert len((out / "solver.csv").read_text().splitlines()) == 3
-    assert all(output.is_whole(out / path) for path in ("points/0001.vtu", "points/0002.vtu", "fields.vtu"))
+    assert all(files.is_whole(out / path) for path in ("points/0001.vtu", "points/0002.vtu", "fields.vtu"))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -206,7 +205,7 @@ def test_what_is_missing_of_a_transient_is_made_again_or_told(results, name, dam
     assert ("missing or damaged" in errors) == (name == "fields/0001.vtu")
     assert ("has lost rows" in errors) == (name == "solver.csv")
     assert (out / "fields.pvd").read_bytes() == (whole / "fields.pvd").read_bytes()
-    assert output.is_whole(out / "fields.vtu")
+    assert files.is_whole(out / "fields.vtu")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
