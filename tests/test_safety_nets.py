@@ -1,0 +1,132 @@
+"""Safety nets: each situation here makes one of them act, and the test fails where its constant is made large."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinepnp.geometries import Ball, Cylinder
+from spinepnp.meshes import MeshOptions, generate
+from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, solve_steady, system
+from spinepnp.solvers.schedule import Schedule
+from spinepnp.solvers.statistics import NewtonError
+from spinepnp.solvers.transient import TransientProblem
+from spinepnp.units import AVOGADRO, FARADAY
+
+GROUND = Boundary(potential="0 mV", concentrations="bulk")
+
+#: Newton stops at the first residual below this fraction of that of the bulk: nearly a percent is left.
+LOOSE = 9e-3
+
+#: An iterative solver that leaves half of each linear residual, and so does not preserve sums of rows.
+SLOPPY = {"ksp_type": "bcgs", "pc_type": "jacobi", "ksp_rtol": 0.5}
+
+
+def ions(**concentrations):
+    """Monovalent species from their concentrations in mM; those whose name begins with A are anions."""
+    return Electrolyte(
+        species=[
+            {"name": n, "valence": -1 if n == "A" else 1, "diffusivity": "200 um^2/s", "concentration": f"{c} mM"}
+            for n, c in concentrations.items()
+        ]
+    )
+
+
+SALT = ions(C=167, A=167)
+THREE = ions(N=12, K=155, A=167)
+#: A trace beside the salt: less than a thousandth of the ionic strength.
+WITH_TRACE = ions(C=167, A=167.1, X=0.1)
+
+
+def injected(species, value, **keys):
+    return Boundary(current={"species": species, "value": value, **keys})
+
+
+@pytest.fixture(scope="module")
+def line(comm):
+    return generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(size="50 nm"), comm)
+
+
+class TestSteady:
+    def test_a_charge_balance_that_is_open_is_no_answer(self, line):
+        """An imprecise linear solver and a loose tolerance lose 7e-4 of the current on the way (UNBALANCED)."""
+        data = {"base": GROUND, "top": injected("N", "50 pA")}
+        with pytest.raises(NewtonError, match="the balance of the ions is open by") as caught:
+            solve_steady(line, THREE, data, SolverOptions(tolerance=1e-3, petsc=SLOPPY))
+        assert caught.value.statistics.reason == "unbalanced"
+
+    def test_the_current_of_a_trace_is_solved_for(self, line):
+        """The residual of the salt hides that of a trace; Newton goes on (CONSERVED_CURRENT, FOR_CURRENTS)."""
+        trace = ions(C=100, A=100.000001, X=1e-6)
+        top = Boundary(current={"species": "C", "value": "50 pA"}, concentrations={"X": "1e-5 mM"})
+        solution = solve_steady(line, trace, {"base": GROUND, "top": top}, SolverOptions(tolerance=LOOSE))
+        entered, left = (solution.boundary[name].current["X"] for name in ("top", "base"))
+        assert entered > 1e-18
+        assert abs(entered + left) <= 1e-6 * entered
+
+    def test_prescribed_amounts_are_met_beyond_the_tolerance(self, comm):
+        """AMOUNT_TOLERANCE: a loose tolerance of the residual does not loosen what is given."""
+        mesh = generate(Ball(radius="20 nm", dimension="1d"), MeshOptions(size="1 nm", element_degree=2), comm)
+        given = {"C": 3000.0, "A": 2000.0}
+        electrolyte = ions(C=100, A=100).model_copy(update={"neutral": False})
+        closed = Closed(amounts={name: f"{count} ions" for name, count in given.items()})
+        options = SolverOptions(tolerance=LOOSE, formulation="log")
+        found = solve_steady(mesh, electrolyte, {}, options, closed=closed).volume.amount
+        assert {n: a * AVOGADRO for n, a in found.items()} == pytest.approx(given, rel=1e-10)
+
+    def test_a_potential_beyond_what_boundaries_hold_is_no_equilibrium(self, line):
+        """Linear elements overestimate the crowd at a wall that blocks ions, and overshoot to -0.11 V (OUTSIDE)."""
+        data = {"base": GROUND, "top": Boundary(potential="0.2 V")}
+        with pytest.raises(NewtonError, match="beyond what any boundary holds") as caught:
+            solve_steady(line, SALT, data, SolverOptions(formulation="log", continuation="none"))
+        assert caught.value.statistics.reason == "beyond_bounds"
+
+
+class TestInTime:
+    def test_an_open_balance_ends_a_transient(self, line, monkeypatch):
+        """Where Newton's own test of amounts is cut, the balance since the start refuses (ROUNDING, UNBALANCED)."""
+        monkeypatch.setattr(system, "step_conserves", lambda *_: True)
+        problem = TransientProblem(line, THREE, pulse(), options=SolverOptions(tolerance=LOOSE))
+        with pytest.raises(NewtonError, match="the balance of the ions is open by") as caught:
+            list(problem.steps(Schedule(2e-3)))
+        problem.destroy()
+        assert caught.value.statistics.reason == "unbalanced"
+        assert problem.progress.number < 10
+
+    def test_steps_conserve_amounts_whatever_the_tolerance(self, line):
+        """CONSERVED_FLOW, CONSERVED_AMOUNT: with the same loose tolerance, and the test in its place."""
+        problem = TransientProblem(line, THREE, pulse(), options=SolverOptions(tolerance=LOOSE))
+        first = problem.begin().volume.amount
+        for step in problem.steps(Schedule(2e-3)):
+            for name, valence in (("N", 1), ("K", 1), ("A", -1)):
+                came = np.array([charge[name] for charge in step.passed.values()]) / (FARADAY * valence)
+                now = step.solution.volume.amount[name]
+                allowed = 1e-10 * np.abs(came).max() * step.number + 1e-13 * now
+                assert abs(now - first[name] - came.sum()) <= allowed
+        problem.destroy()
+
+    def test_a_trace_that_is_taken_out_faster_than_it_comes_is_refused(self, line):
+        """A front may undershoot by half of its height, a steady deficit by no more (UNDERSHOOT)."""
+        problem = TransientProblem(line, WITH_TRACE, {"base": GROUND, "top": injected("X", "-0.3 pA", waveform="step")})
+        lowest = 0.0
+        with pytest.raises(NewtonError, match="the concentration of X is negative") as caught:  # noqa: PT012
+            for step in problem.steps(Schedule(20e-3)):
+                volume = step.solution.volume
+                lowest = min(lowest, volume.min_concentration["X"] / volume.max_concentration["X"])
+        problem.destroy()
+        assert caught.value.statistics.reason == "negative_concentration"
+        assert lowest >= -0.5
+
+    def test_what_is_no_trace_may_not_undershoot(self, line):
+        """The salt itself beyond its limiting current, 202.5 pA (TRACE, NEGATIVE)."""
+        problem = TransientProblem(line, SALT, {"base": GROUND, "top": injected("C", "-800 pA", waveform="step")})
+        lowest = 0.0
+        with pytest.raises(NewtonError, match="the concentration of C is negative"):  # noqa: PT012
+            for step in problem.steps(Schedule(20e-3)):
+                lowest = min(lowest, step.solution.volume.min_concentration["C"])
+        problem.destroy()
+        assert lowest > -1e-6
+
+
+def pulse():
+    return {"base": GROUND, "top": injected("N", "50 pA", waveform="alpha", t_peak="1 ms")}
