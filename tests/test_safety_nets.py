@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import meshio
 import numpy as np
 import pytest
 
-from spinepnp.geometries import Ball, Cylinder
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Ball, Cylinder, ImportedSurface
+from spinepnp.geometries.triangulation import Triangulation, find_intersection
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, solve_steady, system
+from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady, system
+from spinepnp.solvers.closed import check_neutral_inflow
 from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.statistics import NewtonError
 from spinepnp.solvers.transient import TransientProblem
@@ -74,12 +78,54 @@ class TestSteady:
         found = solve_steady(mesh, electrolyte, {}, options, closed=closed).volume.amount
         assert {n: a * AVOGADRO for n, a in found.items()} == pytest.approx(given, rel=1e-10)
 
-    def test_a_potential_beyond_what_boundaries_hold_is_no_equilibrium(self, line):
-        """Linear elements overestimate the crowd at a wall that blocks ions, and overshoot to -0.11 V (OUTSIDE)."""
-        data = {"base": GROUND, "top": Boundary(potential="0.2 V")}
-        with pytest.raises(NewtonError, match="beyond what any boundary holds") as caught:
-            solve_steady(line, SALT, data, SolverOptions(formulation="log", continuation="none"))
-        assert caught.value.statistics.reason == "beyond_bounds"
+    def test_a_deficit_of_a_trace_is_no_rounding(self, line):
+        """A trace of 0.1 mM that would have to fall to -0.06 mM, next to 167 mM of salt (ROUNDED)."""
+        top = Boundary(current=({"species": "X", "value": "-0.1 pA"}, {"species": "C", "value": "1e-6 pA"}))
+        with pytest.raises(NewtonError, match="the concentration of X is negative"):
+            solve_steady(line, WITH_TRACE, {"base": GROUND, "top": top})
+
+    def test_what_densities_leave_of_an_equilibrium_is_no_error_of_a_flow(self, comm):
+        """At a charged wall whose layer the cells do not resolve, with next to no current (MOST_DISSIPATED)."""
+        mesh = generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(size="20 nm"), comm)
+        top = Boundary(current={"species": "N", "value": "1e-3 pA"}, surface_charge="0.01 C/m^2")
+        solution = solve_steady(mesh, THREE, {"base": GROUND, "top": top}, SolverOptions(formulation="density"))
+        assert solution.relative_error == 0.0
+
+    def test_a_density_that_has_vanished_is_no_answer(self, line):
+        """A logarithm that Newton has sent to -400, where the equation of its species says nothing (VANISHED)."""
+        data = {"base": GROUND, "top": injected("N", "1 pA")}
+        problem = SteadyProblem(line, THREE, data, SolverOptions(formulation="log"))
+        statistics = problem.solve(THREE, data).statistics
+        unknowns = problem.system.state.keep()
+        unknowns[len(unknowns) // 2, 0] = -400.0
+        problem.system.state.restore(unknowns)
+        with pytest.raises(NewtonError, match="the concentration of N has vanished somewhere"):
+            problem.refuse_negative(statistics, problem.imposed)
+        problem.destroy()
+
+
+class TestData:
+    """What a case may miss by is rounding of its numbers, and no more."""
+
+    def test_a_bulk_that_is_not_neutral(self):
+        with pytest.raises(CaseError, match="the charges sum z c"):
+            ions(N=12, K=155.0001, A=167).check()  # NEUTRALITY_TOLERANCE
+
+    def test_regions_that_overlap_by_little(self):
+        regions = [{"region": region, "value": "1 mM"} for region in (["0 nm", "50.1 nm"], ["50 nm", "100 nm"])]
+        fields = {**SALT.model_dump(include={"species"}), "fixed_charge": regions, "neutral": False}
+        with pytest.raises(CaseError, match=r"two regions overlap from 50 nm to 50\.1 nm"):
+            Electrolyte(**fields).check()  # ROUNDING_OF_PLACES
+
+    def test_currents_that_charge_a_domain_slowly(self):
+        data = {"top": injected("C", "10 pA"), "wall": injected("C", "-9.9999 pA")}
+        with pytest.raises(CaseError, match=r"they add up to 0\.0001 pA"):
+            check_neutral_inflow(data, SALT)  # NEUTRAL_INFLOW
+
+    def test_a_pulse_that_is_short_beside_the_transient_is_not_lost(self):
+        times = (0.5, 0.5 + 1e-6)
+        assert tuple(Schedule(1.0, times).ends([])) == (*times, 1.0)  # SAME
+        assert not Schedule(1.0, times).is_listed(0.5 + 5e-7)
 
 
 class TestInTime:
@@ -130,3 +176,29 @@ class TestInTime:
 
 def pulse():
     return {"base": GROUND, "top": injected("N", "50 pA", waveform="alpha", t_peak="1 ms")}
+
+
+class TestSurfaces:
+    CORNERS = np.array([[x, y, z] for z in (0.0, 1.0) for y in (0.0, 1.0) for x in (0.0, 1.0)])
+    FACES = ((0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5))
+
+    def test_a_plane_takes_the_triangles_that_lie_in_it(self, tmp_path):
+        """Two of twelve of a cube, by either end (IN_PLANE)."""
+        triangles = np.array([(a, *pair) for a, b, c, d in self.FACES for pair in ((b, c), (c, d))])
+        meshio.ply.write(tmp_path / "cube.ply", meshio.Mesh(self.CORNERS, [("triangle", triangles)]))
+        plane = {"point": ["0 nm"] * 3, "normal": [0, 0, 1]}
+        patches = [{"name": "base", "plane": plane}]
+        cube = ImportedSurface(file=str(tmp_path / "cube.ply"), unit="um", patches=patches)
+        cube.check()
+        assert cube.exact_measures()["base"] == pytest.approx(1e-12)
+        assert cube.exact_measures()["wall"] == pytest.approx(5e-12)
+
+    @pytest.mark.parametrize(("height", "touches"), [(-1e-3, True), (1e-12, True), (1e-3, False)])
+    def test_triangles_touch_within_rounding(self, height, touches):
+        """A corner through another triangle, on it, and above it by a thousandth of its size (TOUCH)."""
+        oblique = np.eye(3)  # so that the boxes of the two overlap at any height
+        normal = np.full(3, 1.0 / np.sqrt(3.0))
+        tip = oblique.mean(axis=0) + height * normal
+        points = np.vstack([oblique, tip, tip + normal, tip + normal + [0.1, 0.0, 0.0]])
+        surface = Triangulation(points, np.array([[0, 1, 2], [3, 4, 5]]), np.zeros(2, dtype=int), ("wall",))
+        assert (find_intersection(surface) is not None) == touches
