@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import basix.ufl
 import meshio
 import numpy as np
 import pytest
+from scipy import optimize
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Ball, Cylinder, ImportedSurface
+from spinepnp.geometries import Ball, BallNeck, Cylinder, ImportedSurface
 from spinepnp.geometries.triangulation import Triangulation, find_intersection
 from spinepnp.meshes import MeshOptions, generate
+from spinepnp.meshes.quality import smallest_jacobian
+from spinepnp.meshes.stack import MPI, dolfinx
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady, system
+from spinepnp.solvers.channels import bernoulli
 from spinepnp.solvers.closed import check_neutral_inflow
 from spinepnp.solvers.schedule import Schedule
 from spinepnp.solvers.statistics import NewtonError
@@ -127,6 +132,17 @@ class TestData:
         assert tuple(Schedule(1.0, times).ends([])) == (*times, 1.0)  # SAME
         assert not Schedule(1.0, times).is_listed(0.5 + 5e-7)
 
+    def test_a_probe_beyond_the_end_by_a_tenth_of_a_cell(self, line):
+        with pytest.raises(CaseError, match="lies outside of the domain"):
+            SteadyProblem(line, SALT, {"base": GROUND}, probes={"beyond": (0.0, 0.0, 1.004e-6)})  # OUTSIDE
+
+    @pytest.mark.parametrize("x", [1e-5, 9e-4, 1.1e-3, 0.1, 0.9, 5.0])
+    def test_the_series_of_a_channel_is_used_where_it_is_exact(self, x):
+        for sign in (1.0, -1.0):
+            value, slope = bernoulli(sign * x)  # SMALL
+            assert value == pytest.approx(sign * x / np.expm1(sign * x), rel=1e-12)
+            assert slope == pytest.approx(value * (1.0 - value * np.exp(sign * x)) / (sign * x), rel=1e-8)
+
 
 class TestInTime:
     def test_an_open_balance_ends_a_transient(self, line, monkeypatch):
@@ -163,6 +179,40 @@ class TestInTime:
         assert caught.value.statistics.reason == "negative_concentration"
         assert lowest >= -0.5
 
+    def test_a_trace_is_followed_as_accurately_as_the_salt(self, line):
+        """From a few millionths of the salt on (TRACE of the steps); within twice the tolerance."""
+        electrolyte = ions(C=167, A=167.001, X=1e-3)
+        data = {"base": GROUND, "top": injected("X", "1e-2 pA", waveform="step")}
+        times = (1e-4, 5e-4, 2e-3)
+
+        def found(tolerance):
+            problem = TransientProblem(line, electrolyte, data)
+            steps = [step for step in problem.steps(Schedule(times[-1], times, tolerance)) if step.listed]
+            problem.destroy()
+            return [step.solution.boundary["top"].concentration["X"] for step in steps]
+
+        assert found(1e-4) == pytest.approx(found(1e-6), rel=2e-4)
+
+    def test_a_start_that_misses_the_amounts_is_not_taken(self, line, monkeypatch):
+        """A Donnan state whose amounts are off by 1e-3, as where no root is found (SAME_AMOUNT)."""
+        found = optimize.root
+
+        def inexact(function, start, **keys):
+            result = found(function, start, **keys)
+            result.x = result.x + 1e-3
+            return result
+
+        monkeypatch.setattr(optimize, "root", inexact)
+        gel = ions(C=167, A=167).model_dump(include={"species"}) | {
+            "fixed_charge": [{"region": ["0 um", "0.5 um"], "value": "-50 mM"}]
+        }
+        amounts = {"C": 3.2e6, "A": 2.4e6}
+        closed = Closed(amounts={name: f"{count} ions" for name, count in amounts.items()})
+        problem = TransientProblem(line, Electrolyte(**gel, neutral=False), {}, closed=closed)
+        found_amounts = problem.begin().volume.amount
+        problem.destroy()
+        assert {n: a * AVOGADRO for n, a in found_amounts.items()} == pytest.approx(amounts, rel=1e-8)
+
     def test_what_is_no_trace_may_not_undershoot(self, line):
         """The salt itself beyond its limiting current, 202.5 pA (TRACE, NEGATIVE)."""
         problem = TransientProblem(line, SALT, {"base": GROUND, "top": injected("C", "-800 pA", waveform="step")})
@@ -176,6 +226,23 @@ class TestInTime:
 
 def pulse():
     return {"base": GROUND, "top": injected("N", "50 pA", waveform="alpha", t_peak="1 ms")}
+
+
+class TestBodies:
+    def test_a_thin_cell_whose_wall_is_bent_through_it_is_inverted(self):
+        """The node moves by 3 % of the length of the cell, which is more than half of its height (STRAIGHT)."""
+        nodes = np.array([[0.5, 0.05], [0.0, 0.0], [1.0, 0.0], [0.5, 0.03], [0.75, 0.025], [0.25, 0.025]])
+        element = basix.ufl.element("Lagrange", "triangle", 2, shape=(2,))
+        mesh = dolfinx.mesh.create_mesh(MPI.COMM_SELF, np.arange(6)[None], element, nodes)
+        assert smallest_jacobian(mesh, np.ones(1)) < 0.0
+
+    def test_rings_that_overlap_by_little_are_refused(self):
+        """By 1 nm of a neck of 1 um (TOUCHING)."""
+        spans = {"low": ["0.3 um", "0.5 um"], "high": ["0.499 um", "0.7 um"]}
+        rings = [{"name": name, "z": span} for name, span in spans.items()]
+        shape = BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", rings=rings)
+        with pytest.raises(CaseError, match=r"geometry\.rings\.\w+\.z: overlaps"):
+            shape.check()
 
 
 class TestSurfaces:
