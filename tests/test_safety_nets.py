@@ -236,6 +236,20 @@ class TestBodies:
         mesh = dolfinx.mesh.create_mesh(MPI.COMM_SELF, np.arange(6)[None], element, nodes)
         assert smallest_jacobian(mesh, np.ones(1)) < 0.0
 
+    def test_a_region_that_cuts_cells_has_its_volume(self, comm):
+        """To 4 % of a cell, root mean square (SLAB_DEGREE)."""
+        mesh = generate(
+            Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric"), MeshOptions(size="50 nm"), comm
+        )
+        problem = SteadyProblem(mesh, SALT, {"base": GROUND})
+        weights, errors = problem.weights, []
+        for k in range(20):
+            low, high = (0.1 + 0.013 * k) * 1e-6, (0.6 + 0.017 * k) * 1e-6
+            part = weights.sum(weights.region((low, high))[: weights.owned]) / weights.total_volume
+            errors.append((part * 1e-6 - (high - low)) / 50e-9)
+        problem.destroy()
+        assert np.sqrt(np.mean(np.square(errors))) < 0.04
+
     def test_rings_that_overlap_by_little_are_refused(self):
         """By 1 nm of a neck of 1 um (TOUCHING)."""
         spans = {"low": ["0.3 um", "0.5 um"], "high": ["0.499 um", "0.7 um"]}
