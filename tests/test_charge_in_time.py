@@ -45,6 +45,11 @@ def mesh(comm):
     return neck(comm)
 
 
+def worst_defect(step):
+    """Largest |N - N_start - passed| over N. (`ion_balance` is zero until it exceeds what rounding is granted.)"""
+    return max(defect / step.solution.volume.amount[name] for name, defect in step.defect.items())
+
+
 @pytest.mark.parametrize(
     ("dimension", "degree", "linear"),
     [("1d", 1, "direct"), ("1d", 2, "direct"), ("axisymmetric", 1, "block"), ("3d", 1, "block")],
@@ -69,7 +74,7 @@ def test_a_gel_in_a_bath(comm, dimension, degree, linear):
     steps = list(problem.steps(Schedule(5 * MS)))
     assert len(steps) < 100
     assert steps[-1].solution.boundary["top"].potential * 1e3 == pytest.approx(DONNAN_POTENTIAL, rel=1e-6)
-    assert max(step.solution.ion_balance for step in steps) < 1e-10
+    assert max(worst_defect(step) for step in steps) < 1e-11
     assert max(step.statistics.krylov_step for step in steps) <= 30  # with the hierarchies of the first step up to 200
 
 
@@ -83,7 +88,7 @@ def test_a_gel_in_a_closed_neck(comm, mesh):
     assert first.volume.amount["Cl"] == pytest.approx(amounts.amounts["Cl"], rel=1e-9)
     *_, last = problem.steps(Schedule(20 * MS))
     assert last.number < 150
-    assert last.solution.ion_balance < 1e-10
+    assert worst_defect(last) < 1e-11
     steady = SteadyProblem(mesh, HALF, {}, closed=amounts).solve(HALF, {}, amounts)
     assert last.solution.boundary["top"].potential == pytest.approx(steady.boundary["top"].potential, rel=1e-6)
     assert first.volume.free_energy - last.solution.volume.free_energy >= 0.0
@@ -119,7 +124,7 @@ def test_a_membrane_potential_builds_up(comm):
     before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(5 * MS, (1e-9, 1e-6))):
         closes(step, before, problem.progress.time_state)
-        assert step.solution.ion_balance < 1e-10
+        assert worst_defect(step) < 1e-11
     assert step.number < 120
     steady = SteadyProblem(mesh, GEL, MEMBRANE).solve(GEL, MEMBRANE)
     assert step.solution.boundary["top"].potential == pytest.approx(steady.boundary["top"].potential, rel=1e-6)
