@@ -523,18 +523,18 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
 @pytest.mark.parametrize("table", ["solver.csv", "summary.json", "observables.csv"])
 def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_end(tmp_path, comm, monkeypatch, table):
     """Whichever file was the last one to be written: observables stand for the others, so that they come last."""
-    import spinepnp.run.directory as output
+    from spinepnp.run import directory
     from spinepnp.run.options import RunOptions
     from spinepnp.run.steady import load_case, solve_case
 
-    case, written = load_case(CASES / "tube_one_species.toml"), output.write_atomically
+    case, written = load_case(CASES / "tube_one_species.toml"), directory.write_atomically
 
     def cut_off(path, *arguments, **named):
         written(path, *arguments, **named)
         if path.name == table:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(output, "write_atomically", cut_off)
+    monkeypatch.setattr(directory, "write_atomically", cut_off)
     with pytest.raises(KeyboardInterrupt):
         solve_case(case, comm, tmp_path / "out", RunOptions(quiet=True, pictures=False))
     monkeypatch.undo()

@@ -17,8 +17,7 @@ from spinepnp.case.case import Case, read_case
 from spinepnp.case.key_paths import set_value
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
-from spinepnp.reference import catalogue, keys_page, schema
-from spinepnp.reference import templates as new_case
+from spinepnp.reference import catalogue, keys_page, schema, templates
 from spinepnp.reference.describe import keys_of, walk
 from spinepnp.reference.template_values import STARTERS
 from spinepnp.validation.laws.catalogue import LAWS
@@ -55,20 +54,20 @@ def test_every_shape_has_a_starter():
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_new_case_is_right_and_so_is_each_of_its_alternatives(shape, of_cases):
     seen = set()
-    for chosen in [(), *[(name,) for name in new_case.alternatives(shape)]]:
-        text = new_case.write(shape, chosen)
+    for chosen in [(), *[(name,) for name in templates.alternatives(shape)]]:
+        text = templates.write(shape, chosen)
         case = read_case(text, shape)
         case.points()
         of_cases.validate(tomllib.loads(text))
         seen.add(json.dumps(case.to_dict()))
     # Each of them changes something, but for the two by which a transient is chosen.
-    assert len(seen) >= len(new_case.alternatives(shape)) - 1
-    assert {"sweep", "transient"} <= set(new_case.alternatives(shape))
+    assert len(seen) >= len(templates.alternatives(shape)) - 1
+    assert {"sweep", "transient"} <= set(templates.alternatives(shape))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_new_case_shows_every_key_of_its_shape(shape):
-    text = new_case.write(shape)
+    text = templates.write(shape)
     assert all(len(line) <= 120 for line in text.splitlines())
     for key in keys_of(SHAPES[shape]):
         shown = re.search(rf"^(# )?{key.name} *=", text, flags=re.M)
@@ -77,7 +76,7 @@ def test_a_new_case_shows_every_key_of_its_shape(shape):
 
 
 def test_alternatives_are_chosen_by_hand_as_the_header_says():
-    text = new_case.write("ball_neck")
+    text = templates.write("ball_neck")
     # In [study]: the sweep instead of the steady state.
     head, study = text.split("[study]\n")
     live, sweep, *rest = study.split("\n\n")
@@ -88,7 +87,7 @@ def test_alternatives_are_chosen_by_hand_as_the_header_says():
 
 
 def test_channels_of_a_ring():
-    case = read_case(new_case.write("ball_neck", ["channels", "transient"]), "case")
+    case = read_case(templates.write("ball_neck", ["channels", "transient"]), "case")
     assert case.boundaries["ring"].channels[0].law == "sigmoid"
 
 
@@ -121,7 +120,7 @@ def test_new_refuses_a_file_that_is_there(spinepnp, tmp_path):
 def test_new_refuses_what_it_cannot_write(tmp_path):
     for path in (tmp_path, tmp_path / "none" / "a.toml"):
         with pytest.raises(CaseError, match="give"):
-            new_case.new_case("cone", path, force=False)
+            templates.new_case("cone", path, force=False)
 
 
 def test_a_new_surface_goes_where_its_case_goes(spinepnp, tmp_path):
@@ -152,7 +151,7 @@ def test_a_new_surface_replaces_no_other(spinepnp, tmp_path):
 def test_a_printed_surface_is_relative_and_runs_from_there(tmp_path, monkeypatch, capsys):
     for folder in (ROOT, tmp_path):
         monkeypatch.chdir(folder)
-        new_case.new_case("surface", None, force=False)
+        templates.new_case("surface", None, force=False)
         text = capsys.readouterr().out
         file = tomllib.loads(text)["geometry"]["file"]
         assert not os.path.isabs(file)
@@ -161,11 +160,11 @@ def test_a_printed_surface_is_relative_and_runs_from_there(tmp_path, monkeypatch
 
 
 def test_a_new_surface_of_an_installed_package_says_what_is_missing(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(new_case, "SURFACE", tmp_path / "cases" / "surfaces" / "spine.ply")
-    new_case.new_case("surface", None, force=False)
+    monkeypatch.setattr(templates, "SURFACE", tmp_path / "cases" / "surfaces" / "spine.ply")
+    templates.new_case("surface", None, force=False)
     assert 'file    = "spine.ply"' in (text := capsys.readouterr().out)
     assert "a file of yours" in text
-    new_case.new_case("surface", tmp_path / "begin.toml", force=False)
+    templates.new_case("surface", tmp_path / "begin.toml", force=False)
     assert [path.name for path in tmp_path.iterdir()] == ["begin.toml"]
 
 
@@ -179,7 +178,7 @@ def test_only_the_first_rank_speaks(monkeypatch, capsys):
     from spinepnp.commands.list import list_topics
 
     monkeypatch.setenv("PMI_RANK", "1")
-    assert new_case.new_case("cone", None, force=False) == 0
+    assert templates.new_case("cone", None, force=False) == 0
     assert list_topics("laws", None, as_json=False) == 0
     assert capsys.readouterr().out == ""
 

@@ -13,7 +13,9 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Cone, Cylinder, Hyperboloid, Tube
 from spinepnp.geometries.profile import read_profile
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem
+from spinepnp.solvers import SteadyProblem
+from support.cases import flow
+from support.ions import SALT
 from support.measures import measures
 
 SHAPES = {
@@ -85,17 +87,9 @@ def test_hyperboloids_map_the_wall_to_the_wall_and_the_inside_inside(s, angle, t
 
 def test_the_resistance_of_a_hyperboloid(comm):
     """Flux-mean G of the flat-ended throat a = 50, c = 100, L = 500 nm: 36.72898 per um (facts pnp B7)."""
-    salt = Electrolyte(
-        species=[
-            {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": "167 mM"}
-            for n, z in (("C", 1), ("A", -1))
-        ]
+    problem = SteadyProblem(
+        generate(SHAPES["hyperboloid"], MeshOptions(size="20 nm"), comm), SALT, flow("top", "base", "1 pA")
     )
-    data = {
-        "base": Boundary(potential="0 mV", concentrations="bulk"),
-        "top": Boundary(current={"species": "C", "value": "1 pA"}),
-    }
-    problem = SteadyProblem(generate(SHAPES["hyperboloid"], MeshOptions(size="20 nm"), comm), salt, data)
     G = problem.prediction._predictor.unit_flux("top")
     weights = problem.weights
     mean = weights.integral(weights.boundary["top"], G[:, None])[0] / weights.area["top"]

@@ -33,10 +33,11 @@ from spinepnp.run.steady import Model
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Electrolyte, Species, grade_layers
 from spinepnp.validation.suite.solve import finer_case
+from support.charged_cases import BATH
+from support.ions import ion, salt
 
 NECK = {"length": "1 um", "radius": "100 nm"}
 PLANE = {"z": "300 nm", "size": "0.2 nm", "growth": 1.4}
-BATH = {"potential": "0 mV", "concentrations": "bulk"}
 GEL = [{"region": ["300 nm", "700 nm"], "value": "-100 mM"}]
 
 
@@ -44,15 +45,9 @@ def planes(*tables, **options):
     return MeshOptions(grade_planes=[GradePlane(**table) for table in tables], **options)
 
 
-def species(name, valence, diffusivity, concentration):
-    return {
-        "name": name, "valence": valence, "diffusivity": f"{diffusivity} um^2/s", "concentration": f"{concentration} mM"
-    }  # fmt: skip
-
-
 def case_data(dimension="1d", boundaries=None, geometry=None, fixed_charge=GEL, concentration=167):
     """A neck with a gel between baths of one salt, if nothing else is said."""
-    salt = [species("C", 1, 1960, concentration), species("A", -1, 2030, concentration)]
+    salt = [ion("C", 1, concentration, 1960), ion("A", -1, concentration, 2030)]
     charge = {} if fixed_charge is None else {"fixed_charge": fixed_charge}
     return {
         "geometry": {"dimension": dimension, **(geometry or {"shape": "cylinder", **NECK})},
@@ -348,7 +343,7 @@ def test_potential_of_a_charged_sphere_in_its_cell(dimension):
         },
         "electrolyte": {
             "temperature": "298.15 K", "permittivity": 78.36,
-            "species": [species("P", 1, 1000, 0.998659474), species("N", -1, 1000, 0.998659474)],
+            "species": [ion("P", 1, 0.998659474, 1000), ion("N", -1, 0.998659474, 1000)],
         },
         "boundaries": {"inner": {"surface_charge": "0.014636154 C/m^2"}, "outer": BATH},
         "solver": {"formulation": "log"},
@@ -366,9 +361,6 @@ def test_layers_on_a_sphere_are_as_thin_as_chosen():
 
 
 def test_an_empty_list_of_planes_asks_for_none():
-    ions = [
-        Species(name=n, valence=z, diffusivity="200 um^2/s", concentration="50 mM") for n, z in (("P", 1), ("M", -1))
-    ]
-    line, gel = Cylinder(**NECK, dimension="1d"), Electrolyte(species=ions, fixed_charge=GEL)
+    line, gel = Cylinder(**NECK, dimension="1d"), salt(50, names="PM", fixed_charge=GEL)
     assert grade_layers(MeshOptions(grade_planes=[]), line, gel).grade_planes == ()
     assert len(grade_layers(MeshOptions(), line, gel).grade_planes) == 2

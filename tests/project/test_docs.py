@@ -28,6 +28,8 @@ from spinepnp.run.steady import run_case
 from spinepnp.solvers import Channel
 from spinepnp.validation.laws.catalogue import LAWS
 from support import ROOT
+from support.charged_cases import BATH
+from support.ions import ion
 
 sys.path.insert(0, str(ROOT / "docs"))
 
@@ -282,14 +284,9 @@ def pattern(column: str, names: set[str], species: set[str]) -> str:
 
 TRANSIENT = {
     "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
-    "electrolyte": {
-        "species": [
-            {"name": name, "valence": z, "diffusivity": "200 um^2/s", "concentration": "150 mM"}
-            for name, z in (("Na", 1), ("Cl", -1))
-        ]
-    },
+    "electrolyte": {"species": [ion("Na", 1, 150), ion("Cl", -1, 150)]},
     "boundaries": {
-        "base": {"potential": "0 mV", "concentrations": "bulk"},
+        "base": BATH,
         "top": {
             "current": {"species": "Na", "waveform": "alpha", "value": "10 pA", "t_peak": "1 ms"},
             "channel": {"law": "sigmoid", "species": "Na", "maximum": "1 pA", "half": "1 mV", "slope": "1 mV",

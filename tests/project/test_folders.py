@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from spinepnp.__main__ import provide_home
-from spinepnp.runtime import cache_dirs as folders
+from spinepnp.runtime import cache_dirs
 from support import ROOT
 
 
@@ -28,7 +28,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 def place(name, **more):
-    return folders.cache_folder.__wrapped__(name, **more)
+    return cache_dirs.cache_folder.__wrapped__(name, **more)
 
 
 def without_home(monkeypatch):

@@ -16,10 +16,8 @@ import pytest
 import spinepnp
 from spinepnp.__main__ import _run
 from spinepnp.errors import OutputError, SpineError
-from spinepnp.run import checkpoints as generations
-from spinepnp.run import directory as output
-from spinepnp.runtime import cache_dirs as folders
-from spinepnp.runtime import kernels
+from spinepnp.run import checkpoints
+from spinepnp.runtime import cache_dirs, files, kernels
 from spinepnp.runtime.compiler import command as compiler
 from support.interruptions import difference, write_cases
 
@@ -68,43 +66,43 @@ def is_one_line(code: int, errors: str) -> bool:
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(results, damage, capfd):
     out = copy(results, "transient")
-    before, _ = generations.read(out / generations.OLDER)
-    DAMAGES[damage](out / generations.NEWEST)
+    before, _ = checkpoints.read(out / checkpoints.OLDER)
+    DAMAGES[damage](out / checkpoints.NEWEST)
     assert _run(["run", "transient.toml", "--output", "out", "--resume"], debug=False) == 0
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "checkpoint" in line]
     assert line.endswith(f"goes on from the one before it, at step {int(before['number'])}")
     assert difference(out, results / "whole-transient", "run") == ""
-    newest, _ = generations.read(out / generations.NEWEST)
+    newest, _ = checkpoints.read(out / checkpoints.NEWEST)
     assert int(newest["number"]) > int(before["number"])
 
 
 def test_one_bit_is_seen(tmp_path):
-    generations.write(tmp_path, {"unknowns": np.arange(1000.0)}, {"format": 1})
-    path = tmp_path / generations.NEWEST
+    checkpoints.write(tmp_path, {"unknowns": np.arange(1000.0)}, {"format": 1})
+    path = tmp_path / checkpoints.NEWEST
     whole = path.read_bytes()
     for place in range(100, len(whole), 997):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        found = generations.read(path)  # some bits of an archive mean nothing
+        found = checkpoints.read(path)  # some bits of an archive mean nothing
         assert found is None or np.array_equal(found[0]["unknowns"], np.arange(1000.0))
     path.write_bytes(whole)
-    assert generations.read(path)[1] == {"format": 1}
+    assert checkpoints.read(path)[1] == {"format": 1}
 
 
 def test_an_archive_that_is_whole_but_another_one_is_seen(tmp_path):
     """What a process that still lives has written over it."""
-    generations.write(tmp_path, {"a": np.zeros(3), "b": np.ones(3)}, {})
-    path = tmp_path / generations.NEWEST
+    checkpoints.write(tmp_path, {"a": np.zeros(3), "b": np.ones(3)}, {})
+    path = tmp_path / checkpoints.NEWEST
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
     np.savez(path, **{**arrays, "a": np.ones(3)})
-    assert generations.read(path) is None
+    assert checkpoints.read(path) is None
 
 
 @pytest.mark.parametrize("moment", range(4))
 def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monkeypatch, moment):
     """Whichever call to the disk is the last one."""
     for number in (1, 2):
-        generations.write(tmp_path, {"number": np.array(number)}, {})
+        checkpoints.write(tmp_path, {"number": np.array(number)}, {})
     calls = []
 
     def count(work):
@@ -119,11 +117,11 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monk
     monkeypatch.setattr(os, "link", count(os.link))
     monkeypatch.setattr(Path, "replace", count(Path.replace))
     monkeypatch.setattr(Path, "write_bytes", count(Path.write_bytes))
-    monkeypatch.setattr(output, "_sync", count(output._sync))
+    monkeypatch.setattr(files, "_sync", count(files._sync))
     with pytest.raises(KeyboardInterrupt):
-        generations.write(tmp_path, {"number": np.array(3)}, {})
+        checkpoints.write(tmp_path, {"number": np.array(3)}, {})
     monkeypatch.undo()
-    found = generations.read(tmp_path / generations.NEWEST)
+    found = checkpoints.read(tmp_path / checkpoints.NEWEST)
     assert found is not None
     assert int(found[0]["number"]) in (2, 3)
 
@@ -188,7 +186,7 @@ def test_what_is_missing_of_a_sweep_is_solved_again(results, name, damage, capfd
         return
     assert difference(out, whole, "run") == ""
     assert len((out / "solver.csv").read_text().splitlines()) == 3
-    assert all(output.is_whole(out / path) for path in ("points/0001.vtu", "points/0002.vtu", "fields.vtu"))
+    assert all(files.is_whole(out / path) for path in ("points/0001.vtu", "points/0002.vtu", "fields.vtu"))
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -206,7 +204,7 @@ def test_what_is_missing_of_a_transient_is_made_again_or_told(results, name, dam
     assert ("missing or damaged" in errors) == (name == "fields/0001.vtu")
     assert ("has lost rows" in errors) == (name == "solver.csv")
     assert (out / "fields.pvd").read_bytes() == (whole / "fields.pvd").read_bytes()
-    assert output.is_whole(out / "fields.vtu")
+    assert files.is_whole(out / "fields.vtu")
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -319,12 +317,12 @@ def test_a_compilation_that_was_killed_a_moment_ago_is_not_waited_for(tmp_path):
 def test_a_dead_compilation_that_another_process_has_removed_is_tried_again(tmp_path, monkeypatch):
     """Two ranks that work alone wait for the same one; the second finds nothing to remove."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folders.cache_folder.cache_clear()
+    cache_dirs.cache_folder.cache_clear()
     try:
-        folder = folders.cache_folder("kernels", code=True) / "key"
+        folder = cache_dirs.cache_folder("kernels", code=True) / "key"
         assert kernels._heal(folder, TimeoutError("JIT compilation timed out. Try cleaning cache (e.g. remove x.c)"))
     finally:
-        folders.cache_folder.cache_clear()
+        cache_dirs.cache_folder.cache_clear()
 
 
 def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, capfd):
@@ -333,24 +331,24 @@ def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, ca
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(folders, "_told", set())
+    monkeypatch.setattr(cache_dirs, "_told", set())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "full"))
-    monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(cache_dirs.tempfile, "tempdir", str(tmp_path))
     for name in ("kernels", "meshes"):
-        assert folders.cache_folder.__wrapped__(name).parent == tmp_path
+        assert cache_dirs.cache_folder.__wrapped__(name).parent == tmp_path
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path / 'full'}: cannot be written (no space left on device)")
 
 
 def test_kernels_that_can_be_kept_nowhere_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folders.cache_folder.cache_clear()
+    cache_dirs.cache_folder.cache_clear()
     try:
-        folder = folders.cache_folder("kernels", code=True) / "key"
+        folder = cache_dirs.cache_folder("kernels", code=True) / "key"
         with pytest.raises(OutputError, match=r"key: compiled forms cannot be written \(no space left on device\)"):
             kernels._heal(folder, OSError(errno.ENOSPC, "No space left on device"))
     finally:
-        folders.cache_folder.cache_clear()
+        cache_dirs.cache_folder.cache_clear()
 
 
 # --- the screen

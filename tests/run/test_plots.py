@@ -13,8 +13,7 @@ import pytest
 
 from spinepnp.__main__ import _run
 from spinepnp.case.case import load_case
-from spinepnp.plots import animation, pictures, traces
-from spinepnp.plots import style as looks
+from spinepnp.plots import animation, pictures, style, traces
 from spinepnp.plots.bodies import View
 from spinepnp.plots.cells import facets, surface
 from spinepnp.plots.curves import pieces, smooth
@@ -163,7 +162,7 @@ class TestColours:
             grid = pyvista.ImageData(dimensions=(5, 5, 5)).to_tetrahedra()
         grid["f"] = np.full(grid.n_points, 0.3)
         view = View(grid, opened=True)
-        picture = view.picture("f", looks.ColourScale("f", "viridis", (0.0, 1.0)))
+        picture = view.picture("f", style.ColourScale("f", "viridis", (0.0, 1.0)))
         view.close()
         assert view.flat == flat
         wanted = np.array(matplotlib.colormaps["viridis"](0.3, bytes=True))[:3].astype(int)
@@ -326,7 +325,7 @@ def test_long_titles_stay_within_the_picture():
 
     figure = matplotlib.figure.Figure(figsize=(4.0, 3.0))
     for title in ("word " * 200, "x" * 1000, r"$\foo_$ " * 50):
-        text = looks.set_title(figure, title)
+        text = style.set_title(figure, title)
         figure.draw_without_rendering()
         box = text.get_window_extent()
         assert box.x0 >= 0.0

@@ -21,6 +21,8 @@ from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem
+from support.cases import GROUND
+from support.ions import ion
 
 #: Most linear iterations in a Newton step to a true residual of 1e-6.
 MOST = 16
@@ -28,15 +30,10 @@ MOST = 16
 
 def ions(*species, **keys):
     """Species by valence, diffusivity in um^2/s and concentration in mM."""
-    listed = [
-        {"name": f"X{i}", "valence": z, "diffusivity": f"{d} um^2/s", "concentration": f"{c!r} mM"}
-        for i, (z, d, c) in enumerate(species)
-    ]
-    return Electrolyte(species=listed, **keys)
+    return Electrolyte(species=[ion(f"X{i}", z, c, D) for i, (z, D, c) in enumerate(species)], **keys)
 
 
 SALT = ions((1, 200, 167.0), (-1, 200, 167.0))
-GROUND = Boundary(potential="0 mV", concentrations="bulk")
 NECK = Cylinder(length="1 um", radius="50 nm")
 FIXED = {"ksp_rtol": 1e-6}
 

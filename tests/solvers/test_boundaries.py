@@ -12,24 +12,14 @@ from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
-from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
+from spinepnp.solvers import Boundary, Closed, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.reference import table as references
+from support.cases import GROUND
+from support.ions import SALT, salt
 
 V_T, CONCENTRATION, PERMITTIVITY = 25.26e-3, 167.0, 80.0 * VACUUM_PERMITTIVITY
 DEBYE = math.sqrt(PERMITTIVITY * V_T / (2.0 * FARADAY * CONCENTRATION))
-GROUND = Boundary(potential="0 mV", concentrations="bulk")
-
-
-def salt(z=(1, -1), c=(167, 167), **keys):
-    table = [
-        {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": f"{c} mM"}
-        for n, z, c in zip("CAB", z, c, strict=False)
-    ]
-    return Electrolyte(species=table, **keys)
-
-
-SALT = salt()
 
 
 def line(grade="0.05 nm", degree=2, length="100 nm", dimension="1d"):
@@ -101,9 +91,9 @@ def test_a_matched_injector_has_no_layer(comm, row):
 @pytest.mark.parametrize(
     ("electrolyte", "species"),
     [
-        (salt((2, -1), (50, 100)), "C"),
-        (salt((1, -1, 2), (100, 150, 25)), "B"),
-        (salt((1, -1), (20, 60), fixed_charge="40 mM"), "A"),
+        (salt((50, 100), z=(2, -1)), "C"),
+        (salt((100, 150, 25), names="CAB", z=(1, -1, 2)), "B"),
+        (salt((20, 60), fixed_charge="40 mM"), "A"),
     ],
 )
 def test_matched_injectors_of_other_valences_and_gels(comm, electrolyte, species):

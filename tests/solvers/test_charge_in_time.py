@@ -13,25 +13,22 @@ from spinepnp.solvers.time.checkpoint import pack, unpack
 from spinepnp.solvers.time.transient import BARE_WALLS, DONNAN, TransientProblem
 from support import CASES
 from support.cases import GROUND, MS
+from support.charged_cases import ROOM
 from support.commands import run
+from support.ions import salt
 from support.measures import closes
 
 #: Of a gel of -100 mM in 10 mM NaCl, at 298.15 K.
 DONNAN_POTENTIAL, NA, CL = -59.41250504578, 100.99019513592785, 0.9901951359278449
 
 
-def salt(region=("0 um", "1 um"), value="-100 mM", **keys):
-    return Electrolyte(
-        temperature="298.15 K", permittivity=78.36, fixed_charge=[{"region": region, "value": value}],
-        species=[
-            {"name": "Na", "valence": 1, "diffusivity": "1330 um^2/s", "concentration": "10 mM"},
-            {"name": "Cl", "valence": -1, "diffusivity": "2030 um^2/s", "concentration": "10 mM"},
-        ], **keys,
-    )  # fmt: skip
+def gel(region=("0 um", "1 um"), value="-100 mM", **keys):
+    charge = [{"region": region, "value": value}]
+    return salt(10, (1330, 2030), ("Na", "Cl"), **ROOM, fixed_charge=charge, **keys)
 
 
-GEL = salt()
-HALF = salt(("0 um", "0.5 um"))
+GEL = gel()
+HALF = gel(("0 um", "0.5 um"))
 BATH = {"base": GROUND}
 
 
@@ -91,7 +88,7 @@ def test_a_gel_in_a_closed_neck(comm, mesh):
 
 def test_what_a_domain_has_too_much_is_spread(comm, mesh):
     """One species alone cannot be neutral with a charge of its own sign: concentrations stay even then."""
-    alone = salt(value="100 mM", neutral=False)
+    alone = gel(value="100 mM", neutral=False)
     alone = alone.model_copy(update={"species": alone.species[:1]})
     problem = TransientProblem(mesh, alone, BATH)
     first = problem.begin()

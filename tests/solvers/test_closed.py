@@ -18,6 +18,8 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.units import AVOGADRO, ELEMENTARY_CHARGE, FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.reference import table as references
+from support.charged_cases import BATH
+from support.ions import ion
 
 V_T, PERMITTIVITY, R = 25.26e-3, 80.0 * VACUUM_PERMITTIVITY, 0.5e-6
 VOLUME, AREA = 4.0 / 3.0 * math.pi * R**3, 4.0 * math.pi * R**2
@@ -33,15 +35,7 @@ def crowd(lam, negative=0.0):
     """Ions of one sign (and a fraction of the other) in the ball, net charge as lambda says."""
     count = ions(lam)
     amounts = {"P": count * (1.0 + negative)} | ({"M": count * negative} if negative else {})
-    species = [
-        {
-            "name": name,
-            "valence": 1 if name == "P" else -1,
-            "diffusivity": "200 um^2/s",
-            "concentration": f"{amount / AVOGADRO / VOLUME!r} mM",
-        }
-        for name, amount in amounts.items()
-    ]
+    species = [ion(n, 1 if n == "P" else -1, amount / AVOGADRO / VOLUME) for n, amount in amounts.items()]
     closed = Closed(amounts={name: f"{amount!r} ions" for name, amount in amounts.items()})
     return Electrolyte(species=species, neutral=False), closed
 
@@ -187,16 +181,13 @@ def test_a_salted_ball_with_a_membrane_is_its_capacitor_at_first(comm, charge):
         assert found < linear * (1.0 - 3e-4)
 
 
-HELD = {"potential": "0 mV", "concentrations": "bulk"}
-
-
 def closed_case(**tables):
     case = {
         "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "axisymmetric"},
         "mesh": {"size": "100 nm"},
         "electrolyte": {
             "neutral": False,
-            "species": [{"name": "P", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "0.001 mM"}],
+            "species": [ion("P", 1, 0.001)],
         },
         "closed": {},
     }
@@ -210,10 +201,7 @@ def solve_case(comm, data):
     return problem.solve(case.electrolyte, case.boundaries, case.closed)
 
 
-SALT_IN_BALL = [
-    {"name": "p", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "167 mM"},
-    {"name": "m", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "167 mM"},
-]
+SALT_IN_BALL = [ion("p", 1, 167), ion("m", -1, 167)]
 
 
 def salt_in_a_ball(balanced_for=0.0, wall=None, error=0.0):
@@ -289,13 +277,13 @@ def test_a_compatible_surface_charge_is_taken_and_another_refused(comm):
         ({"closed": {"amounts": {"P": "-5 ions"}}}, "closed.amounts.P"),
         ({"closed": {"amount": {}}}, 'closed.amount: unknown key; did you mean "amounts"'),
         (
-            {"boundaries": {"wall": HELD}, "closed": {"amounts": {"P": "5 ions"}}},
+            {"boundaries": {"wall": BATH}, "closed": {"amounts": {"P": "5 ions"}}},
             "closed.amounts.P: a boundary prescribes its concentration",
         ),
         ({"boundaries": {"wall": {"concentrations": "bulk"}}}, "boundaries: no boundary prescribes the potential"),
         ({"closed": None}, "boundaries: no boundary prescribes the potential"),
         ({"boundaries": {"wall": {"potential": "0 mV"}}, "closed": None}, "the concentration of P, so its amount"),
-        ({"boundaries": {"wall": HELD | {"potential": "floating"}}}, "no boundary prescribes the potential"),
+        ({"boundaries": {"wall": BATH | {"potential": "floating"}}}, "no boundary prescribes the potential"),
     ],
 )  # fmt: skip
 def test_bad_closed_domains(tables, message):
@@ -319,9 +307,7 @@ def test_a_net_inflow_has_no_steady_state(comm, way_in):
 def test_a_closed_cylinder_as_a_line(comm):
     """Ions of one sign between plates: u'' = -c, known in closed form: c(x) = c_m / cos^2(x / sqrt(2) l)."""
     shape = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-    electrolyte = Electrolyte(
-        species=[{"name": "P", "valence": 1, "diffusivity": "1 um^2/s", "concentration": "0.02 mM"}], neutral=False
-    )
+    electrolyte = Electrolyte(species=[ion("P", 1, 0.02, 1)], neutral=False)
     mesh = generate(shape, MeshOptions(size="5 nm", element_degree=2), comm)
     # A line has three walls, the lateral one without a facet: the field is that of the two ends.
     closed = Closed()

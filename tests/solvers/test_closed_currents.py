@@ -14,11 +14,9 @@ from spinepnp.solvers import Boundary, Closed, Electrolyte
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import FARADAY
+from support.ions import ion
 
-NA, CL = (
-    {"name": n, "valence": z, "diffusivity": f"{D} um^2/s", "concentration": "100 mM"}
-    for n, z, D in (("Na", 1, 1330), ("Cl", -1, 2030))
-)
+NA, CL = ion("Na", 1, 100, 1330), ion("Cl", -1, 100, 2030)
 SALT = Electrolyte(species=[NA, CL])
 VOLUME = math.pi * 1e-14 * 1e-6
 

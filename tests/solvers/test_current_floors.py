@@ -16,7 +16,7 @@ from spinepnp.solvers.problem.solution import BoundaryState
 from spinepnp.solvers.time.transient import TransientProblem
 from support.cases import GROUND, current, line
 from support.commands import run
-from support.ions import SALT
+from support.ions import SALT, ion
 
 CARRIER, ABSENT = "1.660539067174 mM", "1.660539067174e-16 mM"
 
@@ -29,10 +29,7 @@ DIODE = {
             {"region": ["0 nm", "50 nm"], "value": f"-{CARRIER}"},
             {"region": ["50 nm", "100 nm"], "value": CARRIER},
         ],
-        "species": [
-            {"name": n, "valence": z, "diffusivity": f"{D} um^2/s", "concentration": "1.660539067e-08 mM"}
-            for n, z, D in (("h", 1, 518000000), ("e", -1, 1036000000))
-        ],
+        "species": [ion("h", 1, 1.660539067e-08, 518000000), ion("e", -1, 1.660539067e-08, 1036000000)],
     },
     "boundaries": {
         "base": {"potential": "-0.377095631 V", "concentrations": {"h": CARRIER, "e": ABSENT}},

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
 from spinepnp.validation.reference import table as references
+from support.ions import ion
 
 
 def electrolyte(*ions: tuple[str, int, float], fixed: float = 0.0) -> Electrolyte:
-    species = [{"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": f"{c!r} mM"} for n, z, c in ions]
+    species = [ion(*row) for row in ions]
     return Electrolyte.model_validate({"species": species, "fixed_charge": f"{fixed!r} mM"})
 
 

@@ -15,17 +15,14 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.units import ELEMENTARY_CHARGE
+from support.charged_cases import BATH
+from support.ions import ion
 
 BASE = {
     "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
     "mesh": {"size": "25 nm"},
-    "electrolyte": {
-        "species": [
-            {"name": "P", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "100 mM"},
-            {"name": "M", "valence": -1, "diffusivity": "100 um^2/s", "concentration": "100 mM"},
-        ]
-    },
-    "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}},
+    "electrolyte": {"species": [ion("P", 1, 100), ion("M", -1, 100, 100)]},
+    "boundaries": {"base": BATH},
 }
 THIN = {name: {"size": "0.1 nm", "growth": 1.3} for name in ("base", "top")}
 
@@ -135,7 +132,7 @@ def test_walls_of_a_closed_domain_have_layers(comm):
         (
             {
                 "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "axisymmetric"},
-                "boundaries": {"wall": {"potential": "0 mV", "concentrations": "bulk"}},
+                "boundaries": {"wall": BATH},
                 "electrolyte.fixed_charge": [{"region": ["0 nm", "1 nm"], "value": "1000 mM"}],
             },
             'electrolyte.fixed_charge.0.region = "[0 nm, 1 nm]": is thinner than the cells there',
@@ -143,7 +140,7 @@ def test_walls_of_a_closed_domain_have_layers(comm):
         (
             {
                 "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "1d"},
-                "boundaries": {"wall": {"potential": "0 mV", "concentrations": "bulk"}},
+                "boundaries": {"wall": BATH},
                 "regions": {"top": ["0 nm", "200 nm"]},
             },
             "has no planes z = const",

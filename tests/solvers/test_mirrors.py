@@ -11,28 +11,17 @@ from hypothesis import strategies as st
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, ImportedSurface, Pore
 from spinepnp.geometries.triangulation import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
-from spinepnp.solvers import Boundary, Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.validation.laws import HyperboloidLaw
-from support.cases import SPINE_FILE
+from support.cases import SPINE_FILE, flow
+from support.ions import SALT
 from support.measures import errors
-
-SALT = Electrolyte(
-    species=[
-        {"name": name, "valence": z, "diffusivity": "200 um^2/s", "concentration": "167 mM"}
-        for name, z in (("C", 1), ("A", -1))
-    ]
-)
 
 
 def electroneutral(mesh, base="base", top="top"):
     """Potential of an injector that is fed 1 pA, by one Laplace equation, in V."""
-    boundaries = {
-        base: Boundary(potential="0 mV", concentrations="bulk"),
-        top: Boundary(current={"species": "C", "value": "1 pA"}),
-    }
-    problem_data = ProblemData(SALT, boundaries)
+    problem_data = ProblemData(SALT, flow(top, base, "1 pA"))
     discretisation = discretise(mesh, problem_data)
     prediction = ElectroneutralPrediction(discretisation, problem_data)
     try:

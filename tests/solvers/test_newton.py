@@ -8,11 +8,13 @@ import pytest
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc
-from spinepnp.solvers import Boundary, Electrolyte, SolverOptions, SteadyProblem
+from spinepnp.solvers import Boundary, SolverOptions, SteadyProblem
 from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.algebra.step_control import StepControl
+from support.cases import GROUND
+from support.ions import salt
 
 
 def system(matrix, residual):
@@ -55,24 +57,19 @@ def test_a_residual_that_is_not_a_number_is_told():
 
 def test_a_failed_solve_leaves_the_state_and_names_the_equation(comm):
     """Logarithms of a density beyond the largest number: no answer, no traceback, and the problem still works."""
-    salt = Electrolyte(
-        species=[
-            {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": "100 mM"}
-            for n, z in (("C", 1), ("A", -1))
-        ]
-    )
+    electrolyte = salt(100)
     mesh = generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(), comm)
-    data = {"base": Boundary(potential="0 mV", concentrations="bulk"), "top": Boundary(potential="1 mV")}
+    data = {"base": GROUND, "top": Boundary(potential="1 mV")}
     options = SolverOptions(formulation="log", continuation="none")
-    problem = SteadyProblem(mesh, salt, data, options)
-    before = problem.solve(salt, data)
+    problem = SteadyProblem(mesh, electrolyte, data, options)
+    before = problem.solve(electrolyte, data)
     equations = problem.system.equations
     original = equations.residual
     equations.residual = lambda: original() * np.array([1.0, np.nan, 1.0])
     with pytest.raises(NewtonError, match="in the equation of A: the residual is not a number"):
-        problem.solve(salt, data)
+        problem.solve(electrolyte, data)
     equations.residual = original
-    after = problem.solve(salt, data)
+    after = problem.solve(electrolyte, data)
     assert after.boundary["top"].potential == before.boundary["top"].potential
 
 

@@ -16,16 +16,11 @@ from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.validation.reference import onedimensional
 from spinepnp.validation.reference.onedimensional import End, Ion
 from support.cases import GROUND, MS, current
-from support.ions import THREE
+from support.charged_cases import ROOM
+from support.ions import THREE, salt
 from support.measures import closes
 
-ACID = Electrolyte(
-    temperature="298.15 K", permittivity=78.36,
-    species=[
-        {"name": "H", "valence": 1, "diffusivity": "9310 um^2/s", "concentration": "10 mM"},
-        {"name": "Cl", "valence": -1, "diffusivity": "2030 um^2/s", "concentration": "10 mM"},
-    ],
-)  # fmt: skip
+ACID = salt(10, (9310, 2030), ("H", "Cl"), **ROOM)
 OPEN = Boundary(potential="floating", concentrations={"H": "100 mM", "Cl": "100 mM"})
 
 #: Times in s and potentials in mV, by an independent solution of the same equations on a line.

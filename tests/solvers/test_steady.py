@@ -15,29 +15,25 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.petsc import NO_MEMORY, NO_ROOM, SINGULAR, mumps_problem
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.problem import predictor
 from spinepnp.solvers.problem.predictor import shown_limit
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
 from spinepnp.validation.reference import table as references
+from support.cases import GROUND
+from support.ions import SALT, salt
 
 REFERENCE = references.load("cylinder")
 ROWS = references.rows("cylinder")
 GRADED = MeshOptions(grade={"top": GradeOptions(size="0.1 nm")})
 
 
-def ion(name, valence, concentration, diffusivity="200 um^2/s"):
-    return {"name": name, "valence": valence, "diffusivity": diffusivity, "concentration": concentration}
-
-
-TWO = Electrolyte(species=(ion("C", 1, "167 mM"), ion("A", -1, "167 mM")))
-THREE = Electrolyte(species=(ion("Na", 1, "12 mM"), ion("K", 1, "155 mM"), ion("A", -1, "167 mM")))
+THREE = salt((12, 155, 167), names=("Na", "K", "A"), z=(1, 1, -1))
 
 
 def neck(species="C", current="100 pA"):
     return {
-        "base": Boundary(potential="0 mV", concentrations="bulk"),
+        "base": GROUND,
         "top": Boundary(current={"species": species, "value": current}),
     }
 
@@ -56,7 +52,7 @@ def columns(comm):
     found = {}
     for radius in sorted({row["radius"] for row in ROWS}):
         mesh = generate(cylinder(f"{radius} nm"), GRADED, comm)
-        for electrolyte, species in ((TWO, "C"), (THREE, "Na")):
+        for electrolyte, species in ((SALT, "C"), (THREE, "Na")):
             problem = SteadyProblem(mesh, electrolyte, neck(species))
             for row in (r for r in ROWS if r["radius"] == radius):
                 found[radius, row["current"], species] = problem.solve(
@@ -98,7 +94,7 @@ class TestReferenceTable:
 @pytest.mark.parametrize(("radius", "current"), [(50, 10), (100, 10)])
 def test_a_mesh_that_does_not_resolve_the_layer_computes_the_electroneutral_law(comm, radius, current):
     row = next(r for r in ROWS if (r["radius"], r["current"]) == (radius, current))
-    solution = solve(TWO, neck(current=f"{current} pA"), comm, MeshOptions(), cylinder(f"{radius} nm"))
+    solution = solve(SALT, neck(current=f"{current} pA"), comm, MeshOptions(), cylinder(f"{radius} nm"))
     voltage = solution.boundary["top"].potential * 1e3
     assert not solution.layers_resolved
     assert voltage == pytest.approx(row["V_law"], rel=2e-4)
@@ -111,7 +107,7 @@ def test_the_resolved_layer_adds_what_full_pnp_adds(comm, radius, current):
     """-2.838 and -0.865 uV on top of the law, within 2 %, on a mesh of 0.1 nm at the injector."""
     row = next(r for r in ROWS if (r["radius"], r["current"]) == (radius, current))
     mesh = MeshOptions(size=f"{radius / 4} nm", grade={"top": GradeOptions(size="0.1 nm", growth=1.2)})
-    solution = solve(TWO, neck(current=f"{current} pA"), comm, mesh, cylinder(f"{radius} nm"))
+    solution = solve(SALT, neck(current=f"{current} pA"), comm, mesh, cylinder(f"{radius} nm"))
     added = (solution.boundary["top"].potential - solution.electroneutral["top"]) * 1e3
     assert added == pytest.approx(row["V_full"] - row["V_law"], rel=2e-2)
 
@@ -129,8 +125,8 @@ def test_the_potential_converges_at_the_rate_of_the_elements(comm, degree, sizes
     errors = []
     for size in sizes:
         mesh = generate(cylinder("100 nm", "400 nm"), MeshOptions(size=size, element_degree=degree), comm)
-        problem = SteadyProblem(mesh, TWO, neck(current="2000 pA"))
-        solution = problem.solve(TWO, neck(current="2000 pA"))
+        problem = SteadyProblem(mesh, SALT, neck(current="2000 pA"))
+        solution = problem.solve(SALT, neck(current="2000 pA"))
         z = problem.discretisation.space.tabulate_dof_coordinates()[:, 2]
         exact = 25.26e-3 * np.log1p(2000e-12 * z * 1e-6 / (2 * 167 * np.pi * 1e-14 * 2e-10 * 96485.33212331))
         weights = problem.weights.volume * (z < 0.201)
@@ -159,7 +155,7 @@ def test_all_ranks_together_give_the_numbers_of_one(comm):
 @pytest.mark.mpi
 def test_a_current_beyond_the_limit_is_refused_with_the_limit_on_every_rank(comm):
     limits = REFERENCE["limiting_current"]
-    for electrolyte, species, limit in ((THREE, "Na", limits["three_species"]), (TWO, "C", limits["two_species"])):
+    for electrolyte, species, limit in ((THREE, "Na", limits["three_species"]), (SALT, "C", limits["two_species"])):
         with pytest.raises(CaseError, match=rf"beyond the limiting current {limit} pA") as caught:
             solve(electrolyte, neck(species, f"{1.001 * limit} pA"), comm, MeshOptions())
         assert caught.value.key == "boundaries.top.current.value"
@@ -184,15 +180,15 @@ def test_a_limit_is_told_from_a_value_just_beyond_it(limit, value, shown):
 def test_a_factorisation_takes_over_where_multigrid_crawls(comm, monkeypatch):
     """On cells far thinner than wide the predictor alone would end the run."""
     mesh = generate(cylinder(), MeshOptions(size="50 nm"), comm)
-    found = solve(TWO, neck(), comm, MeshOptions(size="50 nm")).electroneutral
+    found = solve(SALT, neck(), comm, MeshOptions(size="50 nm")).electroneutral
     monkeypatch.setattr(predictor, "MOST_ITERATIONS", 1)
-    again = SteadyProblem(mesh, TWO, neck())
-    assert again.solve(TWO, neck()).electroneutral == pytest.approx(found, rel=1e-10)
+    again = SteadyProblem(mesh, SALT, neck())
+    assert again.solve(SALT, neck()).electroneutral == pytest.approx(found, rel=1e-10)
     again.destroy()
     monkeypatch.setattr(predictor, "available_memory", lambda: 0.0)
-    lost = SteadyProblem(mesh, TWO, neck())
+    lost = SteadyProblem(mesh, SALT, neck())
     with pytest.raises(SolveError, match=r"current through top .* cells may be far thinner than wide; use a larger"):
-        lost.solve(TWO, neck())
+        lost.solve(SALT, neck())
     lost.destroy()
 
 
@@ -209,9 +205,9 @@ def test_errors_of_mumps_are_told_apart():
 def test_an_option_of_mumps_is_blamed_for_what_it_does(comm):
     options = SolverOptions(linear="direct", continuation="none", petsc={"mat_mumps_icntl_14": -90})
     mesh = generate(cylinder(), MeshOptions(size="50 nm"), comm)
-    problem = SteadyProblem(mesh, TWO, neck(), options)
+    problem = SteadyProblem(mesh, SALT, neck(), options)
     with pytest.raises(SolveError, match=r"the factorisation failed with mat_mumps_icntl_14 as set \(error -"):
-        problem.solve(TWO, neck())
+        problem.solve(SALT, neck())
     problem.destroy()
 
 
@@ -223,10 +219,10 @@ def test_close_to_the_limit_no_concentration_is_negative(comm):
 def test_weak_currents_meet_the_resistance_of_full_pnp(comm):
     """V/I does not depend on the current where it is weak, and is not the electroneutral one (7e-4 away)."""
     mesh = generate(cylinder(), GRADED, comm)
-    problem = SteadyProblem(mesh, TWO, neck())
+    problem = SteadyProblem(mesh, SALT, neck())
     resistances = []
     for current in (1e-2, 1e-3, 1e-4, 1e-6, 1e-8):
-        solution = problem.solve(TWO, neck(current=f"{current} pA"))
+        solution = problem.solve(SALT, neck(current=f"{current} pA"))
         resistances.append(solution.boundary["top"].potential / (current * 1e-12))
         assert solution.statistics.newton <= 3
     assert resistances == pytest.approx([resistances[-1]] * 5, rel=1e-4)
@@ -235,7 +231,7 @@ def test_weak_currents_meet_the_resistance_of_full_pnp(comm):
 
 @pytest.mark.parametrize("current", ["0 pA", "1e4 pA"])
 def test_no_current_and_a_strong_one(comm, current):
-    solution = solve(TWO, neck(current=current), comm)
+    solution = solve(SALT, neck(current=current), comm)
     assert solution.boundary["top"].potential == pytest.approx(solution.electroneutral["top"], rel=2e-2, abs=1e-15)
     assert solution.ion_balance < 1e-10
 
@@ -244,7 +240,7 @@ def test_no_current_and_a_strong_one(comm, current):
 def test_a_common_potential_changes_nothing(comm, volts):
     raised = neck(current="10 pA")
     raised["base"] = Boundary(potential=f"{volts} V", concentrations="bulk")
-    plain, shifted = (solve(TWO, b, comm) for b in (neck(current="10 pA"), raised))
+    plain, shifted = (solve(SALT, b, comm) for b in (neck(current="10 pA"), raised))
     difference = shifted.boundary["top"].potential - shifted.boundary["base"].potential
     assert difference == pytest.approx(plain.boundary["top"].potential, rel=1e-9, abs=4e-16 * abs(volts))
     assert shifted.boundary["base"].potential == pytest.approx(volts, rel=1e-12)
@@ -271,7 +267,7 @@ def test_a_bulk_spelled_as_numbers_is_the_bulk(comm):
 
 
 def test_where_the_debye_layer_fills_the_neck_the_electroneutral_law_is_not_used(comm):
-    thin = Electrolyte(species=(ion("C", 1, "1e-3 mM"), ion("A", -1, "1e-3 mM")))
+    thin = salt(1e-3)
     solution = solve(thin, neck(current="1e-4 pA"), comm, MeshOptions())
     assert solution.electroneutral == {}
     assert solution.ion_balance < 1e-9
@@ -280,7 +276,7 @@ def test_where_the_debye_layer_fills_the_neck_the_electroneutral_law_is_not_used
 @pytest.mark.parametrize("first", ["wall", "base"])
 def test_a_boundary_that_holds_the_potential_alone_takes_no_ions(comm, first):
     data = {
-        "base": Boundary(potential="0 mV", concentrations="bulk"),
+        "base": GROUND,
         "wall": Boundary(potential="0 mV"),
         "top": Boundary(current={"species": "Na", "value": "1 pA"}),
     }
@@ -292,7 +288,7 @@ def test_a_boundary_that_holds_the_potential_alone_takes_no_ions(comm, first):
 
 
 def test_without_a_layer_there_is_nothing_to_resolve(comm):
-    assert solve(TWO, neck(current="0 pA"), comm, MeshOptions()).layers_resolved
+    assert solve(SALT, neck(current="0 pA"), comm, MeshOptions()).layers_resolved
 
 
 def test_several_patches_beyond_the_limit(comm):
@@ -311,37 +307,33 @@ def test_several_patches_beyond_the_limit(comm):
 )
 def test_wrong_petsc_options_are_refused(comm, petsc, complaint):
     with pytest.raises(CaseError) as caught:
-        solve(TWO, neck(), comm, MeshOptions(), options=SolverOptions(petsc=petsc))
+        solve(SALT, neck(), comm, MeshOptions(), options=SolverOptions(petsc=petsc))
     assert complaint in str(caught.value)
 
 
 def test_anions_can_be_injected(comm):
     """By symmetry: a negative current of anions out of the neck mirrors the cations' positive one."""
-    cations, anions = (solve(TWO, neck(s, v), comm).boundary["top"] for s, v in (("C", "50 pA"), ("A", "-50 pA")))
+    cations, anions = (solve(SALT, neck(s, v), comm).boundary["top"] for s, v in (("C", "50 pA"), ("A", "-50 pA")))
     assert anions.potential == pytest.approx(-cations.potential, rel=1e-9)
     assert anions.concentration["A"] == pytest.approx(cations.concentration["C"], rel=1e-9)
 
 
 def test_divalent_ions_and_fixed_charge_follow_the_predictor(comm):
-    cytosol = Electrolyte(
-        species=(ion("Na", 1, "18 mM"), ion("K", 1, "135 mM"), ion("Ca", 2, "1e-4 mM"), ion("Cl", -1, "7 mM")),
-        fixed_charge="-146.0002 mM",
-    )
+    cytosol = salt((18, 135, 1e-4, 7), names=("Na", "K", "Ca", "Cl"), z=(1, 1, 2, -1), fixed_charge="-146.0002 mM")
     solution = solve(cytosol, neck("Na", "50 pA"), comm, MeshOptions())
     assert solution.boundary["top"].potential == pytest.approx(solution.electroneutral["top"], rel=2e-3)
 
 
 def test_without_a_predictor_newton_starts_from_the_bulk(comm):
     """Unequal reservoirs: the liquid junction between 150 and 15 mM of one salt carries its diffusion flux."""
-    salt = Electrolyte(species=(ion("P", 1, "150 mM"), ion("N", -1, "150 mM")))
     ends = {
-        "base": Boundary(potential="0 mV", concentrations="bulk"),
-        "top": Boundary(potential="0 mV", concentrations={"P": "15 mM", "N": "15 mM"}),
+        "base": GROUND,
+        "top": Boundary(potential="0 mV", concentrations={"C": "15 mM", "A": "15 mM"}),
     }
-    solution = solve(salt, ends, comm, MeshOptions())
+    solution = solve(salt(150), ends, comm, MeshOptions())
     flux = 2e-10 * (150.0 - 15.0) / 1e-6 * np.pi * 1e-14 * 96485.33212331
     assert solution.electroneutral == {}
-    assert solution.boundary["base"].current == pytest.approx({"P": flux, "N": -flux}, rel=1e-3)
+    assert solution.boundary["base"].current == pytest.approx({"C": flux, "A": -flux}, rel=1e-3)
     assert solution.ion_balance < 1e-10
 
 
@@ -355,12 +347,12 @@ def test_two_injected_species_add_their_currents(comm):
 
 def test_a_sweep_changes_values_without_building_again(comm):
     mesh = generate(cylinder(), GRADED, comm)
-    problem = SteadyProblem(mesh, TWO, neck())
-    first = problem.solve(TWO, neck(current="10 pA"))
-    problem.solve(TWO, neck(current="200 pA"))
-    again = problem.solve(TWO, neck(current="10 pA"))
+    problem = SteadyProblem(mesh, SALT, neck())
+    first = problem.solve(SALT, neck(current="10 pA"))
+    problem.solve(SALT, neck(current="200 pA"))
+    again = problem.solve(SALT, neck(current="10 pA"))
     assert again.boundary["top"].potential == pytest.approx(first.boundary["top"].potential, rel=1e-12)
-    dense = Electrolyte(species=(ion("C", 1, "334 mM"), ion("A", -1, "334 mM")))
+    dense = salt(334)
     fresh = SteadyProblem(mesh, dense, neck()).solve(dense, neck())
     assert problem.solve(dense, neck()).boundary["top"].potential == pytest.approx(
         fresh.boundary["top"].potential, rel=1e-9
@@ -372,7 +364,7 @@ def test_a_sweep_changes_values_without_building_again(comm):
 def test_newton_says_why_it_failed(comm):
     options = SolverOptions(max_newton=1, tolerance=1e-14)
     with pytest.raises(NewtonError, match=r"did not converge within solver\.max_newton steps") as caught:
-        solve(TWO, neck(), comm, options=options)
+        solve(SALT, neck(), comm, options=options)
     assert caught.value.statistics.reason == "diverged_max_it"
 
 
@@ -381,20 +373,20 @@ def test_petsc_options_of_the_case_reach_the_solver(comm):
         petsc={"ksp_type": "gmres", "pc_type": "none", "ksp_max_it": 2, "ksp_norm_type": "unpreconditioned"}
     )
     with pytest.raises(NewtonError, match="the linear solve failed"):
-        solve(TWO, neck(), comm, options=options)
+        solve(SALT, neck(), comm, options=options)
 
 
 def test_the_line_search_of_the_case_is_used_near_the_predictor_too(comm):
     mesh = generate(cylinder(), MeshOptions(), comm)
-    problem = SteadyProblem(mesh, TWO, neck(), SolverOptions(petsc={"snes_linesearch_type": "l2"}))
-    problem.solve(TWO, neck())
+    problem = SteadyProblem(mesh, SALT, neck(), SolverOptions(petsc={"snes_linesearch_type": "l2"}))
+    problem.solve(SALT, neck())
     assert problem._newton._snes.getLineSearch().getType() == "l2"
 
 
 def test_statistics_are_one_plain_row(comm):
-    row = solve(TWO, neck(), comm).statistics.row()
+    row = solve(SALT, neck(), comm).statistics.row()
     assert set(row) >= {"dofs", "ranks", "newton", "krylov", "assembly_s", "solve_s", "reason"}
     assert row["ranks"] == comm.size
-    assert row == dataclasses.asdict(solve(TWO, neck(), comm).statistics) | {
+    assert row == dataclasses.asdict(solve(SALT, neck(), comm).statistics) | {
         k: row[k] for k in ("assembly_s", "solve_s", "residual")
     }

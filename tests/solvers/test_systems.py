@@ -20,26 +20,12 @@ from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.transient import solve_transient
 from spinepnp.units import AVOGADRO, FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.laws import WindowEscapeLaw
+from support.cases import GROUND
+from support.ions import SALT, ion, salt
 
 V_T, D = 25.26e-3, 200e-12
 
 
-def ion(name, valence, concentration, diffusivity=200.0, **keys):
-    return {
-        "name": name,
-        "valence": valence,
-        "diffusivity": f"{diffusivity} um^2/s",
-        "concentration": f"{concentration!r} mM",
-        **keys,
-    }
-
-
-def salt(concentration=167.0, **keys):
-    return Electrolyte(species=[ion("C", 1, concentration), ion("A", -1, concentration)], **keys)
-
-
-SALT = salt()
-GROUND = Boundary(potential="0 mV", concentrations="bulk")
 NECK = Cylinder(length="1 um", radius="100 nm", dimension="1d")
 
 
@@ -50,7 +36,7 @@ def test_an_open_neck_between_two_baths_has_the_diffusion_potential(comm, diffus
     """V = V_T (D+ - D-)/(D+ + D-) ln(c1/c2), and no current."""
     shape = NECK.model_copy(update={"dimension": dimension})
     mesh = generate(shape, MeshOptions(size="20 nm" if dimension == "1d" else "40 nm"), comm)
-    electrolyte = Electrolyte(species=[ion("C", 1, 150.0, diffusivity[0]), ion("A", -1, 150.0, diffusivity[1])])
+    electrolyte = salt(150.0, diffusivity)
     data = {"base": GROUND, "top": Boundary(potential="floating", concentrations={"C": "15 mM", "A": "15 mM"})}
     solution = solve_steady(mesh, electrolyte, data, SolverOptions(formulation=formulation))
     plus, minus = diffusivity
@@ -66,7 +52,7 @@ def test_an_open_neck_between_two_baths_has_the_diffusion_potential(comm, diffus
 
 @pytest.mark.mpi
 def test_a_floating_potential_is_the_same_on_any_number_of_ranks(comm):
-    electrolyte = Electrolyte(species=[ion("C", 1, 150.0, 200.0), ion("A", -1, 150.0, 100.0)])
+    electrolyte = salt(150.0, (200.0, 100.0))
     data = {"base": GROUND, "top": Boundary(potential="floating", concentrations={"C": "15 mM", "A": "15 mM"})}
     shape = NECK.model_copy(update={"dimension": "3d"})
     alone, together = (

@@ -372,7 +372,7 @@ class TestChannelsInTime:
         """Permeable to one species only and with no other source, the patch stops its current there."""
         mesh = line(comm, size="50 nm")
         channel = {"law": "ghk", "species": "C", "permeability": "50 um/s", "outside": "120 mM"}
-        boundaries = {"base": Boundary(potential="0 mV", concentrations="bulk"), "top": Boundary(channel=channel)}
+        boundaries = {"base": GROUND, "top": Boundary(channel=channel)}
         last = solve_transient(mesh, SALT, boundaries, Schedule(0.1))[-1].solution.boundary["top"]
         x = last.potential / 25.26e-3
         flux = 50e-6 * x * (120.0 - last.concentration["C"] * math.exp(x)) / math.expm1(x)

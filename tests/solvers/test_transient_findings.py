@@ -19,6 +19,7 @@ from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY
 from support import CASES
 from support.cases import GROUND, MS, SIGMOID, current, line, spine_case
+from support.charged_cases import BATH
 from support.commands import run
 from support.ions import SALT, THREE
 
@@ -182,7 +183,7 @@ def test_a_law_of_given_currents_refuses_channels():
         "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
         "electrolyte": SALT.model_dump(mode="json", exclude_none=True),
         "boundaries": {
-            "base": {"potential": "0 mV", "concentrations": "bulk"},
+            "base": BATH,
             "top": {"current": {"species": "C", "value": "10 pA"}, "channel": SIGMOID},
         },
         "compare": {"law": "cylinder"},

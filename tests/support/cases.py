@@ -6,6 +6,7 @@ from spinepnp.geometries import BallNeck, Cylinder, ImportedSurface
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary
 from support import CASES
+from support.ions import ion
 
 MS, NM = 1e-3, 1e-9
 
@@ -23,7 +24,7 @@ def line(comm, radius=100, size="10 nm", degree=1, dimension="1d"):
 
 def flow(injector, ground, current="10 pA"):
     return {
-        ground: Boundary(potential="0 mV", concentrations="bulk"),
+        ground: GROUND,
         injector: Boundary(current={"species": "C", "value": current}),
     }
 
@@ -65,12 +66,10 @@ current = { species = "C", value = "10 pA" }
 
 
 def spine_case(**tables):
-    ion = {"diffusivity": "200 um^2/s", "concentration": "167 mM"}
-    electrolyte = {"species": [{"name": "C", "valence": 1, **ion}, {"name": "A", "valence": -1, **ion}]}
     return {
         "geometry": {"shape": "ball_neck", "head_radius": "500 nm", "neck_radius": "100 nm", "neck_length": "1 um",
                      "cap_radius": "10 nm", "rings": [{"name": "ring", "z": ["0.9 um", "1 um"]}]},
-        "electrolyte": electrolyte,
+        "electrolyte": {"species": [ion("C", 1, 167), ion("A", -1, 167)]},
         "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}} | tables.pop("boundaries", {}),
         "study": {"kind": "transient", "duration": "10 ms"},
     } | tables  # fmt: skip

@@ -13,6 +13,7 @@ from spinepnp.case.case import make_case
 from spinepnp.run.steady import Model
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Solution
+from support.ions import ion
 
 NECK = {"shape": "cylinder", "length": "1 um", "radius": "100 nm"}
 BATH = {"potential": "0 mV", "concentrations": "bulk"}
@@ -29,10 +30,7 @@ Data = dict[str, Any]
 
 def ions(*species: tuple[str, int, float, float]) -> list[Data]:
     """Tables of species from (name, valence, diffusivity in um^2/s, concentration in mM)."""
-    return [
-        {"name": name, "valence": z, "diffusivity": f"{D} um^2/s", "concentration": f"{c} mM"}
-        for name, z, D, c in species
-    ]
+    return [ion(name, z, c, D) for name, z, D, c in species]
 
 
 def sodium_chloride(concentration: float, diffusivity: float = 1330) -> list[Data]:

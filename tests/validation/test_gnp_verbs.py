@@ -16,7 +16,7 @@ from spinepnp.__main__ import _run
 from spinepnp.commands import gnp as gnp_verbs
 from spinepnp.errors import CaseError
 from spinepnp.validation.gnp import Parameters
-from spinepnp.validation.gnp.figures import catalogue as figures
+from spinepnp.validation.gnp.figures import catalogue
 from support.commands import BLOCK, STACK, run_code
 
 #: A run that fires three times in a tenth of a second.
@@ -161,10 +161,10 @@ def test_concentrations_that_leave_their_range_fail_the_run(tmp_path, capsys):
 
 
 def test_figures_are_those_of_the_paper(capsys):
-    assert list(figures.FIGURES) == ["fig2", "fig3", "fig5", "fig6", "fig7", "fig8", "fig9", "s1", "s2", "s3"]
+    assert list(catalogue.FIGURES) == ["fig2", "fig3", "fig5", "fig6", "fig7", "fig8", "fig9", "s1", "s2", "s3"]
     assert call("gnp", "list") == 0
     text = capsys.readouterr().out
-    for figure in figures.FIGURES.values():
+    for figure in catalogue.FIGURES.values():
         assert f"{figure.name:5} {figure.description}" in text
     assert "pump_maximum" in text
 
@@ -196,7 +196,7 @@ def test_the_summary_of_a_figure_says_what_was_run(fig5):
 
 
 def test_options_change_a_figure():
-    strong = figures.draw("fig5", p_open=0.1, duration=50.0, G_NaM=35.0).tables
+    strong = catalogue.draw("fig5", p_open=0.1, duration=50.0, G_NaM=35.0).tables
     assert strong["traces"]["time_ms"].max() == 50.0
     assert strong["traces"]["p_eff"].max() == pytest.approx(0.3)
 
@@ -215,18 +215,18 @@ def test_fig6_has_nine_spikes_a_block_and_a_burst(tmp_path):
 
 
 def test_channel_figures_and_places():
-    places = figures.draw("s2").tables["times"]
+    places = catalogue.draw("s2").tables["times"]
     top = places.loc[places["T_over_d2_per_D"].idxmax()]
     assert (top["V_mV"], top["x_over_d"], top["T_over_d2_per_D"]) == (0.0, 0.5, pytest.approx(0.125))
-    chords = figures.draw("s1").tables["chords"]
+    chords = catalogue.draw("s1").tables["chords"]
     assert np.allclose(chords["g_pS"] * (chords["V_mV"] - chords["E_mV"]) * 1e-3, chords["minus_i_pA"], atol=1e-9)
-    curve = figures.draw("fig3").tables["channels"].query("channel == 'AMPA'")
+    curve = catalogue.draw("fig3").tables["channels"].query("channel == 'AMPA'")
     assert np.allclose(curve["minus_i_pA"], 0.03 * curve["V_mV"], atol=2e-3)
-    assert {"profiles", "means", "sweeps"} == set(figures.draw("fig2").tables)
+    assert {"profiles", "means", "sweeps"} == set(catalogue.draw("fig2").tables)
 
 
 def test_a_figure_keeps_within_its_rows():
-    tables = figures.draw("fig9", duration=4000.0).tables
+    tables = catalogue.draw("fig9", duration=4000.0).tables
     assert all(len(table) <= 21_000 for table in tables.values())
     hopf = tables["bifurcations"].query("kind == 'Hopf' and stability_changes").set_index("model")
     assert hopf["I_NaK_uA_per_cm2"]["vGNP"] == pytest.approx(-17.83, rel=0.01)
@@ -234,8 +234,8 @@ def test_a_figure_keeps_within_its_rows():
 
 
 def test_all_draws_every_figure_into_a_directory(tmp_path, monkeypatch, capsys):
-    quick = {name: figures.FIGURES[name] for name in ("s1", "s2")}
-    monkeypatch.setattr(figures, "FIGURES", quick)
+    quick = {name: catalogue.FIGURES[name] for name in ("s1", "s2")}
+    monkeypatch.setattr(catalogue, "FIGURES", quick)
     assert call("gnp", "all", "--output", tmp_path) == 0
     assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["[1/2] s1", "[2/2] s2"]
     assert is_picture(tmp_path / "s1" / "s1.png")

@@ -14,13 +14,12 @@ from scipy import interpolate
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.solvers.fem.measure import Measure
-from spinepnp.solvers.model import waveforms as stimuli
+from spinepnp.solvers.model import waveforms
 from spinepnp.solvers.model.channels import Channel, GateStep
 from spinepnp.solvers.model.waveforms import _time_profile
-from spinepnp.solvers.pnp import variables as formulation
+from spinepnp.solvers.pnp import variables
 from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
-from spinepnp.solvers.time import adaptive as advance
-from spinepnp.solvers.time import dirk as time_stepping
+from spinepnp.solvers.time import adaptive, dirk
 from spinepnp.units import FARADAY
 from spinepnp.validation.gnp import table
 from spinepnp.validation.laws import ElectroneutralLaw
@@ -250,7 +249,7 @@ def test_the_sign_of_the_drift_is_found(comm, monkeypatch):
     def turned(correct):
         return lambda self, w, valence: correct(self, w, -valence)
 
-    for kind in (formulation.ConcentrationVariables, formulation.LogVariables, formulation.EdgeFluxVariables):
+    for kind in (variables.ConcentrationVariables, variables.LogVariables, variables.EdgeFluxVariables):
         monkeypatch.setattr(kind, "flux", turned(kind.flux))
     assert failing([subject("line")], comm)
 
@@ -268,20 +267,20 @@ def test_two_pi_r_omitted_is_found(comm, monkeypatch):
 
 
 def test_a_lost_displacement_current_is_found(comm, monkeypatch):
-    correct = time_stepping._rates
+    correct = dirk._rates
 
     def without(*arguments):
         rates = correct(*arguments)
         return replace(rates, charge_rate=0.0 * rates.charge_rate)
 
-    monkeypatch.setattr(time_stepping, "_rates", without)
+    monkeypatch.setattr(dirk, "_rates", without)
     quantities = {v.quantity for v in failing([subject("line_onset")], comm)}
     assert "base.current_pA.total + base.current_pA.displacement" in quantities
 
 
 def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     """Their current is that of the potential at the start of the step, as an explicit coupling would have it."""
-    step, current, before = advance.take_step, ChannelCurrents._current, {}
+    step, current, before = adaptive.take_step, ChannelCurrents._current, {}
 
     def lagged_step(problem, *arguments):
         before["means"] = problem.system.state.means.copy()
@@ -294,7 +293,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
         found = current(self, entry, before.get("means", means))
         return (found[0], 0.0, 0.0) if before else found
 
-    monkeypatch.setattr(advance, "take_step", lagged_step)
+    monkeypatch.setattr(adaptive, "take_step", lagged_step)
     monkeypatch.setattr(ChannelCurrents, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}
@@ -303,7 +302,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
 def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     """References have channels of their own, in space and in one dimension."""
     correct = Channel.open_channel_current
-    monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
+    monkeypatch.setattr(Channel, "open_channel_current", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
 
@@ -316,26 +315,26 @@ def slower_gates(monkeypatch):
 
 def late_phase(monkeypatch):
     """By a hundredth of a radian."""
-    correct = stimuli.sine
-    monkeypatch.setattr(stimuli, "sine", lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01))
+    correct = waveforms.sine
+    monkeypatch.setattr(waveforms, "sine", lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01))
 
 
 def bent_table(monkeypatch):
     """A table of currents that ends a hundredth of a millisecond late."""
-    correct = stimuli.table
-    monkeypatch.setattr(stimuli, "table", lambda file, onset: correct(file, onset + 1e-5))
+    correct = waveforms.table
+    monkeypatch.setattr(waveforms, "table", lambda file, onset: correct(file, onset + 1e-5))
 
 
 def one_pulse(monkeypatch):
     """Of two."""
-    correct = stimuli.pulses
-    monkeypatch.setattr(stimuli, "pulses", lambda starts, lasts: correct(starts[:1], lasts))
+    correct = waveforms.pulses
+    monkeypatch.setattr(waveforms, "pulses", lambda starts, lasts: correct(starts[:1], lasts))
 
 
 def longer_ramp(monkeypatch):
     """By a hundredth."""
-    correct = stimuli.ramp
-    monkeypatch.setattr(stimuli, "ramp", lambda onset, lasts: correct(onset, 1.01 * lasts))
+    correct = waveforms.ramp
+    monkeypatch.setattr(waveforms, "ramp", lambda onset, lasts: correct(onset, 1.01 * lasts))
 
 
 def outside_at_zero(monkeypatch):
@@ -345,7 +344,7 @@ def outside_at_zero(monkeypatch):
     def open_channel_current(channel, *arguments, **more):
         return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
 
-    monkeypatch.setattr(Channel, "all_open", open_channel_current)
+    monkeypatch.setattr(Channel, "open_channel_current", open_channel_current)
 
 
 def straight_table(monkeypatch):

@@ -18,14 +18,11 @@ import pytest
 import pyvista
 
 from spinepnp.plots.style import ColourScale
-from spinepnp.validation.report import error_bars as statistics
-from spinepnp.validation.report import page
-from spinepnp.validation.report import previous as earlier
-from spinepnp.validation.report import statements as proofs
+from spinepnp.validation.report import error_bars, page, previous, statements
 from spinepnp.validation.report.environment import Surroundings
 from spinepnp.validation.report.errata import FINDINGS
 from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
-from spinepnp.validation.report.figures import drawing as figures
+from spinepnp.validation.report.figures import drawing
 from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, wanted
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, render, write_page
@@ -61,7 +58,7 @@ def contents(verdicts=SAMPLE, **changes):
 def picture(name="fig", **changes):
     canvas = matplotlib.figure.Figure(figsize=(2, 1))
     canvas.add_subplot().plot([0, 1])
-    uri, size = figures.encoded(Sheet(canvas, "", ""))
+    uri, size = drawing.encoded(Sheet(canvas, "", ""))
     return replace(Drawn(name, "001", "A figure", "a line", uri, size, "caption", "a line that rises"), **changes)
 
 
@@ -115,19 +112,19 @@ def test_every_number_has_its_row_and_every_link_its_place():
 
 
 def test_error_bars_are_counted():
-    found = statistics.bars([verdict(error=1e-5), verdict(error=5e-5), verdict(error=1e-7), PRINTED])
+    found = error_bars.bars([verdict(error=1e-5), verdict(error=5e-5), verdict(error=1e-7), PRINTED])
     assert found.number == 3
     assert found.covered == pytest.approx(2 / 3)
     assert found.within == pytest.approx(2 / 3)
     assert found.largest == pytest.approx(0.5)
-    assert statistics.bars([PRINTED]) is None
+    assert error_bars.bars([PRINTED]) is None
     assert "are covered by their error bar" not in render(contents([PRINTED]))
 
 
 def test_whatever_stands_in_a_number_is_escaped():
     evil = verdict(EVIL, EVIL, EVIL, reference=EVIL, value=EVIL, why=EVIL, reason=EVIL, passed=False, figure=EVIL)
     figure = picture(title=EVIL, caption=EVIL, alt=EVIL, shows=EVIL, error=EVIL)
-    then = earlier.Earlier(EVIL, ({"case": EVIL, "quantity": EVIL, "point": EVIL, "passed": True, "value": EVIL},))
+    then = previous.Earlier(EVIL, ({"case": EVIL, "quantity": EVIL, "point": EVIL, "passed": True, "value": EVIL},))
     text = render(contents([evil], drawn=[figure, replace(figure, error="")], earlier=then))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
@@ -148,10 +145,10 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
 def test_images_can_be_decoded():
     canvas = matplotlib.figure.Figure(figsize=(2, 1))
     canvas.add_subplot().plot(np.arange(5))
-    uri, size = figures.encoded(Sheet(canvas, "", "", vector=False))
+    uri, size = drawing.encoded(Sheet(canvas, "", "", vector=False))
     assert size == (192, 96)
     assert base64.b64decode(uri.partition(",")[2]).startswith(b"\x89PNG\r\n")
-    uri, _ = figures.encoded(Sheet(canvas, "", ""))
+    uri, _ = drawing.encoded(Sheet(canvas, "", ""))
     assert ElementTree.fromstring(base64.b64decode(uri.partition(",")[2])).tag.endswith("svg")
 
 
@@ -223,11 +220,11 @@ def test_a_neck_is_drawn_from_solved_data(comm):
 def test_findings_quote_what_was_computed_and_stay_silent_without_it():
     solved = verdict("cylinder_100", "top.potential_mV", "100 pA", value=10.1335, reference=10.1335)
     evidence = Evidence([solved], {"fig": {"V": 1.0}})
-    told = proofs.resistance(evidence)
+    told = statements.resistance(evidence)
     assert '<a href="#v-cylinder_100-0">10.1335 mV</a>' in told
     assert "101.3 MOhm" in told
     found = page.evidence_of(FINDINGS, evidence)
-    assert [finding.proof for finding, _ in found] == [proofs.resistance]
+    assert [finding.proof for finding, _ in found] == [statements.resistance]
     assert page.evidence_of(FINDINGS, Evidence([])) == []
     assert evidence.number("fig", "V") == 1.0
     assert evidence.any("nowhere", "V") == []
@@ -239,8 +236,8 @@ def test_findings_quote_what_was_computed_and_stay_silent_without_it():
 
 
 def test_minus_signs_are_put_where_numbers_are():
-    assert figures.minus("-1.5e-05 mV, 3-species, a-b") == "\N{MINUS SIGN}1.5e\N{MINUS SIGN}05 mV, 3-species, a-b"
-    assert figures.minus('<a href="#v-line-0">') == '<a href="#v-line-0">'
+    assert drawing.minus("-1.5e-05 mV, 3-species, a-b") == "\N{MINUS SIGN}1.5e\N{MINUS SIGN}05 mV, 3-species, a-b"
+    assert drawing.minus('<a href="#v-line-0">') == '<a href="#v-line-0">'
 
 
 def tetrahedra():
@@ -278,16 +275,16 @@ def test_a_body_to_turn_holds_the_colours_of_its_field():
 def as_earlier(verdicts):
     from dataclasses import asdict
 
-    return earlier.Earlier("yesterday", tuple(asdict(v) for v in verdicts))
+    return previous.Earlier("yesterday", tuple(asdict(v) for v in verdicts))
 
 
 def test_changes_are_told_the_worst_first():
     now = [verdict(passed=False, error=1.0), verdict(point="50 pA"), verdict("new"), verdict(point="1 pA", error=9e-5)]
     then = as_earlier([verdict(), verdict(point="50 pA", error=1.0001e-5), verdict(point="1 pA"), verdict("old")])
-    kinds = [(change.kind, change.case, change.point) for change in earlier.changes(then, now, whole=True)]
+    kinds = [(change.kind, change.case, change.point) for change in previous.changes(then, now, whole=True)]
     assert kinds == [("fails now", "line", "10 pA"), ("error moved", "line", "1 pA"), ("new", "new", "10 pA"),
                      ("gone", "old", "10 pA")]  # fmt: skip
-    assert all(c.kind != "gone" for c in earlier.changes(then, now, whole=False))
+    assert all(c.kind != "gone" for c in previous.changes(then, now, whole=False))
     text = render(contents(now, earlier=then))
     assert "yesterday" in text
     assert text.index("fails now") < text.index("error moved")
@@ -297,14 +294,14 @@ def test_changes_are_told_the_worst_first():
 
 def test_two_references_of_one_number_are_kept_apart():
     both = [verdict(error=1e-5), verdict(error=5e-5)]
-    assert earlier.changes(as_earlier(both), both, whole=True) == []
+    assert previous.changes(as_earlier(both), both, whole=True) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", '[{"case": 1}]', "no json"])
 def test_a_report_that_cannot_be_read_is_none(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
-    assert earlier.read_earlier(tmp_path) is None
-    assert earlier.read_earlier(tmp_path / "nowhere") is None
+    assert previous.read_earlier(tmp_path) is None
+    assert previous.read_earlier(tmp_path / "nowhere") is None
 
 
 def test_the_verb_writes_the_page_and_compares(spinepnp, tmp_path):
