@@ -18,7 +18,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import spinepnp
-from spinepnp.__main__ import _run
 from spinepnp.batch import run as batch_run
 from spinepnp.batch.index import NAME, outcomes
 from spinepnp.batch.run import BatchOptions, run_batch, typed
@@ -28,6 +27,7 @@ from spinepnp.batch.sweep import Job, load_sweep, named_columns
 from spinepnp.errors import CaseError
 from spinepnp.runtime.claims import _claim_by_existence, claim
 from support import CASES, ROOT
+from support.commands import call
 
 BASE = f"""
 [base]
@@ -59,7 +59,7 @@ def sweep_file(folder: Path, text: str) -> Path:
 
 
 def batch(folder: Path, text: str, *arguments: str) -> int:
-    return _run(["batch", str(sweep_file(folder, text)), "--output", str(folder / "out"), *arguments], debug=False)
+    return call("batch", str(sweep_file(folder, text)), "--output", str(folder / "out"), *arguments)
 
 
 def stamps(directory: Path) -> dict[str, int]:
@@ -334,7 +334,7 @@ class TestResults:
     def test_a_case_is_a_run_of_its_own(self, small, tmp_path):
         key = pandas.read_csv(small / "observables.csv")["key"][0]
         case = small / "cases" / key
-        assert _run(["run", str(case / "case.toml"), "--output", str(tmp_path / "run")], debug=False) == 0
+        assert call("run", str(case / "case.toml"), "--output", str(tmp_path / "run")) == 0
         one, other = (json.loads((d / "summary.json").read_text()) for d in (case, tmp_path / "run"))
         assert one["boundaries"]["top"]["potential_mV"] == pytest.approx(
             other["boundaries"]["top"]["potential_mV"], rel=1e-9
@@ -651,7 +651,7 @@ def test_a_transient_that_was_killed_goes_on_from_its_checkpoint(tmp_path, capfd
 
 class TestReports:
     def test_a_page_with_its_pictures_inside(self, small, capfd):
-        assert _run(["report", str(small)], debug=False) == 0
+        assert call("report", str(small)) == 0
         assert capfd.readouterr().out.split() == [str(small / n) for n in ("report.html", "families.png", "heat.png")]
         page = (small / "report.html").read_text()
         assert page.count("data:image/png;base64,") == 2
@@ -663,7 +663,7 @@ class TestReports:
 
     def test_what_failed_stands_at_the_top_and_names_cannot_break_the_page(self, tmp_path):
         assert batch(tmp_path, 'title = "a <b> & c"\n' + WORSE) == 1
-        assert _run(["report", str(tmp_path / "out")], debug=False) == 0
+        assert call("report", str(tmp_path / "out")) == 0
         page = (tmp_path / "out" / "report.html").read_text()
         assert "a &lt;b&gt; &amp; c" in page
         assert page.index("beyond the limiting current") < page.index("What was varied")
@@ -676,7 +676,7 @@ class TestReports:
         ],
     )
     def test_bad_columns_are_one_line(self, small, capfd, arguments, complaint):
-        assert _run(["report", str(small), *arguments], debug=False) == 2
+        assert call("report", str(small), *arguments) == 2
         assert complaint in capfd.readouterr().err
 
     def test_any_two_axes(self, small, capfd):
@@ -688,14 +688,14 @@ class TestReports:
             "--value",
             "top.concentration_mM.C",
         ]
-        assert _run(["report", str(small), *arguments], debug=False) == 0
+        assert call("report", str(small), *arguments) == 0
         assert (small / "heat.png").stat().st_size > 10_000
         capfd.readouterr()
         for name in ("report.html", "families.png", "heat.png"):
             (small / name).unlink()
 
     def test_a_directory_without_a_batch(self, tmp_path, capfd):
-        assert _run(["report", str(tmp_path)], debug=False) == 2
+        assert call("report", str(tmp_path)) == 2
         assert "holds no batch" in capfd.readouterr().err
 
     def test_load_and_report_need_no_dolfinx(self, small, tmp_path):

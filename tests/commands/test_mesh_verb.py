@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 
-from spinepnp.__main__ import _run
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import area, volume
@@ -15,6 +14,7 @@ from spinepnp.meshes.report import describe
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.runtime.stack import MPI
 from support import CASES
+from support.commands import call
 from support.measures import measures
 
 CASE = str(CASES / "cylinder_iv.toml")
@@ -55,7 +55,7 @@ def test_the_report_does_not_depend_on_the_ranks(comm):
 
 def test_the_verb_writes_its_files_and_a_run_can_follow(tmp_path, capfd):
     out = tmp_path / "out"
-    assert _run(["mesh", CASE, "--output", str(out)], debug=False) == 0
+    assert call("mesh", CASE, "--output", str(out)) == 0
     facts = json.loads((out / "mesh.json").read_text())
     assert {path.name for path in out.iterdir()} == {"mesh.json", "mesh.vtu", "mesh.png"}
     assert facts["boundaries"]["top"]["cells_per_debye_length"] > 2.0
@@ -65,10 +65,10 @@ def test_the_verb_writes_its_files_and_a_run_can_follow(tmp_path, capfd):
 
     assert pyvista.read(out / "mesh.vtu").n_cells == facts["cells"]
     assert f"{facts['cells']} cells" in capfd.readouterr().out
-    assert _run(["mesh", CASE, "--output", str(out)], debug=False) == 2
+    assert call("mesh", CASE, "--output", str(out)) == 2
     assert "holds a mesh already" in capfd.readouterr().err
-    assert _run(["mesh", CASE, "--output", str(out), "--force"], debug=False) == 0
-    assert _run(["run", CASE, "--output", str(out), "--set", 'study.values=["10 pA"]'], debug=False) == 0
+    assert call("mesh", CASE, "--output", str(out), "--force") == 0
+    assert call("run", CASE, "--output", str(out), "--set", 'study.values=["10 pA"]') == 0
 
 
 def test_bad_input_of_the_verb(tmp_path, capfd):
@@ -82,6 +82,6 @@ def test_bad_input_of_the_verb(tmp_path, capfd):
         "--set",
         "mesh.grade={}",
     ]
-    assert _run(arguments, debug=False) == 2
+    assert call(*arguments) == 2
     assert "cells need" in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -22,15 +22,7 @@ from spinepnp.reference.describe import keys_of, walk
 from spinepnp.reference.template_values import STARTERS
 from spinepnp.validation.laws.catalogue import LAWS
 from support import CASES, ROOT
-
-STACK = {"mpi4py", "petsc4py", "dolfinx", "basix", "ufl"}
-
-
-def call(code: str, cwd) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=120, env=environment
-    )
+from support.commands import STACK, run_code
 
 
 def validator(kind: str) -> jsonschema.Draft7Validator:
@@ -196,7 +188,7 @@ assert _run(["new", "ball_neck"], False) == 0
 found = set({sorted(STACK | {"gmsh", "pyvista"})}) & set(sys.modules)
 assert not found, found
 """
-    done = call(code, tmp_path)
+    done = run_code(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     for topic in catalogue.TOPICS:
         assert re.search(rf"^{topic} \(\d+\), ", done.stdout, flags=re.M), topic
@@ -292,7 +284,7 @@ sys.meta_path.insert(0, Block())
 from spinepnp.__main__ import _run
 sys.exit(_run(["info"], False))
 """
-    done = call(code, tmp_path)
+    done = run_code(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "finite elements: MISSING: DOLFINx with PETSc and mpi4py is needed" in done.stdout
     assert "no-such-compiler is not found; install a C compiler" in done.stdout
@@ -477,6 +469,6 @@ def other(): ...
 sys.argv = ["spinepnp", "write"]
 __main__.main()
 """
-    done = call(code, tmp_path)
+    done = run_code(code, cwd=tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "unexpected OSError" in done.stderr

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spinepnp.__main__ import _run
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, Cylinder, Hyperboloid, ImportedSurface, Shell
 from spinepnp.meshes import MeshOptions, generate
 from support import CASES
+from support.commands import call
 
 SPINE_CASE = CASES / "spine_surface.toml"
 
@@ -45,7 +45,7 @@ def test_every_verb_refuses_a_mesh_that_is_not_the_surface(tmp_path, monkeypatch
         given = tmp_path / "sweep.toml"
         given.write_text(f'[base]\ncase = "{SPINE_CASE}"\n[axes]\n"boundaries.psd.current.value" = ["1 pA"]\n')
     output = [] if verb == "check" else ["--output", str(tmp_path / "out")]
-    code = _run([verb, str(given), *output], debug=False)
+    code = call(verb, str(given), *output)
     out, err = capfd.readouterr()
     said = out + err
     assert code == (1 if verb == "batch" else 2), said

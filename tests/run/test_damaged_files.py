@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import spinepnp
-from spinepnp.__main__ import _run
 from spinepnp.errors import OutputError, SpineError
 from spinepnp.run import checkpoints
 from spinepnp.runtime import cache_dirs, files, kernels
 from spinepnp.runtime.compiler import command as compiler
+from support.commands import call
 from support.interruptions import difference, write_cases
 
 DAMAGES = {
@@ -41,7 +41,7 @@ def results(tmp_path_factory):
     before = os.getcwd()
     os.chdir(folder)
     for name, verb in (("transient", "run"), ("sweep", "run"), ("batch", "batch")):
-        assert _run([verb, f"{name}.toml", "--output", f"whole-{name}"], debug=False) == 0
+        assert call(verb, f"{name}.toml", "--output", f"whole-{name}") == 0
     yield folder
     os.chdir(before)
 
@@ -68,7 +68,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(results, damage, ca
     out = copy(results, "transient")
     before, _ = checkpoints.read(out / checkpoints.OLDER)
     DAMAGES[damage](out / checkpoints.NEWEST)
-    assert _run(["run", "transient.toml", "--output", "out", "--resume"], debug=False) == 0
+    assert call("run", "transient.toml", "--output", "out", "--resume") == 0
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "checkpoint" in line]
     assert line.endswith(f"goes on from the one before it, at step {int(before['number'])}")
     assert difference(out, results / "whole-transient", "run") == ""
@@ -130,7 +130,7 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monk
 def test_rows_that_the_checkpoint_has_seen_are_not_done_without(results, damage, capfd):
     out = copy(results, "transient")
     DAMAGES[damage](out / "observables.csv")
-    assert _run(["run", "transient.toml", "--output", "out", "--resume"], debug=False) == 2
+    assert call("run", "transient.toml", "--output", "out", "--resume") == 2
     (line,) = capfd.readouterr().err.splitlines()
     assert "observables.csv lacks rows that the checkpoint has seen; use --force to start again" in line
 
@@ -139,7 +139,7 @@ def test_the_older_checkpoint_serves_where_the_rows_suffice_for_it_only(results,
     out = copy(results, "transient")
     lines = (out / "observables.csv").read_text().splitlines(keepends=True)
     (out / "observables.csv").write_text("".join(lines[:-1]) + lines[-1][:20])
-    assert _run(["run", "transient.toml", "--output", "out", "--resume"], debug=False) == 0
+    assert call("run", "transient.toml", "--output", "out", "--resume") == 0
     assert "goes on from the one before it" in capfd.readouterr().err
     assert difference(out, results / "whole-transient", "run") == ""
 
@@ -149,7 +149,7 @@ def test_the_older_checkpoint_serves_where_the_rows_suffice_for_it_only(results,
 def test_the_case_is_written_again(results, name, damage, capfd):
     out = copy(results, name)
     DAMAGES[damage](out / "case.toml")
-    assert _run(["run", f"{name}.toml", "--output", "out", "--resume"], debug=False) == 0
+    assert call("run", f"{name}.toml", "--output", "out", "--resume") == 0
     assert "case.toml was missing or damaged and is written again" in capfd.readouterr().err
     assert (out / "case.toml").read_text() == (results / f"whole-{name}" / "case.toml").read_text()
 
@@ -159,12 +159,12 @@ def test_results_of_another_case_are_refused_without_their_case_too(results, nam
     out = copy(results, name)
     (out / "case.toml").unlink()
     other = ["run", f"{name}.toml", "--output", "out", "--resume", "--set", "geometry.radius=90 nm"]
-    assert _run(other, debug=False) == 2
+    assert call(*other) == 2
     assert "holds results of another case" in capfd.readouterr().err
     (out / "summary.json").unlink()
     for path in out.glob("checkpoint*"):
         path.unlink()
-    assert _run(other, debug=False) == 2
+    assert call(*other) == 2
     assert "nothing says whose results these are" in capfd.readouterr().err
 
 
@@ -179,7 +179,7 @@ TRANSIENT = ["summary.json", "solver.csv", "fields.vtu", "fields.pvd", "fields/0
 def test_what_is_missing_of_a_sweep_is_solved_again(results, name, damage, capfd):
     out, whole = copy(results, "sweep"), results / "whole-sweep"
     DAMAGES[damage](out / name)
-    code = _run(["run", "sweep.toml", "--output", "out", "--resume"], debug=False)
+    code = call("run", "sweep.toml", "--output", "out", "--resume")
     assert is_one_line(code, capfd.readouterr().err)
     if code != 0:  # a table that is none
         assert (name.endswith(".csv"), damage) == (True, "overwritten")
@@ -196,7 +196,7 @@ def test_what_is_missing_of_a_sweep_is_solved_again(results, name, damage, capfd
 def test_what_is_missing_of_a_transient_is_made_again_or_told(results, name, damage, capfd):
     out, whole = copy(results, "transient"), results / "whole-transient"
     DAMAGES[damage](out / name)
-    code = _run(["run", "transient.toml", "--output", "out", "--resume"], debug=False)
+    code = call("run", "transient.toml", "--output", "out", "--resume")
     errors = capfd.readouterr().err
     assert code == 0
     assert is_one_line(code, errors)
@@ -212,7 +212,7 @@ def test_what_is_missing_of_a_transient_is_made_again_or_told(results, name, dam
 def test_pictures_of_damaged_results_are_one_line(results, name, damage, capfd):
     out = copy(results, "sweep")
     DAMAGES[damage](out / name)
-    code = _run(["plot", "out"], debug=False)
+    code = call("plot", "out")
     assert is_one_line(code, capfd.readouterr().err)
     assert (code == 0) or name in ("case.toml", "observables.csv")
     try:
@@ -229,9 +229,9 @@ def test_a_damaged_batch_is_whole_again(results, damage, capfd):
     for name in [*names, f"cases/{key}/outcome.json"]:
         out = copy(results, "batch")
         DAMAGES[damage](out / name)
-        code = _run(["report", "out"], debug=False)
+        code = call("report", "out")
         assert is_one_line(code, capfd.readouterr().err), name
-        code = _run(["batch", "batch.toml", "--output", "out"], debug=False)
+        code = call("batch", "batch.toml", "--output", "out")
         assert code == 0
         assert is_one_line(code, capfd.readouterr().err), name
         assert {p.name for p in whole.iterdir()} <= {p.name for p in out.iterdir()}
@@ -243,7 +243,7 @@ def test_a_case_of_a_batch_whose_files_are_gone_is_solved_again(results, capfd):
         out = copy(results, "batch")
         path = next((out / "cases").iterdir()) / name
         path.unlink()
-        assert _run(["batch", "batch.toml", "--output", "out"], debug=False) == 0
+        assert call("batch", "batch.toml", "--output", "out") == 0
         assert "1 case has lost files" in capfd.readouterr().err
         assert path.is_file()
 
@@ -376,4 +376,4 @@ def test_names_that_are_no_text_are_refused(results, mpiexec, ranks):
     ("words", "code"), [(["--foo"], 2), (["-k", "no such test", "tests/project/test_style.py"], 2)]
 )
 def test_what_pytest_does_not_understand_is_bad_input(words, code):
-    assert _run(["test", *words], debug=False) == code
+    assert call("test", *words) == code

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from spinepnp.__main__ import _run
 from spinepnp.errors import CaseError
 from spinepnp.run.columns import default_output
 from spinepnp.run.directory import MARK, ResultDirectory, check_place, is_ours
@@ -20,6 +19,7 @@ from spinepnp.runtime.claims import claim, owner
 from spinepnp.validation.report.record import make_folder
 from support import ROOT
 from support.cases import CASE
+from support.commands import call
 
 SOLVE = '[study]\nkind = "sweep"\nvary = "boundaries.top.current.value"\nvalues = [{}]\n'
 LONG = SOLVE.format(", ".join(f'"{i / 100} pA"' for i in range(1, 3000)))
@@ -36,7 +36,7 @@ def case(tmp_path) -> Path:
 def refused(arguments: list[str], capfd) -> str:
     """What is said of a command that is refused in a line."""
     capfd.readouterr()
-    assert _run(arguments, debug=False) == 2
+    assert call(*arguments) == 2
     error = capfd.readouterr().err
     assert error.count("\n") == 1, error
     return error
@@ -288,7 +288,7 @@ def test_a_case_of_dots_writes_nothing(capfd, tmp_path, monkeypatch):
 def test_titles_and_names_make_no_paths(tmp_path, monkeypatch):
     (tmp_path / "case.toml").write_text(f'title = "../../a/b"\n{CASE}')
     monkeypatch.chdir(tmp_path)
-    assert _run(["run", "case.toml"], debug=False) == 0
+    assert call("run", "case.toml") == 0
     assert {path.split("/")[0] for path in tree(tmp_path)} == {"case.toml", "runs"}
     assert {path.split("/")[1] for path in tree(tmp_path) if path.startswith("runs/")} == {"case"}
 
@@ -309,4 +309,4 @@ def test_new_replaces_only_what_it_has_made(capfd, tmp_path, monkeypatch, name):
     assert tree(tmp_path) == {name: b"mine"}
     (tmp_path / name).unlink()
     for more in ((), ("--force",)):
-        assert _run(["new", shape, "--output", output, *more], debug=False) == 0
+        assert call("new", shape, "--output", output, *more) == 0

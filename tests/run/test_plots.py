@@ -11,7 +11,6 @@ import tomllib
 import numpy as np
 import pytest
 
-from spinepnp.__main__ import _run
 from spinepnp.case.case import load_case
 from spinepnp.plots import animation, pictures, style, traces
 from spinepnp.plots.bodies import View
@@ -19,7 +18,7 @@ from spinepnp.plots.cells import facets, surface
 from spinepnp.plots.curves import pieces, smooth
 from spinepnp.plots.scene import can_render
 from support import CASES
-from support.commands import BLOCK, STACK
+from support.commands import BLOCK, STACK, call
 
 ALPHA = str(CASES / "spine_alpha.toml")
 
@@ -229,12 +228,12 @@ class TestTheVerb:
         for name in ("potential.png", "profile.png", "trace.png"):
             (tmp_path / "out" / name).unlink()
         arguments = ["plot", str(tmp_path / "out"), "--no-animation"]
-        assert _run(arguments, debug=False) == 0
+        assert call(*arguments) == 0
         assert capfd.readouterr().out.split() == [
             str(tmp_path / "out" / name) for name in ("potential.png", "profile.png", "trace.png")
         ]
         monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
-        assert _run(arguments, debug=False) == 0
+        assert call(*arguments) == 0
         out, err = capfd.readouterr()
         assert out.split() == [str(tmp_path / "out" / "trace.png")]
         assert err.splitlines() == ["a picture could not be drawn: division by zero"]
@@ -265,7 +264,7 @@ class TestTheVerb:
         (tmp_path / "out" / "fields.pvd").write_text(
             f'<?xml version="1.0"?><VTKFile type="Collection"><Collection>{entries}</Collection></VTKFile>'
         )
-        assert _run(["plot", str(tmp_path / "out")], debug=False) == 0
+        assert call("plot", str(tmp_path / "out")) == 0
         names = ("potential.png", "trace.png", "animation.gif")
         assert capfd.readouterr().out.split() == [str(tmp_path / "out" / name) for name in names]
         assert all(is_png(tmp_path / "out" / name) for name in names[:2])
@@ -289,7 +288,7 @@ class TestTheVerb:
             single = point.model_copy(update={"study": point.study.single()})
             over_time = [{"time_ms": t, "head.potential_mV": t, "status": "ok"} for t in (0.0, 1.0, 2.0)]
             write_results(tmp_path / "out" / "points" / f"{i + 1:04d}", single, over_time)
-        assert _run(["plot", str(tmp_path / "out")], debug=False) == 0
+        assert call("plot", str(tmp_path / "out")) == 0
         names = ("sweep.png", "points/0001/trace.png", "points/0002/trace.png")
         assert capfd.readouterr().out.split() == [str(tmp_path / "out" / name) for name in names]
         assert all(is_png(tmp_path / "out" / name) for name in names)
@@ -298,7 +297,7 @@ class TestTheVerb:
         case = load_case(CASES / "cylinder_iv.toml")
         rows = [{case.study.column: x, "top.potential_mV": x / 10.0, "status": "ok"} for x in (10.0, 50.0)]
         write_results(tmp_path / "out", case, rows)
-        assert _run(["plot", str(tmp_path / "out")], debug=False) == 0
+        assert call("plot", str(tmp_path / "out")) == 0
         assert capfd.readouterr().out.split() == [str(tmp_path / "out" / "iv.png")]
 
     @pytest.mark.parametrize("held", ["nothing", "a file", "no files", "a case", "no rows", "failures", "no table"])
@@ -314,7 +313,7 @@ class TestTheVerb:
             (out / "observables.csv").unlink()
         if held == "no table":
             (out / "observables.csv").write_bytes(b"\xff\xfe\x00")
-        assert _run(["plot", str(out)], debug=False) == 2
+        assert call("plot", str(out)) == 2
         lines = capfd.readouterr().err.splitlines()
         assert len(lines) == 1
         assert lines[0].startswith(f"error: {out}")

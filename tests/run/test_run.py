@@ -15,6 +15,7 @@ import pytest
 
 from spinepnp.__main__ import _run
 from support import CASES, ROOT
+from support.commands import call
 
 TWO = str(CASES / "cylinder_iv.toml")
 THREE = str(CASES / "cylinder_iv_three_species.toml")
@@ -127,14 +128,14 @@ class TestTheFirstCase:
             assert image[..., :3].std() > 0.05, f"{name} is blank"
 
     def test_a_directory_with_results_is_refused(self, sweep, capfd):
-        assert _run(["run", TWO, "--output", str(sweep[0])], debug=False) == 2
+        assert call("run", TWO, "--output", str(sweep[0])) == 2
         error = capfd.readouterr().err
         assert "holds results already; give --resume, --force" in error
         assert len(error.splitlines()) == 1
 
 
 def test_a_second_path_can_be_varied(tmp_path):
-    code = _run(["run", str(CASES / "cylinder_iv_radii.toml"), "--output", str(tmp_path / "out")], debug=False)
+    code = call("run", str(CASES / "cylinder_iv_radii.toml"), "--output", str(tmp_path / "out"))
     table = results(tmp_path / "out")[1]
     assert code == 0
     assert table.columns[0] == "geometry.radius_nm"
@@ -145,7 +146,7 @@ def test_a_second_path_can_be_varied(tmp_path):
 
 def test_a_steady_study_has_one_row_without_a_varied_path(tmp_path):
     arguments = ["run", TWO, "--output", str(tmp_path / "out"), *COARSE, "--set", "study={kind='steady'}"]
-    assert _run(arguments, debug=False) == 0
+    assert call(*arguments) == 0
     summary, table = results(tmp_path / "out")
     assert len(table) == 1
     assert table.columns[0] == "base.area_um2"
@@ -179,7 +180,7 @@ IMPOSSIBLE = ["--set", 'study.values=["-10 pA"]']
 )
 def test_bad_input_is_one_line_exit_code_2_and_no_trace(tmp_path, capfd, monkeypatch, arguments, complaint):
     monkeypatch.chdir(tmp_path)
-    assert _run(["run", *arguments], debug=False) == 2
+    assert call("run", *arguments) == 2
     captured = capfd.readouterr()
     assert complaint in captured.err
     assert captured.err.startswith("error: ")
@@ -190,7 +191,7 @@ def test_bad_input_is_one_line_exit_code_2_and_no_trace(tmp_path, capfd, monkeyp
 
 @pytest.mark.parametrize("place", ["/proc/nothing/here", "/dev/null"])
 def test_an_output_that_cannot_be_written_is_refused(capfd, place):
-    assert _run(["run", TWO, "--output", place], debug=False) == 2
+    assert call("run", TWO, "--output", place) == 2
     assert capfd.readouterr().err.startswith(f'error: --output = "{place}": ')
 
 
@@ -200,14 +201,14 @@ def test_debug_shows_the_traceback(capfd):
 
 
 def test_an_unknown_verb_and_no_verb(capfd):
-    assert _run(["rnu"], debug=False) == 2
+    assert call("rnu") == 2
     assert "No such command 'rnu'. Did you mean 'run'" in capfd.readouterr().err
 
 
 def test_an_impossible_value_does_not_stop_the_others(tmp_path, capfd):
     out = tmp_path / "out"
     arguments = ["run", THREE, "--output", str(out), *COARSE, "--set", 'study.values=["-10 pA", "10 pA"]']
-    assert _run(arguments, debug=False) == 1
+    assert call(*arguments) == 1
     summary, table = results(out)
     assert list(table["status"])[1] == "ok"
     assert table["status"][0].startswith("failed: boundaries.top.current.value")
@@ -219,7 +220,7 @@ def test_an_impossible_value_does_not_stop_the_others(tmp_path, capfd):
 def test_a_failed_solve_keeps_its_reason_and_is_never_ok(tmp_path):
     out = tmp_path / "out"
     options = ["--set", "solver={max_newton=1, tolerance=1e-13}"]
-    assert _run(["run", TWO, "--output", str(out), *COARSE, *options], debug=False) == 1
+    assert call("run", TWO, "--output", str(out), *COARSE, *options) == 1
     summary, table = results(out)
     assert summary["status"] == "failed"
     assert "did not converge within solver.max_newton steps" in summary["reason"]
@@ -232,7 +233,7 @@ def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
 
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     monkeypatch.setattr(Cylinder, "straight_mesh", lambda self, gmsh, sizes: 1 / 0)
-    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 1
+    assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 1
     summary, table = results(tmp_path / "out")
     assert summary["status"] == "failed"
     assert "Gmsh could not mesh the cylinder" in summary["reason"]
@@ -243,13 +244,13 @@ def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path, monkeypatch, capf
     from spinepnp.plots import pictures
 
     monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
-    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 0
+    assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 0
     assert "a picture could not be drawn: division by zero" in capfd.readouterr().err
 
 
 def test_a_title_is_no_formula(tmp_path):
     arguments = ["--set", r'title="a $\foo_$ b"', "--set", 'study.values=["10 pA"]']
-    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE, *arguments], debug=False) == 0
+    assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE, *arguments) == 0
     assert {"iv.png", "potential.png"} <= {path.name for path in (tmp_path / "out").iterdir()}
 
 
@@ -265,7 +266,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_whole(tmp_path, monkeypatch, 
         return write(self, content)
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    assert _run(["run", TWO, "--output", str(tmp_path / "out"), *COARSE], debug=False) == 1
+    assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 1
     error = capfd.readouterr().err.splitlines()[-1]
     assert error.startswith("error: ")
     assert "cannot be written (no space left on device); make room, then continue with --resume" in error
@@ -276,10 +277,10 @@ def test_a_full_disk_is_one_line_and_keeps_what_is_whole(tmp_path, monkeypatch, 
 def test_resume_solves_only_what_is_missing(tmp_path):
     out = tmp_path / "out"
     base = ["run", TWO, "--output", str(out), *COARSE]
-    assert _run(base, debug=False) == 0
+    assert call(*base) == 0
     whole = (out / "observables.csv").read_text().splitlines()
     (out / "observables.csv").write_text("\n".join(whole[:2] + whole[3:]) + "\n")
-    assert _run([*base, "--resume"], debug=False) == 0
+    assert call(*base, "--resume") == 0
     assert (out / "observables.csv").read_text().splitlines() == whole
     # The fields are those of the last value, not of the one that was solved last.
     import pyvista
@@ -287,7 +288,7 @@ def test_resume_solves_only_what_is_missing(tmp_path):
     assert pyvista.read(out / "fields.vtu")["potential_mV"].max() == pytest.approx(17.347, rel=1e-3)
     (out / "fields.vtu").unlink()
     (out / "iv.png").unlink()
-    assert _run([*base, "--resume"], debug=False) == 0
+    assert call(*base, "--resume") == 0
     assert (out / "fields.vtu").exists()
     assert (out / "iv.png").exists()
     assert len(pandas.read_csv(out / "solver.csv")) == 4  # a row a point: the one that was missing is replaced
@@ -296,20 +297,20 @@ def test_resume_solves_only_what_is_missing(tmp_path):
 
 def test_resume_of_another_case_is_refused(tmp_path, capfd):
     base = ["run", TWO, "--output", str(tmp_path / "out"), *COARSE]
-    assert _run([*base, "--set", 'study.values=["10 pA"]'], debug=False) == 0
+    assert call(*base, "--set", 'study.values=["10 pA"]') == 0
     capfd.readouterr()
-    assert _run([*base, "--resume"], debug=False) == 2
+    assert call(*base, "--resume") == 2
     assert "holds results of another case" in capfd.readouterr().err
 
 
 def test_force_replaces_results_and_leaves_other_files(tmp_path):
     out = tmp_path / "out"
     base = ["run", TWO, "--output", str(out), *COARSE]
-    assert _run(base, debug=False) == 0
+    assert call(*base) == 0
     mine = [out / "notes.txt", out / "figure.png", out / "mine.log", out / "points" / "mine.vtu"]
     for path in mine:
         path.write_text("mine")
-    assert _run([*base, "--force", "--set", 'study.values=["10 pA"]'], debug=False) == 0
+    assert call(*base, "--force", "--set", 'study.values=["10 pA"]') == 0
     assert len(results(out)[1]) == 1
     assert sorted(path.name for path in (out / "points").iterdir()) == ["0001.vtu", "mine.vtu"]
     assert [path.read_text() for path in mine] == ["mine"] * 4

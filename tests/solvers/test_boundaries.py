@@ -152,7 +152,7 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
     else:
         data = {"base": GROUND, "top": boundary}
         if formulation != "density" and boundary.concentrations == "absorbing":
-            return
+            pytest.skip("a concentration of zero has no logarithm")
     mesh = generate(shape, MeshOptions(size="50 nm", grade={"top": GradeOptions(size="2 nm")}), comm)
     problem = SteadyProblem(mesh, SALT, data, SolverOptions(formulation=formulation), closed=closed)
     problem.solve(SALT, data, closed)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from spinepnp.__main__ import _run
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
@@ -19,6 +18,7 @@ from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, Stead
 from spinepnp.units import AVOGADRO, ELEMENTARY_CHARGE, FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.reference import table as references
 from support.charged_cases import BATH
+from support.commands import call
 from support.ions import ion
 
 V_T, PERMITTIVITY, R = 25.26e-3, 80.0 * VACUUM_PERMITTIVITY, 0.5e-6
@@ -242,7 +242,7 @@ def test_a_surface_charge_that_balances_the_ions_makes_its_layer(comm):
 def test_a_run_tells_what_it_has_spread(tmp_path, capsys):
     case = tmp_path / "case.toml"
     case.write_text(make_case(salt_in_a_ball(0.005)).to_toml())
-    assert _run(["run", str(case), "--output", str(tmp_path / "out")], debug=False) == 0
+    assert call("run", str(case), "--output", str(tmp_path / "out")) == 0
     line = "charge spread evenly over all walls, as Gauss' law asks for in a closed domain: 0.005 C/m^2"
     assert line in capsys.readouterr().out
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())

@@ -20,7 +20,7 @@ from spinepnp.units import AVOGADRO, FARADAY
 from support import CASES
 from support.cases import GROUND, MS, SIGMOID, current, line, spine_case
 from support.charged_cases import BATH
-from support.commands import run
+from support.commands import call, run
 from support.ions import SALT, THREE
 
 
@@ -136,15 +136,9 @@ def test_a_table_that_has_changed_is_told_at_a_resume(tmp_path, capfd):
 
 
 def test_check_explains_a_transient_beyond_the_steady_limit(capfd):
-    from spinepnp.__main__ import _run
 
     cut = "boundaries.cap.current={species='Na', value='-500 pA', waveform='pulse', duration='1 us'}"
-    assert (
-        _run(
-            ["check", str(CASES / "spine_alpha.toml"), "--set", "geometry.dimension=axisymmetric", "--set", cut], False
-        )
-        == 0
-    )
+    assert call("check", str(CASES / "spine_alpha.toml"), "--set", "geometry.dimension=axisymmetric", "--set", cut) == 0
     assert "for a while" in capfd.readouterr().out
 
 

@@ -7,14 +7,18 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 from spinepnp.__main__ import _run
 from support import ROOT
 
 
-def run(*arguments):
-    return _run(["run", *arguments], debug=False)
+def call(*words):
+    """Exit code of a command of the program in this process."""
+    return _run([str(word) for word in words], debug=False)
+
+
+def run(*words):
+    return call("run", *words)
 
 
 def rows(task, **arguments):
@@ -46,8 +50,12 @@ def imports(path):
     return found
 
 
-def run_code(code: str, *, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=60)
+def run_code(code, *, cwd):
+    """A Python program in a process of its own, which imports the package of this checkout."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=120, env=environment
+    )
 
 
 BLOCK = """

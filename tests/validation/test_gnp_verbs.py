@@ -12,19 +12,14 @@ import numpy as np
 import pytest
 
 import spinepnp.validation.gnp as library
-from spinepnp.__main__ import _run
 from spinepnp.commands import gnp as gnp_verbs
 from spinepnp.errors import CaseError
 from spinepnp.validation.gnp import Parameters
 from spinepnp.validation.gnp.figures import catalogue
-from support.commands import BLOCK, STACK, run_code
+from support.commands import BLOCK, STACK, call, run_code
 
 #: A run that fires three times in a tenth of a second.
 SHORT = ["gnp", "run", "--model", "chh", "--p-open", "0.065", "--duration", "100 ms"]
-
-
-def call(*arguments):
-    return _run([str(a) for a in arguments], debug=False)
 
 
 def rows_of(path):
