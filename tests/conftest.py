@@ -12,8 +12,7 @@ import hypothesis
 import pytest
 from mpi4py import MPI
 
-ROOT = Path(__file__).resolve().parents[1]
-CASES = ROOT / "cases"
+pytest.register_assert_rewrite("support")
 
 # No deadline: a busy machine is no error. In CI the same examples every time.
 hypothesis.settings.register_profile("spinepnp", deadline=None, derandomize=bool(os.environ.get("CI")))

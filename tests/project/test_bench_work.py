@@ -1,0 +1,223 @@
+"""Accuracy for time, work and precision, other programs, start-up: tables have columns, and fronts are fronts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+from hypothesis import given, strategies
+
+from benchmarks import page, peer, peer_environment, start
+from benchmarks.accuracy_problems import PROBLEMS
+from benchmarks.front import front, lasting, position
+from benchmarks.plots_work import plot_accuracy, plot_precision
+from benchmarks.stages import Watch
+from benchmarks.start import dearest_imports
+from benchmarks.suites import SUITES
+from benchmarks.verdicts import VERDICTS
+from support import ROOT
+from support.commands import rows
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """Tasks are made for processes of their own and set variables; other tests must not see them."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_accuracy_fills_its_columns_its_plot_and_its_verdict(tmp_path):
+    found = rows("accuracy", problem="cylinder", dimension="axisymmetric", coarsest=True)
+    assert set(SUITES["accuracy"].columns) <= set(found[0])
+    table = pandas.DataFrame(found)
+    assert set(table["status"]) == {"ok"}
+    assert table[table["variant"].str.contains("quadratic, curved, graded")]["error"].max() < 1e-6
+    assert table["error"].max() < 1e-2
+    table.loc[0, "default"] = True
+    assert len(VERDICTS["accuracy"](table)) == 1
+    paths = plot_accuracy(table, tmp_path)
+    assert [path.name for path in paths] == ["accuracy_cylinder_full_PNP.png"]
+    assert all(path.stat().st_size > 10_000 for path in paths)
+
+
+def test_every_problem_has_a_default_among_its_variants():
+    for make in PROBLEMS.values():
+        problem = make()
+        for dimension in ("axisymmetric", "3d"):
+            variants = list(problem.variants(dimension))
+            assert sum(problem.is_default(variant) for variant in variants) == 1
+            assert len(set(variants)) == len(variants)
+
+
+def test_precision_fills_its_columns_and_its_plot(tmp_path):
+    found = rows(
+        "precision", run="cylinder, step (line)", tolerances=[1e-2, 1e-4], reference=1e-4 / 3, independent=False
+    )
+    assert set(SUITES["precision"].columns) - {"error_line"} <= set(found[0])
+    assert found[1]["error_V"] < found[0]["error_V"] < 0.1
+    assert "default" in VERDICTS["precision"](pandas.DataFrame(found))[0]
+    assert plot_precision(pandas.DataFrame(found), tmp_path)[0].stat().st_size > 10_000
+
+
+def test_a_peer_that_is_missing_is_one_line(monkeypatch, capfd):
+    monkeypatch.setenv("SPINEPNP_PEER", "off")
+    monkeypatch.setattr(peer_environment, "_store", lambda: Path("/nowhere"))
+    found = peer.peer_cylinder(None, "40 nm", 0.04)
+    assert [set(row) for row in found] == [{"status"}]
+    lines = VERDICTS["peer"](pandas.DataFrame(found))
+    assert len(lines) == 1
+    assert "skipped" in lines[0]
+
+
+def test_a_peer_that_cannot_be_installed_is_said_in_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(peer_environment, "_store", lambda: tmp_path)
+    monkeypatch.delenv("SPINEPNP_PEER", raising=False)
+
+    def full(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(peer_environment.venv, "create", full)
+    with pytest.raises(peer_environment.NoPeerError, match="cannot be installed") as caught:
+        peer_environment.peer_python()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_mesh_that_is_given_away_is_the_one_that_we_solve_on(comm, tmp_path):
+    case = peer._case("40 nm", 1, 1, False)
+    mesh = peer.generate(case.geometry, case.mesh, comm, faithful=False)
+    data = np.load(peer._exported(mesh, tmp_path))
+    points, cells = data["points"], data["cells"]
+    volumes = np.linalg.det(points[cells[:, 1:]] - points[cells[:, :1]]) / 6.0
+    assert (volumes < 0.0).all()  # Netgen's order
+    heights = {value: points[data["facets"][data["values"] == value]][:, :, 2] for value in (0, 2)}
+    assert np.allclose(heights[0], 0.0)
+    assert np.allclose(heights[2], 1.0)
+    corners = points[data["facets"]]
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = 0.5 * np.linalg.norm(normals, axis=1).sum()
+    assert area == pytest.approx(2 * np.pi * 0.05 * 1.05, rel=0.1)
+
+
+def test_lsoda_fills_its_columns(comm):
+    found = peer.peer_neuron(comm, seconds=1.0, rtols=(1e-7,))
+    assert {row["program"] for row in found} == {"spinepnp", "LSODA"}
+    assert set(found[-1]) <= set(SUITES["peer"].columns)
+    assert found[-1]["spikes"] == found[0]["spikes"] > 5
+
+
+def test_imports_are_added_up_by_package():
+    text = "import time: self [us] | cumulative | imported package\nimport time:       100 |        100 | numpy.core\n"
+    text += "import time:       200 |        300 |   numpy\nimport time:       700 |       1000 | spinepnp.cli.x\n"
+    assert dearest_imports(text) == [("spinepnp.cli", 7e-4, 0.7), ("numpy", pytest.approx(3e-4), pytest.approx(0.3))]
+
+
+def test_stages_within_stages_are_counted_once():
+    watch = Watch()
+    inner = watch.wrapped("inner", lambda: time.sleep(0.02))
+    watch.wrapped("outer", lambda: inner())()
+    assert watch.seconds["inner"] >= 0.02
+    assert watch.seconds["outer"] < watch.seconds["inner"]
+
+
+def test_of_a_generator_only_its_own_steps_are_counted():
+    class Counting:
+        def steps(self, number):
+            for i in range(number):
+                time.sleep(0.01)
+                yield i
+
+    watch, between, begun = Watch(), 0.0, time.perf_counter()
+    watch.wrap_each(Counting, "steps", "steps")
+    for i, step in enumerate(Counting().steps(3)):
+        assert step == i
+        asleep = time.perf_counter()
+        time.sleep(0.05)
+        between += time.perf_counter() - asleep
+    assert 0.03 <= watch.seconds["steps"] <= time.perf_counter() - begun - between
+
+
+def test_stages_of_a_run_add_up(tmp_path):
+    case = (ROOT / "cases" / "cylinder_iv.toml").read_text().replace('"25 nm"', '"50 nm"')
+    (tmp_path / "case.toml").write_text(case.replace('shape  = "cylinder"', 'shape = "cylinder"\ndimension = "1d"'))
+    stages = start._stages(tmp_path / "case.toml", tmp_path / "out", {})
+    assert {"imports", "mesh", "solve", "tables and fields", "pictures"} <= set(stages)
+    assert sum(s for name, s in stages.items() if name != "total") == pytest.approx(stages["total"])
+    table = pandas.DataFrame(start._of_run("first run", stages, 0.1))
+    assert set(table.columns) <= set(SUITES["start"].columns)
+
+
+points = strategies.lists(strategies.tuples(*2 * [strategies.floats(1e-3, 1e3)]), min_size=1, max_size=30)
+
+
+@given(points)
+def test_the_front_is_what_nobody_beats(found):
+    times, errors = zip(*found, strict=True)
+    best = front(times, errors)
+    assert [times[i] for i in best] == sorted(times[i] for i in best)
+    assert all(errors[a] > errors[b] for a, b in itertools.pairwise(best))
+    for i in range(len(found)):
+        beaten = [j for j in best if times[j] <= times[i] and errors[j] <= errors[i]]
+        assert beaten  # everybody is beaten by, or is, somebody of the front
+        at = position(i, times, errors)
+        assert at.slower >= 1.0
+        assert at.worse >= 1.0
+        assert errors[at.faster_is] <= errors[i]
+        assert times[at.better_is] <= times[i]
+        if i in best:
+            assert at.slower == 1.0
+            assert at.worse == 1.0
+
+
+@given(strategies.lists(strategies.floats(1e-9, 1.0), min_size=1))
+def test_errors_without_luck_fall(errors):
+    sure = lasting(errors)
+    assert all(a >= b for a, b in itertools.pairwise(sure))
+    assert all(a >= b for a, b in zip(sure, errors, strict=True))
+    assert sure[-1] == errors[-1]
+
+
+BLOCKS = [*(("docs/performance.md", name) for name in page.COLUMNS), ("README.md", "summary")]
+
+
+@pytest.mark.parametrize(("path", "name"), BLOCKS)
+def test_the_pages_have_blocks_with_a_table_date_and_machine(path, name):
+    text = (ROOT / path).read_text()
+    begin, end = f"<!-- bench {name}: written by ./spine bench --readme -->", f"<!-- end of bench {name} -->"
+    assert text.count(begin) == text.count(end) == 1
+    block = text.split(begin)[1].split(end)[0]
+    lines = [line for line in block.splitlines() if line.startswith("|")]
+    assert len(lines) >= 3
+    assert re.search(r"\b\d{4}-\d\d-\d\d\b", block)
+    assert re.search(r"\d+ cores", block)
+
+
+def test_a_block_is_rewritten_and_nothing_else(tmp_path):
+    marks = "<!-- bench x: written by ./spine bench --readme -->", "<!-- end of bench x -->"
+    path = tmp_path / "page.md"
+    path.write_text(f"before\n{marks[0]}\nold \\1\n{marks[1]}\nafter\n")
+    page.rewrite(path, "x", "new \\1")
+    assert path.read_text() == f"before\n{marks[0]}\nnew \\1\n{marks[1]}\nafter\n"
+    with pytest.raises(ValueError, match="once each"):
+        page.rewrite(path, "y", "")
+
+
+def test_tables_of_a_folder_go_into_the_pages(tmp_path):
+    for file in ("README.md", "docs/performance.md"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text((ROOT / file).read_text())
+    times = [start._time(what, 0.4, 0.1) for what in start.TARGETS]
+    parts = [{"kind": kind, "what": "mesh", "seconds": 1.0, "share": 0.5} for kind in ("first run", "second run")]
+    pandas.DataFrame([*times, *parts]).to_csv(tmp_path / "start.csv", index=False)
+    (tmp_path / "start.json").write_text(json.dumps({"date": "2026-01-02", "machine": "a core"}))
+    page.write(tmp_path, tmp_path)
+    assert "2026-01-02, a core." in (tmp_path / "docs" / "performance.md").read_text()
+    assert "| --help, over what is asked for (0.5 s) | 0.80 | 2026-01-02 |" in (tmp_path / "README.md").read_text()
