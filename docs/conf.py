@@ -1,8 +1,8 @@
-"""Sphinx builds the site of docs/ from here: `./spine docs`.
+"""Configuration of Sphinx for the site of docs/, which `./spine docs` builds.
 
-Sphinx with MyST-Parser, because it takes the pages as they are, plain Markdown with relative links, and warns of every
-link and anchor that leads nowhere. The source folder is the checkout, so that CHANGELOG.md and ARCHITECTURE.md are
-pages too. Nothing is fetched, neither by the build nor by the pages: formulas become MathML.
+Sphinx with MyST-Parser reads the pages as they are, plain Markdown with relative links, and warns of every link and
+anchor without a target. The source folder is the checkout, so that CHANGELOG.md and ARCHITECTURE.md are pages, too.
+Neither the build nor the pages need the network: formulas become MathML.
 """
 
 import sys

@@ -1,1 +1,1 @@
-"""What the site of the documentation has beyond Sphinx, MyST-Parser and furo."""
+"""Extensions of Sphinx for the documentation site: contents, formulas, pages of source files, gallery."""

@@ -1,4 +1,4 @@
-"""Formulas as MathML, which browsers draw by themselves: no script, no fonts to load."""
+"""Formulas as MathML, which browsers draw without scripts and without additional fonts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
 
-#: A function by name before something other than a bracket, to be set apart by a thin space.
+#: Name of a function that no bracket follows; a thin space separates it from its argument.
 NAMED = re.compile(r"(<m[io]>(?:ln|min|arctan|sinh)</m[io]>)(?!<mo)")
 
 
@@ -25,18 +25,18 @@ def _mathml(node: nodes.Element, display: str) -> str:
 
 
 def visit_inline(translator: Any, node: nodes.math) -> None:
-    """A formula within a line."""
+    """Write a formula within a line."""
     translator.body.append(_mathml(node, "inline"))
     raise nodes.SkipNode
 
 
 def visit_block(translator: Any, node: nodes.math_block) -> None:
-    """A formula on lines of its own."""
+    """Write a formula on lines of its own."""
     translator.body.append(f'<div class="formula">{_mathml(node, "block")}</div>\n')
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register the extension with Sphinx."""
     app.add_html_math_renderer("mathml", (visit_inline, None), (visit_block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,8 +3,8 @@
     python docs/site_parts/gallery.py > docs/gallery.md
     python docs/site_parts/gallery.py --pictures runs/validate/report.html
 
-The first writes the page, from cases/validation and the list of figures; a test holds the page against it. The second
-takes the pictures of docs/images/gallery from the page of `./spine validate`; it needs rsvg-convert.
+The first command writes the page from cases/validation and the list of figures; a test compares the page with it. The
+second takes the pictures of docs/images/gallery from the page of `./spine validate`; it needs rsvg-convert.
 """
 
 from __future__ import annotations
@@ -27,21 +27,24 @@ from spinepnp.validation.suite.plan import Check, Reference, Subject, load_subje
 
 PICTURES = ROOT / "docs" / "images" / "gallery"
 
-#: Width of a picture in pixels, and its colours.
-WIDTH, COLOURS = 560, 128
+#: Width of a picture, in pixels.
+WIDTH = 560
+
+#: Number of colours of a picture, which keeps files below 30 kB.
+COLOURS = 128
 
 INTRODUCTION = """\
 # Gallery
 
-Made from `cases/validation` by `python docs/site_parts/gallery.py > docs/gallery.md`. Every case of `./spine validate`:
-what is solved, the figure of the papers, what it is held against, the largest error that passes, and the command. The
-pictures are those of the page that `./spine validate` writes, `runs/validate/report.html`, which has the errors found,
-too. How errors are estimated: [validation](validation.md).
+The gallery lists every case of `./spine validate`: the problem, the figure of the papers, the references, the largest
+error that passes, and the command. The pictures are those of the page that `./spine validate` writes,
+`runs/validate/report.html`; that page also has the measured errors. [Validation](validation.md) describes the estimates
+of errors. This page is made from `cases/validation` by `python docs/site_parts/gallery.py > docs/gallery.md`.
 """
 
 
 def page() -> str:
-    """The whole page."""
+    """Text of the whole page."""
     subjects = load_subjects(ROOT / "cases" / "validation", [], full=True)
     figures = [job for job in jobs([]) if job.name != "overview"]
     first = {s.name: next((job for job in figures if s.name in job.cases), None) for s in subjects}
@@ -69,7 +72,7 @@ def _pictures(shown: list[Job]) -> list[str]:
 
 
 def _entry(subject: Subject) -> str:
-    """A case: title, where it comes from, what is checked."""
+    """Entry of a case: title, source, and table of its checks."""
     plan, name = subject.plan, subject.name
     file = f"[cases/validation/{name}.toml](../cases/validation/{name}.toml)"
     lines = [f"### {name}\n", f"{plan.title}.\n", _shape(subject)]
@@ -81,14 +84,14 @@ def _entry(subject: Subject) -> str:
     lines.append("; ".join(filter(None, facts)) + ".\n")
     lines.append(f"    ./spine validate {name}\n")
     if plan.checks:
-        lines += ["| result | held against | tolerance | |", "|---|---|---|---|", *map(_row, plan.checks)]
+        lines += ["| result | reference | tolerance | reason |", "|---|---|---|---|", *map(_row, plan.checks)]
     else:
         lines.append(f"Sections of `./spine gnp table`: {', '.join(plan.neurons)}.")
     return "\n".join(filter(None, lines)) + "\n"
 
 
 def _shape(subject: Subject) -> str:
-    """A picture of the shape, where the case belongs to no figure."""
+    """Picture of the shape, for a case that belongs to no figure."""
     if subject.case is None or any(subject.name in job.cases for job in jobs([]) if job.name != "overview"):
         return ""
     picture = f"images/shapes/{'obstacle' if subject.case.geometry.obstacle else subject.case.geometry.shape}.png"
@@ -101,20 +104,19 @@ def _row(check: Check) -> str:
 
 
 def _reference(reference: Reference) -> str:
-    """Where a number comes from, in words."""
+    """Source of a reference number, in words."""
     if reference.law is not None:
         return f"law of the case, `{reference.law}`"
     if reference.one_dimension:
         return "independent solver in one dimension"
-    table = (
-        f"[references.toml](../validation/reference/references.toml), `{reference.section}`" if reference.tabled else ""
-    )
+    file = "[references.toml](../validation/reference/references.toml)"
+    table = f"{file}, `{reference.section}`" if reference.tabled else ""
     formula = f"formula `{reference.formula}`" if reference.formula is not None else ""
     return " of ".join(filter(None, [formula, table]))
 
 
 def take_pictures(report: Path) -> None:
-    """Small pictures of all figures of the page of `./spine validate`."""
+    """Write small pictures of all figures of the page of `./spine validate`."""
     text = report.read_text()
     PICTURES.mkdir(exist_ok=True)
     for job in jobs([])[1:]:

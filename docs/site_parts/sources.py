@@ -1,7 +1,7 @@
 """Links from a page to a file of the checkout: the file becomes a page of the site, with an anchor for each function.
 
 A link such as `[drift](../solvers/fem/forms.py#drift)` opens the file on a code host, and the function on the site. A
-function that is not there is a warning, and so an error.
+link to a missing function is a warning, and therefore an error.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from sphinx.util.osutil import relative_uri
 
 LOGGER = logging.getLogger(__name__)
 
-#: Folder of these pages, and languages by the ends of names.
+#: Folder of these pages on the site.
 FOLDER = "files"
+
+#: Language of a file by the end of its name, for colours.
 LANGUAGES = {".py": "python", ".toml": "toml", ".cff": "yaml", ".sh": "bash", ".ipynb": "json", ".csv": "text"}
 
-#: A link, but no picture, with its path and anchor.
+#: A link that is no picture: its text, path and anchor.
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)\]\(([^)#:\s]+)(#[\w.]+)?\)")
 
 
 def functions_of(text: str) -> dict[str, int]:
-    """Line of every function, class, method and constant of a Python file, by name."""
+    """Line number of every function, class, method and constant of a Python file, by name."""
     found: dict[str, int] = {}
 
     def walk(body: list[ast.stmt], prefix: str) -> None:
@@ -50,7 +52,7 @@ def functions_of(text: str) -> dict[str, int]:
 
 
 def mark_links(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Before a page is read: links to files that are no pages get the scheme "repo"."""
+    """Give the scheme "repo" to links that lead to files which are not pages, before Sphinx reads a page."""
     root = Path(app.srcdir)
     folder = posixpath.dirname(docname)
 
@@ -66,7 +68,7 @@ def mark_links(app: Sphinx, docname: str, source: list[str]) -> None:
 
 
 def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Give the marked links their addresses, and note which files become pages."""
+    """Set the addresses of the marked links, and collect the files that become pages."""
     here = app.builder.get_target_uri(docname)
     for node in doctree.findall(nodes.reference):
         uri = node.get("refuri", "")
@@ -83,7 +85,7 @@ def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """The pages of the files, and those of folders, which list what is in them."""
+    """Generate the pages of files, and the pages of folders, which list their files."""
     waiting = sorted(app.env.repo_files)  # type: ignore[attr-defined]
     done = set()
     while waiting:
@@ -103,7 +105,7 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def _listing(app: Sphinx, file: Path) -> str:
-    """A file in colours, its functions with anchors; a notebook cell by cell."""
+    """HTML of a file in colours, with anchors at its functions; HTML of a notebook cell by cell."""
     try:
         text = file.read_text()
     except UnicodeDecodeError:
@@ -113,7 +115,7 @@ def _listing(app: Sphinx, file: Path) -> str:
     language = LANGUAGES.get(file.suffix, "bash" if text.startswith("#!/usr/bin/env bash") else "text")
     lines = app.builder.highlighter.highlight_block(text, language).splitlines()  # type: ignore[attr-defined]
     if file.suffix == ".py":
-        # Blank lines at the top would be dropped by the highlighter; no file of ours begins with one.
+        # The highlighter drops blank lines at the top; no file of this project begins with one.
         for name, number in functions_of(text).items():
             lines[number - 1] = f'<span id="{name}"></span>{lines[number - 1]}'
     return "\n".join(lines)
@@ -126,12 +128,12 @@ def _cell(app: Sphinx, kind: str, text: str) -> str:
 
 
 def begin(app: Sphinx, *_: Any) -> None:
-    """Files are collected anew by each build."""
+    """Clear the collected files at the start of each build."""
     app.env.repo_files = set()  # type: ignore[attr-defined]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Called by Sphinx."""
+    """Register the extension with Sphinx."""
     app.connect("env-before-read-docs", begin)
     app.connect("source-read", mark_links)
     app.connect("doctree-resolved", resolve_links)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import json
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -209,6 +212,61 @@ def test_every_command_of_a_page_is_one(page):
         made |= {Path(output).name} if output else {Path(a).stem for a in arguments if a.endswith(".toml")}
         if words[0] in ("plot", "report") and arguments[0] != "DIR":
             assert Path(arguments[0]).name in made, words
+
+
+# --- names of the code
+
+#: Top-level folders of the checkout; a path that begins with another name is not one of the checkout.
+FOLDERS = (
+    "benchmarks", "cases", "cluster", "containers", "docs",
+    "geometries", "meshes", "solvers", "spinepnp", "tests", "validation",
+)  # fmt: skip
+
+#: Capitalised names on the pages that belong to other software: a header of Python, an error of the C compiler.
+FOREIGN = {"Python.h", "CompileError"}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
+
+
+def code_spans(page: Path) -> set[str]:
+    """Text between single backticks on a page, without its blocks of code."""
+    return set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.S)))
+
+
+@functools.cache
+def classes() -> set[str]:
+    """Names of all classes of the checkout."""
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    trees = [ast.parse(path.read_text()) for path in files]
+    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+@every_page
+def test_public_names_on_a_page_can_be_imported(page):
+    for span in code_spans(page):
+        if re.fullmatch(r"spinepnp(\.\w+)+(\(.*\))?", span):
+            pkgutil.resolve_name(span.partition("(")[0])
+
+
+@every_page
+def test_classes_on_a_page_exist(page):
+    named = {span for span in code_spans(page) if re.fullmatch(r"[A-Z][a-z]\w*(\.\w+)*", span)}
+    assert {span for span in named - FOREIGN if span.partition(".")[0] not in classes()} == set()
+
+
+@every_page
+def test_paths_on_a_page_exist(page):
+    for span in code_spans(page):
+        if re.fullmatch(r"[\w.*-]+(/[\w.*-]*)+", span) and span.partition("/")[0] in FOLDERS:
+            assert re.search(r"/[A-Z]+\b", span) or any(ROOT.glob(span.rstrip("/"))), span
+        elif re.fullmatch(r"\w+\.py", span):
+            assert any(path for folder in FOLDERS for path in (ROOT / folder).rglob(span)), span
+
+
+@every_page
+def test_links_to_functions_have_their_names(page):
+    for text, anchor in re.findall(r"\[([\w.]+)\]\([^)#\s]+\.py#([\w.]+)\)", page.read_text()):
+        assert f".{anchor}".endswith(f".{text}"), f"{text}: {anchor}"
 
 
 # --- a new user
