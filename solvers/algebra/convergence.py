@@ -96,7 +96,7 @@ class Convergence:
         if not np.isfinite(residual):
             return NOT_A_NUMBER
         self._count(iteration, snes.getLinearSolveIterations())
-        self._linear.ask_for(self._useful_accuracy(residual / self.scale))
+        self._linear.set_accuracy(self._useful_accuracy(residual / self.scale))
         stalled = iteration > 0 and residual > 0.5 * self._last_residual
         if residual <= self.absolute_tolerance:
             # Close to the tolerance one step more costs little and leaves nothing of it in the balances.

@@ -70,9 +70,9 @@ class LinearSolver:
         self._border, self._preconditioner = border, preconditioner
         self.operator = A if border is None else border.operator
         self._inner = ksp if border is None else border.inner
-        self._accuracy_is_ours = preconditioner is not None and not options.is_given("ksp_rtol")
+        self._accuracy_is_ours = preconditioner is not None and not options.is_set_by_user("ksp_rtol")
 
-    def wrap(self) -> None:
+    def prepare_border(self) -> None:
         """Before options are read: let those of the linear solver be the factorisation's within the border."""
         if self._border is None or self._preconditioner is not None:
             return
@@ -81,7 +81,7 @@ class LinearSolver:
         self._invert_border(self._border)
         self._inner.setFromOptions()
 
-    def precondition(self) -> None:
+    def attach_preconditioner(self) -> None:
         """After options are read: give the preconditioner to the whole system, or to the border in between."""
         if self._preconditioner is None:
             return
@@ -114,7 +114,7 @@ class LinearSolver:
         """Solves with the factorisation within a border so far; ``None`` where SNES counts all there is."""
         return self._border.krylov if self._border is not None and not self.iterates else None
 
-    def ask_for(self, accuracy: float) -> None:
+    def set_accuracy(self, accuracy: float) -> None:
         """Let an iterative solver reach a relative accuracy, within bounds, unless the user has chosen one."""
         if self._accuracy_is_ours:
             self.ksp.setTolerances(rtol=min(FAR, max(NEAREST, accuracy)))
@@ -151,7 +151,7 @@ class LinearSolver:
         if failed and self._by_mumps():
             self._inner.getPC().reset()
 
-    def said(self, error: PETSc.Error) -> str:
+    def error_text(self, error: PETSc.Error) -> str:
         """What PETSc has said before it gave up."""
         return (self._preconditioner.failure if self._preconditioner is not None else "") or petsc_reason(error)
 
@@ -161,7 +161,7 @@ class LinearSolver:
             return NO_ACCURACY
         if not self._by_mumps():
             return ""
-        return mumps_problem(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), self._options.given)
+        return mumps_problem(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), self._options.set_by_user)
 
     def _by_mumps(self) -> bool:
         preconditioner = self._inner.getPC()

@@ -18,7 +18,14 @@ from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.convergence import Convergence
 from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver, Preconditioner
-from spinepnp.solvers.algebra.petsc import FAILURES, LINEAR_SOLVE, OptionValues, PetscOptions, reason_name, weakly
+from spinepnp.solvers.algebra.petsc import (
+    FAILURES,
+    LINEAR_SOLVE_FAILED,
+    OptionValues,
+    PetscOptions,
+    reason_name,
+    weakly,
+)
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.options import SolverOptions
 
@@ -167,9 +174,9 @@ class Newton:
         snes.setJacobian(weakly(self.callbacks.jacobian), operator, operator)
         try:
             with self.petsc_options.in_force():
-                self.linear.wrap()
+                self.linear.prepare_border()
                 snes.setFromOptions()
-                self.linear.precondition()
+                self.linear.attach_preconditioner()
         except PETSc.Error as error:
             raise CaseError(
                 self.petsc_options.source, f"PETSc refuses one ({petsc_reason(error)}); correct it"
@@ -224,7 +231,7 @@ class Newton:
             Newton steps and linear iterations of all attempts, as SNES counts them.
         """
         snes, longest = self._snes, self._options.max_newton
-        if self.petsc_options.is_given("snes_linesearch_type"):
+        if self.petsc_options.is_set_by_user("snes_linesearch_type"):
             self._attempt(x, None, longest)
             return snes.getIterationNumber(), snes.getLinearSolveIterations()
         guess = x.copy()
@@ -252,7 +259,7 @@ class Newton:
             with self.petsc_options.in_force(), interrupts.deferred() as self.callbacks.pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
-            raise self.callbacks.raised or SolveError(f"PETSc failed: {self.linear.said(error)}") from None
+            raise self.callbacks.raised or SolveError(f"PETSc failed: {self.linear.error_text(error)}") from None
         self.petsc_options.refuse_unused()
 
     @property
@@ -275,7 +282,7 @@ class Newton:
                 f"PETSc stopped before the tolerance was reached (SNES {name}); drop its options", statistics
             )
         why = FAILURES.get(name, "Newton failed")
-        if name == LINEAR_SOLVE:
+        if name == LINEAR_SOLVE_FAILED:
             why = self.linear.why_failed() or why
         raise NewtonError(
             f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk's)",

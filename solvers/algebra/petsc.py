@@ -12,14 +12,14 @@ from typing import Any
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.runtime.stack import NOT_A_NUMBER, NOT_A_NUMBER_NAME, PETSc
-from spinepnp.solvers.model.options import OURS
+from spinepnp.solvers.model.options import OPTIONS_WITH_KEYS
 
 #: Name of the reason that a linear solve has failed.
-LINEAR_SOLVE = "DIVERGED_LINEAR_SOLVE"
+LINEAR_SOLVE_FAILED = "DIVERGED_LINEAR_SOLVE"
 
 #: What a negative SNES reason means, by its name.
 FAILURES = {
-    LINEAR_SOLVE: "the linear solve failed",
+    LINEAR_SOLVE_FAILED: "the linear solve failed",
     NOT_A_NUMBER_NAME: "the residual is not a number",
     "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
@@ -49,7 +49,7 @@ NO_ACCURACY = 'the linear solve did not reach its tolerance; use a finer mesh, o
 OptionValues = dict[str, str | int | float | bool]
 
 
-def given_by_user(of_case: OptionValues) -> set[str]:
+def options_set_by_user(of_case: OptionValues) -> set[str]:
     """Names of the options that the user has set: in the case file, on the command line or in PETSC_OPTIONS."""
     return {*of_case, *PETSc.Options().getAll()}
 
@@ -67,19 +67,19 @@ class PetscOptions:
 
     def __init__(self, defaults: OptionValues, of_case: OptionValues) -> None:
         self._defaults, self._of_case = dict(defaults), of_case
-        if self.is_given("pc_type"):
+        if self.is_set_by_user("pc_type"):
             self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to our own choice
         self._read: set[str] = set()
         self._check_types()
 
-    def is_given(self, name: str) -> bool:
+    def is_set_by_user(self, name: str) -> bool:
         """Whether the user has set an option."""
-        return name in self.given
+        return name in self.set_by_user
 
     @property
-    def given(self) -> set[str]:
+    def set_by_user(self) -> set[str]:
         """Names of the options that the user has set."""
-        return given_by_user(self._of_case)
+        return options_set_by_user(self._of_case)
 
     def text(self, name: str) -> str:
         """The value of an option that has a default."""
@@ -116,7 +116,7 @@ class PetscOptions:
             CaseError: PETSc's own option for what a key of the case file says.
         """
         database = PETSc.Options()
-        for name, ours in OURS.items():
+        for name, ours in OPTIONS_WITH_KEYS.items():
             if database.hasName(name):
                 raise CaseError(f"-{name}", f"is set by solver.{ours}; use --set solver.{ours}=...")
         mine = {k: v for k, v in {**self._defaults, **self._of_case}.items() if not database.hasName(k)}

@@ -59,7 +59,7 @@ class Discretisation:
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes or {}, mesh, space)
         for key, planes in (slabs or {}).items():
-            self.weights.region(planes, key)
+            self.weights.slab(planes, key)
         self.regions = {
             name: RegionOnMesh(name, region, self.weights, space, self.boundary_dofs)
             for name, region in (regions or {}).items()

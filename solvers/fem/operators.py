@@ -39,11 +39,11 @@ class Operators:
         degree = self.degree = space.element.basix_element.degree
         self._degrees = stiffness_degree(degree), mass_degree(degree)
 
-    def of_gradients(self, integrand: Any, extra_degree: int = 0) -> Any:
+    def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> Any:
         """A compiled form over the volume, with the quadrature of stiffness and drift."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED))
 
-    def of_values(self, integrand: Any, extra_degree: int = 0) -> Any:
+    def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> Any:
         """A compiled form over the volume, with the quadrature of masses."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
 
@@ -51,14 +51,14 @@ class Operators:
     def K(self) -> Any:
         """int grad u . grad v, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
-        if self.trilinear is None:
+        if self.fast_assembly is None:
             return self.fill(matrix, self._stiffness_form)
-        self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
+        self.fast_assembly.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
         return matrix
 
     @cached_property
     def _stiffness_form(self) -> Any:
-        return self.of_gradients(stiffness(1.0, self.u, self.v))
+        return self.compile_gradient_form(stiffness(1.0, self.u, self.v))
 
     @cached_property
     def edges(self) -> Edges:
@@ -67,7 +67,7 @@ class Operators:
 
     @cached_property
     def _mass_form(self) -> Any:
-        return self.of_values(mass(1.0, self.u, self.v))
+        return self.compile_mass_form(mass(1.0, self.u, self.v))
 
     @cached_property
     def _pattern(self) -> Any:
@@ -77,7 +77,7 @@ class Operators:
         return pattern
 
     @cached_property
-    def trilinear(self) -> FastAssembly | None:
+    def fast_assembly(self) -> FastAssembly | None:
         """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
         degrees = self.measure.degrees(self._degrees[0], CURVED)
         if self.degree > 1 or self.measure.is_line or not FastAssembly.fits(self.space, self.measure, degrees):

@@ -39,7 +39,7 @@ class RegionOnMesh:
             if boundary not in boundary_dofs:
                 raise CaseError(f"regions.{name}.exclude", f"no such boundary; {nearest(boundary, boundary_dofs)}")
         x = space.tabulate_dof_coordinates()
-        self.weights = weights.volume if region.z is None else weights.region(region.z, f"regions.{name}")
+        self.weights = weights.volume if region.z is None else weights.slab(region.z, f"regions.{name}")
         inside = np.ones(len(x), dtype=bool)
         if region.z is not None:
             low, high = (z / MODEL_UNIT for z in region.z)

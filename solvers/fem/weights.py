@@ -31,7 +31,7 @@ def _integrals(form: Any) -> np.ndarray:
 
 
 #: Distance over the extent of the domain within which a node lies on a plane.
-SAME_PLANE = 1e-9
+PLANE_TOLERANCE = 1e-9
 
 #: By how much quadrature exceeds that of whole cells where a plane may cut them.
 SLAB_DEGREE = 6
@@ -57,8 +57,8 @@ class IntegrationWeights:
         self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local
         self.comm = mesh.mesh.comm
-        self._regions: dict[tuple[float, float], np.ndarray] = {}
-        self._slab: Any = None
+        self._slabs: dict[tuple[float, float], np.ndarray] = {}
+        self._slab_form: Any = None
         degree = max(2, 2 * space.element.basix_element.degree)
         measure, test = Measure(mesh), ufl.TestFunction(space)
         self.measure, self._test, self._degree = measure, test, degree
@@ -76,7 +76,7 @@ class IntegrationWeights:
         """Exact measures of the body, m^3 and m^2; empty where they are not known."""
         return self._mesh.geometry.exact_measures()
 
-    def region(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
+    def slab(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
         """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.
 
         Args:
@@ -87,15 +87,15 @@ class IntegrationWeights:
             CaseError: it lies outside of the domain, or is thinner than the cells there; or planes mean nothing on the
                 mesh, which stands for spheres.
         """
-        if region not in self._regions:
-            self._check_region(region, key)
-            if self._slab is None:
-                self._slab = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
-            form, ends = self._slab
+        if region not in self._slabs:
+            self._check_slab(region, key)
+            if self._slab_form is None:
+                self._slab_form = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
+            form, ends = self._slab_form
             for end, value in zip(ends, region, strict=True):
                 end.value = value / MODEL_UNIT
-            self._regions[region] = _integrals(form)
-        return self._regions[region]
+            self._slabs[region] = _integrals(form)
+        return self._slabs[region]
 
     def fixed_charge_density(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
         """Fixed charge by region at the local nodes, mol/m^3. Collective.
@@ -106,7 +106,7 @@ class IntegrationWeights:
         density = np.zeros(len(self.volume))
         for charged in regions:
             if self._degree_is_one:
-                density += charged.value * self.region(charged.region) / self.volume
+                density += charged.value * self.slab(charged.region) / self.volume
             else:
                 density += charged.value * self._inside(charged.region)
         return density
@@ -121,7 +121,7 @@ class IntegrationWeights:
             return total
         total = np.zeros(self.owned)
         for charged in regions:
-            total += charged.value * self.region(charged.region)[: self.owned]
+            total += charged.value * self.slab(charged.region)[: self.owned]
         return total
 
     def heights(self) -> np.ndarray:
@@ -134,14 +134,14 @@ class IntegrationWeights:
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
         top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
         low, high = (z / MODEL_UNIT for z in region)
-        near = SAME_PLANE * (top - bottom)
+        near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)
         for end in (low, high):
             if bottom + near < end < top - near:
                 inside[np.abs(heights - end) <= near] *= 0.5
         return inside
 
-    def _check_region(self, region: tuple[float, float], key: str) -> None:
+    def _check_slab(self, region: tuple[float, float], key: str) -> None:
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
         if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
             raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)
