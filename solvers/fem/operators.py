@@ -1,4 +1,4 @@
-"""Sparse matrices of a scalar Lagrange space, all with one pattern."""
+"""Sparse matrices and vectors of a scalar Lagrange space, all with one sparsity pattern."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
 from spinepnp.solvers.fem.measure import Measure
 
-#: Degree of quadrature on curved cells at least: one point would miss their change of shape.
-CURVED = 2
+#: Lowest degree of quadrature on curved cells: one point would miss the variation of their Jacobian.
+CURVED_DEGREE = 2
 
 
 class Operators:
-    """Makes and fills matrices and vectors of one scalar space.
+    """Matrices, vectors and compiled forms of one scalar space.
 
     Args:
         space: scalar Lagrange space.
-        measure: of the body that the mesh stands for.
+        measure: integration measure of the body.
 
     Attributes:
         u: trial function.
         v: test function.
         owned: number of degrees of freedom that this rank owns.
-        degree: of the elements.
+        degree: degree of the elements.
     """
 
     def __init__(self, space: Any, measure: Measure) -> None:
@@ -40,16 +40,16 @@ class Operators:
         self._degrees = stiffness_degree(degree), mass_degree(degree)
 
     def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> Any:
-        """A compiled form over the volume, with the quadrature of stiffness and drift."""
-        return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED))
+        """Compiled form over the volume, with the quadrature of stiffness and drift."""
+        return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED_DEGREE))
 
     def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> Any:
-        """A compiled form over the volume, with the quadrature of masses."""
+        """Compiled form over the volume, with the quadrature of mass terms."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
 
     @cached_property
     def K(self) -> Any:
-        """int grad u . grad v, um."""
+        """Stiffness matrix int grad u . grad v dx, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
         if self.fast_assembly is None:
             return self.fill(matrix, self._stiffness_form)
@@ -62,7 +62,7 @@ class Operators:
 
     @cached_property
     def edges(self) -> Edges:
-        """The edges of linear elements, with their parts of K. Collective at its first use."""
+        """Edges of linear elements, with their entries of K. Collective at first use."""
         return Edges(self.space, self._stiffness_form)
 
     @cached_property
@@ -71,60 +71,60 @@ class Operators:
 
     @cached_property
     def _pattern(self) -> Any:
-        # That of every form over the volume; this one is compiled in any case.
+        # Every form over the volume has this pattern; the mass form is compiled in any case.
         pattern = fem.create_sparsity_pattern(self._mass_form)
         pattern.finalize()
         return pattern
 
     @cached_property
     def fast_assembly(self) -> FastAssembly | None:
-        """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
-        degrees = self.measure.degrees(self._degrees[0], CURVED)
+        """Fast assembly of weighted stiffness and drift; ``None`` where it is not available. Collective."""
+        degrees = self.measure.degrees(self._degrees[0], CURVED_DEGREE)
         if self.degree > 1 or self.measure.is_line or not FastAssembly.fits(self.space, self.measure, degrees):
             return None
         return FastAssembly(self.space, self.measure, self._pattern, degrees)
 
     @cached_property
     def M(self) -> Any:
-        """int u v, um^3."""
+        """Mass matrix int u v dx, um^3."""
         return self.fill(self.empty(), self._mass_form)
 
     @cached_property
     def from_linear(self) -> Any:
-        """Interpolation of linear elements on the same mesh."""
+        """Interpolation matrix from linear elements on the same mesh."""
         matrix = fem.petsc.interpolation_matrix(fem.functionspace(self.space.mesh, ("Lagrange", 1)), self.space)
         matrix.assemble()
         return matrix
 
     def empty(self) -> Any:
-        """A matrix of zeros with the pattern of all."""
+        """Matrix of zeros with the common pattern."""
         return self.K.duplicate(copy=False)
 
     @staticmethod
     def fill(matrix: Any, form: Any) -> Any:
-        """Assemble a form into a matrix, and return that. Collective."""
+        """Assemble a form into a matrix, and return the matrix. Collective."""
         matrix.zeroEntries()
         return Operators.add(matrix, form)
 
     @staticmethod
     def add(matrix: Any, form: Any) -> Any:
-        """Add a form to a matrix, and return that. Collective."""
+        """Add a form to a matrix, and return the matrix. Collective."""
         fem.petsc.assemble_matrix(matrix, form)
         matrix.assemble()
         return matrix
 
     def vector(self) -> Any:
-        """A PETSc vector of the owned degrees of freedom."""
+        """New PETSc vector of the owned degrees of freedom."""
         return self.K.createVecLeft()
 
-    def masks(self, held: np.ndarray) -> tuple[Any, Any]:
-        """Vectors that are one where owned degrees of freedom are free, and where they are held (true)."""
+    def masks(self, constrained: np.ndarray) -> tuple[Any, Any]:
+        """Vectors that are one at free, and at constrained owned degrees of freedom (true in the argument)."""
         free, fixed = self.vector(), self.vector()
-        free.array[:], fixed.array[:] = ~held, held
+        free.array[:], fixed.array[:] = ~constrained, constrained
         return free, fixed
 
     def integrals(self, form: Any) -> Any:
-        """A linear form at the owned degrees of freedom, a NumPy array. Collective."""
+        """Linear form assembled at the owned degrees of freedom, shape (owned,). Collective."""
         vector = fem.assemble_vector(form)
         vector.scatter_reverse(dolfinx.la.InsertMode.add)
         return vector.array[: self.owned]

@@ -1,4 +1,4 @@
-"""Values at single points of the body, on curved meshes of any dimension and any number of ranks."""
+"""Probes: values at single points of the body, on curved meshes of any dimension and any number of ranks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, cell_nodes
 from spinepnp.units import LENGTH, format_quantity
 
-#: x, y, z in m.
+#: Position (x, y, z), m.
 Position = tuple[float, float, float]
 
-#: How far outside of a cell a point may lie to be taken for one of it, in barycentric coordinates: the wall of a
-#: mesh of straight cells runs inside the body's.
+#: Largest distance of a point outside of a cell to which it is assigned, in barycentric coordinates: the wall of a mesh
+#: of straight cells lies inside that of the body.
 OUTSIDE_TOLERANCE = 0.05
 
-#: Newton steps of the inversion of a cell's map; it is quadratic at most.
+#: Most Newton steps for the inversion of a cell's map, which is at most quadratic.
 INVERSION_STEPS = 20
 
 
 def mesh_coordinates(position: Position, mesh: SpineMesh) -> np.ndarray:
-    """Coordinates of a point on the mesh that stands for the body, micrometres, shape (dimension,)."""
+    """Coordinates of a point in the mesh of the body, um, shape (dimension,)."""
     x, y, z = (coordinate / MODEL_UNIT for coordinate in position)
     if mesh.geometry.dimension == "axisymmetric":
         return np.array([math.hypot(x, y), z])
@@ -39,8 +39,8 @@ def _reference_points(element: Any, nodes: np.ndarray, x: np.ndarray) -> np.ndar
 
     Args:
         element: Basix element of the cells' map.
-        nodes: of the cells, shape (cells, nodes, dimension).
-        x: the point, shape (dimension,).
+        nodes: coordinates of the nodes of the cells, shape (cells, nodes, dimension).
+        x: coordinates of the point, shape (dimension,).
     """
     dim = nodes.shape[2]
     result = np.full((len(nodes), dim), 1.0 / (dim + 1))
@@ -58,12 +58,12 @@ def _reference_points(element: Any, nodes: np.ndarray, x: np.ndarray) -> np.ndar
 
 
 class Probes:
-    """Points at which a field is evaluated again and again.
+    """Points at which fields are evaluated repeatedly.
 
     Args:
-        positions: by name, m.
-        mesh: of any dimension.
-        space: scalar Lagrange space of the field.
+        positions: positions by name, m.
+        mesh: mesh of any dimension.
+        space: scalar Lagrange space of the fields.
 
     Raises:
         CaseError: a point lies outside of the domain.
@@ -98,13 +98,13 @@ class Probes:
                 self._local[name] = (space.dofmap.list[cell], basis)
 
     def values(self, nodal: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of several fields at each probe, the same on every rank. Collective.
+        """Values of several fields at each probe, on every rank. Collective.
 
         Args:
             nodal: values at the local degrees of freedom, shape (n, fields).
 
         Returns:
-            Shape (fields,) by name.
+            Values of the fields by name of the probe, shape (fields,).
         """
         result = np.zeros((len(self.names), nodal.shape[1]))
         for i, name in enumerate(self.names):

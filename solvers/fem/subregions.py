@@ -1,4 +1,4 @@
-"""Regions on one mesh: weights of their means, and nodes of their extremes."""
+"""Regions of a case on its mesh: weights for their means, and nodes for their extremes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from spinepnp.solvers.model.regions import Region
 
 
 class RegionOnMesh:
-    """A region on one mesh.
+    """Region on one mesh.
 
     Args:
-        name: for messages.
-        region: what it is.
-        weights: of the volume and its slabs.
+        name: name of the region, for messages.
+        region: planes and excluded boundaries.
+        weights: integration weights of the volume and its slabs.
         space: scalar Lagrange space.
         boundary_dofs: local degrees of freedom of each boundary.
 
     Attributes:
-        weights: integral of each local basis function over it, um^3.
-        nodes: owned degrees of freedom in it, true or false.
-        volume: um^3.
+        weights: integral of each local basis function over the region, um^3.
+        nodes: whether each owned degree of freedom lies in the region.
+        volume: volume of the region, um^3.
 
     Raises:
-        CaseError: an unknown boundary, or nothing is left of the region.
+        CaseError: a boundary is unknown, or the region contains no node.
     """
 
     def __init__(
@@ -50,8 +50,7 @@ class RegionOnMesh:
 
             local = np.unique(np.concatenate([boundary_dofs[b] for b in region.exclude]))
             near = np.vstack(weights.comm.allgather(x[local]))
-            assert region.margin is not None
-            away = KDTree(near).query(x)[0] > region.margin / MODEL_UNIT
+            away = KDTree(near).query(x)[0] > (region.margin or 0.0) / MODEL_UNIT
             inside &= away
             self.weights = self.weights * away
         self.nodes = inside[: weights.owned]
@@ -60,7 +59,7 @@ class RegionOnMesh:
             raise CaseError(f"regions.{name}", "holds no node of the mesh; make it larger, or mesh.size smaller")
 
     def extremes(self, comm: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest nodal value of each column in it. Collective."""
+        """Smallest and largest nodal value of each column in the region. Collective."""
         inside = values[: len(self.nodes)][self.nodes]
         both = np.array([-inside.min(axis=0, initial=np.inf), inside.max(axis=0, initial=-np.inf)])
         total = np.empty_like(both)
