@@ -37,7 +37,7 @@ class BorderedLayout:
         vector.set(0.0)
         return vector
 
-    def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, vector: PETSc.Vec) -> tuple[np.ndarray, np.ndarray]:
         """Unknowns of this rank (a view), and all constants on every rank. Collective where there are constants."""
         values = vector.array_r
         constants = values[self.owned :].copy() if self._last else None
@@ -48,7 +48,7 @@ class BorderedLayout:
             return np.empty(0)
         return np.asarray(self.comm.bcast(constants, root=self.comm.size - 1))
 
-    def join(self, vector: Any, unknowns: np.ndarray, constants: np.ndarray) -> None:
+    def join(self, vector: PETSc.Vec, unknowns: np.ndarray, constants: np.ndarray) -> None:
         """Fill a vector with the unknowns of this rank and the constants."""
         array = vector.array_w
         array[: self.owned] = unknowns
@@ -73,7 +73,7 @@ class BorderedSystem:
         inverse: context of a PETSc preconditioner of Python type that solves the bordered system.
     """
 
-    def __init__(self, layout: BorderedLayout, A: Any) -> None:
+    def __init__(self, layout: BorderedLayout, A: PETSc.Mat) -> None:
         self.layout, self.A = layout, A
         count, of_mesh = layout.count, BorderedLayout(layout.comm, layout.owned, 0)
         self.columns, self.rows, self._solved = ([of_mesh.vector() for _ in range(count)] for _ in range(3))
@@ -87,11 +87,11 @@ class BorderedSystem:
         self.inverse = _Inverse(self)
 
     @staticmethod
-    def weighted(vectors: list[Any], vector: Any) -> np.ndarray:
+    def weighted(vectors: list[PETSc.Vec], vector: PETSc.Vec) -> np.ndarray:
         """Dot products of a vector with several others. Collective."""
         return np.array([v.dot(vector) for v in vectors])
 
-    def mult(self, x: Any, y: Any) -> None:
+    def mult(self, x: PETSc.Vec, y: PETSc.Vec) -> None:
         """Multiply: y = J x. Collective."""
         values, constants = self.layout.split(x)
         self._x.array[:] = values
@@ -101,7 +101,7 @@ class BorderedSystem:
         products = self.weighted(self.rows, self._x) + self.corner @ constants
         self.layout.join(y, self._y.array_r, products)
 
-    def diagonal(self, diagonal: Any) -> None:
+    def diagonal(self, diagonal: PETSc.Vec) -> None:
         """Copy the diagonal of J into a vector."""
         self.A.getDiagonal(self._y)
         self.layout.join(diagonal, self._y.array_r, np.diag(self.corner))
@@ -113,11 +113,11 @@ class BorderedSystem:
             self._solve(column, solved)
         self._schur = self.corner - np.array([self.weighted(self.rows, y) for y in self._solved]).T
 
-    def _solve(self, right: Any, x: Any) -> None:
+    def _solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
         self.inner.solve(right, x)
         self.krylov += self.inner.getIterationNumber()
 
-    def solve(self, right: Any, x: Any) -> bool:
+    def solve(self, right: PETSc.Vec, x: PETSc.Vec) -> bool:
         """Solve J x = right; whether it succeeded. Collective."""
         values, constants = self.layout.split(right)
         self._y.array[:] = values
@@ -147,10 +147,10 @@ class _Operator:
             system
         )  # no cycle through PETSc: it keeps this object, and the system keeps the matrix
 
-    def mult(self, _matrix: Any, x: Any, y: Any) -> None:
+    def mult(self, _matrix: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
         self._system.mult(x, y)
 
-    def getDiagonal(self, _matrix: Any, diagonal: Any) -> None:
+    def getDiagonal(self, _matrix: PETSc.Mat, diagonal: PETSc.Vec) -> None:
         self._system.diagonal(diagonal)
 
 
@@ -160,9 +160,9 @@ class _Inverse:
     def __init__(self, system: BorderedSystem) -> None:
         self._system = weakref.proxy(system)
 
-    def setUp(self, _pc: Any) -> None:
+    def setUp(self, _pc: PETSc.PC) -> None:
         self._system.factorise()
 
-    def apply(self, pc: Any, x: Any, y: Any) -> None:
+    def apply(self, pc: Any, x: PETSc.Vec, y: PETSc.Vec) -> None:
         if not self._system.solve(x, y):
             pc.setFailedReason(PETSc.PC.FailedReason.FACTOR_OTHER)

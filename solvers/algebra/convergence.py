@@ -128,7 +128,7 @@ class Convergence:
         residual = max(residual, np.finfo(float).tiny)
         return 0.1 * POLISHED_FRACTION * self._tolerance / residual if residual < NEAR_SOLUTION else LOOSEST_RTOL
 
-    def rounding(self, x: Any) -> float:
+    def rounding(self, x: PETSc.Vec) -> float:
         """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective."""
         if not self._linear.A.isAssembled():  # some nonlinear solvers of PETSc never assemble the matrix
             return 0.0

@@ -40,10 +40,10 @@ class Preconditioner(Protocol):
     failure: str
     options: OptionValues
 
-    def setUp(self, pc: Any, /) -> None:
+    def setUp(self, pc: PETSc.PC, /) -> None:
         """Set up for a new matrix."""
 
-    def apply(self, pc: Any, x: Any, y: Any, /) -> None:
+    def apply(self, pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec, /) -> None:
         """Apply the preconditioner to x, into y."""
 
 
@@ -66,7 +66,7 @@ class LinearSolver:
     def __init__(
         self,
         ksp: Any,
-        A: Any,
+        A: PETSc.Mat,
         options: PetscOptions,
         border: BorderedSystem | None,
         preconditioner: Preconditioner | None,
@@ -129,8 +129,8 @@ class LinearSolver:
         if self._border is not None:
             self.operator.assemble()
 
-    def solve(self, right: Any, x: Any) -> None:
-        """Solve with the last matrix, to the rtol of an error estimate. Collective.
+    def solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
+        """Solve with the last matrix, to the accuracy of an error estimate. Collective.
 
         Raises:
             SolveError: the solver failed.
@@ -161,7 +161,7 @@ class LinearSolver:
         return (self._preconditioner.failure if self._preconditioner is not None else "") or petsc_reason(error)
 
     def why_failed(self) -> str:
-        """Reason of a failed solve; empty where it is not known."""
+        """Reason of a failed solve; empty where unknown."""
         if self.iterates:
             return NO_ACCURACY
         if not self._by_mumps():

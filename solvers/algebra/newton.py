@@ -33,7 +33,7 @@ from spinepnp.solvers.model.options import SolverOptions
 NEWTON_OPTIONS: OptionValues = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
 
 #: Most full Newton steps before a line search is tried. The equations are bilinear in concentrations and potential:
-#: full steps pass through states with a large residual and converge where a line search stalls, mostly at charged walls.
+#: full steps pass through states with a large residual and converge where a line search stalls, as at charged walls.
 FULL_STEPS = 20
 
 #: Most full Newton steps where the caller takes a smaller step of continuation or of time after a failure.
@@ -63,9 +63,9 @@ class SnesCallbacks:
 
     def __init__(
         self,
-        residual: Callable[[Any, Any], None],
-        jacobian: Callable[[Any, Any], None],
-        A: Any,
+        residual: Callable[[PETSc.Vec, PETSc.Vec], None],
+        jacobian: Callable[[PETSc.Vec, PETSc.Mat], None],
+        A: PETSc.Mat,
         changed: Callable[[], None],
         reduction: Callable[[], float],
     ) -> None:
@@ -81,11 +81,11 @@ class SnesCallbacks:
         """Reset for another solve, which may reuse the Jacobian of the last one while the residual falls fast."""
         self.seconds, self._reuse_jacobian = 0.0, reuse_jacobian
 
-    def residual(self, _snes: Any, x: Any, b: Any) -> None:
+    def residual(self, _snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
         """Residual callback of SNES. Collective."""
         self._timed(self._residual, x, b)
 
-    def jacobian(self, _snes: Any, x: Any, _operator: Any, _P: Any) -> None:
+    def jacobian(self, _snes: PETSc.SNES, x: PETSc.Vec, _operator: PETSc.Mat, _P: PETSc.Mat) -> None:
         """Jacobian callback of SNES. Collective."""
         if self._reuse_jacobian and self.has_matrix and self._reduction() <= REUSE_BELOW:
             return
@@ -94,12 +94,12 @@ class SnesCallbacks:
         self.has_matrix = True
         self._changed()
 
-    def make_matrix(self, x: Any) -> None:
+    def make_matrix(self, x: PETSc.Vec) -> None:
         """Assemble the Jacobian outside of a solve. Collective."""
         self._jacobian(x, self._A)
         self.has_matrix = True
 
-    def _timed(self, assemble: Callable[[Any, Any], None], x: Any, target: Any) -> None:
+    def _timed(self, assemble: Callable[[PETSc.Vec, Any], None], x: PETSc.Vec, target: PETSc.Vec | PETSc.Mat) -> None:
         start = time.perf_counter()
         try:
             self.pending.check()
@@ -139,15 +139,15 @@ class Newton:
     def __init__(
         self,
         comm: Any,
-        residual: Callable[[Any, Any], None],
-        jacobian: Callable[[Any, Any], None],
-        b: Any,
-        A: Any,
+        residual: Callable[[PETSc.Vec, PETSc.Vec], None],
+        jacobian: Callable[[PETSc.Vec, PETSc.Mat], None],
+        b: PETSc.Vec,
+        A: PETSc.Mat,
         options: SolverOptions,
         border: BorderedSystem | None = None,
         preconditioner: Preconditioner | None = None,
-        step_fraction: Callable[[Any], float] | None = None,
-        enforce_constraints: Callable[[Any, Any], None] | None = None,
+        step_fraction: Callable[[PETSc.Vec], float] | None = None,
+        enforce_constraints: Callable[[PETSc.Vec, PETSc.Vec], None] | None = None,
         extra_convergence_test: Callable[[], bool] = lambda: True,
         conserves: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -183,7 +183,7 @@ class Newton:
         snes.setConvergenceTest(weakly(self._convergence.test))
 
     def solve(
-        self, x: Any, reference: float, *, line_search_fallback: bool = True, reuse_jacobian: bool = False
+        self, x: PETSc.Vec, reference: float, *, line_search_fallback: bool = True, reuse_jacobian: bool = False
     ) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
@@ -223,7 +223,7 @@ class Newton:
         self._refuse_failure(statistics)
         return statistics
 
-    def _attempts(self, x: Any, line_search_fallback: bool) -> tuple[int, int]:
+    def _attempts(self, x: PETSc.Vec, line_search_fallback: bool) -> tuple[int, int]:
         """Attempts with full steps, then with a line search from the same guess; or one with the user's line search.
 
         Returns:
@@ -248,7 +248,7 @@ class Newton:
             return steps + snes.getIterationNumber(), krylov + snes.getLinearSolveIterations()
         return steps, krylov
 
-    def _attempt(self, x: Any, line_search: str | None, max_newton: int) -> None:
+    def _attempt(self, x: PETSc.Vec, line_search: str | None, max_newton: int) -> None:
         """Run SNES once, with a given line search or that of the options."""
         snes = self._snes
         snes.getLineSearch().setType(line_search or self.petsc_options.text("snes_linesearch_type"))
@@ -290,7 +290,7 @@ class Newton:
             statistics,
         )
 
-    def make_matrix(self, x: Any) -> None:
+    def make_matrix(self, x: PETSc.Vec) -> None:
         """Assemble the Jacobian at a vector for `LinearSolver.solve`. Collective."""
         self.callbacks.make_matrix(x)
         self.linear.operator.assemble()
@@ -303,7 +303,10 @@ class Newton:
 
 
 def _adjust_step(
-    x: Any, step: Any, enforce_constraints: Callable[[Any, Any], None] | None, fraction: Callable[[Any], float] | None
+    x: PETSc.Vec,
+    step: PETSc.Vec,
+    enforce_constraints: Callable[[PETSc.Vec, PETSc.Vec], None] | None,
+    fraction: Callable[[PETSc.Vec], float] | None,
 ) -> None:
     if enforce_constraints is not None:
         enforce_constraints(x, step)

@@ -55,9 +55,9 @@ NO_ACCURACY = 'the linear solve did not reach its tolerance; use a finer mesh, o
 OptionValues = dict[str, str | int | float | bool]
 
 
-def options_set_by_user(of_case: OptionValues) -> set[str]:
+def options_set_by_user(case_options: OptionValues) -> set[str]:
     """Names of the options that the user has set: in the case file, on the command line or in PETSC_OPTIONS."""
-    return {*of_case, *PETSc.Options().getAll()}
+    return {*case_options, *PETSc.Options().getAll()}
 
 
 class PetscOptions:
@@ -65,14 +65,14 @@ class PetscOptions:
 
     Args:
         defaults: default options.
-        of_case: options of the case file.
+        case_options: options of the case file.
 
     Raises:
         CaseError: a type of solver that PETSc does not have, on which it would abort.
     """
 
-    def __init__(self, defaults: OptionValues, of_case: OptionValues) -> None:
-        self._defaults, self._of_case = dict(defaults), of_case
+    def __init__(self, defaults: OptionValues, case_options: OptionValues) -> None:
+        self._defaults, self._case_options = dict(defaults), case_options
         if self.is_set_by_user("pc_type"):
             self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to the default of pc_type
         self._read: set[str] = set()
@@ -85,16 +85,16 @@ class PetscOptions:
     @property
     def set_by_user(self) -> set[str]:
         """Names of the options that the user has set."""
-        return options_set_by_user(self._of_case)
+        return options_set_by_user(self._case_options)
 
     def text(self, name: str) -> str:
         """Value of an option that has a default."""
-        return str(PETSc.Options().getString(name, str(self._of_case.get(name, self._defaults[name]))))
+        return str(PETSc.Options().getString(name, str(self._case_options.get(name, self._defaults[name]))))
 
     @property
     def source(self) -> str:
         """Source of the user's options, for errors."""
-        return "solver.petsc" if self._of_case else "PETSc options of the command line or PETSC_OPTIONS"
+        return "solver.petsc" if self._case_options else "PETSc options of the command line or PETSC_OPTIONS"
 
     def _check_types(self) -> None:
         known = {
@@ -105,7 +105,7 @@ class PetscOptions:
         }
         database = PETSc.Options()
         given = {name: database.getString(name) for name in known if database.hasName(name)}
-        for name, value in {**self._of_case, **given}.items():
+        for name, value in {**self._case_options, **given}.items():
             types = {str(v) for k, v in vars(known.get(name, object)).items() if k.isupper()}
             if name in known and value not in types:
                 raise CaseError(
@@ -122,17 +122,17 @@ class PetscOptions:
             CaseError: a PETSc option is given that has a key of its own in [solver].
         """
         database = PETSc.Options()
-        for name, ours in OPTIONS_WITH_KEYS.items():
+        for name, key in OPTIONS_WITH_KEYS.items():
             if database.hasName(name):
-                raise CaseError(f"-{name}", f"is set by solver.{ours}; use --set solver.{ours}=...")
-        mine = {k: v for k, v in {**self._defaults, **self._of_case}.items() if not database.hasName(k)}
-        for name, value in mine.items():
+                raise CaseError(f"-{name}", f"is set by solver.{key}; use --set solver.{key}=...")
+        added = {k: v for k, v in {**self._defaults, **self._case_options}.items() if not database.hasName(k)}
+        for name, value in added.items():
             database.setValue(name, value)
         try:
             yield
         finally:
-            self._read |= {name for name in self._of_case if name not in mine or database.used(name)}
-            for name in mine:
+            self._read |= {name for name in self._case_options if name not in added or database.used(name)}
+            for name in added:
                 database.delValue(name)
 
     def refuse_unused(self) -> None:
@@ -141,7 +141,7 @@ class PetscOptions:
         Raises:
             CaseError: names the option.
         """
-        for name in self._of_case:
+        for name in self._case_options:
             if name not in self._read:
                 raise CaseError(f"solver.petsc.{name}", "is read by no part of this solver; correct or drop it")
 

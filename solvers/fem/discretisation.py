@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
@@ -47,8 +46,7 @@ class Discretisation:
     ) -> None:
         self.mesh = mesh
         element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.element_degree)
-        space: Any = fem.functionspace(mesh.mesh, element)
-        self.space = space
+        self.space = space = fem.functionspace(mesh.mesh, element)
         facet_dim = mesh.mesh.topology.dim - 1
         self.boundary_dofs = {
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()

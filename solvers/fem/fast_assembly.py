@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, basix, cell_nodes, fem
 from spinepnp.solvers.fem.measure import Measure
 
 #: Bytes of the factors for one quadrature point, measured in three dimensions.
@@ -38,7 +38,7 @@ class FastAssembly:
         degrees: degrees of quadrature on straight and on curved cells.
     """
 
-    def __init__(self, space: Any, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
+    def __init__(self, space: fem.FunctionSpace, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
         from scipy import sparse  # not needed for higher elements and lines
 
         columns, rows = pattern.graph
@@ -67,7 +67,7 @@ class FastAssembly:
         self._from_fluxes = sparse.csc_matrix((spread, positions.ravel(), by_corner), (entries, points * corners))
 
     @staticmethod
-    def fits(space: Any, measure: Measure, degrees: tuple[int, int]) -> bool:
+    def fits(space: fem.FunctionSpace, measure: Measure, degrees: tuple[int, int]) -> bool:
         """Whether the factors fit into the memory of this machine. Collective."""
         comm, cell = space.mesh.comm, space.mesh.basix_cell()
         each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]

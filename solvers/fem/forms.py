@@ -8,8 +8,8 @@ mesh (`measure.Measure`):
         + sum over membranes of int kappa (phi - phi_out) w ds
         - sum over matched injectors of int lambda^2 g w ds                                  = loads
 
-(paper 001, eq. (1), with the anion's gradient corrected). alpha is zero in a steady state and the inverse step size of an
-implicit time step; kappa is the scaled capacitance of a membrane, and g the electroneutral field of a current
+(paper 001, eq. (1), with the anion's gradient corrected). alpha is zero in a steady state and the inverse step size of
+an implicit time step; kappa is the scaled capacitance of a membrane, and g the electroneutral field of a current
 (`matched_field`). The integrals over boundaries are zero on reflecting ones; prescribed currents, surface charges,
 sources and fixed charge by region are loads (`pnp.currents.loads`), for which nothing is compiled.
 

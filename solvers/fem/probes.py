@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, cell_nodes
+from spinepnp.runtime.stack import MPI, cell_nodes, fem
 from spinepnp.units import LENGTH, format_quantity
 
 #: Position (x, y, z), m.
@@ -69,7 +69,7 @@ class Probes:
         CaseError: a point lies outside of the domain.
     """
 
-    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: Any) -> None:
+    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: fem.FunctionSpace) -> None:
         self._comm = mesh.mesh.comm
         self._local: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.names = tuple(positions)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, fem
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.regions import Region
 
@@ -33,7 +31,12 @@ class RegionOnMesh:
     """
 
     def __init__(
-        self, name: str, region: Region, weights: IntegrationWeights, space: Any, boundary_dofs: dict[str, np.ndarray]
+        self,
+        name: str,
+        region: Region,
+        weights: IntegrationWeights,
+        space: fem.FunctionSpace,
+        boundary_dofs: dict[str, np.ndarray],
     ) -> None:
         for boundary in region.exclude:
             if boundary not in boundary_dofs:
@@ -58,7 +61,7 @@ class RegionOnMesh:
         if not weights.comm.allreduce(bool(self.nodes.any()), op=MPI.LOR) or self.volume <= 0.0:
             raise CaseError(f"regions.{name}", "holds no node of the mesh; make it larger, or mesh.size smaller")
 
-    def extremes(self, comm: Any, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def extremes(self, comm: MPI.Comm, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest nodal value of each column in the region. Collective."""
         inside = values[: len(self.nodes)][self.nodes]
         both = np.array([-inside.min(axis=0, initial=np.inf), inside.max(axis=0, initial=-np.inf)])

@@ -52,7 +52,7 @@ class IntegrationWeights:
         mass: mass matrix for fixed charge given at the nodes; ``None`` where slabs are integrated instead.
     """
 
-    def __init__(self, space: Any, mesh: SpineMesh) -> None:
+    def __init__(self, space: fem.FunctionSpace, mesh: SpineMesh) -> None:
         self._mesh, self._space = mesh, space
         self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local
@@ -182,7 +182,7 @@ class IntegrationWeights:
         return total
 
 
-def minimum(comm: Any, values: np.ndarray) -> np.ndarray:
+def minimum(comm: MPI.Comm, values: np.ndarray) -> np.ndarray:
     """Smallest value of each column over all ranks. Collective."""
     local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
     smallest = np.empty_like(local)

@@ -79,7 +79,7 @@ class Channel(Table):
     """Channels of one kind, spread evenly over a boundary.
 
     Attributes:
-        law: how the current depends on the potential; "gates" without any gate is Ohm's law.
+        law: dependence of the current on the potential; "gates" without any gate is Ohm's law.
         species: species that carries the current.
         maximum: current of a sigmoid with all channels open, A.
         half: potential at which half of the channels are open, V.

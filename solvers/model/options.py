@@ -64,8 +64,8 @@ class SolverOptions(Table):
     @classmethod
     def _harmless(cls, petsc: dict[str, Value]) -> dict[str, Value]:
         for name, value in petsc.items():
-            ours = OPTIONS_WITH_KEYS.get(name)
-            why = f"{name} is set by solver.{ours}; use that key" if ours else refusal(name, value)
+            key = OPTIONS_WITH_KEYS.get(name)
+            why = f"{name} is set by solver.{key}; use that key" if key else refusal(name, value)
             if why:
                 raise PydanticCustomError("wrong_entry", "{why}", {"key": name, "why": why})
         return petsc

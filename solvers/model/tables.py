@@ -54,7 +54,7 @@ def read_columns(path: str, rising: Kind, other: Kind) -> tuple[np.ndarray, np.n
         Both columns in SI units, shape (rows,).
 
     Raises:
-        ValueError: it cannot be read, a column is missing, a value is no number, or the first does not rise.
+        ValueError: the file cannot be read, a column is missing, a value is no number, or the first does not rise.
     """
     try:
         changed = os.stat(path).st_mtime_ns

@@ -62,6 +62,7 @@ class WaveformFunction:
     longest_step: Callable[[float], float] = lambda _time: math.inf
 
 
+#: Waveform of a constant current.
 CONSTANT = WaveformFunction(lambda _time, _inside: 1.0)
 
 
