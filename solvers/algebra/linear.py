@@ -19,7 +19,7 @@ DIRECT_OPTIONS: OptionValues = {"ksp_type": "preonly", "pc_type": "lu", "pc_fact
 #: Relative tolerance of iterative solves far from the solution, where Newton steps are inexact anyway.
 LOOSEST_RTOL = 1e-5
 
-#: Smallest relative tolerance of iterative solves: smaller ones stagnate in rounding errors.
+#: Smallest relative tolerance of iterative solves that is ever set.
 TIGHTEST_RTOL = 1e-9
 
 #: Relative tolerance of a solve for an error estimate: step sizes follow from it, and must be the same on any number of

@@ -18,7 +18,7 @@ from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, basix, cell_nodes, fem
 from spinepnp.solvers.fem.measure import Measure
 
-#: Bytes of the factors for one quadrature point, measured in three dimensions.
+#: Bytes of the factors for one quadrature point.
 BYTES_PER_POINT = 700.0
 
 #: Largest share of the free memory for the factors: fields, matrices and the solver need the rest.

@@ -37,7 +37,7 @@ AFFORDABLE_CELLS = {"1d": 1e5, "axisymmetric": 1e4, "3d": 0.0}
 #: Numbers to which sizes are rounded down, so that similar cases share a cached mesh.
 ROUND_SIZES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
-#: Largest z V/V_T of a blocking wall whose layer is graded; beyond it exponentials overflow.
+#: Largest z V/V_T of a blocking wall whose layer is graded; exponentials stay far from overflow.
 LARGEST_WALL_POTENTIAL = 300.0
 
 #: Smallest size chosen by default, m: far below the size of an ion.

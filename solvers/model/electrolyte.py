@@ -43,7 +43,7 @@ ROUNDING_OF_HEIGHTS = 1e-9
 #: Names of species: they stand in names of columns and files.
 NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
 
-#: Most characters of a name, so that tables stay readable.
+#: Most characters of a name.
 LONGEST_NAME = 40
 
 
