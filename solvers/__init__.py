@@ -1,4 +1,4 @@
-"""The model: species, boundaries, weak forms, Newton, time steps. What needs DOLFINx is imported at its first use."""
+"""Poisson-Nernst-Planck solvers: public names. Modules that need DOLFINx are imported at their first use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spinepnp.solvers.time.adaptive import Step
     from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 
-#: Where the names are that need DOLFINx.
+#: Modules of the names that need DOLFINx.
 _HEAVY = {
     "Solution": "problem.solution",
     "SteadyProblem": "steady",

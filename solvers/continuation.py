@@ -54,7 +54,9 @@ def follow(
     def at(fraction: float) -> ProblemData:
         if fraction == 1.0:
             return problem_data
-        return problem_data.raised(fraction, amounts) if by_data else problem_data.with_debye_scaling(fraction)
+        return (
+            problem_data.scaled_from_bulk(fraction, amounts) if by_data else problem_data.with_debye_scaling(fraction)
+        )
 
     control = StepControl(step=FIRST, smallest=SMALLEST, largest=0.5)
     reached, steps = 0.0, 0

@@ -1,9 +1,9 @@
-"""Linear systems with a few unknown constants behind the many unknowns of a mesh.
+"""Bordered linear systems: the unknowns of a mesh, and a few unknown constants after them.
 
     [ A  B ] [x]   [r]
     [ C  D ] [g] = [s]
 
-A is sparse, B and C have a column and a row for each constant. One factorisation (or preconditioner) of A serves all:
+A is sparse; B has a column and C a row for each constant. One factorisation (or preconditioner) of A suffices:
 with A Y = B and A y = r, g = (D - C Y)^-1 (s - C y) and x = y - Y g. The constants live on the last rank.
 """
 
@@ -18,7 +18,7 @@ from spinepnp.runtime.stack import PETSc
 
 
 class BorderedLayout:
-    """Vectors with the unknowns of the mesh and the constants behind them.
+    """Layout of vectors: the unknowns of the mesh, then the constants (on the last rank).
 
     Args:
         comm: MPI communicator.
@@ -31,14 +31,14 @@ class BorderedLayout:
         self._last = comm.rank == comm.size - 1
 
     def vector(self) -> Any:
-        """A new vector of zeros."""
+        """New vector of zeros."""
         size = self.owned + (self.count if self._last else 0)
         vector = PETSc.Vec().createMPI((size, None), comm=self.comm)
         vector.set(0.0)
         return vector
 
-    def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Unknowns of this rank (a view) and all constants. Collective where there are constants."""
+    def split(self, vector: PETSc.Vec) -> tuple[np.ndarray, np.ndarray]:
+        """Unknowns of this rank (a view), and all constants on every rank. Collective where there are constants."""
         values = vector.array_r
         constants = values[self.owned :].copy() if self._last else None
         return values[: self.owned], self._share(constants)
@@ -48,8 +48,8 @@ class BorderedLayout:
             return np.empty(0)
         return np.asarray(self.comm.bcast(constants, root=self.comm.size - 1))
 
-    def join(self, vector: Any, unknowns: np.ndarray, constants: np.ndarray) -> None:
-        """Fill a vector."""
+    def join(self, vector: PETSc.Vec, unknowns: np.ndarray, constants: np.ndarray) -> None:
+        """Fill a vector with the unknowns of this rank and the constants."""
         array = vector.array_w
         array[: self.owned] = unknowns
         if self._last and self.count:
@@ -57,23 +57,23 @@ class BorderedLayout:
 
 
 class BorderedSystem:
-    """The matrix of such a system and its inverse.
+    """Bordered matrix and its inverse.
 
     Args:
-        layout: of the vectors.
+        layout: layout of the vectors.
         A: sparse matrix of the unknowns of the mesh.
 
     Attributes:
-        columns: of B, for the user to fill.
-        rows: of C, likewise.
-        corner: D.
-        inner: solver for A, or one application of a preconditioner, to be configured.
-        krylov: its iterations so far.
-        operator: the whole matrix as a PETSc matrix.
-        inverse: context of a PETSc preconditioner of Python type.
+        columns: columns of B; the caller fills them.
+        rows: rows of C; the caller fills them.
+        corner: matrix D; the caller fills it.
+        inner: linear solver for A (or one application of a preconditioner); the caller configures it.
+        krylov: iterations of the inner solver so far.
+        operator: bordered matrix as a PETSc matrix of Python type.
+        inverse: context of a PETSc preconditioner of Python type that solves the bordered system.
     """
 
-    def __init__(self, layout: BorderedLayout, A: Any) -> None:
+    def __init__(self, layout: BorderedLayout, A: PETSc.Mat) -> None:
         self.layout, self.A = layout, A
         count, of_mesh = layout.count, BorderedLayout(layout.comm, layout.owned, 0)
         self.columns, self.rows, self._solved = ([of_mesh.vector() for _ in range(count)] for _ in range(3))
@@ -87,51 +87,51 @@ class BorderedSystem:
         self.inverse = _Inverse(self)
 
     @staticmethod
-    def weighted(vectors: list[Any], vector: Any) -> np.ndarray:
-        """Dot product of a vector with each of several. Collective."""
+    def weighted(vectors: list[PETSc.Vec], vector: PETSc.Vec) -> np.ndarray:
+        """Dot products of a vector with several others. Collective."""
         return np.array([v.dot(vector) for v in vectors])
 
-    def mult(self, x: Any, y: Any) -> None:
-        """y = J x. Collective."""
+    def mult(self, x: PETSc.Vec, y: PETSc.Vec) -> None:
+        """Multiply: y = J x. Collective."""
         values, constants = self.layout.split(x)
         self._x.array[:] = values
         self.A.mult(self._x, self._y)
         for g, column in zip(constants, self.columns, strict=True):
             self._y.axpy(g, column)
-        balances = self.weighted(self.rows, self._x) + self.corner @ constants
-        self.layout.join(y, self._y.array_r, balances)
+        products = self.weighted(self.rows, self._x) + self.corner @ constants
+        self.layout.join(y, self._y.array_r, products)
 
-    def diagonal(self, diagonal: Any) -> None:
-        """The diagonal of J."""
+    def diagonal(self, diagonal: PETSc.Vec) -> None:
+        """Copy the diagonal of J into a vector."""
         self.A.getDiagonal(self._y)
         self.layout.join(diagonal, self._y.array_r, np.diag(self.corner))
 
     def factorise(self) -> None:
-        """Solve for the columns after the matrix has changed. Collective."""
+        """Factorise A after it has changed, and solve for the columns Y. Collective."""
         self.inner.setOperators(self.A)
         for column, solved in zip(self.columns, self._solved, strict=True):
             self._solve(column, solved)
         self._schur = self.corner - np.array([self.weighted(self.rows, y) for y in self._solved]).T
 
-    def _solve(self, right: Any, x: Any) -> None:
+    def _solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
         self.inner.solve(right, x)
         self.krylov += self.inner.getIterationNumber()
 
-    def solve(self, right: Any, x: Any) -> bool:
-        """x = J^-1 right; whether that went well. Collective."""
+    def solve(self, right: PETSc.Vec, x: PETSc.Vec) -> bool:
+        """Solve J x = right; whether it succeeded. Collective."""
         values, constants = self.layout.split(right)
         self._y.array[:] = values
         self._solve(self._y, self._x)
         reason: Any = self.inner.getConvergedReason()
-        good = reason > 0
+        converged = reason > 0
         try:
             constants = np.linalg.solve(self._schur, constants - self.weighted(self.rows, self._x))
         except np.linalg.LinAlgError:
-            good = False
+            converged = False
         for g, solved in zip(constants, self._solved, strict=True):
             self._x.axpy(-g, solved)
         self.layout.join(x, self._x.array_r, constants)
-        return good
+        return converged
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
@@ -140,27 +140,29 @@ class BorderedSystem:
 
 
 class _Operator:
-    """The matrix, in the words of a PETSc matrix of Python type."""
+    """Context of the PETSc matrix of Python type."""
 
     def __init__(self, system: BorderedSystem) -> None:
-        self._system = weakref.proxy(system)  # PETSc keeps this, and the system keeps the matrix
+        self._system = weakref.proxy(
+            system
+        )  # no cycle through PETSc: it keeps this object, and the system keeps the matrix
 
-    def mult(self, _matrix: Any, x: Any, y: Any) -> None:
+    def mult(self, _matrix: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
         self._system.mult(x, y)
 
-    def getDiagonal(self, _matrix: Any, diagonal: Any) -> None:
+    def getDiagonal(self, _matrix: PETSc.Mat, diagonal: PETSc.Vec) -> None:
         self._system.diagonal(diagonal)
 
 
 class _Inverse:
-    """Its inverse, in the words of a PETSc preconditioner of Python type."""
+    """Context of the PETSc preconditioner of Python type."""
 
     def __init__(self, system: BorderedSystem) -> None:
         self._system = weakref.proxy(system)
 
-    def setUp(self, _pc: Any) -> None:
+    def setUp(self, _pc: PETSc.PC) -> None:
         self._system.factorise()
 
-    def apply(self, pc: Any, x: Any, y: Any) -> None:
+    def apply(self, pc: Any, x: PETSc.Vec, y: PETSc.Vec) -> None:
         if not self._system.solve(x, y):
             pc.setFailedReason(PETSc.PC.FailedReason.FACTOR_OTHER)

@@ -1,4 +1,4 @@
-"""The linear systems of Newton's steps: a factorisation or an iteration, of the matrix or of it within a border."""
+"""Linear solver of the Newton steps: a factorisation or an iteration, of a matrix or of a bordered system."""
 
 from __future__ import annotations
 
@@ -13,47 +13,52 @@ from spinepnp.runtime.stack import PETSc
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.petsc import NO_ACCURACY, OptionValues, PetscOptions, mumps_problem, weakly
 
-DIRECT: OptionValues = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
+#: PETSc options of a factorisation by MUMPS.
+DIRECT_OPTIONS: OptionValues = {"ksp_type": "preonly", "pc_type": "lu", "pc_factor_mat_solver_type": "mumps"}
 
-#: Relative accuracy of iterative solves far from the solution, and the highest that is ever asked for.
-FAR, NEAREST = 1e-5, 1e-9
+#: Relative tolerance of iterative solves far from the solution, where Newton steps are inexact anyway.
+LOOSEST_RTOL = 1e-5
 
-#: The same where an error is estimated: step lengths follow from it, and must be the same on any number of ranks.
-ROUGH = 1e-6
+#: Smallest relative tolerance of iterative solves that is ever set.
+TIGHTEST_RTOL = 1e-9
+
+#: Relative tolerance of a solve for an error estimate: step sizes follow from it, and must be the same on any number of
+#: ranks.
+ERROR_ESTIMATE_RTOL = 1e-6
 
 
 class Preconditioner(Protocol):
     """Context of a PETSc preconditioner of Python type, as an iterative solve needs it.
 
     Attributes:
-        iterations: gives the iterations of the last linear solve; a negative number says that it failed.
+        iterations: function that returns the iterations of the last linear solve, a negative number if it failed.
         failure: reason why the preconditioner could not be set up; empty where it could.
-        options: defaults of the linear solver and of those within, by name of the PETSc option.
+        options: default PETSc options of the linear solver and of the nested ones.
     """
 
     iterations: Callable[[], int]
     failure: str
     options: OptionValues
 
-    def setUp(self, pc: Any, /) -> None:
-        """Prepare for a new matrix."""
+    def setUp(self, pc: PETSc.PC, /) -> None:
+        """Set up for a new matrix."""
 
-    def apply(self, pc: Any, x: Any, y: Any, /) -> None:
-        """Overwrite y by the preconditioner applied to x."""
+    def apply(self, pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec, /) -> None:
+        """Apply the preconditioner to x, into y."""
 
 
 class LinearSolver:
-    """PETSc's solver of the linear systems.
+    """Linear solver of PETSc for the Newton steps.
 
     Args:
-        ksp: of SNES.
+        ksp: linear solver of SNES.
         A: matrix of the unknowns of the mesh.
-        options: of the solver.
-        border: unknown constants of the system, if there are any; its matrix is A.
+        options: PETSc options of the solver.
+        border: bordered system with matrix A, if there are unknown constants.
         preconditioner: context of a Python preconditioner of A for an iterative solver; without it A is factorised.
 
     Attributes:
-        ksp: the solver of the whole system.
+        ksp: solver of the whole system.
         A: matrix of the unknowns of the mesh.
         operator: matrix of the whole system.
     """
@@ -61,7 +66,7 @@ class LinearSolver:
     def __init__(
         self,
         ksp: Any,
-        A: Any,
+        A: PETSc.Mat,
         options: PetscOptions,
         border: BorderedSystem | None,
         preconditioner: Preconditioner | None,
@@ -70,10 +75,10 @@ class LinearSolver:
         self._border, self._preconditioner = border, preconditioner
         self.operator = A if border is None else border.operator
         self._inner = ksp if border is None else border.inner
-        self._accuracy_is_ours = preconditioner is not None and not options.is_given("ksp_rtol")
+        self._sets_rtol = preconditioner is not None and not options.is_set_by_user("ksp_rtol")
 
-    def wrap(self) -> None:
-        """Before options are read: let those of the linear solver be the factorisation's within the border."""
+    def prepare_border(self) -> None:
+        """Let the options of the linear solver apply to the factorisation of A within the border."""
         if self._border is None or self._preconditioner is not None:
             return
         self.ksp.setOptionsPrefix("border_")
@@ -81,8 +86,8 @@ class LinearSolver:
         self._invert_border(self._border)
         self._inner.setFromOptions()
 
-    def precondition(self) -> None:
-        """After options are read: give the preconditioner to the whole system, or to the border in between."""
+    def attach_preconditioner(self) -> None:
+        """Attach the preconditioner to the solver, or to the inner solver of the border. It comes after the options."""
         if self._preconditioner is None:
             return
         self._preconditioner.iterations = weakly(self._iterations)
@@ -98,7 +103,7 @@ class LinearSolver:
         self.ksp.getPC().setPythonContext(border.inverse)
 
     def _iterations(self) -> int:
-        """Of the last solve, as if to an accuracy of 1e-6; negative if it failed."""
+        """Iterations of the last solve, scaled to a relative tolerance of 1e-6; negative if it failed."""
         reason: Any = self.ksp.getConvergedReason()
         if reason < 0:
             return -1
@@ -106,32 +111,32 @@ class LinearSolver:
 
     @property
     def iterates(self) -> bool:
-        """Whether there is a preconditioner, and no factorisation."""
+        """Whether the solver is iterative."""
         return self._preconditioner is not None
 
     @property
     def factorisation_solves(self) -> int | None:
-        """Solves with the factorisation within a border so far; ``None`` where SNES counts all there is."""
+        """Number of solves with the factorisation within a border so far; ``None`` where SNES counts every solve."""
         return self._border.krylov if self._border is not None and not self.iterates else None
 
-    def ask_for(self, accuracy: float) -> None:
-        """Let an iterative solver reach a relative accuracy, within bounds, unless the user has chosen one."""
-        if self._accuracy_is_ours:
-            self.ksp.setTolerances(rtol=min(FAR, max(NEAREST, accuracy)))
+    def set_rtol(self, rtol: float) -> None:
+        """Set the relative tolerance of an iterative solver, within bounds, unless the user has set it."""
+        if self._sets_rtol:
+            self.ksp.setTolerances(rtol=min(LOOSEST_RTOL, max(TIGHTEST_RTOL, rtol)))
 
     def matrix_has_changed(self) -> None:
-        """Tell PETSc so: A has been assembled, the border beside it has not."""
+        """Tell PETSc that the bordered matrix has changed: only A has been assembled."""
         if self._border is not None:
             self.operator.assemble()
 
-    def solve(self, right: Any, x: Any) -> None:
-        """Solve with the last matrix, not to the last digit. Collective.
+    def solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
+        """Solve with the last matrix, to the accuracy of an error estimate. Collective.
 
         Raises:
             SolveError: the solver failed.
         """
-        if self._accuracy_is_ours:
-            self.ksp.setTolerances(rtol=ROUGH)
+        if self._sets_rtol:
+            self.ksp.setTolerances(rtol=ERROR_ESTIMATE_RTOL)
         try:
             with self._options.in_force(), interrupts.deferred():
                 self.ksp.solve(right, x)
@@ -141,27 +146,27 @@ class LinearSolver:
             raise SolveError("the linear solve for the error of a time step failed")
 
     def forget_failure(self, *, failed: bool) -> None:
-        """Be ready for new matrices. Collective.
+        """Reset for new matrices. Collective.
 
         Args:
-            failed: whether the last solve has: MUMPS refuses every later matrix after one failure.
+            failed: whether the last solve failed: MUMPS then refuses every later matrix.
         """
         if self._preconditioner is not None:
             self._preconditioner.failure = ""
         if failed and self._by_mumps():
             self._inner.getPC().reset()
 
-    def said(self, error: PETSc.Error) -> str:
-        """What PETSc has said before it gave up."""
+    def error_text(self, error: PETSc.Error) -> str:
+        """Message of an error of PETSc, or of the preconditioner that caused it."""
         return (self._preconditioner.failure if self._preconditioner is not None else "") or petsc_reason(error)
 
     def why_failed(self) -> str:
-        """What is known of a failed solve; empty where that is nothing."""
+        """Reason of a failed solve; empty where unknown."""
         if self.iterates:
             return NO_ACCURACY
         if not self._by_mumps():
             return ""
-        return mumps_problem(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), self._options.given)
+        return mumps_problem(self._inner.getPC().getFactorMatrix().getMumpsInfog(1), self._options.set_by_user)
 
     def _by_mumps(self) -> bool:
         preconditioner = self._inner.getPC()

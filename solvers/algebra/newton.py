@@ -1,7 +1,7 @@
-"""A thin wrapper of PETSc's SNES that says what happened.
+"""Newton's method by PETSc's SNES, with statistics of each solve and reasons of a failure.
 
-DOLFINx's own `NonlinearProblem` does not raise on failure and lets code override the user's options; here the order is
-that of `petsc_options`, and every solve returns its reason and one row of statistics.
+DOLFINx's own `NonlinearProblem` does not raise on failure, and its options override those of the user; here options
+have the precedence of `PetscOptions`.
 """
 
 from __future__ import annotations
@@ -17,49 +17,55 @@ from spinepnp.runtime import interrupts
 from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.convergence import Convergence
-from spinepnp.solvers.algebra.linear import DIRECT, LinearSolver, Preconditioner
-from spinepnp.solvers.algebra.petsc import FAILURES, LINEAR_SOLVE, OptionValues, PetscOptions, reason_name, weakly
+from spinepnp.solvers.algebra.linear import DIRECT_OPTIONS, LinearSolver, Preconditioner
+from spinepnp.solvers.algebra.petsc import (
+    FAILURES,
+    LINEAR_SOLVE_FAILED,
+    OptionValues,
+    PetscOptions,
+    reason_name,
+    weakly,
+)
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.options import SolverOptions
 
-NEWTON: OptionValues = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
+#: PETSc options of the nonlinear solver.
+NEWTON_OPTIONS: OptionValues = {"snes_type": "newtonls", "snes_linesearch_type": "bt"}
 
-#: Full Newton steps that are tried before the line search takes over. The equations are bilinear in densities and
-#: potential: full steps pass through states whose residual is large and arrive where a line search stalls, at charged
-#: walls above all.
+#: Most full Newton steps before a line search is tried. The equations are bilinear in concentrations and potential:
+#: full steps pass through states with a large residual and converge where a line search stalls, as at charged walls.
 FULL_STEPS = 20
 
-#: Full Newton steps on the way of a continuation, where the next attempt is closer.
-HASTY_STEPS = 10
+#: Most full Newton steps where the caller takes a smaller step of continuation or of time after a failure.
+STEPS_WITHOUT_FALLBACK = 10
 
-
-#: Reduction of the residual by a Newton step, up to which an old matrix is good.
-GOOD = 0.1
+#: Largest ratio of two successive residuals for which the Jacobian is reused.
+REUSE_BELOW = 0.1
 
 
 class SnesCallbacks:
-    """Residual and matrix of one nonlinear system.
+    """Residual and Jacobian of one nonlinear system, as callbacks of SNES.
 
     Args:
         residual: fills the vector b with F(x); arguments (x, b).
         jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
-        A: the matrix.
-        changed: is called when the matrix has changed.
-        reduction: by which the last Newton step has changed the norm of the residual.
+        A: matrix of the Jacobian.
+        changed: function that is called after the matrix has changed.
+        reduction: function that returns the ratio of the last two norms of the residual.
 
     Attributes:
-        seconds: spent since `begin`, on this rank.
+        seconds: time of assembly since `begin` on this rank, s.
         raised: exception of the last attempt: PETSc replaces it by an error code.
-        pending: signals that wait for the end of the attempt.
+        pending: signals that are deferred to the end of the attempt.
         has_matrix: whether A has been filled.
-        count: how often it was.
+        count: number of assemblies of A.
     """
 
     def __init__(
         self,
-        residual: Callable[[Any, Any], None],
-        jacobian: Callable[[Any, Any], None],
-        A: Any,
+        residual: Callable[[PETSc.Vec, PETSc.Vec], None],
+        jacobian: Callable[[PETSc.Vec, PETSc.Mat], None],
+        A: PETSc.Mat,
         changed: Callable[[], None],
         reduction: Callable[[], float],
     ) -> None:
@@ -72,28 +78,28 @@ class SnesCallbacks:
         self.has_matrix, self.count = False, 0
 
     def begin(self, *, reuse_jacobian: bool) -> None:
-        """Be ready for another solve, which may keep the matrix of the last one as long as it serves well."""
+        """Reset for another solve, which may reuse the Jacobian of the last one while the residual falls fast."""
         self.seconds, self._reuse_jacobian = 0.0, reuse_jacobian
 
-    def residual(self, _snes: Any, x: Any, b: Any) -> None:
-        """For SNES. Collective."""
+    def residual(self, _snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
+        """Residual callback of SNES. Collective."""
         self._timed(self._residual, x, b)
 
-    def jacobian(self, _snes: Any, x: Any, _operator: Any, _P: Any) -> None:
-        """For SNES. Collective."""
-        if self._reuse_jacobian and self.has_matrix and self._reduction() <= GOOD:
+    def jacobian(self, _snes: PETSc.SNES, x: PETSc.Vec, _operator: PETSc.Mat, _P: PETSc.Mat) -> None:
+        """Jacobian callback of SNES. Collective."""
+        if self._reuse_jacobian and self.has_matrix and self._reduction() <= REUSE_BELOW:
             return
         self.count += 1
         self._timed(self._jacobian, x, self._A)
         self.has_matrix = True
         self._changed()
 
-    def make_matrix(self, x: Any) -> None:
-        """Fill the matrix outside of a solve. Collective."""
+    def make_matrix(self, x: PETSc.Vec) -> None:
+        """Assemble the Jacobian outside of a solve. Collective."""
         self._jacobian(x, self._A)
         self.has_matrix = True
 
-    def _timed(self, assemble: Callable[[Any, Any], None], x: Any, target: Any) -> None:
+    def _timed(self, assemble: Callable[[PETSc.Vec, Any], None], x: PETSc.Vec, target: PETSc.Vec | PETSc.Mat) -> None:
         start = time.perf_counter()
         try:
             self.pending.check()
@@ -111,20 +117,20 @@ class Newton:
         comm: MPI communicator.
         residual: fills the vector b with F(x); arguments (x, b).
         jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
-        b: a vector that fits the system; it is copied.
-        A: a matrix that fits the system.
+        b: vector with the layout of the system; it is duplicated.
+        A: matrix of the Jacobian.
         options: tolerances and PETSc options.
-        border: unknown constants of the system, if there are any; its matrix is A.
+        border: bordered system with matrix A, if there are unknown constants.
         preconditioner: context of a Python preconditioner of A for an iterative solver; without it A is factorised.
-        step_fraction: which part of a step may be taken; all of it where there is no such function.
-        enforce_constraints: makes exact in a step (second argument, subtracted from the first) what is known of it.
-        extra_convergence_test: whether a state meets what the norm of the residual does not show.
-        conserves: whether its currents do, for which a few more steps are made.
+        step_fraction: function that returns the fraction of a step to take; whole steps without it.
+        enforce_constraints: overwrites dx so that x - dx meets prescribed values exactly; arguments (x, dx).
+        extra_convergence_test: whether the state meets conditions that the norm of the residual does not show.
+        conserves: whether the currents of the state balance; if not, a few more steps are made.
 
     Attributes:
-        petsc_options: of PETSc's options.
-        linear: solver of the steps.
-        assembly: of residual and matrix.
+        petsc_options: PETSc options of the solver.
+        linear: linear solver of the steps.
+        callbacks: assembly of residual and Jacobian.
 
     Raises:
         CaseError: a PETSc option that PETSc refuses.
@@ -133,20 +139,20 @@ class Newton:
     def __init__(
         self,
         comm: Any,
-        residual: Callable[[Any, Any], None],
-        jacobian: Callable[[Any, Any], None],
-        b: Any,
-        A: Any,
+        residual: Callable[[PETSc.Vec, PETSc.Vec], None],
+        jacobian: Callable[[PETSc.Vec, PETSc.Mat], None],
+        b: PETSc.Vec,
+        A: PETSc.Mat,
         options: SolverOptions,
         border: BorderedSystem | None = None,
         preconditioner: Preconditioner | None = None,
-        step_fraction: Callable[[Any], float] | None = None,
-        enforce_constraints: Callable[[Any, Any], None] | None = None,
+        step_fraction: Callable[[PETSc.Vec], float] | None = None,
+        enforce_constraints: Callable[[PETSc.Vec, PETSc.Vec], None] | None = None,
         extra_convergence_test: Callable[[], bool] = lambda: True,
         conserves: Callable[[], bool] = lambda: True,
     ) -> None:
         self._comm, self._options, self._b = comm, options, b.duplicate()
-        defaults = {**NEWTON, **(DIRECT if preconditioner is None else preconditioner.options)}
+        defaults = {**NEWTON_OPTIONS, **(DIRECT_OPTIONS if preconditioner is None else preconditioner.options)}
         self.petsc_options = PetscOptions(defaults, options.petsc)
         self._snes = PETSc.SNES().create(comm)
         self.linear = LinearSolver(self._snes.getKSP(), A, self.petsc_options, border, preconditioner)
@@ -159,7 +165,7 @@ class Newton:
         self._limited = step_fraction is not None
         self._set_up_snes()
         if step_fraction is not None or enforce_constraints is not None:
-            self._snes.setLineSearchPreCheck(lambda x, y: _prepare(x, y, enforce_constraints, step_fraction))
+            self._snes.setLineSearchPreCheck(lambda x, y: _adjust_step(x, y, enforce_constraints, step_fraction))
 
     def _set_up_snes(self) -> None:
         snes, operator = self._snes, self.linear.operator
@@ -167,9 +173,9 @@ class Newton:
         snes.setJacobian(weakly(self.callbacks.jacobian), operator, operator)
         try:
             with self.petsc_options.in_force():
-                self.linear.wrap()
+                self.linear.prepare_border()
                 snes.setFromOptions()
-                self.linear.precondition()
+                self.linear.attach_preconditioner()
         except PETSc.Error as error:
             raise CaseError(
                 self.petsc_options.source, f"PETSc refuses one ({petsc_reason(error)}); correct it"
@@ -177,21 +183,21 @@ class Newton:
         snes.setConvergenceTest(weakly(self._convergence.test))
 
     def solve(
-        self, x: Any, reference: float, *, line_search_fallback: bool = True, reuse_jacobian: bool = False
+        self, x: PETSc.Vec, reference: float, *, line_search_fallback: bool = True, reuse_jacobian: bool = False
     ) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
         Args:
-            x: PETSc vector with the initial guess; holds the solution afterwards.
-            reference: norm of the residual that counts as one (that of the bulk state).
+            x: PETSc vector with the initial guess, and with the solution afterwards.
+            reference: reference norm of the residual (that of the bulk state).
             line_search_fallback: whether a line search is tried after full steps have failed.
-            reuse_jacobian: whether the matrix of the last solve may serve again, as long as it serves well.
+            reuse_jacobian: whether the Jacobian of the last solve may be reused while the residual falls fast.
 
         Returns:
-            The statistics of a solve that converged.
+            Statistics of the converged solve.
 
         Raises:
-            SolveError: it did not converge, with the reason; ``x`` holds the last iterate.
+            SolveError: no convergence, with the reason; ``x`` has the last iterate.
         """
         start = time.perf_counter()
         self._convergence.begin(reference)
@@ -217,31 +223,33 @@ class Newton:
         self._refuse_failure(statistics)
         return statistics
 
-    def _attempts(self, x: Any, line_search_fallback: bool) -> tuple[int, int]:
-        """Full steps first, then from the same guess with the line search; a choice of the user comes first and last.
+    def _attempts(self, x: PETSc.Vec, line_search_fallback: bool) -> tuple[int, int]:
+        """Attempts with full steps, then with a line search from the same guess; or one with the user's line search.
 
         Returns:
-            Newton steps and linear iterations of all attempts, as SNES counts them.
+            Newton steps and linear iterations of all attempts, by the count of SNES.
         """
-        snes, longest = self._snes, self._options.max_newton
-        if self.petsc_options.is_given("snes_linesearch_type"):
-            self._attempt(x, None, longest)
+        snes, most_steps = self._snes, self._options.max_newton
+        if self.petsc_options.is_set_by_user("snes_linesearch_type"):
+            self._attempt(x, None, most_steps)
             return snes.getIterationNumber(), snes.getLinearSolveIterations()
         guess = x.copy()
-        self._attempt(x, "basic", min(longest, FULL_STEPS if line_search_fallback or self._limited else HASTY_STEPS))
+        self._attempt(
+            x, "basic", min(most_steps, FULL_STEPS if line_search_fallback or self._limited else STEPS_WITHOUT_FALLBACK)
+        )
         steps, krylov = snes.getIterationNumber(), snes.getLinearSolveIterations()
-        in_vain = self._reason == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE and self.linear.iterates
-        again = self._reason <= 0 and line_search_fallback and not in_vain
+        no_accuracy = self._reason == PETSc.SNES.ConvergedReason.DIVERGED_LINEAR_SOLVE and self.linear.iterates
+        again = self._reason <= 0 and line_search_fallback and not no_accuracy
         if again:
             guess.copy(x)
         guess.destroy()
-        if again and steps:  # a guess that is bad itself stays so
-            self._attempt(x, None, longest)
+        if again and steps:  # without a step the guess itself has failed
+            self._attempt(x, None, most_steps)
             return steps + snes.getIterationNumber(), krylov + snes.getLinearSolveIterations()
         return steps, krylov
 
-    def _attempt(self, x: Any, line_search: str | None, max_newton: int) -> None:
-        """One attempt of SNES, with the line search of the options or another one."""
+    def _attempt(self, x: PETSc.Vec, line_search: str | None, max_newton: int) -> None:
+        """Run SNES once, with a given line search or that of the options."""
         snes = self._snes
         snes.getLineSearch().setType(line_search or self.petsc_options.text("snes_linesearch_type"))
         snes.setTolerances(rtol=1e-50, atol=self._convergence.absolute_tolerance, stol=0.0, max_it=max_newton)
@@ -252,19 +260,19 @@ class Newton:
             with self.petsc_options.in_force(), interrupts.deferred() as self.callbacks.pending:
                 snes.solve(None, x)
         except PETSc.Error as error:
-            raise self.callbacks.raised or SolveError(f"PETSc failed: {self.linear.said(error)}") from None
+            raise self.callbacks.raised or SolveError(f"PETSc failed: {self.linear.error_text(error)}") from None
         self.petsc_options.refuse_unused()
 
     @property
     def _reason(self) -> Any:
-        """Of SNES, for the end of its last attempt; a number."""
+        """Code of SNES for the end of its last attempt."""
         return self._snes.getConvergedReason()
 
     def _refuse_failure(self, statistics: NewtonStatistics) -> None:
-        """Raise unless the last attempt has met our own tolerance.
+        """Raise unless the last attempt has converged by `Convergence`.
 
         Raises:
-            NewtonError: with the reason.
+            NewtonError: names the reason.
         """
         code, reasons = self._reason, PETSc.SNES.ConvergedReason
         if code in (reasons.CONVERGED_FNORM_ABS, reasons.CONVERGED_FNORM_RELATIVE):
@@ -275,27 +283,30 @@ class Newton:
                 f"PETSc stopped before the tolerance was reached (SNES {name}); drop its options", statistics
             )
         why = FAILURES.get(name, "Newton failed")
-        if name == LINEAR_SOLVE:
+        if name == LINEAR_SOLVE_FAILED:
             why = self.linear.why_failed() or why
         raise NewtonError(
             f"{why} (SNES {name}, {statistics.newton} steps, residual {statistics.residual:.1e} of the bulk's)",
             statistics,
         )
 
-    def make_matrix(self, x: Any) -> None:
-        """Assemble the derivative at a vector for `LinearSolver.solve`. Collective."""
+    def make_matrix(self, x: PETSc.Vec) -> None:
+        """Assemble the Jacobian at a vector for `LinearSolver.solve`. Collective."""
         self.callbacks.make_matrix(x)
         self.linear.operator.assemble()
         self.linear.ksp.setOperators(self.linear.operator)
 
     def destroy(self) -> None:
-        """Free the PETSc objects that are its own. Collective."""
+        """Free the PETSc objects of this solver. Collective."""
         self._snes.destroy()
         self._b.destroy()
 
 
-def _prepare(
-    x: Any, step: Any, enforce_constraints: Callable[[Any, Any], None] | None, fraction: Callable[[Any], float] | None
+def _adjust_step(
+    x: PETSc.Vec,
+    step: PETSc.Vec,
+    enforce_constraints: Callable[[PETSc.Vec, PETSc.Vec], None] | None,
+    fraction: Callable[[PETSc.Vec], float] | None,
 ) -> None:
     if enforce_constraints is not None:
         enforce_constraints(x, step)

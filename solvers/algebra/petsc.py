@@ -1,4 +1,4 @@
-"""PETSc for the solvers: options in their order, callbacks, and what its reasons mean to the user.
+"""PETSc for the solvers: precedence of options, weak callbacks, and messages for its reasons of failure.
 
 Options of the command line and PETSC_OPTIONS come first, then those of the case file, then defaults.
 """
@@ -12,83 +12,89 @@ from typing import Any
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.runtime.stack import NOT_A_NUMBER, NOT_A_NUMBER_NAME, PETSc
-from spinepnp.solvers.model.options import OURS
+from spinepnp.solvers.model.options import OPTIONS_WITH_KEYS
 
-#: Name of the reason that a linear solve has failed.
-LINEAR_SOLVE = "DIVERGED_LINEAR_SOLVE"
+#: Name of the SNES reason for a failed linear solve.
+LINEAR_SOLVE_FAILED = "DIVERGED_LINEAR_SOLVE"
 
-#: What a negative SNES reason means, by its name.
+#: Messages for negative SNES reasons, by name.
 FAILURES = {
-    LINEAR_SOLVE: "the linear solve failed",
+    LINEAR_SOLVE_FAILED: "the linear solve failed",
     NOT_A_NUMBER_NAME: "the residual is not a number",
     "DIVERGED_MAX_IT": "Newton did not converge within solver.max_newton steps",
     "DIVERGED_LINE_SEARCH": "the line search found no smaller residual",
     "DIVERGED_DTOL": "the residual grew without bound",
 }
 
-#: Errors of MUMPS (INFOG(1) of its manual).
+#: Message for a singular matrix.
 SINGULAR = "the matrix is singular: the data leave something undetermined, or a concentration has vanished"
+
+#: Message where MUMPS cannot allocate memory.
 NO_MEMORY = "not enough memory for the factorisation: use a larger mesh.size or more ranks"
+
+#: Message where the workspace of MUMPS is too small.
 NO_ROOM = (
     "the factorisation needs more room than planned, as where numbers of the matrix differ too much in size: a charge, "
     "a potential or a current may be far too large for the mesh"
 )
+
+#: Messages for errors of MUMPS, by INFOG(1) of its manual.
 MUMPS_ERRORS = (
     dict.fromkeys((-6, -10), SINGULAR)
     | dict.fromkeys((-5, -7, -13), NO_MEMORY)
     | dict.fromkeys((-8, -9, -11, -12, -14, -15, -17, -19, -20), NO_ROOM)
 )
 
-#: Beginnings of the names of MUMPS' own options.
-OF_MUMPS = ("mat_mumps_icntl_", "mat_mumps_cntl_")
+#: Prefixes of the options of MUMPS.
+MUMPS_PREFIXES = ("mat_mumps_icntl_", "mat_mumps_cntl_")
 
-#: What helps where the block solver has failed.
+#: Message where the block solver has failed, with the remedy.
 NO_ACCURACY = 'the linear solve did not reach its tolerance; use a finer mesh, or solver.linear = "direct"'
 
 #: PETSc options by name, without the leading dash.
 OptionValues = dict[str, str | int | float | bool]
 
 
-def given_by_user(of_case: OptionValues) -> set[str]:
+def options_set_by_user(case_options: OptionValues) -> set[str]:
     """Names of the options that the user has set: in the case file, on the command line or in PETSC_OPTIONS."""
-    return {*of_case, *PETSc.Options().getAll()}
+    return {*case_options, *PETSc.Options().getAll()}
 
 
 class PetscOptions:
-    """The options of one solver; PETSc's database holds them only while they are in force.
+    """PETSc options of one solver; they are in PETSc's database only while they are in force.
 
     Args:
-        defaults: ours.
-        of_case: those of the case file.
+        defaults: default options.
+        case_options: options of the case file.
 
     Raises:
         CaseError: a type of solver that PETSc does not have, on which it would abort.
     """
 
-    def __init__(self, defaults: OptionValues, of_case: OptionValues) -> None:
-        self._defaults, self._of_case = dict(defaults), of_case
-        if self.is_given("pc_type"):
-            self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to our own choice
+    def __init__(self, defaults: OptionValues, case_options: OptionValues) -> None:
+        self._defaults, self._case_options = dict(defaults), case_options
+        if self.is_set_by_user("pc_type"):
+            self._defaults.pop("pc_factor_mat_solver_type", None)  # it belongs to the default of pc_type
         self._read: set[str] = set()
         self._check_types()
 
-    def is_given(self, name: str) -> bool:
+    def is_set_by_user(self, name: str) -> bool:
         """Whether the user has set an option."""
-        return name in self.given
+        return name in self.set_by_user
 
     @property
-    def given(self) -> set[str]:
+    def set_by_user(self) -> set[str]:
         """Names of the options that the user has set."""
-        return given_by_user(self._of_case)
+        return options_set_by_user(self._case_options)
 
     def text(self, name: str) -> str:
-        """The value of an option that has a default."""
-        return str(PETSc.Options().getString(name, str(self._of_case.get(name, self._defaults[name]))))
+        """Value of an option that has a default."""
+        return str(PETSc.Options().getString(name, str(self._case_options.get(name, self._defaults[name]))))
 
     @property
     def source(self) -> str:
-        """Where the user's options come from, for errors."""
-        return "solver.petsc" if self._of_case else "PETSc options of the command line or PETSC_OPTIONS"
+        """Source of the user's options, for errors."""
+        return "solver.petsc" if self._case_options else "PETSc options of the command line or PETSC_OPTIONS"
 
     def _check_types(self) -> None:
         known = {
@@ -99,7 +105,7 @@ class PetscOptions:
         }
         database = PETSc.Options()
         given = {name: database.getString(name) for name in known if database.hasName(name)}
-        for name, value in {**self._of_case, **given}.items():
+        for name, value in {**self._case_options, **given}.items():
             types = {str(v) for k, v in vars(known.get(name, object)).items() if k.isupper()}
             if name in known and value not in types:
                 raise CaseError(
@@ -108,40 +114,40 @@ class PetscOptions:
 
     @contextmanager
     def in_force(self) -> Iterator[None]:
-        """Our options in PETSc's database, where the user's have not set them, for the time of the block.
+        """Put options into PETSc's database within the block, except those that the command line has set.
 
-        Nested solvers read theirs only when they are set up in the first solve, so that one needs the block as well.
+        Nested solvers read their options when they are set up in the first solve, so that it needs the block as well.
 
         Raises:
-            CaseError: PETSc's own option for what a key of the case file says.
+            CaseError: a PETSc option is given that has a key of its own in [solver].
         """
         database = PETSc.Options()
-        for name, ours in OURS.items():
+        for name, key in OPTIONS_WITH_KEYS.items():
             if database.hasName(name):
-                raise CaseError(f"-{name}", f"is set by solver.{ours}; use --set solver.{ours}=...")
-        mine = {k: v for k, v in {**self._defaults, **self._of_case}.items() if not database.hasName(k)}
-        for name, value in mine.items():
+                raise CaseError(f"-{name}", f"is set by solver.{key}; use --set solver.{key}=...")
+        added = {k: v for k, v in {**self._defaults, **self._case_options}.items() if not database.hasName(k)}
+        for name, value in added.items():
             database.setValue(name, value)
         try:
             yield
         finally:
-            self._read |= {name for name in self._of_case if name not in mine or database.used(name)}
-            for name in mine:
+            self._read |= {name for name in self._case_options if name not in added or database.used(name)}
+            for name in added:
                 database.delValue(name)
 
     def refuse_unused(self) -> None:
-        """A misspelt option is one that nobody has read after the first solve.
+        """Refuse options of the case file that PETSc has not read by the end of the first solve: they are misspelt.
 
         Raises:
-            CaseError: names it.
+            CaseError: names the option.
         """
-        for name in self._of_case:
+        for name in self._case_options:
             if name not in self._read:
                 raise CaseError(f"solver.petsc.{name}", "is read by no part of this solver; correct or drop it")
 
 
 def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A bound method for PETSc to call that does not keep its object: Python sees no cycles that lead through PETSc."""
+    """Callback for PETSc that keeps no reference to its object: Python cannot collect cycles through PETSc."""
     reference = weakref.WeakMethod(method)
 
     def call(*arguments: Any) -> Any:
@@ -152,21 +158,21 @@ def weakly(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def mumps_problem(code: int, given: Iterable[str]) -> str:
-    """What is wrong, by an error of MUMPS; empty where nothing is known.
+def mumps_problem(code: int, set_by_user: Iterable[str]) -> str:
+    """Message for an error of MUMPS; empty where it is not known.
 
     Args:
-        code: INFOG(1).
-        given: names of the PETSc options that the user has set.
+        code: error code INFOG(1).
+        set_by_user: names of the PETSc options that the user has set.
     """
-    options = sorted(name for name in given if name.startswith(OF_MUMPS))
+    options = sorted(name for name in set_by_user if name.startswith(MUMPS_PREFIXES))
     if code == 0 or not options or MUMPS_ERRORS.get(code) == SINGULAR:
         return MUMPS_ERRORS.get(code, "")
     return f"the factorisation failed with {' and '.join(options)} as set (error {code} of MUMPS); drop what was set"
 
 
 def reason_name(code: int) -> str:
-    """Name of a reason of SNES, the same for all versions of PETSc."""
+    """Name of a reason of SNES, equal for all versions of PETSc."""
     reasons = PETSc.SNES.ConvergedReason
     names = {value: name for name, value in vars(reasons).items() if isinstance(value, int) and name != "ITERATING"}
     return {**names, NOT_A_NUMBER: NOT_A_NUMBER_NAME}.get(code, f"reason {code}")

@@ -1,4 +1,4 @@
-"""What a nonlinear solve says of itself: one row of statistics, or an error that carries them. Needs no DOLFINx."""
+"""Statistics of a nonlinear solve, and the error of a failed one, which carries them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from spinepnp.errors import SolveError
 
 @dataclass(frozen=True)
 class NewtonStatistics:
-    """One row of statistics a solve.
+    """Statistics of one solve: a row of a table.
 
     Attributes:
         dofs: number of unknowns on all ranks.
         ranks: number of MPI ranks.
         newton: Newton steps.
-        krylov: linear iterations over all steps (1 a step for a direct solver).
+        krylov: linear iterations over all steps (one per step for a direct solver).
         assembly_s: seconds in residual and Jacobian assembly, largest over the ranks.
         solve_s: seconds of the whole solve, largest over the ranks.
         residual: final norm of the residual over that of the bulk state.
-        reason: PETSc's reason, in lower case without its prefix.
+        reason: PETSc's reason for the end of the solve, in lower case.
         continuation: steps of continuation; zero where none was needed.
         rounding: estimate of the rounding error of the residual, scaled.
         krylov_step: most linear iterations in one Newton step.
@@ -39,7 +39,7 @@ class NewtonStatistics:
     krylov_step: int = 0
 
     def after(self, failures: list[NewtonError], continuation: int = 0) -> NewtonStatistics:
-        """The statistics with those of the attempts before added."""
+        """Statistics with those of failed attempts before this solve added."""
         before = [error.statistics for error in failures]
         return replace(
             self,
@@ -52,12 +52,12 @@ class NewtonStatistics:
         )
 
     def row(self) -> dict[str, Any]:
-        """The statistics by name."""
+        """Values by name."""
         return asdict(self)
 
 
 class NewtonError(SolveError):
-    """Newton failed; carries the statistics of the attempt."""
+    """Failure of Newton's method, with the statistics of the attempt."""
 
     def __init__(self, message: str, statistics: NewtonStatistics) -> None:
         super().__init__(message)

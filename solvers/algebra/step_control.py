@@ -1,37 +1,37 @@
-"""The one controller of steps, of continuation and of time: halve and retry after a failure, grow after success."""
+"""Controller of the step size in continuation and in time: it shrinks after a failure and grows after a success."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-#: Of the step that the error allows, what is taken.
+#: Step size that is size over the one that the error estimate allows.
 SAFETY = 0.85
 
-#: Grades of step lengths from one to two.
-GRADES = 8
+#: Number of step sizes from one to two: rounded sizes are the same on any number of ranks.
+SIZES_PER_DOUBLING = 8
 
-#: A step that could grow by less than this stays, so that factorisations can be used again.
-WORTH = 1.25
+#: Growth below which the step size stays, so that factorisations can be reused.
+SMALLEST_GROWTH = 1.25
 
 
 def graded(factor: float) -> float:
-    """The next smaller power of the eighth root of two.
+    """Factor rounded down to a power of the eighth root of two.
 
-    Errors are known to a few digits, and those differ between numbers of ranks; steps must not.
+    Error estimates differ in their last digits between numbers of ranks; step sizes must not.
     """
-    return float(2.0 ** (math.floor(GRADES * math.log2(factor) + 1e-9) / GRADES))
+    return float(2.0 ** (math.floor(SIZES_PER_DOUBLING * math.log2(factor) + 1e-9) / SIZES_PER_DOUBLING))
 
 
 @dataclass
 class StepControl:
-    """Size of the next step.
+    """Step size of the next attempt.
 
     Attributes:
-        step: of the next attempt.
-        smallest: below it the way is lost.
-        largest: above it no step grows.
-        growth: largest factor after a success.
+        step: size of the next step.
+        smallest: smallest size; below it the solve has failed.
+        largest: largest size.
+        growth: largest growth factor after a success.
     """
 
     step: float
@@ -40,27 +40,27 @@ class StepControl:
     growth: float = 2.0
 
     def succeeded(self, factor: float | None = None, used: float | None = None) -> None:
-        """Grow.
+        """Grow after a success.
 
         Args:
-            factor: that the error allows; the largest one where there is no error.
-            used: the step that succeeded, where it was shorter than this one.
+            factor: growth that the error estimate allows; the largest one without an estimate.
+            used: size of the step that succeeded, where it was smaller than `step`.
         """
-        taken = self.step if used is None else used
-        wanted = taken * min(self.growth if factor is None else graded(SAFETY * factor), self.growth)
-        if taken <= wanted < WORTH * taken:
-            wanted = taken
-        if taken < self.step and wanted >= taken:
-            wanted = max(wanted, self.step)  # a short step says nothing against a longer one
-        self.step = min(wanted, self.largest)
+        size = self.step if used is None else used
+        proposed = size * min(self.growth if factor is None else graded(SAFETY * factor), self.growth)
+        if size <= proposed < SMALLEST_GROWTH * size:
+            proposed = size
+        if size < self.step and proposed >= size:
+            proposed = max(proposed, self.step)  # the success of a shorter step is no reason to shrink
+        self.step = min(proposed, self.largest)
 
     def failed(self, factor: float = 0.5, used: float | None = None) -> bool:
-        """Shrink; whether another attempt makes sense."""
+        """Shrink after a failure; whether the size is still large enough for another attempt."""
         self.step = graded(factor) * (self.step if used is None else used)
         return self.step >= self.smallest
 
     def step_to(self, remaining: float) -> float:
-        """The step to take where one must end after ``remaining``: the steps up to there are equalised."""
+        """Size of the next step, so that one ends exactly after ``remaining``; the last two are made equal."""
         if self.step >= remaining * (1.0 - 1e-9):
             return remaining
         return 0.5 * remaining if 2.0 * self.step > remaining else self.step

@@ -1,1 +1,1 @@
-"""Finite elements: one scalar space, its matrices, weights and probes. Nothing here knows an ion."""
+"""Finite elements: one scalar space with its matrices, weights and probes, without any physics of ions."""

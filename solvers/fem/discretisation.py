@@ -1,9 +1,8 @@
-"""Finite-element space of a mesh, with its matrices, integration weights, probes and parts of the volume."""
+"""Finite-element space of a mesh, with its matrices, integration weights, probes and regions."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
@@ -16,27 +15,26 @@ from spinepnp.solvers.model.regions import Region
 
 
 class Discretisation:
-    """Scalar Lagrange space of a mesh and all that follows from the two alone.
+    """Scalar Lagrange space of a mesh, with everything that depends on mesh and space alone.
 
     Args:
         mesh: distributed mesh with named boundaries.
-        probes: points, m, by name.
-        regions: parts of the volume by name.
-        slabs: heights of two planes z = const, m, by the key that gives them: parts of the volume with a charge of
-            their own.
+        probes: positions of points, m, by name.
+        regions: regions whose means and extremes are evaluated, by name.
+        slabs: heights of the two planes of each region of fixed charge, m, by its key in the case.
 
     Raises:
-        CaseError: a probe or a region outside of the domain.
+        CaseError: a probe or a region lies outside of the domain.
 
     Attributes:
-        mesh: as given.
-        space: scalar Lagrange space, one node for each unknown of a species.
+        mesh: distributed mesh.
+        space: scalar Lagrange space of each unknown field.
         boundary_dofs: local degrees of freedom of each boundary, by name.
-        measure: of the body that the mesh stands for.
+        measure: integration measure of the body that the mesh represents.
         operators: matrices of the space.
-        weights: of boundaries and volume.
-        probes: points that are evaluated.
-        regions: parts of the volume that are evaluated.
+        weights: integration weights of boundaries and volume.
+        probes: points at which fields are evaluated.
+        regions: regions whose means and extremes are evaluated, by name.
     """
 
     def __init__(
@@ -48,8 +46,7 @@ class Discretisation:
     ) -> None:
         self.mesh = mesh
         element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.element_degree)
-        space: Any = fem.functionspace(mesh.mesh, element)
-        self.space = space
+        self.space = space = fem.functionspace(mesh.mesh, element)
         facet_dim = mesh.mesh.topology.dim - 1
         self.boundary_dofs = {
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
@@ -59,7 +56,7 @@ class Discretisation:
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes or {}, mesh, space)
         for key, planes in (slabs or {}).items():
-            self.weights.region(planes, key)
+            self.weights.slab(planes, key)
         self.regions = {
             name: RegionOnMesh(name, region, self.weights, space, self.boundary_dofs)
             for name, region in (regions or {}).items()
@@ -72,7 +69,7 @@ class Discretisation:
 
     @cached_property
     def heights(self) -> dict[str, float]:
-        """Height of the tallest cell at each boundary, m. Collective at its first use."""
+        """Height of the tallest cell at each boundary, m. Collective at first use."""
         comm = self.mesh.mesh.comm
         own = {n: float(boundary_layer_heights(self.mesh, n).max(initial=0.0)) for n in self.boundary_dofs}
         return {name: comm.allreduce(height, op=MPI.MAX) * MODEL_UNIT for name, height in own.items()}

@@ -1,13 +1,13 @@
-"""The stiffness of linear elements as a sum over the edges of the mesh, for fluxes with the logarithmic mean.
+"""Edges of linear elements, and fluxes along them with the logarithmic mean of the concentrations.
 
 The rows of the stiffness matrix K add up to zero, so that diffusion is an exchange along edges: the flux of a species
 with electrochemical potential mu = w + z phi (w = ln c, in V_T) out of the cells around node a is
 
     F_a = sum_b K_ab L(c_a, c_b) (mu_b - mu_a),      L(c_a, c_b) = (c_b - c_a) / (w_b - w_a),
 
-with the logarithmic mean L of the two densities. Without a field this is K c exactly; where mu is constant (a Donnan
-equilibrium, a Boltzmann distribution) it is zero exactly, whatever the potential does within a cell. What leaves a
-enters b, so that amounts are conserved to rounding.
+with the logarithmic mean L of the two concentrations. Without a field this is K c exactly; where mu is constant (a
+Donnan equilibrium, a Boltzmann distribution) it is zero exactly, however steep the potential is within a cell. The flux
+that leaves a enters b, so that amounts are conserved to rounding.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ import numpy as np
 
 from spinepnp.runtime.stack import dolfinx, fem
 
-#: Half difference of two logarithms below which series replace quotients (their error is below 1e-16).
-SMALL = 1e-2
+#: Half difference of two logarithms below which series replace quotients; their error is below 1e-16 there.
+SERIES_BELOW = 1e-2
 
 
 class Edges:
-    """The edges of one rank's cells, with their parts of K.
+    """Edges of one rank's cells, with their entries of K.
 
     Args:
         space: scalar space of linear elements.
-        stiffness: compiled form int grad u . grad v.
+        stiffness: compiled form of int grad u . grad v dx.
 
     Attributes:
         first, second: local nodes of each edge, shape (edges,).
-        k: entries of K from the cells of this rank, shape (edges,); sums over ranks come with the assembly.
+        k: entries of K from the cells of this rank, shape (edges,); assembly adds them up over the ranks.
     """
 
-    def __init__(self, space: Any, stiffness: Any) -> None:
-        local = fem.assemble_matrix(stiffness)  # of the cells of this rank: nothing is added up over ranks
+    def __init__(self, space: fem.FunctionSpace, stiffness: fem.Form) -> None:
+        local = fem.assemble_matrix(stiffness)  # cells of this rank only: nothing is added up over ranks
         self._space = space
         index_map = space.dofmap.index_map
         self._nodes = index_map.size_local + index_map.num_ghosts
         all_rows = np.repeat(np.arange(self._nodes), np.diff(local.indptr))
-        ours = local.indices < self._nodes  # the others come from cells of other ranks alone
-        row_of, columns, entries = all_rows[ours], local.indices[ours].astype(np.int64), local.data[ours]
+        of_nodes = local.indices < self._nodes  # other columns come from cells of other ranks alone
+        row_of, columns, entries = all_rows[of_nodes], local.indices[of_nodes].astype(np.int64), local.data[of_nodes]
         self._columns = columns.astype(np.int32)
         self._rows = np.searchsorted(row_of, np.arange(self._nodes + 1)).astype(np.int32)
         (upper,) = np.nonzero((columns > row_of) & (entries != 0.0))
@@ -50,25 +50,22 @@ class Edges:
         order = np.argsort(keys, kind="stable")
         sorted_keys = keys[order]
 
-        def places(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        def positions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
             return np.asarray(order[np.searchsorted(sorted_keys, a * np.int64(self._nodes) + b)])
 
         nodes = np.arange(self._nodes)
-        self._upper, self._lower, self._diagonal = upper, places(self.second, self.first), places(nodes, nodes)
+        self._upper, self._lower, self._diagonal = upper, positions(self.second, self.first), positions(nodes, nodes)
         self._sum = fem.Function(space).x
 
     def exchange(self, flows: np.ndarray) -> np.ndarray:
-        """Sums at the owned nodes of what goes along each edge from its second to its first node. Collective."""
+        """Net inflow at the owned nodes from flows along each edge, from its second to its first node. Collective."""
         total = np.bincount(self.first, flows, self._nodes) - np.bincount(self.second, flows, self._nodes)
         self._sum.array[:] = total
         self._sum.scatter_reverse(dolfinx.la.InsertMode.add)
         return self._sum.array[: self._space.dofmap.index_map.size_local].copy()
 
     def fill(self, matrix: Any, by_first: np.ndarray, by_second: np.ndarray) -> None:
-        """Fill a matrix with the derivative of `exchange` by the unknown of each edge's first and second node.
-
-        Collective.
-        """
+        """Fill a matrix with the derivatives of `exchange` by the unknowns of first and second nodes. Collective."""
         entries = np.zeros(len(self._columns))
         entries[self._upper], entries[self._lower] = by_second, -by_first
         entries[self._diagonal] = np.bincount(self.first, by_first, self._nodes) - np.bincount(
@@ -79,17 +76,17 @@ class Edges:
         matrix.assemble()
 
     def differences(self, values: np.ndarray) -> np.ndarray:
-        """Second minus first node of each edge, of local nodal values."""
+        """Differences of local nodal values along each edge, second minus first node."""
         return np.asarray(values[self.second] - values[self.first])
 
     def logarithmic_mean(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """L of the densities e^w at the ends of each edge, and its derivatives by w at the first and second node.
+        """Logarithmic mean L of the concentrations e^w along each edge, and its derivatives by w at both nodes.
 
         With s = (w_b - w_a)/2: L = exp((w_a + w_b)/2) sinh(s)/s.
         """
         s = 0.5 * self.differences(w)
         middle = np.exp(0.5 * (w[self.first] + w[self.second]))
-        small = np.abs(s) < SMALL
+        small = np.abs(s) < SERIES_BELOW
         t = np.where(small, 1.0, s)
         ratio = np.where(small, 1.0 + s**2 / 6.0 + s**4 / 120.0, np.sinh(t) / t)
         slope = np.where(small, s / 3.0 + s**3 / 30.0, (np.cosh(t) - np.sinh(t) / t) / t)

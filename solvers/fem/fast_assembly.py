@@ -1,11 +1,11 @@
-"""Stiffness weighted with a density, and drift in a field, without going over the cells again.
+"""Fast assembly of weighted stiffness and of drift in a field, by products of sparse matrices.
 
 Both are linear in the nodal values of a function of the space (T_kab = int phi_k grad phi_a . grad phi_b dx):
 
     K(c)_ab = sum_k T_kab c_k,        B(phi)_ab = sum_k T_bak phi_k,
 
-so that the entries of the matrices are products of sparse matrices that are made once with the values of c or phi. For
-linear elements these fit into memory; they turn a pass over the cells into a few milliseconds for 10^5 unknowns.
+so that their entries are products of fixed sparse matrices with the values of c or phi. For linear elements these fit
+into memory; they replace a pass over the cells by a few milliseconds for 10^5 unknowns.
 """
 
 from __future__ import annotations
@@ -15,69 +15,72 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, basix, cell_nodes, fem
 from spinepnp.solvers.fem.measure import Measure
 
-#: Bytes for a point of quadrature, and the part of the free memory that all of them may take.
-BYTES_PER_POINT, MEMORY_SHARE = 700.0, 0.1
+#: Bytes of the factors for one quadrature point.
+BYTES_PER_POINT = 700.0
 
-#: Points of one rank that indices of 32 bits can count.
+#: Largest share of the free memory for the factors: fields, matrices and the solver need the rest.
+MEMORY_SHARE = 0.1
+
+#: Most quadrature points of one rank: the factors have up to 16 entries a point and indices of 32 bits.
 MOST_POINTS = 100_000_000
 
 
 class FastAssembly:
-    """The tensor T on the cells of one rank, as factors of sparse matrices.
+    """Tensor T on the cells of one rank, factorised into sparse matrices.
 
     Args:
         space: scalar space of linear elements, in a plane or in three dimensions.
-        measure: of the body that the mesh stands for.
-        pattern: of the matrices, DOLFINx's.
-        degrees: of quadrature on straight and on curved cells.
+        measure: integration measure of the body.
+        pattern: sparsity pattern of the matrices (DOLFINx).
+        degrees: degrees of quadrature on straight and on curved cells.
     """
 
-    def __init__(self, space: Any, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
-        from scipy import sparse  # higher elements, and lines, do without
+    def __init__(self, space: fem.FunctionSpace, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
+        from scipy import sparse  # not needed for higher elements and lines
 
         columns, rows = pattern.graph
         size = len(rows) - 1
         of_rows = np.repeat(np.arange(size, dtype=np.int64), np.diff(rows))
-        ours = columns < size  # the others come from other ranks alone
-        self._columns = columns[ours].astype(np.int32)
-        keys = of_rows[ours] * size + self._columns  # rising: the columns of each row are sorted
+        of_nodes = columns < size  # other columns come from other ranks alone
+        self._columns = columns[of_nodes].astype(np.int32)
+        keys = of_rows[of_nodes] * size + self._columns  # rising: the columns of each row are sorted
         self._rows = np.searchsorted(keys, size * np.arange(size + 1, dtype=np.int64)).astype(np.int32)
         parts = []
         for (number, cells), degree in zip(measure.straight_and_curved(), degrees, strict=True):
             dofs = space.dofmap.list[cells].astype(np.int64)
-            places = np.searchsorted(keys, (dofs[:, :, None] * size + dofs[:, None, :]).ravel())
-            parts.append(_tensors(space.mesh, measure, cells, dofs, places.astype(np.int32), degree, number == 1))
+            positions = np.searchsorted(keys, (dofs[:, :, None] * size + dofs[:, None, :]).ravel())
+            parts.append(_tensors(space.mesh, measure, cells, dofs, positions.astype(np.int32), degree, number == 1))
         corners = parts[0][0].shape[-1]
-        stiffness, values, dofs, places = (np.concatenate([part[i] for part in parts]) for i in range(4))
+        stiffness, values, dofs, positions = (np.concatenate([part[i] for part in parts]) for i in range(4))
         points, per_point = len(stiffness), corners * corners
         entries = len(self._columns)
         by_corner = corners * np.arange(points * corners + 1, dtype=np.int32)
         by_point = per_point * np.arange(points + 1, dtype=np.int32)
         self._at_points = sparse.csr_matrix((values.ravel(), dofs.ravel(), by_corner[: points + 1]), (points, size))
-        self._from_weights = sparse.csc_matrix((stiffness.ravel(), places.ravel(), by_point), (entries, points))
+        self._from_weights = sparse.csc_matrix((stiffness.ravel(), positions.ravel(), by_point), (entries, points))
         of_corners = np.repeat(dofs[:, None, :], corners, axis=1).ravel()
         self._fluxes = sparse.csr_matrix((stiffness.ravel(), of_corners, by_corner), (points * corners, size))
         spread = np.repeat(values[:, None, :], corners, axis=1).ravel()
-        self._from_fluxes = sparse.csc_matrix((spread, places.ravel(), by_corner), (entries, points * corners))
+        self._from_fluxes = sparse.csc_matrix((spread, positions.ravel(), by_corner), (entries, points * corners))
 
     @staticmethod
-    def fits(space: Any, measure: Measure, degrees: tuple[int, int]) -> bool:
-        """Whether the factors find room in the memory of this machine. Collective."""
+    def fits(space: fem.FunctionSpace, measure: Measure, degrees: tuple[int, int]) -> bool:
+        """Whether the factors fit into the memory of this machine. Collective."""
         comm, cell = space.mesh.comm, space.mesh.basix_cell()
         each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]
-        mine = sum(n * len(cells) for n, (_, cells) in zip(each, measure.straight_and_curved(), strict=True))
-        enough = comm.allreduce(mine, op=MPI.SUM) * BYTES_PER_POINT < MEMORY_SHARE * available_memory()
-        return bool(comm.allreduce(enough and mine < MOST_POINTS, op=MPI.LAND))
+        points = sum(n * len(cells) for n, (_, cells) in zip(each, measure.straight_and_curved(), strict=True))
+        enough = comm.allreduce(points, op=MPI.SUM) * BYTES_PER_POINT < MEMORY_SHARE * available_memory()
+        return bool(comm.allreduce(enough and points < MOST_POINTS, op=MPI.LAND))
 
     def stiffness(self, matrix: Any, weight: np.ndarray) -> None:
-        """Fill a matrix with K of local nodal values. Collective."""
+        """Fill a matrix with K(c) for local nodal values of c. Collective."""
         self._fill(matrix, self._from_weights @ (self._at_points @ weight))
 
     def drift(self, matrix: Any, potential: np.ndarray) -> None:
-        """Fill a matrix with B of local nodal values. Collective."""
+        """Fill a matrix with B(phi) for local nodal values of phi. Collective."""
         self._fill(matrix, self._from_fluxes @ (self._fluxes @ potential))
 
     def _fill(self, matrix: Any, entries: np.ndarray) -> None:
@@ -87,13 +90,13 @@ class FastAssembly:
 
 
 def _tensors(
-    mesh: Any, measure: Measure, cells: np.ndarray, dofs: np.ndarray, places: np.ndarray, degree: int, straight: bool
+    mesh: Any, measure: Measure, cells: np.ndarray, dofs: np.ndarray, positions: np.ndarray, degree: int, straight: bool
 ) -> tuple[np.ndarray, ...]:
-    """At each point of quadrature of each cell, cells first.
+    """Values at each quadrature point of each cell, cells first.
 
     Returns:
-        w grad phi_a . grad phi_b, shape (points, corners, corners); phi_a, shape (points, corners); the degrees of
-        freedom, and the places of their pairs in the matrix.
+        Weighted products w grad phi_a . grad phi_b, shape (points, corners, corners); values phi_a, degrees of freedom,
+        shape (points, corners); and positions of their pairs among the entries of the matrix.
     """
     dim, corners = mesh.topology.dim, dofs.shape[1]
     points, weights = basix.make_quadrature(mesh.basix_cell(), degree)
@@ -118,25 +121,25 @@ def _tensors(
         stiffness[:, q] = of_pairs.reshape(corners * corners, -1).T
     values = np.tile(linear[0], (len(cells), 1))
     shape = (len(cells) * count, corners)
-    places = np.repeat(places.reshape(len(cells), 1, corners * corners), count, axis=1).reshape(
+    positions = np.repeat(positions.reshape(len(cells), 1, corners * corners), count, axis=1).reshape(
         shape[0], corners * corners
     )
     return (
         stiffness.reshape(*shape, corners),
         values,
         np.repeat(dofs[:, None, :], count, axis=1).reshape(shape).astype(np.int32),
-        places,
+        positions,
     )
 
 
 def _inverse(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Determinants, and gradients of the coordinates of the reference, of n maps.
+    """Determinants of n maps, and gradients of the reference coordinates.
 
     Args:
-        jacobian: derivatives of the coordinates, shape (derivative, coordinate, n), two or three of both.
+        jacobian: derivatives of the coordinates, shape (derivative, coordinate, n), in two or three dimensions.
 
     Returns:
-        Shapes (n,) and (derivative, coordinate, n).
+        Determinants, shape (n,), and gradients, shape (derivative, coordinate, n).
     """
     if len(jacobian) == 2:
         (a, b), (c, d) = jacobian

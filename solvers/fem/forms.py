@@ -1,4 +1,4 @@
-"""The weak form of the Poisson-Nernst-Planck equations, in scaled variables.
+"""Weak form of the Poisson-Nernst-Planck equations, in scaled variables.
 
 For test functions v (species i) and w (potential), with dx and ds the measures of the body in any dimension of its
 mesh (`measure.Measure`):
@@ -8,12 +8,12 @@ mesh (`measure.Measure`):
         + sum over membranes of int kappa (phi - phi_out) w ds
         - sum over matched injectors of int lambda^2 g w ds                                  = loads
 
-(paper 001, eq. (1), with the anion's gradient corrected). alpha is zero in a steady state and the rate of storage of a
-time step; kappa is the scaled capacitance of a membrane, and g the electroneutral field of a current (`matched_field`).
-The integrals over boundaries are zero on reflecting ones; prescribed currents, surface charges, sources and fixed
-charge by region are loads (`currents.loads`), so that nothing is compiled for them.
+(paper 001, eq. (1), with the anion's gradient corrected). alpha is zero in a steady state and the inverse step size of
+an implicit time step; kappa is the scaled capacitance of a membrane, and g the electroneutral field of a current
+(`matched_field`). The integrals over boundaries are zero on reflecting ones; prescribed currents, surface charges,
+sources and fixed charge by region are loads (`pnp.currents.loads`), for which nothing is compiled.
 
-This file has the integrands; `formulation` says what they are for densities and for logarithms; `equations` adds them.
+This file has the integrands; `pnp.variables` applies them to concentrations and to logarithms; `pnp.equations` sums up.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from spinepnp.runtime.stack import ufl
 
 
 def stiffness(weight: Any, u: Any, v: Any) -> Any:
-    """weight grad u . grad v: diffusion (weight one), conduction (weight c_i), and the field."""
+    """Integrand weight grad u . grad v: diffusion (weight one), conduction (weight c_i), and the field."""
     return weight * ufl.inner(ufl.grad(u), ufl.grad(v))
 
 
 def drift(weight: Any, potential: Any, u: Any, v: Any) -> Any:
-    """weight u grad potential . grad v: the density u in a field."""
+    """Integrand weight u grad potential . grad v: drift of the concentration u in a field."""
     return weight * u * ufl.inner(ufl.grad(potential), ufl.grad(v))
 
 
 def mass(weight: Any, u: Any, v: Any) -> Any:
-    """weight u v: charge and storage."""
+    """Integrand weight u v: charge and storage."""
     return weight * u * v
 
 
@@ -51,14 +51,14 @@ def mass_degree(element_degree: int) -> int:
 def matched_field(
     strength: Any, injected: int, densities: list[Any], valence: list[Any], diffusivity: list[Any], rho: Any
 ) -> Any:
-    """J / (z_k D_k (sum_{j != k} z_j (z_j / z_k - 1) c_j - rho)), the electroneutral field of a current density J.
+    """Electroneutral field of a current density: J / (z_k D_k (sum_{j != k} z_j (z_j / z_k - 1) c_j - rho)).
 
     Args:
-        strength: J, scaled.
-        injected: number k of the species that carries it.
-        densities: c_j.
-        valence: z_j.
-        diffusivity: D_j.
+        strength: current density J, scaled.
+        injected: index k of the species that carries it.
+        densities: concentrations c_j.
+        valence: valences z_j.
+        diffusivity: diffusivities D_j.
         rho: uniform fixed charge.
     """
     k, z = injected, valence

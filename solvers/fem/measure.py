@@ -1,4 +1,4 @@
-"""The measure of the integrals: that of the body, whatever the dimension of the mesh that stands for it.
+"""Integration measure of the body, for meshes of any dimension.
 
 In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the cross-section times dx.
 """
@@ -12,22 +12,23 @@ import numpy as np
 from spinepnp.meshes import SpineMesh, boundary_cells
 from spinepnp.runtime.stack import cell_nodes, fem, ufl
 
-#: Distance of a node from its place in a straight cell, over the length of an edge, that counts as none.
-STRAIGHT = 1e-9
+#: Displacement of a node from its position in a straight cell, over the length of an edge, below which the cell is
+#: straight.
+STRAIGHT_TOLERANCE = 1e-9
 
-#: Degree of the polynomials, cell by cell, that stand for the cross-section along a line.
+#: Degree of the cellwise polynomials that interpolate the cross-section along a line.
 CROSS_SECTION_DEGREE = 4
 
 
 class Measure:
-    """Integrals over the body and its boundaries, for forms on the mesh that stands for it.
+    """Measure of integrals over the body and its boundaries, as forms on its mesh.
 
     Args:
-        mesh: of any dimension, in micrometres.
+        mesh: mesh of any dimension, in micrometres.
 
     Attributes:
         weight: UFL expression by which integrands are multiplied.
-        is_line: whether the mesh is one.
+        is_line: whether the mesh is a line.
     """
 
     def __init__(self, mesh: SpineMesh) -> None:
@@ -47,12 +48,12 @@ class Measure:
         return degree + self._extra, max(degree, curved) + self._extra
 
     def over_volume(self, integrand: Any, degree: int, curved: int = 0) -> Any:
-        """The form of an integral over the body.
+        """Form of an integral over the body.
 
         Args:
             integrand: UFL expression.
-            degree: up to which polynomials are integrated exactly on straight cells.
-            curved: the same for curved cells, if that is more.
+            degree: degree of polynomials that are integrated exactly on straight cells.
+            curved: degree of quadrature on curved cells, where it is higher.
         """
         on_straight, on_curved = self.degrees(degree, curved)
         metadata = {"quadrature_degree": on_straight}
@@ -66,7 +67,7 @@ class Measure:
         return bool(cell_nodes(self._mesh.mesh).shape[1] == self._mesh.mesh.topology.dim + 1)
 
     def weight_at(self, x: np.ndarray) -> np.ndarray:
-        """The weight of the measure at points, shape (dimension, n); not on a line."""
+        """Weight of the measure at points, shape (dimension, n); not for lines."""
         if self._mesh.geometry.dimension == "axisymmetric":
             return np.asarray(2.0 * np.pi * x[0])
         return np.ones(x.shape[1])
@@ -78,10 +79,10 @@ class Measure:
             nodes, x = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local], mesh.geometry.x
             corners = mesh.topology.dim + 1
             element = mesh.ufl_domain().ufl_coordinate_element().basix_element
-            # Where a straight cell has its other nodes: means of its corners with the coordinates of the reference.
+            # Other nodes of a straight cell are means of its corners, weighted with their reference coordinates.
             points = element.points[corners:]
             means = np.column_stack([1.0 - points.sum(axis=1), points])
-            # Each node is looked at once, in any of its cells.
+            # Each node is checked once, in any one of its cells.
             cell, place = np.full(len(x), -1), np.zeros(len(x), dtype=int)
             for i, node in enumerate(nodes[:, corners:].T):
                 cell[node], place[node] = np.arange(len(nodes)), i
@@ -89,21 +90,21 @@ class Measure:
             ends = x[nodes[cell[others], :corners]]
             away = np.abs(x[others] - np.einsum("nc,nci->ni", means[place[others]], ends)).max(axis=1)
             bent_nodes = np.zeros(len(x), dtype=bool)
-            bent_nodes[others] = away > STRAIGHT * np.abs(ends[:, 1] - ends[:, 0]).max(axis=1)
+            bent_nodes[others] = away > STRAIGHT_TOLERANCE * np.abs(ends[:, 1] - ends[:, 0]).max(axis=1)
             bent = bent_nodes[nodes[:, corners:]].any(axis=1)
             cells = np.arange(len(nodes), dtype=np.int32)
             self._cells = [(1, cells[~bent]), (2, cells[bent])]
         return self._cells
 
     def slab(self, integrand: Any, degree: int) -> tuple[Any, tuple[Any, Any]]:
-        """The form of an integral over what lies between two planes z = const.
+        """Form of an integral over the slab between two planes z = const.
 
         Args:
             integrand: UFL expression.
-            degree: as for the volume; the planes need not follow the cells, which costs accuracy.
+            degree: degree of quadrature as for the volume; planes that cut cells make the integral less accurate.
 
         Returns:
-            The form, and the constants with z of the lower and of the upper plane, in units of the mesh.
+            Form, and the two constants with the heights of the lower and of the upper plane, um.
         """
         ends = fem.Constant(self._mesh.mesh, np.float64(0.0)), fem.Constant(self._mesh.mesh, np.float64(0.0))
         z = ufl.SpatialCoordinate(self._mesh.mesh)[self._mesh.mesh.geometry.dim - 1]
@@ -111,13 +112,13 @@ class Measure:
         return self.over_volume(ufl.conditional(inside, 1.0, 0.0) * integrand, degree), ends
 
     def over_boundary(self, integrand: Any, name: str, degree: int, *, alone: bool = True) -> Any:
-        """The form of an integral over a named boundary.
+        """Form of an integral over a named boundary.
 
         Args:
             integrand: UFL expression.
-            name: of the boundary.
-            degree: as for the volume.
-            alone: whether it makes a form by itself; then one kernel serves every boundary.
+            name: name of the boundary.
+            degree: degree of quadrature as for the volume.
+            alone: whether the form has no other boundary; then one compiled kernel serves every boundary.
         """
         names = tuple(self._mesh.boundary_facets)
         number = 1 if alone else 1 + names.index(name)

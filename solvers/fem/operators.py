@@ -1,4 +1,4 @@
-"""Sparse matrices of a scalar Lagrange space, all with one pattern."""
+"""Sparse matrices and vectors of a scalar Lagrange space, all with one sparsity pattern."""
 
 from __future__ import annotations
 
@@ -14,117 +14,117 @@ from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
 from spinepnp.solvers.fem.measure import Measure
 
-#: Degree of quadrature on curved cells at least: one point would miss their change of shape.
-CURVED = 2
+#: Lowest degree of quadrature on curved cells: one point would miss the variation of their Jacobian.
+CURVED_DEGREE = 2
 
 
 class Operators:
-    """Makes and fills matrices and vectors of one scalar space.
+    """Matrices, vectors and compiled forms of one scalar space.
 
     Args:
         space: scalar Lagrange space.
-        measure: of the body that the mesh stands for.
+        measure: integration measure of the body.
 
     Attributes:
         u: trial function.
         v: test function.
         owned: number of degrees of freedom that this rank owns.
-        degree: of the elements.
+        degree: degree of the elements.
     """
 
-    def __init__(self, space: Any, measure: Measure) -> None:
+    def __init__(self, space: fem.FunctionSpace, measure: Measure) -> None:
         self.space, self.measure = space, measure
         self.u, self.v = ufl.TrialFunction(space), ufl.TestFunction(space)
         self.owned = space.dofmap.index_map.size_local
         degree = self.degree = space.element.basix_element.degree
         self._degrees = stiffness_degree(degree), mass_degree(degree)
 
-    def of_gradients(self, integrand: Any, extra_degree: int = 0) -> Any:
-        """A compiled form over the volume, with the quadrature of stiffness and drift."""
-        return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED))
+    def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form:
+        """Compiled form over the volume, with the quadrature of stiffness and drift."""
+        return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED_DEGREE))
 
-    def of_values(self, integrand: Any, extra_degree: int = 0) -> Any:
-        """A compiled form over the volume, with the quadrature of masses."""
+    def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form:
+        """Compiled form over the volume, with the quadrature of mass terms."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
 
     @cached_property
     def K(self) -> Any:
-        """int grad u . grad v, um."""
+        """Stiffness matrix int grad u . grad v dx, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
-        if self.trilinear is None:
+        if self.fast_assembly is None:
             return self.fill(matrix, self._stiffness_form)
-        self.trilinear.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
+        self.fast_assembly.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
         return matrix
 
     @cached_property
-    def _stiffness_form(self) -> Any:
-        return self.of_gradients(stiffness(1.0, self.u, self.v))
+    def _stiffness_form(self) -> fem.Form:
+        return self.compile_gradient_form(stiffness(1.0, self.u, self.v))
 
     @cached_property
     def edges(self) -> Edges:
-        """The edges of linear elements, with their parts of K. Collective at its first use."""
+        """Edges of linear elements, with their entries of K. Collective at first use."""
         return Edges(self.space, self._stiffness_form)
 
     @cached_property
-    def _mass_form(self) -> Any:
-        return self.of_values(mass(1.0, self.u, self.v))
+    def _mass_form(self) -> fem.Form:
+        return self.compile_mass_form(mass(1.0, self.u, self.v))
 
     @cached_property
     def _pattern(self) -> Any:
-        # That of every form over the volume; this one is compiled in any case.
+        # Every form over the volume has this pattern; the mass form is compiled in any case.
         pattern = fem.create_sparsity_pattern(self._mass_form)
         pattern.finalize()
         return pattern
 
     @cached_property
-    def trilinear(self) -> FastAssembly | None:
-        """Weighted stiffness and drift without a pass over the cells, where there is such a way. Collective."""
-        degrees = self.measure.degrees(self._degrees[0], CURVED)
+    def fast_assembly(self) -> FastAssembly | None:
+        """Fast assembly of weighted stiffness and drift; ``None`` where it is not available. Collective."""
+        degrees = self.measure.degrees(self._degrees[0], CURVED_DEGREE)
         if self.degree > 1 or self.measure.is_line or not FastAssembly.fits(self.space, self.measure, degrees):
             return None
         return FastAssembly(self.space, self.measure, self._pattern, degrees)
 
     @cached_property
     def M(self) -> Any:
-        """int u v, um^3."""
+        """Mass matrix int u v dx, um^3."""
         return self.fill(self.empty(), self._mass_form)
 
     @cached_property
     def from_linear(self) -> Any:
-        """Interpolation of linear elements on the same mesh."""
+        """Interpolation matrix from linear elements on the same mesh."""
         matrix = fem.petsc.interpolation_matrix(fem.functionspace(self.space.mesh, ("Lagrange", 1)), self.space)
         matrix.assemble()
         return matrix
 
     def empty(self) -> Any:
-        """A matrix of zeros with the pattern of all."""
+        """Matrix of zeros with the common pattern."""
         return self.K.duplicate(copy=False)
 
     @staticmethod
-    def fill(matrix: Any, form: Any) -> Any:
-        """Assemble a form into a matrix, and return that. Collective."""
+    def fill(matrix: Any, form: fem.Form) -> Any:
+        """Assemble a form into a matrix, and return the matrix. Collective."""
         matrix.zeroEntries()
         return Operators.add(matrix, form)
 
     @staticmethod
-    def add(matrix: Any, form: Any) -> Any:
-        """Add a form to a matrix, and return that. Collective."""
+    def add(matrix: Any, form: fem.Form) -> Any:
+        """Add a form to a matrix, and return the matrix. Collective."""
         fem.petsc.assemble_matrix(matrix, form)
         matrix.assemble()
         return matrix
 
     def vector(self) -> Any:
-        """A PETSc vector of the owned degrees of freedom."""
+        """New PETSc vector of the owned degrees of freedom."""
         return self.K.createVecLeft()
 
-    def masks(self, held: np.ndarray) -> tuple[Any, Any]:
-        """Vectors that are one where owned degrees of freedom are free, and where they are held (true)."""
+    def masks(self, constrained: np.ndarray) -> tuple[Any, Any]:
+        """Vectors that are one at free, and at constrained owned degrees of freedom (true in the argument)."""
         free, fixed = self.vector(), self.vector()
-        free.array[:], fixed.array[:] = ~held, held
+        free.array[:], fixed.array[:] = ~constrained, constrained
         return free, fixed
 
-    def integrals(self, form: Any) -> Any:
-        """A linear form at the owned degrees of freedom, a NumPy array. Collective."""
+    def integrals(self, form: fem.Form) -> np.ndarray:
+        """Linear form assembled at the owned degrees of freedom, shape (owned,). Collective."""
         vector = fem.assemble_vector(form)
         vector.scatter_reverse(dolfinx.la.InsertMode.add)
         return vector.array[: self.owned]

@@ -1,4 +1,4 @@
-"""Values at single points of the body, on curved meshes of any dimension and any number of ranks."""
+"""Probes: values at single points of the body, on curved meshes of any dimension and any number of ranks."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, cell_nodes
+from spinepnp.runtime.stack import MPI, cell_nodes, fem
 from spinepnp.units import LENGTH, format_quantity
 
-#: x, y, z in m.
+#: Position (x, y, z), m.
 Position = tuple[float, float, float]
 
-#: How far outside of a cell a point may lie to be taken for one of it, in barycentric coordinates: the wall of a
-#: mesh of straight cells runs inside the body's.
-OUTSIDE = 0.05
+#: Largest distance of a point outside of a cell to which it is assigned, in barycentric coordinates: the wall of a mesh
+#: of straight cells lies inside that of the body.
+OUTSIDE_TOLERANCE = 0.05
 
-#: Newton steps of the inversion of a cell's map; it is quadratic at most.
-STEPS = 20
+#: Most Newton steps for the inversion of a cell's map, which is at most quadratic.
+INVERSION_STEPS = 20
 
 
-def on_mesh(position: Position, mesh: SpineMesh) -> np.ndarray:
-    """Coordinates of a point on the mesh that stands for the body, micrometres, shape (dimension,)."""
+def mesh_coordinates(position: Position, mesh: SpineMesh) -> np.ndarray:
+    """Coordinates of a point in the mesh of the body, um, shape (dimension,)."""
     x, y, z = (coordinate / MODEL_UNIT for coordinate in position)
     if mesh.geometry.dimension == "axisymmetric":
         return np.array([math.hypot(x, y), z])
@@ -39,35 +39,37 @@ def _reference_points(element: Any, nodes: np.ndarray, x: np.ndarray) -> np.ndar
 
     Args:
         element: Basix element of the cells' map.
-        nodes: of the cells, shape (cells, nodes, dimension).
-        x: the point, shape (dimension,).
+        nodes: coordinates of the nodes of the cells, shape (cells, nodes, dimension).
+        x: coordinates of the point, shape (dimension,).
     """
     dim = nodes.shape[2]
-    found = np.full((len(nodes), dim), 1.0 / (dim + 1))
-    for _ in range(STEPS):
-        tables = np.stack([element.tabulate(1, point[None])[:, 0, :, 0] for point in found])  # (cell, derivative, node)
+    result = np.full((len(nodes), dim), 1.0 / (dim + 1))
+    for _ in range(INVERSION_STEPS):
+        tables = np.stack(
+            [element.tabulate(1, point[None])[:, 0, :, 0] for point in result]
+        )  # (cell, derivative, node)
         residual = np.einsum("cn,cni->ci", tables[:, 0], nodes) - x
         jacobian = np.einsum("cdn,cni->cid", tables[:, 1:], nodes)
         step = np.linalg.solve(jacobian, residual[:, :, None])[:, :, 0]
-        found = np.clip(found - step, -2.0, 3.0)
+        result = np.clip(result - step, -2.0, 3.0)
         if np.abs(step).max() < 1e-13:
             break
-    return found
+    return result
 
 
 class Probes:
-    """Points at which a field is evaluated again and again.
+    """Points at which fields are evaluated repeatedly.
 
     Args:
-        positions: by name, m.
-        mesh: of any dimension.
-        space: scalar Lagrange space of the field.
+        positions: positions by name, m.
+        mesh: mesh of any dimension.
+        space: scalar Lagrange space of the fields.
 
     Raises:
         CaseError: a point lies outside of the domain.
     """
 
-    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: Any) -> None:
+    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: fem.FunctionSpace) -> None:
         self._comm = mesh.mesh.comm
         self._local: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.names = tuple(positions)
@@ -79,7 +81,7 @@ class Probes:
         low, high = nodes.min(axis=1), nodes.max(axis=1)
         margin = 0.1 * (high - low)
         for name, position in positions.items():
-            x = on_mesh(position, mesh)
+            x = mesh_coordinates(position, mesh)
             near = np.flatnonzero(((low - margin <= x) & (x <= high + margin)).all(axis=1))
             depth, cell, point = -np.inf, -1, np.empty(0)
             if len(near):
@@ -88,7 +90,7 @@ class Probes:
                 best = int(np.argmax(depths))
                 depth, cell, point = float(depths[best]), int(near[best]), points[best]
             deepest, owner = self._comm.allreduce((depth, -self._comm.rank), op=MPI.MAX)
-            if deepest < -OUTSIDE:
+            if deepest < -OUTSIDE_TOLERANCE:
                 shown = ", ".join(format_quantity(coordinate, LENGTH) for coordinate in position)
                 raise CaseError(f"probes.{name}", "lies outside of the domain; move it inside", f"({shown})")
             if -owner == self._comm.rank:
@@ -96,19 +98,19 @@ class Probes:
                 self._local[name] = (space.dofmap.list[cell], basis)
 
     def values(self, nodal: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of several fields at each probe, the same on every rank. Collective.
+        """Values of several fields at each probe, on every rank. Collective.
 
         Args:
             nodal: values at the local degrees of freedom, shape (n, fields).
 
         Returns:
-            Shape (fields,) by name.
+            Values of the fields by name of the probe, shape (fields,).
         """
-        found = np.zeros((len(self.names), nodal.shape[1]))
+        result = np.zeros((len(self.names), nodal.shape[1]))
         for i, name in enumerate(self.names):
             if name in self._local:
                 dofs, basis = self._local[name]
-                found[i] = basis @ nodal[dofs]
-        total = np.empty_like(found)
-        self._comm.Allreduce(found, total, op=MPI.SUM)
+                result[i] = basis @ nodal[dofs]
+        total = np.empty_like(result)
+        self._comm.Allreduce(result, total, op=MPI.SUM)
         return dict(zip(self.names, total, strict=True))

@@ -1,4 +1,4 @@
-"""Means over boundaries and the volume, by one weight vector each.
+"""Integration weights of boundaries, slabs and the volume.
 
 The weights w_a = int phi_a over a patch are assembled once; every mean and every load is then a dot product, on any
 number of ranks.
@@ -23,17 +23,17 @@ from spinepnp.units import LENGTH, format_quantity
 
 
 def _integrals(form: Any) -> np.ndarray:
-    """A linear form for each local basis function (owned ones complete, ghosts as well)."""
+    """Linear form of each local basis function, ghosts included, summed over the ranks. Collective."""
     vector = fem.assemble_vector(compile_form(form))
     vector.scatter_reverse(dolfinx.la.InsertMode.add)
     vector.scatter_forward()
     return vector.array.copy()
 
 
-#: Distance over the extent of the domain within which a node lies on a plane.
-SAME_PLANE = 1e-9
+#: Distance of a node from a plane over the height of the domain, below which it lies on the plane.
+PLANE_TOLERANCE = 1e-9
 
-#: By how much quadrature exceeds that of whole cells where a plane may cut them.
+#: Additional degree of quadrature of slabs, whose planes may cut cells.
 SLAB_DEGREE = 6
 
 
@@ -44,21 +44,21 @@ class IntegrationWeights:
         boundary: w_a of each boundary by name; shape (local degrees of freedom,), ghosts included; um^2.
         area: area of each boundary, um^2.
         volume: w_a of the volume, um^3.
-        total_volume: um^3.
-        exact: volume (m^3, "volume") and areas (m^2, by name) of the body itself, where they are known.
-        measure: of the integrals.
+        total_volume: volume of the mesh, um^3.
+        exact: volume (m^3, "volume") and areas (m^2, by name) of the exact body, where they are known.
+        measure: integration measure of the body.
         owned: number of degrees of freedom that this rank owns.
         comm: MPI communicator.
-        mass: matrix that integrates fixed charge given at the nodes; ``None`` where regions are integrated exactly.
+        mass: mass matrix for fixed charge given at the nodes; ``None`` where slabs are integrated instead.
     """
 
-    def __init__(self, space: Any, mesh: SpineMesh) -> None:
+    def __init__(self, space: fem.FunctionSpace, mesh: SpineMesh) -> None:
         self._mesh, self._space = mesh, space
         self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local
         self.comm = mesh.mesh.comm
-        self._regions: dict[tuple[float, float], np.ndarray] = {}
-        self._slab: Any = None
+        self._slabs: dict[tuple[float, float], np.ndarray] = {}
+        self._slab_form: Any = None
         degree = max(2, 2 * space.element.basix_element.degree)
         measure, test = Measure(mesh), ufl.TestFunction(space)
         self.measure, self._test, self._degree = measure, test, degree
@@ -73,40 +73,40 @@ class IntegrationWeights:
 
     @cached_property
     def exact(self) -> dict[str, float]:
-        """Exact measures of the body, m^3 and m^2; empty where they are not known."""
+        """Exact volume and areas of the body, m^3 and m^2; empty where they are not known."""
         return self._mesh.geometry.exact_measures()
 
-    def region(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
-        """w_a of the part of the volume between two planes z = const, um^3. Collective at its first call.
+    def slab(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
+        """Weights w_a of the slab between two planes z = const, um^3. Collective at the first call for a slab.
 
         Args:
-            region: z of the lower and of the upper plane, m.
-            key: that gives it, for errors.
+            region: heights z of the lower and of the upper plane, m.
+            key: key of the case that gives them, for messages.
 
         Raises:
-            CaseError: it lies outside of the domain, or is thinner than the cells there; or planes mean nothing on the
-                mesh, which stands for spheres.
+            CaseError: the slab lies outside of the domain, or is thinner than the cells there; or the mesh is a radial
+                line, which has no planes.
         """
-        if region not in self._regions:
-            self._check_region(region, key)
-            if self._slab is None:
-                self._slab = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
-            form, ends = self._slab
+        if region not in self._slabs:
+            self._check_slab(region, key)
+            if self._slab_form is None:
+                self._slab_form = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
+            form, ends = self._slab_form
             for end, value in zip(ends, region, strict=True):
                 end.value = value / MODEL_UNIT
-            self._regions[region] = _integrals(form)
-        return self._regions[region]
+            self._slabs[region] = _integrals(form)
+        return self._slabs[region]
 
     def fixed_charge_density(self, regions: tuple[ChargedRegion, ...]) -> np.ndarray:
         """Fixed charge by region at the local nodes, mol/m^3. Collective.
 
-        For linear elements the mean over a node's basis function, so that the total charge is exact on any mesh; for
-        others the value at the node, half of it on a plane between two regions.
+        For linear elements it is the mean over a node's basis function, so that the total charge is exact on any mesh;
+        for others it is the value at the node, and half of it on a plane between two regions.
         """
         density = np.zeros(len(self.volume))
         for charged in regions:
             if self._degree_is_one:
-                density += charged.value * self.region(charged.region) / self.volume
+                density += charged.value * self.slab(charged.region) / self.volume
             else:
                 density += charged.value * self._inside(charged.region)
         return density
@@ -121,27 +121,27 @@ class IntegrationWeights:
             return total
         total = np.zeros(self.owned)
         for charged in regions:
-            total += charged.value * self.region(charged.region)[: self.owned]
+            total += charged.value * self.slab(charged.region)[: self.owned]
         return total
 
     def heights(self) -> np.ndarray:
-        """Last coordinate of the local nodes, um: z, but on a line along the radius."""
+        """Last coordinate of the local nodes, um: z, or r on a radial line."""
         return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
 
     def _inside(self, region: tuple[float, float]) -> np.ndarray:
-        """One at local nodes inside of a region, one half on its ends within the domain, zero outside."""
+        """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
         heights = self.heights()
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
         top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
         low, high = (z / MODEL_UNIT for z in region)
-        near = SAME_PLANE * (top - bottom)
+        near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)
         for end in (low, high):
             if bottom + near < end < top - near:
                 inside[np.abs(heights - end) <= near] *= 0.5
         return inside
 
-    def _check_region(self, region: tuple[float, float], key: str) -> None:
+    def _check_slab(self, region: tuple[float, float], key: str) -> None:
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
         if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
             raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)
@@ -170,11 +170,11 @@ class IntegrationWeights:
         """Integrals of several functions by their nodal values. Collective.
 
         Args:
-            weights: one of the weight vectors, shape (n,).
+            weights: weight vector, shape (n,).
             values: nodal values, shape (n, functions).
 
         Returns:
-            One integral a function, shape (functions,).
+            Integral of each function, shape (functions,).
         """
         local = weights[: self.owned] @ values[: self.owned]
         total = np.empty_like(local)
@@ -182,7 +182,7 @@ class IntegrationWeights:
         return total
 
 
-def minimum(comm: Any, values: np.ndarray) -> np.ndarray:
+def minimum(comm: MPI.Comm, values: np.ndarray) -> np.ndarray:
     """Smallest value of each column over all ranks. Collective."""
     local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
     smallest = np.empty_like(local)

@@ -1,1 +1,1 @@
-"""What is solved: tables of the case with their checks. Nothing here imports DOLFINx."""
+"""Tables of a case that define its problem, with their checks. Nothing here imports DOLFINx."""

@@ -1,7 +1,7 @@
-"""What is imposed on the named boundaries: the [boundaries.NAME] tables.
+"""Boundary conditions: the [boundaries.NAME] tables and their checks.
 
 A boundary that is not listed is reflecting: no ion flux and no displacement field (the natural conditions of the weak
-forms). To add a condition: a key here, its term in `weak_forms` or in `steady`, its current in `currents`.
+forms). Surface terms are in `pnp.equations`, loads in `pnp.currents`, Dirichlet conditions in `pnp.constraints`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Membrane(Table):
 
     Attributes:
         value: capacitance per area C_m, F/m^2.
-        outside: potential on its other side, V.
+        outside: potential on the other side of the membrane, V.
     """
 
     value: Capacitance
@@ -50,18 +50,17 @@ PotentialData = Annotated[
 
 
 class Boundary(Table):
-    """Conditions on one boundary; what is left out is reflecting.
+    """Conditions on one boundary; keys that are left out stand for reflecting ones.
 
     Attributes:
         potential: prescribed potential, V; or "floating": one unknown value, at which no total current flows through
             the boundary (open circuit; needs `concentrations`): of the ions in a steady state, of ions and displacement
-            in time. At least one boundary must have one, or a capacitance,
-            unless the domain is closed.
+            in time. At least one boundary must have a potential or a capacitance, unless the domain is closed.
         concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
             somewhere, or an amount in [closed].
         current: one prescribed current, or one for each of several species.
         surface_charge: charge of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
-        capacitance: that of a thin membrane, eps dV/dn = C_m (outside - V).
+        capacitance: a thin membrane, eps dV/dn = C_m (outside - V).
         channel: channels whose current depends on the mean potential here.
         field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms;
             at steady state.
@@ -101,7 +100,7 @@ class Boundary(Table):
 
     @property
     def prescribed_potential(self) -> float | None:
-        """The prescribed potential, V, if there is one."""
+        """Prescribed potential, V; ``None`` without one."""
         return None if self.potential == "floating" else self.potential
 
     @property
@@ -111,43 +110,40 @@ class Boundary(Table):
 
     @property
     def floating(self) -> bool:
-        """Whether the potential is one unknown value."""
+        """Whether the potential is one unknown value (open circuit)."""
         return self.potential == "floating"
 
     @property
     def injections(self) -> tuple[Injection, ...]:
-        """All prescribed currents."""
+        """Prescribed currents, none or several."""
         return self.current or ()
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """All channels."""
+        """Kinds of channels, none or several."""
         return self.channel or ()
 
     def prescribed(self, electrolyte: Electrolyte) -> dict[str, float]:
         """Prescribed concentration of each species that has one here, mol/m^3."""
         if self.concentrations is None:
             return {}
-        if self.concentrations == "bulk":
-            return electrolyte.bulk
-        if self.concentrations == "absorbing":
-            return dict.fromkeys(electrolyte.names, 0.0)
-        assert isinstance(self.concentrations, dict)
-        return self.concentrations
+        if isinstance(self.concentrations, dict):
+            return self.concentrations
+        return electrolyte.bulk if self.concentrations == "bulk" else dict.fromkeys(electrolyte.names, 0.0)
 
 
 Boundaries = dict[str, Boundary]
 
 
 def charges_at(name: str, geometry: Geometry, electrolyte: Electrolyte) -> tuple[float, ...]:
-    """Every fixed charge that reaches a boundary, mol/m^3: one, but for walls along several regions."""
+    """Every fixed charge that reaches a boundary, mol/m^3: several for a wall along several regions."""
     if not electrolyte.charged_regions:
         return (electrolyte.uniform_charge,)
     return electrolyte.charges_between(*geometry.heights(name))
 
 
 def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-    """Species known, nothing prescribed twice, prescribed concentrations neutral."""
+    """Refuse unknown species, two conditions for one quantity, and concentrations that are not neutral."""
     key = f"boundaries.{name}"
     prescribed = boundary.prescribed(electrolyte)
     for species in prescribed:
@@ -192,7 +188,7 @@ def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte, geo
 
 
 def _check_carrier(where: str, species: str, key: str, prescribed: dict[str, float], electrolyte: Electrolyte) -> None:
-    """The species of a current is known, charged, and not prescribed at the same boundary."""
+    """Refuse a current of a species that is unknown, uncharged, or prescribed at the same boundary."""
     if species not in electrolyte.names:
         raise CaseError(where, f"no such species; {nearest(species, electrolyte.names)}", species)
     if electrolyte.species[electrolyte.index(species)].valence == 0:
@@ -202,14 +198,14 @@ def _check_carrier(where: str, species: str, key: str, prescribed: dict[str, flo
 
 
 def _check_field(key: str, boundary: Boundary) -> None:
-    """The potential has at most one condition."""
-    given = {
+    """Refuse more than one condition for the potential."""
+    conditions = {
         "potential": boundary.potential is not None,
         "surface_charge": boundary.surface_charge is not None,
         "capacitance": boundary.capacitance is not None,
         "field_matched": boundary.field_matched,
     }
-    first, *others = [name for name, is_given in given.items() if is_given] or [""]
+    first, *others = [name for name, present in conditions.items() if present] or [""]
     if others:
         raise CaseError(f"{key}.{others[0]}", f"excludes {first}: both say what the field does here; drop one")
     if boundary.field_matched and len(boundary.injections) != 1:
@@ -220,9 +216,9 @@ def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: El
     """Refuse boundary data that the shape or the species do not know, or that contradict each other.
 
     Args:
-        boundaries: the tables by name.
-        geometry: the shape, with its boundaries.
-        electrolyte: the species.
+        boundaries: tables by name.
+        geometry: shape with its named boundaries.
+        electrolyte: species of the case.
 
     Raises:
         CaseError: names the key and what is missing or in excess.

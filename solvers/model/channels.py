@@ -1,4 +1,4 @@
-"""Channels: a current through a patch that depends on the mean potential there, and on its past.
+"""Channels: currents through a patch that depend on its mean potential and concentration, and on gates.
 
     sigmoid:  I = maximum / (1 + exp(-(V - half) / slope))                           (facts pnp D4)
     table:    I(V) from a CSV file, monotone cubic in between, constant outside
@@ -8,14 +8,15 @@
 Positive current is positive charge entering. V and c are means over the patch. Every law can be multiplied by gates,
 each with dm/dt = (m_inf(V) - m) / time, m_inf = 1 / (1 + exp(-(V - half) / slope)).
 
-An implicit step of length h from a value m_0 ends at m = (m_0 time + h m_inf(V)) / (time + h): a function of V alone,
-so that currents couple to the equations through the means only (`channel_currents`).
+An implicit step of size h from a value m_0 ends at m = (m_0 time + h m_inf(V)) / (time + h): a function of V alone,
+so that currents couple to the equations through the means only (`pnp.channel_currents`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -35,7 +36,7 @@ from spinepnp.units import (
     Whole,
 )
 
-#: What each law needs, and what it may have, beside species and gates.
+#: Keys that each law needs, and keys that it may have, beside species and gates.
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sigmoid": (("maximum", "half", "slope"), ("gates",)),
     "table": (("file",), ("gates",)),
@@ -43,8 +44,8 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ghk": (("permeability", "outside"), ("outside_potential", "gates")),
 }
 
-#: Below it, x / (1 - exp(-x)) is taken from its series.
-SMALL = 1e-3
+#: |x| below which x / (e^x - 1) is taken from its series, whose error there is below 1e-17.
+SERIES_BELOW = 1e-3
 
 
 def _not_zero(value: float) -> float:
@@ -57,10 +58,10 @@ class Gate(Table):
     """One kind of gate of a channel.
 
     Attributes:
-        half: potential at which half of them are open, V.
-        slope: potential over which they open, V; negative where they close with rising potential.
-        time: constant of their relaxation, s.
-        power: how many of them a channel has.
+        half: potential at which half of the gates are open, V.
+        slope: potential over which the gates open, V; negative where they close with rising potential.
+        time: time constant of the relaxation, s.
+        power: number of these gates in a channel.
     """
 
     half: Potential
@@ -78,17 +79,17 @@ class Channel(Table):
     """Channels of one kind, spread evenly over a boundary.
 
     Attributes:
-        law: how the current depends on the potential; "gates" without any gate is Ohm's law.
-        species: the species that carries it.
+        law: dependence of the current on the potential; "gates" without any gate is Ohm's law.
+        species: species that carries the current.
         maximum: current of a sigmoid with all channels open, A.
-        half: potential at which half of them are open, V.
-        slope: potential over which they open, V.
+        half: potential at which half of the channels are open, V.
+        slope: potential over which the channels open, V.
         file: CSV table with the columns ``potential_mV`` and ``current_pA``.
-        conductance: that with all gates open, S.
+        conductance: conductance with all gates open, S.
         reversal: potential without current, V.
-        permeability: of the boundary, m/s.
+        permeability: permeability of the boundary, m/s.
         outside: concentration of the species on the other side, mol/m^3.
-        outside_potential: potential there, V.
+        outside_potential: potential on the other side, V.
         gates: open fractions that multiply the current.
     """
 
@@ -121,7 +122,7 @@ class Channel(Table):
         return self
 
     def check(self) -> None:
-        """Read its table.
+        """Read the table of the law, if it has one.
 
         Raises:
             ValueError: the table cannot be used.
@@ -142,46 +143,72 @@ class Channel(Table):
         Args:
             V: mean potential of the patch, V.
             c: mean concentration of the species, mol/m^3.
-            area: of the patch, m^2.
-            valence: of the species.
-            thermal_voltage: V.
+            area: area of the patch, m^2.
+            valence: valence of the species.
+            thermal_voltage: kT/e, V.
         """
-        if self.law == "sigmoid":
-            from scipy.special import expit
+        parameters: list[Any] = [getattr(self, key) for key in KEYS[self.law][0]]  # none is None: `check_keys`
+        if self.law == "ghk":
+            drop = V - (self.outside_potential or 0.0)
+            return ghk_current(drop, c, *parameters, area=area, valence=valence, thermal_voltage=thermal_voltage)
+        return *LAWS[self.law](V, *parameters), 0.0
 
-            assert self.maximum is not None
-            assert self.half is not None
-            assert self.slope is not None
-            fraction = float(expit((V - self.half) / self.slope))
-            return self.maximum * fraction, self.maximum * fraction * (1.0 - fraction) / self.slope, 0.0
-        if self.law == "table":
-            from scipy.interpolate import PchipInterpolator
 
-            assert self.file is not None
-            at, current = read_columns(self.file, POTENTIAL, CURRENT)
-            inside = float(np.clip(V, at[0], at[-1]))
-            curve = PchipInterpolator(at, current)
-            return float(curve(inside)), float(curve(inside, 1)) if inside == V else 0.0, 0.0
-        if self.law == "gates":
-            assert self.conductance is not None
-            assert self.reversal is not None
-            return self.conductance * (self.reversal - V), -self.conductance, 0.0
-        assert self.permeability is not None
-        assert self.outside is not None
-        x = valence * (V - (self.outside_potential or 0.0)) / thermal_voltage
-        strength = area * self.permeability * valence * FARADAY
-        (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
-        by_x = into_slope * self.outside + out_slope * c
-        return (
-            strength * (into * self.outside - out * c),
-            strength * by_x * valence / thermal_voltage,
-            -strength * out,
-        )
+def sigmoid_current(V: float, maximum: float, half: float, slope: float) -> tuple[float, float]:
+    """Current of voltage-dependent channels without memory, A, and its derivative by the potential."""
+    from scipy.special import expit
+
+    fraction = float(expit((V - half) / slope))
+    return maximum * fraction, maximum * fraction * (1.0 - fraction) / slope
+
+
+def table_current(V: float, file: str) -> tuple[float, float]:
+    """Current interpolated in a table, A, and its derivative by the potential."""
+    from scipy.interpolate import PchipInterpolator
+
+    potential, current = read_columns(file, POTENTIAL, CURRENT)
+    inside = float(np.clip(V, potential[0], potential[-1]))
+    curve = PchipInterpolator(potential, current)
+    return float(curve(inside)), float(curve(inside, 1)) if inside == V else 0.0
+
+
+def ohmic_current(V: float, conductance: float, reversal: float) -> tuple[float, float]:
+    """Current by Ohm's law, A, and its derivative by the potential."""
+    return conductance * (reversal - V), -conductance
+
+
+#: Laws that depend on the potential alone, by name; their parameters in the order of `KEYS`.
+LAWS: dict[str, Callable[..., tuple[float, float]]] = {
+    "sigmoid": sigmoid_current,
+    "table": table_current,
+    "gates": ohmic_current,
+}
+
+
+def ghk_current(
+    drop: float, c: float, permeability: float, outside: float, *, area: float, valence: float, thermal_voltage: float
+) -> tuple[float, float, float]:
+    """Current by Goldman, Hodgkin and Katz, A, and its derivatives by potential and concentration.
+
+    Args:
+        drop: potential of the patch minus that of the other side, V.
+        c: mean concentration at the patch, mol/m^3.
+        permeability: permeability of the boundary, m/s.
+        outside: concentration on the other side, mol/m^3.
+        area: area of the patch, m^2.
+        valence: valence of the species.
+        thermal_voltage: kT/e, V.
+    """
+    x = valence * drop / thermal_voltage
+    strength = area * permeability * valence * FARADAY
+    (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
+    by_x = into_slope * outside + out_slope * c
+    return strength * (into * outside - out * c), strength * by_x * valence / thermal_voltage, -strength * out
 
 
 def bernoulli(x: float) -> tuple[float, float]:
     """B(x) = x / (e^x - 1) without its removable singularity, and its derivative."""
-    if abs(x) < SMALL:
+    if abs(x) < SERIES_BELOW:
         return 1.0 - x / 2.0 + x**2 / 12.0 - x**4 / 720.0, -0.5 + x / 6.0 - x**3 / 180.0
     if x > 500.0:
         return 0.0, 0.0
@@ -190,38 +217,41 @@ def bernoulli(x: float) -> tuple[float, float]:
     return value, (1.0 - value * float(np.exp(x))) / grown if x < 100.0 else -value
 
 
+def _kinetics(gates: tuple[Gate, ...], V: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steady open fractions m_inf of the gates of a channel at a potential, their slopes, V, and time constants, s."""
+    from scipy.special import expit
+
+    half, slope, time = (np.array([getattr(g, name) for g in gates]) for name in ("half", "slope", "time"))
+    return expit((V - half) / slope), slope, time
+
+
 @dataclass(frozen=True)
 class GateStep:
-    """An implicit step of all gates: they end at (m_0 time + h m_inf) / (time + h).
+    """Implicit time step of all gates: they end at (m_0 time + h m_inf) / (time + h).
 
     Attributes:
         start: m_0 of each gate, channel by channel.
-        length: h, s; infinite in a steady state.
+        length: step size h, s; infinite in a steady state.
     """
 
     start: np.ndarray
     length: float
 
     def end(self, gates: tuple[Gate, ...], position: int, V: float) -> tuple[np.ndarray, np.ndarray]:
-        """The gates of one channel at the end of the step, and their derivatives by the potential.
+        """Gates of one channel at the end of the step, and their derivatives by the potential.
 
         Args:
-            gates: of the channel.
-            position: of its first gate among all.
+            gates: gates of the channel.
+            position: index of the first of them among all gates.
             V: mean potential of the patch at the end of the step, V.
         """
-        from scipy.special import expit
-
-        half, slope, time = (np.array([getattr(g, name) for g in gates]) for name in ("half", "slope", "time"))
-        settled = expit((V - half) / slope)
+        steady, slope, time = _kinetics(gates, V)
         moved = np.ones(len(gates)) if np.isinf(self.length) else self.length / (time + self.length)
         start = self.start[position : position + len(gates)]
-        return start + moved * (settled - start), moved * settled * (1.0 - settled) / slope
+        return start + moved * (steady - start), moved * steady * (1.0 - steady) / slope
 
 
-def rates(gates: tuple[Gate, ...], m: np.ndarray, V: float) -> np.ndarray:
-    """dm/dt of the gates of one channel at a potential, 1/s."""
-    from scipy.special import expit
-
-    half, slope, time = (np.array([getattr(g, name) for g in gates]) for name in ("half", "slope", "time"))
-    return np.asarray((expit((V - half) / slope) - m) / time)
+def gate_rates(gates: tuple[Gate, ...], m: np.ndarray, V: float) -> np.ndarray:
+    """Rates dm/dt of the gates of one channel at a potential, 1/s."""
+    steady, _, time = _kinetics(gates, V)
+    return np.asarray((steady - m) / time)

@@ -1,4 +1,4 @@
-"""Species that no boundary holds: their amounts are prescribed, and a domain that nothing grounds has a gauge.
+"""Closed domains: prescribed amounts of species without a Dirichlet boundary, and domains without a ground.
 
 In a closed domain Gauss' law fixes the mean wall field: with the total charge Q inside, the integral of eps dV/dn over
 all walls is -Q (facts pnp A2, paper 000, Box 2). Where no surface charge is given, it is spread evenly.
@@ -18,54 +18,56 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.waveforms import CONSTANT, WaveformFunction
 from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table, format_quantity
 
-#: Net current of a closed domain over the sum of all currents that is rounding; the same of times.
+#: Net current of a closed domain over the sum of all currents (and distance of two times over the last one) below
+#: which it is rounding.
 NEUTRAL_INFLOW = 1e-12
 
-#: Charge that surface charges may leave unbalanced, over their own. What is left is spread evenly.
+#: Charge that surface charges may leave unbalanced, over their own; the remainder is spread evenly.
 CHARGE_TOLERANCE = 1e-6
 
-#: Charge over the sum of all absolute charges that is the rounding of their sum.
+#: Total charge over the sum of all absolute charges below which it is rounding.
 ROUNDING_OF_CHARGE = 1e-14
 
 
 class Closed(Table):
-    """Amounts of what no boundary holds.
+    """Prescribed amounts of species without a Dirichlet boundary.
 
     Attributes:
-        amounts: of species that no boundary holds, mol, by name; one that is not listed has its bulk concentration
-            times the volume. Without any potential among the boundaries that of the result has volume mean zero.
+        amounts: amounts of species whose concentration no boundary prescribes, mol, by name; a species that is not
+            listed has its bulk concentration times the volume. Where no boundary gives a potential, its volume mean
+            is zero.
     """
 
     amounts: dict[str, Amount] = Field(default_factory=dict)
 
 
-def free_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
+def species_without_dirichlet(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
     """Species whose concentration no boundary prescribes."""
-    held = {s for b in boundaries.values() for s in b.prescribed(electrolyte)}
-    return tuple(name for name in electrolyte.names if name not in held)
+    prescribed = {s for b in boundaries.values() for s in b.prescribed(electrolyte)}
+    return tuple(name for name in electrolyte.names if name not in prescribed)
 
 
 def is_grounded(boundaries: Boundaries) -> bool:
-    """Whether some boundary says what the potential is relative to."""
+    """Whether some boundary fixes the level of the potential: by its value, or across a membrane."""
     return any(b.prescribes_potential or b.capacitance is not None for b in boundaries.values())
 
 
 def check_closed(
     closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str, *, transient: bool = False
 ) -> None:
-    """Refuse data that leave the potential or an amount undetermined, or say it twice.
+    """Refuse data that leave the potential or an amount undetermined, or prescribe it twice.
 
     Args:
-        closed: the table, if there is one.
-        electrolyte: the species.
-        boundaries: what is imposed.
+        closed: table [closed], if there is one.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
         known: names of the shape's boundaries, for the message.
-        transient: whether it goes in time, so that amounts are known from the start.
+        transient: whether the case is transient, so that amounts follow from the initial state.
 
     Raises:
         CaseError: names the key and what to do.
     """
-    free = free_species(electrolyte, boundaries)
+    free = species_without_dirichlet(electrolyte, boundaries)
     for species in closed.amounts if closed is not None else ():
         key = f"closed.amounts.{species}"
         if species not in electrolyte.names:
@@ -116,46 +118,46 @@ def check_neutral_inflow(
     areas: dict[str, float] | None = None,
     volume: float | None = None,
 ) -> None:
-    """Refuse currents and sources that at some time charge a domain in which nothing holds the potential.
+    """Refuse currents and sources that at some time charge a domain without a ground.
 
     Args:
-        boundaries: with waveforms.
-        electrolyte: the species, with their sources.
-        areas: of the boundaries, m^2; without them what depends on one is left for later.
-        volume: of the domain, m^3, likewise.
+        boundaries: boundary conditions with their waveforms.
+        electrolyte: species with their sources.
+        areas: areas of the boundaries, m^2; without them checks that need an area are skipped.
+        volume: volume of the domain, m^3; without it sources count as zero.
 
     Raises:
-        CaseError: the net current at a time, and what to do.
+        CaseError: names the net current, its time, and what to do.
     """
     sources = [FARADAY * s.valence * s.source for s in electrolyte.species if s.source]
-    given = [(name, i) for name, b in boundaries.items() for i in b.injections if i.flows]
-    if sources and not given:
+    injections = [(name, i) for name, b in boundaries.items() for i in b.injections if i.flows]
+    if sources and not injections:
         if abs(sum(sources)) > NEUTRAL_INFLOW * sum(map(abs, sources)):
             raise CaseError(
                 "electrolyte.species.source",
                 "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
             )
         return
-    if not given or (areas is None and (sources or any(i.density is not None for _, i in given))):
+    if not injections or (areas is None and (sources or any(i.density is not None for _, i in injections))):
         return
     produced = [volume * source for source in sources] if volume is not None else []
-    for time, inside in _instants([i.time_profile for _, i in given]):
-        parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in given] + produced
+    for time, inside in _instants([i.time_profile for _, i in injections]):
+        parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in injections] + produced
         if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):
             net, at = format_quantity(float(f"{sum(parts):.6g}"), CURRENT), format_quantity(float(f"{time:.6g}"), TIME)
             raise CaseError(
-                f"boundaries.{given[0][0]}.current",
+                f"boundaries.{injections[0][0]}.current",
                 f"currents charge a domain in which nothing holds the potential: they add up to {net} at {at}; let "
                 "them add up to zero at all times, ground a boundary, or give it a membrane",
             )
 
 
 def _instants(waveforms: list[WaveformFunction]) -> list[tuple[float, float]]:
-    """Times at which currents show all of their courses, three a smooth piece, and a time inside of it."""
+    """Sample times of currents, three in each smooth interval between breaks, each with a time inside the interval."""
     if all(waveform is CONSTANT for waveform in waveforms):
         return [(0.0, 0.0)]
     breaks = sorted({0.0, *(t for waveform in waveforms for t in waveform.breaks if t > 0.0)})
-    after = [waveform.longest(breaks[-1]) for waveform in waveforms]
+    after = [waveform.longest_step(breaks[-1]) for waveform in waveforms]
     last = max([t for t in after if math.isfinite(t)] or [breaks[-1] or 1.0])
     pieces = list(itertools.pairwise([*breaks, breaks[-1] + last]))
     return [
@@ -167,13 +169,13 @@ def _instants(waveforms: list[WaveformFunction]) -> list[tuple[float, float]]:
 
 
 def amounts_of(closed: Closed, electrolyte: Electrolyte, species: tuple[str, ...], volume: float) -> dict[str, float]:
-    """Amounts of the free species, mol.
+    """Prescribed amounts, mol, by species.
 
     Args:
-        closed: the table.
-        electrolyte: the species.
-        species: names of the free ones.
-        volume: of the domain, m^3.
+        closed: table [closed].
+        electrolyte: species of the case.
+        species: names of the species whose amount is prescribed.
+        volume: volume of the domain, m^3.
     """
     bulk = electrolyte.bulk
     return {name: closed.amounts.get(name, bulk[name] * volume) for name in species}
@@ -183,8 +185,8 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
     """Refuse a net inflow into a closed domain, which has no steady state.
 
     Args:
-        inflow: net rate at which species enter, A (or mol/s times F for neutral ones), by name.
-        current_scale: of currents that are not rounding, A.
+        inflow: net rate at which species enter, A (for neutral ones mol/s times F), by name.
+        current_scale: size of a typical current, of which rounding is a small part, A.
 
     Raises:
         CaseError: names the species.
@@ -200,7 +202,7 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
 
 @dataclass(frozen=True)
 class Charges:
-    """Charges of a domain, C: of each species, of fixed charges, and of each wall that the case gives one."""
+    """Charges of a domain, C: of each species, of fixed charge, and of each wall with a surface charge."""
 
     ions: tuple[float, ...]
     fixed: tuple[float, ...]
@@ -208,12 +210,12 @@ class Charges:
 
     @property
     def inside(self) -> float:
-        """Of ions and fixed charges."""
+        """Charge of ions and fixed charge, C."""
         return sum(self.ions) + sum(self.fixed)
 
     @property
     def rest(self) -> float:
-        """What is left of all together; zero where that is rounding of the sums."""
+        """Total charge, C; zero where it is rounding of the sums."""
         rest = self.inside + sum(self.walls)
         size = sum(map(abs, (*self.ions, *self.fixed, *self.walls)))
         return rest if abs(rest) > ROUNDING_OF_CHARGE * size else 0.0
@@ -225,23 +227,23 @@ class Charges:
 
 
 def compatible_wall_charge(charges: Charges, measures: list[Charges], area: float) -> float:
-    """The even surface charge that Gauss' law asks for besides that of the case, where nothing grounds, C/m^2.
+    """Even surface charge that Gauss' law adds to that of the case in a domain without a ground, C/m^2.
 
     Args:
-        charges: of the domain of the mesh.
-        measures: the same, and of the body itself, where that is known: areas and volumes of a mesh err. Where the case
-            gives surface charges they must balance the charge inside in one of them; what is left is spread.
-        area: of all walls of the mesh, m^2.
+        charges: charges of the domain of the mesh.
+        measures: charges by the measures of the mesh and, where it is known, of the exact body: areas and volumes of a
+            mesh err. Surface charges of the case must balance the charge inside in one of them; the rest is spread.
+        area: area of all walls of the mesh, m^2.
 
     Raises:
         CaseError: the surface charges of the case do not balance the charge inside.
     """
     if charges.walls and not any(measure.balance for measure in measures):
-        wanted, surface = 0.0 - charges.inside, sum(charges.walls)
-        even = format_quantity(float(f"{wanted / area:.9g}"), SURFACE_CHARGE)
+        compatible, surface = 0.0 - charges.inside, sum(charges.walls)
+        even = format_quantity(float(f"{compatible / area:.9g}"), SURFACE_CHARGE)
         raise CaseError(
             "boundaries",
-            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {wanted:.9g} C "
+            f"incompatible charge in a closed domain: by Gauss' law the walls must carry {compatible:.9g} C "
             f"(evenly {even}), but surface_charge gives {surface:.9g} C ({surface / area:.9g} C/m^2 over all walls); "
             "correct it, or drop it everywhere and the compatible one is taken",
         )

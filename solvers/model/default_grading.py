@@ -1,8 +1,8 @@
 """Default grading of the mesh toward Debye layers of fixed and surface charge.
 
-A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, and at an end that holds the
-concentrations of a bath where it meets either. The case file may say how fine cells are there (`mesh.grade`,
-`mesh.grade_planes`); what it leaves out is chosen here from the electrolyte, as far as the number of cells allows.
+A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, and at an end with the prescribed
+concentrations of a bath where it meets either. The case file may set the size of the cells there (`mesh.grade`,
+`mesh.grade_planes`); elsewhere it is chosen here from the electrolyte, as far as the number of cells allows.
 """
 
 from __future__ import annotations
@@ -19,35 +19,37 @@ from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.units import FARADAY, LENGTH, VACUUM_PERMITTIVITY, format_quantity
 
-#: Cells per length of the layer at its foot, and growth, by the degree of the elements; the first that costs little
-#: enough is taken. Measured errors of a wall's potential, in that order: degree 1 0.13, 0.2, 0.7 and 1.6 %; degree 2
-#: 0.012 and 0.03 %. (Growth 1.4 gives 0.004 %, but makes a cone's current no better and its solve three times longer.)
+#: Cells per thickness of the layer at the wall, and growth, by the degree of the elements; the first pair whose number
+#: of cells is affordable is taken. Measured errors of a wall's potential, in that order: degree 1 0.13, 0.2, 0.7 and
+#: 1.6 %; degree 2 0.012 and 0.03 %. (Growth 1.4 gives 0.004 %, but makes a cone's current no better and its
+#: solve three times longer.)
 LEVELS = {1: ((8.0, 1.1), (8.0, 1.2), (4.0, 1.4), (4.0, 2.0)), 2: ((4.0, 1.7), (4.0, 2.0))}
 
-#: Cells per length of the layer at a blocking wall whose potential is held.
+#: Cells per thickness of the layer at a blocking wall with a prescribed potential.
 BLOCKING_CELLS = 6.0
 
-#: Cells of the graded mesh over those of the ungraded one.
-DEARER = 2.0
+#: Largest number of cells of the graded mesh, over that of the ungraded one.
+MOST_CELLS_FACTOR = 2.0
 
-#: So many cells are cheap in any case.
-CHEAP = {"1d": 1e5, "axisymmetric": 1e4, "3d": 0.0}
+#: Number of cells that is affordable in any case, by the dimension of the mesh.
+AFFORDABLE_CELLS = {"1d": 1e5, "axisymmetric": 1e4, "3d": 0.0}
 
-#: Sizes are rounded down to these numbers, so that similar cases share their mesh.
-ROUND = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
+#: Numbers to which sizes are rounded down, so that similar cases share a cached mesh.
+ROUND_SIZES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
-#: Largest z V/V_T of a blocking wall whose layer is looked at.
-LARGEST_EXPONENT = 300.0
+#: Largest z V/V_T of a blocking wall whose layer is graded; exponentials stay far from overflow.
+LARGEST_WALL_POTENTIAL = 300.0
 
-#: Smallest size chosen by default, m: what is thinner is no layer of ions.
-SMALLEST = 1e-12
+#: Smallest size chosen by default, m: far below the size of an ion.
+SMALLEST_SIZE = 1e-12
 
-#: The same at a blocking wall whose potential is held, by the degree of the elements: where point ions crowd, finer
-#: cells lose the digits of everything else.
-SMALLEST_AT_HELD = {1: 3e-13, 2: 1e-13}
+#: Smallest size at a blocking wall with a prescribed potential, m, by the degree of the elements: where point ions
+#: crowd, finer cells lose the digits of everything else.
+SMALLEST_AT_BLOCKING = {1: 3e-13, 2: 1e-13}
 
-#: Growth at a blocking wall whose potential is held, by the degree of the elements: the layer has no length of its own.
-GROWTH_AT_HELD = {1: 1.08, 2: 1.1}
+#: Growth at a blocking wall with a prescribed potential, by the degree of the elements: its layer has no single
+#: thickness.
+GROWTH_AT_BLOCKING = {1: 1.08, 2: 1.1}
 
 
 def grade_layers(
@@ -62,11 +64,11 @@ def grade_layers(
     Boundaries and planes that the options grade stay as they are. Applied twice it changes nothing.
 
     Args:
-        options: of the case.
-        geometry: the shape.
-        electrolyte: checked.
-        boundaries: what is imposed, by the name of the boundary, checked.
-        closed: amounts of species that no boundary holds.
+        options: mesh options of the case.
+        geometry: shape of the domain.
+        electrolyte: species, checked.
+        boundaries: boundary conditions by name, checked.
+        closed: prescribed amounts of species.
 
     Returns:
         Options with `grade` and `grade_planes` of all layers whose cells are affordable; in shapes made of layers every
@@ -88,8 +90,8 @@ def grade_layers(
     lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
     for name, charge in blocking.items():
         choice.add_blocking(name, min(debye, gouy_chapman / charge))
-    # What is most wrong without goes first: an unresolved wall loses most of its potential, an edge a percent of a
-    # current. Walls become finer with what is left.
+    # The largest error goes first: an unresolved wall loses most of its potential, an edge a percent of a current.
+    # Walls become finer with the cells that are left.
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=True)
     coarse = geometry.dimension == "3d"
@@ -104,37 +106,37 @@ def grade_layers(
 
 
 class _Choice:
-    """Options that become finer one layer after another, as long as the number of cells allows."""
+    """Mesh options that are refined one layer after another, as long as the number of cells allows."""
 
     def __init__(self, options: MeshOptions, geometry: Geometry) -> None:
         self.options, self.geometry, self.given = options, geometry, frozenset(options.grade)
-        self.no_planes = options.grade_planes == ()  # an empty list asks for none
+        self.no_planes = options.grade_planes == ()  # an empty list switches grading at planes off
         resolved, default = options.resolved(geometry), MeshOptions().resolved(geometry)
         assert resolved.size is not None
         assert default.size is not None
         assert resolved.element_degree is not None
         self.size, self.degree = resolved.size, resolved.element_degree
         self.levels = LEVELS[self.degree]
-        self.scale = min(1.0, resolved.size / default.size)  # all edges shrink together with the size
+        self.scale = min(1.0, resolved.size / default.size)  # cells at layers shrink with mesh.size
         # Against the mesh without any grading, so that what is chosen does not depend on what was chosen before.
         ungraded = resolved.model_copy(update={"grade": {}, "grade_planes": None})
         cells = geometry.estimate_cells(ungraded.sizes(geometry))
-        self.most = max(DEARER * cells, CHEAP[geometry.dimension])
+        self.most = max(MOST_CELLS_FACTOR * cells, AFFORDABLE_CELLS[geometry.dimension])
 
     def _sizes(self, length: float, *, coarse: bool) -> Iterator[tuple[float, float]]:
         """Size and growth of each level for a layer of a length, the finest first.
 
         Args:
-            length: of the layer, m.
-            coarse: whether the last level is enough: it gives the current through the edges of a gel to 5e-5.
+            length: thickness of the layer, m.
+            coarse: whether the last level suffices: it gives the current through the edges of a gel to 5e-5.
         """
         for cells, growth in self.levels[-1:] if coarse else self.levels:
             size = length / cells * self.scale
-            if SMALLEST <= size < self.size:
+            if SMALLEST_SIZE <= size < self.size:
                 yield _rounded(size), growth
 
     def _take(self, update: dict[str, Any]) -> bool:
-        """Change the options, if the mesh then has room for its layers and not too many cells."""
+        """Update the options, if the layers fit into the mesh and it has not too many cells; whether it did."""
         options = self.options.model_copy(update=update)
         try:
             cells = self.geometry.estimate_cells(options.sizes(self.geometry))
@@ -145,7 +147,7 @@ class _Choice:
         return cells <= self.most
 
     def add_boundary(self, name: str, length: float, *, coarse: bool) -> None:
-        """Grade toward a boundary that the case does not grade, or grade it anew."""
+        """Grade toward a boundary that the case does not grade, or refine its grading."""
         if name in self.given:
             return
         for size, growth in self._sizes(length, coarse=coarse):
@@ -154,21 +156,21 @@ class _Choice:
                 return
 
     def add_blocking(self, name: str, length: float) -> None:
-        """Grade toward a wall whose potential is held without any species, down to the length of its layer, m."""
-        size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_HELD[self.degree])
+        """Grade toward a blocking wall with a prescribed potential and a layer of a thickness, m."""
+        size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_BLOCKING[self.degree])
         if name in self.given or not size < self.size:
             return
-        growth = GROWTH_AT_HELD[self.degree]
+        growth = GROWTH_AT_BLOCKING[self.degree]
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
 
     def add_plane(self, z: float, length: float, room: float, *, coarse: bool) -> None:
-        """Grade toward an inner plane, if it lies within the body and no plane is as near as the cells there are small.
+        """Grade toward an inner plane, if it lies within the body and no other plane is closer than a cell.
 
         Args:
-            z: of the plane, m.
-            length: of the layer, m.
+            z: height of the plane, m.
+            length: thickness of the layer, m.
             room: distance of the next plane, m.
-            coarse: see `_sizes`.
+            coarse: whether the last level suffices, see `_sizes`.
         """
         if self.geometry.why_no_planes() is not None or self.no_planes:
             return
@@ -178,10 +180,10 @@ class _Choice:
             return
         room = min(room, z - low, high - z, *(abs(p.z - z) for p in planes))
         height = format_quantity(z, LENGTH)
-        for wanted, growth in self._sizes(length, coarse=coarse):
-            size = wanted if wanted <= room else _rounded(room)
+        for level_size, growth in self._sizes(length, coarse=coarse):
+            size = level_size if level_size <= room else _rounded(room)
             plane = GradePlane(z=height, size=_text(size), growth=growth)
-            if size >= SMALLEST and self._take({"grade_planes": (*planes, plane)}):
+            if size >= SMALLEST_SIZE and self._take({"grade_planes": (*planes, plane)}):
                 return
         if self.geometry.in_layers:
             self._take({"grade_planes": (*planes, GradePlane(z=height))})
@@ -190,7 +192,7 @@ class _Choice:
 def _ionic_strengths(
     geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None
 ) -> Iterator[float]:
-    """The sum of z^2 c, mol/m^3, of the bulk, of each bath, and of a closed domain."""
+    """Sums of z^2 c of the bulk, of each bath, and of a closed domain, mol/m^3."""
     contents = [boundary.prescribed(electrolyte) for boundary in boundaries.values()]
     if closed is not None and closed.amounts:
         volume = geometry.exact_measures()["volume"]
@@ -201,23 +203,23 @@ def _ionic_strengths(
 
 
 def _blocking_walls(electrolyte: Electrolyte, boundaries: Boundaries) -> dict[str, float]:
-    """Charge of each wall that holds a potential and no species, C/m^2, by Grahame's equation; see `PlanarLayer`."""
+    """Charge of each blocking wall with a prescribed potential, C/m^2, by Grahame's equation; see `PlanarLayer`."""
     baths = [b.prescribed_potential for b in boundaries.values() if b.prescribed(electrolyte)]
     ground = next((V for V in baths if V is not None), 0.0)
-    found = {}
+    charges = {}
     for name, boundary in boundaries.items():
         if boundary.prescribed_potential is None or boundary.prescribed(electrolyte):
             continue
         u = (boundary.prescribed_potential - ground) / electrolyte.V_T
-        if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_EXPONENT:
+        if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_WALL_POTENTIAL:
             energy = sum(s.concentration * math.expm1(-s.valence * u) for s in electrolyte.species)
             unit = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * FARADAY * electrolyte.V_T
-            found[name] = math.sqrt(unit * max(energy, 0.0))
-    return {name: charge for name, charge in found.items() if charge > 0.0}
+            charges[name] = math.sqrt(unit * max(energy, 0.0))
+    return {name: charge for name, charge in charges.items() if charge > 0.0}
 
 
 def _debye_length(electrolyte: Electrolyte, strength: float) -> float:
-    """sqrt(eps eps_0 V_T / (F sum z^2 c)), m; infinite without ions."""
+    """Debye length sqrt(eps eps_0 V_T / (F sum z^2 c)), m; infinite without ions."""
     permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY
     return math.sqrt(permittivity * electrolyte.V_T / (FARADAY * strength)) if strength > 0.0 else math.inf
 
@@ -230,7 +232,7 @@ def charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:
 
 
 def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
-    """Heights where the fixed charge jumps, m, its larger magnitude beside them, and the distance to the next one."""
+    """Heights where the fixed charge jumps, m, its larger magnitude there, mol/m^3, and the distance to the next, m."""
     heights = sorted({z for region in electrolyte.charged_regions for z in region.region})
     for z in heights:
         below, above = charge_beside(electrolyte, z)
@@ -242,15 +244,17 @@ def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
 def _baths_at_charge(
     geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, *, wall: bool
 ) -> Iterator[str]:
-    """Ends that hold concentrations beside fixed charge with which these are not neutral, or beside a resolved wall."""
+    """Ends with prescribed concentrations that are not neutral with the fixed charge there, or beside a graded wall."""
     for name, z in geometry.end_heights().items():
-        held = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
-        if not any(s.valence for s in electrolyte.species if s.name in held):
+        prescribed = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
+        if not any(s.valence for s in electrolyte.species if s.name in prescribed):
             continue
         charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
-        if set(held) == set(electrolyte.names):
-            excess = abs(electrolyte.net_charge(held) + charge)
-            neutral = excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * held[s.name] for s in electrolyte.species)
+        if set(prescribed) == set(electrolyte.names):
+            excess = abs(electrolyte.net_charge(prescribed) + charge)
+            neutral = excess <= NEUTRALITY_TOLERANCE * sum(
+                abs(s.valence) * prescribed[s.name] for s in electrolyte.species
+            )
         else:
             neutral = False
         if wall or (charge and not neutral):
@@ -258,11 +262,11 @@ def _baths_at_charge(
 
 
 def _rounded(size: float) -> float:
-    """The largest of the round numbers that is not larger, m."""
+    """Size rounded down to one of the round numbers, m."""
     power = 10.0 ** math.floor(math.log10(size * 1e9) + 1e-9)
-    return max(number for number in ROUND if number * power <= size * 1e9 * (1.0 + 1e-9)) * power * 1e-9
+    return max(number for number in ROUND_SIZES if number * power <= size * 1e9 * (1.0 + 1e-9)) * power * 1e-9
 
 
 def _text(size: float) -> str:
-    """A rounded size as it stands in a case file."""
+    """Text of a size for a case file."""
     return format_quantity(float(f"{size:.3g}"), LENGTH)

@@ -34,22 +34,24 @@ from spinepnp.units import (
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
 DEFAULT_THERMAL_VOLTAGE = 25.26e-3
 
-#: A charge of the bulk below this fraction of its ionic strength counts as zero (the inputs carry rounding).
+#: Charge over the sum of absolute charges below which a solution is neutral (concentrations of a case are rounded).
 NEUTRALITY_TOLERANCE = 1e-9
 
-#: Relative distance of places that are the same.
-ROUNDING_OF_PLACES = 1e-9
+#: Relative distance of two heights below which they are the same.
+ROUNDING_OF_HEIGHTS = 1e-9
 
+#: Names of species: they stand in names of columns and files.
+NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
 
-#: What a species can be called, and how long that may be.
-NAME, LONGEST_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$"), 40
+#: Most characters of a name.
+LONGEST_NAME = 40
 
 
 class Species(Table):
     """One dissolved species.
 
     Attributes:
-        name: how boundaries and results call it: a letter, then letters, digits, `_`, `+` or `-`.
+        name: name in boundaries and results: a letter, then letters, digits, `_`, `+` or `-`.
         valence: charge number z; zero for a neutral tracer.
         diffusivity: free diffusivity D, m^2/s.
         concentration: bulk concentration, mol/m^3 (= mM).
@@ -78,8 +80,8 @@ class ChargedRegion(Table):
     """Immobile charge between two planes z = const.
 
     Attributes:
-        region: z of the lower and of the upper plane, m.
-        value: concentration of unit charges there, mol/m^3, signed.
+        region: heights z of the lower and of the upper plane, m.
+        value: concentration of unit charges between them, mol/m^3, signed.
     """
 
     region: tuple[Coordinate, Coordinate]
@@ -100,17 +102,17 @@ FixedCharge = Annotated[
 
 
 class Electrolyte(Table):
-    """All species and the medium.
+    """Species and the medium.
 
     Attributes:
-        species: the ions and neutral tracers, at least one.
+        species: ions and neutral tracers, at least one.
         thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
         temperature: absolute temperature, K, in place of `thermal_voltage`.
         permittivity: relative permittivity.
         tortuosity: the effective diffusivity is D / tortuosity^2.
         fixed_charge: concentration of immobile unit charges, mol/m^3, signed: uniform, or a list of regions (the bulk
-            is then without).
-        neutral: false where a bulk that is not neutral is meant.
+            then has none).
+        neutral: false to allow a bulk that is not neutral.
     """
 
     thermal_voltage: ThermalVoltage | None = None
@@ -128,7 +130,7 @@ class Electrolyte(Table):
         return self
 
     def resolved(self) -> Electrolyte:
-        """The same electrolyte with the default thermal voltage filled in, unless it or a temperature is given."""
+        """Electrolyte with the default thermal voltage filled in, unless it or a temperature is given."""
         if self.thermal_voltage is None and self.temperature is None:
             return self.model_copy(update={"thermal_voltage": DEFAULT_THERMAL_VOLTAGE})
         return self
@@ -142,12 +144,12 @@ class Electrolyte(Table):
 
     @property
     def uniform_charge(self) -> float:
-        """Fixed charge that is everywhere, the bulk included, mol/m^3."""
+        """Uniform fixed charge, the bulk included, mol/m^3."""
         return self.fixed_charge if isinstance(self.fixed_charge, float) else 0.0
 
     @property
     def charged_regions(self) -> tuple[ChargedRegion, ...]:
-        """Fixed charge by region."""
+        """Regions of fixed charge; none where it is uniform."""
         return self.fixed_charge if isinstance(self.fixed_charge, tuple) else ()
 
     @property
@@ -157,7 +159,7 @@ class Electrolyte(Table):
 
     @property
     def has_ions(self) -> bool:
-        """Whether any species carries charge; without one there is diffusion alone, and no Debye layer."""
+        """Whether any species carries charge; without one there is only diffusion, and no Debye layer."""
         return any(s.valence != 0 for s in self.species)
 
     @property
@@ -171,36 +173,36 @@ class Electrolyte(Table):
         return {s.name: s.concentration for s in self.species}
 
     def index(self, name: str) -> int:
-        """Position of a species."""
+        """Index of a species."""
         return self.names.index(name)
 
     def effective_diffusivity(self, species: Species) -> float:
-        """D / tortuosity^2, m^2/s."""
+        """Effective diffusivity D / tortuosity^2, m^2/s."""
         return species.diffusivity / self.tortuosity**2
 
     def ionic_strength(self) -> float:
-        """Half the sum of z_i^2 c_i over the bulk, mol/m^3."""
+        """Ionic strength of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
         return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
 
     def debye_length(self) -> float:
-        """sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)) of the bulk, m; infinite where the bulk holds no ions."""
+        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)) of the bulk, m; infinite without ions."""
         strength = 2.0 * self.ionic_strength()
         if strength == 0.0:
             return math.inf
         return math.sqrt(self.permittivity * VACUUM_PERMITTIVITY * self.V_T / (FARADAY * strength))
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
-        """sum z_i c_i + fixed charge for given concentrations, mol/m^3."""
+        """Net charge sum z_i c_i + uniform fixed charge of a solution, mol/m^3."""
         return sum(s.valence * concentrations[s.name] for s in self.species) + self.uniform_charge
 
     def charges_between(self, low: float, high: float) -> tuple[float, ...]:
-        """Every fixed charge between two heights, regions that just reach them included, mol/m^3.
+        """Every fixed charge between two heights, adjacent regions included, mol/m^3.
 
         Args:
-            low: z, m.
-            high: z, m; the same for a plane.
+            low: lower height z, m.
+            high: upper height z, m; equal to the lower one for a plane.
         """
-        near = ROUNDING_OF_PLACES * max(abs(low), abs(high))
+        near = ROUNDING_OF_HEIGHTS * max(abs(low), abs(high))
         regions = [r for r in self.charged_regions if r.region[0] <= high + near and r.region[1] >= low - near]
         covered = low  # from below, by regions without a gap
         for region in sorted(regions, key=lambda r: r.region):
@@ -210,7 +212,7 @@ class Electrolyte(Table):
         return (*(region.value for region in regions), *free)
 
     def is_neutral(self, concentrations: dict[str, float], fixed: float) -> bool:
-        """Whether concentrations (mol/m^3, by name) and a fixed charge (mol/m^3) leave no charge."""
+        """Whether concentrations (mol/m^3, by name) and a fixed charge (mol/m^3) add up to no charge."""
         charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
         return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
 
@@ -218,13 +220,13 @@ class Electrolyte(Table):
         """Refuse concentrations that are not neutral, unless `neutral` is false.
 
         Args:
-            key: that gives the concentrations.
-            concentrations: of all species, mol/m^3.
-            regional: fixed charges by region that reach the place, with one of which they may be neutral as well (a
-                bath before a gel is neutral alone, an end in the gel with it), mol/m^3.
+            key: key of the case file that gives the concentrations.
+            concentrations: concentrations of all species, mol/m^3.
+            regional: fixed charges of regions that reach the boundary, mol/m^3. The solution may be neutral with one of
+                them instead: a bath before a gel is neutral alone, an end within the gel together with its charge.
 
         Raises:
-            CaseError: with the charge left over and the three ways out.
+            CaseError: names the net charge and three remedies.
         """
         if not self.neutral or any(
             self.is_neutral(concentrations, fixed) for fixed in (self.uniform_charge, *regional)
@@ -245,7 +247,7 @@ class Electrolyte(Table):
         )
 
     def check(self) -> None:
-        """What no single field can say of itself.
+        """Refuse what the checks of single keys cannot see.
 
         Raises:
             CaseError: a name used twice, regions of fixed charge that overlap, or a bulk that is not neutral.
@@ -256,7 +258,7 @@ class Electrolyte(Table):
         by_height = sorted(self.charged_regions, key=lambda r: r.region)
         for below, above in itertools.pairwise(by_height):
             (_, end), (start, _) = below.region, above.region
-            if start < end - ROUNDING_OF_PLACES * max(abs(start), abs(end)):
+            if start < end - ROUNDING_OF_HEIGHTS * max(abs(start), abs(end)):
                 raise CaseError(
                     "electrolyte.fixed_charge",
                     f"two regions overlap from {format_quantity(start, LENGTH)} to "

@@ -1,4 +1,4 @@
-"""The electroneutral limit for one injected species k, all others without flux: pure algebra, pointwise.
+"""Electroneutral limit for one injected species k, all others without flux: a pointwise algebraic relation.
 
 With c_j = C_j exp(-z_j u) for j != k and z_k c_k = -(sum_{j != k} z_j c_j + rho), the flux of species k is the gradient
 of Phi, and Phi solves Laplace's equation in any shape (facts pnp B6, generalised to any valences and fixed charge):
@@ -18,16 +18,16 @@ import numpy as np
 
 from spinepnp.solvers.model.electrolyte import Electrolyte
 
-#: Largest |z u| whose exponential is still a comfortable number.
+#: Largest |z u| whose exponential is far from overflow.
 LARGEST_EXPONENT = 600.0
 
 
 @dataclass(frozen=True)
 class Electroneutral:
-    """The relation between u = V/V_T, the concentrations and Phi for one injected species.
+    """Relation between u = V/V_T, the concentrations and Phi for one injected species.
 
     Attributes:
-        electrolyte: a neutral bulk.
+        electrolyte: species with a neutral bulk.
         injected: name of the injected species, charged.
     """
 
@@ -42,10 +42,10 @@ class Electroneutral:
         """Concentration of each species at the scaled potential ``u`` (bulk at u = 0).
 
         Args:
-            u: V/V_T relative to the grounded bulk, any shape.
+            u: potential V/V_T relative to the grounded bulk, any shape.
 
         Returns:
-            mol/m^3, shape (number of species, *u.shape).
+            Concentrations, mol/m^3, shape (number of species, *u.shape).
         """
         u = np.asarray(u, dtype=float)
         k = self.electrolyte.index(self.injected)
@@ -55,7 +55,7 @@ class Electroneutral:
         return c
 
     def phi(self, u: np.ndarray) -> np.ndarray:
-        """Phi(u), mol/m^3."""
+        """Electroneutral potential Phi(u), mol/m^3."""
         u = np.asarray(u, dtype=float)
         k, z_k = self.electrolyte.index(self.injected), self._valence
         total = -self.electrolyte.uniform_charge * u
@@ -68,10 +68,10 @@ class Electroneutral:
         return LARGEST_EXPONENT / max(1, *(abs(s.valence) for s in self.electrolyte.species))
 
     def depletion(self) -> tuple[float, float]:
-        """The limit: u and Phi where the injected species is used up.
+        """Limit of the current: u and Phi where the injected species is depleted.
 
         Returns:
-            (u, Phi). Where the species is used up only at infinite potential, u is infinite and Phi its limit there
+            (u, Phi). Where the species is depleted only at infinite potential, u is infinite and Phi its limit there
             (minus infinity if the counter-charge is fixed: then there is no limiting current).
         """
         k, sign = self.electrolyte.index(self.injected), math.copysign(1.0, self._valence)
@@ -87,13 +87,13 @@ class Electroneutral:
         return -sign * math.inf, limit
 
     def potential(self, phi: np.ndarray) -> np.ndarray:
-        """The scaled potential u with Phi(u) = phi.
+        """Scaled potential u with Phi(u) = phi.
 
         Args:
-            phi: mol/m^3, shape (n,), all above the limit of `depletion`.
+            phi: values of Phi, mol/m^3, shape (n,), all above the limit of `depletion`.
 
         Returns:
-            u = V/V_T, shape (n,).
+            Potential u = V/V_T, shape (n,).
 
         Raises:
             ValueError: a value at or beyond the limit.
@@ -105,7 +105,7 @@ class Electroneutral:
         if phi.min() <= phi_limit and phi.min() < 0.0:
             raise ValueError("beyond the limiting current")
         z_k = self._valence
-        # Neutral species, and those of the injected valence, have no part in Phi: most often one exponential is left.
+        # Neutral species, and those of the injected valence, do not enter Phi: most often one exponential remains.
         parts = [s for s in self.electrolyte.species if s.valence not in (0, z_k) and s.concentration > 0.0]
         valences = {s.valence for s in parts}
         if self.electrolyte.uniform_charge == 0.0 and len(valences) == 1 and (z := valences.pop()) * z_k < 0:
@@ -118,7 +118,7 @@ class Electroneutral:
         # Phi rises with sign*u: values of the wrong sign need only half the bracket, and zero is exact.
         lower = np.where(phi >= 0.0, 0.0, lower)
         upper = np.where(phi >= 0.0, upper, 0.0)
-        found = elementwise.find_root(
+        result = elementwise.find_root(
             lambda u, target: self.phi(u) - target, (lower, upper), args=(phi,), tolerances={"xrtol": 1e-15}
         )
-        return np.where(phi == 0.0, 0.0, found.x)
+        return np.where(phi == 0.0, 0.0, result.x)

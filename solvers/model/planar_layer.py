@@ -1,11 +1,11 @@
-"""The Debye layer at a flat wall, as the cells of a mesh give it and as it is: by how much its potential drop errs.
+"""Debye layer at a flat wall, on the cells of a mesh and resolved: the error of its potential drop.
 
-The ions beside a wall are in equilibrium with the solution beyond the layer, c_i = C_i exp(-z_i phi), so that
+Ions beside a wall are in equilibrium with the solution beyond the layer, c_i = C_i exp(-z_i phi), so that
 
     -lambda^2 phi'' = sum_i z_i C_i exp(-z_i phi) + rho,      -lambda^2 phi'(0) = q,      phi'(D) = 0
 
-in scaled units (potential in V_T). The same equation on a mesh of the size of the solver's and on a much finer one
-tells the error of the solver's layer, whether its cells are thinner than the layer or not.
+in scaled units (potential in V_T). Solved with cells of the size of the solver's and with
+much finer ones, this equation gives the error of the solver's layer, whether its cells are thinner than it or not.
 """
 
 from __future__ import annotations
@@ -15,25 +15,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Extent of the interval, in Debye lengths, where the domain is not thinner.
+#: Length of the interval on each side of an edge, in Debye lengths: exp(-12) = 6e-6 of the drop is left there.
 EXTENT = 12.0
 
-#: First cell of the fine mesh over the thickness of the layer, and the growth of its cells.
-FIRST, GROWTH = 0.02, 1.12
+#: First cell of the fine mesh over the thickness of the layer.
+FINE_FIRST_CELL = 0.02
 
-#: Largest change of the potential in a Newton step, V_T, and the number of steps.
-LARGEST_STEP, MOST_STEPS = 1.5, 200
+#: Growth of the cells of the fine mesh.
+FINE_GROWTH = 1.12
+
+#: Largest change of the potential in a Newton step, V_T: exponentials of larger ones overshoot.
+LARGEST_STEP = 1.5
+
+#: Most Newton steps; they suffice for drops of 300 V_T at the largest change.
+MOST_STEPS = 200
 
 
 @dataclass(frozen=True)
 class PlanarLayer:
-    """The solution beside a wall.
+    """Solution beside a wall.
 
     Attributes:
-        valence: z_i, shape (N,).
-        concentration: C_i where phi is zero, scaled, shape (N,).
-        fixed: rho, scaled.
-        debye_squared: lambda^2, scaled.
+        valence: valences z_i, shape (N,).
+        concentration: concentrations C_i where phi is zero, scaled, shape (N,).
+        fixed: fixed charge rho, scaled.
+        debye_squared: coefficient lambda^2 of the field, scaled.
     """
 
     valence: np.ndarray
@@ -43,7 +49,7 @@ class PlanarLayer:
 
     @property
     def debye_length(self) -> float:
-        """sqrt(lambda^2 / sum z^2 C); infinite without ions."""
+        """Debye length sqrt(lambda^2 / sum z^2 C), scaled; infinite without ions."""
         strength = float(self.valence**2 @ self.concentration)
         return float(np.sqrt(self.debye_squared / strength)) if strength > 0.0 else np.inf
 
@@ -54,13 +60,13 @@ class PlanarLayer:
         return c @ self.valence + self.fixed, c @ self.valence**2
 
     def neutral_trace(self, largest: float) -> float | None:
-        """The potential w beyond the layer relative to here, V_T: sum_i z_i C_i exp(-z_i w) + rho = 0.
+        """Potential w of the neutral solution relative to here, V_T: sum_i z_i C_i exp(-z_i w) + rho = 0.
 
         Args:
-            largest: up to which |w| it is looked for.
+            largest: largest |w| of the search, V_T.
 
         Returns:
-            ``None`` where no potential makes the solution neutral.
+            The potential; ``None`` where none makes the solution neutral.
         """
         from scipy.optimize import brentq
 
@@ -72,7 +78,7 @@ class PlanarLayer:
         return float(brentq(net, -largest, largest, xtol=1e-14))
 
     def beyond(self, w: float) -> PlanarLayer:
-        """The solution where the potential is higher by w, V_T."""
+        """Solution where the potential is higher by w, V_T."""
         concentration = self.concentration * np.exp(-self.valence * w)
         return PlanarLayer(self.valence, concentration, self.fixed, self.debye_squared)
 
@@ -85,7 +91,7 @@ class PlanarLayer:
         return math.copysign(math.sqrt(2.0 * self.debye_squared * max(energy, 0.0)), drop)
 
     def thickness(self, charge: float) -> float:
-        """Of the layer of a wall charge: the Debye length, or Gouy and Chapman's length where that is smaller."""
+        """Thickness of the layer of a wall charge: the smaller of Debye length and Gouy-Chapman length, scaled."""
         length = 2.0 * self.debye_squared / abs(charge) if charge else np.inf
         return min(self.debye_length, length)
 
@@ -102,15 +108,7 @@ def graded_heights(first: float, growth: float, largest: float, extent: float) -
 
 
 def drop(solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int = 1, lumped: bool = True) -> float:
-    """Potential of the wall minus that of the far end, V_T.
-
-    Args:
-        solution: beside the wall.
-        charge: q, of the wall, scaled.
-        heights: of the cells, from the wall on.
-        degree: of the elements.
-        lumped: whether the charge of linear elements is that of the nodes.
-    """
+    """Potential drop from the wall to the far end, V_T; arguments as in `potentials`."""
     phi = potentials(solution, charge, heights, degree=degree, lumped=lumped)
     return float(phi[0] - phi[-1])
 
@@ -124,14 +122,14 @@ def potentials(
     lumped: bool = True,
     more_fixed: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """Nodal potentials of finite elements, V_T, from the wall on; see `drop`.
+    """Nodal potentials of finite elements, V_T, from the wall on.
 
     Args:
-        solution: beside the wall.
-        charge: q, of the wall, scaled.
-        heights: of the cells, from the wall on.
-        degree: of the elements.
-        lumped: whether the charge of linear elements is that of the nodes.
+        solution: solution beside the wall.
+        charge: charge q of the wall, scaled.
+        heights: heights of the cells, from the wall on, shape (cells,).
+        degree: degree of the elements, 1 or 2.
+        lumped: whether the mass matrix of linear elements is lumped.
         more_fixed: fixed charge at each node beyond that of the solution, scaled.
 
     Raises:
@@ -167,7 +165,7 @@ def potentials(
 
 
 def _elements(degree: int, lumped: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Stiffness and mass of an element of height one; quadratic ones have their ends first."""
+    """Stiffness and mass matrices of an element of height one; of a quadratic one the end nodes come first."""
     if degree == 1:
         stiffness = np.array([[1.0, -1.0], [-1.0, 1.0]])
         return stiffness, np.eye(2) / 2.0 if lumped else np.array([[2.0, 1.0], [1.0, 2.0]]) / 6.0
@@ -178,22 +176,15 @@ def _elements(degree: int, lumped: bool) -> tuple[np.ndarray, np.ndarray]:
 def error_of_drop(
     solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int, lumped: bool
 ) -> tuple[float, float]:
-    """Error of the potential drop on cells of some heights, and the drop itself, V_T.
-
-    Args:
-        solution: beside the wall.
-        charge: q, of the wall, scaled.
-        heights: of the cells, from the wall on.
-        degree: of the elements.
-        lumped: whether the charge of linear elements is that of the nodes.
+    """Error of the potential drop on cells of given heights, and the resolved drop; arguments as in `potentials`.
 
     Returns:
-        (drop on these cells minus the drop, the drop); not a number where there is no solution.
+        (drop on these cells minus the resolved drop, the resolved drop), V_T; NaN where there is no solution.
     """
     if charge == 0.0 or not len(heights):
         return 0.0, 0.0
     thickness, extent = solution.thickness(charge), float(heights.sum())
-    fine = graded_heights(FIRST * thickness, GROWTH, extent / 50.0, extent)
+    fine = graded_heights(FINE_FIRST_CELL * thickness, FINE_GROWTH, extent / 50.0, extent)
     try:
         exact = drop(solution, charge, fine, degree=2)
         return drop(solution, charge, heights, degree=degree, lumped=lumped) - exact, exact
@@ -206,20 +197,22 @@ def error_of_edge(
 ) -> np.ndarray:
     """Error of int dx/c_i across an edge of fixed charge, of each ion, scaled; shape (N,).
 
-    What flows through the layer at the edge of a gel meets the resistance int dx/c_i of each ion, which cells thicker
-    than the layer have wrong, though both sides of the edge are right.
+    A flux through the layer at the edge of a gel meets the resistance int dx/c_i of each ion, which is wrong on cells
+    thicker than the layer, though both sides of the edge are right.
 
     Args:
-        solution: neutral, on one side.
-        step: fixed charge of the other side beyond that, scaled.
-        height: of the cells on both sides of the edge.
-        growth: of the cells from there on.
-        largest: height of the cells.
-        degree: of the elements.
-        lumped: whether the charge of linear elements is that of the nodes.
+        solution: neutral solution on one side.
+        step: jump of the fixed charge to the other side, scaled.
+        height: height of the cells on both sides of the edge.
+        growth: growth of the cells from there on.
+        largest: largest height of a cell.
+        degree: degree of the elements, 1 or 2.
+        lumped: whether the mass matrix of linear elements is lumped.
     """
     extent = max(EXTENT * solution.debye_length, 4.0 * height)
-    fine = graded_heights(FIRST * solution.thickness(step * solution.debye_length), GROWTH, extent / 50.0, extent)
+    fine = graded_heights(
+        FINE_FIRST_CELL * solution.thickness(step * solution.debye_length), FINE_GROWTH, extent / 50.0, extent
+    )
     resistances = []
     for heights, order, nodal in ((graded_heights(height, growth, largest, extent), degree, lumped), (fine, 2, False)):
         both = np.concatenate([heights[::-1], heights])
@@ -234,9 +227,9 @@ def error_of_edge(
 
 
 def _resistances(solution: PlanarLayer, phi: np.ndarray, heights: np.ndarray, degree: int) -> np.ndarray:
-    """int dx/c_i as elements have it, whose electrochemical potentials are linear, or quadratic."""
+    """Resistances int dx/c_i of elements whose electrochemical potentials are linear or quadratic, shape (N,)."""
     z, concentration = solution.valence, solution.concentration[:, None]
-    if degree == 1:  # flows along edges have the logarithmic mean of both ends
+    if degree == 1:  # fluxes along edges take the logarithmic mean of both ends
         s = 0.5 * np.multiply.outer(z, np.diff(phi))
         inverse = np.exp(0.5 * np.multiply.outer(z, phi[:-1] + phi[1:])) / concentration
         return np.asarray(

@@ -1,4 +1,4 @@
-"""All that a solve takes from a case, and the way to it from a state that is easy."""
+"""Data of a problem: boundary conditions, species and amounts; their continuation; and what is compiled for them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,52 @@ from typing import Any
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
-from spinepnp.solvers.model.closed import Closed, check_closed
+from spinepnp.solvers.model.closed import Closed, check_closed, is_grounded, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import ProblemSignature, signature_of
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, format_quantity
 
-#: Largest z V/V_T between a bath and a wall that holds its potential and blocks all species: beyond it the densities at
-#: the wall leave no digits for the others.
+#: Largest z V/V_T between a bath and a wall with a prescribed potential that blocks all species: beyond it the
+#: concentrations at the wall leave no digits for the others.
 LARGEST_BLOCKED = 22.0
 
 
 @dataclass(frozen=True)
-class ProblemData:
-    """What a solve takes from a case.
+class ProblemSignature:
+    """Structure of a problem: equations and solvers are made for it once, while values may change between solves.
 
     Attributes:
-        electrolyte: the species.
-        boundaries: conditions by name.
-        closed: amounts of species that no boundary holds.
-        debye_scaling: factor of the square of the Debye length (one, but on the way to a solution).
-        transient: whether it goes in time, so that what no boundary holds is known from before.
+        names: names of the species.
+        dirichlet: Dirichlet boundaries: name, whether the potential is prescribed, and the prescribed species.
+        floating: boundaries at one unknown potential (open circuit).
+        amount_constrained: species without a Dirichlet boundary in a steady state; their amounts are prescribed.
+        grounded: whether some boundary fixes the level of the potential.
+        membranes: boundaries with a capacitance.
+        field_matched: field-matched injectors and the index of their species.
+        channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
+            potential comes after the species.
+    """
+
+    names: tuple[str, ...]
+    dirichlet: tuple[tuple[str, bool, tuple[str, ...]], ...]
+    floating: tuple[str, ...]
+    amount_constrained: tuple[str, ...]
+    grounded: bool
+    membranes: tuple[str, ...]
+    field_matched: tuple[tuple[str, int], ...]
+    channel_means: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class ProblemData:
+    """Data of one solve.
+
+    Attributes:
+        electrolyte: species and medium.
+        boundaries: boundary conditions by name.
+        closed: prescribed amounts of species without a Dirichlet boundary.
+        debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
+        transient: whether the problem is transient, so that amounts follow from the initial state.
     """
 
     electrolyte: Electrolyte
@@ -39,25 +64,52 @@ class ProblemData:
 
     @property
     def signature(self) -> ProblemSignature:
-        """What a compiled problem depends on."""
-        return signature_of(self.electrolyte, self.boundaries, self.closed, transient=self.transient)
+        """Structure of the problem, for which equations and solvers are made."""
+        electrolyte, boundaries = self.electrolyte, self.boundaries
+        dirichlet = (
+            (name, b.prescribes_potential, tuple(b.prescribed(electrolyte)))
+            for name, b in boundaries.items()
+            if b.prescribes_potential or b.concentrations is not None
+        )
+        matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
+        amounts_are_data = self.closed is not None and not self.transient
+        return ProblemSignature(
+            names=electrolyte.names,
+            dirichlet=tuple(dirichlet),
+            floating=tuple(n for n, b in boundaries.items() if b.floating),
+            amount_constrained=species_without_dirichlet(electrolyte, boundaries) if amounts_are_data else (),
+            grounded=is_grounded(boundaries),
+            membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
+            field_matched=tuple(matched),
+            channel_means=self._channel_means(),
+        )
+
+    def _channel_means(self) -> tuple[tuple[str, int], ...]:
+        """Boundaries and components whose means channels depend on: a concentration, then the potential (last)."""
+        means: dict[tuple[str, int], None] = {}
+        for name, boundary in self.boundaries.items():
+            for channel in boundary.channels:
+                if channel.needs_concentration:
+                    means[name, self.electrolyte.index(channel.species)] = None
+                means[name, len(self.electrolyte.names)] = None
+        return tuple(means)
 
     @property
-    def zero(self) -> float:
-        """Potential that counts as zero, V: one that is prescribed, so that a common offset costs no digits."""
-        held = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed_potential is not None]
+    def reference_potential(self) -> float:
+        """Potential to which unknowns are relative, V: a prescribed one, so that a common offset costs no digits."""
+        prescribed = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed_potential is not None]
         outside = [b.capacitance.outside for b in self.boundaries.values() if b.capacitance is not None]
-        return (held + outside + [0.0])[0]
+        return (prescribed + outside + [0.0])[0]
 
     @property
     def bulk_is_neutral(self) -> bool:
-        """Whether the bulk state is one without field, from which data can be raised."""
+        """Whether the bulk is neutral: a solution without field, from which continuation can start."""
         charge = self.electrolyte.net_charge(self.electrolyte.bulk)
         return abs(charge) <= 1e-9 * max(self.electrolyte.ionic_strength(), 1e-300)
 
     @property
     def can_flow(self) -> tuple[bool, ...]:
-        """Whether each species has a way in and a way out, or time: else its current is zero, but for rounding."""
+        """Whether the current of each species can differ from zero: it has two ways in or out, or storage."""
         ways = dict.fromkeys(self.electrolyte.names, 0)
         for boundary in self.boundaries.values():
             driven = {i.species for i in boundary.injections if i.flows} | {c.species for c in boundary.channels}
@@ -66,11 +118,11 @@ class ProblemData:
         return tuple(self.transient or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species)
 
     def check(self, geometry: Geometry, formulation: str) -> None:
-        """Refuse what contradicts itself or leaves no unique answer.
+        """Refuse data that contradict each other or leave no unique solution.
 
         Args:
-            geometry: the shape, with its boundaries.
-            formulation: of `solver.formulation`.
+            geometry: shape with its named boundaries.
+            formulation: value of `solver.formulation`.
 
         Raises:
             CaseError: names the key and what to do.
@@ -89,31 +141,31 @@ class ProblemData:
                     )
 
     def equilibrium_bounds(self) -> tuple[float, float] | None:
-        """Between which potentials an equilibrium lies, V; ``None`` where something flows, or charge is fixed.
+        """Bounds of the potential in equilibrium, V; ``None`` where something flows, or with fixed charge.
 
-        Without charges that are fixed the potential has its extremes where it is held (maximum principle of the
-        equation of Poisson and Boltzmann, with a neutral bulk).
+        Without fixed charge the potential has its extremes where it is prescribed (maximum principle of the
+        Poisson-Boltzmann equation, with a neutral bulk).
         """
         electrolyte = self.electrolyte
         fixed = electrolyte.charged_regions or electrolyte.uniform_charge or self.closed is not None
         if fixed or self.transient or not self.bulk_is_neutral or any(s.source for s in electrolyte.species):
             return None
-        held = []
+        levels: list[tuple[float, bool]] = []  # potential, and whether a bath has it
         for boundary in self.boundaries.values():
             prescribed = boundary.prescribed(electrolyte)
             driven = boundary.injections or boundary.channels or boundary.surface_charge or boundary.floating
             if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.prescribed_potential is None)):
                 return None
             if boundary.prescribed_potential is not None:
-                held.append((boundary.prescribed_potential, bool(prescribed)))
+                levels.append((boundary.prescribed_potential, bool(prescribed)))
             if boundary.capacitance is not None:
-                held.append((boundary.capacitance.outside, False))
-        if len({V for V, is_bath in held if is_bath}) != 1:
+                levels.append((boundary.capacitance.outside, False))
+        if len({V for V, is_bath in levels if is_bath}) != 1:
             return None
-        return min(V for V, _ in held), max(V for V, _ in held)
+        return min(V for V, _ in levels), max(V for V, _ in levels)
 
     def _check_blocking(self) -> None:
-        """Refuse walls that attract more ions than numbers can hold beside those of the solution.
+        """Refuse walls that attract so many ions that double precision loses the others.
 
         Raises:
             CaseError: names the potential.
@@ -122,32 +174,37 @@ class ProblemData:
         ground = next((V for V in baths if V is not None), None)
         valence = max(abs(s.valence) for s in self.electrolyte.species)
         for name, boundary in self.boundaries.items():
-            held = boundary.prescribed_potential
-            if ground is None or held is None or boundary.prescribed(self.electrolyte):
+            potential = boundary.prescribed_potential
+            if ground is None or potential is None or boundary.prescribed(self.electrolyte):
                 continue
-            steps = valence * abs(held - ground) / self.electrolyte.V_T
+            steps = valence * abs(potential - ground) / self.electrolyte.V_T
             if steps > LARGEST_BLOCKED:
                 raise CaseError(
                     f"boundaries.{name}.potential",
                     f"lets point ions crowd exp({steps:.3g}) times beside a wall that blocks all species; at most "
                     f"{LARGEST_BLOCKED:g} kT/e over the valence from the bath can be solved for",
-                    format_quantity(held, POTENTIAL),
+                    format_quantity(potential, POTENTIAL),
                 )
 
     def at(self, time: float, inside: float) -> ProblemData:
-        """The same with the currents of a time, on the side of another one of the same smooth piece, s."""
-        return replace(self, boundaries={n: _at(b, time, inside) for n, b in self.boundaries.items()})
-
-    def before(self) -> ProblemData:
-        """The steady state before any waveform begins."""
-        return replace(self.at(-1.0, -1.0), transient=False)
-
-    def raised(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
-        """The same with all data moved from the bulk state to a fraction of what they are.
+        """Data with the currents of a time; at a discontinuity the limit from the side of ``inside``.
 
         Args:
-            fraction: from 0 (the bulk state) to 1.
-            amounts: of the free species in the bulk state, mol.
+            time: time of the currents, s.
+            inside: time within the same smooth interval of the waveforms, s.
+        """
+        return replace(self, boundaries={n: _boundary_at(b, time, inside) for n, b in self.boundaries.items()})
+
+    def initial_steady_state(self) -> ProblemData:
+        """Data of the steady state before any waveform begins."""
+        return replace(self.at(-1.0, -1.0), transient=False)
+
+    def scaled_from_bulk(self, fraction: float, amounts: dict[str, float]) -> ProblemData:
+        """Data of continuation: between those of the bulk state and these.
+
+        Args:
+            fraction: 0 (the bulk state) to 1 (these data).
+            amounts: amounts in the bulk state of species without a Dirichlet boundary, mol.
         """
         closed = self.closed
         if closed is not None and closed.amounts:
@@ -156,34 +213,37 @@ class ProblemData:
         species = tuple(s.model_copy(update={"source": fraction * s.source}) for s in self.electrolyte.species)
         regions = tuple(r.model_copy(update={"value": fraction * r.value}) for r in self.electrolyte.charged_regions)
         update: dict[str, Any] = {"species": species} | ({"fixed_charge": regions} if regions else {})
-        boundaries = {n: _raised(b, fraction, self.electrolyte, self.zero) for n, b in self.boundaries.items()}
+        boundaries = {
+            n: _boundary_scaled_from_bulk(b, fraction, self.electrolyte, self.reference_potential)
+            for n, b in self.boundaries.items()
+        }
         electrolyte = self.electrolyte.model_copy(update=update)
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
     def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
-        """The same with a square of the Debye length that falls from ``10^decades`` times its value to its value."""
+        """Data of continuation in the squared Debye length: ``10^decades`` times its value at 0, its value at 1."""
         return replace(self, debye_scaling=10.0 ** (decades * (1.0 - fraction)))
 
 
-def _at(boundary: Boundary, time: float, inside: float) -> Boundary:
+def _boundary_at(boundary: Boundary, time: float, inside: float) -> Boundary:
     if not any(i.waveform != "constant" for i in boundary.injections):
         return boundary
-    # One current for each species, as a steady state wants them.
+    # One current for each species, as in a steady state.
     sums: dict[tuple[str, str], float] = {}
     for injection in (i.at(time, inside) for i in boundary.injections):
-        of = "value" if injection.density is None else "density"
-        key = injection.species, of
-        sums[key] = sums.get(key, 0.0) + (getattr(injection, of) or 0.0)
+        kind = "value" if injection.density is None else "density"
+        key = injection.species, kind
+        sums[key] = sums.get(key, 0.0) + (getattr(injection, kind) or 0.0)
     merged = tuple(
         Injection.model_construct(
-            species=species, value=total if of == "value" else None, density=total if of == "density" else None
+            species=species, value=total if kind == "value" else None, density=total if kind == "density" else None
         )
-        for (species, of), total in sums.items()
+        for (species, kind), total in sums.items()
     )
     return boundary.model_copy(update={"current": merged})
 
 
-def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
+def _boundary_scaled_from_bulk(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
     update: dict[str, Any] = {}
     if boundary.prescribed_potential is not None:
         update["potential"] = zero + fraction * (boundary.prescribed_potential - zero)
@@ -193,7 +253,7 @@ def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero:
         outside = zero + fraction * (boundary.capacitance.outside - zero)
         update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
     if boundary.current is not None:
-        update["current"] = tuple(_scaled(i, fraction) for i in boundary.current)
+        update["current"] = tuple(_injection_scaled(i, fraction) for i in boundary.current)
     if boundary.channels:
         strength = ("maximum", "conductance", "permeability")
         update["channel"] = tuple(
@@ -207,13 +267,13 @@ def _raised(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero:
     return boundary.model_copy(update=update)
 
 
-def _scaled(injection: Injection, fraction: float) -> Injection:
-    given = {"value": injection.value, "density": injection.density}
-    return injection.model_copy(update={k: fraction * v for k, v in given.items() if v is not None})
+def _injection_scaled(injection: Injection, fraction: float) -> Injection:
+    sizes = {"value": injection.value, "density": injection.density}
+    return injection.model_copy(update={k: fraction * v for k, v in sizes.items() if v is not None})
 
 
 def check_positive(electrolyte: Electrolyte, boundaries: Boundaries) -> None:
-    """Refuse what has no logarithm.
+    """Refuse concentrations of zero, which have no logarithm.
 
     Raises:
         CaseError: names the concentration that is zero.

@@ -10,12 +10,12 @@ from spinepnp.units import Coordinate, Length, Table
 
 
 class Region(Table):
-    """A part of the volume: between two planes, and away from some boundaries; just the planes may stand for it.
+    """Part of the volume between two planes and away from some boundaries; a list of two heights is short for it.
 
     Attributes:
         z: heights of the two planes z = const, m; the whole body without them.
-        exclude: boundaries whose surroundings do not count.
-        margin: how far these reach, m.
+        exclude: boundaries whose surroundings are left out.
+        margin: distance from these boundaries that is left out, m.
     """
 
     z: tuple[Coordinate, Coordinate] | None = None

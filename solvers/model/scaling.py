@@ -19,10 +19,10 @@ class Scales:
     """SI values of one dimensionless unit.
 
     Attributes:
-        potential: V.
-        concentration: mol/m^3.
-        diffusivity: m^2/s.
-        length: m (the unit of mesh coordinates).
+        potential: unit of the potential, V_T, V.
+        concentration: unit of concentrations, mol/m^3.
+        diffusivity: unit of diffusivities, m^2/s.
+        length: unit of mesh coordinates, m.
         debye: lambda, the Debye-like length sqrt(eps V_T / (F c)) over the unit of length, dimensionless.
     """
 
@@ -34,42 +34,42 @@ class Scales:
 
     @property
     def current(self) -> float:
-        """F D c L, A."""
+        """Unit of currents, F D c L, A."""
         return FARADAY * self.diffusivity * self.concentration * self.length
 
     @property
     def thermal_energy(self) -> float:
-        """F V_T, J/mol."""
+        """Unit of energy per amount, F V_T, J/mol."""
         return FARADAY * self.potential
 
     @property
     def time(self) -> float:
-        """L^2 / D, s."""
+        """Unit of time, L^2 / D, s."""
         return self.length**2 / self.diffusivity
 
     @property
     def debye_time(self) -> float:
-        """lambda^2 / D, s."""
+        """Charging time of a Debye layer, lambda^2 / D, s."""
         return self.debye**2 * self.time
 
     @property
     def rate(self) -> float:
-        """D c / L^2, mol/(m^3 s)."""
+        """Unit of sources, D c / L^2, mol/(m^3 s)."""
         return self.diffusivity * self.concentration / self.length**2
 
     @property
     def amount(self) -> float:
-        """c L^3, mol."""
+        """Unit of amounts, c L^3, mol."""
         return self.concentration * self.length**3
 
     @property
     def surface_charge(self) -> float:
-        """F c L, C/m^2: the scaled normal field is lambda^2 dn phi = sigma / (F c L)."""
+        """Unit of surface charges, F c L, C/m^2: the scaled normal field is lambda^2 dn phi = sigma / (F c L)."""
         return FARADAY * self.concentration * self.length
 
     @classmethod
     def of(cls, electrolyte: Electrolyte) -> Scales:
-        """Scales of an electrolyte: its ionic strength (1 mM where there are no ions) and its largest diffusivity."""
+        """Scales of an electrolyte, by its ionic strength (1 mM without ions) and its largest diffusivity."""
         fixed = [electrolyte.uniform_charge, *(region.value for region in electrolyte.charged_regions)]
         concentration = max(electrolyte.ionic_strength(), *map(abs, fixed)) or 1.0
         permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY

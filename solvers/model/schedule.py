@@ -1,4 +1,4 @@
-"""What the steps of a transient must do: its times and its accuracy. Needs no DOLFINx."""
+"""Schedule of a transient: output times, break points and accuracy of its steps."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from spinepnp.solvers.model.waveforms import WaveformFunction
 
-#: Times that are nearer than this, over the duration, are one.
-SAME = 1e-12
+#: Distance of two times over the duration, below which they are the same: rounding of sums of time steps.
+SAME_TIME = 1e-12
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What time steps must do.
+    """Times and accuracy of the steps of a transient.
 
     Attributes:
-        duration: from the start, s.
-        times: that steps must end at, s.
-        tolerance: of the error of each step: of a density over its largest value, of the potential over V_T.
-        fixed_step: length of all steps, s, for studies of convergence; ``None`` adapts them.
+        duration: time from start to end, s.
+        times: times at which steps must end, s.
+        tolerance: largest error of a step: of a concentration over its largest value, of the potential over V_T.
+        fixed_step: size of all steps, s, for studies of convergence; ``None`` adapts them.
     """
 
     duration: float
@@ -28,22 +28,22 @@ class Schedule:
     fixed_step: float | None = None
 
     def is_over(self, time: float) -> bool:
-        """Whether a time is the end, or behind it."""
-        return time >= self.duration * (1.0 - SAME)
+        """Whether a time is the end of the transient, or beyond it."""
+        return time >= self.duration * (1.0 - SAME_TIME)
 
     def is_listed(self, time: float) -> bool:
-        """Whether a time is one of the schedule, or the end of all."""
-        return any(abs(time - t) <= SAME * self.duration for t in (*self.times, self.duration))
+        """Whether a time is an output time, or the end."""
+        return any(abs(time - t) <= SAME_TIME * self.duration for t in (*self.times, self.duration))
 
     def just_after(self, time: float) -> float:
-        """The first time that is not this one, s: a break that rounding puts a little ahead is behind already."""
-        return time + SAME * self.duration
+        """Time plus the tolerance within which two times are the same, s: break points up to there are behind it."""
+        return time + SAME_TIME * self.duration
 
     def ends(self, waveforms: Iterable[WaveformFunction]) -> dict[float, bool]:
-        """Whether a current jumps, by the times at which a step must end, rising.
+        """Times at which a step must end, rising, and whether a current jumps there.
 
         Args:
-            waveforms: of all currents.
+            waveforms: waveforms of all currents.
         """
         marked = [(t, False) for t in (*self.times, self.duration)]
         marked += [(t, t in waveform.jumps) for waveform in waveforms for t in waveform.breaks]
@@ -51,7 +51,7 @@ class Schedule:
         for time, jumps in sorted(marked):
             if not 0.0 < time <= self.duration:
                 continue
-            if ends and time - ends[-1][0] <= SAME * self.duration:
+            if ends and time - ends[-1][0] <= SAME_TIME * self.duration:
                 ends[-1] = ends[-1][0], ends[-1][1] or jumps
             else:
                 ends.append((time, jumps))

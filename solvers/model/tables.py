@@ -1,4 +1,4 @@
-"""What tables of a case share: keys that depend on another key, and columns of CSV files with units."""
+"""Helpers of the tables of a case: keys that depend on another key, and columns of CSV files with units."""
 
 from __future__ import annotations
 
@@ -23,61 +23,61 @@ def check_keys(
     """Refuse keys that are missing, or that belong to another kind of the table.
 
     Args:
-        table: validated so far.
-        kind: name of the key that says what the table is.
-        keys: by its value, what is needed and what is allowed.
-        always: what is allowed in any.
+        table: table whose single keys are validated.
+        kind: key that says of which kind the table is.
+        keys: needed and allowed keys, by the value of that key.
+        always: keys that every kind allows.
 
     Raises:
         ValueError: names the key.
     """
     value = getattr(table, kind)
     needed, allowed = keys[value]
-    given = {name for name in type(table).model_fields if getattr(table, name) not in (None, ())} - {kind, *always}
+    present = {name for name in type(table).model_fields if getattr(table, name) not in (None, ())} - {kind, *always}
     for name in needed:
-        if name not in given:
+        if name not in present:
             raise ValueError(f'{kind} = "{value}" needs {name}; add it')
-    for name in sorted(given - {*needed, *allowed}):
+    for name in sorted(present - {*needed, *allowed}):
         known = ", ".join((*needed, *allowed)) or "no further key"
         raise ValueError(f'{name} is no key of {kind} = "{value}", which takes {known}; drop it')
 
 
 def read_columns(path: str, rising: Kind, other: Kind) -> tuple[np.ndarray, np.ndarray]:
-    """Two columns of a table, found by the names of their quantities.
+    """Two columns of a CSV table, by the names of their quantities.
 
     Args:
-        path: of a CSV file whose header names quantities with units, such as ``time_ms,current_pA``.
+        path: path of the file, whose header names quantities with units, such as ``time_ms,current_pA``.
         rising: kind of the column that rises from row to row.
-        other: kind of the other one.
+        other: kind of the other column.
 
     Returns:
-        Both in SI units, shape (rows,).
+        Both columns in SI units, shape (rows,).
 
     Raises:
-        ValueError: it cannot be read, a column is missing, a value is no number, or the first does not rise.
+        ValueError: the file cannot be read, a column is missing, a value is no number, or the first does not rise.
     """
     try:
         changed = os.stat(path).st_mtime_ns
     except (OSError, ValueError) as error:
         why = reason_of(error) if isinstance(error, OSError) else "not a path"
         raise ValueError(f"the table cannot be read ({why})") from None
-    return _kept(path, changed, rising, other)
+    return _cached_columns(path, changed, rising, other)
 
 
 @functools.lru_cache(maxsize=64)
-def _kept(path: str, _changed: int, rising: Kind, other: Kind) -> tuple[np.ndarray, np.ndarray]:
-    wanted = f"{rising.name}_{rising.suffix},{other.name}_{other.suffix}"
+def _cached_columns(path: str, _changed: int, rising: Kind, other: Kind) -> tuple[np.ndarray, np.ndarray]:
+    expected = f"{rising.name}_{rising.suffix},{other.name}_{other.suffix}"
     rows = list(rows_of(path))
-    columns = [_column(rows, kind, wanted) for kind in (rising, other)]
+    columns = [_column(rows, kind, expected) for kind in (rising, other)]
     if len(rows) < 2 or not np.all(np.diff(columns[0]) > 0.0):
         raise ValueError(f"the table needs at least two rows in which the {rising.name} rises; sort it")
     return columns[0], columns[1]
 
 
-def _column(rows: list[dict[str, str]], kind: Kind, wanted: str) -> np.ndarray:
+def _column(rows: list[dict[str, str]], kind: Kind, expected: str) -> np.ndarray:
     header = next((h for h in (rows[0] if rows else {}) if h.partition("_")[0] == kind.name), None)
     if header is None:
-        raise ValueError(f"the table needs a column of the {kind.name} with its unit; write the header {wanted}")
+        raise ValueError(f"the table needs a column of the {kind.name} with its unit; write the header {expected}")
     unit = header.partition("_")[2]
     try:
         values = np.array([float(row[header]) for row in rows]) * parse_quantity(f"1 {unit}", kind)

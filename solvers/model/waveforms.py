@@ -1,8 +1,8 @@
-"""How a prescribed current goes in time: step, pulses, alpha functions, ramp, sine, or a table.
+"""Prescribed currents and their waveforms in time: step, pulses, alpha functions, ramp, sine, or a table.
 
 A waveform is a factor of the current's value. It is smooth between its breaks, at which it may jump (a step, the ends
-of a pulse) or bend (the onset of an alpha function); the time stepper ends a step at each of them. To say which side of
-a jump is meant, the factor is asked for at a time within an interval that no break divides.
+of a pulse) or bend (the onset of an alpha function); the time stepper ends a step at each of them. At a jump, a second
+time within the smooth interval on one side says which of the two limits is meant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spinepnp.units import CURRENT, TIME, Current, CurrentDensity, Duration, Fre
 
 Waveform = Literal["constant", "step", "pulse", "alpha", "ramp", "sine", "table"]
 
-#: What each waveform needs, and what it may have, beside the species and the value.
+#: Keys that each waveform needs, and keys that it may have, beside the species and the value.
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "constant": ((), ()),
     "step": ((), ("onset",)),
@@ -32,46 +32,47 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "table": (("file",), ("onset",)),
 }
 
-#: Fewest steps in a period of a sine.
+#: Fewest time steps in a period of a sine: fewer would alias it.
 STEPS_A_PERIOD = 8.0
 
-#: Fewest steps from the onset of an alpha function to its peak.
+#: Fewest time steps from the onset of an alpha function to its peak: a longer one could step over it.
 STEPS_TO_PEAK = 10.0
 
-#: Most pulses of a train.
+#: Most pulses of a train: each is a break point of the time steps.
 LONGEST_TRAIN = 10_000
 
-#: An alpha function has died out after this many times to its peak (to 4e-16 of it).
-DEAD = 40.0
+#: Duration of an alpha function over its time to peak: 4e-16 of the peak is left then.
+ALPHA_DURATION = 40.0
 
 
 @dataclass(frozen=True)
 class WaveformFunction:
-    """A current in time, over its value.
+    """Current in time over its value, as a function.
 
     Attributes:
-        factor: at a time, taken from the smooth piece that holds the second time; both in s.
-        breaks: times at which it bends or jumps, s, rising.
-        jumps: those of them at which it jumps.
-        longest: largest step that still sees it from a time on, s.
+        factor: value at a time (first argument, s), by the smooth interval that contains the second argument, s.
+        breaks: times at which the function bends or jumps, s, rising.
+        jumps: breaks at which it jumps.
+        longest_step: largest time step that resolves it from a time on, s.
     """
 
     factor: Callable[[float, float], float]
     breaks: tuple[float, ...] = ()
     jumps: tuple[float, ...] = ()
-    longest: Callable[[float], float] = lambda _time: math.inf
+    longest_step: Callable[[float], float] = lambda _time: math.inf
 
 
+#: Waveform of a constant current.
 CONSTANT = WaveformFunction(lambda _time, _inside: 1.0)
 
 
 def step(onset: float) -> WaveformFunction:
-    """Zero before its onset, then one."""
+    """Step: zero before its onset, then one."""
     return WaveformFunction(lambda _t, inside: float(inside > onset), (onset,), (onset,))
 
 
 def pulses(starts: tuple[float, ...], duration: float) -> WaveformFunction:
-    """One within a time after each start, else zero."""
+    """Pulses: one for a duration after each start, else zero."""
     starting, edges = np.array(starts), tuple(sorted({t for s in starts for t in (s, s + duration)}))
     # Where one pulse follows the other without a gap there is no jump.
     return WaveformFunction(
@@ -87,22 +88,22 @@ def alphas(starts: tuple[float, ...], peak: float) -> WaveformFunction:
         s = np.clip((time - starting) / peak, 0.0, None)
         return float(np.sum(s * np.exp(1.0 - s)))
 
-    def longest(time: float) -> float:
-        # What is small at its onset would be stepped over whole.
+    def longest_step(time: float) -> float:
+        # An alpha function is small at its onset: a long step would miss it.
         since = time - starting[starting <= time]
-        alive = since[since < DEAD * peak]
+        alive = since[since < ALPHA_DURATION * peak]
         return max(peak / STEPS_TO_PEAK, float(alive.min())) if len(alive) else math.inf
 
-    return WaveformFunction(factor, tuple(starts), longest=longest)
+    return WaveformFunction(factor, tuple(starts), longest_step=longest_step)
 
 
 def ramp(onset: float, duration: float) -> WaveformFunction:
-    """From zero to one within a time, then one."""
+    """Ramp from zero to one within a duration, then one."""
     return WaveformFunction(lambda t, _inside: min(max((t - onset) / duration, 0.0), 1.0), (onset, onset + duration))
 
 
 def sine(onset: float, frequency: float, duration: float | None, phase: float) -> WaveformFunction:
-    """sin(2 pi f s + phase) from its onset, for a time or without an end."""
+    """Sine sin(2 pi f s + phase) of the time s since its onset, for a duration or without an end."""
     end = math.inf if duration is None else onset + duration
 
     def factor(time: float, inside: float) -> float:
@@ -111,11 +112,11 @@ def sine(onset: float, frequency: float, duration: float | None, phase: float) -
     breaks = (onset,) if duration is None else (onset, end)
     jumps = tuple(t for t in breaks if abs(math.sin(2.0 * math.pi * frequency * (t - onset) + phase)) > 1e-12)
     step = 1.0 / (STEPS_A_PERIOD * frequency)
-    return WaveformFunction(factor, breaks, jumps, longest=lambda time: step if onset <= time < end else math.inf)
+    return WaveformFunction(factor, breaks, jumps, longest_step=lambda time: step if onset <= time < end else math.inf)
 
 
 def table(file: str, onset: float) -> WaveformFunction:
-    """A current in A that is linear between the rows of a CSV file, and zero before and after them.
+    """Current, A, that is linear between the rows of a CSV file, and zero before and after them.
 
     Raises:
         ValueError: the file is no such table.
@@ -132,20 +133,20 @@ def table(file: str, onset: float) -> WaveformFunction:
 
 
 class Injection(Table):
-    """A prescribed current of one species through a boundary; positive charge entering counts positive.
+    """Prescribed current of one species through a boundary; positive charge entering counts positive.
 
     Attributes:
-        species: the species that carries the current.
-        value: total, A, spread evenly over the boundary; the height of a waveform.
-        density: per area, A/m^2, in place of the value.
-        waveform: how it goes in time; a steady state knows "constant" only.
-        onset: when the waveform begins, s.
-        duration: of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
-        t_peak: from the onset of an alpha function to its peak, s.
-        count: pulses or alpha functions of a train.
-        interval: from one onset to the next, s.
-        frequency: of a sine, 1/s.
-        phase: of a sine at its onset, rad.
+        species: species that carries the current.
+        value: total current, A, spread evenly over the boundary; the height of a waveform.
+        density: current per area, A/m^2, in place of the value.
+        waveform: course of the current in time; a steady state takes "constant" only.
+        onset: time at which the waveform begins, s.
+        duration: duration of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
+        t_peak: time from the onset of an alpha function to its peak, s.
+        count: number of pulses or alpha functions of a train.
+        interval: time from one onset to the next, s.
+        frequency: frequency of a sine, 1/s.
+        phase: phase of a sine at its onset, rad.
         file: CSV table with the columns ``time_ms`` and ``current_pA``.
     """
 
@@ -178,14 +179,14 @@ class Injection(Table):
 
     @property
     def flows(self) -> bool:
-        """Whether it is not zero."""
+        """Whether the current is not zero at all times."""
         return bool(self.value or self.density) or self.waveform == "table"
 
     def total(self, area: float) -> float:
-        """The current through a boundary, A; of a waveform its height.
+        """Current through a boundary, A; of a waveform its height.
 
         Args:
-            area: of the boundary, m^2.
+            area: area of the boundary, m^2.
         """
         if self.density is not None:
             return self.density * area
@@ -193,15 +194,15 @@ class Injection(Table):
 
     @property
     def time_profile(self) -> WaveformFunction:
-        """How it goes in time, over its value.
+        """Waveform as a function of time, over the value.
 
         Raises:
-            ValueError: its table cannot be read.
+            ValueError: the table cannot be read.
         """
-        return _time_profile(self)  # not kept here: a case travels between ranks, and functions cannot
+        return _time_profile(self)  # cached outside: a case is sent between ranks, and functions cannot be
 
     def at(self, time: float, inside: float) -> Injection:
-        """The constant current that it is at a time, on the side of another one of the same smooth piece, s."""
+        """Constant injection with the current of a time; ``inside`` lies in the same smooth interval, s."""
         if self.waveform == "constant":
             return self
         factor = self.time_profile.factor(time, inside)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.solvers.fem.weights import IntegrationWeights
-from spinepnp.solvers.model.channels import Channel, GateStep, rates
+from spinepnp.solvers.model.channels import Channel, GateStep, gate_rates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 
@@ -38,7 +38,7 @@ class ChannelCurrents:
 
     Args:
         problem_data: the case.
-        means: the unknown means, in their order (`ProblemSignature.means`).
+        means: the unknown means, in their order (`ProblemSignature.channel_means`).
         weights: of the boundaries.
         scales: of the unknowns.
 
@@ -49,7 +49,7 @@ class ChannelCurrents:
     def __init__(
         self, problem_data: ProblemData, means: tuple[Mean, ...], weights: IntegrationWeights, scales: Scales
     ) -> None:
-        self._scales, self._zero, self._means = scales, problem_data.zero, means
+        self._scales, self._zero, self._means = scales, problem_data.reference_potential, means
         self._V_T = problem_data.electrolyte.V_T
         self._areas = {name: area * scales.length**2 for name, area in weights.area.items()}
         self._entries: list[_Entry] = []
@@ -126,7 +126,7 @@ class ChannelCurrents:
     def gate_rates(self, gates: np.ndarray, means: np.ndarray) -> np.ndarray:
         """dm/dt of all gates, 1/s."""
         parts = [
-            rates(e.channel.gates, gates[e.gate : e.gate + len(e.channel.gates)], self._V(e, means))
+            gate_rates(e.channel.gates, gates[e.gate : e.gate + len(e.channel.gates)], self._V(e, means))
             for e in self._gated()
         ]
         return np.concatenate([np.empty(0), *parts])

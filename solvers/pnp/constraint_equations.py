@@ -18,7 +18,7 @@ import numpy as np
 
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.fem.weights import IntegrationWeights
-from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.model.problem_data import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
@@ -78,9 +78,11 @@ class ConstraintEquations:
             return np.empty(0)
         currents = self.passing(nodal_flux).sum(axis=1)
         missed = []
-        if self._signature.free:
+        if self._signature.amount_constrained:
             found = state.amounts()
-            missed = [found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.free]
+            missed = [
+                found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.amount_constrained
+            ]
         return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
@@ -164,7 +166,7 @@ class ConstraintEquations:
             left.array[:] = charge.T.ravel()
             matrix.multTranspose(left, row)
         left.destroy()
-        for row, name in zip(rows[len(signature.floating) : first], signature.free, strict=True):
+        for row, name in zip(rows[len(signature.floating) : first], signature.amount_constrained, strict=True):
             i = signature.names.index(name)
             self._fill_part(row, i, self._amount_slope(i))
         for row, (weights, component) in zip(rows[first:], state.patches, strict=True):

@@ -17,7 +17,7 @@ import numpy as np
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.model.problem_data import ProblemSignature
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Constraints:
         for i, unknown in enumerate(self._unknown):  # the rim of two floating boundaries is the first one's
             for earlier in self._unknown[:i]:
                 unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
-        self._unknown += [_Condition(names.index(species), node) for species in signature.free]
+        self._unknown += [_Condition(names.index(species), node) for species in signature.amount_constrained]
         self.constants = len(self._unknown)
         for given in self._prescribed:
             for unknown in self._unknown:  # has the rim that both share

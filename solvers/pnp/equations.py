@@ -23,8 +23,8 @@ from spinepnp.solvers.fem.forms import mass_degree, matched_field
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.problem_data import ProblemSignature
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.variables import make_variables
 
 
@@ -112,7 +112,7 @@ class Equations:
         self.blocks[count][count] = operators.empty()
         self._field = operators.vector()
         self._set_up_membranes(signature.membranes)
-        self._set_up_matched(dict(signature.matched))
+        self._set_up_matched(dict(signature.field_matched))
 
     def _constant(self) -> Any:
         return fem.Constant(self.operators.space.mesh, np.float64(0.0))

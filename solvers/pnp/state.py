@@ -15,7 +15,7 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.bordered import BorderedLayout
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.model.problem_data import ProblemSignature
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.step_data import StepData
@@ -54,7 +54,7 @@ class State:
         self.components = len(equations.state)
         self.patches = [
             (weights.boundary[name][: self._owned] / weights.area[name], component)
-            for name, component in signature.means
+            for name, component in signature.channel_means
         ]
         self.means = np.zeros(len(self.patches))
         constants = constraints.constants + len(self.patches)

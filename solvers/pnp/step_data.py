@@ -15,9 +15,8 @@ from spinepnp.solvers.model.closed import (
     check_neutral_inflow,
     compatible_wall_charge,
 )
-from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.problem_data import ProblemData, ProblemSignature
 from spinepnp.solvers.model.scaling import Scales
-from spinepnp.solvers.model.signature import ProblemSignature
 from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.pnp.currents import inflows, loads
 from spinepnp.solvers.pnp.equations import Coefficients
@@ -68,19 +67,21 @@ class StepData:
         """
         electrolyte, boundaries, weights = problem_data.electrolyte, problem_data.boundaries, self._weights
         scales = self.scales = Scales.of(electrolyte)
-        self.zero = problem_data.zero
+        self.zero = problem_data.reference_potential
         self.coefficients = Coefficients.of(electrolyte, boundaries, scales, self.zero, weights.area)
         self.coefficients.debye_squared *= problem_data.debye_scaling
         self._electrolyte, self._diffusivity = electrolyte, self.coefficients.diffusivity.copy()
         self.step_size, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
-        self.channels = ChannelCurrents(problem_data, self._signature.means, weights, scales)
+        self.channels = ChannelCurrents(problem_data, self._signature.channel_means, weights, scales)
         self._load_by(boundaries)
         volume = weights.total_volume * scales.length**3
-        prescribed_amounts = amounts_of(problem_data.closed or Closed(), electrolyte, self._signature.free, volume)
+        prescribed_amounts = amounts_of(
+            problem_data.closed or Closed(), electrolyte, self._signature.amount_constrained, volume
+        )
         self.prescribed_amounts = {name: amount / scales.amount for name, amount in prescribed_amounts.items()}
         for name, (net, size) in inflows(boundaries, electrolyte, scales, weights).items():
-            if name in self._signature.free:
+            if name in self._signature.amount_constrained:
                 check_inflow({name: net}, size)
         self.wall_charge_density = None
         if not self._signature.grounded:

@@ -82,10 +82,10 @@ class ConcentrationVariables:
 
     def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
         self._operators, self._phi, self._volume = operators, phi, volume
-        if operators.trilinear is None:
+        if operators.fast_assembly is None:
             self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
-            self._conduction_form = operators.of_gradients(stiffness(self._weight, u, v))
-            self._drift_form = operators.of_gradients(drift(1.0, phi, u, v))
+            self._conduction_form = operators.compile_gradient_form(stiffness(self._weight, u, v))
+            self._drift_form = operators.compile_gradient_form(drift(1.0, phi, u, v))
         self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
         self._terms = operators.vector(), operators.vector()
 
@@ -118,8 +118,8 @@ class ConcentrationVariables:
             self._drifts_in = values.copy()
             if not comm.allreduce(bool(values.any()), op=MPI.LOR):
                 self._drift.zeroEntries()
-            elif self._operators.trilinear is not None:
-                self._operators.trilinear.drift(self._drift, values)
+            elif self._operators.fast_assembly is not None:
+                self._operators.fast_assembly.drift(self._drift, values)
             else:
                 self._operators.fill(self._drift, self._drift_form)
         return self._drift
@@ -147,8 +147,8 @@ class ConcentrationVariables:
 
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
         """See `Variables`."""
-        if self._operators.trilinear is not None:
-            self._operators.trilinear.stiffness(matrix, unknown.x.array)
+        if self._operators.fast_assembly is not None:
+            self._operators.fast_assembly.stiffness(matrix, unknown.x.array)
             return
         self._weight.x.array[:] = unknown.x.array
         self._operators.fill(matrix, self._conduction_form)
@@ -203,14 +203,14 @@ class LogVariables:
         z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
         c, gradient = ufl.exp(w), w + z * phi
         of_gradients = [stiffness(c, u, v), stiffness(c, u, v) + drift(c, gradient, u, v), stiffness(c, gradient, v)]
-        forms = [operators.of_gradients(form, extra) for form in of_gradients]
+        forms = [operators.compile_gradient_form(form, extra) for form in of_gradients]
         self._conduction_form, self._flux_slope_form, self._flux_form = forms
         self._compile_storage(c)
 
     def _compile_storage(self, c: Any) -> None:
         operators, extra = self._operators, self.EXTRA_DEGREE
-        self._content_slope_form = operators.of_values(mass(c, operators.u, operators.v), extra)
-        self._content_form = operators.of_values(mass(c, 1.0, operators.v), extra)
+        self._content_slope_form = operators.compile_mass_form(mass(c, operators.u, operators.v), extra)
+        self._content_form = operators.compile_mass_form(mass(c, 1.0, operators.v), extra)
 
     def concentration(self, unknown: Any) -> Any:
         """See `Variables`."""

@@ -242,7 +242,7 @@ def _error_at_edge(
             mesh.element_degree, state.lumped,
         )
     )  # fmt: skip
-    slab = weights.region((end - size * scales.length, end + size * scales.length))
+    slab = weights.slab((end - size * scales.length, end + size * scales.length))
     area = weights.sum(slab) / (2.0 * size)
     diffusivity = np.array([electrolyte.effective_diffusivity(s) for s in electrolyte.species]) / scales.diffusivity
     moving = (diffusivity > 0.0) & (valence != 0.0)

@@ -57,7 +57,7 @@ class ElectroneutralPrediction:
         """
         # The law is that of a thin Debye layer: a tenth of volume over surface at most.
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
-        if self._signature.free or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
+        if self._signature.amount_constrained or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
             return None
         return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 

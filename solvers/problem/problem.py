@@ -15,7 +15,7 @@ from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
 from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
-from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE, given_by_user
+from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
@@ -93,7 +93,7 @@ class Problem:
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
         dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
         wanted = self.options.linear
-        given = given_by_user(self.options.petsc)
+        given = options_set_by_user(self.options.petsc)
         if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
             wanted = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
@@ -160,7 +160,7 @@ class Problem:
 
     def factorise_instead(self, error: NewtonError) -> bool:
         """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
-        tried_in_vain = error.statistics.reason == LINEAR_SOLVE.lower() and self.linear == "block"
+        tried_in_vain = error.statistics.reason == LINEAR_SOLVE_FAILED.lower() and self.linear == "block"
         if not tried_in_vain or self.options.linear != "auto":
             return False
         comm = self.mesh.mesh.comm

@@ -93,7 +93,7 @@ def _membrane_drop(boundary: Boundary, problem_data: ProblemData, height: float)
     if boundary.capacitance is None:
         return 0.0
     electrolyte = problem_data.electrolyte
-    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - problem_data.zero)
+    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - problem_data.reference_potential)
     field = charge / (electrolyte.permittivity * VACUUM_PERMITTIVITY)
     ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
     crowd = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf

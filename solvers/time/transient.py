@@ -16,7 +16,7 @@ from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.closed import Closed, amounts_of, free_species
+from spinepnp.solvers.model.closed import Closed, amounts_of, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -89,7 +89,7 @@ class TransientProblem(Problem):
         """
         problem_data = self.problem_data
         if initial == "steady":
-            before = problem_data.before()
+            before = problem_data.initial_steady_state()
             steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
             found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
@@ -130,7 +130,7 @@ class TransientProblem(Problem):
     def _bulk(self, problem_data: ProblemData) -> np.ndarray:
         """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
         electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-        free, volume = free_species(electrolyte, problem_data.boundaries), self.system.state.volume()
+        free, volume = species_without_dirichlet(electrolyte, problem_data.boundaries), self.system.state.volume()
         even = electrolyte.bulk
         if problem_data.closed is not None:
             amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
@@ -203,7 +203,7 @@ class TransientProblem(Problem):
             target = next(t for t in jumps if t > after)
             if not progress.started:
                 control.step = BEGINNING * debye_time
-            control.largest = min([schedule.duration, *(waveform.longest(after) for waveform in self._waveforms)])
+            control.largest = min([schedule.duration, *(waveform.longest_step(after) for waveform in self._waveforms)])
             control.step = min(control.step, control.largest)
             made = advance(self, progress, target, schedule)
             time_state = made.accepted.time_state

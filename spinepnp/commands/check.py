@@ -158,7 +158,7 @@ def _curve(
     highest = min(REVERSED * above, FARTHEST)
     rows = []
     for factor in np.linspace(lowest, highest, POINTS):
-        scaled = replace(problem_data, boundaries=problem_data.raised(float(factor), {}).boundaries)
+        scaled = replace(problem_data, boundaries=problem_data.scaled_from_bulk(float(factor), {}).boundaries)
         prediction = electroneutral.predict(scaled)
         if prediction is None:
             break

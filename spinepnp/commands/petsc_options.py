@@ -48,13 +48,12 @@ def tell_of_power(verb: str) -> None:
     words = os.environ.get("PETSC_OPTIONS", "").split() if verb in REACHED else []
     if not words:
         return
-    from spinepnp.solvers.model.options import OURS
-    from spinepnp.solvers.model.petsc_allowlist import is_allowed
+    from spinepnp.solvers.model.options import OPTIONS_WITH_KEYS, is_allowed
 
     more: dict[str, None] = {}
     for word, after in itertools.pairwise([*words, ""]):
         # What a key of ours stands for is refused later, with the key.
-        told = not _OPTION.fullmatch(word) or word[1:] in OURS
+        told = not _OPTION.fullmatch(word) or word[1:] in OPTIONS_WITH_KEYS
         if not told and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
             more[word] = None
     if more:

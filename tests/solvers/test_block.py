@@ -205,11 +205,14 @@ def test_matrices_without_a_pass_over_the_cells_are_those_of_the_forms(comm, sha
     x = space.tabulate_dof_coordinates()
     f.x.array[:] = 1.0 + x[:, 0] + 3.0 * x[:, 1] ** 2 + np.sin(5.0 * x[:, 2])
     f.x.scatter_forward()
-    assert operators.trilinear is not None
+    assert operators.fast_assembly is not None
     u, v = operators.u, operators.v
-    pairs = ((operators.trilinear.stiffness, stiffness(f, u, v)), (operators.trilinear.drift, drift(1.0, f, u, v)))
+    pairs = (
+        (operators.fast_assembly.stiffness, stiffness(f, u, v)),
+        (operators.fast_assembly.drift, drift(1.0, f, u, v)),
+    )
     for fill, integrand in pairs:
-        fast, slow = operators.empty(), operators.fill(operators.empty(), operators.of_gradients(integrand))
+        fast, slow = operators.empty(), operators.fill(operators.empty(), operators.compile_gradient_form(integrand))
         fill(fast, f.x.array)
         norm = slow.norm()
         slow.axpy(-1.0, fast)

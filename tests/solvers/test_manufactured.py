@@ -17,7 +17,7 @@ from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.signature import ProblemSignature
+from spinepnp.solvers.model.problem_data import ProblemSignature
 from spinepnp.solvers.pnp.equations import Coefficients, Equations
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
@@ -46,7 +46,13 @@ def solve(mesh, formulation, dimension):
     operators = Operators(space, measure)
     volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
     names = ProblemSignature(
-        names=("P", "M"), dirichlet=(), floating=(), free=(), grounded=True, membranes=(), matched=()
+        names=("P", "M"),
+        dirichlet=(),
+        floating=(),
+        amount_constrained=(),
+        grounded=True,
+        membranes=(),
+        field_matched=(),
     )
     equations = Equations(operators, names, formulation, volume)
     valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)

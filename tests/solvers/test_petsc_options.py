@@ -14,7 +14,7 @@ from spinepnp.case.case import read_case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.meshes import generate
 from spinepnp.solvers import SolverOptions, SteadyProblem
-from spinepnp.solvers.model.petsc_allowlist import ALLOWED, is_allowed
+from spinepnp.solvers.model.options import ALLOWED, is_allowed
 from support.cases import CASE
 
 #: Options that have written or run a file.

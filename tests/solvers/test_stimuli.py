@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.solvers.algebra.step_control import StepControl, graded
-from spinepnp.solvers.model.channels import Channel, Gate, GateStep, bernoulli, rates
+from spinepnp.solvers.model.channels import Channel, Gate, GateStep, bernoulli, gate_rates
 from spinepnp.solvers.model.tables import read_columns
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import CURRENT, FARADAY, TIME
@@ -67,8 +67,8 @@ class TestWaveforms:
         assert at(sine, 3 * MS) == pytest.approx(50.0 * math.sin(2 * math.pi * 0.2 + math.radians(float(phase[:-4]))))
         assert at(sine, 30 * MS) == 0.0
         assert len(sine.time_profile.jumps) == jumps
-        assert sine.time_profile.longest(2 * MS) <= 1 / 100 / 8
-        assert sine.time_profile.longest(0.5 * MS) == sine.time_profile.longest(22 * MS) == math.inf
+        assert sine.time_profile.longest_step(2 * MS) <= 1 / 100 / 8
+        assert sine.time_profile.longest_step(0.5 * MS) == sine.time_profile.longest_step(22 * MS) == math.inf
 
     def test_a_table(self, tmp_path):
         path = tmp_path / "current.csv"
@@ -200,7 +200,7 @@ class TestChannels:
     def test_a_gate_step_is_backward_euler(self, V, m, h):
         gates = (Gate(half="-40 mV", slope="9 mV", time="0.5 ms", power=3),)
         end, slope = GateStep(np.array([m]), h).end(gates, 0, V)
-        assert end[0] == pytest.approx(m + h * rates(gates, end, V)[0], rel=1e-9, abs=1e-12)
+        assert end[0] == pytest.approx(m + h * gate_rates(gates, end, V)[0], rel=1e-9, abs=1e-12)
         up, down = (GateStep(np.array([m]), h).end(gates, 0, V + d)[0][0] for d in (1e-7, -1e-7))
         assert slope[0] == pytest.approx((up - down) / 2e-7, rel=1e-4, abs=1e-6)
 

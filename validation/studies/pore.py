@@ -235,7 +235,7 @@ class PorePNP:
         """
         solution = self._problem.solve(electrolyte_of(channel, fixed_charge), boundaries_of(channel, V))
         weights = self._problem.weights
-        inside = weights.region((0.0, LENGTH))
+        inside = weights.slab((0.0, LENGTH))
         # The mean over the volume of 1/c, which in a bare pore is the integral of eq. 2 over x.
         reciprocal = weights.integral(inside, 1.0 / solution.unknowns[:, :-1]) / weights.sum(inside)
         mean = {p.name: float(1.0 / r) for p, r in zip(channel.permeants, reciprocal, strict=True)}

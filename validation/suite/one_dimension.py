@@ -11,7 +11,7 @@ from spinepnp.case.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder, Shell
 from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.closed import amounts_of, free_species
+from spinepnp.solvers.model.closed import amounts_of, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 from spinepnp.validation.laws.assumptions import absolute_permittivity
@@ -118,7 +118,7 @@ def problem_of(case: Case) -> Problem:
     )
     amounts = None
     if case.closed is not None:
-        free = free_species(electrolyte, case.boundaries)
+        free = species_without_dirichlet(electrolyte, case.boundaries)
         given = amounts_of(case.closed, electrolyte, free, measures["volume"])
         amounts = tuple(given[n] for n in electrolyte.names)
         if left == right == End():
