@@ -15,6 +15,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
@@ -90,7 +91,7 @@ class SteadyProblem(Problem):
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
         currents, floors = self.currents(problem_data, nodal_flux[:, :-1]), self.current_floors(nodal_flux)
-        return self._solution_of(self._converged(problem_data, prediction, statistics, currents, floors))
+        return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
         """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""

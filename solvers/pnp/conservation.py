@@ -76,11 +76,11 @@ def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np
 
 @dataclass(frozen=True)
 class TransientBalance:
-    """How far amounts are from what has passed since the start.
+    """Balance of amounts against the charge that has passed since the start.
 
     Attributes:
-        defect: |N - N_start - passed| of each species, mol; zero without charge, of which a current says nothing.
-        error: the largest that is no rounding, over the largest amount that has passed.
+        defect: |N - N_start - passed| of each species, mol; zero for a neutral species, whose flow is no current.
+        error: largest defect beyond rounding, over the largest amount that has passed.
     """
 
     defect: np.ndarray
@@ -88,29 +88,31 @@ class TransientBalance:
 
 
 def transient_balance(
-    gained: np.ndarray,
-    rounding: np.ndarray,
+    amounts: np.ndarray,
+    start: np.ndarray,
+    rounding: float,
     passed: np.ndarray,
     electrolyte: Electrolyte,
     volume: float,
     time: float,
-    least: float,
+    unit: float,
 ) -> TransientBalance:
     """The balance of a transient.
 
     Args:
-        gained: N - N_start of each species, mol, shape (N,).
-        rounding: what of it may be rounding, mol, shape (N,).
+        amounts: amount of each species, scaled, shape (N,).
+        start: amounts at the start, scaled, shape (N,).
+        rounding: rounding error of an amount that all steps may have left, scaled.
         passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
-        electrolyte: the species, with their sources.
-        volume: of the body, m^3.
-        time: since the start, s.
-        least: amount below which what has passed may be rounding itself, mol.
+        electrolyte: species, with their sources.
+        volume: volume of the body, m^3.
+        time: time since the start, s.
+        unit: amount that one scaled unit stands for, mol.
     """
     charge = FARADAY * np.array([float(s.valence) for s in electrolyte.species])
     produced = np.array([s.source for s in electrolyte.species]) * volume * time
     carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
-    defect = np.abs(gained - carried.sum(axis=0) - produced) * (charge != 0.0)
+    defect = np.abs((amounts - start) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
     through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())
-    missed = float((defect - rounding).max())
-    return TransientBalance(defect, missed / through if through > least and missed > 0.0 else 0.0)
+    missed = float((defect - (ROUNDING * amounts + rounding) * unit).max())
+    return TransientBalance(defect, missed / through if through > rounding * unit and missed > 0.0 else 0.0)

@@ -25,11 +25,8 @@ from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import terminal_currents
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
-from spinepnp.solvers.problem.evaluation import Converged, solution_of
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.predictor import Prediction
-from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import change_within_cells, has_logarithms, source_of_layers
+from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
 from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
 
 #: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
@@ -342,54 +339,6 @@ class Problem:
                 "coarse for the layers at its boundaries",
                 replace(statistics, reason="negative_concentration"),
             )
-
-    def _converged(
-        self,
-        problem_data: ProblemData,
-        prediction: Prediction | None,
-        statistics: NewtonStatistics,
-        currents: dict[str, np.ndarray],
-        floors: dict[str, np.ndarray],
-    ) -> Converged:
-        """What the state says, in SI but for what outcome takes to it. Collective."""
-        scales = self.system.step_data.scales
-        nodal = self.system.state.concentrations_and_potential()
-        potential = nodal[:, -1] + self.system.step_data.zero
-        if not self.signature.grounded:
-            potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
-        phi = self.system.equations.phi.x.array
-        return Converged(
-            problem_data=problem_data,
-            formulation=(self.formulation, self.formulation_reason),
-            change_within_cell=change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)[0],
-            scales=scales,
-            densities=nodal[:, :-1] / scales.concentration,
-            potential=potential,
-            currents=currents,
-            floors=floors,
-            amounts=self.system.state.amounts() * scales.amount,
-            ionic_charge=self.system.state.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.step_data.prescribed_amounts.items()},
-            field_energy=self.system.state.field_energy(),
-            wall_charge=self.system.step_data.wall_charge_density,
-            prediction=prediction,
-            statistics=statistics,
-        )
-
-    def _solution_of(self, found: Converged) -> Solution:
-        """The solution, unless its balance is open. Collective.
-
-        Raises:
-            NewtonError: it is.
-        """
-        solution = solution_of(found, self.mesh, self.discretisation)
-        if solution.balance_is_open:
-            raise NewtonError(
-                f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
-                "solver.tolerance or a finer mesh",
-                replace(found.statistics, reason="unbalanced"),
-            )
-        return solution
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""

@@ -102,7 +102,6 @@ class Solution:
         volume: means and integrals over the whole of it.
         ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
             prescribed amounts also |N/N0 - 1|.
-        balance_is_open: whether that is too much for an answer.
         layers: Debye layers by the name of their boundary, or by the plane of the edge of a fixed charge.
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated for currents and resistances, from the jumps of gradients between cells.
@@ -124,7 +123,6 @@ class Solution:
     regions: dict[str, RegionState]
     volume: VolumeState
     ion_balance: float
-    balance_is_open: bool
     layers: dict[str, Layer]
     layers_resolved: bool
     relative_error: float

@@ -1,7 +1,8 @@
-"""Which unknowns a solve gets with `solver.formulation = "auto"`, and from which state Newton starts at fixed charges.
+"""Choice of the unknowns with `solver.formulation = "auto"`, and Donnan states as starts of Newton at fixed charges.
 
-Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they are
-wrong without a sign of it, or fail; there "nodal" takes over (`formulation`), which needs every density to be positive.
+Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they
+are wrong without a sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be
+positive.
 """
 
 from __future__ import annotations

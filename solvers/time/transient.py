@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,8 +21,8 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.pnp.conservation import ROUNDING, transient_balance
-from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, UNBALANCED
+from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import spread_by_charge
@@ -239,30 +238,28 @@ class TransientProblem(Problem):
     def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
         assert self.progress is not None
-        state, unit, left = self.system.state, self.system.step_data.scales.amount, self.progress.rounding
-        amounts = state.amounts()
+        state = self.system.state
         balance = transient_balance(
-            gained=(amounts - self.progress.first) * unit,
-            rounding=(ROUNDING * amounts + left) * unit,
+            amounts=state.amounts(),
+            start=self.progress.first,
+            rounding=self.progress.rounding,
             passed=time_state.passed,
             electrolyte=self.problem_data.electrolyte,
             volume=state.volume(),
             time=time_state.time,
-            least=left * unit,
+            unit=self.system.step_data.scales.amount,
         )
-        names = self.mesh.geometry.boundaries
-        found = replace(
-            self._converged(
-                self.problem_data,
-                None,
-                statistics,
-                dict(zip(names, time_state.rates.current, strict=True)),
-                dict(zip(names, time_state.rates.floor, strict=True)),
-            ),
-            balance=(balance.error, balance.error > UNBALANCED),
-            displacement=dict(zip(names, time_state.rates.charge_rate.tolist(), strict=True)),
+        names, rates = self.mesh.geometry.boundaries, time_state.rates
+        solution = evaluate_solution(
+            self,
+            self.problem_data,
+            statistics,
+            dict(zip(names, rates.current, strict=True)),
+            dict(zip(names, rates.floor, strict=True)),
+            displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
+            balance_error=balance.error,
         )
-        return self._solution_of(found), balance.defect
+        return solution, balance.defect
 
 
 def solve_transient(
