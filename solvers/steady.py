@@ -1,4 +1,4 @@
-"""Steady states of the Poisson-Nernst-Planck equations on one mesh."""
+"""Steady states of the Poisson-Nernst-Planck equations on one mesh, by Newton's method and by continuation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.continuation import follow
+from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
@@ -28,22 +28,30 @@ from spinepnp.solvers.problem.variable_choice import (
 )
 from spinepnp.units import LENGTH, format_quantity
 
+#: First step of a continuation, as a fraction of the way from the bulk state.
+FIRST_STEP = 0.25
+
+#: Smallest step of a continuation, as a fraction of the way; below it the way is lost.
+SMALLEST_STEP = 1e-3
+
+#: Largest step of a continuation, as a fraction of the way.
+LARGEST_STEP = 0.5
+
 
 class SteadyProblem(Problem):
-    """The steady equations on one mesh, for one structure of boundary data; see `Problem`.
+    """The steady equations on one mesh, for one structure of boundary data.
 
     Args:
-        mesh: distributed mesh with named boundaries; its communicator is used throughout.
+        mesh: see `Problem`.
         electrolyte: the species; values can change between solves.
-        boundaries: what is imposed; values can change between solves.
-        options: of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds.
-        regions: parts of the volume whose means and extremes each solution has, by name.
+        boundaries: boundary conditions by name; values can change between solves.
+        options: see `Problem`.
+        probes: see `Problem`.
+        closed: amounts of species that no boundary prescribes.
+        regions: see `Problem`.
 
     Raises:
-        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
-            outside of the domain.
+        CaseError: see `Problem`.
     """
 
     def __init__(
@@ -64,13 +72,13 @@ class SteadyProblem(Problem):
 
         Newton starts from the electroneutral answer, where there is one, else from the Donnan state of fixed charges,
         from the last solution, and from the bulk state; where all fail, the data are raised from the bulk step by step
-        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are densities unless the potential
-        changes too much within a cell, see `choice`.
+        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are concentrations unless the potential
+        changes too much within a cell, see `variable_choice`.
 
         Args:
             electrolyte: species as at construction; values may differ.
             boundaries: structure as at construction; values may differ.
-            closed: amounts of species that no boundary holds.
+            closed: amounts of species that no boundary prescribes.
 
         Returns:
             The steady state.
@@ -177,8 +185,79 @@ class SteadyProblem(Problem):
         except NewtonError:
             if self.options.continuation == "none":
                 raise
-        bulk = self.system.state.bulk(problem_data.electrolyte)
-        return follow(self._attempt, problem_data, bulk, self.options, self.system.state.volume, failures)
+        return self._continue_from_bulk(problem_data, failures)
+
+    def _continue_from_bulk(self, problem_data: ProblemData, failures: list[NewtonError]) -> NewtonStatistics:
+        """Solve by continuation, in steps that Newton can take. Collective.
+
+        The data of the boundaries are raised from the bulk state (currents, voltages, charges, concentrations, amounts,
+        all in proportion), or the Debye length shrinks to its value (for a bulk that is not neutral).
+
+        Args:
+            problem_data: data of the last step.
+            failures: failed attempts before; those on the way are added.
+
+        Returns:
+            Statistics of all attempts together.
+
+        Raises:
+            NewtonError: a step fails however small it is; tells the fraction that could be reached.
+        """
+        # Where nothing is grounded, data on the way would not fit Gauss' law.
+        continuation = self.options.continuation
+        by_data = problem_data.signature.grounded and (
+            continuation == "data" or (continuation == "auto" and problem_data.bulk_is_neutral)
+        )
+        start: np.ndarray | None = self.system.state.bulk(problem_data.electrolyte)
+        volume = self.system.state.volume()
+        amounts = {name: c * volume for name, c in problem_data.electrolyte.bulk.items()}
+
+        def data_at(fraction: float) -> ProblemData:
+            if fraction == 1.0:
+                return problem_data
+            return problem_data.raised(fraction, amounts) if by_data else problem_data.with_debye_scaling(fraction)
+
+        control = StepControl(step=FIRST_STEP, smallest=SMALLEST_STEP, largest=LARGEST_STEP)
+        reached, steps = 0.0, 0
+        if not by_data:
+            try:
+                failures.append(NewtonError("", self._attempt(start, data_at(0.0))))
+            except NewtonError as error:
+                failures.append(error)
+                raise _lost(error, 0.0, failures, problem_data, by_data=False) from None
+            start = None
+        while reached < 1.0:
+            target = min(1.0, reached + control.step)
+            try:
+                statistics = self._attempt(start, data_at(target))
+            except NewtonError as error:
+                failures.append(error)
+                if not control.failed():
+                    raise _lost(error, reached, failures, problem_data, by_data=by_data) from None
+            else:
+                reached, start, steps = target, None, steps + 1
+                if reached < 1.0:  # its statistics are among those of the attempts before the last
+                    failures.append(NewtonError("", statistics))
+                control.succeeded()
+        return statistics.after(failures, continuation=steps)
+
+
+def _lost(
+    error: NewtonError, reached: float, failures: list[NewtonError], problem_data: ProblemData, *, by_data: bool
+) -> NewtonError:
+    """The error of a continuation, with the fraction that was reached and the likely cause."""
+    boundaries = problem_data.boundaries.values()
+    flows = any(i.flows for b in boundaries for i in b.injections)
+    charged = any(b.surface_charge or b.capacitance is not None for b in boundaries)
+    layers = charged or problem_data.electrolyte.charged_regions or not flows
+    causes = {"a current may reach its limit": flows, "the mesh may be too coarse for a layer": layers}
+    cause = " or ".join(name for name, holds in causes.items() if holds)
+    way = (
+        f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where {cause}"
+        if by_data
+        else f"the Debye length could be brought {100.0 * reached:.3g} % of the way to its value"
+    )
+    return NewtonError(f"{error}; {way}", error.statistics.after(failures[:-1]))
 
 
 def solve_steady(
@@ -191,13 +270,7 @@ def solve_steady(
 ) -> Solution:
     """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
 
-    Args:
-        mesh: distributed mesh with named boundaries.
-        electrolyte: the species.
-        boundaries: what is imposed, by name.
-        options: of the solvers.
-        probes: points at which the solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds.
+    The arguments are those of `SteadyProblem`.
 
     Returns:
         The steady state.

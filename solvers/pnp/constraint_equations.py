@@ -81,7 +81,7 @@ class ConstraintEquations:
         if self._signature.free:
             found = state.amounts()
             missed = [found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.free]
-        return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
+        return np.array([*currents, *missed, *(state.means - state.means_of(state.local_unknowns()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
         """Add to balances how they will change with what prescribed values miss, to first order. Collective.

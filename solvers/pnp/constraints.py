@@ -125,7 +125,7 @@ class Constraints:
             prescribed[condition.dofs[condition.dofs < len(prescribed)], condition.component] = True
         return prescribed
 
-    def spread(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
+    def write_constants(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
         """Write the unknown constants into local unknowns."""
         for condition, g in zip(self._unknown, constants, strict=True):
             unknowns[condition.dofs, condition.component] = g

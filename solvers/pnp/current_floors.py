@@ -23,7 +23,7 @@ from spinepnp.solvers.pnp.equations import Equations
 PRECISION = 4.0 * float(np.finfo(float).eps)
 
 
-class Rounding:
+class CurrentFloors:
     """Floors of currents at a state.
 
     Args:

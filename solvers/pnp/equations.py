@@ -205,7 +205,7 @@ class Equations:
         if self._membrane_forms is not None:
             operators.add(field_, self._membrane_forms[1])
 
-    def hold(self, free: list[Any], held: list[Any]) -> None:
+    def apply_dirichlet(self, free: list[Any], held: list[Any]) -> None:
         """Replace rows and columns of held unknowns by those of the identity, in the blocks. Collective.
 
         Args:

@@ -70,18 +70,18 @@ class State:
         """Fill a vector with owned unknowns and constants."""
         self.layout.join(vector, unknowns.T.ravel(), constants)
 
-    def take(self, vector: Any) -> None:
+    def assign(self, vector: Any) -> None:
         """Make the state that of a vector. Collective."""
         owned, constants = self.split(vector)
-        nodal = self.keep()
+        nodal = self.local_unknowns()
         nodal[: self._owned] = owned
-        self._constraints.spread(nodal, constants[: self._constraints.constants])
+        self._constraints.write_constants(nodal, constants[: self._constraints.constants])
         self.means = constants[self._constraints.constants :]
         for function, values in zip(self._equations.state, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
 
-    def keep(self) -> np.ndarray:
+    def local_unknowns(self) -> np.ndarray:
         """A copy of the local unknowns, for `restore`."""
         return np.column_stack([function.x.array for function in self._equations.state])
 
@@ -92,11 +92,11 @@ class State:
 
     def with_ghosts(self, owned: np.ndarray) -> np.ndarray:
         """Local unknowns of owned ones, shape (local dofs, N + 1). Collective."""
-        before = self.keep()
+        before = self.local_unknowns()
         for function, values in zip(self._equations.state, owned.T, strict=True):
             function.x.array[: self._owned] = values
             function.x.scatter_forward()
-        before = self.keep()
+        before = self.local_unknowns()
         self.restore(before)
         return before
 

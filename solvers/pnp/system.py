@@ -16,7 +16,7 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraint_equations import ConstraintEquations
 from spinepnp.solvers.pnp.constraints import Constraints
-from spinepnp.solvers.pnp.current_floors import Rounding
+from spinepnp.solvers.pnp.current_floors import CurrentFloors
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import StepData
@@ -43,7 +43,7 @@ class System:
         state: the unknowns.
         A: matrix of the unknowns of the mesh.
         border: what the unknown constants add to it, if there are any.
-        rounding: of the currents.
+        current_floors: smallest known currents at the state.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class System:
         masks = [discretisation.operators.masks(~free) for free in self.constraints.free.T]
         self._masks = [free for free, _ in masks], [held for _, held in masks]
         self._prescribed = self.constraints.prescribed_dofs()
-        self.rounding = Rounding(self.equations, self.constraints, self._weights)
+        self.current_floors = CurrentFloors(self.equations, self.constraints, self._weights)
 
     def set_data(self, problem_data: ProblemData) -> None:
         """Take values into coefficients, conditions and loads, for a steady state; see `StepData.set_step`. Collective.
@@ -108,7 +108,7 @@ class System:
 
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
-        self.state.take(vector)
+        self.state.assign(vector)
         nodal_flux = self._nodal_flux = self.nodal_flux()
         balances = self._net = self._constraint_equations.values(nodal_flux)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
@@ -130,7 +130,7 @@ class System:
         step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
-        self.equations.hold(*self._masks)  # for whoever uses the matrix before it is filled again
+        self.equations.apply_dirichlet(*self._masks)  # for whoever uses the matrix before it is filled again
         self._nest.assemble()
         step.destroy()
         change.destroy()
@@ -138,11 +138,11 @@ class System:
 
     def jacobian(self, vector: Any, A: Any) -> None:
         """Fill A with the derivative of the residual at a vector, and the border beside it. Collective."""
-        self.state.take(vector)
+        self.state.assign(vector)
         self.equations.fill_blocks()
         if self.border is not None:
             self._constraint_equations.fill(self.border, self._nest)
-        self.equations.hold(*self._masks)
+        self.equations.apply_dirichlet(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
@@ -246,5 +246,5 @@ class System:
         if self.A.handle != self._nest.handle:
             self.A.destroy()
         self._nest.destroy()
-        self.rounding.destroy()
+        self.current_floors.destroy()
         self.equations.destroy()

@@ -145,7 +145,7 @@ def take_step(
         statistics.append(problem.solve_stage())
         rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
         stages.append(rates)
-        history = [*history, (time, system.state.keep())][-PAST:]
+        history = [*history, (time, system.state.local_unknowns())][-PAST:]
     problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
@@ -243,7 +243,7 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
-    return TimeState(time, system.state.keep(), rates, nothing)
+    return TimeState(time, system.state.local_unknowns(), rates, nothing)
 
 
 def new_interval(time_state: TimeState) -> TimeState:

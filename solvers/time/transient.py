@@ -122,7 +122,7 @@ class TransientProblem(Problem):
         state = self.system.state
         state.restore(time_state.unknowns)
         state.iterate_from(time_state.unknowns)
-        state.take(state.vector)
+        state.assign(state.vector)
         nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(time_state, nothing)[0]
 
@@ -174,7 +174,7 @@ class TransientProblem(Problem):
         system.constraints.prescribe(unknowns)
         state.restore(unknowns)
         state.iterate_from(unknowns)
-        state.take(state.vector)
+        state.assign(state.vector)
         still = SMALLEST**2 * scales.debye_time / scales.time
         gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
         system.step_data.set_step(
