@@ -107,7 +107,7 @@ def evaluate_solution(
         even_charge=(wall_charge or 0.0) / scales.surface_charge,
         lumped=lumped,
     )
-    layers = debye_layers(mesh, discretisation.heights, weights, state, electrolyte, problem_data.boundaries, scales)
+    layers = debye_layers(discretisation, state, electrolyte, problem_data.boundaries, scales)
     relative_error = _relative_error(problem, electrolyte, state, currents)
     change, _ = change_within_cells(discretisation.space, system.equations.phi.x.array, electrolyte)
     return Solution(

@@ -88,15 +88,7 @@ class ElectroneutralPrediction:
             potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
             currents=currents,
         )
-        return debye_layers(
-            self.discretisation.mesh,
-            self.discretisation.heights,
-            self.discretisation.weights,
-            state,
-            electrolyte,
-            problem_data.boundaries,
-            scales,
-        )
+        return debye_layers(self.discretisation, state, electrolyte, problem_data.boundaries, scales)
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
