@@ -20,19 +20,19 @@ from spinepnp.solvers.problem.solution import BoundaryState, PointState, RegionS
 from spinepnp.solvers.problem.variable_choice import change_within_cells, largest_drop
 from spinepnp.units import FARADAY
 
-#: Rounding of terminal currents over F D c L.
+#: Rounding error of terminal currents over their scale F D c L.
 CURRENT_ROUNDING = 1e-13
 
-#: Relative error of a balance above which a state is no answer, unless it is rounding.
+#: Relative error of the balance above which a state is refused, unless it is rounding.
 UNBALANCED = 1e-6
 
-#: Dissipation over what the flow through the boundaries can dissipate, above which it is not that of a flow.
+#: Dissipation over the largest one of the flow through the boundaries above which it is no dissipation of a flow.
 MOST_DISSIPATED = 10.0
 
-#: Range of all electrochemical potentials, V_T, up to which next to nothing flows: its error is that of rounding.
+#: Range of all electrochemical potentials, V_T, up to which next to nothing flows: the estimate would be rounding.
 AT_REST = 1e-5
 
-#: Rounding of the current through a boundary over that of the residual.
+#: Rounding error of the current through a boundary over that of the residual.
 ROUNDING_OF_SUMS = 100.0
 
 
@@ -56,8 +56,8 @@ def evaluate_solution(
     Args:
         problem: the solved equations.
         problem_data: data that were solved for.
-        statistics: of the Newton solve.
-        currents: of each species into each boundary, A, by name, shape (species,).
+        statistics: statistics of the Newton solve.
+        currents: current of each species into each boundary, A, by name, shape (species,).
         floors: smallest known currents, A, by boundary, shape (species + 1,), displacement last.
         prediction: electroneutral answer, where the law holds.
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
@@ -156,26 +156,26 @@ def _relative_error(
 def _potential_errors(
     problem_data: ProblemData, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
 ) -> dict[str, float]:
-    """Estimated errors of potentials that are not prescribed, V: of a Debye layer, of what flows, of missing stress."""
+    """Estimated errors, V, of potentials that are not prescribed: by Debye layers, by flows, by missing stress."""
     boundaries, V_T = problem_data.boundaries, problem_data.electrolyte.V_T
-    of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
+    error_of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
-    held = [states[name].potential for name, b in boundaries.items() if b.prescribed_potential is not None]
-    ground = held[0] if held else 0.0
+    prescribed = [states[name].potential for name, b in boundaries.items() if b.prescribes_potential]
+    ground = prescribed[0] if prescribed else 0.0
     errors = {}
     for name, state in states.items():
-        if name in boundaries and boundaries[name].prescribed_potential is not None:
+        if name in boundaries and boundaries[name].prescribes_potential:
             continue
         layer = layers.get(name)
-        of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
+        error_of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
         ions = sum(state.concentration[s.name] for s in problem_data.electrolyte.species if s.valence)
-        of_stress = V_T * missing / ions if ions > 0.0 else 0.0
-        errors[name] = of_layer + of_stress + of_edges + relative * abs(state.potential - ground)
+        error_of_stress = V_T * missing / ions if ions > 0.0 else 0.0
+        errors[name] = error_of_layer + error_of_stress + error_of_edges + relative * abs(state.potential - ground)
     return errors
 
 
 def _largest_flow(currents: dict[str, np.ndarray], electrolyte: Electrolyte) -> float:
-    """Largest current of a species over its valence, A."""
+    """Largest current of a species divided by its valence, A."""
     valence = np.array([abs(s.valence) or 1 for s in electrolyte.species], dtype=float)
     return max(float((np.abs(current) / valence).max()) for current in currents.values())
 
@@ -223,13 +223,16 @@ def _volume(problem: Problem, electrolyte: Electrolyte, unknowns: np.ndarray, am
 
 
 def _mixing(c: np.ndarray, electrolyte: Electrolyte, scales: Scales) -> np.ndarray:
-    """sum_i c_i ln(c_i / C_i) - c_i + C_i at each node, mol/m^3; C_i is the bulk, or the scale where that is empty."""
+    """Mixing term sum_i c_i ln(c_i / C_i) - c_i + C_i at each node, mol/m^3.
+
+    C_i is the bulk concentration, or the scale of concentrations where that is zero.
+    """
     total = np.zeros(len(c))
     for i, species in enumerate(electrolyte.species):
         reference = species.concentration or scales.concentration
-        density = np.maximum(c[:, i], 0.0)
-        ratio = np.where(density > 0.0, density / reference, 1.0)
-        total += density * np.log(ratio) - density + reference
+        positive = np.maximum(c[:, i], 0.0)
+        ratio = np.where(positive > 0.0, positive / reference, 1.0)
+        total += positive * np.log(ratio) - positive + reference
     return total
 
 
