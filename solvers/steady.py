@@ -86,7 +86,7 @@ class SteadyProblem(Problem):
         Raises:
             CaseError: a current beyond the limiting one, or a closed domain whose data have no steady state.
             SolveError: Newton failed, with PETSc's reason.
-            ValueError: another structure than at construction.
+            ValueError: other species or boundary conditions than at construction.
         """
         problem_data = ProblemData(electrolyte, boundaries, closed)
         if problem_data.signature != self.signature:
@@ -102,18 +102,18 @@ class SteadyProblem(Problem):
         return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
-        """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""
+        """The first formulation and its reason; an electroneutral answer shows how steep the potential will be."""
         formulation, reason = self._formulation_for(problem_data)
         if formulation == "density" and self._may_change(problem_data) and prediction is not None:
             reason = self._too_steep(prediction.u, problem_data)
         return ("nodal", reason) if reason else (formulation, "")
 
     def _may_change(self, problem_data: ProblemData) -> bool:
-        """Whether "nodal" may take over from densities."""
+        """Whether "nodal" may replace concentrations as unknowns."""
         return self.options.formulation == "auto" and has_logarithms(problem_data)
 
     def _too_steep(self, phi: np.ndarray, problem_data: ProblemData) -> str:
-        """Where the potential (local nodes, V_T) is too steep for densities; empty where it is not. Collective."""
+        """Reason why the potential (local nodes, V_T) is too steep for concentrations, or empty. Collective."""
         change, place = change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)
         if change <= largest_drop(self.mesh.element_degree):
             return ""
@@ -124,7 +124,7 @@ class SteadyProblem(Problem):
         )
 
     def _starts(self, problem_data: ProblemData, prediction: Prediction | None) -> list[np.ndarray]:
-        """Nodal values from which Newton starts, in their order. Collective."""
+        """Starts of Newton as nodal values, the best one first. Collective."""
         electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
@@ -137,7 +137,7 @@ class SteadyProblem(Problem):
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
 
     def _solve_by_choice(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Newton with the formulation at hand; where that is too coarse for densities, "nodal" takes over."""
+        """Solve with the present formulation, or with "nodal" where cells are too coarse for it. Collective."""
         if self.formulation != "density" or not self._may_change(problem_data):
             return self._solve_from(starts, problem_data)
         failures: list[NewtonError] = []
@@ -165,10 +165,10 @@ class SteadyProblem(Problem):
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]
     ) -> NewtonStatistics:
-        """Newton from each start, until one leads to a solution; failed ones are added to ``failures``.
+        """Solve by Newton from each start until one succeeds; failures are added to ``failures``. Collective.
 
         Raises:
-            NewtonError: none does; that of the last one.
+            NewtonError: all fail; the error of the last one.
         """
         for start in starts:
             try:
@@ -178,7 +178,7 @@ class SteadyProblem(Problem):
         raise failures[-1]
 
     def _solve_from(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Newton from each start, then by continuation."""
+        """Solve by Newton from each start, then by continuation. Collective."""
         failures: list[NewtonError] = []
         try:
             return self._newton_from(starts, problem_data, failures)
@@ -268,7 +268,7 @@ def solve_steady(
     probes: dict[str, Position] | None = None,
     closed: Closed | None = None,
 ) -> Solution:
-    """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
+    """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
     The arguments are those of `SteadyProblem`.
 

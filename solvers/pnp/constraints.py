@@ -160,7 +160,7 @@ class Constraints:
 
 
 def _one_node(space: Any) -> np.ndarray:
-    """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
+    """One node, equal on any number of ranks: local numbers on the ranks that know it, none on the others."""
     comm, index_map = space.mesh.comm, space.dofmap.index_map
     owned = space.tabulate_dof_coordinates()[: index_map.size_local]
     mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)

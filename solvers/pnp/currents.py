@@ -71,7 +71,7 @@ def terminal_currents(
 
     Args:
         nodal_flux: columns of the species of `System.nodal_flux`, scaled, shape (owned dofs, species).
-        indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (owned dofs, species).
+        indicators: 1 where a degree of freedom of a species counts for a boundary, by name, shape (owned dofs, N).
         boundaries: boundary conditions by name.
         electrolyte: species of the case.
         scales: scales of the residual.

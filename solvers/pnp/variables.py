@@ -96,7 +96,7 @@ class Variables(ABC):
         """Add M(weight^2) to a matrix, by its symmetric part weight M weight, for the preconditioner.
 
         Args:
-            matrix: of the scalar space.
+            matrix: matrix of the scalar space.
             weight: vector of the square roots of the nodal weights.
         """
         mass_ = self._operators.M.copy()

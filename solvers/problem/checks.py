@@ -86,7 +86,7 @@ def refuse_beyond_bounds(
     """Refuse an equilibrium whose potential exceeds those of its boundaries, as in coarse cells at walls. Collective.
 
     Raises:
-        NewtonError: with the potential.
+        NewtonError: names the potential.
     """
     bounds = problem_data.equilibrium_bounds()
     if bounds is None:

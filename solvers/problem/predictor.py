@@ -81,7 +81,7 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
 
 
 class Predictor:
-    """Unit-flux solutions of Laplace's equation on one mesh, kept for all currents.
+    """Unit-flux solutions of Laplace's equation on one mesh, computed once for all currents.
 
     G solves Lap G = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the rest.
 
