@@ -92,7 +92,7 @@ class SteadyProblem(Problem):
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         prediction = self.prediction.predict(problem_data)
-        self.use(*self._formulation_at(problem_data, prediction))
+        self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
         statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
         self._previous = self.system.state.concentrations_and_potential()
@@ -104,11 +104,11 @@ class SteadyProblem(Problem):
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
         """The first formulation and its reason; an electroneutral answer shows how steep the potential will be."""
         formulation, reason = self._formulation_for(problem_data)
-        if formulation == "density" and self._may_change(problem_data) and prediction is not None:
+        if formulation == "density" and self._may_use_nodal(problem_data) and prediction is not None:
             reason = self._too_steep(prediction.u, problem_data)
         return ("nodal", reason) if reason else (formulation, "")
 
-    def _may_change(self, problem_data: ProblemData) -> bool:
+    def _may_use_nodal(self, problem_data: ProblemData) -> bool:
         """Whether "nodal" may replace concentrations as unknowns."""
         return self.options.formulation == "auto" and has_logarithms(problem_data)
 
@@ -138,7 +138,7 @@ class SteadyProblem(Problem):
 
     def _solve_by_choice(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
         """Solve with the present formulation, or with "nodal" where cells are too coarse for it. Collective."""
-        if self.formulation != "density" or not self._may_change(problem_data):
+        if self.formulation != "density" or not self._may_use_nodal(problem_data):
             return self._solve_from(starts, problem_data)
         failures: list[NewtonError] = []
         try:
@@ -151,14 +151,14 @@ class SteadyProblem(Problem):
                 return statistics
             failures = [NewtonError("", statistics)]
             starts = [self.system.state.concentrations_and_potential(), *starts]
-        self.use("nodal", reason)
+        self.use_formulation("nodal", reason)
         self.system.set_data(problem_data)
         positive = [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
         try:
             return self._solve_from(positive, problem_data).after(failures)
         except NewtonError:
             pass
-        self.use("density")
+        self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
 

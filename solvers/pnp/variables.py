@@ -93,12 +93,7 @@ class Variables(ABC):
         """Fill a matrix with the derivative of the storage by the unknown of the species."""
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        """Add M(weight^2) to a matrix, by its symmetric part weight M weight, for the preconditioner.
-
-        Args:
-            matrix: matrix of the scalar space.
-            weight: vector of the square roots of the nodal weights.
-        """
+        """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
         mass_ = self._operators.M.copy()
         mass_.diagonalScale(weight, weight)
         matrix.axpy(1.0, mass_, structure=True)
@@ -119,7 +114,7 @@ class ConcentrationVariables(Variables):
             self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
             self._conduction_form = operators.of_gradients(stiffness(self._weight, u, v))
             self._drift_form = operators.of_gradients(drift(1.0, phi, u, v))
-        self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
+        self._drift, self._drift_potential = operators.empty(), np.full_like(phi.x.array, np.nan)
         self._terms = operators.vector(), operators.vector()
         self._petsc_objects += [self._drift, *self._terms]
 
@@ -143,13 +138,13 @@ class ConcentrationVariables(Variables):
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
         return np.ones_like(unknowns)
 
-    def _B(self) -> Any:
+    def _drift_matrix(self) -> Any:
         """Drift matrix int u grad phi . grad v at the present potential, which all species share."""
         values = self._phi.x.array
-        changed = not np.array_equal(values, self._drifts_in)
+        changed = not np.array_equal(values, self._drift_potential)
         comm = self._operators.space.mesh.comm
         if comm.allreduce(changed, op=MPI.LOR):
-            self._drifts_in = values.copy()
+            self._drift_potential = values.copy()
             if not comm.allreduce(bool(values.any()), op=MPI.LOR):
                 self._drift.zeroEntries()
             elif self._operators.trilinear is not None:
@@ -162,7 +157,7 @@ class ConcentrationVariables(Variables):
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
         diffusion, drift_ = self._terms
         self._operators.K.mult(unknown.x.petsc_vec, diffusion)
-        self._B().mult(unknown.x.petsc_vec, drift_)
+        self._drift_matrix().mult(unknown.x.petsc_vec, drift_)
         return np.asarray(diffusion.array_r + valence * drift_.array_r)
 
     @override
@@ -177,7 +172,7 @@ class ConcentrationVariables(Variables):
     @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         self._operators.K.copy(matrix, structure=True)
-        matrix.axpy(valence, self._B(), structure=True)
+        matrix.axpy(valence, self._drift_matrix(), structure=True)
 
     @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
@@ -215,8 +210,8 @@ class LogVariables(Variables):
 
     def _compile_storage(self, c: Any) -> None:
         operators, extra = self._operators, self.EXTRA_DEGREE
-        self._content_slope_form = operators.of_values(mass(c, operators.u, operators.v), extra)
-        self._content_form = operators.of_values(mass(c, 1.0, operators.v), extra)
+        self._storage_slope_form = operators.of_values(mass(c, operators.u, operators.v), extra)
+        self._storage_form = operators.of_values(mass(c, 1.0, operators.v), extra)
 
     @override
     def concentration(self, unknown: Any) -> Any:
@@ -238,19 +233,19 @@ class LogVariables(Variables):
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
         return np.abs(unknowns)  # a uniform concentration has a gradient of zero, exactly
 
-    def _at(self, unknown: Any, valence: float = 0.0) -> None:
+    def _set_state(self, unknown: Any, valence: float = 0.0) -> None:
         self._w.x.array[:] = unknown.x.array
         self._valence.value = valence
 
     @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        self._at(unknown, valence)
+        self._set_state(unknown, valence)
         return np.asarray(self._operators.integrals(self._flux_form))
 
     @override
     def storage(self, unknown: Any) -> np.ndarray:
-        self._at(unknown)
-        return np.asarray(self._operators.integrals(self._content_form))
+        self._set_state(unknown)
+        return np.asarray(self._operators.integrals(self._storage_form))
 
     @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
@@ -258,34 +253,34 @@ class LogVariables(Variables):
 
     @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        self._at(unknown, valence)
+        self._set_state(unknown, valence)
         self._operators.fill(matrix, self._flux_slope_form)
 
     @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        self._at(unknown)
+        self._set_state(unknown)
         self._operators.fill(matrix, self._conduction_form)
 
     @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        self._at(unknown)
-        self._operators.fill(matrix, self._content_slope_form)
+        self._set_state(unknown)
+        self._operators.fill(matrix, self._storage_slope_form)
 
 
 class NodalChargeVariables(LogVariables):
     """Logarithms with storage and charge from the interpolant of the nodal concentrations, for quadratic elements."""
 
     def _compile_storage(self, c: Any) -> None:
-        self._content = self._operators.vector()
-        self._petsc_objects.append(self._content)
+        self._nodal_vector = self._operators.vector()
+        self._petsc_objects.append(self._nodal_vector)
 
     def _nodal(self, unknown: Any) -> np.ndarray:
         return np.asarray(np.exp(unknown.x.array[: self._operators.owned]))
 
     @override
     def storage(self, unknown: Any) -> np.ndarray:
-        self._content.array[:] = self._nodal(unknown)
-        return np.array((self._operators.M * self._content).array_r)
+        self._nodal_vector.array[:] = self._nodal(unknown)
+        return np.array((self._operators.M * self._nodal_vector).array_r)
 
     @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
@@ -294,8 +289,8 @@ class NodalChargeVariables(LogVariables):
     @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
         self._operators.M.copy(matrix, structure=True)
-        self._content.array[:] = self._nodal(unknown)
-        matrix.diagonalScale(None, self._content)
+        self._nodal_vector.array[:] = self._nodal(unknown)
+        matrix.diagonalScale(None, self._nodal_vector)
 
 
 class EdgeFluxVariables(NodalChargeVariables):
@@ -332,14 +327,14 @@ class EdgeFluxVariables(NodalChargeVariables):
 
     @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        self._content.array[:] = self.storage(unknown)
+        self._nodal_vector.array[:] = self.storage(unknown)
         matrix.zeroEntries()
-        matrix.setDiagonal(self._content)
+        matrix.setDiagonal(self._nodal_vector)
 
     @override
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        self._content.array[:] = self._lumped * weight.array_r**2
-        matrix.setDiagonal(self._content, addv=True)
+        self._nodal_vector.array[:] = self._lumped * weight.array_r**2
+        matrix.setDiagonal(self._nodal_vector, addv=True)
 
 
 def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> Variables:

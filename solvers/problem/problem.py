@@ -89,7 +89,7 @@ class Problem:
         source = source_of_layers(problem_data, self.discretisation.heights, self.mesh.element_degree)
         return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
-    def use(self, formulation: str, reason: str = "") -> None:
+    def use_formulation(self, formulation: str, reason: str = "") -> None:
         """Change to another formulation, with new equations where it is not the present one. Collective.
 
         Args:
