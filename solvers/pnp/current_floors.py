@@ -60,11 +60,11 @@ class CurrentFloors:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
         coefficients, contents = equations.coefficients, np.abs(equations.storage())
-        densities, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
+        concentrations, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
         terms = np.empty((len(contents), equations.species + 1))
         for i, w in enumerate(equations.state[:-1]):
             size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
-            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(densities[:, i] * size)
+            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(concentrations[:, i] * size)
             terms[:, i] += coefficients.storage_rate * contents[:, i]
         terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
         terms[:, -1] += contents @ np.abs(coefficients.valence)

@@ -2,8 +2,8 @@
 
 The Jacobian has a block A_i for each species, the potential's field block F, and the couplings G_i = z_i D_i K(c_i) and
 -z_i M. In a steady state A_i c_i is nearly without flux, so that A_i^-1 G_i is nearly z_i c_i, node by node (the change
-of variables from densities to electrochemical potentials). With that, the block factorisation costs one solve for each
-unknown:
+of variables from concentrations to electrochemical potentials). With that, the block factorisation costs one solve for
+each unknown:
 
     y_i = A_i^-1 r_i,      phi = S^-1 (r_phi + sum_i z_i M y_i),      c_i = y_i - z_i c_i phi,
 

@@ -83,14 +83,14 @@ class LayerState:
     """State on which the layers at the boundaries depend.
 
     Attributes:
-        densities: scaled nodal concentrations, shape (local dofs, species).
+        concentrations: scaled nodal concentrations, shape (local dofs, species).
         potential: nodal potential, V_T, shape (local dofs,).
         currents: current of each species into each boundary, scaled, shape (species,), by name.
         even_charge: surface charge that Gauss' law requires on all walls of a closed domain, scaled.
         lumped: whether the charge of linear elements is that of the nodes.
     """
 
-    densities: np.ndarray
+    concentrations: np.ndarray
     potential: np.ndarray
     currents: dict[str, np.ndarray]
     even_charge: float = 0.0
@@ -137,7 +137,7 @@ class _Layers:
         self._diffusivity = np.array(diffusivity) / scales.diffusivity
         self._fixed = self._weights.fixed_charge_density(electrolyte.charged_regions) / scales.concentration
         self._fixed += electrolyte.uniform_charge / scales.concentration
-        self._everywhere = np.column_stack([state.densities, self._fixed])
+        self._everywhere = np.column_stack([state.concentrations, self._fixed])
 
     def all(self) -> dict[str, Layer]:
         """Layers by the name of their boundary or the plane of their edge. Collective."""
@@ -181,7 +181,7 @@ class _Layers:
         if not size > 0.0:
             return {}
         near = np.abs(self._weights.heights() - end / scales.length) <= size
-        strength = np.maximum(self._state.densities @ self._valence**2, np.abs(self._fixed))[near].max(initial=0.0)
+        strength = np.maximum(self._state.concentrations @ self._valence**2, np.abs(self._fixed))[near].max(initial=0.0)
         strongest = self._mesh.mesh.comm.allreduce(float(strength), op=MPI.MAX)
         debye = scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf
         error = self._error_at_edge(end, size)
@@ -251,7 +251,7 @@ class _Layers:
         owned, valence, diffusivity = weights.owned, self._valence, self._diffusivity
         near = np.abs(weights.heights()[:owned] - end / scales.length) <= size
         # Means of logarithms at different potentials are of one equilibrium, as the concentrations are.
-        logarithms = np.log(np.maximum(self._state.densities[:owned][near], np.finfo(float).tiny)).sum(axis=0)
+        logarithms = np.log(np.maximum(self._state.concentrations[:owned][near], np.finfo(float).tiny)).sum(axis=0)
         *total, count = mesh.mesh.comm.allreduce(np.append(logarithms, float(near.sum())), op=MPI.SUM)
         below, above = (
             (value + electrolyte.uniform_charge) / scales.concentration for value in charge_beside(electrolyte, end)

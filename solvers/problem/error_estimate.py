@@ -22,14 +22,20 @@ TRACE = 1e-9
 
 
 def dissipation_error(
-    mesh: SpineMesh, space: Any, densities: np.ndarray, phi: np.ndarray, electrolyte: Electrolyte, *, along_edges: bool
+    mesh: SpineMesh,
+    space: Any,
+    concentrations: np.ndarray,
+    phi: np.ndarray,
+    electrolyte: Electrolyte,
+    *,
+    along_edges: bool,
 ) -> tuple[float, float, float]:
     """Estimated error of the dissipation, and the dissipation, sum_i int D_i c_i |grad mu_i|^2. Collective.
 
     Args:
         mesh: mesh of the solution.
         space: scalar Lagrange space.
-        densities: nodal concentrations, in any unit, shape (local dofs, species).
+        concentrations: nodal concentrations, in any unit, shape (local dofs, species).
         phi: nodal potential, V_T.
         electrolyte: species of the case.
         along_edges: whether fluxes are those of `edge_fluxes`: with the logarithmic mean of the concentrations they are
@@ -59,7 +65,7 @@ def dissipation_error(
     around[around == 0.0] = 1.0
     parts, ranges = np.zeros(2), 0.0
     for i, species in enumerate(electrolyte.species):
-        c = densities[:, i]
+        c = concentrations[:, i]
         largest = comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
         if largest <= 0.0 or not species.diffusivity:
             continue

@@ -70,10 +70,10 @@ def evaluate_solution(
     electrolyte, scales = problem_data.electrolyte, system.step_data.scales
     names, V_T, lumped = electrolyte.names, electrolyte.V_T, system.equations.variables.lumped
     nodal = system.state.concentrations_and_potential()
-    densities, potential = nodal[:, :-1] / scales.concentration, nodal[:, -1] + system.step_data.zero
+    concentrations, potential = nodal[:, :-1] / scales.concentration, nodal[:, -1] + system.step_data.zero
     if not problem.signature.grounded:
         potential -= weights.integral(weights.volume, potential[:, None])[0] / weights.total_volume
-    unknowns = np.column_stack([densities * scales.concentration, potential])
+    unknowns = np.column_stack([concentrations * scales.concentration, potential])
     amounts = system.state.amounts() * scales.amount
     if balance_error is None:
         balance_error, is_open = _steady_balance(problem, problem_data, statistics, currents, amounts)
@@ -101,7 +101,7 @@ def evaluate_solution(
             neutral[name] = prediction.ground + V_T * float(u)
     wall_charge = system.step_data.wall_charge_density
     state = LayerState(
-        densities=densities,
+        concentrations=concentrations,
         potential=potential / V_T,
         currents={name: current / scales.current for name, current in currents.items()},
         even_charge=(wall_charge or 0.0) / scales.surface_charge,
@@ -142,7 +142,7 @@ def _relative_error(
     error, dissipation, ranges = dissipation_error(
         problem.mesh,
         problem.discretisation.space,
-        state.densities,
+        state.concentrations,
         state.potential,
         electrolyte,
         along_edges=state.lumped,

@@ -83,7 +83,7 @@ class ElectroneutralPrediction:
                 total = injection.total(self.discretisation.weights.area[name] * scales.length**2)
                 currents[name][electrolyte.index(injection.species)] += total / scales.current
         state = LayerState(
-            densities=c / scales.concentration,
+            concentrations=c / scales.concentration,
             potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
             currents=currents,
         )

@@ -207,11 +207,11 @@ def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: 
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    densities = system.equations.nodal_concentrations()[: len(error)]
-    error[:, :-1] *= system.equations.variables.slope(densities)
+    concentrations = system.equations.nodal_concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.variables.slope(concentrations)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
-    scale = densities.max(axis=0, initial=0.0)
+    scale = concentrations.max(axis=0, initial=0.0)
     both = np.array([largest, [*scale, 1.0, 1.0]])
     total = np.empty_like(both)
     problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
