@@ -1,4 +1,4 @@
-"""Steady states of the Poisson-Nernst-Planck equations on one mesh."""
+"""Steady states of the Poisson-Nernst-Planck equations on one mesh, by Newton's method and by continuation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.continuation import follow
+from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
@@ -15,6 +15,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
@@ -27,22 +28,30 @@ from spinepnp.solvers.problem.variable_choice import (
 )
 from spinepnp.units import LENGTH, format_quantity
 
+#: First step of a continuation, as a fraction of the way from the bulk state.
+FIRST_STEP = 0.25
+
+#: Smallest step of a continuation, as a fraction of the way; below it the way is lost.
+SMALLEST_STEP = 1e-3
+
+#: Largest step of a continuation, as a fraction of the way.
+LARGEST_STEP = 0.5
+
 
 class SteadyProblem(Problem):
-    """The steady equations on one mesh, for one structure of boundary data; see `Problem`.
+    """The steady equations on one mesh, for one structure of boundary data.
 
     Args:
-        mesh: distributed mesh with named boundaries; its communicator is used throughout.
+        mesh: see `Problem`.
         electrolyte: the species; values can change between solves.
-        boundaries: what is imposed; values can change between solves.
-        options: of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds.
-        regions: parts of the volume whose means and extremes each solution has, by name.
+        boundaries: boundary conditions by name; values can change between solves.
+        options: see `Problem`.
+        probes: see `Problem`.
+        closed: amounts of species that no boundary prescribes.
+        regions: see `Problem`.
 
     Raises:
-        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
-            outside of the domain.
+        CaseError: see `Problem`.
     """
 
     def __init__(
@@ -63,13 +72,13 @@ class SteadyProblem(Problem):
 
         Newton starts from the electroneutral answer, where there is one, else from the Donnan state of fixed charges,
         from the last solution, and from the bulk state; where all fail, the data are raised from the bulk step by step
-        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are densities unless the potential
-        changes too much within a cell, see `choice`.
+        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are concentrations unless the potential
+        changes too much within a cell, see `variable_choice`.
 
         Args:
             electrolyte: species as at construction; values may differ.
             boundaries: structure as at construction; values may differ.
-            closed: amounts of species that no boundary holds.
+            closed: amounts of species that no boundary prescribes.
 
         Returns:
             The steady state.
@@ -77,34 +86,34 @@ class SteadyProblem(Problem):
         Raises:
             CaseError: a current beyond the limiting one, or a closed domain whose data have no steady state.
             SolveError: Newton failed, with PETSc's reason.
-            ValueError: another structure than at construction.
+            ValueError: other species or boundary conditions than at construction.
         """
         problem_data = ProblemData(electrolyte, boundaries, closed)
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         prediction = self.prediction.predict(problem_data)
-        self.use(*self._formulation_at(problem_data, prediction))
+        self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
         statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
         currents, floors = self.currents(problem_data, nodal_flux[:, :-1]), self.current_floors(nodal_flux)
-        return self._solution_of(self._converged(problem_data, prediction, statistics, currents, floors))
+        return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
-        """The formulation to begin with; an electroneutral answer shows how steep the potential will be."""
+        """The first formulation and its reason; an electroneutral answer shows how steep the potential will be."""
         formulation, reason = self._formulation_for(problem_data)
-        if formulation == "density" and self._may_change(problem_data) and prediction is not None:
+        if formulation == "density" and self._may_use_nodal(problem_data) and prediction is not None:
             reason = self._too_steep(prediction.u, problem_data)
         return ("nodal", reason) if reason else (formulation, "")
 
-    def _may_change(self, problem_data: ProblemData) -> bool:
-        """Whether "nodal" may take over from densities."""
+    def _may_use_nodal(self, problem_data: ProblemData) -> bool:
+        """Whether "nodal" may replace concentrations as unknowns."""
         return self.options.formulation == "auto" and has_logarithms(problem_data)
 
     def _too_steep(self, phi: np.ndarray, problem_data: ProblemData) -> str:
-        """Where the potential (local nodes, V_T) is too steep for densities; empty where it is not. Collective."""
+        """Reason why the potential (local nodes, V_T) is too steep for concentrations, or empty. Collective."""
         change, place = change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)
         if change <= largest_drop(self.mesh.element_degree):
             return ""
@@ -115,7 +124,7 @@ class SteadyProblem(Problem):
         )
 
     def _starts(self, problem_data: ProblemData, prediction: Prediction | None) -> list[np.ndarray]:
-        """Nodal values from which Newton starts, in their order. Collective."""
+        """Starts of Newton as nodal values, the best one first. Collective."""
         electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
@@ -128,8 +137,8 @@ class SteadyProblem(Problem):
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
 
     def _solve_by_choice(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Newton with the formulation at hand; where that is too coarse for densities, "nodal" takes over."""
-        if self.formulation != "density" or not self._may_change(problem_data):
+        """Solve with the present formulation, or with "nodal" where cells are too coarse for it. Collective."""
+        if self.formulation != "density" or not self._may_use_nodal(problem_data):
             return self._solve_from(starts, problem_data)
         failures: list[NewtonError] = []
         try:
@@ -142,24 +151,24 @@ class SteadyProblem(Problem):
                 return statistics
             failures = [NewtonError("", statistics)]
             starts = [self.system.state.concentrations_and_potential(), *starts]
-        self.use("nodal", reason)
+        self.use_formulation("nodal", reason)
         self.system.set_data(problem_data)
         positive = [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
         try:
             return self._solve_from(positive, problem_data).after(failures)
         except NewtonError:
             pass
-        self.use("density")
+        self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
 
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]
     ) -> NewtonStatistics:
-        """Newton from each start, until one leads to a solution; failed ones are added to ``failures``.
+        """Solve by Newton from each start until one succeeds; failures are added to ``failures``. Collective.
 
         Raises:
-            NewtonError: none does; that of the last one.
+            NewtonError: all fail; the error of the last one.
         """
         for start in starts:
             try:
@@ -169,15 +178,90 @@ class SteadyProblem(Problem):
         raise failures[-1]
 
     def _solve_from(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Newton from each start, then by continuation."""
+        """Solve by Newton from each start, then by continuation. Collective."""
         failures: list[NewtonError] = []
         try:
             return self._newton_from(starts, problem_data, failures)
         except NewtonError:
             if self.options.continuation == "none":
                 raise
-        bulk = self.system.state.bulk(problem_data.electrolyte)
-        return follow(self._attempt, problem_data, bulk, self.options, self.system.state.volume, failures)
+        return self._continue_from_bulk(problem_data, failures)
+
+    def _continue_from_bulk(self, problem_data: ProblemData, failures: list[NewtonError]) -> NewtonStatistics:
+        """Solve by continuation, in steps that Newton can take. Collective.
+
+        The data of the boundaries are raised from the bulk state (currents, voltages, charges, concentrations, amounts,
+        all in proportion), or the Debye length shrinks to its value (for a bulk that is not neutral).
+
+        Args:
+            problem_data: data of the last step.
+            failures: failed attempts before; those on the way are added.
+
+        Returns:
+            Statistics of all attempts together.
+
+        Raises:
+            NewtonError: a step fails however small it is; tells the fraction that could be reached.
+        """
+        # Where nothing is grounded, data on the way would not fit Gauss' law.
+        continuation = self.options.continuation
+        by_data = problem_data.signature.grounded and (
+            continuation == "data" or (continuation == "auto" and problem_data.bulk_is_neutral)
+        )
+        start: np.ndarray | None = self.system.state.bulk(problem_data.electrolyte)
+        volume = self.system.state.volume()
+        amounts = {name: c * volume for name, c in problem_data.electrolyte.bulk.items()}
+
+        def data_at(fraction: float) -> ProblemData:
+            if fraction == 1.0:
+                return problem_data
+            return (
+                problem_data.scaled_from_bulk(fraction, amounts)
+                if by_data
+                else problem_data.with_debye_scaling(fraction)
+            )
+
+        control = StepControl(step=FIRST_STEP, smallest=SMALLEST_STEP, largest=LARGEST_STEP)
+        reached, steps = 0.0, 0
+        if not by_data:
+            try:
+                failures.append(NewtonError("", self._attempt(start, data_at(0.0))))
+            except NewtonError as error:
+                failures.append(error)
+                raise _lost(error, 0.0, failures, problem_data, by_data=False) from None
+            start = None
+        while reached < 1.0:
+            target = min(1.0, reached + control.step)
+            try:
+                statistics = self._attempt(start, data_at(target))
+            except NewtonError as error:
+                failures.append(error)
+                if not control.failed():
+                    raise _lost(error, reached, failures, problem_data, by_data=by_data) from None
+            else:
+                reached, start, steps = target, None, steps + 1
+                if reached < 1.0:  # its statistics are among those of the attempts before the last
+                    failures.append(NewtonError("", statistics))
+                control.succeeded()
+        return statistics.after(failures, continuation=steps)
+
+
+def _lost(
+    error: NewtonError, reached: float, failures: list[NewtonError], problem_data: ProblemData, *, by_data: bool
+) -> NewtonError:
+    """The error of a continuation, with the fraction that was reached and the likely cause."""
+    boundaries = problem_data.boundaries.values()
+    flows = any(i.flows for b in boundaries for i in b.injections)
+    charged = any(b.surface_charge or b.capacitance is not None for b in boundaries)
+    layers = charged or problem_data.electrolyte.charged_regions or not flows
+    causes = {"a current may reach its limit": flows, "the mesh may be too coarse for a layer": layers}
+    cause = " or ".join(name for name, holds in causes.items() if holds)
+    way = (
+        f"the data could be raised to {100.0 * reached:.3g} % of what is imposed, where {cause}"
+        if by_data
+        else f"the Debye length could be brought {100.0 * reached:.3g} % of the way to its value"
+    )
+    return NewtonError(f"{error}; {way}", error.statistics.after(failures[:-1]))
 
 
 def solve_steady(
@@ -188,15 +272,9 @@ def solve_steady(
     probes: dict[str, Position] | None = None,
     closed: Closed | None = None,
 ) -> Solution:
-    """Solve once; for several values of one structure, build a `SteadyProblem` and keep it. Collective.
+    """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
-    Args:
-        mesh: distributed mesh with named boundaries.
-        electrolyte: the species.
-        boundaries: what is imposed, by name.
-        options: of the solvers.
-        probes: points at which the solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds.
+    The arguments are those of `SteadyProblem`.
 
     Returns:
         The steady state.

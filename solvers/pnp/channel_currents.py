@@ -1,8 +1,8 @@
-"""Channels in the discrete equations: means over their patches are unknowns of their own, behind those of the mesh.
+"""Currents of channels in the discrete equations: means over their patches are unknowns behind those of the mesh.
 
 A current that depends on a mean would couple every node of a patch with every other. With the mean as an unknown g, the
 equations have a column (how the injected flux changes with g) and a row, g - int u / area = 0, and stay sparse
-(`bordered`). Newton sees the coupling in full.
+(`bordered`). The Jacobian has the full coupling.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from spinepnp.solvers.model.channels import Channel, GateStep, gate_rates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 
-#: A boundary and the number of the component whose mean over it is an unknown; that of the potential comes last.
+#: A boundary and the number of the component whose mean over it is an unknown; the potential is the last component.
 Mean = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One channel: where it is, whom it lets through, and where its gates and means stand among all."""
+    """One channel with its boundary, its species, and its offsets into the vectors of gates and of means."""
 
     channel: Channel
     boundary: str
@@ -34,16 +34,17 @@ class _Entry:
 
 
 class ChannelCurrents:
-    """All channels of a case.
+    """Currents of all channels of a case.
 
     Args:
-        problem_data: the case.
-        means: the unknown means, in their order (`ProblemSignature.channel_means`).
-        weights: of the boundaries.
-        scales: of the unknowns.
+        problem_data: data of the case.
+        means: unknown means, in their order (`ProblemSignature.means`).
+        weights: weights of the boundaries.
+        scales: scales of the unknowns.
 
     Attributes:
-        step: of the gates; in a steady state they are where the potential holds them.
+        gates: number of gates.
+        step: step of the gates; in a steady state they are in equilibrium with the potential.
     """
 
     def __init__(
@@ -87,11 +88,11 @@ class ChannelCurrents:
         return current, by_V * scales.potential, by_c * scales.concentration
 
     def currents(self, means: np.ndarray, species: int) -> dict[str, np.ndarray]:
-        """Current of each species that channels let into each of their boundaries, A, shape (species,).
+        """Current of each species through the channels of each boundary, A, shape (species,).
 
         Args:
-            means: scaled.
-            species: number of them.
+            means: unknown means, scaled.
+            species: number of species.
         """
         total: dict[str, np.ndarray] = {}
         for entry in self._entries:
@@ -100,31 +101,31 @@ class ChannelCurrents:
         return total
 
     def fluxes(self, means: np.ndarray) -> list[tuple[str, int, float]]:
-        """Boundary, species and scaled flux over its area of each channel."""
+        """Boundary, species and scaled flux density of each channel."""
         return [(e.boundary, e.species, self._flux(e) * self._current(e, means)[0]) for e in self._entries]
 
     def slopes(self, means: np.ndarray) -> list[tuple[int, str, int, float]]:
-        """Position of a mean, and boundary, species and scaled flux over its area by that mean."""
-        found = []
+        """Position of a mean, boundary, species, and derivative of the scaled flux density by that mean."""
+        slopes = []
         for e in self._entries:
             _, by_V, by_c = self._current(e, means)
-            found.append((e.potential, e.boundary, e.species, self._flux(e) * by_V))
+            slopes.append((e.potential, e.boundary, e.species, self._flux(e) * by_V))
             if e.concentration is not None:
-                found.append((e.concentration, e.boundary, e.species, self._flux(e) * by_c))
-        return found
+                slopes.append((e.concentration, e.boundary, e.species, self._flux(e) * by_c))
+        return slopes
 
     def _flux(self, entry: _Entry) -> float:
-        """Scaled flux of the species over a unit area for a current of 1 A."""
+        """Scaled flux density of the species for a current of 1 A."""
         area = self._areas[entry.boundary] / self._scales.length**2
         return 1.0 / (entry.valence * self._scales.current * area)
 
     def gates_at(self, means: np.ndarray) -> np.ndarray:
-        """All gates at the end of their step."""
+        """Open fractions of all gates at the end of their step."""
         parts = [self.step.end(e.channel.gates, e.gate, self._V(e, means))[0] for e in self._gated()]
         return np.concatenate([np.empty(0), *parts])
 
     def gate_rates(self, gates: np.ndarray, means: np.ndarray) -> np.ndarray:
-        """dm/dt of all gates, 1/s."""
+        """Rates dm/dt of all gates, 1/s."""
         parts = [
             gate_rates(e.channel.gates, gates[e.gate : e.gate + len(e.channel.gates)], self._V(e, means))
             for e in self._gated()
@@ -135,6 +136,6 @@ class ChannelCurrents:
         return [entry for entry in self._entries if entry.channel.gates]
 
     def gate_names(self) -> list[str]:
-        """``boundary.gate.number`` of each gate, for results."""
+        """Names ``boundary.gate.number`` of all gates, for results."""
         places = [e.boundary for e in self._gated() for _ in e.channel.gates]
         return [f"{name}.gate.{places[:i].count(name) + 1}" for i, name in enumerate(places)]

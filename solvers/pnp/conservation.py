@@ -1,6 +1,6 @@
-"""Amounts of species, each for itself: whether a solve has met them, and how a whole transient balances.
+"""Conservation of each species: whether a solve has met its amount, and the balance of a whole transient.
 
-One norm of a residual does not show it.
+One norm of the whole residual does not show it.
 """
 
 from __future__ import annotations
@@ -14,73 +14,75 @@ from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.units import FARADAY
 
-#: What a stage of a time step may leave of the balance of a species, over what passes, and over the amount: a step has
-#: three, so that it conserves both to 1e-10 and 1e-13.
-CONSERVED_FLOW, CONSERVED_AMOUNT = 1e-11, 5e-15
+#: Largest error of the balance of a species in a stage of a time step, over the amount that passes: a step has three
+#: implicit stages, and conserves to 1e-10.
+CONSERVED_FLOW = 1e-11
 
-#: Rounding of an amount over itself: what fluxes through fine cells leave over steps far longer than their diffusion.
+#: Largest error of the balance of a species in a stage of a time step, over its amount: a step conserves to 1e-13.
+CONSERVED_AMOUNT = 5e-15
+
+#: Relative rounding error of an amount, from fluxes through fine cells in steps far longer than their diffusion.
 ROUNDING = 1e-11
 
-#: Loss of a steady current over itself above which Newton goes on, as long as that helps.
+#: Relative loss of a steady current above which Newton goes on, as long as that helps.
 CONSERVED_CURRENT = 1e-6
 
-#: Relative error of a prescribed amount at which Newton goes on.
+#: Relative error of a prescribed amount above which Newton goes on.
 AMOUNT_TOLERANCE = 1e-10
 
 
-def amounts_are_met(found: dict[str, float], prescribed_amounts: dict[str, float]) -> bool:
-    """Whether prescribed amounts are, by species."""
-    return all(
-        abs(found[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in prescribed_amounts.items()
-    )
+def amounts_are_met(amounts: dict[str, float], prescribed: dict[str, float]) -> bool:
+    """Whether every species with a prescribed amount has it."""
+    return all(abs(amounts[name] - amount) <= AMOUNT_TOLERANCE * (amount or 1.0) for name, amount in prescribed.items())
 
 
 def currents_are_met(lost: np.ndarray, through: np.ndarray, flows: np.ndarray) -> bool:
-    """Whether species that can flow lose little of their current on the way; each has the shape (N,).
+    """Whether each species that can flow loses little of its current within the domain.
 
     Args:
-        lost: what the residual of all free rows adds up to.
-        through: largest current through a boundary.
-        flows: whether there is a way in and a way out.
+        lost: sum of the residual over all free rows, shape (N,).
+        through: largest current through a boundary, shape (N,).
+        flows: whether the species can both enter and leave, shape (N,).
     """
     return bool(np.all(lost[flows] <= CONSERVED_CURRENT * through[flows]))
 
 
 def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
-    """Whether a stage of a time step lets no charge through any floating boundary, but what is rounding.
+    """Whether no charge beyond rounding passes any floating boundary in a stage of a time step.
 
     Args:
-        net: charge that passes each, shape (floating boundaries,).
-        passing: its terms, shape (floating boundaries, terms).
+        net: net charge through each boundary, shape (floating boundaries,).
+        passing: terms of that charge, shape (floating boundaries, terms).
     """
     return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
 
 
 def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:
-    """Whether a residual moves no amount: that of a step changes by what passes, and by nothing else. Collective.
+    """Whether the amounts of a step change by the fluxes through boundaries and by nothing else. Collective.
 
     Args:
         comm: MPI communicator.
-        nodal_flux: of the species, as `System.nodal_flux` gives it, shape (owned dofs, N).
-        free: where nothing is held, likewise.
-        load: what enters in the step, likewise.
-        history: contents at its start, likewise.
+        nodal_flux: columns of the species of `System.nodal_flux`, shape (owned dofs, N).
+        free: unconstrained degrees of freedom, of the same shape.
+        load: load of the step, of the same shape.
+        history: storage at the start of the step, of the same shape.
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
     total = np.empty_like(sums)
     comm.Allreduce(sums, total, op=MPI.SUM)
-    missed, left, came, amount = np.abs(total)
-    return bool(np.all(missed <= CONSERVED_FLOW * np.maximum(left, came) + CONSERVED_AMOUNT * amount))
+    error, at_boundaries, entered, amount = np.abs(total)
+    allowed = CONSERVED_FLOW * np.maximum(at_boundaries, entered) + CONSERVED_AMOUNT * amount
+    return bool(np.all(error <= allowed))
 
 
 @dataclass(frozen=True)
 class TransientBalance:
-    """How far amounts are from what has passed since the start.
+    """Balance of amounts against the charge that has passed since the start.
 
     Attributes:
-        defect: |N - N_start - passed| of each species, mol; zero without charge, of which a current says nothing.
-        error: the largest that is no rounding, over the largest amount that has passed.
+        defect: |N - N_start - passed| of each species, mol; zero for a neutral species, whose flow is no current.
+        error: largest defect beyond rounding, over the largest amount that has passed.
     """
 
     defect: np.ndarray
@@ -88,29 +90,31 @@ class TransientBalance:
 
 
 def transient_balance(
-    gained: np.ndarray,
-    rounding: np.ndarray,
+    amounts: np.ndarray,
+    start: np.ndarray,
+    rounding: float,
     passed: np.ndarray,
     electrolyte: Electrolyte,
     volume: float,
     time: float,
-    least: float,
+    unit: float,
 ) -> TransientBalance:
     """The balance of a transient.
 
     Args:
-        gained: N - N_start of each species, mol, shape (N,).
-        rounding: what of it may be rounding, mol, shape (N,).
+        amounts: amount of each species, scaled, shape (N,).
+        start: amounts at the start, scaled, shape (N,).
+        rounding: rounding error of an amount that all steps may have left, scaled.
         passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
-        electrolyte: the species, with their sources.
-        volume: of the body, m^3.
-        time: since the start, s.
-        least: amount below which what has passed may be rounding itself, mol.
+        electrolyte: species, with their sources.
+        volume: volume of the body, m^3.
+        time: time since the start, s.
+        unit: amount that one scaled unit stands for, mol.
     """
     charge = FARADAY * np.array([float(s.valence) for s in electrolyte.species])
     produced = np.array([s.source for s in electrolyte.species]) * volume * time
     carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
-    defect = np.abs(gained - carried.sum(axis=0) - produced) * (charge != 0.0)
+    defect = np.abs((amounts - start) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
     through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())
-    missed = float((defect - rounding).max())
-    return TransientBalance(defect, missed / through if through > least and missed > 0.0 else 0.0)
+    missed = float((defect - (ROUNDING * amounts + rounding) * unit).max())
+    return TransientBalance(defect, missed / through if through > rounding * unit and missed > 0.0 else 0.0)

@@ -1,13 +1,13 @@
-"""The equations of the unknown constants: each one's balance, and how balances and constants enter the matrix.
+"""Equations of the unknown constants, as rows and columns at the border of the matrix.
 
-Constants stand behind the unknowns of the mesh in this order: the potential of each floating boundary, decided by its
-net current; the density of each free species at one node, decided by its amount; the means that channels see, each of
-which is that of its patch.
+Constants stand behind the unknowns of the mesh in this order: the potential of each floating boundary, with the
+equation of its net current; the concentration of each free species at one node, with the equation of its amount; the
+means that channels depend on, with the integral over their patch.
 
 An open circuit carries no total current: that of the ions in a steady state, that of ions and displacement in time.
 Over a stage of a time step the charge that ions carry through the boundary and the change of the charge on it add up to
 zero. The charge on the boundary is a linear function of the state, whose derivative by the potential is a capacitance:
-the constant is decided at each stage, and the order of the method is kept.
+the constant is determined at each stage, and the method keeps its order.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from spinepnp.solvers.pnp.step_data import StepData
 
 
 class ConstraintEquations:
-    """What each unknown constant must bring to zero.
+    """One equation for each unknown constant: its residual and its derivatives, the border of the matrix.
 
     Args:
-        signature: who floats, who is free, and which means are unknowns.
-        equations: without any condition.
-        constraints: degrees of freedom that are one constant.
+        signature: floating boundaries, free species, and unknown means.
+        equations: discrete equations without constraints.
+        constraints: degrees of freedom that share one constant.
         step_data: prescribed currents and amounts, and channels.
-        state: at which all is evaluated.
-        weights: of boundaries and volume.
+        state: present state.
+        weights: weights of boundaries and volume.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class ConstraintEquations:
         self._step_data, self._state, self._weights = step_data, state, weights
 
     def passing(self, nodal_flux: np.ndarray) -> np.ndarray:
-        """What each floating boundary lets through, shape (floating boundaries, N + 2). Collective.
+        """Terms of the net current through each floating boundary, shape (floating boundaries, N + 2). Collective.
 
-        In a steady state the current of each species, zero, and what is injected; in a step the charge of each species,
-        of the displacement field, and of what is injected. Each row has the sum zero.
+        In a steady state: the current of each species, zero, and the injected current. In a step: the charge of each
+        species, of the displacement field, and of the injection. At the solution each row adds up to zero.
 
         Args:
             nodal_flux: see `System.nodal_flux`.
@@ -68,7 +68,7 @@ class ConstraintEquations:
         return terms
 
     def values(self, nodal_flux: np.ndarray) -> np.ndarray:
-        """Net currents, then amounts, then means, shape (constants,). Collective.
+        """Residual of each equation: net currents, then amounts, then means, shape (constants,). Collective.
 
         Args:
             nodal_flux: see `System.nodal_flux`.
@@ -77,20 +77,20 @@ class ConstraintEquations:
         if not state.layout.count:
             return np.empty(0)
         currents = self.passing(nodal_flux).sum(axis=1)
-        missed = []
+        excess = []
         if self._signature.amount_constrained:
-            found = state.amounts()
-            missed = [
-                found[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.amount_constrained
+            amounts = state.amounts()
+            excess = [
+                amounts[names.index(s)] - step_data.prescribed_amounts[s] for s in self._signature.amount_constrained
             ]
-        return np.array([*currents, *missed, *(state.means - state.means_of(state.keep()))])
+        return np.array([*currents, *excess, *(state.means - state.means_of(state.local_unknowns()))])
 
     def lift(self, balances: np.ndarray, lifted: np.ndarray, constraint_residual: np.ndarray) -> None:
-        """Add to balances how they will change with what prescribed values miss, to first order. Collective.
+        """Add the first-order change of the residuals when unknowns take their prescribed values. Collective.
 
         Args:
-            balances: see `values`.
-            lifted: change of the reaction, shape (owned dofs, N + 1).
+            balances: residuals, see `values`.
+            lifted: change of the nodal flux, shape (owned dofs, N + 1).
             constraint_residual: change of the unknowns, shape (owned dofs, N + 1).
         """
         for k, charges in enumerate(self._charges()):
@@ -99,40 +99,40 @@ class ConstraintEquations:
             balances[k] -= self._weights.sum(weights * self._state.slope(component) * constraint_residual[:, component])
 
     def defects(self, storage: np.ndarray, charge: dict[str, float]) -> np.ndarray:
-        """What an error in contents and in charges on boundaries is for each balance, shape (constants,). Collective.
+        """Error of each equation by errors of storage and of charges on boundaries, shape (constants,). Collective.
 
         Args:
-            storage: scaled, shape (owned dofs, N).
-            charge: scaled, by boundary.
+            storage: error of the storage, scaled, shape (owned dofs, N).
+            charge: error of the charge on each boundary, scaled, by name.
         """
-        found = np.zeros(self._state.layout.count)
+        defects = np.zeros(self._state.layout.count)
         for k, (name, charges) in enumerate(zip(self._signature.floating, self._charges(), strict=True)):
-            found[k] = self._weights.sum(charges[:, :-1] * storage) + charge[name]
-        return found
+            defects[k] = self._weights.sum(charges[:, :-1] * storage) + charge[name]
+        return defects
 
     def _charges(self) -> list[np.ndarray]:
-        """By which the reaction of each degree of freedom counts for the net current of each floating boundary.
+        """Weight of the nodal flux of each degree of freedom in the net current of each floating boundary.
 
-        The reaction of the potential is the charge on the boundary; it counts in time.
+        The nodal flux of the potential is the charge on the boundary; it counts in time.
         """
         valence, in_time = self._equations.coefficients.valence, self._step_data.wall_charge is not None
-        found = []
+        weights = []
         for name in self._signature.floating:
             charges = np.zeros((self._weights.owned, self._state.components))
             charges[:, :-1] = self._constraints.indicators[name] * valence
             charges[self._constraints.potential_dofs[name], -1] = float(in_time)
-            found.append(charges)
-        return found
+            weights.append(charges)
+        return weights
 
     def fill(self, border: BorderedSystem, matrix: Any) -> None:
-        """Columns, rows and corner of the constants. Collective.
+        """Fill the columns, rows and corner of the border. Collective.
 
-        A constant moves the degrees of freedom that it holds (its direction), or is the mean of a patch, which moves
+        A constant moves the degrees of freedom that share it (its direction), or is the mean of a patch, which moves
         none but drives a flux.
 
         Args:
-            border: is filled.
-            matrix: of the blocks, without any condition.
+            border: border to fill.
+            matrix: matrix of the blocks, without constraints.
         """
         directions = [column.duplicate() for column in border.columns]
         charges, driven = self._charges(), self._driven()
@@ -150,7 +150,7 @@ class ConstraintEquations:
             direction.destroy()
 
     def _fill_columns(self, columns: list[Any], directions: list[Any], driven: list[np.ndarray], matrix: Any) -> None:
-        """How the reaction changes with each constant."""
+        """Fill the derivatives of the nodal flux by each constant."""
         first = self._constraints.constants
         for k, (direction, column) in enumerate(zip(directions[:first], columns, strict=False)):
             direction.array[:] = self._constraints.direction(k).T.ravel()
@@ -159,7 +159,7 @@ class ConstraintEquations:
             column.array[:] = flux.T.ravel()
 
     def _fill_rows(self, rows: list[Any], charges: list[np.ndarray], matrix: Any) -> None:
-        """How each balance changes with the unknowns of the mesh."""
+        """Fill the derivatives of each equation by the unknowns of the mesh."""
         signature, state, first = self._signature, self._state, self._constraints.constants
         left = rows[0].duplicate()
         for row, charge in zip(rows, charges, strict=False):
@@ -181,7 +181,7 @@ class ConstraintEquations:
         row.array[component * owned : (component + 1) * owned] = part
 
     def _driven(self) -> list[np.ndarray]:
-        """How the reaction changes with each mean, shape (owned dofs, N + 1)."""
+        """Derivatives of the nodal flux by each mean, shape (owned dofs, N + 1)."""
         owned, weights = self._weights.owned, self._weights.boundary
         driven = [np.zeros((owned, self._state.components)) for _ in self._state.patches]
         for mean, name, i, flux in self._step_data.channels.slopes(self._state.means):

@@ -1,8 +1,8 @@
-"""Degrees of freedom whose value is prescribed, or is one unknown constant that a balance decides.
+"""Constrained degrees of freedom: their value is prescribed, or is one unknown constant with an equation of its own.
 
-Constants: the potential of a floating boundary, decided by its net current, which is zero; the density of a free
-species at one node, decided by its amount. The equation of that one node follows from all others, because each species
-is conserved.
+Constants: the potential of a floating boundary, whose net current is zero; the concentration of a free species at one
+node, whose amount is prescribed. The equation of that one node follows from all others, because each species is
+conserved.
 The potential of a domain that nothing grounds is zero at that node.
 """
 
@@ -31,18 +31,18 @@ class _Condition:
 
 
 class Constraints:
-    """Held degrees of freedom of N species and a potential in one scalar space.
+    """Constrained degrees of freedom of N species and a potential in one scalar space.
 
     Args:
-        space: the scalar space.
-        signature: which boundary holds what.
+        space: scalar space.
+        signature: conditions of each boundary.
         boundary_dofs: local degrees of freedom of each boundary, by name.
 
     Attributes:
-        free: where nothing is held, shape (owned dofs, N + 1), true or false.
-        indicators: which boundary a degree of freedom of a species counts for: 0 or 1 by boundary, shape
-            (owned dofs, species). On the rim of two boundaries it is the one that holds the species.
-        potential_dofs: owned degrees of freedom of each boundary that holds the potential, or floats.
+        free: unconstrained degrees of freedom, shape (owned dofs, N + 1), true or false.
+        indicators: 1 where a degree of freedom of a species counts for a boundary, else 0, by boundary, shape
+            (owned dofs, species). The rim of two boundaries counts for the one that prescribes the species.
+        potential_dofs: owned degrees of freedom of each boundary that prescribes the potential, or floats.
         constants: number of unknown constants, floating boundaries first.
     """
 
@@ -63,18 +63,18 @@ class Constraints:
                 unknown.dofs = np.setdiff1d(unknown.dofs, earlier.dofs)
         self._unknown += [_Condition(names.index(species), node) for species in signature.amount_constrained]
         self.constants = len(self._unknown)
-        for given in self._prescribed:
-            for unknown in self._unknown:  # has the rim that both share
-                if unknown.component == given.component:
-                    given.dofs = np.setdiff1d(given.dofs, unknown.dofs)
+        for prescribed in self._prescribed:
+            for unknown in self._unknown:  # the shared rim belongs to the unknown constant
+                if unknown.component == prescribed.component:
+                    prescribed.dofs = np.setdiff1d(prescribed.dofs, unknown.dofs)
         owned = space.dofmap.index_map.size_local
         self.free = np.ones((owned, last + 1), dtype=bool)
         for condition in (*self._prescribed, *self._unknown):
             self.free[condition.dofs[condition.dofs < owned], condition.component] = False
         self.indicators = self._indicators(owned)
-        self.potential_dofs = self._field_holders(owned)
+        self.potential_dofs = self._potential_dofs(owned)
 
-    def _field_holders(self, owned: int) -> dict[str, np.ndarray]:
+    def _potential_dofs(self, owned: int) -> dict[str, np.ndarray]:
         last, taken = len(self._signature.names), np.empty(0, dtype=np.int32)
         holders = {}
         for condition in (*self._unknown, *self._prescribed):
@@ -97,19 +97,23 @@ class Constraints:
         return indicators
 
     def set(self, electrolyte: Electrolyte, boundaries: Boundaries, to_unknown: Callable[[float, int], float]) -> None:
-        """Take the prescribed values of a case.
+        """Set the prescribed values of a case.
 
         Args:
-            electrolyte: the species.
-            boundaries: what is imposed.
-            to_unknown: takes a value (SI) and the number of its component to the unknown.
+            electrolyte: species of the case.
+            boundaries: boundary conditions by name.
+            to_unknown: conversion of a value (SI) and the number of its component to the unknown.
+
+        Raises:
+            ValueError: another structure than at construction.
         """
         names = self._signature.names
         for condition in self._prescribed:
             if condition.boundary:
                 boundary, i = boundaries[condition.boundary], condition.component
                 value = boundary.prescribed_potential if i == len(names) else boundary.prescribed(electrolyte)[names[i]]
-                assert value is not None
+                if value is None:
+                    raise ValueError(f"{condition.boundary} prescribes no potential, as it did at construction")
                 condition.value = to_unknown(value, i)
 
     def prescribe(self, unknowns: np.ndarray, boundary: str | None = None) -> None:
@@ -119,19 +123,19 @@ class Constraints:
                 unknowns[condition.dofs, condition.component] = condition.value
 
     def prescribed_dofs(self) -> np.ndarray:
-        """Where a value is prescribed, shape (owned dofs, N + 1), true or false."""
+        """Degrees of freedom with a prescribed value, shape (owned dofs, N + 1), true or false."""
         prescribed = np.zeros(self.free.shape, dtype=bool)
         for condition in self._prescribed:
             prescribed[condition.dofs[condition.dofs < len(prescribed)], condition.component] = True
         return prescribed
 
-    def spread(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
+    def write_constants(self, unknowns: np.ndarray, constants: np.ndarray) -> None:
         """Write the unknown constants into local unknowns."""
         for condition, g in zip(self._unknown, constants, strict=True):
             unknowns[condition.dofs, condition.component] = g
 
     def constraint_residual(self, unknowns: np.ndarray) -> np.ndarray:
-        """What owned unknowns, shape (owned dofs, N + 1), miss of their prescribed values; zero elsewhere."""
+        """Prescribed minus present values of owned unknowns, shape (owned dofs, N + 1); zero elsewhere."""
         prescribed = np.array(unknowns)
         for condition in self._prescribed:
             own = condition.dofs[condition.dofs < len(prescribed)]
@@ -139,29 +143,29 @@ class Constraints:
         return prescribed - unknowns
 
     def direction(self, constant: int) -> np.ndarray:
-        """How the owned unknowns move with a constant: one at its degrees of freedom, zero elsewhere."""
+        """Derivative of the owned unknowns by a constant: one at its degrees of freedom, zero elsewhere."""
         condition = self._unknown[constant]
         direction = np.zeros(self.free.shape)
         direction[condition.dofs[condition.dofs < len(direction)], condition.component] = 1.0
         return direction
 
     def constants_at(self, unknowns: np.ndarray, comm: Any) -> np.ndarray:
-        """The constants that local unknowns have. Collective where there are constants."""
+        """Values of the constants at local unknowns. Collective where there are constants."""
         if not self.constants:
             return np.empty(0)
-        found = np.array([unknowns[c.dofs, c.component].max(initial=-np.inf) for c in self._unknown])
-        largest = np.empty_like(found)
-        comm.Allreduce(found, largest, op=MPI.MAX)
+        local = np.array([unknowns[c.dofs, c.component].max(initial=-np.inf) for c in self._unknown])
+        largest = np.empty_like(local)
+        comm.Allreduce(local, largest, op=MPI.MAX)
         return largest
 
 
 def _one_node(space: Any) -> np.ndarray:
-    """The same node on any number of ranks: local numbers on the ranks that know it, none on the others."""
+    """One node, equal on any number of ranks: local numbers on the ranks that know it, none on the others."""
     comm, index_map = space.mesh.comm, space.dofmap.index_map
     owned = space.tabulate_dof_coordinates()[: index_map.size_local]
     mine: tuple[tuple[float, ...], int] = ((np.inf,) * 3, -1)
     if len(owned):
-        # What is zero may be rounding, which differs between ranks.
+        # A coordinate of zero may be rounding, which differs between numbers of ranks.
         rounded = np.round(owned, 9) + 0.0
         first = np.lexsort(rounded.T[::-1])[:1].astype(np.int32)
         mine = tuple(rounded[first[0]]), int(index_map.local_to_global(first)[0])

@@ -1,10 +1,10 @@
-"""Which currents are numbers: what rounding and Newton's remaining residual leave of a sum of terms that cancel.
+"""Smallest known currents: errors by rounding and by Newton's remaining residual in a sum of terms that cancel.
 
 A current is the sum of the residual over the rows of its boundary, in which diffusion and drift of all neighbours
 cancel. Each of these terms has an error of the machine precision over its size, because the unknowns that it is made of
 have no more digits: a large current of diffusion that drift cancels rounds away what is left. The edges of the constant
-stiffness give their size. What all free rows of a species add up to is current that has been lost on the way: no
-current of that species is known better. In a time step that is what a stage may leave of a balance (`conservation`).
+stiffness give their size. The sum over all free rows of a species is current that is lost within the domain: no
+current of that species is known better. In a time step it is the tolerance of the balance of a stage (`conservation`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 
-#: Error of a row over the size of its terms: machine precision times the number of sums that each is made in.
+#: Error of a row over the size of its terms: machine precision times the number of sums in each of them.
 PRECISION = 4.0 * float(np.finfo(float).eps)
 
 
-class Rounding:
-    """Floors of currents at a state.
+class CurrentFloors:
+    """Smallest known currents through the boundaries at a state.
 
     Args:
-        equations: at the state.
-        constraints: who holds what.
-        weights: for sums over all ranks.
+        equations: discrete equations at the state.
+        constraints: constrained degrees of freedom.
+        weights: weights of the boundaries, for sums over all ranks.
     """
 
     def __init__(self, equations: Equations, constraints: Constraints, weights: IntegrationWeights) -> None:
@@ -51,46 +51,46 @@ class Rounding:
         self._stiffness.mult(x, y)
         x.set(1.0)
         self._stiffness.mult(x, own)
-        found = y.array_r + own.array_r * nodal[: self._weights.owned]
+        sums = y.array_r + own.array_r * nodal[: self._weights.owned]
         for vector in (x, y, own):
             vector.destroy()
-        return np.asarray(found)
+        return np.asarray(sums)
 
     def _terms(self) -> np.ndarray:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
         coefficients, contents = equations.coefficients, np.abs(equations.storage())
-        densities, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
+        concentrations, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
         terms = np.empty((len(contents), equations.species + 1))
         for i, w in enumerate(equations.state[:-1]):
             size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
-            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(densities[:, i] * size)
+            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(concentrations[:, i] * size)
             terms[:, i] += coefficients.storage_rate * contents[:, i]
         terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
 
     def floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
-        """Below which no net current of a species through a boundary is known. Collective.
+        """Floor of the net current of each species through each boundary. Collective.
 
         Args:
-            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
+            nodal_flux: see `System.nodal_flux`, shape (owned dofs, N + 1).
 
         Returns:
-            In units of the residual by boundary, shape (N + 1,); of the displacement last.
+            Floors in units of the residual by boundary, shape (N + 1,), displacement last.
         """
         ones, lost = np.ones(len(nodal_flux)), self._lost(nodal_flux)
         squares = self._terms() ** 2
-        found = {}
+        floors = {}
         for name, indicator in self._constraints.indicators.items():
             rows = np.zeros_like(squares)
             rows[:, :-1] = indicator
             rows[self._constraints.potential_dofs.get(name, np.empty(0, dtype=int)), -1] = 1.0
-            found[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
-        return found
+            floors[name] = PRECISION * np.sqrt(self._weights.integral(ones, rows * squares)) + lost
+        return floors
 
     def _lost(self, nodal_flux: np.ndarray) -> np.ndarray:
-        """Of each species on its way, zero for the displacement, shape (N + 1,). Collective."""
+        """Current of each species that is lost in the domain, zero for the displacement, shape (N + 1,). Collective."""
         ones, free, ions = np.ones(len(nodal_flux)), self._constraints.free[:, :-1], nodal_flux[:, :-1]
         lost = np.zeros(nodal_flux.shape[1])
         if not self._equations.coefficients.storage_rate:

@@ -1,4 +1,4 @@
-"""Currents through boundaries from the assembled residual: exactly conservative.
+"""Currents through boundaries from the assembled residual, which conserves them exactly.
 
 The residual of species i, tested against all basis functions of a boundary where its concentration is prescribed, is
 the flux that enters there (int D (dn c + z c dn phi)); grad c . n on the boundary would err by O(h).
@@ -21,7 +21,7 @@ def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weig
     The density of a current is its total over the area of the discrete patch, so that the total is exact.
 
     Returns:
-        Shape (owned degrees of freedom, species + 1).
+        Loads of shape (owned degrees of freedom, species + 1).
     """
     load, owned = np.zeros((weights.owned, len(electrolyte.species) + 1)), weights.owned
     for name, boundary in boundaries.items():
@@ -43,19 +43,19 @@ def loads(boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weig
 def inflows(
     boundaries: Boundaries, electrolyte: Electrolyte, scales: Scales, weights: IntegrationWeights
 ) -> dict[str, tuple[float, float]]:
-    """What sources and prescribed currents bring in of each species, net and in absolute terms, A.
+    """Current of each species from sources and prescribed currents, net and sum of absolute values, A.
 
     A species without charge is counted as if it had one.
     """
     volume = weights.total_volume * scales.length**3
-    found = {}
+    totals = {}
     for species in electrolyte.species:
         parts = [FARADAY * (species.valence or 1) * species.source * volume]
         for name, boundary in boundaries.items():
             area = weights.area[name] * scales.length**2
             parts += [i.total(area) for i in boundary.injections if i.species == species.name]
-        found[species.name] = sum(parts), sum(map(abs, parts))
-    return found
+        totals[species.name] = sum(parts), sum(map(abs, parts))
+    return totals
 
 
 def terminal_currents(
@@ -70,12 +70,12 @@ def terminal_currents(
     """Current of each species through each boundary; positive charge entering counts positive. Collective.
 
     Args:
-        nodal_flux: residual without boundary conditions minus the injected load, scaled, shape (owned dofs, species).
-        indicators: by boundary, 1 where a degree of freedom of a species counts for it, shape (owned dofs, species).
-        boundaries: what is imposed.
-        electrolyte: the species.
-        scales: of the residual.
-        weights: of all boundaries.
+        nodal_flux: columns of the species of `System.nodal_flux`, scaled, shape (owned dofs, species).
+        indicators: 1 where a degree of freedom of a species counts for a boundary, by name, shape (owned dofs, N).
+        boundaries: boundary conditions by name.
+        electrolyte: species of the case.
+        scales: scales of the residual.
+        weights: weights of all boundaries.
         through_channels: currents of channels, A, by boundary name, shape (species,).
 
     Returns:

@@ -1,13 +1,13 @@
-"""The discrete equations without any prescribed value: their residual, and the blocks of its derivative.
+"""Discrete equations without constraints: their residual, and the blocks of its derivative.
 
 The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of a `Variables`,
 
-    R_i   = D_i flux_i + alpha content_i,
-    R_phi = lambda^2 K phi - sum_i z_i content_i - rho w + membranes and matched injectors,
+    R_i   = D_i flux_i + alpha storage_i,
+    R_phi = lambda^2 K phi - sum_i z_i storage_i - rho w + membranes and matched injectors,
 
-so that a block of the Jacobian is a flux slope, a conduction z_i D_i K(c_i), a content slope -z_i M, or the field; no
-two species meet. Every matrix has the pattern of the scalar space: what is constant is kept, and what is not is one
-pass over the cells (the drift that all species share, and a conduction for each).
+so that a block of the Jacobian is a flux slope, a conduction z_i D_i K(c_i), a storage slope -z_i M, or the field; no
+block couples two species. Every matrix has the pattern of the scalar space: constant ones are assembled once, the
+others in one pass over the cells each (the drift that all species share, and a conduction for each).
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from spinepnp.solvers.pnp.variables import make_variables
 
 @dataclass
 class Coefficients:
-    """The numbers of the equations, scaled.
+    """Coefficients of the equations, scaled.
 
     Attributes:
-        valence: z_i.
-        diffusivity: D_i.
-        debye_squared: lambda^2.
-        fixed_charge: rho, as far as it is uniform.
-        storage_rate: alpha, zero in a steady state.
-        capacitance: kappa and phi_out of each membrane, by boundary name.
-        matched: J of each matched injector, by boundary name.
+        valence: valence z_i of each species.
+        diffusivity: diffusivity D_i of each species.
+        debye_squared: square lambda^2 of the Debye length.
+        fixed_charge: uniform part of the fixed charge rho.
+        storage_rate: factor alpha of the storage, zero in a steady state.
+        capacitance: capacitance kappa and outer potential phi_out of each membrane, by boundary name.
+        matched: flux density J of each matched injector, by boundary name.
     """
 
     valence: np.ndarray
@@ -57,11 +57,11 @@ class Coefficients:
         """The coefficients of a case.
 
         Args:
-            electrolyte: the species.
-            boundaries: what is imposed.
-            scales: of the unknowns.
+            electrolyte: species of the case.
+            boundaries: boundary conditions by name.
+            scales: scales of the unknowns.
             zero: potential that counts as zero, V.
-            areas: of the boundaries, in units of length squared.
+            areas: areas of the boundaries, in units of length squared.
         """
         capacitance, matched = {}, {}
         for name, boundary in boundaries.items():
@@ -86,16 +86,19 @@ class Equations:
     """The discrete equations of one structure in one scalar space.
 
     Args:
-        operators: of the scalar space.
+        operators: matrices of the scalar space.
         signature: species, membranes and matched injectors.
-        formulation: "density", "log" or "nodal".
+        formulation: formulation of the unknowns, "density", "log" or "nodal".
         volume: integral of each local basis function.
 
     Attributes:
-        state: functions that hold the unknowns of the species, and the potential.
-        blocks: the derivative, rows of equations and columns of unknowns; ``None`` where it is zero.
-        coefficients: numbers of the equations, for the user to set.
-        variables: what the unknowns of the species are.
+        operators: matrices of the scalar space.
+        species: number of species.
+        state: functions of the unknowns of the species, and of the potential.
+        phi: function of the potential.
+        blocks: blocks of the derivative by equation and unknown; ``None`` where it is zero.
+        coefficients: coefficients, for the user to set.
+        variables: unknowns of the species with their storage and flux.
     """
 
     def __init__(self, operators: Operators, signature: ProblemSignature, formulation: str, volume: np.ndarray) -> None:
@@ -160,21 +163,21 @@ class Equations:
         self._debye_squared.value, self._rho.value = c.debye_squared, c.fixed_charge
 
     def storage(self) -> np.ndarray:
-        """Integrals of each density with each owned basis function, shape (owned dofs, N). Collective."""
+        """Integrals of each concentration with each owned basis function, shape (owned dofs, N). Collective."""
         return np.column_stack([self.variables.storage(w) for w in self.state[:-1]])
 
     def residual(self) -> np.ndarray:
-        """R without loads, shape (owned dofs, N + 1). Collective."""
+        """Residual R without loads, shape (owned dofs, N + 1). Collective."""
         c, operators, owned = self.coefficients, self.operators, self.operators.owned
         self._update_constants()
         residual = np.empty((owned, self.species + 1))
-        contents = self.storage()
+        storage = self.storage()
         for i, w in enumerate(self.state[:-1]):
             residual[:, i] = c.diffusivity[i] * self.variables.flux(w, c.valence[i])
             if c.storage_rate:
-                residual[:, i] += c.storage_rate * contents[:, i]
+                residual[:, i] += c.storage_rate * storage[:, i]
         operators.K.mult(self.phi.x.petsc_vec, self._field)
-        residual[:, -1] = c.debye_squared * self._field.array_r - contents @ c.valence
+        residual[:, -1] = c.debye_squared * self._field.array_r - storage @ c.valence
         if c.fixed_charge:
             residual[:, -1] -= c.fixed_charge * self._volume[:owned]
         if self._membrane_forms is not None:
@@ -184,7 +187,7 @@ class Equations:
         return residual
 
     def fill_blocks(self) -> None:
-        """The derivative of R at the state, into the blocks. Collective."""
+        """Fill the blocks with the derivative of R at the state. Collective."""
         c, operators, last = self.coefficients, self.operators, self.species
         self._update_constants()
         for i, w in enumerate(self.state[:-1]):
@@ -205,22 +208,22 @@ class Equations:
         if self._membrane_forms is not None:
             operators.add(field_, self._membrane_forms[1])
 
-    def hold(self, free: list[Any], held: list[Any]) -> None:
-        """Replace rows and columns of held unknowns by those of the identity, in the blocks. Collective.
+    def apply_dirichlet(self, free: list[Any], constrained: list[Any]) -> None:
+        """Replace rows and columns of constrained unknowns by those of the identity, in the blocks. Collective.
 
         Args:
-            free: for each component a vector of one where nothing is held, else zero.
-            held: the other way round.
+            free: vector of each component, one at unconstrained degrees of freedom, else zero.
+            constrained: vector of each component, one at constrained degrees of freedom, else zero.
         """
         for i, row in enumerate(self.blocks):
             for j, block in enumerate(row):
                 if block is not None:
                     block.diagonalScale(free[i], free[j])
                     if i == j:
-                        block.setDiagonal(held[i], addv=True)
+                        block.setDiagonal(constrained[i], addv=True)
 
     def nodal_concentrations(self) -> np.ndarray:
-        """c_i at the local nodes, shape (local dofs, N)."""
+        """Concentrations c_i at the local nodes, shape (local dofs, N)."""
         return self.variables.concentrations(np.column_stack([w.x.array for w in self.state[:-1]]))
 
     def field_energy(self) -> float:

@@ -1,9 +1,9 @@
-"""The preconditioner of the block solver: flat in mesh size and in Debye length.
+"""Block preconditioner, with iterations that depend neither on mesh size nor on Debye length.
 
 The Jacobian has a block A_i for each species, the potential's field block F, and the couplings G_i = z_i D_i K(c_i) and
 -z_i M. In a steady state A_i c_i is nearly without flux, so that A_i^-1 G_i is nearly z_i c_i, node by node (the change
-of variables from densities to electrochemical potentials). With that, the block factorisation costs one solve for each
-unknown:
+of variables from concentrations to electrochemical potentials). With that, the block factorisation costs one solve for
+each unknown:
 
     y_i = A_i^-1 r_i,      phi = S^-1 (r_phi + sum_i z_i M y_i),      c_i = y_i - z_i c_i phi,
 
@@ -32,8 +32,9 @@ from spinepnp.solvers.pnp.equations import Equations
 
 Options = dict[str, Any]
 
-#: One V-cycle of smoothed aggregation. Symmetric Gauss-Seidel asks for no spectrum, which drift would make complex;
-#: weak couplings (of flat cells) are not coarsened along, on coarse levels less strictly so that these stay sparse.
+#: Options of one V-cycle of smoothed aggregation. Symmetric Gauss-Seidel needs no spectrum, which drift would make
+#: complex; weak couplings (of flat cells) are not coarsened along, on coarse levels less strictly, so that these stay
+#: sparse.
 AGGREGATION: Options = {
     "ksp_type": "preonly",
     "pc_type": "gamg",
@@ -45,7 +46,7 @@ AGGREGATION: Options = {
     "mg_levels_pc_type": "sor",
 }
 
-#: For elements of higher degree: one V-cycle from these to linear ones, which are left to aggregation.
+#: Options for quadratic elements: one V-cycle from these to linear ones, which are left to aggregation.
 BY_DEGREE: Options = {
     "ksp_type": "preonly",
     "pc_type": "mg",
@@ -60,7 +61,7 @@ PREFIXES = ("species_", "potential_", "conduction_")
 
 
 def block_options(element_degree: int) -> Options:
-    """Defaults of the block solver, by name of the PETSc option.
+    """Default options of the block solver, by name of the PETSc option.
 
     One Gram-Schmidt pass, PETSc's default, loses the orthogonality of the basis in long time steps of a closed domain,
     whose amounts are nearly a null space. The residual at the restart is then far above its estimate, and iterations
@@ -78,28 +79,31 @@ def block_options(element_degree: int) -> Options:
     } | {prefix + name: value for prefix in PREFIXES for name, value in inner.items()}
 
 
-#: Of a Slotboom factor exp(-z phi), beyond which it does not follow the potential.
+#: Largest exponent of a Slotboom factor exp(-z phi): beyond it the factor no longer follows the potential.
 LARGEST_EXPONENT = 50.0
 
-#: Relative difference of time steps up to which the matrix, or the preconditioner, of one serves the other.
+#: Relative difference of time steps up to which they share a matrix or a preconditioner.
 SIMILAR = 0.1
 
-#: A hierarchy is made anew when iterations exceed those of its first solve by this factor, and these.
-WORSE, WORSE_BY = 1.5, 3
+#: Factor of the iterations of its first solve above which a multigrid hierarchy is rebuilt.
+REBUILD_FACTOR = 1.5
+
+#: Iterations beyond that factor (or beyond the first solve of time steps) up to which a hierarchy stays.
+REBUILD_MARGIN = 3
 
 
 class BlockPreconditioner:
     """Context of a PETSc preconditioner of Python type.
 
     Args:
-        equations: whose blocks, with their conditions, make the matrix.
-        free: where nothing is held, shape (owned dofs, N + 1).
+        equations: discrete equations; their blocks, with constraints applied, make the matrix.
+        free: unconstrained degrees of freedom, shape (owned dofs, N + 1).
 
     Attributes:
-        iterations: tells those of the last linear solve; a negative number says that it failed.
-        options: defaults of the linear solver and of those within, by name.
-        renewals: how often hierarchies were dropped because they served no longer.
-        failure: what PETSc said when the preconditioner could not be set up.
+        iterations: function that returns the iterations of the last linear solve, negative where it failed.
+        options: default options of the linear solver and of the inner ones, by name.
+        renewals: number of times that hierarchies were dropped because iterations had grown.
+        failure: reason of PETSc why the preconditioner could not be set up.
     """
 
     def __init__(self, equations: Equations, free: np.ndarray) -> None:
@@ -132,22 +136,22 @@ class BlockPreconditioner:
         return [*self._species, self._screening, self._conduction]
 
     def setUp(self, _pc: Any) -> None:
-        """Take the blocks as they are now, unless those of before still serve. Collective."""
+        """Set up with the present blocks, unless the former preconditioner still serves. Collective."""
         if self._still_serves():
             return
         try:
             self._take_blocks()
-        except PETSc.Error as error:  # PETSc hands on no more than a number
+        except PETSc.Error as error:  # PETSc passes on nothing but a number
             self.failure = petsc_reason(error)
             raise
 
     def _still_serves(self) -> bool:
-        """Whether the blocks are near those of before, as in the stages of a time step, and iterations are few."""
+        """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
         c, before = self._equations.coefficients, self._made_for
         if not c.storage_rate or before is None or self._first is None:
             return False
         near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
-        return near and 0 <= self.iterations() <= self._first + WORSE_BY
+        return near and 0 <= self.iterations() <= self._first + REBUILD_MARGIN
 
     def _take_blocks(self) -> None:
         self._renew_if_worse()
@@ -171,7 +175,7 @@ class BlockPreconditioner:
         equations.variables.add_mass(self._S, self._weight)
         phi = equations.phi.x.array[:owned]
         for i, solver in enumerate(self._species):
-            # Logarithms have the factor in them.
+            # With logarithms the slope contains the factor already.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
             self._slotboom[i].array[:] = np.clip(factor / equations.variables.slope(factor), 0.0, None)
             equations.blocks[i][i].copy(self._scaled[i], structure=True)
@@ -180,7 +184,7 @@ class BlockPreconditioner:
         self._set(self._screening, self._S)
 
     def _set_up_conductor(self) -> None:
-        """lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, from the blocks."""
+        """Set up the solver of lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, a sum of the blocks. Collective."""
         equations, count, c = self._equations, self._equations.species, self._equations.coefficients
         if self._conductor is None:
             self._conductor = equations.operators.empty()
@@ -201,11 +205,13 @@ class BlockPreconditioner:
         solver.setUp()
 
     def _renew_if_worse(self) -> None:
-        """Drop hierarchies that serve no longer; the next set-up makes new ones."""
+        """Drop hierarchies whose iterations have grown; the next set-up makes new ones."""
         last = self.iterations()
         if self._made and self._first is None and last >= 0:
             self._first = last
-        elif self._made and (last < 0 or (self._first is not None and last > WORSE * self._first + WORSE_BY)):
+        elif self._made and (
+            last < 0 or (self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN)
+        ):
             for solver in self._solvers():
                 solver.getPC().setType("none")  # a hierarchy without levels would survive a reset
             self._with_levels.clear()
@@ -214,7 +220,7 @@ class BlockPreconditioner:
         self._made = True
 
     def apply(self, _pc: Any, x: Any, y: Any) -> None:
-        """y = P^-1 x. Collective."""
+        """Apply the preconditioner, y = P^-1 x. Collective."""
         equations, count = self._equations, self._equations.species
         c, owned, r, solved = equations.coefficients, equations.operators.owned, self._r, self._y
         for vector, part in zip(r, x.array_r.reshape(count + 1, owned), strict=True):

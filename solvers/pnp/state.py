@@ -1,8 +1,8 @@
-"""The state at which the equations are assembled, in its three forms.
+"""State at which the equations are assembled, as a vector, as functions, and as nodal values.
 
 Newton sees a vector: owned unknowns (c_1..c_N or their logarithms, phi), scaled, species by species on each rank, and
 the unknown constants behind them (`bordered`). Functions hold the same unknowns with ghosts, for assembly; as arrays
-they are "local unknowns", shape (local dofs, N + 1). Outside they are nodal values: concentrations and a potential, SI.
+they are "local unknowns", shape (local dofs, N + 1). Elsewhere they are nodal values: concentrations and potential, SI.
 """
 
 from __future__ import annotations
@@ -20,23 +20,25 @@ from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.step_data import StepData
 
-#: Up to which scaled unknowns at a boundary are set to their prescribed values at once.
-NEAR = 1e-2
+#: Largest distance of scaled unknowns from their prescribed values at which a start takes these at once; else the first
+#: Newton step brings them, with a change of the whole domain.
+START_TOLERANCE = 1e-2
 
 
 class State:
-    """The unknowns, and what is read from them.
+    """The unknowns, with conversions to physical values, means and amounts.
 
     Args:
-        equations: whose functions hold them.
-        constraints: which of them are prescribed, or are one constant.
-        step_data: with the scales.
-        weights: of boundaries and volume.
-        signature: with the means that are unknowns.
+        equations: discrete equations; their functions store the unknowns.
+        constraints: constrained degrees of freedom.
+        step_data: data with the scales of the unknowns.
+        weights: weights of boundaries and volume.
+        signature: structure, with the means that are unknowns.
 
     Attributes:
-        vector: the iterate, as Newton sees it.
-        layout: of such vectors.
+        components: number of species and the potential, N + 1.
+        vector: Newton's iterate.
+        layout: layout of such vectors.
         means: unknown means over patches, scaled.
         patches: weights of the owned degrees of freedom in each mean, and its component.
     """
@@ -70,35 +72,35 @@ class State:
         """Fill a vector with owned unknowns and constants."""
         self.layout.join(vector, unknowns.T.ravel(), constants)
 
-    def take(self, vector: Any) -> None:
-        """Make the state that of a vector. Collective."""
+    def assign(self, vector: Any) -> None:
+        """Set the state to a vector. Collective."""
         owned, constants = self.split(vector)
-        nodal = self.keep()
+        nodal = self.local_unknowns()
         nodal[: self._owned] = owned
-        self._constraints.spread(nodal, constants[: self._constraints.constants])
+        self._constraints.write_constants(nodal, constants[: self._constraints.constants])
         self.means = constants[self._constraints.constants :]
         for function, values in zip(self._equations.state, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
 
-    def keep(self) -> np.ndarray:
-        """A copy of the local unknowns, for `restore`."""
+    def local_unknowns(self) -> np.ndarray:
+        """A copy of the local unknowns, shape (local dofs, N + 1), for `restore`."""
         return np.column_stack([function.x.array for function in self._equations.state])
 
     def restore(self, unknowns: np.ndarray) -> None:
-        """Go back to local unknowns that were kept."""
+        """Set the functions to local unknowns; the iterate stays."""
         for function, values in zip(self._equations.state, unknowns.T, strict=True):
             function.x.array[:] = values
 
     def with_ghosts(self, owned: np.ndarray) -> np.ndarray:
-        """Local unknowns of owned ones, shape (local dofs, N + 1). Collective."""
-        before = self.keep()
+        """Local unknowns, shape (local dofs, N + 1), from owned ones. Collective."""
+        before = self.local_unknowns()
         for function, values in zip(self._equations.state, owned.T, strict=True):
             function.x.array[: self._owned] = values
             function.x.scatter_forward()
-        before = self.keep()
+        complete = self.local_unknowns()
         self.restore(before)
-        return before
+        return complete
 
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""
@@ -106,10 +108,10 @@ class State:
         self.join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
 
     def start_from(self, start: np.ndarray) -> None:
-        """Set the iterate to nodal values; prescribed ones are met only where they are near. Collective."""
+        """Set the iterate to nodal values, and prescribed ones at once where they are near. Collective."""
         unknowns = self.to_unknowns(start)
         farthest = float(np.abs(self._constraints.constraint_residual(unknowns[: self._owned])).max(initial=0.0))
-        if self._weights.comm.allreduce(farthest, op=MPI.MAX) < NEAR:
+        if self._weights.comm.allreduce(farthest, op=MPI.MAX) < START_TOLERANCE:
             self._constraints.prescribe(unknowns)
         self.iterate_from(unknowns)
 
@@ -136,14 +138,14 @@ class State:
         return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._weights.volume), 1))
 
     def slope(self, component: int) -> np.ndarray | float:
-        """How a nodal density, or the potential, changes with its unknown."""
+        """Derivative of the owned nodal values of a component by its unknown."""
         if component == self.components - 1:
             return 1.0
         unknown = self._equations.state[component].x.array[: self._owned]
         return self._variables.slope(self._variables.concentrations(unknown))
 
     def means_of(self, unknowns: np.ndarray) -> np.ndarray:
-        """The means that channels depend on, scaled, of local unknowns. Collective where there are any."""
+        """Means that channels depend on, scaled, of local unknowns. Collective where there are any."""
         if not self.patches:
             return np.empty(0)
         owned = unknowns[: self._owned]
@@ -154,9 +156,8 @@ class State:
         return total
 
     def amounts(self) -> np.ndarray:
-        """Integral of the density of each species, scaled. Collective."""
-        contents = self._equations.storage()
-        return self._weights.integral(np.ones(self._owned), contents)
+        """Amount of each species, the integral of its concentration, scaled. Collective."""
+        return self._weights.integral(np.ones(self._owned), self._equations.storage())
 
     def ionic_charge(self) -> float:
         """Integral of sum z_i c_i, scaled. Collective."""
@@ -167,5 +168,5 @@ class State:
         return self._equations.field_energy() * self._step_data.scales.amount * self._step_data.scales.thermal_energy
 
     def volume(self) -> float:
-        """Of the body, m^3."""
+        """Volume of the body, m^3."""
         return float(self._weights.total_volume * self._step_data.scales.length**3)

@@ -1,4 +1,4 @@
-"""What is imposed, as numbers of the discrete equations: of a steady state, or of an implicit step in time."""
+"""Scaled coefficients and loads of the discrete equations, of a steady state or of an implicit step in time."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from spinepnp.units import FARADAY
 
 
 class StepData:
-    """The data of the equations; all but their units is scaled.
+    """Coefficients, loads and prescribed amounts of a steady solve or of a stage; scaled unless a unit is given.
 
     Args:
-        signature: who is held, floats and is free; values can change.
-        weights: of boundaries and volume.
+        signature: structure of the boundary conditions; values can change.
+        weights: weights of boundaries and volume.
 
     Attributes:
-        scales: of the unknowns.
+        scales: scales of the unknowns.
         zero: potential that counts as zero, V.
-        coefficients: of the equations.
-        load: what enters each degree of freedom, shape (owned dofs, N + 1).
+        coefficients: coefficients of the equations.
+        load: load of each degree of freedom, shape (owned dofs, N + 1).
         injected: prescribed current into each floating boundary.
-        prescribed_amounts: amounts of free species that are prescribed.
-        channels: their currents.
-        step_size: of the implicit step that the equations are of; one in a steady state.
-        history: of contents, in a step, shape (owned dofs, N); zero in a steady state.
-        wall_charge_density: that is spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
-        wall_charge: on each boundary, in a step, at its start, by name; ``None`` in a steady state.
+        prescribed_amounts: prescribed amounts of free species, by name.
+        channels: currents of channels.
+        step_size: size of the implicit step; one in a steady state.
+        history: storage at the start of the step, shape (owned dofs, N); zero in a steady state.
+        wall_charge_density: charge spread over all walls of a domain that nothing grounds, C/m^2; ``None`` elsewhere.
+        wall_charge: charge on each boundary at the start of the step, by name; ``None`` in a steady state.
     """
 
     scales: Scales
@@ -60,7 +60,7 @@ class StepData:
         self.step_size, self.history, self.wall_charge = 1.0, np.zeros((weights.owned, species)), None
 
     def set_data(self, problem_data: ProblemData) -> None:
-        """Take the values of a case, for a steady state. Collective.
+        """Set the values of a case, for a steady state. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
@@ -74,7 +74,7 @@ class StepData:
         self.step_size, self._closing = 1.0, np.zeros_like(self.load)
         self.history, self.wall_charge = np.zeros_like(self.history), None
         self.channels = ChannelCurrents(problem_data, self._signature.channel_means, weights, scales)
-        self._load_by(boundaries)
+        self._update_loads(boundaries)
         volume = weights.total_volume * scales.length**3
         prescribed_amounts = amounts_of(
             problem_data.closed or Closed(), electrolyte, self._signature.amount_constrained, volume
@@ -88,7 +88,7 @@ class StepData:
             if problem_data.transient:
                 areas = {name: area * scales.length**2 for name, area in weights.area.items()}
                 check_neutral_inflow(boundaries, electrolyte, areas, volume)
-            self._close(problem_data)
+            self._set_closing_load(problem_data)
             self.load += self._closing
 
     def set_step(
@@ -99,20 +99,20 @@ class StepData:
         gates: GateStep,
         wall_charge: dict[str, float],
     ) -> None:
-        """Let the species' equations be those of an implicit step: content - history + length (flux - load) = 0.
+        """Set the equations of an implicit step: storage - history + length (flux - load) = 0 for each species.
 
         Args:
-            boundaries: constant currents of its end.
-            length: scaled, of the step over which the flux at its end counts.
-            history: content at its start and what is known of the rates in between, shape (owned dofs, N).
+            boundaries: boundary conditions with the constant currents of the end of the step.
+            length: factor of the flux at the end of the step, scaled.
+            history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
             gates: step of the gates.
-            wall_charge: of each boundary at its start and what is known of the rates in between, scaled, by name.
+            wall_charge: charge on each boundary at the start, plus known rates of earlier stages, scaled, by name.
         """
         self.coefficients.diffusivity, self.coefficients.storage_rate = self._diffusivity * length, 1.0
         self.step_size, self.history, self.channels.step, self.wall_charge = length, history, gates, wall_charge
-        self._load_by(boundaries)
+        self._update_loads(boundaries)
 
-    def _load_by(self, boundaries: Boundaries) -> None:
+    def _update_loads(self, boundaries: Boundaries) -> None:
         entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
         self.load[:] = self._closing + entering
         areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._signature.floating}
@@ -121,8 +121,8 @@ class StepData:
             for name, area in areas.items()
         }
 
-    def _close(self, problem_data: ProblemData) -> None:
-        """The wall field that Gauss' law asks for, where nothing says what the potential is relative to."""
+    def _set_closing_load(self, problem_data: ProblemData) -> None:
+        """Set the load of the wall charge that Gauss' law requires of a domain that nothing grounds. Collective."""
         scales, weights = self.scales, self._weights
         volume = weights.total_volume * scales.length**3
         areas = {name: a * scales.length**2 for name, a in weights.area.items()}

@@ -1,4 +1,4 @@
-"""The equations of one mesh and one structure of boundary data, with what is held: residual and matrix for Newton."""
+"""Constrained equations of one mesh and one structure of boundary data: residual and matrix for Newton's method."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraint_equations import ConstraintEquations
 from spinepnp.solvers.pnp.constraints import Constraints
-from spinepnp.solvers.pnp.current_floors import Rounding
+from spinepnp.solvers.pnp.current_floors import CurrentFloors
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import StepData
 
-#: Largest change of the logarithm of a density in a Newton step.
+#: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
 LARGEST_STEP = 3.0
 
 
 class System:
-    """The discrete equations at a state, with data.
+    """Residual and Jacobian of the discrete equations with constraints, at a state, with data.
 
     Args:
         mesh: distributed mesh with named boundaries.
-        problem_data: decides the structure; values can change.
-        discretisation: space of one component, weights and measure.
-        formulation: "density" or "log".
+        problem_data: data that decide the structure; values can change.
+        discretisation: scalar space of a component with its weights and measure.
+        formulation: formulation of the unknowns, "density", "log" or "nodal".
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
     Attributes:
-        signature: what is compiled depends on it.
-        equations: without any condition.
+        signature: structure that is compiled.
+        equations: discrete equations without constraints.
         constraints: prescribed degrees of freedom and unknown constants.
-        step_data: what is imposed.
-        state: the unknowns.
+        step_data: coefficients and loads.
+        state: unknowns.
         A: matrix of the unknowns of the mesh.
-        border: what the unknown constants add to it, if there are any.
-        rounding: of the currents.
+        border: rows and columns of the unknown constants; ``None`` without any.
+        current_floors: smallest known currents at the state.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class System:
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = BorderedSystem(self.state.layout, self.A) if self.state.layout.count else None
         masks = [discretisation.operators.masks(~free) for free in self.constraints.free.T]
-        self._masks = [free for free, _ in masks], [held for _, held in masks]
+        self._masks = [free for free, _ in masks], [constrained for _, constrained in masks]
         self._prescribed = self.constraints.prescribed_dofs()
-        self.rounding = Rounding(self.equations, self.constraints, self._weights)
+        self.current_floors = CurrentFloors(self.equations, self.constraints, self._weights)
 
     def set_data(self, problem_data: ProblemData) -> None:
-        """Take values into coefficients, conditions and loads, for a steady state; see `StepData.set_step`. Collective.
+        """Set coefficients, prescribed values and loads of a steady state; see `StepData.set_step`. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
@@ -84,7 +84,10 @@ class System:
         self.constraints.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
 
     def nodal_flux(self) -> np.ndarray:
-        """Residual at the state minus the load, without boundary conditions; shape (owned dofs, N + 1). Collective."""
+        """Residual with loads, without constraints, at the state; shape (owned dofs, N + 1). Collective.
+
+        At constrained degrees of freedom it is the flux that enters there.
+        """
         step_data, residual = self.step_data, self.equations.residual()
         residual[:, :-1] -= step_data.step_size * step_data.load[:, :-1] + step_data.history
         residual[:, -1] -= step_data.load[:, -1]
@@ -93,10 +96,12 @@ class System:
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
-        """lambda^2 dn phi over each boundary that it is known of (held, floating, membranes), scaled. Collective.
+        """Charge lambda^2 int dn phi on each boundary, scaled. Collective.
+
+        It is known where the potential is prescribed or floats and at membranes, and zero elsewhere.
 
         Args:
-            poisson: reaction of the potential, the last column of `nodal_flux`.
+            poisson: column of the potential, the last one of `nodal_flux`.
         """
         charges = dict.fromkeys(self.constraints.indicators, 0.0)
         for name, holders in self.constraints.potential_dofs.items():
@@ -107,8 +112,8 @@ class System:
         return charges
 
     def residual(self, vector: Any, b: Any) -> None:
-        """Fill b with the residual at a vector: equations, then the balances of the constants. Collective."""
-        self.state.take(vector)
+        """Fill b with the residual at a vector: of the equations, then of the constants. Collective."""
+        self.state.assign(vector)
         nodal_flux = self._nodal_flux = self.nodal_flux()
         balances = self._net = self._constraint_equations.values(nodal_flux)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
@@ -119,18 +124,19 @@ class System:
         self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
-        """How the residual will change with what prescribed values miss, to first order. Collective.
+        """First-order change of the residual when unknowns take their prescribed values. Collective.
 
-        A step from a state with other values at the boundary is then one of the whole domain, and no jump in its cells.
+        A step from a state with other values at the boundary then changes the whole domain, and not the cells at the
+        boundary alone.
         """
         self.equations.fill_blocks()
         self._nest.assemble()
-        of_mesh = BorderedLayout(self._comm, constraint_residual.size, 0)
-        step, change = of_mesh.vector(), of_mesh.vector()
+        layout = BorderedLayout(self._comm, constraint_residual.size, 0)
+        step, change = layout.vector(), layout.vector()
         step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
-        self.equations.hold(*self._masks)  # for whoever uses the matrix before it is filled again
+        self.equations.apply_dirichlet(*self._masks)  # for solves before the matrix is filled again
         self._nest.assemble()
         step.destroy()
         change.destroy()
@@ -138,25 +144,25 @@ class System:
 
     def jacobian(self, vector: Any, A: Any) -> None:
         """Fill A with the derivative of the residual at a vector, and the border beside it. Collective."""
-        self.state.take(vector)
+        self.state.assign(vector)
         self.equations.fill_blocks()
         if self.border is not None:
             self._constraint_equations.fill(self.border, self._nest)
-        self.equations.hold(*self._masks)
+        self.equations.apply_dirichlet(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
 
     def enforce_constraints(self, vector: Any, step: Any) -> None:
-        """Let a step of an iterative solver bring prescribed values exactly: it is subtracted from the vector."""
+        """Overwrite a step of an iterative solver so that vector - step has its prescribed values exactly."""
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         prescribed = self._prescribed.T.ravel()
         step.array_w[: prescribed.size][prescribed] = -constraint_residual.T.ravel()[prescribed]
 
     def step_fraction(self, step: Any) -> float:
-        """Which part of a Newton step in logarithms may be taken: they change by a few units at once. Collective.
+        """Largest allowed fraction of a Newton step in logarithms, which change by a few units at once. Collective.
 
-        A longer step would send a density to zero, where its equation vanishes with it.
+        A longer step would send a concentration to zero, where its equation vanishes with it.
         """
         unknowns, constants = self.state.split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
@@ -165,7 +171,7 @@ class System:
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def meets_amounts(self) -> bool:
-        """Whether amounts are met, each for itself: prescribed ones, or those that a time step leaves. Collective."""
+        """Whether every species meets its prescribed amount (steady) or its step balance (transient). Collective."""
         step_data = self.step_data
         if step_data.coefficients.storage_rate:
             free, load = self.constraints.free[:, :-1], step_data.step_size * step_data.load[:, :-1]
@@ -181,22 +187,22 @@ class System:
         )
 
     def conserves(self) -> bool:
-        """Whether currents of a steady state say what they are: what flows in flows out, of each species. Collective.
+        """Whether the current of each species into a steady state leaves it again. Collective.
 
-        A species that a large one of another kind hides from the norm of the residual may have any current there.
+        The norm of the residual does not show the current of a trace next to that of a large species.
         """
         if self.step_data.coefficients.storage_rate:
             return True
         free, nodal_flux = self.constraints.free[:, :-1], self._nodal_flux[:, :-1]
-        held = [indicator * ~free for indicator in self.constraints.indicators.values()]
-        sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *held)])
+        boundaries = [indicator * ~free for indicator in self.constraints.indicators.values()]
+        sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *boundaries)])
         total = np.empty_like(sums)
         self._comm.Allreduce(sums, total, op=MPI.SUM)
         lost, *through = np.abs(total)
         return currents_are_met(lost, np.max(through, axis=0), self._can_flow)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
-        """Norm of the residual of the bulk state with the boundary data: the measure of Newton's residuals.
+        """Norm of the residual of the bulk state with the boundary data, to which Newton's residuals are compared.
 
         Collective; the state is then the bulk.
         """
@@ -210,9 +216,9 @@ class System:
         return norm
 
     def stage_reference(self) -> float:
-        """The measure of Newton's residuals in a time step: contents, as far as their errors move the potential.
+        """Norm to which Newton's residuals in a time step are compared: of storage whose error moves the potential.
 
-        A charge that is wrong by q moves the potential by q / (lambda^2 + length): over short steps charges stay.
+        An error q of a charge moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
         sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.step_size)
@@ -221,7 +227,13 @@ class System:
     def solve_linear(
         self, defect: np.ndarray, charge: dict[str, float], solve: Callable[[Any, Any], None]
     ) -> np.ndarray:
-        """See `Problem.solve_linear`; ``solve`` takes a right-hand side and the vector of the answer. Collective."""
+        """Change of the unknowns by a defect, see `Problem.solve_linear`. Collective.
+
+        Args:
+            defect: see `Problem.solve_linear`.
+            charge: see `Problem.solve_linear`.
+            solve: linear solver, called with a right-hand side and the vector of the answer.
+        """
         layout = self.state.layout
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
@@ -230,12 +242,12 @@ class System:
         )
         solve(right, x)
         owned, constants = self.state.split(x)
-        moved = np.array(owned)
+        change = np.array(owned)
         for k, value in enumerate(constants[: self.constraints.constants]):
-            moved += value * self.constraints.direction(k)
+            change += value * self.constraints.direction(k)
         for vector in (right, x):
             vector.destroy()
-        return moved
+        return change
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
@@ -246,5 +258,5 @@ class System:
         if self.A.handle != self._nest.handle:
             self.A.destroy()
         self._nest.destroy()
-        self.rounding.destroy()
+        self.current_floors.destroy()
         self.equations.destroy()

@@ -1,25 +1,27 @@
-"""What stands for a species among the unknowns: its density c, or its logarithm w = ln c.
+"""Unknowns of a species: its concentration c, or the logarithm w = ln c.
 
-With logarithms every density is positive by construction; what vanishes (absorbing boundaries, an empty bulk) has none.
-A formulation knows the flux of a species (over its diffusivity), its content (the integrals of the density), and how
-both change with the unknowns:
+With logarithms every concentration is positive by construction; a concentration of zero (absorbing boundaries, an
+empty bulk) has none. Each class knows the flux of a species (over its diffusivity), its storage (the integrals of the
+concentration), and the derivatives of both by the unknowns:
 
-    concentration:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     content = int c v = M c
-    log:      flux = int e^w grad (w + z phi) . grad v,                           content = int e^w v
-    nodal:    linear elements:  flux along edges with the logarithmic mean (`edges`),     content = m e^w,  m = int v
-              higher ones:      flux of "log",                                            content = M e^w at the nodes
+    density:  flux = int (grad c + z c grad phi) . grad v = (K + z B(phi)) c,     storage = int c v = M c
+    log:      flux = int e^w grad (w + z phi) . grad v,                           storage = int e^w v
+    nodal:    linear elements: flux along edges with the logarithmic mean (`edge_fluxes`),
+                                                                                  storage = m e^w,  m = int v
+              quadratic ones:  flux of "log",                                     storage = M e^w at the nodes
 
-Fluxes are linear in phi: their slope is z K(c), the stiffness weighted with the density.
+Fluxes are linear in phi: their derivative is z K(c), the stiffness weighted with the concentration.
 
 Only "nodal" has the right state where the potential changes by more than V_T within a cell (the edge of a gel, a
 charged wall, a strong current): an equilibrium is e^-z phi at the nodes, and charges balance node by node. The
-densities of a Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential
+concentrations of a Galerkin method have c_b/c_a = (1 - d/2)/(1 + d/2) in place of e^-d across a cell with the potential
 difference d.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any, override
 
 import numpy as np
 
@@ -28,94 +30,121 @@ from spinepnp.solvers.fem.forms import drift, mass, stiffness
 from spinepnp.solvers.fem.operators import Operators
 
 
-class Variables(Protocol):
-    """What the equations need of a species; all but the conversions are collective."""
-
-    def concentration(self, unknown: Any) -> Any:
-        """c of an unknown, in UFL."""
-
-    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
-        """c of nodal unknowns."""
-
-    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
-        """Nodal unknowns of c."""
-
-    def slope(self, concentrations: np.ndarray) -> np.ndarray:
-        """dc/d(unknown) at nodal densities."""
-
-    def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """How many machine precisions of a density the rounding of its nodal unknowns is, for the diffusive flux."""
-
-    def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """At the owned degrees of freedom."""
-
-    def storage(self, unknown: Any) -> np.ndarray:
-        """At the owned degrees of freedom."""
-
-    def amount_slope(self, unknown: Any) -> np.ndarray:
-        """How the integral of the density changes with owned unknowns."""
-
-    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """By the unknown of the species."""
-
-    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """K(c): by the potential, over the valence."""
-
-    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """By the unknown of the species."""
-
-    def add_mass(self, matrix: Any, weight: Any) -> None:
-        """Add the slope of a content with a nodal weight (a vector of its square roots), for the preconditioner."""
-
-    def destroy(self) -> None:
-        """Free the PETSc objects."""
-
-
-class ConcentrationVariables:
-    """The densities themselves are the unknowns.
+class Variables(ABC):
+    """Unknowns of the species with their storage and flux terms; all methods but the conversions are collective.
 
     Args:
-        operators: of the scalar space.
-        phi: function that holds the potential.
+        operators: matrices of the scalar space.
+        phi: function of the potential.
         volume: integral of each local basis function.
+
+    Attributes:
+        lumped: whether charges are those of the nodes of linear elements (a lumped mass matrix).
     """
+
+    lumped = False
 
     def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
         self._operators, self._phi, self._volume = operators, phi, volume
+        self._petsc_objects: list[Any] = []
+
+    @abstractmethod
+    def concentration(self, unknown: Any) -> Any:
+        """Concentration of an unknown, in UFL."""
+
+    @abstractmethod
+    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
+        """Nodal concentrations of nodal unknowns."""
+
+    @abstractmethod
+    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
+        """Nodal unknowns of nodal concentrations."""
+
+    @abstractmethod
+    def slope(self, concentrations: np.ndarray) -> np.ndarray:
+        """Derivative dc/d(unknown) at nodal concentrations."""
+
+    @abstractmethod
+    def digits(self, unknowns: np.ndarray) -> np.ndarray:
+        """Relative rounding error of the concentrations in the diffusive flux, in machine precisions, by node."""
+
+    @abstractmethod
+    def flux(self, unknown: Any, valence: float) -> np.ndarray:
+        """Integrals of the flux over the diffusivity with each owned basis function."""
+
+    @abstractmethod
+    def storage(self, unknown: Any) -> np.ndarray:
+        """Integrals of the concentration with each owned basis function."""
+
+    @abstractmethod
+    def amount_slope(self, unknown: Any) -> np.ndarray:
+        """Derivative of the integral of the concentration by the owned unknowns."""
+
+    @abstractmethod
+    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
+        """Fill a matrix with the derivative of the flux by the unknown of the species."""
+
+    @abstractmethod
+    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
+        """Fill a matrix with K(c), the derivative of the flux by the potential over the valence."""
+
+    @abstractmethod
+    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """Fill a matrix with the derivative of the storage by the unknown of the species."""
+
+    def add_mass(self, matrix: Any, weight: Any) -> None:
+        """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
+        mass_ = self._operators.M.copy()
+        mass_.diagonalScale(weight, weight)
+        matrix.axpy(1.0, mass_, structure=True)
+        mass_.destroy()
+
+    def destroy(self) -> None:
+        """Free the PETSc objects."""
+        for item in self._petsc_objects:
+            item.destroy()
+
+
+class ConcentrationVariables(Variables):
+    """Variables with the concentrations themselves as unknowns; the arguments are those of `Variables`."""
+
+    def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
+        super().__init__(operators, phi, volume)
         if operators.fast_assembly is None:
             self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
             self._conduction_form = operators.compile_gradient_form(stiffness(self._weight, u, v))
             self._drift_form = operators.compile_gradient_form(drift(1.0, phi, u, v))
-        self._drift, self._drifts_in = operators.empty(), np.full_like(phi.x.array, np.nan)
+        self._drift, self._drift_potential = operators.empty(), np.full_like(phi.x.array, np.nan)
         self._terms = operators.vector(), operators.vector()
+        self._petsc_objects += [self._drift, *self._terms]
 
+    @override
     def concentration(self, unknown: Any) -> Any:
-        """See `Variables`."""
         return unknown
 
+    @override
     def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return unknowns
 
+    @override
     def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return concentrations
 
+    @override
     def slope(self, concentrations: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return np.ones_like(concentrations)
 
+    @override
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return np.ones_like(unknowns)
 
-    def _B(self) -> Any:
-        """int u grad phi . grad v at the present potential, which all species share."""
+    def _drift_matrix(self) -> Any:
+        """Drift matrix int u grad phi . grad v at the present potential, which all species share."""
         values = self._phi.x.array
-        changed = not np.array_equal(values, self._drifts_in)
+        changed = not np.array_equal(values, self._drift_potential)
         comm = self._operators.space.mesh.comm
         if comm.allreduce(changed, op=MPI.LOR):
-            self._drifts_in = values.copy()
+            self._drift_potential = values.copy()
             if not comm.allreduce(bool(values.any()), op=MPI.LOR):
                 self._drift.zeroEntries()
             elif self._operators.fast_assembly is not None:
@@ -124,81 +153,53 @@ class ConcentrationVariables:
                 self._operators.fill(self._drift, self._drift_form)
         return self._drift
 
+    @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Variables`."""
         diffusion, drift_ = self._terms
         self._operators.K.mult(unknown.x.petsc_vec, diffusion)
-        self._B().mult(unknown.x.petsc_vec, drift_)
+        self._drift_matrix().mult(unknown.x.petsc_vec, drift_)
         return np.asarray(diffusion.array_r + valence * drift_.array_r)
 
+    @override
     def storage(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
         self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
         return np.array(self._terms[0].array_r)
 
+    @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
         return self._volume[: self._operators.owned]
 
+    @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Variables`."""
         self._operators.K.copy(matrix, structure=True)
-        matrix.axpy(valence, self._B(), structure=True)
+        matrix.axpy(valence, self._drift_matrix(), structure=True)
 
+    @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
         if self._operators.fast_assembly is not None:
             self._operators.fast_assembly.stiffness(matrix, unknown.x.array)
             return
         self._weight.x.array[:] = unknown.x.array
         self._operators.fill(matrix, self._conduction_form)
 
+    @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
         self._operators.M.copy(matrix, structure=True)
 
-    def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Variables`."""
-        add_weighted_mass(self._operators, matrix, weight)
 
-    def destroy(self) -> None:
-        """See `Variables`."""
-        for item in (self._drift, *self._terms):
-            item.destroy()
+class LogVariables(Variables):
+    """Variables with the logarithms of the concentrations as unknowns; the arguments are those of `Variables`."""
 
-
-def add_weighted_mass(operators: Operators, matrix: Any, weight: Any) -> None:
-    """Add M(weight^2) to a matrix, by its symmetric part: weight M weight. Collective."""
-    mass_ = operators.M.copy()
-    mass_.diagonalScale(weight, weight)
-    matrix.axpy(1.0, mass_, structure=True)
-    mass_.destroy()
-
-
-class LogVariables:
-    """The logarithms of the densities are the unknowns.
-
-    Args:
-        operators: of the scalar space.
-        phi: function that holds the potential.
-        volume: integral of each local basis function.
-    """
-
-    #: By which quadrature exceeds that of a polynomial density.
+    #: Degree by which quadrature exceeds that of a polynomial concentration: exponentials need more points.
     EXTRA_DEGREE = 2
 
     def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
-        self._operators, self._phi, self._volume = operators, phi, volume
+        super().__init__(operators, phi, volume)
         self._compile()
 
     def _compile(self) -> None:
-        operators, phi, u, v, extra = (
-            self._operators,
-            self._phi,
-            self._operators.u,
-            self._operators.v,
-            self.EXTRA_DEGREE,
-        )
+        operators, phi, extra = self._operators, self._phi, self.EXTRA_DEGREE
+        u, v = operators.u, operators.v
         w = self._w = fem.Function(operators.space)
         z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
         c, gradient = ufl.exp(w), w + z * phi
@@ -209,158 +210,138 @@ class LogVariables:
 
     def _compile_storage(self, c: Any) -> None:
         operators, extra = self._operators, self.EXTRA_DEGREE
-        self._content_slope_form = operators.compile_mass_form(mass(c, operators.u, operators.v), extra)
-        self._content_form = operators.compile_mass_form(mass(c, 1.0, operators.v), extra)
+        self._storage_slope_form = operators.compile_mass_form(mass(c, operators.u, operators.v), extra)
+        self._storage_form = operators.compile_mass_form(mass(c, 1.0, operators.v), extra)
 
+    @override
     def concentration(self, unknown: Any) -> Any:
-        """See `Variables`."""
         return ufl.exp(unknown)
 
+    @override
     def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return np.asarray(np.exp(unknowns))
 
+    @override
     def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return np.asarray(np.log(concentrations))
 
+    @override
     def slope(self, concentrations: np.ndarray) -> np.ndarray:
-        """See `Variables`."""
         return concentrations
 
+    @override
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """See `Variables`; an even density has a gradient of zero, exactly."""
-        return np.abs(unknowns)
+        return np.abs(unknowns)  # a uniform concentration has a gradient of zero, exactly
 
-    def _at(self, unknown: Any, valence: float = 0.0) -> None:
+    def _set_state(self, unknown: Any, valence: float = 0.0) -> None:
         self._w.x.array[:] = unknown.x.array
         self._valence.value = valence
 
+    @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Variables`."""
-        self._at(unknown, valence)
+        self._set_state(unknown, valence)
         return np.asarray(self._operators.integrals(self._flux_form))
 
+    @override
     def storage(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
-        self._at(unknown)
-        return np.asarray(self._operators.integrals(self._content_form))
+        self._set_state(unknown)
+        return np.asarray(self._operators.integrals(self._storage_form))
 
+    @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
         return self.storage(unknown)
 
+    @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Variables`."""
-        self._at(unknown, valence)
+        self._set_state(unknown, valence)
         self._operators.fill(matrix, self._flux_slope_form)
 
+    @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
-        self._at(unknown)
+        self._set_state(unknown)
         self._operators.fill(matrix, self._conduction_form)
 
+    @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
-        self._at(unknown)
-        self._operators.fill(matrix, self._content_slope_form)
-
-    def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Variables`."""
-        add_weighted_mass(self._operators, matrix, weight)
-
-    def destroy(self) -> None:
-        """See `Variables`; nothing is its own."""
+        self._set_state(unknown)
+        self._operators.fill(matrix, self._storage_slope_form)
 
 
 class NodalChargeVariables(LogVariables):
-    """Logarithms whose densities are those of the nodes: charges and contents are integrals of their interpolant.
-
-    For elements of higher degree; the arguments are those of `LogVariables`.
-    """
+    """Logarithms with storage and charge from the interpolant of the nodal concentrations, for quadratic elements."""
 
     def _compile_storage(self, c: Any) -> None:
-        self._content = self._operators.vector()
+        self._nodal_vector = self._operators.vector()
+        self._petsc_objects.append(self._nodal_vector)
 
     def _nodal(self, unknown: Any) -> np.ndarray:
         return np.asarray(np.exp(unknown.x.array[: self._operators.owned]))
 
+    @override
     def storage(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
-        self._content.array[:] = self._nodal(unknown)
-        return np.array((self._operators.M * self._content).array_r)
+        self._nodal_vector.array[:] = self._nodal(unknown)
+        return np.array((self._operators.M * self._nodal_vector).array_r)
 
+    @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
         return np.asarray(self._volume[: self._operators.owned] * self._nodal(unknown))
 
+    @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
         self._operators.M.copy(matrix, structure=True)
-        self._content.array[:] = self._nodal(unknown)
-        matrix.diagonalScale(None, self._content)
-
-    def destroy(self) -> None:
-        """See `Variables`."""
-        self._content.destroy()
+        self._nodal_vector.array[:] = self._nodal(unknown)
+        matrix.diagonalScale(None, self._nodal_vector)
 
 
 class EdgeFluxVariables(NodalChargeVariables):
-    """Logarithms with fluxes along the edges of linear elements and lumped masses; see `edges`."""
+    """Logarithms with fluxes along the edges of linear elements and a lumped mass matrix; see `edge_fluxes`."""
+
+    lumped = True
 
     def _compile(self) -> None:
-        self._edges, self._content = self._operators.edges, self._operators.vector()
+        self._compile_storage(None)
+        self._edges = self._operators.edges
         self._lumped = self._volume[: self._operators.owned]
 
+    @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """See `Variables`."""
         w, edges = unknown.x.array, self._edges
         mean = edges.logarithmic_mean(w)[0]
         return edges.exchange(edges.k * mean * edges.differences(w + valence * self._phi.x.array))
 
+    @override
     def storage(self, unknown: Any) -> np.ndarray:
-        """See `Variables`."""
         return np.asarray(self._lumped * self._nodal(unknown))
 
+    @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """See `Variables`."""
         w, edges = unknown.x.array, self._edges
         mean, by_first, by_second = edges.logarithmic_mean(w)
         along = edges.differences(w + valence * self._phi.x.array)
         edges.fill(matrix, edges.k * (by_first * along - mean), edges.k * (by_second * along + mean))
 
+    @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
         conducted = self._edges.k * self._edges.logarithmic_mean(unknown.x.array)[0]
         self._edges.fill(matrix, -conducted, conducted)
 
+    @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """See `Variables`."""
-        self._content.array[:] = self.storage(unknown)
+        self._nodal_vector.array[:] = self.storage(unknown)
         matrix.zeroEntries()
-        matrix.setDiagonal(self._content)
+        matrix.setDiagonal(self._nodal_vector)
 
+    @override
     def add_mass(self, matrix: Any, weight: Any) -> None:
-        """See `Variables`."""
-        self._content.array[:] = self._lumped * weight.array_r**2
-        matrix.setDiagonal(self._content, addv=True)
+        self._nodal_vector.array[:] = self._lumped * weight.array_r**2
+        matrix.setDiagonal(self._nodal_vector, addv=True)
 
 
-def make_variables(name: str, operators: Operators, phi: Any, volume: np.ndarray) -> Variables:
-    """The formulation of a name.
-
-    Args:
-        name: "density", "log" or "nodal".
-        operators: of the scalar space.
-        phi: function that holds the potential.
-        volume: integral of each local basis function.
-    """
-    if name == "nodal":
-        name = "edges" if operators.degree == 1 else "nodes"
-    kinds: dict[str, type[ConcentrationVariables] | type[LogVariables]] = {
+def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> Variables:
+    """The variables of a formulation, "density", "log" or "nodal"; for the other arguments see `Variables`."""
+    kinds: dict[str, type[Variables]] = {
         "density": ConcentrationVariables,
         "log": LogVariables,
-        "nodes": NodalChargeVariables,
-        "edges": EdgeFluxVariables,
+        "nodal": EdgeFluxVariables if operators.degree == 1 else NodalChargeVariables,
     }
-    return kinds[name](operators, phi, volume)
+    return kinds[formulation](operators, phi, volume)

@@ -1,4 +1,4 @@
-"""How far the fluxes on a mesh are from smooth ones: an estimate of the relative error of potentials in the volume.
+"""Estimate of the relative error of potentials in the volume, from the jumps of gradients between cells.
 
 The gradients of the electrochemical potentials mu_i = ln c_i + z_i phi jump between cells; their averages at the nodes
 are closer to the truth (Zienkiewicz and Zhu, Int. J. Numer. Meth. Eng. 24 (1987) 337). With the dissipation
@@ -17,27 +17,33 @@ from spinepnp.meshes.measures import cell_contents, owned_cells
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem
 from spinepnp.solvers.model.electrolyte import Electrolyte
 
-#: ConcentrationVariables below this fraction of the largest of their species do not count.
+#: Fraction of the largest concentration of a species below which its concentrations do not count.
 TRACE = 1e-9
 
 
 def dissipation_error(
-    mesh: SpineMesh, space: Any, densities: np.ndarray, phi: np.ndarray, electrolyte: Electrolyte, *, along_edges: bool
+    mesh: SpineMesh,
+    space: Any,
+    concentrations: np.ndarray,
+    phi: np.ndarray,
+    electrolyte: Electrolyte,
+    *,
+    along_edges: bool,
 ) -> tuple[float, float, float]:
     """Estimated error of the dissipation, and the dissipation, sum_i int D_i c_i |grad mu_i|^2. Collective.
 
     Args:
-        mesh: on which was solved.
+        mesh: mesh of the solution.
         space: scalar Lagrange space.
-        densities: nodal, in any unit, shape (local dofs, species).
+        concentrations: nodal concentrations, in any unit, shape (local dofs, species).
         phi: nodal potential, V_T.
-        electrolyte: the species.
-        along_edges: whether fluxes are those of `edges`: with the logarithmic mean of the densities they are smooth
-            where mu is steep, and they are what is averaged then.
+        electrolyte: species of the case.
+        along_edges: whether fluxes are those of `edge_fluxes`: with the logarithmic mean of the concentrations they are
+            smooth where mu is steep, and are averaged instead of gradients.
 
     Returns:
-        Both in m^2/s um times the unit of the densities; and the sum of the ranges of all mu_i, V_T: a flow of N
-        through the domain dissipates N times that at the most.
+        Both in m^2/s um times the unit of the concentrations; and the sum of the ranges of all mu_i, V_T: a flow of N
+        through the domain dissipates N times that at most.
     """
     comm, dim = mesh.mesh.comm, mesh.mesh.topology.dim
     corners = dim + 1
@@ -59,7 +65,7 @@ def dissipation_error(
     around[around == 0.0] = 1.0
     parts, ranges = np.zeros(2), 0.0
     for i, species in enumerate(electrolyte.species):
-        c = densities[:, i]
+        c = concentrations[:, i]
         largest = comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
         if largest <= 0.0 or not species.diffusivity:
             continue
@@ -84,12 +90,12 @@ def dissipation_error(
 
 
 def _square(field: np.ndarray) -> np.ndarray:
-    """int |e|^2 over each cell of a linear e by its values at the corners, over |T| / ((d + 1)(d + 2))."""
+    """Integral of |e|^2 over each cell of a linear e by its corner values, over |T| / ((d + 1)(d + 2))."""
     return np.asarray((field**2).sum(axis=(1, 2)) + (field.sum(axis=1) ** 2).sum(axis=1))
 
 
 def logarithmic_mean(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """(high - low) / ln(high / low) of positive numbers, low <= high."""
+    """Logarithmic mean (high - low) / ln(high / low) of positive numbers, low <= high."""
     s = 0.5 * np.log(high / low)
     return np.asarray(np.sqrt(low * high) * np.where(s < 1e-4, 1.0, np.sinh(s) / np.where(s == 0.0, 1.0, s)))
 

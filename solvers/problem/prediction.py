@@ -13,7 +13,7 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction, Predictor
 
-#: Debye length over volume per surface, up to which the electroneutral law is taken for a prediction.
+#: Debye length over volume per surface up to which the electroneutral law predicts: it is that of thin layers.
 LARGEST_LAYER = 0.1
 
 
@@ -31,11 +31,11 @@ def discretise(
 
 
 class ElectroneutralPrediction:
-    """Electroneutral answer to a case on one mesh, without its equations: a Laplace solve a patch, and algebra.
+    """Electroneutral answer to a case on one mesh: one Laplace solve for each injecting boundary, and algebra.
 
     Args:
-        discretisation: of the mesh.
-        problem_data: decides which boundaries are grounded.
+        discretisation: discretisation of the mesh.
+        problem_data: data that decide which boundaries are grounded.
     """
 
     def __init__(self, discretisation: Discretisation, problem_data: ProblemData) -> None:
@@ -55,22 +55,21 @@ class ElectroneutralPrediction:
         Raises:
             CaseError: a current beyond the limiting one.
         """
-        # The law is that of a thin Debye layer: a tenth of volume over surface at most.
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
         if self._signature.amount_constrained or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
             return None
         return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 
     def limits(self, problem_data: ProblemData) -> tuple[float, float]:
-        """By which factors the currents could be multiplied; see `Predictor.limits`. Collective."""
+        """Largest factors of the currents; see `Predictor.limits`. Collective."""
         return self._predictor.limits(problem_data.electrolyte, problem_data.boundaries)
 
     def potentials(self, problem_data: ProblemData, prediction: Prediction) -> dict[str, float]:
         """Mean potential over each boundary, and at each probe, V. Collective."""
         V = (prediction.u * problem_data.electrolyte.V_T + prediction.ground)[:, None]
         weights = self.discretisation.weights
-        found = {n: float(weights.integral(w, V)[0]) / weights.area[n] for n, w in weights.boundary.items()}
-        return found | {name: float(value[0]) for name, value in self.discretisation.probes.values(V).items()}
+        means = {n: float(weights.integral(w, V)[0]) / weights.area[n] for n, w in weights.boundary.items()}
+        return means | {name: float(value[0]) for name, value in self.discretisation.probes.values(V).items()}
 
     def layers(self, problem_data: ProblemData, prediction: Prediction | None) -> dict[str, Layer]:
         """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
@@ -84,19 +83,11 @@ class ElectroneutralPrediction:
                 total = injection.total(self.discretisation.weights.area[name] * scales.length**2)
                 currents[name][electrolyte.index(injection.species)] += total / scales.current
         state = LayerState(
-            densities=c / scales.concentration,
+            concentrations=c / scales.concentration,
             potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,
             currents=currents,
         )
-        return debye_layers(
-            self.discretisation.mesh,
-            self.discretisation.heights,
-            self.discretisation.weights,
-            state,
-            electrolyte,
-            problem_data.boundaries,
-            scales,
-        )
+        return debye_layers(self.discretisation, state, electrolyte, problem_data.boundaries, scales)
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

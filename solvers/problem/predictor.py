@@ -24,7 +24,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
-#: Iterations after which a factorisation takes over: on cells thousands of times wider than high multigrid crawls.
+#: Iterations after which a factorisation takes over: on cells thousands of times wider than high, multigrid is slow.
 MOST_ITERATIONS = 1000
 
 
@@ -33,8 +33,8 @@ class Prediction:
     """The electroneutral answer at the local degrees of freedom.
 
     Attributes:
-        u: V/V_T relative to the ground, shape (n,).
-        concentrations: mol/m^3, shape (species, n).
+        u: potential V/V_T relative to the ground, shape (n,).
+        concentrations: concentrations, mol/m^3, shape (species, n).
         ground: potential of the grounded boundaries, V.
     """
 
@@ -44,21 +44,21 @@ class Prediction:
 
 
 def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> str:
-    """What keeps the electroneutral law from holding; empty where nothing does.
+    """Reason why the electroneutral law does not hold; empty where it does.
 
     It holds for a neutral bulk, at most one injected species, no channels, and the same potential and bulk
     concentrations of all species on every boundary that prescribes anything, no sources and no fixed charge by region.
-    That the Debye length is small is for the caller to see.
+    The caller checks that the Debye length is small.
     """
-    held = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    grounded = [b for b in held if b.prescribes_potential and b.prescribed(electrolyte) == electrolyte.bulk]
+    prescribing = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
+    grounded = [b for b in prescribing if b.prescribes_potential and b.prescribed(electrolyte) == electrolyte.bulk]
     injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
     charge = abs(electrolyte.net_charge(electrolyte.bulk))
     reasons = {
         "no species carries charge": not electrolyte.has_ions,
         "no boundary holds both the potential and the bulk concentrations": not grounded,
-        "a boundary holds something else than the ground and the bulk": len({b.potential for b in held}) > 1
-        or len(grounded) < len(held),
+        "a boundary holds something else than the ground and the bulk": len({b.potential for b in prescribing}) > 1
+        or len(grounded) < len(prescribing),
         "fixed charge by region": bool(electrolyte.charged_regions),
         "a source of ions": any(s.source for s in electrolyte.species),
         "several injected species": len(injected) > 1,
@@ -81,14 +81,14 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
 
 
 class Predictor:
-    """Unit-flux solutions of Laplace's equation on one mesh, kept for all currents.
+    """Unit-flux solutions of Laplace's equation on one mesh, computed once for all currents.
 
     G solves Lap G = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the rest.
 
     Args:
         space: scalar Lagrange space.
         grounded: local degrees of freedom of the grounded boundaries.
-        weights: integral of each local basis function over a boundary, by boundary name (see `observables`).
+        weights: integral of each local basis function over a boundary, by boundary name.
         areas: area of each boundary.
         operators: matrices of the space.
     """
@@ -110,10 +110,10 @@ class Predictor:
         matrix, owned = self._operators.K.copy(), self._operators.owned
         grounded = np.zeros(owned, dtype=bool)
         grounded[self._grounded[self._grounded < owned]] = True
-        free, held = self._operators.masks(grounded)
+        free, constrained = self._operators.masks(grounded)
         matrix.diagonalScale(free, free)
-        matrix.setDiagonal(held, addv=True)
-        for vector in (free, held):
+        matrix.setDiagonal(constrained, addv=True)
+        for vector in (free, constrained):
             vector.destroy()
         solver = PETSc.KSP().create(self._space.mesh.comm)
         solver.setOptionsPrefix("laplace_")
@@ -125,7 +125,11 @@ class Predictor:
         self._solver, self._matrix = solver, matrix
 
     def _factorise(self) -> bool:
-        """Let MUMPS take over, for all that comes, where its factors fit into half of the memory. Collective."""
+        """Let MUMPS replace multigrid for good, where its factors fit into half of the memory. Collective.
+
+        Returns:
+            Whether it does.
+        """
         comm, nodes = self._space.mesh.comm, self._space.dofmap.index_map.size_global
         enough = memory("direct", nodes) < available_memory() / 2.0
         if self._solver.getType() == "preonly" or not comm.allreduce(enough, op=MPI.LAND):
@@ -139,13 +143,13 @@ class Predictor:
         return True
 
     def _solve(self, right: Any, G: Any) -> bool:
-        """Solve for one right-hand side; whether that went well. Collective."""
+        """Solve for one right-hand side, and return whether that succeeded. Collective."""
         self._solver.solve(right, G)
         reason: Any = self._solver.getConvergedReason()
         return reason > 0 or (self._factorise() and self._solve(right, G))
 
     def unit_flux(self, name: str) -> np.ndarray:
-        """G of one patch at the local degrees of freedom (ghosts too), in 1/um. Collective at its first call.
+        """Function G of one boundary at the local degrees of freedom (ghosts too), 1/um. Collective at its first call.
 
         Raises:
             SolveError: the linear solver did not converge.
@@ -176,7 +180,7 @@ class Predictor:
             self._solver = None
 
     def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
-        """sum over patches of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
+        """Sum over boundaries of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
         species = electrolyte.species[electrolyte.index(injected)]
         per_ampere = 1.0 / (species.valence * FARADAY * electrolyte.effective_diffusivity(species) * MODEL_UNIT)
         index_map = self._space.dofmap.index_map
@@ -208,12 +212,14 @@ class Predictor:
         return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
 
     def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:
-        """By which factors all currents could be multiplied, down (or reversed) and up; infinite without a limit.
+        """Largest factors of all currents, down (or reversed) and up; infinite without a limit. Collective.
 
-        Collective. The electroneutral law must hold.
+        Raises:
+            ValueError: the electroneutral law does not hold.
         """
         injected = injected_species(electrolyte, boundaries)
-        assert injected is not None
+        if injected is None:
+            raise ValueError("the electroneutral law does not hold")
         phi, comm = self._phi(electrolyte, boundaries, injected), self._space.mesh.comm
         lowest = float(comm.allreduce(phi.min(initial=0.0), op=MPI.MIN))
         highest = float(comm.allreduce(phi.max(initial=0.0), op=MPI.MAX))
@@ -222,7 +228,7 @@ class Predictor:
 
 
 def shown_limit(limit: float, value: float) -> float:
-    """A limit in four digits; beside a value just beyond it in as many as tell them apart, rounded to its own side."""
+    """The limit in four digits, or in enough to distinguish it from a value just beyond it, rounded to its own side."""
     exact, rounded = Decimal(repr(limit)), Decimal(0)
     beyond = max(abs(value - limit), 1e-9 * abs(value))
     in_four = float(f"{limit:.4g}")

@@ -1,55 +1,38 @@
-"""The equations of one mesh and one structure of boundary data, with Newton and a linear solver for them.
+"""Discrete problem of one mesh and one structure of boundary data: equations, Newton's method and a linear solver.
 
-What steady states and time steps share. A problem is built once; values are then changed without compiling or
-allocating again.
+Steady states and time steps share it. A problem is built once; values are then changed without compiling or allocating
+again.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
+from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import terminal_currents
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
-from spinepnp.solvers.problem.evaluation import Converged, solution_of
+from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.predictor import Prediction
-from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import change_within_cells, has_logarithms, source_of_layers
-from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
+from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
 
-#: A concentration below minus this fraction of the largest one is no rounding: the answer is not one of physics.
-NEGATIVE = 1e-9
+#: Fraction of its largest concentration by which a trace may be negative in a transient: the front of a species that
+#: enters a nearly empty domain is steeper than any cell and undershoots, by less than half of its height.
+UNDERSHOOT = 0.5
 
-#: The same over the scale of concentrations, where all are small.
-ROUNDED = 1e-12
-
-#: Bulk over ionic strength of a species that is nearly absent, and by which part of its largest value it may undershoot
-#: in time.
-TRACE, UNDERSHOOT = 1e-3, 0.5
-
-#: Beginnings of PETSc options that belong to one sparse matrix and its factors.
-OF_MATRIX = ("pc_factor_", "mat_")
-
-#: How far an equilibrium may leave its bounds, V_T: elements that are not monotone overshoot a little.
-OUTSIDE = 1e-2
-
-#: LogVariables of densities below this fraction of the largest have left their equation behind.
-VANISHED = 1e-150
+#: Prefixes of PETSc options that belong to one sparse matrix and its factors.
+MATRIX_PREFIXES = ("pc_factor_", "mat_")
 
 
 class Problem:
@@ -57,19 +40,19 @@ class Problem:
 
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
-        problem_data: decides the structure; values can change between solves.
-        options: of the solvers.
+        problem_data: data that decide the structure; values can change between solves.
+        options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
-        problem_data: what the problem was made for.
-        linear: the linear solver that is used, "direct" or "block".
+        problem_data: data at construction.
+        linear: linear solver in use, "direct" or "block".
         system: discrete equations and their state.
         discretisation: space of the mesh, weights, probes.
-        prediction: electroneutral answer.
-        formulation: of the unknowns, "density", "log" or "nodal".
-        formulation_reason: why "auto" has left densities; empty where it has not.
+        prediction: electroneutral prediction.
+        formulation: formulation of the unknowns, "density", "log" or "nodal".
+        formulation_reason: reason why "auto" has left concentrations as unknowns; empty where it has not.
 
     Raises:
         CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
@@ -92,25 +75,26 @@ class Problem:
         self.problem_data = problem_data
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
         dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
-        wanted = self.options.linear
-        given = options_set_by_user(self.options.petsc)
-        if wanted == "auto" and any(name in ("ksp_type", "pc_type") or name.startswith(OF_MATRIX) for name in given):
-            wanted = "direct"  # a solver of the user's choice gets one sparse matrix
-        self._make_solver(linear_solver(wanted, dofs, mesh.geometry.dimension))
+        linear, given = self.options.linear, options_set_by_user(self.options.petsc)
+        if linear == "auto" and any(
+            name in ("ksp_type", "pc_type") or name.startswith(MATRIX_PREFIXES) for name in given
+        ):
+            linear = "direct"  # a solver of the user's choice gets one sparse matrix
+        self._make_solver(linear_solver(linear, dofs, mesh.geometry.dimension))
 
     def _formulation_for(self, problem_data: ProblemData) -> tuple[str, str]:
-        """The formulation that a solve begins with, and why that is not densities."""
+        """The formulation that a solve begins with, and the reason where that is not concentrations."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
         source = source_of_layers(problem_data, self.discretisation.heights, self.mesh.element_degree)
         return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
-    def use(self, formulation: str, reason: str = "") -> None:
-        """Make the equations of another formulation, where that is not the one at hand. Collective.
+    def use_formulation(self, formulation: str, reason: str = "") -> None:
+        """Change to another formulation, with new equations where it is not the present one. Collective.
 
         Args:
             formulation: "density", "log" or "nodal".
-            reason: why, for the solution.
+            reason: reason for the solution's record.
         """
         self.formulation_reason = reason
         if formulation != self.formulation:
@@ -122,10 +106,10 @@ class Problem:
         self.linear = linear
         nodal_charge = self.formulation == "nodal" and self.discretisation.operators.degree > 1
         self.weights.mass = self.discretisation.operators.M if nodal_charge else None
-        self._matrix_length: float | None = None  # of the time step that the matrix was made for
-        # What "auto" has no use for is no mistake, nor is the solver of time steps in a steady state.
-        useless = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
-        petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(useless)}
+        self._matrix_step: float | None = None  # step size that the matrix was made for
+        # Options of a solver that "auto" does not choose are no mistake, nor are those of time steps in a steady state.
+        unused = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
+        petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(unused)}
         self.system = system = System(
             self.mesh, self.problem_data, self.discretisation, self.formulation, blocks=linear == "block"
         )
@@ -159,18 +143,22 @@ class Problem:
         return self.discretisation.weights
 
     def factorise_instead(self, error: NewtonError) -> bool:
-        """Whether a factorisation takes over from the block solver, for good: where "auto" chose that in vain."""
-        tried_in_vain = error.statistics.reason == LINEAR_SOLVE_FAILED.lower() and self.linear == "block"
-        if not tried_in_vain or self.options.linear != "auto":
+        """Let a factorisation replace the block solver for good, where "auto" chose that and it failed. Collective.
+
+        Returns:
+            Whether it does.
+        """
+        block_failed = error.statistics.reason == LINEAR_SOLVE_FAILED.lower() and self.linear == "block"
+        if not block_failed or self.options.linear != "auto":
             return False
         comm = self.mesh.mesh.comm
         enough = memory("direct", error.statistics.dofs) < available_memory() / 2.0
         if not comm.allreduce(enough, op=MPI.LAND):
             return False
-        unknowns = self.system.state.keep()
+        unknowns = self.system.state.local_unknowns()
         self._free_solver()
-        of_newton = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
-        self.options = self.options.model_copy(update={"petsc": of_newton, "linear": "direct"})
+        newton_options = {name: value for name, value in self.options.petsc.items() if name.startswith("snes")}
+        self.options = self.options.model_copy(update={"petsc": newton_options, "linear": "direct"})
         self._make_solver("direct")
         self.system.state.restore(unknowns)
         return True
@@ -178,68 +166,74 @@ class Problem:
     def _attempt(
         self, start: np.ndarray | None, problem_data: ProblemData, *, line_search_fallback: bool = False
     ) -> NewtonStatistics:
-        """One solve from nodal values (SI, potential relative to its zero), or from where the last one ended.
+        """One Newton solve, repeated with a factorisation where the block solver of "auto" fails. Collective.
+
+        Args:
+            start: nodal values (SI, potential relative to its zero); the present state by default.
+            problem_data: data to solve for.
+            line_search_fallback: see `Newton.solve`.
 
         Raises:
-            NewtonError: it failed; the unknowns are those of before.
+            NewtonError: it failed; the state is that of before.
         """
-        here = self.system.state.concentrations_and_potential() if start is None else start  # in SI: scales may change
+        if start is None:
+            start = self.system.state.concentrations_and_potential()  # in SI: scales may change
         try:
-            return self._solve_once(here, problem_data, line_search_fallback)
+            return self._solve_once(start, problem_data, line_search_fallback)
         except NewtonError as error:
             if not self.factorise_instead(error):
                 raise
-            return self._solve_once(here, problem_data, line_search_fallback).after([error])
+            return self._solve_once(start, problem_data, line_search_fallback).after([error])
 
-    def _solve_once(self, here: np.ndarray, problem_data: ProblemData, line_search_fallback: bool) -> NewtonStatistics:
+    def _solve_once(self, start: np.ndarray, problem_data: ProblemData, line_search_fallback: bool) -> NewtonStatistics:
         system = self.system
-        before = system.state.keep()
+        before = system.state.local_unknowns()
         system.set_data(problem_data)
         reference = system.reference_norm(problem_data.electrolyte)
-        system.state.start_from(here)
+        system.state.start_from(start)
         try:
             statistics = self._newton.solve(system.state.vector, reference, line_search_fallback=line_search_fallback)
-            system.state.take(system.state.vector)
+            system.state.assign(system.state.vector)
             self.refuse_negative(statistics, problem_data)
-            self._refuse_beyond_bounds(statistics, problem_data)
+            refuse_beyond_bounds(system, self.weights, problem_data, statistics)
         except NewtonError as error:
-            told = self._told(error)
+            located = locate_not_a_number(error, system, self.mesh.mesh.comm)
             system.state.restore(before)
-            raise told from None
+            raise located from None
         return statistics
 
     def solve_stage(self) -> NewtonStatistics:
         """Solve a stage of a time step from the iterate of the system; see `StepData.set_step`. Collective.
 
         Raises:
-            NewtonError: it failed.
+            NewtonError: Newton failed.
         """
         system = self.system
-        near = self._matrix_length is not None and abs(system.step_data.step_size / self._matrix_length - 1.0) < SIMILAR
+        near = self._matrix_step is not None and abs(system.step_data.step_size / self._matrix_step - 1.0) < SIMILAR
         reuse_jacobian, before = near and self.linear == "direct", self._newton.callbacks.count
         try:
             statistics = self._newton.solve(
                 system.state.vector, system.stage_reference(), line_search_fallback=False, reuse_jacobian=reuse_jacobian
             )
         except NewtonError as error:
-            self._matrix_length = None
-            raise self._told(error) from None
+            self._matrix_step = None
+            raise locate_not_a_number(error, system, self.mesh.mesh.comm) from None
         if self._newton.callbacks.count > before:
-            self._matrix_length = system.step_data.step_size
-        system.state.take(system.state.vector)
+            self._matrix_step = system.step_data.step_size
+        system.state.assign(system.state.vector)
         return statistics
 
     def solve_linear(self, defect: np.ndarray, charge: dict[str, float] | None = None) -> np.ndarray:
-        """How a defect of a time step moves the unknowns, by the last matrix. Collective.
+        """Change of the unknowns by a defect of a time step, from the last matrix. Collective.
 
         Args:
-            defect: in the contents of the species, scaled, shape (owned dofs, N).
-            charge: in the charges on boundaries, scaled, by name; none by default.
+            defect: defect of the storage of the species, scaled, shape (owned dofs, N).
+            charge: defect of the charge on each boundary, scaled, by name; zero by default.
 
         Returns:
-            Shape (owned dofs, N + 1).
+            Changes of shape (owned dofs, N + 1).
         """
-        if not self._newton.callbacks.has_matrix:  # every stage so far was solved before it began
+        if not self._newton.callbacks.has_matrix:  # the start of every stage so far met the tolerance
             self._newton.make_matrix(self.system.state.vector)
         charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
         return self.system.solve_linear(defect, charge, self._newton.linear.solve)
@@ -248,8 +242,8 @@ class Problem:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 
         Args:
-            problem_data: with constant currents.
-            nodal_flux: of the species, as `System.nodal_flux` gives it, shape (owned dofs, N).
+            problem_data: data with constant currents.
+            nodal_flux: columns of the species of `System.nodal_flux`, shape (owned dofs, N).
         """
         system, weights = self.system, self.weights
         return terminal_currents(
@@ -263,133 +257,29 @@ class Problem:
         )
 
     def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
-        """Below which no current through a boundary is known at the state, A; displacement last. Collective.
+        """Smallest known current of each species through each boundary at the state, A. Collective.
 
         Args:
-            nodal_flux: as `System.nodal_flux` gives it, shape (owned dofs, N + 1).
+            nodal_flux: see `System.nodal_flux`, shape (owned dofs, N + 1).
 
         Returns:
-            By boundary, shape (N + 1,); zero for a neutral species.
+            Floors by boundary, shape (N + 1,), displacement last; zero for a neutral species.
         """
         system = self.system
         charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
         unit = charge * system.step_data.scales.current / system.step_data.step_size
-        return {name: unit * floor for name, floor in system.rounding.floors(nodal_flux).items()}
-
-    def _told(self, error: NewtonError) -> NewtonError:
-        """The error, with the equations in which something is not a number named. Collective."""
-        if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
-            return error
-        broken = ~np.isfinite(self.system.nodal_flux()).all(axis=0)
-        anywhere = np.empty_like(broken)
-        self.mesh.mesh.comm.Allreduce(broken, anywhere, op=MPI.LOR)
-        names = [n for n, bad in zip((*self.signature.names, "the potential"), anywhere, strict=True) if bad]
-        where = f"in the equation of {', '.join(names)}: " if names else ""
-        return NewtonError(f"{where}{error}", error.statistics)
-
-    def _refuse_beyond_bounds(self, statistics: NewtonStatistics, problem_data: ProblemData) -> None:
-        """Refuse an equilibrium whose potential leaves what boundaries hold: cells overestimate a crowd. Collective.
-
-        Raises:
-            NewtonError: with the potential.
-        """
-        bounds = problem_data.equilibrium_bounds()
-        if bounds is None:
-            return
-        phi = self.system.state.concentrations_and_potential()[: self.weights.owned, -1:] + self.system.step_data.zero
-        comm = self.mesh.mesh.comm
-        lowest, highest = float(minimum(comm, phi)[0]), -float(minimum(comm, -phi)[0])
-        hair = OUTSIDE * problem_data.electrolyte.V_T
-        for found, outside in ((lowest, bounds[0] - lowest > hair), (highest, highest - bounds[1] > hair)):
-            if outside:
-                raise NewtonError(
-                    f"the potential reaches {format_quantity(float(f'{found:.4g}'), POTENTIAL)}, beyond what any "
-                    "boundary holds: a layer is thinner than the cells beside its wall; make them finer (mesh.grade), "
-                    "or leave out solver.formulation",
-                    replace(statistics, reason="beyond_bounds"),
-                )
+        return {name: unit * floor for name, floor in system.current_floors.floors(nodal_flux).items()}
 
     def refuse_negative(self, statistics: NewtonStatistics, problem_data: ProblemData) -> None:
-        """Refuse a converged state with negative or vanished concentrations: it is none of physics. Collective.
+        """Refuse a converged state with negative or vanished concentrations: it is not physical. Collective.
 
         Raises:
             NewtonError: names the species and its lowest value.
         """
-        names, owned = self.signature.names, self.weights.owned
-        values = self.system.state.concentrations_and_potential()[:owned, :-1]
-        comm = self.mesh.mesh.comm
-        lowest, largest = minimum(comm, values), -minimum(comm, -values)
-        allowed = np.full(len(names), NEGATIVE * largest.max() + ROUNDED * self.system.step_data.scales.concentration)
-        if problem_data.transient:
-            # The front of a species that comes into nearly nothing is steeper than any cell: linear combinations of
-            # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
-            bulk = np.array([*problem_data.electrolyte.bulk.values()])
-            trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()
-            allowed = np.where(trace, np.maximum(allowed, UNDERSHOOT * largest), allowed)
-        worst = int(np.argmin(lowest + allowed))
-        injected = any(i.flows for b in problem_data.boundaries.values() for i in b.injections)
-        limit = "a current is beyond its limit, or " if injected else ""
-        if self.formulation != "density" and lowest[worst] < VANISHED * largest.max():
-            raise NewtonError(
-                f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "
-                'use solver.formulation = "density", or a finer mesh',
-                replace(statistics, reason="vanished_concentration"),
-            )
-        if np.any(lowest < -allowed):
-            value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
-            raise NewtonError(
-                f"the concentration of {names[worst]} is negative ({value} at its lowest): {limit}the mesh is too "
-                "coarse for the layers at its boundaries",
-                replace(statistics, reason="negative_concentration"),
-            )
-
-    def _converged(
-        self,
-        problem_data: ProblemData,
-        prediction: Prediction | None,
-        statistics: NewtonStatistics,
-        currents: dict[str, np.ndarray],
-        floors: dict[str, np.ndarray],
-    ) -> Converged:
-        """What the state says, in SI but for what outcome takes to it. Collective."""
-        scales = self.system.step_data.scales
-        nodal = self.system.state.concentrations_and_potential()
-        potential = nodal[:, -1] + self.system.step_data.zero
-        if not self.signature.grounded:
-            potential -= self.weights.integral(self.weights.volume, potential[:, None])[0] / self.weights.total_volume
-        phi = self.system.equations.phi.x.array
-        return Converged(
-            problem_data=problem_data,
-            formulation=(self.formulation, self.formulation_reason),
-            change_within_cell=change_within_cells(self.discretisation.space, phi, problem_data.electrolyte)[0],
-            scales=scales,
-            densities=nodal[:, :-1] / scales.concentration,
-            potential=potential,
-            currents=currents,
-            floors=floors,
-            amounts=self.system.state.amounts() * scales.amount,
-            ionic_charge=self.system.state.ionic_charge() * scales.amount,
-            wanted={name: amount * scales.amount for name, amount in self.system.step_data.prescribed_amounts.items()},
-            field_energy=self.system.state.field_energy(),
-            wall_charge=self.system.step_data.wall_charge_density,
-            prediction=prediction,
-            statistics=statistics,
+        logarithms = self.formulation != "density"
+        refuse_negative(
+            self.system, self.weights, problem_data, statistics, logarithms=logarithms, undershoot=UNDERSHOOT
         )
-
-    def _solution_of(self, found: Converged) -> Solution:
-        """The solution, unless its balance is open. Collective.
-
-        Raises:
-            NewtonError: it is.
-        """
-        solution = solution_of(found, self.mesh, self.discretisation)
-        if solution.balance_is_open:
-            raise NewtonError(
-                f"the balance of the ions is open by {solution.ion_balance:.1e} (relative); use a smaller "
-                "solver.tolerance or a finer mesh",
-                replace(found.statistics, reason="unbalanced"),
-            )
-        return solution
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""

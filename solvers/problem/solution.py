@@ -1,4 +1,4 @@
-"""What a solve gives, in SI units."""
+"""Solution of a solve, with means, currents and error estimates, in SI units."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spinepnp.solvers.problem.debye_layers import Layer
 
 @dataclass(frozen=True)
 class PointState:
-    """Potential (V) and concentrations (mol/m^3) at a point, or their means."""
+    """Potential (V) and concentrations (mol/m^3) at a point, or their means over a region."""
 
     potential: float
     concentration: dict[str, float]
@@ -21,14 +21,14 @@ class PointState:
 
 @dataclass(frozen=True)
 class BoundaryState(PointState):
-    """Means over a boundary, and what passes it.
+    """Means over a boundary, and currents through it.
 
     Attributes:
-        area: m^2.
-        current: of each species into the domain, A.
+        area: area, m^2.
+        current: current of each species into the domain, A.
         displacement: displacement current into the domain, A; ``None`` in a steady state.
-        current_floor: what rounding and Newton's remaining residual leave of the current of each species, A.
-        displacement_floor: the same of the displacement current.
+        current_floor: error of the current of each species by rounding and by Newton's remaining residual, A.
+        displacement_floor: error of the displacement current by rounding, A; ``None`` in a steady state.
     """
 
     area: float
@@ -39,12 +39,12 @@ class BoundaryState(PointState):
 
     @property
     def total_current(self) -> float:
-        """Sum over the species, A."""
+        """Sum of the currents of all species, A."""
         return sum(self.current.values())
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """Species whose current is below its floor, and so no number; where it is zero it is one."""
+        """Species with a current below its floor, which is not known; a current of exactly zero is."""
         return tuple(name for name, I in self.current.items() if 0.0 < abs(I) <= self.current_floor.get(name, 0.0))
 
 
@@ -53,7 +53,7 @@ class RegionState(PointState):
     """Means over a part of the volume, and extremes in it.
 
     Attributes:
-        volume: m^3.
+        volume: volume, m^3.
         min_potential: smallest nodal value, V.
         max_potential: largest nodal value, V.
         min_concentration: smallest nodal value of each species, mol/m^3.
@@ -69,13 +69,14 @@ class RegionState(PointState):
 
 @dataclass(frozen=True)
 class VolumeState(RegionState):
-    """Means over the whole volume, and what belongs to it.
+    """Means, extremes and integrals over the whole volume.
 
     Attributes:
-        amount: of each species, mol.
-        charge: of ions and fixed charge, C.
-        field_energy: int eps/2 |grad V|^2, J.
-        mixing_energy: int F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i) with the bulk C_i, J; zero in the bulk state.
+        amount: amount of each species, mol.
+        charge: charge of ions and fixed charge, C.
+        field_energy: field energy int eps/2 |grad V|^2, J.
+        mixing_energy: mixing energy int F V_T sum_i (c_i ln(c_i/C_i) - c_i + C_i) with the bulk C_i, J; zero in the
+            bulk state.
     """
 
     amount: dict[str, float]
@@ -85,7 +86,7 @@ class VolumeState(RegionState):
 
     @property
     def free_energy(self) -> float:
-        """Of the field and of mixing, J."""
+        """Sum of the energies of the field and of mixing, J."""
         return self.field_energy + self.mixing_energy
 
 
@@ -95,26 +96,25 @@ class Solution:
 
     Attributes:
         unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
-        electrolyte: what was solved for.
+        electrolyte: electrolyte that was solved for.
         boundary: means and currents by boundary name.
         probes: values at single points by their name.
         regions: means over parts of the volume by their name.
         volume: means and integrals over the whole of it.
         ion_balance: largest |sum of boundary currents and sources| over the largest current of a species; with
             prescribed amounts also |N/N0 - 1|.
-        balance_is_open: whether that is too much for an answer.
         layers: Debye layers by the name of their boundary, or by the plane of the edge of a fixed charge.
         layers_resolved: whether the potential drop of each is right to 3 %.
-        relative_error: estimated for currents and resistances, from the jumps of gradients between cells.
+        relative_error: estimated error of currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
         wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
             where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         formulation: unknowns of the species, "density", "log" or "nodal".
-        formulation_reason: why `solver.formulation = "auto"` has left densities; empty where it has not.
+        formulation_reason: reason why `solver.formulation = "auto"` has left concentrations; empty where it has not.
         change_within_cell: largest change of |z| V within a cell, in V_T.
-        too_steep: whether that is more than densities as unknowns can follow.
-        statistics: of the Newton solve.
+        too_steep: whether that is more than concentrations as unknowns can follow.
+        statistics: statistics of the Newton solve.
     """
 
     unknowns: np.ndarray
@@ -124,7 +124,6 @@ class Solution:
     regions: dict[str, RegionState]
     volume: VolumeState
     ion_balance: float
-    balance_is_open: bool
     layers: dict[str, Layer]
     layers_resolved: bool
     relative_error: float

@@ -1,4 +1,4 @@
-"""From one state in time to the next: attempts at a step, shorter ones after a failure or a large error."""
+"""Adaptive steps in time: trial steps until one is accepted, shorter ones after a failure or a large error."""
 
 from __future__ import annotations
 
@@ -16,23 +16,26 @@ from spinepnp.solvers.time.dirk import TimeState, TrialStep, take_step
 from spinepnp.solvers.time.tableaux import ESDIRK, EULER
 from spinepnp.units import TIME, format_quantity
 
-#: Of the Debye time: the step that follows the first one of a smooth piece.
-FIRST = 3e-2
+#: Step after the first one of a smooth interval, over the Debye time.
+SECOND_STEP = 3e-2
 
 #: Largest factor by which a step grows after an accepted one.
 GROWTH = 5.0
 
-#: Smallest factor by which a step is shortened after its error was too large.
-LEAST = 0.2
+#: Smallest factor of the step after an error that was too large.
+SMALLEST_REDUCTION = 0.2
 
-#: Largest factor by which a step is shortened after its error was too large.
-MOST = 0.9
+#: Largest factor of the step after an error that was too large.
+LARGEST_REDUCTION = 0.9
 
-#: What is left of a step that could not be solved.
-AFTER_FAILURE = 0.25
+#: Safety factor of the step that the error allows after one that was too large.
+SAFETY = 0.85
+
+#: Factor of a step that could not be solved.
+FAILURE_REDUCTION = 0.25
 
 
-#: An attempt at a step that was not accepted: its length, s, the reason, and what it took, where that is known.
+#: A trial step that was not accepted: its length, s, the reason, and the statistics of its solves, where known.
 Rejected = tuple[float, str, NewtonStatistics | None]
 
 
@@ -41,14 +44,14 @@ class Step:
     """An accepted step.
 
     Attributes:
-        number: how many steps there were, this one included.
-        time: of its end, s.
-        length: s.
-        error: estimate over the tolerance.
-        solution: the state at its end.
-        statistics: of its solves; those of rejected attempts are not among them.
-        rejected: statistics and reasons of the attempts before it.
-        listed: whether its end is one of the times of the schedule, or the end of all.
+        number: number of the step, from one.
+        time: end of the step, s.
+        length: length of the step, s.
+        error: error estimate over the tolerance.
+        solution: state at the end of the step.
+        statistics: statistics of its solves, without those of rejected trial steps.
+        rejected: rejected trial steps before it.
+        listed: whether its end is one of the times of the schedule, or the end of the transient.
         defect: |N_end - N_start - passed| of each species since the start, mol.
         passed: charge that each species has carried in through each boundary since the start, C, by boundary.
         gates: open fractions, in the order of the channels.
@@ -69,15 +72,15 @@ class Step:
 
 @dataclass
 class TransientProgress:
-    """Where a transient is, and how it goes on: with the state, all that a restart needs.
+    """Progress of a transient: all that a restart needs.
 
     Attributes:
-        time_state: the state.
-        control: of the steps.
-        number: of steps so far.
-        started: whether the smooth piece that the state is in has had its first step.
+        time_state: present state.
+        control: control of the steps.
+        number: number of steps so far.
+        started: whether the present smooth interval has had its first step.
         first: amounts at the start, scaled, shape (N,).
-        rounding: what all steps so far may have left of an amount by rounding, scaled.
+        rounding: rounding error of an amount by all steps so far, scaled.
     """
 
     time_state: TimeState
@@ -90,12 +93,12 @@ class TransientProgress:
 
 @dataclass(frozen=True)
 class AcceptedStep:
-    """What led to the next state.
+    """An accepted trial step, with the rejected ones before it.
 
     Attributes:
-        accepted: the step.
-        length: of it, s.
-        rejected: attempts before it.
+        accepted: accepted trial step.
+        length: length of the step, s.
+        rejected: rejected trial steps before it.
     """
 
     accepted: TrialStep
@@ -104,13 +107,13 @@ class AcceptedStep:
 
 
 def advance(problem: Problem, progress: TransientProgress, target: float, schedule: Schedule) -> AcceptedStep:
-    """One accepted step toward a time. Collective.
+    """Solve trial steps toward a time until one is accepted. Collective.
 
     Args:
-        problem: the equations.
-        progress: where it starts; its control shrinks and grows.
+        problem: discrete problem.
+        progress: progress at the start of the step; its control shrinks and grows.
         target: time that no step may pass, s.
-        schedule: tolerance, or fixed length.
+        schedule: schedule with the tolerance, or a fixed step.
 
     Raises:
         SolveError: the step would have to be too short to go on.
@@ -123,40 +126,37 @@ def advance(problem: Problem, progress: TransientProgress, target: float, schedu
         length = control.step_to(remaining)
         end = target if length == remaining else time_state.time + length
         try:
-            attempt = take_step(problem, problem.problem_data, time_state, end, method, schedule.tolerance)
+            trial = take_step(problem, problem.problem_data, time_state, end, method, schedule.tolerance)
         except SolveError as error:
-            lost, factor = _lost(error, time_state, length), AFTER_FAILURE
+            lost, factor = _lost(error, time_state, length), FAILURE_REDUCTION
             rejected.append((length, str(error), error.statistics if isinstance(error, NewtonError) else None))
             _recover(problem, error, time_state)
         else:
-            if schedule.fixed_step is not None or attempt.error <= 1.0:
+            if schedule.fixed_step is not None or trial.error <= 1.0:
                 break
-            reason = f"error {attempt.error:.2g} of the tolerance"
+            reason = f"error {trial.error:.2g} of the tolerance"
             lost = _lost(SolveError(f"the error of a step stays above the tolerance ({reason})"), time_state, length)
-            factor = min(MOST, max(LEAST, 0.85 * attempt.error ** (-1.0 / method.order)))
-            rejected.append((length, reason, attempt.statistics))
+            factor = SAFETY * trial.error ** (-1.0 / method.order)
+            factor = min(LARGEST_REDUCTION, max(SMALLEST_REDUCTION, factor))
+            rejected.append((length, reason, trial.statistics))
         if not control.failed(factor, length):
             raise lost
     if progress.started:
-        _grow(control, attempt.error, method.order, length)
+        control.succeeded(trial.error ** (-1.0 / method.order) if trial.error > 0.0 else GROWTH, length)
     else:
-        control.step = FIRST * problem.system.step_data.scales.debye_time
-    return AcceptedStep(attempt, length, rejected)
-
-
-def _grow(control: StepControl, error: float, order: int, length: float) -> None:
-    control.succeeded(error ** (-1.0 / order) if error > 0.0 else GROWTH, length)
+        control.step = SECOND_STEP * problem.system.step_data.scales.debye_time
+    return AcceptedStep(trial, length, rejected)
 
 
 def _recover(problem: Problem, error: SolveError, time_state: TimeState) -> None:
-    """Be ready for another attempt; with a factorisation where the block solver of "auto" has failed. Collective."""
+    """Restore the state before a failed step, with a factorisation if the block solver of "auto" failed. Collective."""
     if isinstance(error, NewtonError) and problem.factorise_instead(error):
         problem.system.set_data(problem.problem_data)
     problem.system.state.restore(time_state.unknowns)
 
 
 def _lost(error: SolveError, time_state: TimeState, length: float) -> SolveError:
-    """The error, with the time at which it would end the transient."""
+    """The error, with the time at which it ends the transient."""
     at, step = (format_quantity(float(f"{t:.6g}"), TIME) for t in (time_state.time, length))
     message = f"at {at} no step can be made, not even one of {step}: {error}"
     return NewtonError(message, error.statistics) if isinstance(error, NewtonError) else SolveError(message)

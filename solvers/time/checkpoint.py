@@ -1,4 +1,4 @@
-"""All that a transient needs to go on, as plain arrays on rank 0, and the way back on any number of ranks."""
+"""Checkpoints of a transient: its progress as plain arrays on rank 0, and back on any number of ranks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from spinepnp.solvers.time.adaptive import TransientProgress
 from spinepnp.solvers.time.dirk import StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
-#: Parts of `StageRates` that live on the mesh; the others are the same on all ranks.
+#: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
 ON_MESH = ("content", "content_rate")
 
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """The progress of a problem. Collective.
+    """Progress of a transient as arrays. Collective.
 
     Returns:
         Arrays by name on rank 0, none elsewhere; those on the mesh in the order of its cells.
     """
     progress, ordering = problem.progress, problem.ordering
-    assert progress is not None
     time_state = progress.time_state
     on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
         "unknowns": time_state.unknowns
@@ -51,17 +50,17 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
 
 
 def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution:
-    """Go on from what `pack` gave. Collective.
+    """Resume a transient from the arrays of `pack`. Collective.
 
     Args:
-        problem: of the same case.
-        packed: on rank 0; not looked at elsewhere.
+        problem: problem of the same case.
+        packed: arrays on rank 0; ignored on other ranks.
 
     Returns:
         The state that was reached.
 
     Raises:
-        KeyError, ValueError: it does not fit the problem.
+        KeyError, ValueError: the arrays do not fit the problem.
     """
     comm, ordering, system = problem.mesh.mesh.comm, problem.ordering, problem.system
     everywhere = {n: v for n, v in packed.items() if n != "unknowns" and not _on_mesh(n)} if comm.rank == 0 else {}

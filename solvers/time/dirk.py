@@ -1,18 +1,18 @@
 """Implicit steps in time of the discrete equations.
 
-The species' equations are d(content)/dt = load - D flux, and Poisson's holds at every moment: a differential-algebraic
+The species' equations are d(storage)/dt = load - D flux, and Poisson's holds at every time: a differential-algebraic
 system. A stage of a diagonally implicit Runge-Kutta method solves
 
-    content - base + gamma h (D flux - load) = 0,    base = content_n + h sum_j a_ij K_j,
-    K = (content - base) / (gamma h),
+    storage - base + gamma h (D flux - load) = 0,    base = storage_n + h sum_j a_ij K_j,
+    K = (storage - base) / (gamma h),
 
-so that rates K come from contents, not from fluxes: what is held, injected or gated is in them, and the contents of a
-step change by exactly h sum_i b_i K_i. Charges at boundaries and gates go by the same rule: the potential of a floating
-boundary is that at which ions and displacement together carry no charge through it in a stage.
+so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and gates, and the
+storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and gates have rates of the same form: the
+potential of a floating boundary is such that ions and displacement together carry no charge through it in a stage.
 
-Each smooth piece of the data begins with a short step of backward Euler, which needs no rate at its start; then ESDIRK
-steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages, which
-takes out what is stiff and gives the error of the potential as well.
+Each smooth interval of the data begins with a short step of backward Euler, which needs no rate at its start; then
+ESDIRK steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages,
+which removes stiff components and gives the error of the potential as well.
 """
 
 from __future__ import annotations
@@ -29,26 +29,27 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
 
-#: How many states the start of a stage is extrapolated from.
-PAST = 3
+#: Number of states from which the start of a stage is extrapolated.
+HISTORY_LENGTH = 3
 
-#: Concentrations that stay below this fraction of the scale of concentrations do not count for the error.
+#: Fraction of the scale of concentrations: species that stay below it do not count for the error.
 TRACE = 1e-6
 
 
 @dataclass
 class StageRates:
-    """What changes in time, and how fast.
+    """Quantities with a time derivative at the end of a stage, their rates, and the currents.
 
     Attributes:
-        content: integral of each density with each owned basis function, scaled, shape (owned dofs, N).
-        charge: displacement field out of each boundary, C, shape (boundaries,).
+        content: storage, the integral of each concentration with each owned basis function, scaled, shape
+            (owned dofs, N).
+        charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
         gates: open fraction of each gate.
-        content_rate: of the content, 1/s.
-        charge_rate: displacement current that enters, A.
-        gate_rate: 1/s.
-        current: of each species that enters through each boundary, A, shape (boundaries, N).
-        floor: below which none of them is known, A, shape (boundaries, N + 1), displacement last.
+        content_rate: rate of the storage, 1/s.
+        charge_rate: displacement current into each boundary, A, shape (boundaries,).
+        gate_rate: rate of each gate, 1/s.
+        current: current of each species into each boundary, A, shape (boundaries, N).
+        floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
     """
 
     content: np.ndarray
@@ -66,12 +67,12 @@ class TimeState:
     """The state at one time, with all that the next step needs.
 
     Attributes:
-        time: s.
+        time: time, s.
         unknowns: local unknowns, shape (local dofs, N + 1).
-        rates: what changes, and how fast.
+        rates: storage, charges and gates with their rates.
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
-        history: times and unknowns of the last states of this smooth piece, stages included.
+        history: times and unknowns of the last states of this smooth interval, stages included.
     """
 
     time: float
@@ -83,12 +84,12 @@ class TimeState:
 
 @dataclass(frozen=True)
 class TrialStep:
-    """A step that was solved.
+    """A solved step, before it is accepted.
 
     Attributes:
-        time_state: its end.
-        error: estimate, over the tolerance; zero where the method has none.
-        statistics: of all its solves.
+        time_state: state at the end.
+        error: error estimate over the tolerance; zero where the method has none.
+        statistics: statistics of all its solves.
     """
 
     time_state: TimeState
@@ -97,16 +98,13 @@ class TrialStep:
 
 
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
-    """int eps dV/dn over each boundary where the potential is held, floats, or lies across a membrane, C.
-
-    Collective.
-    """
+    """Charge int eps dV/dn on each boundary, C, see `System.wall_charges`. Collective."""
     charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
     return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
-    """Charges of the boundaries, C, in units of the equations, by name."""
+    """Charges of the boundaries (given in C), scaled, by name."""
     unit = problem.system.step_data.scales.amount * FARADAY
     return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
 
@@ -117,12 +115,12 @@ def take_step(
     """Solve one step. Collective.
 
     Args:
-        problem: its system holds nothing of value afterwards but the end of the step.
-        problem_data: the case; its waveforms are smooth within the step.
-        before: the state at its start.
-        end: time of its end, s.
-        method: of which the first stage, if it is explicit, is the end of the step before.
-        tolerance: of the error, over the scale of each unknown.
+        problem: discrete problem; its state is then that of the end of the step.
+        problem_data: data of the case; waveforms are smooth within the step.
+        before: state at the start.
+        end: time at the end, s.
+        method: Runge-Kutta method; an explicit first stage is the end of the step before.
+        tolerance: tolerance of the error, over the scale of each unknown.
 
     Raises:
         NewtonError: a stage could not be solved, or ends with negative concentrations.
@@ -134,18 +132,22 @@ def take_step(
         time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
         now = problem_data.at(time, before.time + 0.5 * length)
         base = _combined(before.rates, stages, method.A[i, :i] * length)
-        own = method.gamma * length
+        stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
         system.step_data.set_step(
-            now.boundaries, own / system.step_data.scales.time, base.content, GateStep(base.gates, own), charge
+            now.boundaries,
+            stage_length / system.step_data.scales.time,
+            base.content,
+            GateStep(base.gates, stage_length),
+            charge,
         )
         guess = _extrapolated(history, before.unknowns, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
-        rates = _rates(problem, now, base, own, at_end=i == len(method.c) - 1)
+        rates = _rates(problem, now, base, stage_length, at_end=i == len(method.c) - 1)
         stages.append(rates)
-        history = [*history, (time, system.state.keep())][-PAST:]
+        history = [*history, (time, system.state.local_unknowns())][-HISTORY_LENGTH:]
     problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
@@ -154,7 +156,7 @@ def take_step(
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
-    """What changes, at the start of a stage, with the rates of the stages before it."""
+    """Storage, charges and gates at the start of a stage, with the rates of the stages before it."""
     content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
     for weight, stage in zip(weights, stages, strict=True):
         content += weight * stage.content_rate
@@ -164,12 +166,12 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
 
 
 def _rates(problem: Problem, now: ProblemData, base: StageRates, length: float, *, at_end: bool) -> StageRates:
-    """At the end of a stage; floors are those of the end of a step."""
+    """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
     content, nodal_flux = system.equations.storage(), system.nodal_flux()
     gates = system.step_data.channels.gates_at(system.state.means)
     charge = _wall_charges(problem, nodal_flux)
-    # Where nothing is held only what is prescribed enters: Newton's remaining residual is no current.
+    # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
     currents = problem.currents(now, np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
     floors = problem.current_floors(nodal_flux) if at_end else dict.fromkeys(boundaries, np.zeros(nodal_flux.shape[1]))
     return StageRates(
@@ -200,36 +202,36 @@ def _extrapolated(history: list[tuple[float, np.ndarray]], last: np.ndarray, tim
 
 
 def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: float) -> float:
-    """Largest error of any unknown over its scale: of a density its largest value, of the potential V_T. Collective."""
+    """Largest error of an unknown over its scale: the largest value of a concentration, V_T. Collective."""
     system, weights = problem.system, method.b - method.embedded
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    densities = system.equations.nodal_concentrations()[: len(error)]
-    error[:, :-1] *= system.equations.variables.slope(densities)
+    concentrations = system.equations.nodal_concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.variables.slope(concentrations)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
-    scale = densities.max(axis=0, initial=0.0)
+    scale = concentrations.max(axis=0, initial=0.0)
     both = np.array([largest, [*scale, 1.0, 1.0]])
     total = np.empty_like(both)
     problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
-    return float((total[0] / np.maximum(total[1], _least(problem))).max())
+    return float((total[0] / np.maximum(total[1], _smallest_scale(problem))).max())
 
 
-def _least(problem: Problem) -> float:
-    """Scaled density below which errors do not count: a trace of the ions; without ions, one of the bulk."""
+def _smallest_scale(problem: Problem) -> float:
+    """Scaled concentration below which errors do not count: a trace of the ions; without ions, one of the bulk."""
     electrolyte, scale = problem.problem_data.electrolyte, problem.system.step_data.scales.concentration
     whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
     return max(TRACE * whole / scale, float(np.finfo(float).tiny))
 
 
 def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
-    """Of all stages of a step."""
+    """Statistics of all stages of a step together."""
     return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
 
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:
-    """The state of a problem, at rest, as the start of a smooth piece: its first step uses no rates. Collective."""
+    """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
     content, gates = system.equations.storage(), system.step_data.channels.gates_at(system.state.means)
     nothing = np.zeros((boundaries, content.shape[1]))
@@ -243,9 +245,9 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
-    return TimeState(time, system.state.keep(), rates, nothing)
+    return TimeState(time, system.state.local_unknowns(), rates, nothing)
 
 
 def new_interval(time_state: TimeState) -> TimeState:
-    """The same state at the start of a smooth piece: nothing is extrapolated from before."""
+    """The state as the start of a smooth interval, without the history that steps are extrapolated from."""
     return replace(time_state, history=[])

@@ -12,9 +12,9 @@ class Tableau:
     """Coefficients of a method whose implicit stages share one diagonal coefficient.
 
     Attributes:
-        A: of the stages, shape (stages, stages), lower triangular; the last row holds the weights.
-        embedded: weights of the method that the error is estimated with; its order is one less.
-        order: of the method.
+        A: coefficients of the stages, shape (stages, stages), lower triangular; the last row has the weights.
+        embedded: weights of the embedded method of the error estimate, one order lower.
+        order: order of the method.
     """
 
     A: np.ndarray
@@ -42,9 +42,10 @@ class Tableau:
         return bool(self.A[0, 0] == 0.0)
 
 
-#: Backward Euler needs no rate at its start.
+#: Backward Euler, which needs no rate at its start.
 EULER = Tableau(A=np.array([[1.0]]), embedded=np.array([1.0]), order=1)
 
+#: Diagonal coefficient of ESDIRK.
 _GAMMA = 1767732205903 / 4055673282236
 
 #: ESDIRK3(2)4L[2]SA: third order, L-stable, stage order two. Implicit part of ARK3(2)4L[2]SA (Kennedy and Carpenter,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,8 +21,8 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.pnp.conservation import ROUNDING, transient_balance
-from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, UNBALANCED
+from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import spread_by_charge
@@ -31,30 +30,36 @@ from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, AcceptedStep, Step, TransientProgress, advance
 from spinepnp.solvers.time.dirk import TimeState, new_interval, state_at_rest
 
-#: Of the Debye time: the step of backward Euler that each smooth piece begins with, and the smallest before the way is
-#: lost.
-BEGINNING, SMALLEST = 1e-3, 1e-6
+#: First step (of backward Euler) of each smooth interval, over the Debye time.
+FIRST_STEP = 1e-3
 
-#: What is said of initial states.
+#: Smallest step before the transient ends with an error, over the Debye time.
+SMALLEST_STEP = 1e-6
+
+#: Remark on an initial state with fixed charge by region.
 DONNAN = "starts from the Donnan state of the fixed charge, in equilibrium with the bulk"
+
+#: Remark on an initial state with surface charges.
 BARE_WALLS = 'surface charges start bare, without Debye layers; study.initial = "steady" starts in equilibrium'
 
 
 class TransientProblem(Problem):
-    """The equations in time on one mesh, for one structure of boundary data; see `Problem`.
+    """The equations in time on one mesh, for one structure of boundary data.
 
     Args:
-        mesh: distributed mesh with named boundaries; its communicator is used throughout.
+        mesh: see `Problem`.
         electrolyte: the species.
-        boundaries: what is imposed, with waveforms and channels.
-        options: of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds, at the start.
-        regions: parts of the volume whose means and extremes each solution has, by name.
+        boundaries: boundary conditions by name, with waveforms and channels.
+        options: see `Problem`.
+        probes: see `Problem`.
+        closed: amounts at the start of species that no boundary prescribes.
+        regions: see `Problem`.
 
     Attributes:
-        progress: where it is; ``None`` before `begin`.
-        remark: what a user must know of the initial state; empty where that is nothing.
+        remark: remark on the initial state for the user; empty without one.
+
+    Raises:
+        CaseError: see `Problem`.
     """
 
     def __init__(
@@ -68,21 +73,32 @@ class TransientProblem(Problem):
         regions: dict[str, Region] | None = None,
     ) -> None:
         super().__init__(mesh, ProblemData(electrolyte, boundaries, closed, transient=True), options, probes, regions)
-        self.progress: TransientProgress | None = None
+        self._progress: TransientProgress | None = None
         self.remark = ""
         # Tables are read once, here.
         self._waveforms = [i.time_profile for b in boundaries.values() for i in b.injections]
+
+    @property
+    def progress(self) -> TransientProgress:
+        """Progress of the transient.
+
+        Raises:
+            RuntimeError: neither `begin` nor `resume` has set a state.
+        """
+        if self._progress is None:
+            raise RuntimeError("the transient has no state yet; call begin or resume first")
+        return self._progress
 
     def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
 
         Args:
-            initial: the bulk concentrations (or the closed amounts, spread evenly), or the steady state before any
+            initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
                 waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
-                even concentrations would leave the charge bare, and its field of kilovolts would decide the start.
+                uniform concentrations would leave the charge bare, with a field of kilovolts.
 
         Returns:
-            That state.
+            The state at time zero.
 
         Raises:
             CaseError, SolveError: there is no such steady state.
@@ -91,44 +107,44 @@ class TransientProblem(Problem):
         if initial == "steady":
             before = problem_data.initial_steady_state()
             steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
-            found = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
+            nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.set_data(problem_data)
-            found[:, -1] -= self.system.step_data.zero
-            statistics = self._settle(found, problem_data, self._field_charges(found))
+            nodal[:, -1] -= self.system.step_data.zero
+            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal))
         else:
             self.system.set_data(problem_data)
-            nothing = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            statistics = self._settle(self._bulk(problem_data), problem_data, nothing)
+            uncharged = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            statistics = self._solve_potential(self._bulk(problem_data), problem_data, uncharged)
         time_state = state_at_rest(self, 0.0)
-        self.progress = TransientProgress(
+        self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
         return self._solution_at(time_state, statistics)[0]
 
     @cached_property
     def ordering(self) -> Ordering:
-        """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
+        """Order of the degrees of freedom on any number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
 
     def resume(self, progress: TransientProgress) -> Solution:
-        """Go on from the progress of another run of the same case. Collective.
+        """Set the progress of another run of the same case. Collective.
 
         Returns:
-            The state that it has reached.
+            The state that was reached.
         """
         progress.control.growth = GROWTH
-        self.progress, time_state = progress, progress.time_state
+        self._progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)
         state = self.system.state
         state.restore(time_state.unknowns)
         state.iterate_from(time_state.unknowns)
-        state.take(state.vector)
-        nothing = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
-        return self._solution_at(time_state, nothing)[0]
+        state.assign(state.vector)
+        no_solve = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
+        return self._solution_at(time_state, no_solve)[0]
 
     def _bulk(self, problem_data: ProblemData) -> np.ndarray:
-        """Nodal values of the bulk or of the closed amounts; even, but for what regions of fixed charge arrange."""
+        """Nodal values of the bulk or of the closed amounts: uniform, or in Donnan equilibrium with fixed charge."""
         electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
         free, volume = species_without_dirichlet(electrolyte, problem_data.boundaries), self.system.state.volume()
         even = electrolyte.bulk
@@ -147,44 +163,46 @@ class TransientProblem(Problem):
         return bulk
 
     def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
-        """Scaled charges on the boundaries of a state that meets Poisson's equation. Collective."""
+        """Scaled charges on the boundaries at a solution of Poisson's equation. Collective."""
         system = self.system
         system.state.restore(system.state.to_unknowns(nodal))
         return system.wall_charges(system.nodal_flux()[:, -1])
 
-    def _settle(self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]) -> NewtonStatistics:
-        """Bring the potential to what the concentrations ask for, which stay. Collective.
+    def _solve_potential(
+        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]
+    ) -> NewtonStatistics:
+        """Solve Poisson's equation for the potential of given concentrations. Collective.
 
-        A step that is too short for any ion to move leaves Poisson's equation alone, with all its conditions.
+        It is a step that is too short for any ion to move, with all conditions of the boundaries.
 
         Args:
-            nodal: values of the state before the boundaries hold theirs.
-            problem_data: the case.
-            charges: on the boundaries in that state, scaled, by name. Ions that the values of a floating boundary
-                bring into its cells pass it, and its charge has to make up for theirs.
+            nodal: nodal values without the prescribed values of the boundaries.
+            problem_data: data of the case.
+            charges: charges on the boundaries in that state, scaled, by name. The prescribed concentrations of a
+                floating boundary bring ions into its cells, whose charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
-        before, charges = state.ionic_charge(), dict(charges)
+        ionic_charge, charges = state.ionic_charge(), dict(charges)
         for name in self.signature.floating:
             entered = unknowns.copy()
             system.constraints.prescribe(entered, name)
             state.restore(entered)
-            charges[name] -= state.ionic_charge() - before
+            charges[name] -= state.ionic_charge() - ionic_charge
         system.constraints.prescribe(unknowns)
         state.restore(unknowns)
         state.iterate_from(unknowns)
-        state.take(state.vector)
-        still = SMALLEST**2 * scales.debye_time / scales.time
+        state.assign(state.vector)
+        instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
         gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
         system.step_data.set_step(
-            problem_data.at(0.0, -1.0).boundaries, still, system.equations.storage(), gates, charges
+            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.storage(), gates, charges
         )
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
-        """Go on from where it is to the end, one accepted step at a time. Collective.
+        """Solve from the present time to the end, one accepted step at a time. Collective.
 
         Yields:
             Each accepted step.
@@ -192,31 +210,29 @@ class TransientProblem(Problem):
         Raises:
             SolveError: the step would have to be too short to go on.
         """
-        if self.progress is None:
+        if self._progress is None:
             self.begin()
-        assert self.progress is not None
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
         jumps = schedule.ends(self._waveforms)
-        control.smallest = SMALLEST * debye_time
+        control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
             after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
             if not progress.started:
-                control.step = BEGINNING * debye_time
+                control.step = FIRST_STEP * debye_time
             control.largest = min([schedule.duration, *(waveform.longest_step(after) for waveform in self._waveforms)])
             control.step = min(control.step, control.largest)
-            made = advance(self, progress, target, schedule)
-            time_state = made.accepted.time_state
+            step = advance(self, progress, target, schedule)
+            time_state = step.accepted.time_state
             at_end = time_state.time == target
             progress.number += 1
-            progress.rounding += ROUNDING_OF_SUMS * made.accepted.statistics.rounding
+            progress.rounding += ROUNDING_OF_SUMS * step.accepted.statistics.rounding
             progress.started = not (at_end and jumps[target])
             progress.time_state = time_state if progress.started else new_interval(time_state)
-            yield self._step(made, listed=at_end and schedule.is_listed(target))
+            yield self._result(step, listed=at_end and schedule.is_listed(target))
 
-    def _step(self, made: AcceptedStep, *, listed: bool) -> Step:
-        assert self.progress is not None
-        accepted, names = made.accepted, self.signature.names
+    def _result(self, step: AcceptedStep, *, listed: bool) -> Step:
+        accepted, names = step.accepted, self.signature.names
         solution, defect = self._solution_at(accepted.time_state, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
@@ -225,11 +241,11 @@ class TransientProblem(Problem):
         return Step(
             number=self.progress.number,
             time=accepted.time_state.time,
-            length=made.length,
+            length=step.length,
             error=accepted.error,
             solution=solution,
             statistics=accepted.statistics,
-            rejected=made.rejected,
+            rejected=step.rejected,
             listed=listed,
             defect=dict(zip(names, defect.tolist(), strict=True)),
             passed=passed,
@@ -237,32 +253,29 @@ class TransientProblem(Problem):
         )
 
     def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
-        """The state with its displacement currents, and how far the amounts are from what has passed, mol."""
-        assert self.progress is not None
-        state, unit, left = self.system.state, self.system.step_data.scales.amount, self.progress.rounding
-        amounts = state.amounts()
+        """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
+        state = self.system.state
         balance = transient_balance(
-            gained=(amounts - self.progress.first) * unit,
-            rounding=(ROUNDING * amounts + left) * unit,
+            amounts=state.amounts(),
+            start=self.progress.first,
+            rounding=self.progress.rounding,
             passed=time_state.passed,
             electrolyte=self.problem_data.electrolyte,
             volume=state.volume(),
             time=time_state.time,
-            least=left * unit,
+            unit=self.system.step_data.scales.amount,
         )
-        names = self.mesh.geometry.boundaries
-        found = replace(
-            self._converged(
-                self.problem_data,
-                None,
-                statistics,
-                dict(zip(names, time_state.rates.current, strict=True)),
-                dict(zip(names, time_state.rates.floor, strict=True)),
-            ),
-            balance=(balance.error, balance.error > UNBALANCED),
-            displacement=dict(zip(names, time_state.rates.charge_rate.tolist(), strict=True)),
+        names, rates = self.mesh.geometry.boundaries, time_state.rates
+        solution = evaluate_solution(
+            self,
+            self.problem_data,
+            statistics,
+            dict(zip(names, rates.current, strict=True)),
+            dict(zip(names, rates.floor, strict=True)),
+            displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
+            balance_error=balance.error,
         )
-        return self._solution_of(found), balance.defect
+        return solution, balance.defect
 
 
 def solve_transient(
@@ -277,16 +290,10 @@ def solve_transient(
 ) -> list[Step]:
     """Solve a transient and keep every step; to see them as they come, iterate over `TransientProblem.steps`.
 
-    Collective.
+    Collective. The arguments are those of `TransientProblem`, and:
 
     Args:
-        mesh: distributed mesh with named boundaries.
-        electrolyte: the species.
-        boundaries: what is imposed, with waveforms and channels.
         schedule: duration, times and tolerance.
-        options: of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
-        closed: amounts of species that no boundary holds, at the start.
         initial: state at time zero, see `TransientProblem.begin`.
 
     Returns:

@@ -23,7 +23,6 @@ FLOORS = (
     ("solvers.fem", "solvers.algebra"),
     ("solvers.pnp",),
     ("solvers.problem",),
-    ("solvers.continuation",),
     ("solvers.steady",),
     ("solvers.time",),
     ("validation.laws", "validation.reference"),

@@ -16,7 +16,8 @@ from spinepnp.run.steady import Model, run_case
 from spinepnp.run.summary import statements
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.model.planar_layer import PlanarLayer, drop, error_of_drop, error_of_edge, graded_heights
-from spinepnp.solvers.problem.debye_layers import Layer, missing_pressure
+from spinepnp.solvers.problem.debye_layers import Layer
+from spinepnp.solvers.problem.layer_errors import missing_pressure
 from support import ROOT
 from support.charged_cases import (
     BATH,
@@ -302,7 +303,7 @@ def test_estimates_are_the_same_on_any_number_of_ranks(comm):
 
 def test_an_estimate_that_fails_is_told_and_written_as_null(tmp_path, monkeypatch, comm):
     """Else one layer that does not converge on its line would cost the whole run its summary."""
-    monkeypatch.setattr("spinepnp.solvers.problem.debye_layers._error", lambda *_: (float("nan"), float("nan")))
+    monkeypatch.setattr("spinepnp.solvers.problem.debye_layers.drop_error", lambda *_: (float("nan"), float("nan")))
     points = run_case(ROOT / "cases" / "cylinder_iv.toml", comm, tmp_path / "out", overrides=ON_A_LINE)
     assert points[0].row["status"] == "ok"
     assert points[0].row["top.potential_error_mV"] is None

@@ -97,7 +97,7 @@ def solve(mesh, formulation, dimension):
     def assemble_jacobian(vector, A):
         take(vector)
         equations.fill_blocks()
-        equations.hold([masks[0]] * 3, [masks[1]] * 3)
+        equations.apply_dirichlet([masks[0]] * 3, [masks[1]] * 3)
         nest.convert("aij", out=A)
 
     newton = Newton(domain.comm, assemble_residual, assemble_jacobian, vector, A, SolverOptions())

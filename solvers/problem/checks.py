@@ -1,0 +1,116 @@
+"""Checks of a converged state: negative or vanished concentrations, potentials beyond those of the boundaries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
+from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
+from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.system import System
+from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
+
+#: Fraction of the largest concentration of all species by which one may be negative: rounding of the linear solver.
+NEGATIVE = 1e-9
+
+#: Fraction of the scale of concentrations by which one may be negative, where all are small.
+NEGATIVE_OF_SCALE = 1e-12
+
+#: Bulk concentration over ionic strength up to which a species is a trace.
+TRACE = 1e-3
+
+#: Excess of the potential over its bounds, V_T, that an equilibrium may have: elements that are not monotone overshoot.
+OVERSHOOT = 1e-2
+
+#: Concentration over the largest of all species below which its logarithm no longer follows its equation.
+VANISHED = 1e-150
+
+
+def refuse_negative(
+    system: System,
+    weights: IntegrationWeights,
+    problem_data: ProblemData,
+    statistics: NewtonStatistics,
+    *,
+    logarithms: bool,
+    undershoot: float,
+) -> None:
+    """Refuse a converged state with negative or vanished concentrations: it is not physical. Collective.
+
+    Args:
+        system: equations at the state.
+        weights: weights of the volume.
+        problem_data: data that were solved for.
+        statistics: statistics of the Newton solve, for the error.
+        logarithms: whether the unknowns are logarithms of concentrations.
+        undershoot: fraction of its largest value by which a trace may be negative in a transient.
+
+    Raises:
+        NewtonError: names the species and its lowest value.
+    """
+    names, comm = system.signature.names, weights.comm
+    values = system.state.concentrations_and_potential()[: weights.owned, :-1]
+    lowest, largest = minimum(comm, values), -minimum(comm, -values)
+    allowed = np.full(len(names), NEGATIVE * largest.max() + NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
+    if problem_data.transient:
+        # The front of a species that enters a nearly empty domain is steeper than any cell: linear combinations of
+        # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
+        bulk = np.array([*problem_data.electrolyte.bulk.values()])
+        trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()
+        allowed = np.where(trace, np.maximum(allowed, undershoot * largest), allowed)
+    worst = int(np.argmin(lowest + allowed))
+    injected = any(i.flows for b in problem_data.boundaries.values() for i in b.injections)
+    limit = "a current is beyond its limit, or " if injected else ""
+    if logarithms and lowest[worst] < VANISHED * largest.max():
+        raise NewtonError(
+            f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "
+            'use solver.formulation = "density", or a finer mesh',
+            replace(statistics, reason="vanished_concentration"),
+        )
+    if np.any(lowest < -allowed):
+        value = format_quantity(float(f"{lowest[worst]:.4g}"), CONCENTRATION)
+        raise NewtonError(
+            f"the concentration of {names[worst]} is negative ({value} at its lowest): {limit}the mesh is too "
+            "coarse for the layers at its boundaries",
+            replace(statistics, reason="negative_concentration"),
+        )
+
+
+def refuse_beyond_bounds(
+    system: System, weights: IntegrationWeights, problem_data: ProblemData, statistics: NewtonStatistics
+) -> None:
+    """Refuse an equilibrium whose potential exceeds those of its boundaries, as in coarse cells at walls. Collective.
+
+    Raises:
+        NewtonError: names the potential.
+    """
+    bounds = problem_data.equilibrium_bounds()
+    if bounds is None:
+        return
+    phi = system.state.concentrations_and_potential()[: weights.owned, -1:] + system.step_data.zero
+    lowest, highest = float(minimum(weights.comm, phi)[0]), -float(minimum(weights.comm, -phi)[0])
+    allowed = OVERSHOOT * problem_data.electrolyte.V_T
+    for extreme, outside in ((lowest, bounds[0] - lowest > allowed), (highest, highest - bounds[1] > allowed)):
+        if outside:
+            raise NewtonError(
+                f"the potential reaches {format_quantity(float(f'{extreme:.4g}'), POTENTIAL)}, beyond what any "
+                "boundary holds: a layer is thinner than the cells beside its wall; make them finer (mesh.grade), "
+                "or leave out solver.formulation",
+                replace(statistics, reason="beyond_bounds"),
+            )
+
+
+def locate_not_a_number(error: NewtonError, system: System, comm: Any) -> NewtonError:
+    """The error, with the equations that have a residual that is not a number named. Collective."""
+    if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
+        return error
+    broken = ~np.isfinite(system.nodal_flux()).all(axis=0)
+    anywhere = np.empty_like(broken)
+    comm.Allreduce(broken, anywhere, op=MPI.LOR)
+    names = [n for n, bad in zip((*system.signature.names, "the potential"), anywhere, strict=True) if bad]
+    where = f"in the equation of {', '.join(names)}: " if names else ""
+    return NewtonError(f"{where}{error}", error.statistics)
