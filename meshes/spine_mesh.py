@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import Geometry
-from spinepnp.meshes.options import MeshOptions
+from spinepnp.meshes.options import ResolvedMeshOptions
 
 
-@dataclass(frozen=True, eq=False)  # a mesh is itself only
+@dataclass(frozen=True, eq=False)  # compared by identity
 class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 
     Attributes:
         mesh: the DOLFINx mesh.
-        geometry: the shape it fills.
-        options: the resolved options it was made with.
+        geometry: shape that the mesh fills.
+        options: resolved options of the mesh.
         boundary_facets: local facets (owned and ghost) of each boundary, by name.
         min_quality: smallest ratio of inscribed to circumscribed radius (times 3; 1 for a regular tetrahedron).
         cells: number of cells on all ranks.
@@ -28,7 +28,7 @@ class SpineMesh:
 
     mesh: Any
     geometry: Geometry
-    options: MeshOptions
+    options: ResolvedMeshOptions
     boundary_facets: dict[str, np.ndarray]
     min_quality: float
     cells: int
@@ -38,5 +38,5 @@ class SpineMesh:
     @property
     def element_degree(self) -> int:
         """Degree of the Lagrange elements of all unknowns."""
-        assert self.options.element_degree is not None
+
         return self.options.element_degree

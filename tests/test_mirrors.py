@@ -11,7 +11,7 @@ from test_layers_and_refinement import errors
 from test_surface import SPINE
 
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, ImportedSurface, Pore
-from spinepnp.geometries.triangulation import read_triangulation
+from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from spinepnp.solvers import Boundary, Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData

@@ -19,7 +19,7 @@ OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 @functools.cache
-def cache_folder(name: str, *, code: bool = False) -> Path:
+def cache_dir(name: str, *, code: bool = False) -> Path:
     """A folder of the user's cache, or of the temporary folder where that cannot be written.
 
     Args:

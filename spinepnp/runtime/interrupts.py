@@ -1,6 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP end a run in order: what was solved is kept, and no library's message stands in the way.
 
-A command is ended on the spot by the handlers of `supervisor`, except where `orderly` holds a signal back.
+A command is ended on the spot by the handlers of `supervisor`, except where `graceful` holds a signal back.
 A user of the library gets `KeyboardInterrupt`, as from Python itself, but not within a C library, which swallows it.
 """
 
@@ -26,7 +26,7 @@ def _in_main_thread() -> bool:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def preserve_handlers() -> Iterator[None]:
     """Keep Python's handlers over a block in which a C library sets its own; what comes meanwhile comes at its end.
 
     Gmsh resets every handler, and PETSc prints and aborts on SIGTERM, SIGHUP and SIGPIPE.
@@ -56,7 +56,7 @@ class Pending:
         self._signals, self._patience, self._last = 0, patience, -math.inf
 
     @property
-    def come(self) -> bool:
+    def received(self) -> bool:
         """Whether one has come."""
         return self._signals > 0
 
@@ -78,13 +78,13 @@ _orderly: list[Pending] = []
 
 
 @contextmanager
-def orderly() -> Iterator[Pending]:
+def graceful() -> Iterator[Pending]:
     """Hold the first signal back during a whole loop, which asks for it where it can end; the second one interrupts.
 
     Yields:
         What tells whether one has come.
     """
-    with supervisor.orderly(), _held(Pending(patience=1)) as pending:
+    with supervisor.graceful(), _held(Pending(patience=1)) as pending:
         _orderly.append(pending)
         try:
             yield pending

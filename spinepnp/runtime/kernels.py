@@ -26,7 +26,7 @@ from typing import Any
 
 from spinepnp.errors import CaseError, OutputError, reason_of
 from spinepnp.runtime import compiler
-from spinepnp.runtime.cache_dirs import cache_folder
+from spinepnp.runtime.cache_dirs import cache_dir
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.stack import compiler_options, fem
 
@@ -159,7 +159,7 @@ def _place(comm: Any) -> tuple[Path, bool]:
         key = hashlib.sha256(f"{processor() if native else 'portable'}\n{compiler.identity()}".encode()).hexdigest()[
             :16
         ]
-        folder = cache_folder("kernels", code=True) / key
+        folder = cache_dir("kernels", code=True) / key
         while folder in _spoiled:
             folder /= "again"
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -213,8 +213,8 @@ def _heal(folder: Path, error: Exception) -> bool:
     Raises:
         OutputError: kernels can be kept nowhere.
     """
-    cache_folder.cache_clear()
-    if cache_folder("kernels", code=True) not in folder.parents:  # its disk is full now
+    cache_dir.cache_clear()
+    if cache_dir("kernels", code=True) not in folder.parents:  # its disk is full now
         return True
     if isinstance(error, OSError) and not isinstance(error, TimeoutError):
         raise OutputError(f"{folder}: compiled forms cannot be written ({reason_of(error)})", "run it again") from None

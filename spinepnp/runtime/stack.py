@@ -25,7 +25,7 @@ GET_IT = (
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    with interrupts.kept():  # PETSc comes with handlers of its own
+    with interrupts.preserve_handlers():  # PETSc comes with handlers of its own
         from mpi4py import MPI
         import petsc4py
 

@@ -159,7 +159,7 @@ def _tell() -> None:
 
 
 @contextmanager
-def orderly() -> Iterator[None]:
+def graceful() -> Iterator[None]:
     """Ask the watching process for patience: a signal is noted here, and the end has something to keep."""
     _shared[_ORDERLY] += 1
     try:
