@@ -24,7 +24,7 @@ import numpy as np
 
 from spinepnp.geometries import Geometry, LinearMesh, Sizes
 from spinepnp.runtime.cache_dirs import cache_dir
-from spinepnp.runtime.versions import OF_MESHES, source_digest
+from spinepnp.runtime.versions import MESH_SOURCES, source_digest
 
 #: Size of the cache in bytes above which the least recently used meshes are removed.
 CACHE_LIMIT = 4e9
@@ -50,7 +50,7 @@ def mesh_key(geometry: Geometry, sizes: Sizes) -> str:
         "files": geometry.files(),
         "sizes": dataclasses.asdict(sizes),
         "gmsh": _gmsh_version(),
-        "source": source_digest(OF_MESHES),
+        "source": source_digest(MESH_SOURCES),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 

@@ -76,7 +76,7 @@ class SolveError(SpineError):
 
 
 #: Parts of what operating systems say where there is no room.
-OF_ROOM = ("no space left", "quota exceeded", "file too large")
+NO_SPACE = ("no space left", "quota exceeded", "file too large")
 
 
 class OutputError(SpineError):
@@ -92,7 +92,7 @@ class OutputError(SpineError):
         super().__init__(problem, then)
 
     def __str__(self) -> str:
-        first = "make room" if any(word in self.problem for word in OF_ROOM) else "mend that"
+        first = "make room" if any(word in self.problem for word in NO_SPACE) else "mend that"
         return f"{self.problem}; {first}, then {self.then}"
 
 

@@ -333,7 +333,7 @@ def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, ca
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(folders, "_told", set())
+    monkeypatch.setattr(folders, "_warned", set())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "full"))
     monkeypatch.setattr(folders.tempfile, "tempdir", str(tmp_path))
     for name in ("kernels", "meshes"):
