@@ -35,7 +35,7 @@ def check_obstacle(obstacle: Obstacle, chains: list[list[Piece]]) -> None:
     """Refuse an obstacle that is not wholly inside the body.
 
     Raises:
-        CaseError: it goes through the wall, or lies outside.
+        CaseError: the obstacle goes through the wall, or lies outside.
     """
     gap = gap_of(obstacle, chains)
     if gap < 0.0:

@@ -30,11 +30,11 @@ def check_whole(path: str, suffix: str) -> None:
     data = Path(path).read_bytes()
     if not data.strip():
         raise ValueError("is empty; give a closed surface")
-    found, named = format_of(data), suffix[1:].upper()
-    if found is None and not (suffix == ".stl" and len(data) >= STL_HEADER and b"\0" in data):
+    content, named = format_of(data), suffix[1:].upper()
+    if content is None and not (suffix == ".stl" and len(data) >= STL_HEADER and b"\0" in data):
         raise ValueError(f"is no {named} file, or damaged at its beginning; export the surface again")
-    if found not in (suffix, None):
-        raise ValueError(f"holds {found[1:].upper()}, not {named}; let its name end in {found}")
+    if content not in (suffix, None):
+        raise ValueError(f"holds {content[1:].upper()}, not {named}; let its name end in {content}")
     {".stl": _check_stl, ".ply": _check_ply, ".msh": _check_msh, ".obj": lambda data: None}[suffix](data)
 
 

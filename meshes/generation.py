@@ -25,7 +25,7 @@ from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.stack import dolfinx
 
-#: Number of cells of a linear mesh from which on a user is told before it is made: that takes 20 s.
+#: Number of cells of a linear mesh above which `generate` announces it: it takes 20 s or more.
 MANY_CELLS = 2e5
 
 #: Time that Gmsh takes for a cell, s; measured.

@@ -53,7 +53,7 @@ class MeshOptions(Table):
     Attributes:
         size: target edge length, m; by default that of the shape; a sixteenth of it for a line.
         order: 2 for curved cells, 1 for straight ones, which lose area.
-        refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
+        refine: number of divisions of every cell (into eight in three dimensions), after meshing and in parallel.
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
         grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinepnp import units
-from spinepnp.units import KINDS, COMMON_UNITS, LENGTH, format_quantity, kind_of_quantity, parse_quantity
+from spinepnp.units import COMMON_UNITS, KINDS, LENGTH, format_quantity, kind_of_quantity, parse_quantity
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

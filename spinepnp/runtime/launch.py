@@ -53,12 +53,12 @@ KILLED = re.compile(rb"EXIT STRING: (.+) \(signal (\d+)\)")
 LOST = "error: a rank was lost ({why}, signal {number}), and the job with it; what was solved is kept: {again}"
 
 
-def without_banner(lines: Iterable[bytes], found: list[tuple[str, int]]) -> Iterator[bytes]:
+def without_banner(lines: Iterable[bytes], losses: list[tuple[str, int]]) -> Iterator[bytes]:
     """Lines of output without the banner.
 
     Args:
         lines: lines that mpiexec writes.
-        found: takes the reason and the signal that ended a process, where the banner names them.
+        losses: list that takes the reason and the signal that ended a process, where the banner names them.
     """
     waiting: list[bytes] = []  # lines that may belong to a banner
     inside = False
@@ -66,7 +66,7 @@ def without_banner(lines: Iterable[bytes], found: list[tuple[str, int]]) -> Iter
         if inside:
             killed = KILLED.search(line)
             if killed:
-                found.append((killed[1].decode().lower(), int(killed[2])))
+                losses.append((killed[1].decode().lower(), int(killed[2])))
             if not BANNER.fullmatch(line):
                 yield line
         elif BANNER_BEGIN.match(line) and waiting and RULE.fullmatch(waiting[-1]):
@@ -88,14 +88,14 @@ def again(arguments: list[str]) -> str:
 
 def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
     """Copy output without the banner to standard output; reasons and signals of lost ranks."""
-    found: list[tuple[str, int]] = []
-    for line in without_banner(stream or (), found):
+    losses: list[tuple[str, int]] = []
+    for line in without_banner(stream or (), losses):
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
         except BrokenPipeError:  # a pager that was closed; the job goes on
             continue
-    return found
+    return losses
 
 
 def _begin_rank() -> None:
