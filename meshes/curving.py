@@ -13,7 +13,16 @@ import numpy as np
 from spinepnp.geometries import Geometry, Sizes
 from spinepnp.geometries.surfaces import project_nodes, surface_of_facets
 from spinepnp.meshes.tagged_mesh import TaggedMesh, cells_of_facets, simplex_domain
-from spinepnp.runtime.stack import basix, cell_nodes, dolfinx, fem, with_geometry
+from spinepnp.runtime.stack import (
+    FunctionSpace,
+    Mesh,
+    basix,
+    cell_nodes,
+    coordinate_element,
+    dolfinx,
+    fem,
+    with_geometry,
+)
 
 #: Node placement of all Lagrange elements here: nodes of one degree are then nodes of twice the degree.
 EQUISPACED = basix.LagrangeVariant.equispaced
@@ -25,7 +34,7 @@ def facet_nodes(degree: int, cell: Any) -> np.ndarray:
     return np.array(element.entity_closure_dofs[len(basix.topology(cell)) - 2])
 
 
-def lattice(mesh: Any, geometry: Geometry, sizes: Sizes) -> tuple[Any, np.ndarray, np.ndarray]:
+def lattice(mesh: Mesh, geometry: Geometry, sizes: Sizes) -> tuple[FunctionSpace, np.ndarray, np.ndarray]:
     """The lattice of a mesh.
 
     In wall layers a node lies at the level that its cell's nodes have there, so that layers stay as thin everywhere.
@@ -33,7 +42,7 @@ def lattice(mesh: Any, geometry: Geometry, sizes: Sizes) -> tuple[Any, np.ndarra
     Returns:
         Its function space; coordinates of all local nodes, shape (nodes, dimension); their global numbers.
     """
-    coordinates = mesh.ufl_domain().ufl_coordinate_element()
+    coordinates = coordinate_element(mesh)
     degree, dim, cell = coordinates.degree, mesh.topology.dim, mesh.basix_cell().name
     element = basix.ufl.element("Lagrange", cell, 2 * degree, lagrange_variant=EQUISPACED)
     space = fem.functionspace(mesh, element)
@@ -67,7 +76,7 @@ def project_boundary(tagged: TaggedMesh, geometry: Geometry) -> None:
     surfaces, mesh = geometry.surfaces(), tagged.mesh
     if not surfaces:
         return
-    dim, degree = mesh.topology.dim, mesh.ufl_domain().ufl_coordinate_element().degree
+    dim, degree = mesh.topology.dim, coordinate_element(mesh).degree
     pairs, nodes = cells_of_facets(mesh, tagged.facets), cell_nodes(mesh)
     on_facet = nodes[pairs[:, :1], facet_nodes(degree, mesh.basix_cell())[pairs[:, 1]]]
     x = mesh.geometry.x[:, :dim]

@@ -9,7 +9,7 @@ import numpy as np
 from spinepnp.meshes.simplices import determinants
 from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.meshes.tagged_mesh import cells_of_facets
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, Mesh, basix, cell_nodes, coordinate_element
 
 #: Quadrature degree: exact for the determinants of second-order tetrahedra.
 QUADRATURE_DEGREE = 6
@@ -21,7 +21,7 @@ FACETS = {2: basix.CellType.interval, 3: basix.CellType.triangle}
 CELLS_PER_BATCH = 50_000
 
 
-def owned_cells(mesh: Any) -> np.ndarray:
+def owned_cells(mesh: Mesh) -> np.ndarray:
     """Geometry nodes of the cells that this rank owns, shape (cells, nodes)."""
     return np.asarray(cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local])
 
@@ -31,8 +31,8 @@ def boundary_cells(mesh: SpineMesh, name: str) -> np.ndarray:
     return cells_of_facets(mesh.mesh, mesh.boundary_facets[name])
 
 
-def _element(mesh: Any) -> Any:
-    return mesh.ufl_domain().ufl_coordinate_element().basix_element
+def _element(mesh: Mesh) -> Any:
+    return coordinate_element(mesh).basix_element
 
 
 def _weight(mesh: SpineMesh, x: np.ndarray) -> np.ndarray:

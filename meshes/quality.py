@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from spinepnp.errors import SolveError
 from spinepnp.meshes.simplices import determinants, shape_quality
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, Mesh, basix, cell_nodes, coordinate_element
 
 #: Displacement of the nodes of a straight cell, over the cell's extent, that rounding may leave.
 STRAIGHT_TOLERANCE = 1e-12
@@ -17,7 +15,7 @@ STRAIGHT_TOLERANCE = 1e-12
 CELLS_PER_BATCH = 50_000
 
 
-def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
+def smallest_jacobian(mesh: Mesh, signs: np.ndarray) -> float:
     """Smallest ratio of a Jacobian determinant to its mean absolute value in the cell; not positive if inverted.
 
     The sample points are the nodes of fourth-degree elements: the determinant of second-order cells is cubic at most.
@@ -27,7 +25,7 @@ def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
         mesh: a DOLFINx mesh of simplices.
         signs: required signs of the determinants of the local cells, +1 or -1.
     """
-    element = mesh.ufl_domain().ufl_coordinate_element().basix_element
+    element = coordinate_element(mesh).basix_element
     points = basix.create_element(
         basix.ElementFamily.P, element.cell_type, 4, lagrange_variant=basix.LagrangeVariant.equispaced
     ).points
@@ -51,7 +49,7 @@ def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
     return float(mesh.comm.allreduce(smallest, op=MPI.MIN))
 
 
-def check_quality(mesh: Any, signs: np.ndarray) -> float:
+def check_quality(mesh: Mesh, signs: np.ndarray) -> float:
     """Smallest shape quality of all cells. Collective.
 
     Args:

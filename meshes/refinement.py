@@ -15,7 +15,7 @@ import numpy as np
 from spinepnp.geometries import Geometry, Sizes
 from spinepnp.meshes.curving import EQUISPACED, facet_nodes, lattice, project_boundary
 from spinepnp.meshes.tagged_mesh import TaggedMesh, cells_of_facets, simplex_domain, tag_facets
-from spinepnp.runtime.stack import basix, dolfinx
+from spinepnp.runtime.stack import basix, coordinate_element, dolfinx
 
 #: Vertices of the children of a simplex, by dimension: each the middle of two vertices of the parent.
 CHILDREN = {
@@ -70,7 +70,7 @@ def _division(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 def refine(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
     """The mesh with every cell divided, its boundary nodes on the exact surface. Collective."""
     mesh, dim = tagged.mesh, tagged.mesh.topology.dim
-    degree, cell = mesh.ufl_domain().ufl_coordinate_element().degree, mesh.basix_cell().name
+    degree, cell = coordinate_element(mesh).degree, mesh.basix_cell().name
     space, x, numbers = lattice(mesh, geometry, sizes)
     dofs = space.dofmap.list
     children, facet_children, orientation = _division(dim, degree)

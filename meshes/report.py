@@ -10,7 +10,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
 from spinepnp.meshes.simplices import edge_lengths, shape_quality
 from spinepnp.meshes.spine_mesh import SpineMesh
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, coordinate_element
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
 
 
@@ -36,7 +36,7 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         "dimension": mesh.geometry.dimension,
         "cells": mesh.cells,
         "vertices": mesh.vertices,
-        "order": domain.ufl_domain().ufl_coordinate_element().degree,
+        "order": coordinate_element(domain).degree,
         "min_quality": mesh.min_quality,
         "mean_quality": comm.allreduce(float(quality.sum()), op=MPI.SUM) / mesh.cells,
         f"shortest_edge_{LENGTH.suffix}": to_unit(

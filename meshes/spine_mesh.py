@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinepnp.geometries import Geometry
 from spinepnp.meshes.options import ResolvedMeshOptions
+
+if TYPE_CHECKING:
+    from spinepnp.runtime.stack import Mesh
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity
@@ -26,7 +29,7 @@ class SpineMesh:
         cell_order: number of each owned cell in the order of the whole mesh, the same on any number of ranks.
     """
 
-    mesh: Any
+    mesh: Mesh
     geometry: Geometry
     options: ResolvedMeshOptions
     boundary_facets: dict[str, np.ndarray]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import basix, cell_nodes, dolfinx, fem, ufl
+from spinepnp.runtime.stack import Mesh, basix, cell_nodes, dolfinx, fem, ufl
 
 
 @dataclass(frozen=True)
@@ -22,26 +21,26 @@ class TaggedMesh:
         signs: signs of the Jacobian determinants of the straight cells, +1 or -1; a changed one: an inverted cell.
     """
 
-    mesh: Any
+    mesh: Mesh
     facets: np.ndarray
     values: np.ndarray
     order: np.ndarray
     signs: np.ndarray
 
 
-def determinant_signs(mesh: Any) -> np.ndarray:
+def determinant_signs(mesh: Mesh) -> np.ndarray:
     """Signs of the Jacobian determinants of the local cells, from their vertices, shape (cells,)."""
     dim = mesh.topology.dim
     x = mesh.geometry.x[cell_nodes(mesh)[:, : dim + 1], :dim]
     return np.sign(np.linalg.det(x[:, 1:] - x[:, :1]))
 
 
-def simplex_domain(cell: str, degree: int, dim: int) -> Any:
+def simplex_domain(cell: str, degree: int, dim: int) -> ufl.Mesh:
     """UFL domain of meshes of simplices whose cells have the dimension of space."""
     return ufl.Mesh(basix.ufl.element("Lagrange", cell, degree, shape=(dim,)))
 
 
-def tag_facets(mesh: Any, facets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tag_facets(mesh: Mesh, facets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local facets with their values, from facets given by global input nodes on any rank. Collective.
 
     Args:
@@ -62,7 +61,7 @@ def tag_facets(mesh: Any, facets: np.ndarray, values: np.ndarray) -> tuple[np.nd
     return tags.indices, tags.values
 
 
-def cells_of_facets(mesh: Any, facets: np.ndarray) -> np.ndarray:
+def cells_of_facets(mesh: Mesh, facets: np.ndarray) -> np.ndarray:
     """Local cell of each boundary facet and the facet's number in that cell, shape (facets, 2)."""
     pairs = fem.compute_integration_domains(fem.IntegralType.exterior_facet, mesh.topology, facets)
     return np.asarray(pairs).reshape(-1, 2)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, basix, cell_nodes, coordinate_element
 from spinepnp.solvers.fem.measure import Measure
 
 #: Bytes for a point of quadrature, and the part of the free memory that all of them may take.
@@ -98,7 +98,7 @@ def _tensors(
     dim, corners = mesh.topology.dim, dofs.shape[1]
     points, weights = basix.make_quadrature(mesh.basix_cell(), degree)
     element = basix.ufl.element("Lagrange", mesh.basix_cell(), 1) if straight else None
-    geometry = (element or mesh.ufl_domain().ufl_coordinate_element()).basix_element.tabulate(1, points)[..., 0]
+    geometry = (element or coordinate_element(mesh)).basix_element.tabulate(1, points)[..., 0]
     linear = basix.create_element(basix.ElementFamily.P, mesh.basix_cell(), 1).tabulate(1, points)[..., 0]
     nodes = cell_nodes(mesh)[cells, : geometry.shape[2]]
     x = np.array([mesh.geometry.x[:, i][nodes.T] for i in range(dim)])  # coordinate, node, cell

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh, boundary_cells
-from spinepnp.runtime.stack import cell_nodes, fem, ufl
+from spinepnp.runtime.stack import cell_nodes, coordinate_element, fem, ufl
 
 #: Distance of a node from its place in a straight cell, over the length of an edge, that counts as none.
 STRAIGHT = 1e-9
@@ -77,7 +77,7 @@ class Measure:
             mesh = self._mesh.mesh
             nodes, x = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local], mesh.geometry.x
             corners = mesh.topology.dim + 1
-            element = mesh.ufl_domain().ufl_coordinate_element().basix_element
+            element = coordinate_element(mesh).basix_element
             # Where a straight cell has its other nodes: means of its corners with the coordinates of the reference.
             points = element.points[corners:]
             means = np.column_stack([1.0 - points.sum(axis=1), points])

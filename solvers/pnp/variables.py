@@ -200,7 +200,8 @@ class LogVariables:
             self.EXTRA_DEGREE,
         )
         w = self._w = fem.Function(operators.space)
-        z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
+        self._valence: Any = fem.Constant(operators.space.mesh, np.float64(0.0))
+        z = self._valence
         c, gradient = ufl.exp(w), w + z * phi
         of_gradients = [stiffness(c, u, v), stiffness(c, u, v) + drift(c, gradient, u, v), stiffness(c, gradient, v)]
         forms = [operators.of_gradients(form, extra) for form in of_gradients]

@@ -232,7 +232,6 @@ def _error_at_edge(
     options = mesh.options
     plane = next((p for p in options.grade_planes or () if abs(p.z - end) <= size * scales.length), None)
     whole = options.resolved(mesh.geometry).size
-    assert whole is not None
     growth, largest = (plane.growth, whole) if plane is not None and plane.size else (1.0, size * scales.length)
     beyond = beside.beyond(trace)
     errors = np.array(
@@ -320,7 +319,6 @@ def _with_error(
         charge = beside.charge_of_drop(drop) if math.isfinite(drop) else 0.0
     grade, options = mesh.options.grade.get(name), mesh.options.resolved(mesh.geometry)
     first, growth = layer.cell_height / MODEL_UNIT, grade.growth if grade is not None else 1.0
-    assert options.size is not None
     largest = max(first, options.size / MODEL_UNIT)
     width = weights.total_volume / weights.area[name]
     error, found = _error(beside, charge, first, growth, largest, width, mesh.element_degree, lumped)

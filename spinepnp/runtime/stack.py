@@ -72,6 +72,12 @@ try:
 except ImportError as error:  # DOLFINx without PETSc, for one
     raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {HOW_TO_INSTALL}") from None
 
+#: A mesh with coordinates of double precision.
+type Mesh = dolfinx.mesh.Mesh[np.float64]
+
+#: A function space on such a mesh.
+type FunctionSpace = fem.FunctionSpace[np.float64]
+
 #: Code of SNES for a residual that is not a number.
 NOT_A_NUMBER = -4
 
@@ -79,13 +85,28 @@ NOT_A_NUMBER = -4
 NOT_A_NUMBER_NAME = "DIVERGED_FUNCTION_NANORINF"
 
 
-def cell_nodes(mesh: Any) -> Any:
+def cell_nodes(mesh: Mesh) -> np.ndarray:
     """Geometry nodes of the local cells, shape (cells, nodes a cell)."""
     # One array, or one for each type of cell.
     return mesh.geometry.dofmap if SERIES == "0.10" else mesh.geometry.dofmaps[0]
 
 
-def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, numbers: Any) -> Any:
+def coordinate_element(mesh: Mesh) -> Any:
+    """Coordinate element of a mesh, as UFL and Basix have it."""
+    domain = mesh.ufl_domain()
+    if domain is None:
+        raise TypeError("a mesh without a UFL domain has no coordinate element")
+    return domain.ufl_coordinate_element()
+
+
+def with_geometry(
+    mesh: Mesh,
+    index_map: dolfinx.common.IndexMap,
+    nodes: np.ndarray,
+    domain: ufl.Mesh,
+    x: np.ndarray,
+    numbers: np.ndarray,
+) -> Mesh:
     """A mesh with the topology of another mesh and new nodes.
 
     Args:
@@ -96,7 +117,8 @@ def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, nu
         x: coordinates of the local nodes, shape (nodes, dimension).
         numbers: numbers of the local nodes in the whole mesh, shape (nodes,), int64.
     """
-    element = fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
+    make: Any = fem.coordinate_element  # for mypy: it accepts an element of Basix alone
+    element = make(domain.ufl_coordinate_element().basix_element)
     # Not by dolfinx.mesh.create_geometry: whether that takes the element of Python or of C++ depends on the version.
     geometry = dolfinx.cpp.mesh.Geometry_float64(index_map, nodes, element._cpp_object, x, numbers)
     return dolfinx.mesh.Mesh(dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry), domain)
@@ -111,7 +133,7 @@ def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
     return of_ffcx, {name: default for name, (default, _) in dolfinx.jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
 
 
-def matrix_of(comm: Any, pattern: Any) -> Any:
+def matrix_of(comm: MPI.Comm, pattern: Any) -> PETSc.Mat:
     """A PETSc matrix with a sparsity pattern. Collective."""
     # The value for PETSc's default type depends on the version; a name does not.
     return dolfinx.cpp.la.petsc.create_matrix(comm, pattern, "aij")
@@ -122,10 +144,13 @@ __all__ = [
     "NOT_A_NUMBER",
     "NOT_A_NUMBER_NAME",
     "VERSION",
+    "FunctionSpace",
+    "Mesh",
     "PETSc",
     "basix",
     "cell_nodes",
     "compiler_options",
+    "coordinate_element",
     "dolfinx",
     "fem",
     "matrix_of",
