@@ -94,7 +94,7 @@ def test_the_faraday_constant_is_the_product_of_the_exact_ones():
 
 
 def test_known_units_are_those_of_pint(monkeypatch):
-    monkeypatch.setattr(units, "_KNOWN", {})
+    monkeypatch.setattr(units, "_COMMON", {})
     by_pint = units._unit_in_si.__wrapped__
     for dimension, factors in COMMON_UNITS.items():
         for unit, factor in factors.items():
