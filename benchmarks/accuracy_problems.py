@@ -98,7 +98,6 @@ class AccuracyProblem:
         }
         case = load_case(CASES / self.case, (*self.overrides, *(f"{key}={value}" for key, value in keys.items())))
         default = MeshOptions().resolved(case.geometry).size
-        assert default is not None
         return case.with_value("mesh.size", f"{variant.size * default * 1e9!r} nm")
 
     def variants(self, dimension: str) -> Iterator[Variant]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.places import ROOT
-from spinepnp.runtime.cache_dirs import cache_folder
+from spinepnp.runtime.cache_dirs import cache_dir
 
 #: What is installed, by name from the package registry. MKL gives NGSolve its fastest direct solver, PARDISO.
 PACKAGES = ("ngsolve==6.2.2608", "netgen-mesher==6.2.2608", "mkl==2026.2.0", "numpy==2.5.5")
@@ -64,8 +64,8 @@ def _store() -> Path:
     try:
         store.mkdir(exist_ok=True)
     except OSError:
-        return cache_folder("environments", code=True)
-    return store if os.access(store, os.W_OK) else cache_folder("environments", code=True)
+        return cache_dir("environments", code=True)
+    return store if os.access(store, os.W_OK) else cache_dir("environments", code=True)
 
 
 def solve(python: Path, **arguments: Any) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _on(watch: Watch) -> None:
     watch.wrap(transients, "begin", "solve")
     watch.wrap_each(transients, "steps", "solve")
     for name in ("begin", "step", "checkpoint", "end"):
-        watch.wrap(transient_run.Trace, name, "tables and fields")
+        watch.wrap(transient_run.TransientRecorder, name, "tables and fields")
     watch.wrap(pictures, "draw", "pictures")
     watch.wrap(spinepnp.run.summary, "print_outcome", "table on the screen")
 

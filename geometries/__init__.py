@@ -1,6 +1,6 @@
-"""Domains: Gmsh models with named boundaries.
+"""Geometries: domains with named boundaries, and their linear meshes.
 
-To add a shape: one file with a subclass of `Geometry`, its name in `SHAPES` and `AnyGeometry`.
+To add a shape: one file with a subclass of `Geometry` in `shapes`, its name in `SHAPES` and `AnyGeometry`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME, Geometry, Obstacle
-from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.shapes.ball import Ball, BallWindow
 from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.geometries.shapes.cone import Cone
@@ -58,10 +58,10 @@ __all__ = [
     "Hyperboloid",
     "ImportedSurface",
     "InnerPlane",
+    "LinearMesh",
     "Obstacle",
     "Pore",
     "Shell",
     "Sizes",
-    "StraightMesh",
     "Tube",
 ]

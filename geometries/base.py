@@ -1,7 +1,7 @@
-"""What every geometry offers: parameters, named boundaries, exact measures and a Gmsh model.
+"""Base of all geometries: parameters, named boundaries, exact measures and a linear mesh.
 
 A geometry is a frozen table of the case file (`shape` and its lengths in SI). It knows no DOLFINx and no MPI:
-`straight_mesh` gives arrays, in micrometres, mostly from a Gmsh model with one physical group per boundary name.
+`linear_mesh` gives arrays, in micrometres, mostly from a Gmsh model with one physical group per boundary name.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.units import Coordinate, Length, Table
 
 if TYPE_CHECKING:
     from spinepnp.geometries.surfaces import Surface
-    from spinepnp.geometries.wall_layers import Covering
+    from spinepnp.geometries.wall_layers import WallLayers
 
 #: Dimension of the cells of each kind of mesh.
 DIMENSIONS = {"3d": 3, "axisymmetric": 2, "1d": 1}
@@ -37,9 +37,9 @@ class Obstacle(Table):
     """An organelle in the domain: a body that is cut out, with a surface of its own.
 
     Attributes:
-        shape: of the body.
-        centre: x, y and z, m.
-        radius: of the sphere, m.
+        shape: shape of the body.
+        centre: centre (x, y, z), m.
+        radius: radius of the sphere, m.
     """
 
     shape: Literal["sphere"] = "sphere"
@@ -55,13 +55,13 @@ class Obstacle(Table):
 class Geometry(Table, ABC):
     """Base of all shapes.
 
-    A shape may be meshed in simpler coordinates and put in place afterwards (`place`): all nodes of the curved cells
-    then lie where the exact map puts them. The mesh is straight at first; the nodes of curved cells lie on the
-    exact `surfaces` of the boundary, and at the level of their layer in thin layers (`coverings`).
+    A shape may be meshed in simpler coordinates and mapped to the body afterwards (`map_to_body`), which places all
+    nodes of curved cells exactly. The mesh is linear at first; then the nodes of curved cells move onto the exact
+    `surfaces` of the boundary, and in boundary layers (`wall_layers`) to the level of their layer.
 
     Attributes:
-        dimension: that of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and z),
-            or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
+        dimension: dimension of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and
+            z), or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
         obstacle: an organelle, cut out of the body; its surface is the boundary "obstacle".
     """
 
@@ -71,10 +71,10 @@ class Geometry(Table, ABC):
     #: Whether the shape takes an obstacle.
     takes_obstacle: ClassVar[bool] = True
 
-    #: Whether a line stands for a radius, not for the z axis.
+    #: Whether the line of a one-dimensional mesh is a radius, not the z axis.
     radial: ClassVar[bool] = False
 
-    #: Whether walls are curved without edges, so that the solution is smooth all over.
+    #: Whether walls are curved without edges, so that the solution is smooth everywhere.
     smooth: ClassVar[bool] = False
 
     #: Whether the mesh can be graded.
@@ -89,7 +89,7 @@ class Geometry(Table, ABC):
 
     @property
     def cell_dimension(self) -> int:
-        """Dimension of the cells, and of space as the mesh sees it."""
+        """Dimension of the cells, and of the mesh's coordinates."""
         return DIMENSIONS[self.dimension]
 
     @property
@@ -99,14 +99,14 @@ class Geometry(Table, ABC):
 
     @property
     def boundaries(self) -> tuple[str, ...]:
-        """Names of all boundaries: the body's, and the obstacle's."""
+        """Names of all boundaries: those of the body, and of the obstacle."""
         return self.named if self.obstacle is None else (*self.named, OBSTACLE_NAME)
 
     def check(self) -> None:
         """Refuse parameters that are impossible together.
 
         Raises:
-            CaseError: names the parameter and what to do.
+            CaseError: names the parameter, and the remedy.
         """
         if self.dimension not in self.dimensions:
             choices = " or ".join(f'"{name}"' for name in self.dimensions)
@@ -120,39 +120,32 @@ class Geometry(Table, ABC):
         if self.dimension == "axisymmetric" and self.obstacle.off_axis > 0.0:
             raise CaseError("geometry.obstacle.centre", 'lies off the axis; move it there or set dimension = "3d"')
 
-    def place(self, x: np.ndarray) -> np.ndarray:
-        """Physical coordinates of mesh nodes.
-
-        Args:
-            x: coordinates in the straight mesh, model units, shape (n, 3).
-
-        Returns:
-            Coordinates in space, model units, shape (n, 3); by default the same.
-        """
+    def map_points(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates in space of points in the coordinates of meshing, model units, shape (n, 3); here the same."""
         return x
 
-    def place_nodes(self, x: np.ndarray) -> np.ndarray:
-        """The same for the nodes of a mesh of any dimension, shape (n, dimension)."""
+    def map_to_body(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates in space of the nodes of a mesh in the coordinates of meshing, shape (n, dimension)."""
         if x.shape[1] == 3:
-            return self.place(x)
+            return self.map_points(x)
         if x.shape[1] == 2:
-            return self.place(np.column_stack([x[:, 0], np.zeros(len(x)), x[:, 1]]))[:, [0, 2]]
+            return self.map_points(np.column_stack([x[:, 0], np.zeros(len(x)), x[:, 1]]))[:, [0, 2]]
         return x
 
-    def coverings(self, sizes: Sizes) -> list[Covering]:
-        """Thin layers with which the mesh covers the walls that the case grades, where the shape can."""
+    def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
+        """Boundary layers on the walls that the case grades, where the shape can have them."""
         return []
 
     def end_heights(self) -> dict[str, float]:
-        """Boundaries that cross the z axis and end the wall there, by name with their z in model units."""
+        """Heights z, model units, by name, of the boundaries that cross the z axis and end the wall there."""
         return {}
 
     def z_extent(self) -> tuple[float, float]:
-        """Lowest and highest z of the body, in model units; of shapes whose mesh has planes z = const."""
+        """Lowest and highest z of the body, in model units; only for shapes whose mesh can follow planes z = const."""
         raise NotImplementedError
 
     def why_no_planes(self) -> str | None:
-        """Why the mesh cannot be graded toward planes z = const, and what to do; ``None`` where it can."""
+        """Reason why the mesh cannot be graded toward planes z = const, and the remedy; ``None`` where it can."""
         if not self.gradable:
             return "the triangles of a surface stay as they are; make them finer in the file, or set mesh.refine"
         if self.radial and self.dimension == "1d":
@@ -161,50 +154,50 @@ class Geometry(Table, ABC):
 
     @property
     def in_layers(self) -> bool:
-        """Whether inner planes become planes of the mesh; else cells are only as small there as asked."""
+        """Whether inner planes become planes of the mesh; else cells are only small there."""
         return False
 
     def surfaces(self) -> list[Surface]:
-        """The exact boundary, in the coordinates of the straight mesh; empty where straight facets are exact."""
+        """The exact boundary in the coordinates of meshing; empty where straight facets are exact."""
         return []
 
     def weight(self, x: np.ndarray) -> np.ndarray:
-        """What one unit of length or area of the mesh stands for, model units: 2 pi r, or the area of a cross-section.
+        """Volume of the body per unit of volume, area or length of the mesh: 1, 2 pi r, or the cross-section.
 
         Args:
-            x: points in space, shape (n, dimension).
+            x: points in space, model units, shape (n, dimension).
         """
         if self.dimension == "axisymmetric":
             return 2.0 * np.pi * x[:, 0]
         return np.ones(len(x)) if self.dimension == "3d" else self.cross_section(x[:, 0])
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
-        """Area of the section of a line's body at each position, model units; of shapes that have a line."""
+        """Area of the body's cross-section at positions on its line, model units; only for shapes with a "1d" mesh."""
         raise NotImplementedError
 
     def lengths(self) -> dict[str, float]:
-        """The shape's own lengths that are given and not zero, by key, m."""
+        """Lengths among the shape's parameters that are given and not zero, m, by key."""
         own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
         return {name: value for name, value in own.items() if isinstance(value, float) and value > 0.0}
 
     def largest_length(self) -> float:
-        """The largest of the shape's lengths, m."""
+        """Largest of the shape's lengths, m."""
         return max(self.lengths().values(), default=0.0)
 
     def files(self) -> dict[str, str]:
-        """Digest of each file that the shape is read from, by its key: part of what a kept mesh is known by."""
+        """Digest of each file that the shape is read from, by its key; part of the key of a cached mesh."""
         return {}
 
     @abstractmethod
     def default_size(self) -> float:
-        """Target edge length where the case says none, in metres, for linear elements in three dimensions."""
+        """Default target edge length, m, for linear elements in three dimensions."""
 
     def default_degree(self) -> int:
-        """Degree of the elements where the case says none.
+        """Default degree of the elements.
 
-        On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions they
-        are so where walls are smooth and curved; elsewhere rims and thin layers eat their gain
-        (`./spine bench accuracy`). On a line nothing takes time, and linear ones round less.
+        On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions this
+        holds where walls are smooth and curved; elsewhere singular rims and thin layers cancel their gain
+        (`./spine bench accuracy`). On a line all solves are fast, and linear elements have smaller rounding errors.
         """
         return {"3d": 2 if self.smooth else 1, "axisymmetric": 2, "1d": 1}[self.dimension]
 
@@ -215,11 +208,11 @@ class Geometry(Table, ABC):
     def exact_measures(self) -> dict[str, float]:
         """Exact volume (key ``volume``, m^3) and area of each boundary (m^2)."""
         body = self.body_measures()
-        found = {name: body[name] for name in ("volume", *self.named)}
+        measures = {name: body[name] for name in ("volume", *self.named)}
         if self.obstacle is not None:
-            found["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
-            found[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
-        return found
+            measures["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
+            measures[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
+        return measures
 
     @abstractmethod
     def body_heights(self, name: str) -> tuple[float, float]:
@@ -239,15 +232,15 @@ class Geometry(Table, ABC):
 
     @abstractmethod
     def estimate_cells(self, sizes: Sizes) -> float:
-        """Number of cells that the mesh will have, within a factor two."""
+        """Estimated number of cells of the mesh, within a factor two."""
 
     @abstractmethod
-    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
-        """Mesh the shape.
+    def linear_mesh(self, gmsh: Any, sizes: Sizes) -> LinearMesh:
+        """Mesh the shape with straight cells, in the coordinates of meshing.
 
         Args:
             gmsh: the initialised Gmsh module, with an empty current model.
-            sizes: what to aim at, in model units.
+            sizes: target edge lengths, in model units.
 
         Raises:
             Exception: Gmsh failed (it raises nothing more specific).
@@ -255,10 +248,10 @@ class Geometry(Table, ABC):
 
 
 def digest_of(path: str) -> str:
-    """Digest of a file's content."""
+    """SHA-256 of a file's content, as hexadecimal text."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def triangles_in(area: float, size: float) -> float:
-    """Estimated number of triangles of edge ``size`` that fill ``area`` (equilateral ones)."""
+    """Estimated number of equilateral triangles of edge ``size`` that fill ``area``."""
     return max(area / (np.sqrt(3.0) / 4.0 * size**2), 6.0)

@@ -1,4 +1,4 @@
-"""Bodies that are meshed as a straight cylinder in layers and then put in place by a smooth map.
+"""Base of the bodies that are meshed as a straight cylinder in layers and then mapped to the body.
 
 A disc extruded in layers can be graded to a fraction of a Debye length at its ends at little cost, and the map scales
 the cross-section, so that a throat has as many cells across as the widest place.
@@ -15,119 +15,131 @@ import numpy as np
 
 from spinepnp.geometries.base import VOLUME_NAME, Geometry, triangles_in
 from spinepnp.geometries.gmsh_reader import read_model
-from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, grid_mesh, interval_mesh
+from spinepnp.geometries.linear_mesh import LinearMesh, add_wall_layers, grid_mesh, interval_mesh
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.obstacle import check_obstacle
-from spinepnp.geometries.revolved import estimate_revolved, mesh_revolved, refinements_of, surfaces_of
-from spinepnp.geometries.sizes import MODEL_UNIT, ROOM, Sizes
+from spinepnp.geometries.revolution import estimate_revolved, mesh_revolved, refinements_of, surfaces_of
+from spinepnp.geometries.sizes import LAYER_SHARE, MODEL_UNIT, Sizes
 from spinepnp.geometries.surfaces import Surface
-from spinepnp.geometries.wall_layers import Covering
+from spinepnp.geometries.wall_layers import WallLayers
 
-#: Step of the central differences by which the map is differentiated, relative to the reference cylinder.
-STEP = 1e-5
+#: Step of the central differences of the map, over the reference cylinder: truncation and rounding are about equal.
+DIFFERENCE_STEP = 1e-5
+
+#: Gauss points along the radius in the quadratures of volume and end areas.
+RADIAL_POINTS = 24
+
+#: Panels along the axis in the quadratures of volume and wall area.
+AXIAL_PANELS = 40
+
+#: Gauss points in each panel along the axis.
+AXIAL_POINTS = 12
+
+#: Angles of the trapezoidal rule around the axis, which converges exponentially; the volume takes every eighth.
+ANGLES = 96
 
 
 class Extruded(Geometry):
     """Base of the shapes with a `base`, a `top` and one `wall` around the z axis.
 
-    Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with thin layers
-    of its own, up to half of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has
+    Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with boundary
+    layers, up to a third of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has
     a `meridian`.
     """
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Both ends and the wall, which a line does not have."""
+        """Names of both ends and the wall; a line has no wall."""
         return ("base", "top") if self.dimension == "1d" else ("base", "top", "wall")
 
     @abstractmethod
     def reference(self) -> tuple[float, float, float]:
-        """Radius, length and start on the z axis of the cylinder that is meshed, model units."""
+        """Radius, length and lowest z of the reference cylinder, which is meshed; model units."""
 
     def aspect(self) -> float:
         """Half axis of the reference cylinder along y over that along x (its radius)."""
         return 1.0
 
     def relative_size(self, z: np.ndarray) -> np.ndarray:
-        """Cross-section at a distance from the base over the largest one: the size of the cells follows it."""
+        """Radius of the cross-section at distances from the base, over the largest one; cell sizes follow it."""
         return np.ones_like(z)
 
-    def stretch(self, x: np.ndarray) -> np.ndarray:
-        """The map from the reference cylinder to the body, model units, shape (n, 3) to (n, 3)."""
+    def map_cylinder(self, x: np.ndarray) -> np.ndarray:
+        """Map from the reference cylinder to the body, model units, shape (n, 3) to (n, 3)."""
         return x
 
-    def place(self, x: np.ndarray) -> np.ndarray:
-        """Stretched, where it was meshed as a cylinder."""
-        return x if self.obstacle is not None else self.stretch(x)
+    def map_points(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates in space, by `map_cylinder` where the body is meshed as a cylinder."""
+        return x if self.obstacle is not None else self.map_cylinder(x)
 
     def meridian(self) -> list[list[Piece]]:
-        """Pieces of the body itself, needed where it holds an obstacle."""
+        """Meridian of the body, needed where it has an obstacle."""
         raise NotImplementedError
 
     def body_heights(self, name: str) -> tuple[float, float]:
-        """Those of the middle and the rim of an end; of the wall those of both ends."""
+        """Lowest and highest z of the middle and the rim of an end; for the wall, of both ends."""
         radius, length, start = self.reference()
         across = [(0.0, 0.0), (radius, 0.0), (0.0, radius * self.aspect())]
-        ends = {"base": (start,), "top": (start + length,)}
-        z = self.stretch(np.array([(x, y, end) for end in ends.get(name, (start, start + length)) for x, y in across]))
-        return float(z[:, 2].min()), float(z[:, 2].max())
+        ends = {"base": (start,), "top": (start + length,)}.get(name, (start, start + length))
+        z = self.map_cylinder(np.array([(x, y, end) for end in ends for x, y in across]))[:, 2]
+        return float(z.min()), float(z.max())
 
     def check(self) -> None:
-        """An obstacle lies inside."""
+        """Refuse an obstacle that is not inside the body."""
         super().check()
         if self.obstacle is not None:
             check_obstacle(self.obstacle, self.meridian())
 
     def all_refinements(self, sizes: Sizes) -> list[Refinement]:
-        """Where edges are smaller than in the bulk of a body with an obstacle."""
+        """Refinements of a body with an obstacle: regions with smaller edges than in the bulk."""
         return refinements_of(self.meridian(), self.obstacle, [], sizes, self.default_size() / MODEL_UNIT)
 
     def end_heights(self) -> dict[str, float]:
-        """Base and top."""
+        """Heights of base and top."""
         _, length, start = self.reference()
         return {"base": start, "top": start + length}
 
     def z_extent(self) -> tuple[float, float]:
-        """From base to top."""
+        """Heights of base and top."""
         _, length, start = self.reference()
         return start, start + length
 
     @property
     def in_layers(self) -> bool:
-        """Unless it holds an obstacle."""
+        """Whether inner planes become planes of the mesh: without an obstacle."""
         return self.obstacle is None
 
     def _heights(self, sizes: Sizes) -> np.ndarray:
         _, length, start = self.reference()
         return sizes.layers(length, "base", "top", self.relative_size, start)
 
-    def coverings(self, sizes: Sizes) -> list[Covering]:
-        """On the wall; a meridian and a body with an obstacle have none."""
+    def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
+        """Layers on the wall; a meridian and a body with an obstacle have none."""
         if self.dimension != "3d" or self.obstacle is not None:
             return []
         radius, aspect = self.reference()[0], self.aspect()
-        # A layer is as thick as asked along the longer half axis, and thinner along the other.
-        heights = sizes.covering("wall", ROOM * radius * min(1.0, aspect)) / max(1.0, aspect)
-        return [Covering(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
+        # A layer has its height along the longer half axis, and is thinner along the other.
+        heights = sizes.wall_layer_heights("wall", LAYER_SHARE * radius * min(1.0, aspect)) / max(1.0, aspect)
+        return [WallLayers(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
     def estimate_cells(self, sizes: Sizes) -> float:
-        """Three tetrahedra for each triangle of the disc and each layer; more for each thin layer at the wall."""
+        """Estimated number of cells: three tetrahedra for each triangle of the disc and each layer, and wall layers."""
         if self.obstacle is not None:
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return estimate_revolved(self.meridian(), self.obstacle, refinements, sizes.size, dim)
         radius, length, start = self.reference()
         layers = sizes.layer_count(length, "base", "top", self.relative_size, start)
-        covering = sum(len(cover.heights) for cover in self.coverings(sizes))
+        at_wall = sum(len(wall.heights) for wall in self.wall_layers(sizes))
         if self.dimension == "1d":
             return layers
         if self.dimension == "axisymmetric":
             return 2.0 * layers * sizes.layer_count(radius, "axis", "wall")
         disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
         around = np.pi * radius * (1.0 + self.aspect()) / sizes.size
-        return 3.0 * layers * (disc + 2.0 * around * covering)
+        return 3.0 * layers * (disc + 2.0 * around * at_wall)
 
-    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
-        """The reference cylinder: a disc, extruded in layers; its meridian; or its axis."""
+    def linear_mesh(self, gmsh: Any, sizes: Sizes) -> LinearMesh:
+        """Mesh of the reference cylinder (a disc, extruded in layers), of its meridian, or of its axis."""
         if self.obstacle is not None:
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return mesh_revolved(gmsh, self.meridian(), self.obstacle, refinements, sizes.size, dim)
@@ -137,17 +149,17 @@ class Extruded(Geometry):
             return interval_mesh(z, "base", "top")
         if self.dimension == "axisymmetric":
             return grid_mesh(np.concatenate(([0.0], sizes.layers(radius, "axis", "wall").cumsum())), z)
-        coverings = self.coverings(sizes)
-        self._extrude(gmsh, sizes, coverings[0].core_radius / radius if coverings else 1.0)
-        return cover_core(read_model(gmsh, self.boundaries, 3), coverings)
+        wall_layers = self.wall_layers(sizes)
+        self._extrude(gmsh, sizes, wall_layers[0].core_radius / radius if wall_layers else 1.0)
+        return add_wall_layers(read_model(gmsh, self.boundaries, 3), wall_layers)
 
     def _extrude(self, gmsh: Any, sizes: Sizes, fraction: float) -> None:
-        """The model of the reference cylinder, its radius reduced to a fraction, and its mesh."""
+        """Mesh the reference cylinder, its radius reduced to a fraction, in the current model of Gmsh."""
         occ, model = gmsh.model.occ, gmsh.model
         radius, length, start = self.reference()
         heights = self._heights(sizes)
         axes = (fraction * radius, fraction * radius * self.aspect())
-        along = [1.0, 0.0, 0.0] if axes[0] >= axes[1] else [0.0, 1.0, 0.0]  # OCC wants the longer axis first
+        along = [1.0, 0.0, 0.0] if axes[0] >= axes[1] else [0.0, 1.0, 0.0]  # OCC requires the longer axis first
         # Gmsh reads xAxis only beside zAxis.
         disc = occ.addDisk(0.0, 0.0, start, max(axes), min(axes), zAxis=[0.0, 0.0, 1.0], xAxis=along)
         ends = (heights.cumsum() / length).tolist()
@@ -162,7 +174,7 @@ class Extruded(Geometry):
         model.mesh.generate(3)
 
     def surfaces(self) -> list[Surface]:
-        """Those of the reference cylinder, or of the body that holds an obstacle."""
+        """Surfaces of the reference cylinder, or of the body with an obstacle."""
         if self.dimension == "1d":
             return []
         if self.obstacle is not None:
@@ -180,42 +192,45 @@ class Extruded(Geometry):
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""
         radius, length, start = self.reference()
-        z, z_weights = _gauss_composite(start, start + length, 40, 12)
+        z, z_weights = _gauss_composite(start, start + length, AXIAL_PANELS, AXIAL_POINTS)
         angles, angle_weights = _around()
-        density = _area(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), (STEP, length * STEP))
+        steps = (radius * DIFFERENCE_STEP, DIFFERENCE_STEP, length * DIFFERENCE_STEP)
+        density = _area_density(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), steps[1:])
         wall = float(angle_weights @ density @ z_weights)
-        steps = (radius * STEP, STEP, length * STEP)
-        volume = _volume(self._at, *_gauss(0.0, radius, 24), angles, angle_weights, z, z_weights, steps)
+        volume = _volume(self._at, *_gauss(0.0, radius, RADIAL_POINTS), angles, angle_weights, z, z_weights, steps)
         ends = {name: self.end_area(name) for name in ("base", "top")}
         return {"volume": volume * MODEL_UNIT**3, **ends, "wall": wall * MODEL_UNIT**2}
 
     def exact_area(self, name: str) -> float:
-        """Exact area of a boundary, m^2; that of an end without the quadratures of the rest."""
+        """Exact area of a boundary, m^2; an end needs no quadrature of the other boundaries."""
         return self.end_area(name) if name in ("base", "top") else super().exact_area(name)
 
     def end_area(self, name: str) -> float:
         """Area of "base" or "top", m^2, by quadrature."""
         radius, length, start = self.reference()
         height = start if name == "base" else start + length
-        s, s_weights = _gauss(0.0, radius, 24)
+        s, s_weights = _gauss(0.0, radius, RADIAL_POINTS)
         angles, angle_weights = _around()
-        density = _area(s[:, None], angles, lambda r, t: self._at(r, t, np.array(height)), (radius * STEP, STEP))
+        steps = (radius * DIFFERENCE_STEP, DIFFERENCE_STEP)
+        density = _area_density(s[:, None], angles, lambda r, t: self._at(r, t, np.array(height)), steps)
         return float(s_weights @ density @ angle_weights) * MODEL_UNIT**2
 
     def _at(self, r: np.ndarray, angle: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """The body's points for cylinder coordinates of the reference cylinder, model units."""
+        """Points of the body at cylindrical coordinates of the reference cylinder, model units."""
         x = np.stack(np.broadcast_arrays(r * np.cos(angle), self.aspect() * r * np.sin(angle), height), axis=-1)
-        return self.stretch(x.reshape(-1, 3)).reshape(x.shape)
+        return self.map_cylinder(x.reshape(-1, 3)).reshape(x.shape)
 
 
 def _around() -> tuple[np.ndarray, np.ndarray]:
     """Angles and weights for integrals around the axis."""
-    angles = np.arange(96) * 2.0 * np.pi / 96
-    return angles, np.full_like(angles, 2.0 * np.pi / 96)
+    angles = np.arange(ANGLES) * 2.0 * np.pi / ANGLES
+    return angles, np.full_like(angles, 2.0 * np.pi / ANGLES)
 
 
-def _area(u: np.ndarray, v: np.ndarray, surface: Callable[..., np.ndarray], steps: tuple[float, float]) -> Any:
-    """Density of area of a surface over its two parameters, by central differences."""
+def _area_density(
+    u: np.ndarray, v: np.ndarray, surface: Callable[..., np.ndarray], steps: tuple[float, float]
+) -> np.ndarray:
+    """Area of a surface per unit of its two parameters, by central differences."""
     along_u = (surface(u + steps[0], v) - surface(u - steps[0], v)) / (2.0 * steps[0])
     along_v = (surface(u, v + steps[1]) - surface(u, v - steps[1])) / (2.0 * steps[1])
     return np.linalg.norm(np.cross(along_u, along_v), axis=-1)
@@ -242,7 +257,7 @@ def _volume(
     z_weights: np.ndarray,
     steps: tuple[float, float, float],
 ) -> float:
-    """Integral of the determinant of the map in cylinder coordinates (r, angle, z)."""
+    """Integral of the determinant of the map in cylindrical coordinates (r, angle, z)."""
     grid = [s[:, None, None], angles[None, ::8, None], z[None, None, :]]
     columns = []
     for i, step in enumerate(steps):

@@ -1,4 +1,4 @@
-"""From a Gmsh model to a straight mesh; boundaries are known by their physical names alone."""
+"""Reader of the mesh of a Gmsh model; boundaries are known by their physical names alone."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.linear_mesh import LinearMesh
 
-#: Gmsh's types of straight simplices, by dimension.
-SIMPLICES = {1: 1, 2: 2, 3: 4}
+#: Gmsh's element types of straight simplices, by dimension.
+SIMPLEX_TYPES = {1: 1, 2: 2, 3: 4}
 
 
-def read_model(gmsh: Any, names: tuple[str, ...], dim: int) -> StraightMesh:
+def read_model(gmsh: Any, names: tuple[str, ...], dim: int) -> LinearMesh:
     """The mesh of the current model.
 
     Args:
         gmsh: the initialised Gmsh module.
-        names: of the boundaries, each a physical group.
-        dim: dimension of the cells; those of a meridian lie in the plane y = 0 and become (r, z).
+        names: names of the boundaries, each a physical group.
+        dim: dimension of the cells; a meridian lies in the plane y = 0, and its coordinates become (r, z).
 
     Raises:
         RuntimeError: there are no cells.
@@ -30,7 +30,7 @@ def read_model(gmsh: Any, names: tuple[str, ...], dim: int) -> StraightMesh:
     numbers = np.asarray(tags)[order]
 
     def elements(entity_dim: int, entity: int = -1) -> np.ndarray:
-        _, nodes = model.mesh.getElementsByType(SIMPLICES[entity_dim], entity)
+        _, nodes = model.mesh.getElementsByType(SIMPLEX_TYPES[entity_dim], entity)
         return np.searchsorted(numbers, nodes).reshape(-1, entity_dim + 1)
 
     cells = elements(dim)
@@ -43,9 +43,9 @@ def read_model(gmsh: Any, names: tuple[str, ...], dim: int) -> StraightMesh:
             facets.append(elements(dim - 1, entity))
             values.append(np.full(len(facets[-1]), value))
     used, renumbered = np.unique(cells, return_inverse=True)
-    place = np.full(len(points), -1)
-    place[used] = np.arange(len(used))
+    number_of = np.full(len(points), -1)
+    number_of[used] = np.arange(len(used))
     points = points[used] if dim == 3 else points[used][:, [0, 2]]
-    sides = place[np.concatenate(facets)]
+    sides = number_of[np.concatenate(facets)]
     assert sides.min() >= 0, "a facet that belongs to no cell"
-    return StraightMesh(points, renumbered.reshape(cells.shape), sides, np.concatenate(values), names)
+    return LinearMesh(points, renumbered.reshape(cells.shape), sides, np.concatenate(values), names)

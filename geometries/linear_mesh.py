@@ -1,4 +1,4 @@
-"""Straight meshes as arrays: what Gmsh, a file or a grid gives, before it is distributed and curved.
+"""Linear meshes as arrays, from Gmsh, a file or a grid, before they are distributed and curved.
 
 Cells and facets are simplices of any dimension; facets carry the index of the boundary's name.
 """
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spinepnp.geometries.wall_layers import Covering
+from spinepnp.geometries.wall_layers import WallLayers
 
 #: Edges of a tetrahedron in the order of Basix.
 TETRAHEDRON_EDGES = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
 
 
 @dataclass(frozen=True)
-class StraightMesh:
+class LinearMesh:
     """A mesh of simplices with named boundary facets, whole, on one rank.
 
     Attributes:
@@ -25,8 +25,8 @@ class StraightMesh:
         cells: vertices of each cell, shape (cells, dimension + 1); with the nodes on the edges of second-order cells
             after them, in the order of Basix, where a file gives such.
         facets: vertices of the named facets, shape (facets, dimension).
-        values: which name each facet has, an index into ``names``, shape (facets,).
-        names: of the boundaries.
+        values: index of each facet's name in ``names``, shape (facets,).
+        names: names of the boundaries.
     """
 
     points: np.ndarray
@@ -35,17 +35,17 @@ class StraightMesh:
     values: np.ndarray
     names: tuple[str, ...]
 
-    def without_edge_nodes(self) -> StraightMesh:
-        """The same with its vertices alone."""
+    def without_edge_nodes(self) -> LinearMesh:
+        """The mesh of the vertices alone."""
         dim = self.points.shape[1]
         cells, facets = self.cells[:, : dim + 1], self.facets[:, :dim]
         used, numbers = np.unique(cells, return_inverse=True)
-        place = np.full(len(self.points), -1)
-        place[used] = np.arange(len(used))
-        return StraightMesh(self.points[used], numbers.reshape(cells.shape), place[facets], self.values, self.names)
+        number_of = np.full(len(self.points), -1)
+        number_of[used] = np.arange(len(used))
+        return LinearMesh(self.points[used], numbers.reshape(cells.shape), number_of[facets], self.values, self.names)
 
 
-def grid_mesh(r: np.ndarray, z: np.ndarray) -> StraightMesh:
+def grid_mesh(r: np.ndarray, z: np.ndarray) -> LinearMesh:
     """Triangles that fill the rectangle of a half plane (r, z): two for each cell of a grid.
 
     Args:
@@ -59,15 +59,15 @@ def grid_mesh(r: np.ndarray, z: np.ndarray) -> StraightMesh:
     sides = [number[0], number[-1], number[:, -1]]
     facets = [np.column_stack([side[:-1], side[1:]]) for side in sides]
     values = np.repeat(np.arange(3), [len(f) for f in facets])
-    return StraightMesh(points, cells, np.concatenate(facets), values, ("base", "top", "wall"))
+    return LinearMesh(points, cells, np.concatenate(facets), values, ("base", "top", "wall"))
 
 
-def interval_mesh(x: np.ndarray, start: str | None, end: str) -> StraightMesh:
+def interval_mesh(x: np.ndarray, start: str | None, end: str) -> LinearMesh:
     """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry."""
     number = np.arange(len(x))
     ends = [(0, start), (len(x) - 1, end)]
     named = [(point, name) for point, name in ends if name is not None]
-    return StraightMesh(
+    return LinearMesh(
         x[:, None],
         np.column_stack([number[:-1], number[1:]]),
         np.array([[point] for point, _ in named]),
@@ -76,46 +76,46 @@ def interval_mesh(x: np.ndarray, start: str | None, end: str) -> StraightMesh:
     )
 
 
-def cover_core(mesh: StraightMesh, coverings: list[Covering]) -> StraightMesh:
+def add_wall_layers(mesh: LinearMesh, wall_layers: list[WallLayers]) -> LinearMesh:
     """Cover boundaries with layers of thin cells.
 
     The facets are extruded outward layer by layer; each prism is divided into simplices in the order of its vertices'
     numbers, so that neighbours fit. Where the covered boundaries end, the sides of the prisms join the boundary there.
 
     Args:
-        mesh: what is covered.
-        coverings: the layers.
+        mesh: mesh of the core.
+        wall_layers: layers to add, one wall after another.
 
     Returns:
-        The whole, with the boundaries on the outside of the layers.
+        The mesh of core and layers, with the boundaries on the outside of the layers.
     """
-    for cover in coverings:
-        mesh = _cover(mesh, cover)
+    for layers in wall_layers:
+        mesh = _add_layers(mesh, layers)
     return mesh
 
 
-def _cover(mesh: StraightMesh, cover: Covering) -> StraightMesh:
-    heights = cover.heights
-    covered = np.isin(mesh.values, [mesh.names.index(name) for name in cover.names])
+def _add_layers(mesh: LinearMesh, layers: WallLayers) -> LinearMesh:
+    heights = layers.heights
+    covered = np.isin(mesh.values, [mesh.names.index(name) for name in layers.names])
     facets, dim = np.sort(mesh.facets[covered], axis=1), mesh.facets.shape[1]
     base = np.unique(facets)
     count, first = len(base), len(mesh.points)
     levels = [base] + [first + j * count + np.arange(count) for j in range(len(heights))]
-    points = [mesh.points] + [cover.outward(mesh.points[base], distance) for distance in np.cumsum(heights)]
+    points = [mesh.points] + [layers.outward(mesh.points[base], distance) for distance in np.cumsum(heights)]
     local = np.searchsorted(base, facets)
-    sides, of_side = _rim(mesh, covered)
-    local_sides = np.searchsorted(base, sides)
-    cells, found, values = [mesh.cells], [mesh.facets[~covered]], [mesh.values[~covered]]
+    rim, rim_values = _rim(mesh, covered)
+    local_rim = np.searchsorted(base, rim)
+    cells, outer, values = [mesh.cells], [mesh.facets[~covered]], [mesh.values[~covered]]
     for low, high in itertools.pairwise(levels):
         cells += _prisms(low[local], high[local])
-        parts = _prisms(low[local_sides], high[local_sides])
-        found += parts
-        values += [of_side] * len(parts)
-    found.append(levels[-1][local])
+        parts = _prisms(low[local_rim], high[local_rim])
+        outer += parts
+        values += [rim_values] * len(parts)
+    outer.append(levels[-1][local])
     values.append(mesh.values[covered])
     assert cells[-1].shape[1] == dim + 1
-    return StraightMesh(
-        np.concatenate(points), np.concatenate(cells), np.concatenate(found), np.concatenate(values), mesh.names
+    return LinearMesh(
+        np.concatenate(points), np.concatenate(cells), np.concatenate(outer), np.concatenate(values), mesh.names
     )
 
 
@@ -124,30 +124,30 @@ def _prisms(low: np.ndarray, high: np.ndarray) -> list[np.ndarray]:
     return [np.column_stack([low[:, : k + 1], high[:, k:]]) for k in range(low.shape[1])]
 
 
-def _rim(mesh: StraightMesh, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Where covered and other named facets meet: the sides they share, sorted, and the values of the others."""
+def _rim(mesh: LinearMesh, covered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sides (sorted vertices) that covered and other named facets share, and the values of the other facets."""
 
     def sides(facets: np.ndarray) -> np.ndarray:
-        keep = [[j for j in range(facets.shape[1]) if j != i] for i in range(facets.shape[1])]
-        return np.sort(np.concatenate([facets[:, k] for k in keep]), axis=1)
+        columns = [[j for j in range(facets.shape[1]) if j != i] for i in range(facets.shape[1])]
+        return np.sort(np.concatenate([facets[:, c] for c in columns]), axis=1)
 
-    ours, theirs = sides(mesh.facets[covered]), sides(mesh.facets[~covered])
+    inner, outer = sides(mesh.facets[covered]), sides(mesh.facets[~covered])
     values = np.tile(mesh.values[~covered], mesh.facets.shape[1])
-    both, index = np.unique(np.concatenate([ours, theirs]), axis=0, return_inverse=True)
-    touched = np.zeros(len(both), dtype=bool)
-    touched[index.ravel()[: len(ours)]] = True
-    shared = touched[index.ravel()[len(ours) :]]
-    return theirs[shared], values[shared]
+    unique, index = np.unique(np.concatenate([inner, outer]), axis=0, return_inverse=True)
+    is_covered = np.zeros(len(unique), dtype=bool)
+    is_covered[index.ravel()[: len(inner)]] = True
+    shared = is_covered[index.ravel()[len(inner) :]]
+    return outer[shared], values[shared]
 
 
 def order_for_refinement(cells: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Tetrahedra with their vertices in such an order that refinement cuts along the shortest diagonal.
 
-    Refinement joins the middles of the edges 02 and 13 (`meshes.lattice`).
+    Refinement joins the middles of the edges 02 and 13 (`meshes.refinement`).
 
     Args:
-        cells: shape (cells, 4), or with the nodes on their edges in the order of Basix, shape (cells, 10).
-        points: in space, shape (points, 3).
+        cells: vertices, shape (cells, 4), or with the nodes on edges in the order of Basix, shape (cells, 10).
+        points: coordinates in space, shape (points, 3).
     """
     x = points[cells[:, :4]]
     opposite = (((0, 2), (1, 3)), ((0, 1), (2, 3)), ((0, 3), (1, 2)))

@@ -1,9 +1,8 @@
-"""The meridian of a body of revolution, and the edge lengths around it.
+"""The meridian of a body of revolution, and the target edge lengths around it.
 
 A meridian is a closed chain in the half plane r >= 0: straight lines and circular arcs that each carry the name of the
-boundary they sweep when turned about the z axis, and the axis, which sweeps nothing. From it come exact measures, the
-edge length wanted at every point, and the number of cells to expect. One unit of length throughout; source of the
-integrals: Pappus.
+boundary they sweep when turned about the z axis, and the axis, which sweeps nothing. It gives exact measures (by
+Pappus), the target edge length at every point, and an estimate of the number of cells. One unit of length throughout.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ import numpy as np
 
 from spinepnp.geometries.sizes import Grading
 
-#: How fast the edge length grows with the distance from a small patch: faster ones cost quality, slower ones cells.
-SLOPE = 0.3
+#: Growth of the edge length with the distance from a small patch: a larger one costs quality, a smaller one cells.
+DEFAULT_SLOPE = 0.3
 
-#: No steeper growth than this can be followed by tetrahedra of a good shape.
-STEEPEST = 0.6
+#: Steepest growth of the edge length that tetrahedra of a good shape can follow.
+STEEPEST_SLOPE = 0.6
 
-#: Rectangles that the estimate of the number of cells may make, to bound its time.
+#: Rectangles in the estimate of the number of cells, to bound its time.
 MOST_RECTANGLES = 200_000
 
 Point = tuple[float, float]
@@ -37,10 +36,10 @@ class Piece:
     The chain runs with the body on its left: up along the outer wall, and down along the surface of a cavity.
 
     Attributes:
-        name: of the boundary that it sweeps.
-        start: where it starts.
-        end: where it ends.
-        centre: of an arc of at most a half turn; ``None`` for a line.
+        name: name of the boundary that the piece sweeps.
+        start: first point.
+        end: last point.
+        centre: centre of an arc of at most a half turn; ``None`` for a line.
         turn: +1 for an arc that runs counterclockwise in the plane (r to the right, z up), -1 for a clockwise one.
     """
 
@@ -51,15 +50,19 @@ class Piece:
     turn: int = 1
 
     @property
+    def _arc_centre(self) -> Point:
+        if self.centre is None:
+            raise ValueError("a line has no centre")
+        return self.centre
+
+    @property
     def radius(self) -> float:
-        """Of an arc."""
-        assert self.centre is not None
-        return math.dist(self.start, self.centre)
+        """Radius of an arc."""
+        return math.dist(self.start, self._arc_centre)
 
     def angles(self) -> tuple[float, float]:
         """Angles from the r direction at which an arc starts and ends; the second is smaller for a clockwise one."""
-        assert self.centre is not None
-        (r, z), two_pi = self.centre, 2.0 * math.pi
+        (r, z), two_pi = self._arc_centre, 2.0 * math.pi
         first, last = (math.atan2(p[1] - z, p[0] - r) for p in (self.start, self.end))
         return first, first + self.turn * ((self.turn * (last - first)) % two_pi)
 
@@ -71,7 +74,7 @@ class Piece:
         return self.radius * abs(last - first)
 
     def area(self) -> float:
-        """Area of the surface it sweeps."""
+        """Area of the surface that the piece sweeps."""
         if self.centre is None:
             return math.pi * (self.start[0] + self.end[0]) * math.dist(self.start, self.end)
         first, last = self.angles()
@@ -79,7 +82,7 @@ class Piece:
         return abs(2.0 * math.pi * R * (self.centre[0] * (last - first) + R * sine))
 
     def volume(self) -> float:
-        """The integral of pi r^2 dz along it; all pieces add up to the volume of the body."""
+        """Integral of pi r^2 dz along the piece; the sum over all pieces is the volume of the body."""
         (a, z0), (b, z1) = self.start, self.end
         if self.centre is None:
             return math.pi / 3.0 * (a * a + a * b + b * b) * (z1 - z0)
@@ -92,16 +95,16 @@ class Piece:
         return math.pi * R * (antiderivative(last) - antiderivative(first))
 
     def points(self, count: int) -> np.ndarray:
-        """Points along it, shape (count + 1, 2); for a line just its ends."""
+        """Points along the piece, shape (count + 1, 2); for a line only its ends."""
         if self.centre is None:
             return np.array([self.start, self.end])
         angle = np.linspace(*self.angles(), count + 1)
-        found = np.asarray(self.centre) + self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        found[0], found[-1] = self.start, self.end
-        return found
+        points = np.asarray(self.centre) + self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        points[0], points[-1] = self.start, self.end
+        return points
 
     def nearest(self, r: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Its points that are nearest to points of the half plane."""
+        """Nearest points of the piece to points of the half plane."""
         if self.centre is None:
             (a, b), (c, d) = self.start, self.end
             square = (c - a) ** 2 + (d - b) ** 2
@@ -114,12 +117,12 @@ class Piece:
         return a + self.radius * np.cos(angle), b + self.radius * np.sin(angle)
 
     def opening(self) -> Point:
-        """Angle of the middle of an arc, and the half of the angle that it spans."""
+        """Angle of the middle of an arc, and half of the angle that it spans."""
         first, last = self.angles()
         return 0.5 * (first + last), 0.5 * abs(last - first)
 
     def divided(self) -> list[Piece]:
-        """The same in arcs of at most a third of a turn: an arc of a half turn has no unique side."""
+        """The piece, divided into arcs of at most a third of a turn: an arc of a half turn has no unique side."""
         if self.centre is None:
             return [self]
         first, last = self.angles()
@@ -133,24 +136,24 @@ class Refinement:
     """A smaller edge length near a piece: ``size`` on it, growing with the distance by ``slope``.
 
     Attributes:
-        piece: where.
-        size: edge length there.
-        slope: growth with the distance.
+        piece: piece of a meridian near which edges are smaller.
+        size: edge length on the piece.
+        slope: growth of the edge length with the distance.
         tilt: angle about the origin, from the z axis toward +x, by which the swept piece is turned in space, rad.
-        shift: of its axis along x and y.
+        shift: shift of the swept piece's axis along x and y.
     """
 
     piece: Piece
     size: float
-    slope: float = SLOPE
+    slope: float = DEFAULT_SLOPE
     tilt: float = 0.0
     shift: Point = (0.0, 0.0)
 
     @classmethod
     def graded(cls, piece: Piece, grade: Grading) -> Refinement:
-        """The grading of a case file: the same law as that of layers (`Sizes.layers`)."""
+        """Refinement by a grading of the case file, with the law of the layers (`Sizes.layers`)."""
         log = math.log(grade.growth)
-        return cls(piece, log / (grade.growth - 1.0) * grade.size, min(log, STEEPEST))
+        return cls(piece, log / (grade.growth - 1.0) * grade.size, min(log, STEEPEST_SLOPE))
 
     def edges(self, r: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Edge length at points of the half plane, before any tilt and shift."""
@@ -158,7 +161,7 @@ class Refinement:
         return self.size + self.slope * np.hypot(r - across, z - up)
 
     def expression(self) -> str:
-        """The same as `edges`, but tilted and shifted, in the language of Gmsh's MathEval field."""
+        """Edge length at points of space, tilted and shifted, as the formula of a MathEval field of Gmsh."""
         piece, sine, cosine = self.piece, math.sin(self.tilt), math.cos(self.tilt)
         x, y = (f"({name}-({by!r}))" if by else name for name, by in zip("xy", self.shift, strict=True))
         across, height = (f"({x}*({cosine!r})-z*({sine!r}))", f"({x}*({sine!r})+z*({cosine!r}))") if sine else (x, "z")
@@ -178,19 +181,19 @@ class Refinement:
         return f"{self.size!r}+{self.slope!r}*sqrt({square})"
 
     def _along(self) -> Point:
-        """Vector whose product with the way from the start of a line is the fraction of the line passed."""
+        """Vector along a line, over its squared length: its product with a distance is a fraction of the line."""
         (a, b), (c, d) = self.piece.start, self.piece.end
         square = (c - a) ** 2 + (d - b) ** 2
         return ((c - a) / square, (d - b) / square) if square > 0.0 else (0.0, 0.0)
 
 
 def smallest_edges(refinements: list[Refinement], size: float, r: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Edge length at points of the half plane: the smallest of all."""
+    """Target edge length at points of the half plane: the smallest of all refinements and the bulk size."""
     return reduce(np.minimum, (f.edges(r, z) for f in refinements), np.full_like(r, size))
 
 
 def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> None:
-    """Tell Gmsh the edge length at every point; nothing else then decides on it."""
+    """Set the edge length at every point as Gmsh's only source of sizes."""
     fields = gmsh.model.mesh.field
     tags = []
     for refinement in refinements:
@@ -208,16 +211,16 @@ def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> No
 
 
 def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size: float, dim: int) -> float:
-    """How many regular simplices of the wanted edges fill a body of revolution, or its meridian.
+    """Number of regular simplices of the target edges that fill a body of revolution, or its meridian.
 
-    The half plane is divided into rectangles no larger than half the edge wanted there (edges grow slowly, so that no
+    The half plane is divided into rectangles no larger than half the target edge there (edges grow slowly, so that no
     small patch is missed); a rectangle counts where its centre lies in the body. They are as slender as the body, so
     that a thin one is not missed where their number ends the division.
 
     Args:
         chains: the meridian.
-        refinements: where edges are smaller than ``size``.
-        size: in the bulk.
+        refinements: regions with edges smaller than ``size``.
+        size: edge length in the bulk.
         dim: 3 for tetrahedra in the body, 2 for triangles in the meridian.
     """
     outlines = [np.concatenate([piece.points(48) for piece in chain]) for chain in chains]
@@ -225,11 +228,11 @@ def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size:
     side = (high - low) / 8.0
     across, up = (low[i] + side[i] * (np.arange(8) + 0.5) for i in (0, 1))
     r, z = (a.ravel() for a in np.meshgrid(across, up))
-    total, made = 0.0, 0
+    total, rectangles = 0.0, 0
     while len(r):
         edge = smallest_edges(refinements, size, r, z)
-        made += len(r)
-        done = (side.max() <= 0.5 * edge) if made < MOST_RECTANGLES else np.ones(len(r), dtype=bool)
+        rectangles += len(r)
+        done = (side.max() <= 0.5 * edge) if rectangles < MOST_RECTANGLES else np.ones(len(r), dtype=bool)
         counted = done & inside(outlines, r, z)
         content = 2.0 * math.pi * r * 6.0 * math.sqrt(2.0) / edge**3 if dim == 3 else 4.0 / math.sqrt(3.0) / edge**2
         total += float(np.sum(content[counted] * side.prod()))
@@ -241,7 +244,7 @@ def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size:
 
 
 def facets_on(piece: Piece, refinements: list[Refinement], size: float, dim: int) -> float:
-    """How many regular facets of the wanted edges cover the surface that a piece sweeps, or the piece itself."""
+    """Number of regular facets of the target edges that cover the surface that a piece sweeps, or the piece itself."""
     points = piece.points(1000)
     middle, length = 0.5 * (points[1:] + points[:-1]), np.linalg.norm(np.diff(points, axis=0), axis=1)
     edge = smallest_edges(refinements, size, middle[:, 0], middle[:, 1])
@@ -251,9 +254,9 @@ def facets_on(piece: Piece, refinements: list[Refinement], size: float, dim: int
 
 def inside(outlines: list[np.ndarray], r: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Whether points lie in the body: a ray away from the axis crosses the outlines an odd number of times."""
-    inside = np.zeros(len(r), dtype=bool)
+    odd = np.zeros(len(r), dtype=bool)
     for outline in outlines:
         for (a, b), (c, d) in itertools.pairwise(outline):
             if b != d:
-                inside ^= ((b <= z) != (d <= z)) & (a + (z - b) * (c - a) / (d - b) > r)
-    return inside
+                odd ^= ((b <= z) != (d <= z)) & (a + (z - b) * (c - a) / (d - b) > r)
+    return odd

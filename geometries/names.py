@@ -1,4 +1,4 @@
-"""Names that a user gives to parts of a surface."""
+"""Check of the names that a user gives to parts of a surface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from spinepnp.errors import CaseError
 
-#: A name stands in dotted paths and column names.
+#: Allowed names: they stand in dotted paths and column names.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -14,12 +14,12 @@ def check_name(key: str, name: str, seen: set[str]) -> None:
     """Refuse a name that cannot stand in a path, or that is taken; else note it.
 
     Args:
-        key: for the message.
-        name: to check.
-        seen: names that are taken; gets this one.
+        key: key of the message.
+        name: name to check.
+        seen: names that are taken; the new name is added.
 
     Raises:
-        CaseError: says what is wrong.
+        CaseError: the name is not allowed, or taken.
     """
     if not NAME.fullmatch(name):
         raise CaseError(key, "must be a letter and then letters, digits, _ or -", name)

@@ -16,10 +16,12 @@ from spinepnp.csv_files import rows_of
 from spinepnp.errors import nearest, reason_of
 from spinepnp.units import LENGTH, parse_quantity
 
-#: Radius in m at heights in m.
+#: Function from heights in m to radii in m.
 Profile = Callable[[np.ndarray], np.ndarray]
 
+#: Functions of one argument that an expression may call.
 FUNCTIONS = {name: getattr(np, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "abs")}
+#: Operators of an expression.
 OPERATORS: dict[type, Callable[..., np.ndarray]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -31,19 +33,25 @@ OPERATORS: dict[type, Callable[..., np.ndarray]] = {
 }
 _LENGTH = re.compile(r"(?<![\w.])(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(nm|um|µm|μm|mm|cm|m)\b")
 
-#: A height is still in a table if it is beyond its end by less than this, over the table's length.
-ROUNDING = 1e-9
+#: Distance of a height from the end of a table, over the table's length, within which it is in the table: rounding.
+END_TOLERANCE = 1e-9
 
-#: An expression longer or deeper than this is no profile.
-LONGEST, DEEPEST = 500, 40
+#: Characters of the longest expression: a longer one is no formula that a person wrote.
+MAX_LENGTH = 500
+
+#: Deepest nesting of an expression: evaluation is recursive.
+MAX_DEPTH = 40
+
+#: Largest magnitude of an exponent, to bound powers.
+MAX_EXPONENT = 100
 
 
 class Dimensional:
     """A number or array with its power of length, so that "60 nm + 3" is refused.
 
     Args:
-        value: in SI units.
-        power: 0 for a plain number, 1 for a length, and so on.
+        value: value in SI units.
+        power: power of length: 0 for a plain number, 1 for a length.
     """
 
     def __init__(self, value: np.ndarray | float, power: float = 0.0) -> None:
@@ -59,7 +67,7 @@ def _combine(kind: type, left: Dimensional, right: Dimensional) -> Dimensional:
         if right.power != 0 or right.value.ndim:
             raise ValueError("an exponent must be a plain number")
         exponent = float(right.value)
-        if abs(exponent) > 100:
+        if abs(exponent) > MAX_EXPONENT:
             raise ValueError("an exponent is too large")
         return Dimensional(left.value**exponent, left.power * exponent)
     power = left.power + right.power if kind is ast.Mult else left.power - right.power
@@ -67,7 +75,7 @@ def _combine(kind: type, left: Dimensional, right: Dimensional) -> Dimensional:
 
 
 def _evaluate(node: ast.AST, names: dict[str, Dimensional], depth: int = 0) -> Dimensional:
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         raise ValueError("it is nested too deeply")
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         return Dimensional(float(node.value))
@@ -102,7 +110,7 @@ def _expression(text: str) -> Profile:
         return name
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # Python's remarks on odd numbers mean nothing to the user
+        with warnings.catch_warnings(action="ignore"):  # SyntaxWarning of Python on odd numbers
             tree = ast.parse(_LENGTH.sub(remember, text).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError('it cannot be read; write a formula such as "60 nm + 30 nm*cos(2*pi*z/(500 nm))"') from None
@@ -110,10 +118,10 @@ def _expression(text: str) -> Profile:
     def profile(z: np.ndarray) -> np.ndarray:
         z = np.asarray(z, dtype=float)
         with np.errstate(all="ignore"):
-            found = _evaluate(tree, {**lengths, "z": Dimensional(z, 1.0), "pi": Dimensional(np.pi)})
-        if found.power != 1.0:
+            radius = _evaluate(tree, {**lengths, "z": Dimensional(z, 1.0), "pi": Dimensional(np.pi)})
+        if radius.power != 1.0:
             raise ValueError("its value is not a length")
-        return np.broadcast_to(found.value, z.shape)
+        return np.broadcast_to(radius.value, z.shape)
 
     profile(np.zeros(1))
     return profile
@@ -137,10 +145,10 @@ def _table(path: str) -> tuple[Profile, tuple[float, float]]:
         raise ValueError("the table needs at least two rows with rising z and finite radii")
     interpolator = PchipInterpolator(columns["z"], columns["radius"], extrapolate=False)
     first, last = float(columns["z"][0]), float(columns["z"][-1])
-    hair = ROUNDING * (last - first)
+    margin = END_TOLERANCE * (last - first)
 
     def profile(z: np.ndarray) -> np.ndarray:
-        near = (z > first - hair) & (z < last + hair)
+        near = (z > first - margin) & (z < last + margin)
         return np.asarray(interpolator(np.where(near, np.clip(z, first, last), z)))
 
     return profile, (first, last)
@@ -158,21 +166,21 @@ def read_profile(text: str) -> Profile:
         text: an expression in z ("60 nm + 30 nm*cos(2*pi*z/(500 nm))"), or the path of a CSV table.
 
     Returns:
-        A function from heights to radii, both in m; not a number outside a table.
+        Function from heights to radii, both in m; not a number outside a table.
 
     Raises:
-        ValueError: it is neither; says why.
+        ValueError: the text is neither; says why.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")
-    return _table_of(text)[0] if is_table(text) else _kept_expression(text)
+    return _table_of(text)[0] if is_table(text) else _cached_expression(text)
 
 
 def table_range(text: str) -> tuple[float, float]:
     """First and last height of a table, m.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: the table cannot be read.
     """
     return _table_of(text)[1]
 
@@ -182,14 +190,14 @@ def _table_of(text: str) -> tuple[Profile, tuple[float, float]]:
         changed = os.stat(text).st_mtime_ns
     except OSError as error:
         raise ValueError(f"the table cannot be read ({reason_of(error)}); give the path of a CSV file") from None
-    return _kept_table(text, changed)
+    return _cached_table(text, changed)
 
 
 @functools.lru_cache(maxsize=64)
-def _kept_expression(text: str) -> Profile:
+def _cached_expression(text: str) -> Profile:
     return _expression(text)
 
 
 @functools.lru_cache(maxsize=64)
-def _kept_table(path: str, _changed: int) -> tuple[Profile, tuple[float, float]]:
+def _cached_table(path: str, _changed: int) -> tuple[Profile, tuple[float, float]]:
     return _table(path)

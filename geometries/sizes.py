@@ -1,4 +1,4 @@
-"""Edge lengths that a mesh aims at: in the bulk, toward boundaries, toward inner planes."""
+"""Target edge lengths of a mesh: in the bulk, toward boundaries, toward inner planes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from spinepnp.units import LENGTH, format_quantity
 #: One unit of length of a Gmsh model or a mesh, in metres: micrometres keep coordinates near one.
 MODEL_UNIT = 1e-6
 
+#: Part of the radius that wall layers may take: the core keeps cells of a good shape.
+LAYER_SHARE = 1.0 / 3.0
 
-#: Part of the radius that thin layers on a wall may take.
-ROOM = 1.0 / 3.0
+#: Intervals of the numerical integration of 1/h along a length, and from each graded end or plane.
+SAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Grading:
 
     Attributes:
         size: edge length (normal to flat faces) at the boundary, in model units.
-        growth: ratio of two neighbouring layers, > 1.
+        growth: ratio of the heights of two neighbouring layers, > 1.
     """
 
     size: float
@@ -37,22 +39,22 @@ class InnerPlane:
     """A plane z = const within the body that the mesh follows.
 
     Attributes:
-        z: of the plane, in model units.
-        grading: of the cells on both sides; ``None`` for a plane of the mesh without finer cells.
+        z: height of the plane, in model units.
+        grading: grading of the cells on both sides; ``None`` for a plane of the mesh without finer cells.
     """
 
     z: float
     grading: Grading | None = None
 
 
-def _layers_in(number: float) -> float:
-    """Whole layers where so many of the local height fit, at least one."""
+def _whole_layers(number: float) -> float:
+    """Number of layers for a length that holds ``number`` local heights: rounded up, at least one."""
     return max(1.0, float(np.ceil(number - 1e-9)))
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Edge lengths that a geometry's builder aims at.
+    """Target edge lengths of a mesh.
 
     Attributes:
         size: target edge length in the bulk, in model units (micrometres).
@@ -92,7 +94,7 @@ class Sizes:
         heights = []
         for low, high in itertools.pairwise(stations):
             first, last = number[np.searchsorted(z, [low, high])]
-            positions = np.interp(np.linspace(first, last, int(_layers_in(last - first)) + 1), number, z)
+            positions = np.interp(np.linspace(first, last, int(_whole_layers(last - first)) + 1), number, z)
             positions[0], positions[-1] = low, high
             heights.append(np.diff(positions))
         return np.concatenate(heights)
@@ -105,9 +107,9 @@ class Sizes:
         relative: Callable[[np.ndarray], np.ndarray] | None = None,
         bottom: float | None = None,
     ) -> float:
-        """How many `layers` there are, without making them: there may be more than fit into memory."""
+        """Number of the `layers`, without making them: there may be more than fit into memory."""
         z, number, stations = self._numbered(length, start, end, relative, bottom)
-        return float(sum(_layers_in(n) for n in np.diff(number[np.searchsorted(z, stations)])))
+        return float(sum(_whole_layers(n) for n in np.diff(number[np.searchsorted(z, stations)])))
 
     def _numbered(
         self,
@@ -117,36 +119,36 @@ class Sizes:
         relative: Callable[[np.ndarray], np.ndarray] | None,
         bottom: float | None,
     ) -> tuple[np.ndarray, np.ndarray, list[float]]:
-        """Positions along a length, how many layers of the local height lie before each, and ends and inner planes."""
+        """Positions along a length, number of local heights up to each, and positions of ends and inner planes."""
         inner = [] if bottom is None else [(plane.z - bottom, plane.grading) for plane in self.planes]
         ends = [(0.0, self.grade.get(start)), (length, self.grade.get(end))]
         graded = [(place, grading) for place, grading in [*ends, *inner] if grading is not None]
         stations = [0.0, *(place for place, _ in inner), length]
-        points = [np.linspace(0.0, length, 2001), np.array(stations)]
+        points = [np.linspace(0.0, length, SAMPLES + 1), np.array(stations)]
         for place, grading in graded:  # resolve the grading itself by logarithmic spacing of the sample points
-            distance = np.geomspace(grading.size * 1e-2, length, 2001)[:-1]
+            distance = np.geomspace(grading.size * 1e-2, length, SAMPLES + 1)[:-1]
             points += [place - distance, place + distance]
         z = np.unique(np.concatenate(points))
         z = z[(z >= 0.0) & (z <= length)]
         height = self.size * (np.ones_like(z) if relative is None else relative(z))
         for place, grading in graded:
-            law = np.log(grading.growth) * (grading.size / (grading.growth - 1.0) + np.abs(z - place))
-            height = np.minimum(height, law)
+            graded_height = np.log(grading.growth) * (grading.size / (grading.growth - 1.0) + np.abs(z - place))
+            height = np.minimum(height, graded_height)
         density = 1.0 / height
         number = np.concatenate(([0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(z))))
         return z, number, stations
 
-    def covering(self, name: str, most: float) -> np.ndarray:
-        """Heights of the layers that cover a wall graded by the case, the innermost first.
+    def wall_layer_heights(self, name: str, most: float) -> np.ndarray:
+        """Heights of the boundary layers on a wall graded by the case, the innermost first.
 
-        They are h_0, g h_0, g^2 h_0, ... up to half of the bulk size, and end before they are ``most`` thick in all.
+        Heights are h_0, g h_0, g^2 h_0, ... up to half of the bulk size; the layers together stay below ``most``.
 
         Args:
-            name: of the wall.
-            most: in model units.
+            name: name of the boundary.
+            most: largest thickness of all layers together, in model units.
 
         Returns:
-            Shape (n,); empty where the case does not grade the wall.
+            Heights, shape (n,); empty where the case does not grade the wall.
 
         Raises:
             CaseError: not even the first layer fits.
@@ -160,5 +162,5 @@ class Sizes:
             raise CaseError(f"mesh.grade.{name}.size", f"is thicker than the {room} of room; make it smaller", value)
         count = max(1, int(np.ceil(np.log(0.5 * self.size / first) / np.log(growth))))
         heights = first * growth ** np.arange(count)
-        keep = max(1, int(np.searchsorted(np.cumsum(heights), most)))
-        return heights[:keep][::-1]
+        fitting = max(1, int(np.searchsorted(np.cumsum(heights), most)))
+        return heights[:fitting][::-1]

@@ -1,14 +1,17 @@
-"""Surface files: a check of completeness and format before meshio, which may never come back."""
+"""Completeness and format of surface files, checked before meshio reads them: it may loop for ever on damaged ones."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-#: Bytes of a binary STL file before its triangles, and of each triangle.
-STL_HEADER, STL_TRIANGLE = 84, 50
+#: Bytes of a binary STL file before its triangles: 80 of text, 4 for their number.
+STL_HEADER = 84
 
-#: Bytes in which a file must say what it is.
+#: Bytes of each triangle of a binary STL file: twelve floats and two bytes of attributes.
+STL_TRIANGLE = 50
+
+#: Bytes at the beginning of a file in which its format must be seen.
 BEGINNING = 4096
 
 _VERTEX = re.compile(rb"^v\s+[-+.\d]", re.MULTILINE)
@@ -18,7 +21,7 @@ def check_whole(path: str, suffix: str) -> None:
     """Refuse a file that is empty, cut off, or of another format than its name says.
 
     Args:
-        path: of the file.
+        path: path of the file.
         suffix: ".stl", ".obj", ".ply" or ".msh".
 
     Raises:
@@ -27,11 +30,11 @@ def check_whole(path: str, suffix: str) -> None:
     data = Path(path).read_bytes()
     if not data.strip():
         raise ValueError("is empty; give a closed surface")
-    found, named = format_of(data), suffix[1:].upper()
-    if found is None and not (suffix == ".stl" and len(data) >= STL_HEADER and b"\0" in data):
+    content, named = format_of(data), suffix[1:].upper()
+    if content is None and not (suffix == ".stl" and len(data) >= STL_HEADER and b"\0" in data):
         raise ValueError(f"is no {named} file, or damaged at its beginning; export the surface again")
-    if found not in (suffix, None):
-        raise ValueError(f"holds {found[1:].upper()}, not {named}; let its name end in {found}")
+    if content not in (suffix, None):
+        raise ValueError(f"holds {content[1:].upper()}, not {named}; let its name end in {content}")
     {".stl": _check_stl, ".ply": _check_ply, ".msh": _check_msh, ".obj": lambda data: None}[suffix](data)
 
 
@@ -51,16 +54,17 @@ def format_of(data: bytes) -> str | None:
 
 
 def _is_binary_stl(data: bytes) -> bool:
-    return len(data) >= STL_HEADER and len(data) == STL_HEADER + STL_TRIANGLE * _announced(data)
+    return len(data) >= STL_HEADER and len(data) == STL_HEADER + STL_TRIANGLE * _stl_count(data)
 
 
-def _announced(data: bytes) -> int:
+def _stl_count(data: bytes) -> int:
+    """Number of triangles that the header of a binary STL file announces."""
     return int.from_bytes(data[80:84], "little")
 
 
 def _check_stl(data: bytes) -> None:
     if _is_binary_stl(data):
-        if _announced(data) == 0:
+        if _stl_count(data) == 0:
             raise ValueError("holds no triangles; give a closed surface")
         return
     if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"solid") and b"\0" not in data[STL_HEADER:BEGINNING]:
@@ -73,9 +77,9 @@ def _check_stl(data: bytes) -> None:
         if vertices != 3 * facets:
             raise ValueError(f"is damaged: {facets} triangles have {vertices} corners; export the surface again")
         return
-    holds = (len(data) - STL_HEADER) / STL_TRIANGLE
+    room = (len(data) - STL_HEADER) / STL_TRIANGLE
     raise ValueError(
-        f"is cut off or damaged: it announces {_announced(data)} triangles and has room for {holds:.6g}; "
+        f"is cut off or damaged: it announces {_stl_count(data)} triangles and has room for {room:.6g}; "
         "export the surface again"
     )
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from spinepnp.geometries.meridian import Piece
 
-#: A rim of one surface lies on another if it is nearer than this, over its distance from the axis.
-ON = 1e-9
+#: Distance of a rim of one surface from another, over its distance from the axis, within which it lies on it: rounding.
+RIM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Surface:
     """A surface of revolution.
 
     Attributes:
-        piece: what is turned; its name is that of the boundary.
-        tilt: angle of its axis from the z axis toward +x, rad.
-        shift: of its axis along x and y.
-        aspect: y is stretched by this, so that circles become ellipses.
+        piece: piece of a meridian that is turned; its name is that of the boundary.
+        tilt: angle of the axis from the z axis toward +x, rad.
+        shift: shift of the axis along x and y.
+        aspect: factor by which y is stretched, so that circles become ellipses.
     """
 
     piece: Piece
@@ -30,7 +30,7 @@ class Surface:
     aspect: float = 1.0
 
     def nearest(self, x: np.ndarray) -> np.ndarray:
-        """Points of the surface that are nearest to points of space, or of the half plane (r, z), shape (n, 3 or 2)."""
+        """Nearest points of the surface to points of space, or of the half plane (r, z), shape (n, 3 or 2)."""
         if x.shape[1] == 2:
             return np.column_stack(self.piece.nearest(x[:, 0], x[:, 1]))
         r, z, direction = self._cylinder_coordinates(x)
@@ -41,17 +41,17 @@ class Surface:
         return np.linalg.norm(self.nearest(x) - x, axis=1)
 
     def common_rim(self, other: Surface, x: np.ndarray) -> np.ndarray:
-        """Points of a circle at which two surfaces meet; of several the nearest; else the nearest of this surface.
+        """Nearest points of the circles at which two surfaces meet; where they do not, of this surface.
 
         Args:
-            other: what it meets.
+            other: the other surface.
             x: points near the circle, shape (n, 3), or near the corner of the half plane, shape (n, 2).
         """
         best = self.nearest(x)
         smallest = np.full(len(x), np.inf)
         for one, another in ((self, other), (other, self)):
             for corner in one._rims(x.shape[1]):
-                if another.distance(one._on_rim(corner, x[:1]))[0] > ON * corner[0]:
+                if another.distance(one._on_rim(corner, x[:1]))[0] > RIM_TOLERANCE * corner[0]:
                     continue
                 points = one._on_rim(corner, x)
                 distance = np.linalg.norm(points - x, axis=1)
@@ -88,39 +88,39 @@ class Surface:
 
 
 def surface_of_facets(surfaces: list[Surface], name: str, centroids: np.ndarray) -> np.ndarray:
-    """Which surface of a boundary each of its facets lies on.
+    """Surface on which each facet of a boundary lies.
 
     Args:
-        surfaces: of the whole body.
-        name: of the boundary.
-        centroids: of the straight facets, shape (facets, dimension).
+        surfaces: surfaces of the whole body.
+        name: name of the boundary.
+        centroids: centroids of the straight facets, shape (facets, dimension).
 
     Returns:
         Indices into ``surfaces``, shape (facets,).
     """
-    own = [i for i, surface in enumerate(surfaces) if surface.piece.name == name]
-    distances = np.stack([surfaces[i].distance(centroids) for i in own])
-    return np.array(own)[np.argmin(distances, axis=0)]
+    candidates = [i for i, surface in enumerate(surfaces) if surface.piece.name == name]
+    distances = np.stack([surfaces[i].distance(centroids) for i in candidates])
+    return np.array(candidates)[np.argmin(distances, axis=0)]
 
 
-def snapped(surfaces: list[Surface], x: np.ndarray, on: np.ndarray) -> np.ndarray:
+def project_nodes(surfaces: list[Surface], x: np.ndarray, on: np.ndarray) -> np.ndarray:
     """Nodes moved onto the exact surface.
 
     Args:
-        surfaces: of the whole body.
+        surfaces: surfaces of the whole body.
         x: nodes, shape (n, dimension).
-        on: which surfaces each node lies on, shape (n, surfaces); where there are two, it goes to their common rim.
+        on: whether each node lies on each surface, shape (n, surfaces); a node on two moves to their common rim.
 
     Returns:
         New coordinates, shape (n, dimension).
     """
-    found, count = x.copy(), on.sum(axis=1)
+    moved, count = x.copy(), on.sum(axis=1)
     for i, surface in enumerate(surfaces):
         alone = (count == 1) & on[:, i]
         if alone.any():
-            found[alone] = surface.nearest(x[alone])
+            moved[alone] = surface.nearest(x[alone])
         for j in range(i + 1, len(surfaces)):
             both = (count > 1) & on[:, i] & on[:, j]
             if both.any():
-                found[both] = surface.common_rim(surfaces[j], x[both])
-    return found
+                moved[both] = surface.common_rim(surfaces[j], x[both])
+    return moved

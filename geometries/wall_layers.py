@@ -1,4 +1,4 @@
-"""Thin layers of cells that cover a wall: cylinders or spheres about the axis or the origin, one in another."""
+"""Boundary layers of thin cells on a wall: concentric cylinders about the axis or spheres about the origin."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Literal
 
 import numpy as np
 
-#: A point lies on the core of a body that layers cover if it is nearer to it than this, model units.
-ON_CORE = 1e-9
+#: Distance from the surface of the core within which a point lies on it, model units: rounding, much less than a layer.
+CORE_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class Covering:
-    """Layers on a wall.
+class WallLayers:
+    """Layers of thin cells on a wall.
 
     Attributes:
-        names: of the boundaries that they cover.
-        graded: the one whose grading they are.
-        radius: of the wall, model units.
-        heights: of the layers, the innermost (next to the core) first.
-        side: +1 for layers inside the wall, -1 for those outside (the wall is that of a cavity).
-        about: what the wall goes round: the "origin" (a sphere) or the "axis" (a cylinder).
-        aspect: of an elliptic cylinder, half axis along y over that along x, which is ``radius``.
+        names: names of the boundaries that the layers cover.
+        graded: name of the boundary whose grading sets the heights.
+        radius: radius of the wall, model units.
+        heights: heights of the layers, model units, the innermost (next to the core) first.
+        side: +1 for layers inside the wall, -1 for layers outside (the wall of a cavity).
+        about: centre of the wall: the "origin" (a sphere) or the "axis" (a cylinder).
+        aspect: half axis of an elliptic cylinder along y over that along x, which is ``radius``.
     """
 
     names: tuple[str, ...]
@@ -35,7 +35,7 @@ class Covering:
 
     @property
     def core_radius(self) -> float:
-        """Of the surface on which the layers stand."""
+        """Radius of the surface of the core, on which the layers stand."""
         return self.radius - self.side * float(self.heights.sum())
 
     def level(self, x: np.ndarray) -> np.ndarray:
@@ -53,6 +53,6 @@ class Covering:
         """Points of the core's surface moved toward the wall."""
         return self.at_level(x, self.level(x) + self.side * distance)
 
-    def holds(self, level: np.ndarray) -> np.ndarray:
-        """Whether points of these levels lie in the layers."""
-        return self.side * (level - self.core_radius) > -ON_CORE
+    def contains(self, level: np.ndarray) -> np.ndarray:
+        """Whether points of these levels lie in the layers, shape (n,)."""
+        return self.side * (level - self.core_radius) > -CORE_TOLERANCE

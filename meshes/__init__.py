@@ -1,4 +1,4 @@
-"""From geometries to distributed DOLFINx meshes. What needs DOLFINx is imported at its first use."""
+"""Distributed DOLFINx meshes of geometries. Modules that need DOLFINx are imported at their first use."""
 
 from __future__ import annotations
 

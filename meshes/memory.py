@@ -1,29 +1,32 @@
-"""Does a mesh, and the solve on it, fit into the memory of this machine? Asked before Gmsh is."""
+"""Check, before Gmsh runs, that a mesh and the solve on it fit into the memory of this machine."""
 
 from __future__ import annotations
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
-from spinepnp.meshes.options import MeshOptions
+from spinepnp.meshes.options import MeshOptions, ResolvedMeshOptions
 from spinepnp.runtime.memory import available_memory
 from spinepnp.units import LENGTH, format_quantity
 
-# Peak resident memory per curved cell of Gmsh and of the distribution, measured.
+#: Peak resident memory per curved cell, bytes: Gmsh and the distribution of the mesh; measured.
 BYTES_PER_CELL = 1500.0
 
-# Nodes of Lagrange elements per cell in tetrahedral meshes, by degree; measured on meshes with much surface.
+#: Nodes of Lagrange elements per cell in tetrahedral meshes, by degree; measured on meshes with much surface.
 NODES_PER_CELL = {1: 0.2, 2: 1.48}
 
-# A length of a shape is named as the cause of a large mesh if it is smaller than this, over the largest one.
-THIN = 0.05
+#: Length of a shape, over its largest one, below which it is named as the cause of a large mesh.
+SMALL_LENGTH = 0.05
+
+#: Size over the default one from which on a large mesh is due to the shape, and not to mesh.size.
+DEFAULT_SIZE = 0.99
 
 
-def check_memory(geometry: Geometry, options: MeshOptions, solver: float = 0.0) -> None:
+def check_memory(geometry: Geometry, options: ResolvedMeshOptions, solver: float = 0.0) -> None:
     """Refuse a mesh whose estimated memory exceeds what the machine has.
 
     Args:
-        geometry: that is meshed.
-        options: resolved mesh options.
+        geometry: shape to mesh.
+        options: options of the mesh.
         solver: memory that the solve on this mesh will need, bytes.
 
     Raises:
@@ -41,16 +44,15 @@ def check_memory(geometry: Geometry, options: MeshOptions, solver: float = 0.0) 
         )
 
 
-def _culprit(geometry: Geometry, options: MeshOptions, cells: float, share: float) -> tuple[str, object, str]:
+def _culprit(geometry: Geometry, options: ResolvedMeshOptions, cells: float, share: float) -> tuple[str, object, str]:
     """The key that makes a mesh too large, its value, and what to do.
 
     Args:
-        geometry: that is meshed.
-        options: resolved.
-        cells: that the mesh has.
-        share: of them that would fit.
+        geometry: shape to mesh.
+        options: options of the mesh.
+        cells: estimated number of cells.
+        share: fraction of these cells that would fit.
     """
-    assert options.size is not None
 
     def fits(**changed: object) -> bool:
         return options.model_copy(update=changed).cells(geometry) <= share * cells
@@ -61,10 +63,9 @@ def _culprit(geometry: Geometry, options: MeshOptions, cells: float, share: floa
         if fits(grade={other: g for other, g in options.grade.items() if other != name}):
             return f"mesh.grade.{name}.size", format_quantity(grade.size, LENGTH), "make it or its growth larger"
     size = format_quantity(float(f"{options.size:.6g}"), LENGTH)
-    usual = MeshOptions().resolved(geometry).size
-    assert usual is not None
-    lengths = {name: value for name, value in geometry.lengths().items() if value < THIN * geometry.largest_length()}
-    if options.size >= 0.99 * usual and lengths:
+    small = SMALL_LENGTH * geometry.largest_length()
+    lengths = {name: value for name, value in geometry.lengths().items() if value < small}
+    if options.size >= DEFAULT_SIZE * MeshOptions().resolved(geometry).size and lengths:
         name = min(lengths, key=lambda key: lengths[key])
         advice = f"it is small beside the other lengths; make it or mesh.size = {size} larger"
         return f"geometry.{name}", format_quantity(lengths[name], LENGTH), advice

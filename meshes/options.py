@@ -11,12 +11,13 @@ from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, InnerPlane, Sizes
 from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, Whole, format_quantity
 
 #: Default size on a line over that of the shape: there small cells cost nothing.
-ON_A_LINE = 1.0 / 16.0
+LINE_SIZE = 1.0 / 16.0
 
-#: The same for quadratic elements in three dimensions: volume and areas still err by less than 1e-4.
-QUADRATIC = 1.6
+#: Default size of quadratic elements in three dimensions over that of the shape: volume and areas still err by less
+#: than 1e-4.
+QUADRATIC_SIZE = 1.6
 
-#: Planes that are nearer than this, over the height of the body, are one.
+#: Smallest distance of two inner planes over the height of the body, and relative rounding of sizes in a comparison.
 SAME_PLANE = 1e-9
 
 
@@ -36,7 +37,7 @@ class GradePlane(Table):
     """Grading toward one inner plane z = const, on both sides.
 
     Attributes:
-        z: of the plane, m.
+        z: height of the plane, m.
         size: edge length at the plane, m; without it the mesh only gets a plane there, in shapes made of layers.
         growth: ratio of the heights of neighbouring layers.
     """
@@ -47,12 +48,12 @@ class GradePlane(Table):
 
 
 class MeshOptions(Table):
-    """How to mesh.
+    """Options of the mesh.
 
     Attributes:
         size: target edge length, m; by default that of the shape; a sixteenth of it for a line.
         order: 2 for curved cells, 1 for straight ones, which lose area.
-        refine: how often every cell is divided (into eight in three dimensions), after meshing and in parallel.
+        refine: number of divisions of every cell (into eight in three dimensions), after meshing and in parallel.
         grade: finer cells toward named boundaries: thin layers at the ends of necks, on the wall of a ball and on the
             spheres of a shell, small cells of all directions at others; none for a surface.
         grade_planes: finer cells toward inner planes z = const, by default toward the edges of regions of fixed charge
@@ -69,19 +70,20 @@ class MeshOptions(Table):
     grade_planes: tuple[GradePlane, ...] | None = None
     element_degree: Literal[1, 2] | None = None
 
-    def resolved(self, geometry: Geometry) -> MeshOptions:
-        """The same options with the shape's default size and degree filled in."""
+    def resolved(self, geometry: Geometry) -> ResolvedMeshOptions:
+        """Options with the shape's default size and element degree filled in."""
         update: dict[str, Any] = {}
         if self.size is None:
-            solid = QUADRATIC if geometry.default_degree() == 2 else 1.0
-            relative = {"3d": solid, "axisymmetric": 1.0, "1d": ON_A_LINE}[geometry.dimension]
+            solid = QUADRATIC_SIZE if geometry.default_degree() == 2 else 1.0
+            relative = {"3d": solid, "axisymmetric": 1.0, "1d": LINE_SIZE}[geometry.dimension]
             update["size"] = geometry.default_size() * relative
         if self.element_degree is None:
             update["element_degree"] = geometry.default_degree()
-        return self.model_copy(update=update)
+        # Quantities are SI here: a validator would ask for text with a unit.
+        return ResolvedMeshOptions.model_construct(self.model_fields_set | update.keys(), **(dict(self) | update))
 
     def graded_places(self) -> dict[str, float]:
-        """Smallest edge length at each boundary and inner plane that is graded, m, by the name of the place."""
+        """Edge length at each graded boundary and inner plane, m, by boundary name or ``z = ...``."""
         planes = {f"z = {format_quantity(p.z, LENGTH)}": p.size for p in self.grade_planes or () if p.size is not None}
         return {name: grade.size for name, grade in self.grade.items()} | planes
 
@@ -90,13 +92,12 @@ class MeshOptions(Table):
         return geometry.estimate_cells(self.sizes(geometry)) * 2.0 ** (geometry.cell_dimension * self.refine)
 
     def sizes(self, geometry: Geometry) -> Sizes:
-        """What the geometry's builder aims at, in model units.
+        """Target sizes of the mesh, in model units.
 
         Raises:
             CaseError: grading toward a boundary or plane that the shape does not have, or coarser than the bulk.
         """
         size = self.resolved(geometry).size
-        assert size is not None
         for name, grade in self.grade.items():
             if name not in geometry.boundaries:
                 raise CaseError(f"mesh.grade.{name}", f"no such boundary; {nearest(name, geometry.boundaries)}")
@@ -111,11 +112,11 @@ class MeshOptions(Table):
             for p in sorted(self.grade_planes or (), key=lambda plane: plane.z)
         ]
         sizes = Sizes(size / MODEL_UNIT, grading, tuple(planes))
-        geometry.coverings(sizes)  # refuses layers that do not fit
+        geometry.wall_layers(sizes)  # refuses layers that do not fit
         return sizes
 
     def _check_planes(self, geometry: Geometry, size: float) -> None:
-        """Inner planes lie within the body and leave each other room.
+        """Refuse inner planes outside the body or too near to each other.
 
         Raises:
             CaseError: names the plane by its number, or the key where the shape has no such planes.
@@ -151,15 +152,18 @@ class MeshOptions(Table):
                 )
 
 
-def _refuse_coarser(key: str, wanted: float, size: float) -> None:
-    """Refuse a grading that is coarser than the bulk.
+class ResolvedMeshOptions(MeshOptions):
+    """Mesh options in which size and element degree are set; made by `MeshOptions.resolved`."""
 
-    Raises:
-        CaseError: it is.
-    """
-    if wanted > size * (1.0 + SAME_PLANE):
+    size: Length
+    element_degree: Literal[1, 2]
+
+
+def _refuse_coarser(key: str, graded: float, size: float) -> None:
+    """Refuse a graded size that is coarser than the bulk size, with a `CaseError`."""
+    if graded > size * (1.0 + SAME_PLANE):
         raise CaseError(
             key,
             f"is coarser than mesh.size = {format_quantity(size, LENGTH)}; make it smaller or leave it out",
-            format_quantity(wanted, LENGTH),
+            format_quantity(graded, LENGTH),
         )

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from spinepnp.errors import SolveError
 from spinepnp.meshes.simplices import determinants, shape_quality
-from spinepnp.runtime.stack import MPI, basix, cell_nodes
+from spinepnp.runtime.stack import MPI, Mesh, basix, cell_nodes, coordinate_element
 
-#: A cell is straight if no node is off by more than this fraction of its extent.
-STRAIGHT = 1e-12
+#: Displacement of the nodes of a straight cell, over the cell's extent, that rounding may leave.
+STRAIGHT_TOLERANCE = 1e-12
 
-#: Cells looked at together, to bound the memory.
-CHUNK = 50_000
+#: Cells in one batch of array operations, to bound the memory.
+CELLS_PER_BATCH = 50_000
 
 
-def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
-    """Smallest ratio of a cell's Jacobian determinant, over sample points, to its mean size; negative if inverted.
+def smallest_jacobian(mesh: Mesh, signs: np.ndarray) -> float:
+    """Smallest ratio of a Jacobian determinant to its mean absolute value in the cell; not positive if inverted.
 
     The sample points are the nodes of fourth-degree elements: the determinant of second-order cells is cubic at most.
     Collective.
 
     Args:
         mesh: a DOLFINx mesh of simplices.
-        signs: that the determinants of the local cells must have, +1 or -1.
+        signs: required signs of the determinants of the local cells, +1 or -1.
     """
-    element = mesh.ufl_domain().ufl_coordinate_element().basix_element
+    element = coordinate_element(mesh).basix_element
     points = basix.create_element(
         basix.ElementFamily.P, element.cell_type, 4, lagrange_variant=basix.LagrangeVariant.equispaced
     ).points
@@ -37,10 +35,12 @@ def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
     # Where all nodes lie where those of a straight cell would, the determinant is constant.
     corners = np.column_stack([1.0 - element.points.sum(axis=1), element.points])
     smallest = 1.0
-    for start in range(0, len(cells), CHUNK):
-        x, sign = mesh.geometry.x[cells[start : start + CHUNK], :dim], signs[start : start + CHUNK]
+    for start in range(0, len(cells), CELLS_PER_BATCH):
+        batch = slice(start, start + CELLS_PER_BATCH)
+        x, sign = mesh.geometry.x[cells[batch], :dim], signs[batch]
         straight = np.tensordot(x[:, : dim + 1], corners, axes=(1, 1)).transpose(0, 2, 1)
-        bent = np.abs(x - straight).max(axis=(1, 2)) > STRAIGHT * np.ptp(x[:, : dim + 1], axis=1).max(axis=1)
+        extent = np.ptp(x[:, : dim + 1], axis=1).max(axis=1)
+        bent = np.abs(x - straight).max(axis=(1, 2)) > STRAIGHT_TOLERANCE * extent
         for some, at in ((bent, slice(None)), (~bent, slice(1))):
             determinant = determinants(gradients[:, at], x[some])
             size = np.abs(determinant).mean(axis=0)
@@ -49,12 +49,12 @@ def smallest_jacobian(mesh: Any, signs: np.ndarray) -> float:
     return float(mesh.comm.allreduce(smallest, op=MPI.MIN))
 
 
-def check_quality(mesh: Any, signs: np.ndarray) -> float:
+def check_quality(mesh: Mesh, signs: np.ndarray) -> float:
     """Smallest shape quality of all cells. Collective.
 
     Args:
         mesh: a DOLFINx mesh of simplices.
-        signs: see `smallest_jacobian`.
+        signs: required signs of the determinants of the local cells, +1 or -1.
 
     Raises:
         SolveError: a cell is inverted.

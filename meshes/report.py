@@ -1,4 +1,4 @@
-"""What a mesh is like: sizes, measures against exact values, quality, layers; the content of mesh.json."""
+"""Properties of a mesh: sizes, measures against exact values, quality, layers; the content of mesh.json."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
 from spinepnp.meshes.simplices import edge_lengths, shape_quality
 from spinepnp.meshes.spine_mesh import SpineMesh
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, coordinate_element
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
 
 
 def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
-    """Facts about a mesh, with units in the names. Collective.
+    """Properties of a mesh, with units in the names. Collective.
 
     Args:
         mesh: distributed mesh.
-        debye_length: of the bulk, m.
+        debye_length: Debye length of the bulk, m.
 
     Returns:
         Cells, vertices, order, quality (smallest and mean), edges, and for the volume and each boundary the measure,
         the exact one and their relative difference (``None`` where it is not known); for each boundary the height of
-        the cells on it and how many of them make up a Debye length.
+        the cells on it and the number of such cells in a Debye length.
     """
     domain, comm = mesh.mesh, mesh.mesh.comm
     x = domain.geometry.x[owned_cells(domain)[:, : domain.topology.dim + 1]]
     quality, edges = shape_quality(x), edge_lengths(x)
     exact = mesh.geometry.exact_measures()
-    found = volume(mesh) * MODEL_UNIT**3
+    meshed = volume(mesh) * MODEL_UNIT**3
     result: dict[str, Any] = {
         "shape": mesh.geometry.shape,
         "dimension": mesh.geometry.dimension,
         "cells": mesh.cells,
         "vertices": mesh.vertices,
-        "order": domain.ufl_domain().ufl_coordinate_element().degree,
+        "order": coordinate_element(domain).degree,
         "min_quality": mesh.min_quality,
         "mean_quality": comm.allreduce(float(quality.sum()), op=MPI.SUM) / mesh.cells,
         f"shortest_edge_{LENGTH.suffix}": to_unit(
@@ -45,9 +45,9 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         f"longest_edge_{LENGTH.suffix}": to_unit(
             comm.allreduce(float(edges.max(initial=0.0)), op=MPI.MAX) * MODEL_UNIT, LENGTH
         ),
-        f"volume_{VOLUME.suffix}": to_unit(found, VOLUME),
+        f"volume_{VOLUME.suffix}": to_unit(meshed, VOLUME),
         f"exact_volume_{VOLUME.suffix}": to_unit(exact["volume"], VOLUME) if exact else None,
-        "volume_relative_error": found / exact["volume"] - 1.0 if exact else None,
+        "volume_relative_error": meshed / exact["volume"] - 1.0 if exact else None,
         "boundaries": {},
     }
     for name in mesh.geometry.boundaries:

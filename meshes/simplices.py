@@ -9,7 +9,7 @@ def edge_lengths(vertices: np.ndarray) -> np.ndarray:
     """Lengths of all edges of simplices, shape (edges,).
 
     Args:
-        vertices: shape (cells, dimension + 1, 3).
+        vertices: vertices of the simplices, shape (cells, dimension + 1, 3).
     """
     count = vertices.shape[1]
     pairs = [(i, j) for i in range(count) for j in range(i)]
@@ -20,11 +20,11 @@ def determinants(gradients: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Jacobian determinants of cells at points.
 
     Args:
-        gradients: of the shape functions, shape (dimension, points, nodes).
+        gradients: gradients of the shape functions, shape (dimension, points, nodes).
         x: nodes of the cells, shape (cells, nodes, dimension).
 
     Returns:
-        Shape (points, cells).
+        Determinants, shape (points, cells).
     """
     dim, points, nodes = gradients.shape
     columns = x.transpose(1, 2, 0).reshape(nodes, -1)
@@ -41,10 +41,10 @@ def shape_quality(vertices: np.ndarray) -> np.ndarray:
     """The inscribed over the circumscribed radius, times the dimension: 1 for a regular simplex, 0 for a flat one.
 
     Args:
-        vertices: of tetrahedra, triangles or intervals, shape (cells, dimension + 1, 3).
+        vertices: vertices of tetrahedra, triangles or intervals, shape (cells, dimension + 1, 3).
 
     Returns:
-        Shape (cells,).
+        Quality of each cell, shape (cells,).
     """
     if vertices.shape[1] == 2:
         return np.ones(len(vertices))

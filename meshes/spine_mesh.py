@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spinepnp.geometries import Geometry
-from spinepnp.meshes.options import MeshOptions
+from spinepnp.meshes.options import ResolvedMeshOptions
+
+if TYPE_CHECKING:
+    from spinepnp.runtime.stack import Mesh
 
 
-@dataclass(frozen=True, eq=False)  # a mesh is itself only
+@dataclass(frozen=True, eq=False)  # compared by identity
 class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 
     Attributes:
         mesh: the DOLFINx mesh.
-        geometry: the shape it fills.
-        options: the resolved options it was made with.
+        geometry: shape that the mesh fills.
+        options: resolved options of the mesh.
         boundary_facets: local facets (owned and ghost) of each boundary, by name.
         min_quality: smallest ratio of inscribed to circumscribed radius (times 3; 1 for a regular tetrahedron).
         cells: number of cells on all ranks.
@@ -26,9 +29,9 @@ class SpineMesh:
         cell_order: number of each owned cell in the order of the whole mesh, the same on any number of ranks.
     """
 
-    mesh: Any
+    mesh: Mesh
     geometry: Geometry
-    options: MeshOptions
+    options: ResolvedMeshOptions
     boundary_facets: dict[str, np.ndarray]
     min_quality: float
     cells: int
@@ -38,5 +41,5 @@ class SpineMesh:
     @property
     def element_degree(self) -> int:
         """Degree of the Lagrange elements of all unknowns."""
-        assert self.options.element_degree is not None
+
         return self.options.element_degree

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """`load` comes when it is asked for: it brings pandas."""
+    """Import `load` at its first use: it needs pandas."""
     if name == "load":
         from spinepnp.batch.table import load
 

@@ -1,4 +1,4 @@
-"""Entry point of `spinepnp`: runs a verb and turns every error into one line and an exit code."""
+"""Entry point of `spinepnp`: a verb runs, and every error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,26 @@ from typing import Any
 
 from spinepnp.runtime import supervisor
 
-# What takes time to import comes after `supervisor.begin`.
+#: Seconds that a rank with an error waits for the others: longer on higher ranks, so that the lowest one speaks first.
+ARRIVAL_TIMEOUT = 1.5
+
+#: Additional seconds of that wait for each rank, up to the rank below.
+ARRIVAL_TIMEOUT_PER_RANK = 0.2
+
+#: Rank from which on the wait is the same.
+LAST_SLOWER_RANK = 5
+
+#: Seconds before an abort in which mpiexec forwards the error line; it drops what is left.
+ABORT_DELAY = 0.3
+
+#: Seconds before an abort by a rank that prints nothing: rank 0 must print and abort first.
+SILENT_ABORT_DELAY = 3.0
+
+#: Thresholds of the garbage collector: imports and tables make many objects that stay, and the default search takes a
+#: tenth of a short run.
+GC_THRESHOLDS = (50_000, 20, 20)
+
+# Slow imports come after `supervisor.begin`.
 
 
 def _world() -> Any:
@@ -24,13 +43,13 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
     """Print ``line`` once for all ranks and end with an exit code.
 
     Args:
-        code: of the whole job.
-        line: for standard error.
-        orderly: all ranks have met the error at the same place if they have met it at all, so that MPI can be shut
-            down; otherwise the job is aborted, because an orderly end would wait for what never comes.
+        code: exit code of the whole job.
+        line: message on standard error.
+        orderly: whether the error, if a rank has it, occurs on all ranks at the same place, so that MPI can be shut
+            down; otherwise the job is aborted, because MPI would wait for other ranks for ever.
 
     Returns:
-        The code, where this process may end by itself.
+        The exit code, where this process may end by itself.
     """
     import time
 
@@ -43,24 +62,25 @@ def _leave(code: int, line: str, *, orderly: bool = False) -> int:
         if rank_from_launcher() == 0:
             print(line, file=sys.stderr, flush=True)
         return code
-    # Rank 0 speaks if all have come; else the lowest rank that has an error, before the others lose their patience.
-    together = all_ranks_arrived(world, 1.5 + 0.2 * min(world.rank, 5))
+    # Rank 0 speaks if all have arrived; else the lowest rank that has an error, before the others end their wait.
+    timeout = ARRIVAL_TIMEOUT + ARRIVAL_TIMEOUT_PER_RANK * min(world.rank, LAST_SLOWER_RANK)
+    together = all_ranks_arrived(world, timeout)
     if world.rank == 0 or not together:
         print(line, file=sys.stderr, flush=True)
     if together and orderly:
         return code
-    with suppress(OSError, SpineError):  # the error that is told is the first one
+    with suppress(OSError, SpineError):  # the first error is the one to report
         screen.finish()
-    screen.silence(1, 2)  # MPI_Abort has a line of its own
-    time.sleep(0.3 if world.rank == 0 or not together else 3.0)  # mpiexec drops what it has not yet passed on
+    screen.silence(1, 2)  # MPI_Abort prints a line of its own
+    time.sleep(ABORT_DELAY if world.rank == 0 or not together else SILENT_ABORT_DELAY)
     world.Abort(code)
     return code
 
 
 def provide_home() -> None:
-    """Give a user without a home that can be written a private temporary one, for all libraries that keep something.
+    """Set a private temporary home for a user whose home cannot be written: libraries keep files there.
 
-    So it is in containers: the user may be a number that nothing knows, and the root file system read-only.
+    In containers the user may be a number without a name, and the root file system read-only.
     """
     import tempfile
     from pathlib import Path
@@ -80,13 +100,10 @@ def provide_home() -> None:
 
 
 def collect_less() -> None:
-    """Look for garbage less often: imports and tables make many objects that stay.
-
-    The search takes a tenth of a short run.
-    """
+    """Make garbage collection less frequent."""
     import gc
 
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def main() -> None:
@@ -98,7 +115,7 @@ def main() -> None:
     from spinepnp.runtime.ranks import rank_from_launcher
 
     collect_less()
-    os.environ["PYTHONSAFEPATH"] = "1"  # processes that we start import nothing of the current directory either
+    os.environ["PYTHONSAFEPATH"] = "1"  # child processes import nothing of the current directory either
     provide_home()
     screen.watch()
     arguments = sys.argv[1:]
@@ -134,7 +151,7 @@ def _run(arguments: list[str], debug: bool) -> int:
     from spinepnp.errors import SingleRankError, SpineError
     from spinepnp.runtime import stdout as screen
 
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it says four lines about a cache that is read-only
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it prints four lines on a read-only cache
     try:
         code = int(app(arguments, standalone_mode=False, prog_name="spinepnp") or 0)
         screen.finish()
@@ -165,14 +182,14 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _interrupted(arguments: list[str]) -> int:
-    """End after an interruption that something was still kept of."""
+    """End after an interruption whose results were kept first."""
     if supervisor.is_active():
         supervisor.end()
     return _leave(supervisor.INTERRUPTED, supervisor.interruption(arguments))
 
 
 def _usage_problem(error: Exception) -> str:
-    """What is wrong with a command line, on one line."""
+    """The problem of a command line, on one line."""
     describe = getattr(error, "format_message", None)
     return " ".join(str(describe() if describe else error).split()).rstrip(".")
 

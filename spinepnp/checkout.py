@@ -8,7 +8,7 @@ from spinepnp.errors import CaseError
 
 
 def validation_folder() -> Path:
-    """Where the validation cases are.
+    """Folder of the validation cases.
 
     Raises:
         CaseError: this is an installed package without them.
@@ -20,15 +20,15 @@ def of_checkout(folder: str, verb: str, what: str, instead: str) -> Path:
     """A folder that only a checkout has.
 
     Args:
-        folder: relative to the checkout.
-        verb: that needs it.
-        what: what it holds, and "is" or "are".
-        instead: what to do without.
+        folder: path relative to the checkout.
+        verb: verb that needs the folder.
+        what: content of the folder, and "is" or "are".
+        instead: remedy without a checkout.
 
     Raises:
         CaseError: this is an installed package.
     """
-    found = Path(__file__).resolve().parents[1] / folder
-    if not found.is_dir():
+    path = Path(__file__).resolve().parents[1] / folder
+    if not path.is_dir():
         raise CaseError(verb, f"{what} part of a checkout, not of the installed package; {instead}")
-    return found
+    return path

@@ -1,4 +1,4 @@
-"""Rows of the CSV tables that users give: profiles, waveforms, channels, lists of cases. One reader for all."""
+"""Reader of the CSV tables that users give: profiles, waveforms, channels, lists of cases."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from spinepnp.errors import reason_of
 
 
 def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
-    """Rows of a CSV table by the names of its columns; blanks around names and values do not count.
+    """Rows of a CSV table by the names of its columns, without blanks around names and values.
 
     A byte order mark, which spreadsheets write, is no part of the first name.
 
     Args:
-        path: of the file.
+        path: path of the file.
 
     Raises:
-        ValueError: it cannot be read, is no text in UTF-8, or a row has more or fewer values than there are columns.
+        ValueError: the file cannot be read, is no text in UTF-8, or a row has more or fewer values than columns.
     """
     try:
         with Path(path).open(encoding="utf-8-sig", newline="") as file:

@@ -1,6 +1,6 @@
-"""The three ways a run can end badly, each told to the user in one line.
+"""Errors that end a run with one line for the user: bad input, a failed solve, results that cannot be written.
 
-Exit codes are those of the contract: 1 a solve failed, 2 bad input found before solving.
+Exit codes: 1 for a failed solve or output, 2 for bad input found before solving.
 """
 
 from __future__ import annotations
@@ -11,19 +11,20 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+#: Characters of a key or value in an error line, which should stay one line.
 MAX_VALUE_LENGTH = 120
 
-#: Characters that a terminal obeys in place of showing them, and those that turn or break lines.
+#: Control characters of terminals, and characters that reverse or break lines.
 CONTROL = r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 
 
 def plain(text: str) -> str:
-    """Text whose control characters (but for tabs and line feeds) are question marks."""
+    """Text with question marks in place of control characters, except tabs and line feeds."""
     return re.sub(CONTROL, "?", text)
 
 
 def _shown(value: object) -> str:
-    """``value`` as it is quoted in an error line: on one line, and never longer than a line should be."""
+    """``value`` as an error line quotes it: on one line, and shortened."""
     if isinstance(value, bool):
         return str(value).lower()  # as TOML has it
     return _short(f'"{value}"' if isinstance(value, str) else str(value))
@@ -35,7 +36,7 @@ def _short(text: str) -> str:
 
 
 class SpineError(Exception):
-    """Base of every error that is told in one line and without a traceback."""
+    """Base of all errors that are reported in one line and without a traceback."""
 
     exit_code = 1
 
@@ -44,9 +45,9 @@ class CaseError(SpineError):
     """Bad input, found before solving (exit code 2).
 
     Args:
-        key: dotted path of the offending key in the case file, or the name of the file, option or folder.
-        problem: what is wrong and what to do, without the key and the value.
-        value: the offending value as the user wrote it; omitted from the line when ``None``.
+        key: dotted path of the key in the case file, or the name of the file, option or folder.
+        problem: the problem and its remedy, without the key and the value.
+        value: value as the user wrote it; omitted from the line when ``None``.
     """
 
     exit_code = 2
@@ -57,12 +58,12 @@ class CaseError(SpineError):
         super().__init__(f"{_short(key)}{shown}: {plain(' '.join(problem.split()))}")
 
     def __reduce__(self) -> tuple[type[CaseError], tuple[str, str, object]]:
-        # Errors travel between ranks by pickle.
+        # Errors are sent between ranks by pickle.
         return type(self), (self.key, self.problem, None if self.value is None else _Shown(_shown(self.value)))
 
 
 class _Shown:
-    """An already quoted value (a value of any type can be broadcast as the text it is shown as)."""
+    """A value that is already quoted, so that a value of any type can be broadcast as text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -72,19 +73,19 @@ class _Shown:
 
 
 class SolveError(SpineError):
-    """A solve failed (exit code 1); the message is the reason that the results carry."""
+    """A solve failed (exit code 1); the message is also the reason in the results."""
 
 
-#: Parts of what operating systems say where there is no room.
-OF_ROOM = ("no space left", "quota exceeded", "file too large")
+#: Parts of the messages of operating systems on full disks.
+NO_SPACE = ("no space left", "quota exceeded", "file too large")
 
 
 class OutputError(SpineError):
     """Results cannot be written (exit code 1): a full disk, for one.
 
     Args:
-        problem: what cannot be written, and why.
-        then: what to do once there is room; depends on who wanted it written.
+        problem: the file that cannot be written, and the reason.
+        then: next step once the problem is solved; depends on the command.
     """
 
     def __init__(self, problem: str, then: str = "continue with --resume") -> None:
@@ -92,12 +93,12 @@ class OutputError(SpineError):
         super().__init__(problem, then)
 
     def __str__(self) -> str:
-        first = "make room" if any(word in self.problem for word in OF_ROOM) else "mend that"
+        first = "make room" if any(word in self.problem for word in NO_SPACE) else "mend that"
         return f"{self.problem}; {first}, then {self.then}"
 
 
 class SingleRankError(Exception):
-    """An error that only this rank has met; ends the whole job. Its message is that of the error."""
+    """An error of this rank alone; ends the whole job. Its message is that of the error."""
 
 
 class MissingStackError(SpineError):
@@ -107,14 +108,13 @@ class MissingStackError(SpineError):
 
 
 def all_ranks_arrived(comm: Any, patience: float = 1.5) -> bool:
-    """Whether every rank comes here, as all do that met the same error. Not a wait for ever.
+    """Whether every rank arrives here within a time, as all ranks with the same error do.
 
-    A rank that meets an error of its own alone is waited for by the others in some other place; it learns so here and
-    must then end the whole job.
+    After an error of one rank alone, the others wait elsewhere for ever; that rank finds out here and must end the job.
 
     Args:
         comm: MPI communicator.
-        patience: seconds to wait for the others.
+        patience: seconds to wait for the other ranks.
     """
     if comm.size == 1:
         return True
@@ -127,12 +127,12 @@ def all_ranks_arrived(comm: Any, patience: float = 1.5) -> bool:
 
 
 def petsc_reason(error: Exception) -> str:
-    """The line of a PETSc error that says what is wrong: it stands below the places in the code."""
+    """Message of a PETSc error: its last line, below the traceback."""
     return str(error).strip().splitlines()[-1].split("] ")[-1]
 
 
 def reason_of(error: OSError) -> str:
-    """Why the operating system refused, in lower case: ``no such file or directory``."""
+    """Reason of the operating system, in lower case: ``no such file or directory``."""
     return (error.strerror or str(error)).lower()
 
 
@@ -140,8 +140,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """A hint that names the known word nearest to ``word`` and lists all of them.
 
     Args:
-        word: what the user wrote.
-        known: what would have been understood.
+        word: the word that the user wrote.
+        known: the words that are allowed.
 
     Returns:
         ``did you mean "radius"? known: length, radius`` (the question only where something is near).

@@ -1,8 +1,8 @@
-"""Units live at the edge: case files and results carry them, everything inside is SI.
+"""Units and physical constants: case files and results carry units, all numbers inside are SI.
 
-This is the one place that converts. A quantity of a case file is text with a unit ("100 nm"); it becomes a float in SI
-by one of the pydantic types below (`Length`, `Potential`, ...) and goes back to text in the unit of the results.
-`Table` is the base of every model that stands for a table of the case file.
+Only this module converts. A quantity of a case file is text with a unit ("100 nm"); one of the pydantic types below
+(`Length`, `Potential`, ...) makes it a float in SI, and writes it as text in the unit of the results. `Table` is the
+base of every model of a table of the case file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -41,13 +41,13 @@ class Kind:
     """A kind of physical quantity.
 
     Attributes:
-        name: for messages.
-        unit: of the results.
-        si: that unit in SI.
-        example: for messages.
-        smallest: plausible magnitude in SI of a value that must be positive; what is smaller is taken for a slip. What
-            may be zero may be as small as the rounding of a script leaves it.
-        largest: plausible magnitude.
+        name: name in messages.
+        unit: unit of the results.
+        si: value of that unit in SI.
+        example: example in messages.
+        smallest: smallest plausible magnitude in SI of a value that must be positive; a smaller one is refused as a
+            mistake. A value that may be zero may be as small as the rounding of a script leaves it.
+        largest: largest plausible magnitude in SI.
     """
 
     name: str
@@ -59,16 +59,16 @@ class Kind:
 
     @property
     def one(self) -> str:
-        """The name with its article: "a length", "an amount"."""
+        """Name with its article: "a length", "an amount"."""
         return f"{'an' if self.name[0] in 'aeio' else 'a'} {self.name}"
 
     @property
     def suffix(self) -> str:
-        """The unit as it ends a column name: ``mV``, ``um2_per_s``."""
+        """Unit as the end of a column name: ``mV``, ``um2_per_s``."""
         return self.unit.replace("^", "").replace("/", "_per_")
 
 
-# The unit of a kind is the unit of the contract's results; `si` is checked against pint by a test.
+# The unit of a kind is that of the results; a test compares `si` with pint.
 LENGTH = Kind("length", "nm", 1e-9, "100 nm", 1e-14, 1.0)
 AREA = Kind("area", "um^2", 1e-12, "0.1 um^2", 1e-28, 1.0)
 VOLUME = Kind("volume", "um^3", 1e-18, "0.5 um^3", 1e-42, 1.0)
@@ -89,17 +89,18 @@ ENERGY = Kind("energy", "aJ", 1e-18, "1 aJ", 1e-40, 1e6)
 FREQUENCY = Kind("frequency", "Hz", 1.0, "100 Hz", 1e-6, 1e15)
 CONDUCTANCE = Kind("conductance", "nS", 1e-9, "1 nS", 1e-30, 1.0)
 PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
-#: Not among the kinds that a value is recognised as: its dimension is that of a plain number.
+#: Angle; not one of `KINDS`, because its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
+#: Kinds by which a quantity's text is recognised.
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
     CONDUCTANCE, PERMEABILITY,
 )  # fmt: skip
 
-# A decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
-#: Factors to SI by unit, by pint's name of the dimension: pint takes half a second to begin. A test compares them.
-KNOWN: dict[str, dict[str, float]] = {
+#: Factors to SI of common units, by pint's name of the dimension: importing pint takes half a second. A test compares
+#: them with pint.
+COMMON_UNITS: dict[str, dict[str, float]] = {
     "[length]": {"nm": 1e-09, "um": 1e-06, "mm": 0.001, "m": 1.0},
     "[length] ** 2": {"nm^2": 1e-18, "um^2": 1e-12, "m^2": 1.0},
     "[length] ** 3": {"nm^3": 1e-27, "um^3": 1e-18, "m^3": 1.0},
@@ -123,13 +124,16 @@ KNOWN: dict[str, dict[str, float]] = {
     "dimensionless": {"deg": 0.0174532925199433, "rad": 1.0},
 }
 
+#: Quantity: a decimal number, then a unit. Only the unit goes to pint, so that no expression is ever evaluated.
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\s.+-].{0,39})?\s*", re.DOTALL)
+
+#: Characters of a unit.
 _UNIT = re.compile(r"[A-Za-zµμΩ°][A-Za-zµμΩ0-9 */^()·²³-]*")
 
 
 @functools.cache
 def _registry() -> Any:
-    import pint  # half a second: only for units that are not known
+    import pint  # half a second: only for units that are not common
 
     registry = pint.UnitRegistry(cache_folder=None)
     registry.define("@alias ohm = Ohm")  # the contract writes MOhm
@@ -137,7 +141,9 @@ def _registry() -> Any:
     return registry
 
 
-_KNOWN = {unit: (factor, 0.0, dimension) for dimension, units in KNOWN.items() for unit, factor in units.items()}
+_COMMON = {
+    unit: (factor, 0.0, dimension) for dimension, units in COMMON_UNITS.items() for unit, factor in units.items()
+}
 
 
 @functools.lru_cache(maxsize=1024)
@@ -147,15 +153,15 @@ def _unit_in_si(unit: str) -> tuple[float, float, str]:
     Raises:
         ValueError: the unit is not known.
     """
-    if unit in _KNOWN:
-        return _KNOWN[unit]
+    if unit in _COMMON:
+        return _COMMON[unit]
     registry = _registry()
     if not _UNIT.fullmatch(unit) or re.search(r"\d{3}|[\^*]\s*[-(]*\s*\d{2}", unit):
         raise ValueError(unit)
     try:
         parsed = registry.parse_units(unit.replace("²", "^2").replace("³", "^3").replace("·", "*"))
         zero, one = (float(registry.Quantity(m, parsed).to_base_units().magnitude) for m in (0.0, 1.0))
-    except Exception as error:  # pint raises tokenizer, arithmetic and its own errors on a bad unit: all mean the same
+    except Exception as error:  # pint raises tokenizer, arithmetic and its own errors on a bad unit
         raise ValueError(unit) from error
     # Fifteen digits: pint's prefixes carry a last-bit error (1 mM would be 0.9999999999999998 mol/m^3).
     return float(f"{one - zero:.15g}"), zero, str(parsed.dimensionality)
@@ -167,19 +173,19 @@ def _dimension(kind: Kind) -> str:
 
 
 def parse_quantity(text: object, kind: Kind, *, tiny: bool = False) -> float:
-    """A quantity with its unit, in SI, of a magnitude that can be meant.
+    """A quantity with its unit, in SI, of a plausible magnitude.
 
     Args:
-        text: for example ``"100 nm"``; a `pint.Quantity` is taken too.
-        kind: what the quantity must be.
-        tiny: take what is smaller than the kind's smallest plausible value, too: where zero has a meaning.
+        text: text such as ``"100 nm"``, or a `pint.Quantity`.
+        kind: kind that the quantity must have.
+        tiny: accept values smaller than the kind's smallest plausible one: where zero has a meaning.
 
     Returns:
         The value in SI units.
 
     Raises:
-        ValueError: no text, no number, no unit, an unknown unit, the unit of something else, or far too large or small
-            a value; the message says which, and what to write instead.
+        ValueError: no text, no number, no unit, an unknown unit, the unit of another kind, or far too large or small
+            a value; the message names the problem and the remedy.
     """
     value = _magnitude(text, kind)
     smallest = 0.0 if tiny or value == 0.0 else kind.smallest
@@ -190,7 +196,7 @@ def parse_quantity(text: object, kind: Kind, *, tiny: bool = False) -> float:
 
 
 def _magnitude(text: object, kind: Kind) -> float:
-    """The same, of any magnitude."""
+    """A quantity with its unit, in SI, of any magnitude."""
     if hasattr(text, "magnitude") and hasattr(text, "units"):
         text = f"{float(text.magnitude)!r} {text.units:~}"
     example = f'for example "{kind.example}"'
@@ -218,7 +224,7 @@ def _magnitude(text: object, kind: Kind) -> float:
 
 
 def kind_of_quantity(text: object) -> Kind | None:
-    """The kind of a quantity's text, or ``None`` for anything that is no quantity of a known kind."""
+    """Kind of a quantity's text; ``None`` for all that is not a quantity of one of `KINDS`."""
     for kind in KINDS:
         try:
             parse_quantity(text, kind)
@@ -234,7 +240,7 @@ def to_unit(value: float, kind: Kind) -> float:
 
 
 def format_quantity(value: float, kind: Kind) -> str:
-    """The shortest text that `parse_quantity` takes back to ``value`` (up to its last bit); of any magnitude."""
+    """Shortest text that `parse_quantity` reads as ``value``, up to its last bit; of any magnitude."""
     magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
     for digits in range(6, 18):
         text = f"{float(magnitude):.{digits}g}"
@@ -263,22 +269,26 @@ def _in_one_line(text: str) -> str:
     return plain(re.sub(r"[\t\n]|\r\n", " ", text))
 
 
-#: Text that stands in a line of a table, a picture or a page; control characters in it become question marks.
+#: One line of text in a table, a picture or a page; control characters in it become question marks.
 Line = Annotated[str, AfterValidator(_in_one_line)]
 
-#: Numbers without a unit; text and true/false do not pass for them.
+#: Number without a unit; text and true/false are refused.
 Number = Annotated[float, Strict()]
+
+#: Integer; text, true/false and numbers with a fraction are refused.
 Whole = Annotated[int, Strict()]
+
+#: Boolean; text and numbers are refused.
 Flag = Annotated[bool, Strict()]
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a key takes, for whoever explains it; stands in the type of the key.
+    """Description of the quantity that a key takes, a part of the key's type.
 
     Attributes:
-        kind: of the quantity.
-        sign: "positive", "non_negative" or "any".
+        kind: kind of the quantity.
+        sign: allowed sign: "positive", "non_negative" or "any".
     """
 
     kind: Kind
@@ -288,53 +298,52 @@ class Quantity:
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the text."""
         sign = "[+-]?" if self.sign == "any" else "[+]?"
-        # Which units there are, only pint knows: any word passes that could be one.
+        # Only pint knows all units: the pattern accepts any word that could be one.
         pattern = rf"^\s*{sign}([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*[A-Za-zµμΩ°].*$"
         return {"type": "string", "pattern": pattern, "examples": [self.kind.example]}
 
 
-def _quantity_type(kind: Kind, *, positive: bool = False, non_negative: bool = False) -> Any:
-    """A pydantic type that reads a quantity of ``kind`` as a float in SI and writes it back as text."""
-    quantity = Quantity(kind, "positive" if positive else "non_negative" if non_negative else "any")
+def _quantity(kind: Kind, sign: Literal["positive", "non_negative", "any"] = "any") -> tuple[Any, ...]:
+    """Metadata by which pydantic reads a quantity of ``kind`` as a float in SI and writes it as text."""
+    quantity = Quantity(kind, sign)
 
     def read(value: object) -> float:
         try:
-            number = parse_quantity(value, kind, tiny=not positive)
+            number = parse_quantity(value, kind, tiny=sign != "positive")
         except ValueError as error:
             raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
-        if (positive and number <= 0) or (non_negative and number < 0):
-            sign = "greater than zero" if positive else "zero or greater"
-            problem = f'{kind.one} here must be {sign}, for example "{kind.example}"'
+        if (sign == "positive" and number <= 0) or (sign == "non_negative" and number < 0):
+            limit = "greater than zero" if sign == "positive" else "zero or greater"
+            problem = f'{kind.one} here must be {limit}, for example "{kind.example}"'
             raise PydanticCustomError("quantity", "{problem}", {"problem": problem})
         return number
 
-    return Annotated[
-        float,
+    return (
         quantity,
         BeforeValidator(read, json_schema_input_type=Annotated[str, WithJsonSchema(quantity.schema)]),
         PlainSerializer(lambda value: format_quantity(value, kind), return_type=str),
-    ]
+    )
 
 
-Length = _quantity_type(LENGTH, positive=True)
-Coordinate = _quantity_type(LENGTH)
-NonNegativeLength = _quantity_type(LENGTH, non_negative=True)
-Angle = _quantity_type(ANGLE, non_negative=True)
-Phase = _quantity_type(ANGLE)
-Potential = _quantity_type(POTENTIAL)
-ThermalVoltage = _quantity_type(POTENTIAL, positive=True)
-Current = _quantity_type(CURRENT)
-SurfaceCharge = _quantity_type(SURFACE_CHARGE)
-Capacitance = _quantity_type(CAPACITANCE, positive=True)
-CurrentDensity = _quantity_type(CURRENT_DENSITY)
-Concentration = _quantity_type(CONCENTRATION, non_negative=True)
-ChargeDensity = _quantity_type(CONCENTRATION)
-Amount = _quantity_type(AMOUNT, non_negative=True)
-Rate = _quantity_type(RATE)
-Diffusivity = _quantity_type(DIFFUSIVITY, positive=True)
-Temperature = _quantity_type(TEMPERATURE, positive=True)
-Time = _quantity_type(TIME, non_negative=True)
-Duration = _quantity_type(TIME, positive=True)
-Frequency = _quantity_type(FREQUENCY, positive=True)
-Conductance = _quantity_type(CONDUCTANCE, positive=True)
-Permeability = _quantity_type(PERMEABILITY, positive=True)
+Length = Annotated[float, *_quantity(LENGTH, "positive")]
+Coordinate = Annotated[float, *_quantity(LENGTH)]
+NonNegativeLength = Annotated[float, *_quantity(LENGTH, "non_negative")]
+Angle = Annotated[float, *_quantity(ANGLE, "non_negative")]
+Phase = Annotated[float, *_quantity(ANGLE)]
+Potential = Annotated[float, *_quantity(POTENTIAL)]
+ThermalVoltage = Annotated[float, *_quantity(POTENTIAL, "positive")]
+Current = Annotated[float, *_quantity(CURRENT)]
+SurfaceCharge = Annotated[float, *_quantity(SURFACE_CHARGE)]
+Capacitance = Annotated[float, *_quantity(CAPACITANCE, "positive")]
+CurrentDensity = Annotated[float, *_quantity(CURRENT_DENSITY)]
+Concentration = Annotated[float, *_quantity(CONCENTRATION, "non_negative")]
+ChargeDensity = Annotated[float, *_quantity(CONCENTRATION)]
+Amount = Annotated[float, *_quantity(AMOUNT, "non_negative")]
+Rate = Annotated[float, *_quantity(RATE)]
+Diffusivity = Annotated[float, *_quantity(DIFFUSIVITY, "positive")]
+Temperature = Annotated[float, *_quantity(TEMPERATURE, "positive")]
+Time = Annotated[float, *_quantity(TIME, "non_negative")]
+Duration = Annotated[float, *_quantity(TIME, "positive")]
+Frequency = Annotated[float, *_quantity(FREQUENCY, "positive")]
+Conductance = Annotated[float, *_quantity(CONDUCTANCE, "positive")]
+Permeability = Annotated[float, *_quantity(PERMEABILITY, "positive")]

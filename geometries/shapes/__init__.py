@@ -1,1 +1,1 @@
-"""One file a shape."""
+"""Shapes of geometries, one in each file."""

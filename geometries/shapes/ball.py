@@ -11,30 +11,24 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import OBSTACLE_NAME
 from spinepnp.geometries.gmsh_reader import read_model
-from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.meridian import Piece, Refinement, set_size_fields
-from spinepnp.geometries.revolved import (
-    BAND,
-    CURVATURE,
-    Covering,
-    Revolved,
-    name_groups,
-    refuse_unless,
-    sphere_covering,
-)
+from spinepnp.geometries.revolution import BAND_EDGE, SPHERE_EDGE, name_groups
+from spinepnp.geometries.revolved import Revolved, refuse_unless, sphere_layers
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surfaces import Surface
+from spinepnp.geometries.wall_layers import WallLayers
 from spinepnp.units import ANGLE, Angle, Length, format_quantity
 
-#: Edges at the window's rim, over its radius: the flux into the window is singular there, and its access resistance
-#: errs by about 1.5 %, halved with the edges.
-RIM = 1.0 / 32.0
+#: Edge length at the window's rim over the rim's radius: the flux into the window is singular there, and its access
+#: resistance errs by about 1.5 %, halved with the edges.
+RIM_EDGE = 1.0 / 32.0
 
 #: Widest rim, over the radius, that can be imprinted on Gmsh's sphere: a great circle would go through its poles.
 WIDEST_RIM = 0.99
 
-#: Narrowest strip of wall between window and cap, rad.
-NARROWEST_GAP = 1e-3
+#: Narrowest strip of wall between window and cap that can be meshed, rad.
+SMALLEST_GAP = 1e-3
 
 
 class Ball(Revolved):
@@ -48,7 +42,7 @@ class Ball(Revolved):
           \ ___ /
 
     Attributes:
-        radius: of the sphere, m.
+        radius: radius of the sphere, m.
     """
 
     radial: ClassVar[bool] = True
@@ -58,32 +52,32 @@ class Ball(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The sphere."""
+        """Name of the sphere."""
         return ("wall",)
 
     def default_size(self) -> float:
-        """A sixth of the radius: curved cells then have the sphere's area and volume to 1e-5."""
-        return CURVATURE * self.radius
+        """Default edge length: a sixth of the radius; curved cells then have the sphere's area and volume to 1e-5."""
+        return SPHERE_EDGE * self.radius
 
     def meridian(self) -> list[list[Piece]]:
-        """A half circle."""
+        """Meridian: a half circle."""
         R = self.radius / MODEL_UNIT
         return [[Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))]]
 
-    def coverings(self, sizes: Sizes) -> list[Covering]:
-        """The whole sphere."""
-        return sphere_covering(self.radius, ("wall",), "wall", sizes, self.room(self.radius))
+    def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
+        """Layers on the whole sphere."""
+        return sphere_layers(self.radius, ("wall",), "wall", sizes, self.room(self.radius))
 
-    def core(self, coverings: list[Covering]) -> Self:
-        """A smaller ball."""
-        return self.model_copy(update={"radius": coverings[0].core_radius * MODEL_UNIT}) if coverings else self
+    def core(self, wall_layers: list[WallLayers]) -> Self:
+        """Core: a smaller ball."""
+        return self.model_copy(update={"radius": wall_layers[0].core_radius * MODEL_UNIT}) if wall_layers else self
 
     def _line(self) -> tuple[float, float, str | None, str]:
-        """The radius."""
+        """Line along the radius."""
         return 0.0, self.radius / MODEL_UNIT, None, "wall"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
-        """Of a sphere about the origin."""
+        """Area of a sphere about the origin."""
         return 4.0 * math.pi * x**2
 
 
@@ -101,9 +95,9 @@ class BallWindow(Revolved):
     Window and cap are parts of the sphere.
 
     Attributes:
-        radius: of the sphere, m.
-        window_radius: of the window's rim, m.
-        cap_radius: of the cap's rim, m; without it there is no boundary "cap".
+        radius: radius of the sphere, m.
+        window_radius: radius of the window's rim, m.
+        cap_radius: radius of the cap's rim, m; without it there is no boundary "cap".
         cap_angle: angle of the cap's middle from the north pole about the centre, rad.
     """
 
@@ -117,7 +111,7 @@ class BallWindow(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Window, cap (where there is one) and wall."""
+        """Names of window, cap (where there is one) and wall."""
         return ("window", *(() if self.cap_radius is None else ("cap",)), "wall")
 
     def _half_angle(self, rim: float | None) -> float:
@@ -129,42 +123,38 @@ class BallWindow(Revolved):
         return math.pi - self.cap_angle - self._half_angle(self.cap_radius) - self._half_angle(self.window_radius)
 
     def check(self) -> None:
-        """Window and cap are smaller than the ball and do not overlap."""
+        """Refuse a window or a cap that is larger than the ball, and an overlap of both."""
         narrower, no_wider = "must be smaller than radius", "must not be larger than radius"
-        whole = (
+        largest = (
             ("window_radius", self.window_radius, self.window_radius < self.radius, narrower),
             ("cap_radius", self.cap_radius, self.cap_radius is None or self.cap_radius <= self.radius, no_wider),
         )
-        for key, rim, fits, what in whole:
+        for key, rim, fits, what in largest:
             refuse_unless(fits, key, f"{what}, it is the radius of the rim; make it smaller", rim)
             off_pole = 'must be at most 0.99 radius where the cap is off the pole; make it smaller or cap_angle "0 deg"'
             refuse_unless(rim is None or self.cap_angle == 0.0 or rim <= WIDEST_RIM * self.radius, key, off_pole, rim)
-        needed = self.cap_angle == 0.0 or self.cap_radius is not None
-        refuse_unless(needed, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
+        has_cap = self.cap_angle == 0.0 or self.cap_radius is not None
+        refuse_unless(has_cap, "cap_angle", "there is no cap without cap_radius; add it or leave cap_angle out")
         self._check_gap()
-        turned = self.dimension == "3d" or self.cap_angle == 0.0
-        refuse_unless(turned, "cap_angle", 'must be zero with dimension = "axisymmetric"')
+        symmetric = self.dimension == "3d" or self.cap_angle == 0.0
+        refuse_unless(symmetric, "cap_angle", 'must be zero with dimension = "axisymmetric"')
         super().check()
 
     def _check_gap(self) -> None:
-        """Window and cap leave a strip of wall between them."""
-        if self._gap() >= NARROWEST_GAP:
-            return
-        assert self.cap_radius is not None  # a window is half of the sphere at most: only a cap can meet it
-        if self.cap_angle > 0.0:
-            raise CaseError("geometry.cap_angle", "puts the cap onto the window; make it smaller", self._turn())
+        """Refuse a cap that leaves no strip of wall beside the window; a window alone is half of the sphere at most."""
+        fits = self._gap() >= SMALLEST_GAP
+        if not fits and self.cap_angle > 0.0:
+            angle = format_quantity(self.cap_angle, ANGLE)
+            raise CaseError("geometry.cap_angle", "puts the cap onto the window; make it smaller", angle)
         problem = "leaves no wall between cap and window_radius; make one of them smaller"
-        refuse_unless(False, "cap_radius", problem, self.cap_radius)
-
-    def _turn(self) -> str:
-        return format_quantity(self.cap_angle, ANGLE)
+        refuse_unless(fits, "cap_radius", problem, self.cap_radius)
 
     def default_size(self) -> float:
-        """A sixth of the radius; window and cap are meshed finer by themselves."""
-        return CURVATURE * self.radius
+        """Default edge length: a sixth of the radius; window and cap get smaller edges by themselves."""
+        return SPHERE_EDGE * self.radius
 
     def meridian(self) -> list[list[Piece]]:
-        """Window, wall and cap, the cap still at the pole: its angle changes no measure."""
+        """Meridian of window, wall and cap, with the cap at the pole: its angle changes no measure."""
         R, centre = self.radius / MODEL_UNIT, (0.0, 0.0)
         chain = [Piece("window", (0.0, -R), self._at(math.pi - self._half_angle(self.window_radius)), centre)]
         if self.cap_radius is None:
@@ -178,60 +168,60 @@ class BallWindow(Revolved):
         return R * math.sin(angle), R * math.cos(angle)
 
     def refinements(self, scale: float) -> list[Refinement]:
-        """Small edges at the window's rim."""
+        """Refinement at the window's rim."""
         rim = self._at(math.pi - self._half_angle(self.window_radius))
-        return [Refinement(Piece("window", rim, rim), scale * RIM * rim[0])]
+        return [Refinement(Piece("window", rim, rim), scale * RIM_EDGE * rim[0])]
 
     def _patches(self) -> dict[str, tuple[float, float]]:
         """Angle of the middle from the north pole, and half angle, of window and cap, rad."""
-        found = {"window": (math.pi, self._half_angle(self.window_radius))}
+        patches = {"window": (math.pi, self._half_angle(self.window_radius))}
         if self.cap_radius is not None:
-            found["cap"] = (self.cap_angle, self._half_angle(self.cap_radius))
-        return found
+            patches["cap"] = (self.cap_angle, self._half_angle(self.cap_radius))
+        return patches
 
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
-        """Those of a body of revolution, the ones of the cap turned to where it is."""
-        found = super().all_refinements(sizes, default)
+        """Refinements of the body, those of the cap turned by its angle."""
+        refinements = super().all_refinements(sizes, default)
         if self.cap_angle == 0.0 or self.cap_radius is None:
-            return found
+            return refinements
         R = self.radius / MODEL_UNIT
         sphere = Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0))
         moved: dict[str, dict[str, Any]] = {"cap": {"tilt": self.cap_angle}, "wall": {"piece": sphere}}
-        found = [replace(refinement, **moved.get(refinement.piece.name, {})) for refinement in found]
+        refinements = [replace(refinement, **moved.get(refinement.piece.name, {})) for refinement in refinements]
         between = self.cap_angle + self._half_angle(self.cap_radius) + 0.5 * self._gap()
-        return [*found, Refinement(Piece("", (0.0, R), (0.0, R)), BAND * self._gap() * R, tilt=between)]
+        return [*refinements, Refinement(Piece("", (0.0, R), (0.0, R)), BAND_EDGE * self._gap() * R, tilt=between)]
 
     def tilt_of(self, name: str) -> float:
-        """That of the cap."""
+        """Angle of the cap; zero for other boundaries."""
         return self.cap_angle if name == "cap" else 0.0
 
     def surfaces(self) -> list[Surface]:
-        """The turned pieces; the wall is the whole sphere where the cap is off the pole."""
+        """Surfaces of the pieces, the cap turned; the wall is the whole sphere where the cap is off the pole."""
         R = self.radius / MODEL_UNIT
-        found = []
+        surfaces = []
         for surface in super().surfaces():
             if self.cap_angle > 0.0 and surface.piece.name == "cap":
                 surface = replace(surface, tilt=self.cap_angle)
             if self.cap_angle > 0.0 and surface.piece.name == "wall":
                 surface = replace(surface, piece=Piece("wall", (0.0, -R), (0.0, R), (0.0, 0.0)))
-            found.append(surface)
-        return found
+            surfaces.append(surface)
+        return surfaces
 
-    def coverings(self, sizes: Sizes) -> list[Covering]:
-        """The whole sphere, window and cap included, where the wall is graded."""
-        return sphere_covering(self.radius, self.named, "wall", sizes, self.room(self.radius))
+    def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
+        """Layers on the whole sphere, window and cap included, where the wall is graded."""
+        return sphere_layers(self.radius, self.named, "wall", sizes, self.room(self.radius))
 
-    def core(self, coverings: list[Covering]) -> Self:
-        """The same in a smaller ball, seen from the centre."""
-        if not coverings:
+    def core(self, wall_layers: list[WallLayers]) -> Self:
+        """Core: a smaller ball with window and cap at the same angles."""
+        if not wall_layers:
             return self
-        factor = coverings[0].core_radius / coverings[0].radius
+        factor = wall_layers[0].core_radius / wall_layers[0].radius
         cap = None if self.cap_radius is None else factor * self.cap_radius
         update = {"radius": factor * self.radius, "window_radius": factor * self.window_radius, "cap_radius": cap}
         return self.model_copy(update=update)
 
-    def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> StraightMesh:
-        """A sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
+    def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> LinearMesh:
+        """Mesh a sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
         widest = max(self.window_radius, self.cap_radius or 0.0)
         if self.dimension != "3d" or widest > WIDEST_RIM * self.radius:  # then the cap is at the pole
             return super().mesh_core(gmsh, sizes, refinements)
@@ -251,11 +241,11 @@ class BallWindow(Revolved):
         if self.obstacle is not None:
             centre = [x / MODEL_UNIT for x in self.obstacle.centre]
             tools.append((3, occ.addSphere(*centre, self.obstacle.radius / MODEL_UNIT)))
-        _, became = occ.fragment([(3, ball)], tools)
+        _, fragments = occ.fragment([(3, ball)], tools)
         occ.synchronize()
-        organelle = [] if self.obstacle is None else became[-1]
-        (body,) = (entity for entity in became[0] if entity not in organelle)
-        curves = {frozenset(curve): name for name, curve in zip(patches, became[1:], strict=False)}
+        organelle = [] if self.obstacle is None else fragments[-1]
+        (body,) = (entity for entity in fragments[0] if entity not in organelle)
+        curves = {frozenset(curve): name for name, curve in zip(patches, fragments[1:], strict=False)}
         surfaces: dict[str, list[int]] = {name: [] for name in self.boundaries}
         inner = model.getBoundary(organelle, oriented=False)
         for face in model.getBoundary([body], oriented=False):

@@ -10,31 +10,35 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.names import check_name
-from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.geometries.revolution import SPHERE_EDGE
+from spinepnp.geometries.revolved import Revolved, refuse_unless
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Angle, Length, NonNegativeLength, Table
 
-#: Bands that are nearer than this, over the length of the head's or neck's meridian, touch.
-TOUCHING = 1e-6
+#: Gap between two bands, over the length of the head's or neck's meridian, below which they touch.
+TOUCHING_GAP = 1e-6
 
-#: Narrowest band, or strip of wall between two, over the same length.
-NARROWEST = 1e-3
+#: Narrowest band, or strip of wall between two, over the length of the head's or neck's meridian, that can be meshed.
+SMALLEST_WIDTH = 1e-3
 
 #: Widest neck, over the head's radius, whose edge to the head a fillet can round.
 WIDEST_ROUNDED = 1.0 - 1e-6
 
-#: Edges of the neck's mesh, over its radius, and of the mesh at the sharp edge where it meets the head.
-NECK, CORNER = 1.0 / 3.0, 1.0 / 16.0
+#: Edge length in the neck over its radius.
+NECK_EDGE = 1.0 / 3.0
+
+#: Edge length at the sharp edge between neck and head, over the neck's radius: the field is singular there.
+CORNER_EDGE = 1.0 / 16.0
 
 
 class Ring(Table):
     """A named band of the surface.
 
     Attributes:
-        name: of the boundary.
-        theta: where it starts and ends on the head, in angles from the north pole about the head's centre, rad.
-        z: where it starts and ends on the neck's wall, m.
-        height: of its middle on the neck's wall, m, instead of z (a number that a sweep can vary).
+        name: name of the boundary.
+        theta: start and end on the head, in angles from the north pole about the head's centre, rad.
+        z: start and end on the neck's wall, m.
+        height: height of its middle on the neck's wall, m, instead of z (a number that a sweep can vary).
         width: extent along the neck, with `height`, m.
     """
 
@@ -46,7 +50,7 @@ class Ring(Table):
 
     @property
     def on_neck(self) -> tuple[float, float] | None:
-        """Where it starts and ends on the neck's wall, m."""
+        """Start and end on the neck's wall, m; ``None`` for a ring on the head."""
         if self.height is None or self.width is None:
             return self.z
         return self.height - 0.5 * self.width, self.height + 0.5 * self.width
@@ -67,11 +71,11 @@ class BallNeck(Revolved):
                |_|         base    z = 0
 
     Attributes:
-        head_radius: of the ball, m.
-        neck_radius: of the cylinder, m.
-        neck_length: from the base to the circle where ball and cylinder meet, m.
+        head_radius: radius of the ball, m.
+        neck_radius: radius of the cylinder, m.
+        neck_length: length from the base to the circle where ball and cylinder meet, m.
         fillet: radius of the rounded edge between neck and head, m; zero for a sharp one.
-        cap_radius: of the rim of the cap at the north pole, m; without it there is no boundary "cap".
+        cap_radius: radius of the rim of the cap at the north pole, m; without it there is no boundary "cap".
         rings: named bands of the head or the neck, each a boundary of its own.
     """
 
@@ -87,12 +91,12 @@ class BallNeck(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Base, cap (where there is one), wall, and each ring."""
+        """Names of base, cap (where there is one), wall, and each ring."""
         cap = () if self.cap_radius is None else ("cap",)
         return ("base", *cap, "wall", *(ring.name for ring in self.rings))
 
     def end_heights(self) -> dict[str, float]:
-        """That of the neck."""
+        """Height of the neck's base."""
         return {"base": 0.0}
 
     @property
@@ -120,7 +124,7 @@ class BallNeck(Revolved):
         return math.pi - math.asin(inward / reach)
 
     def check(self) -> None:
-        """The neck is narrower than the head, the cap and the rings lie on the body and do not overlap."""
+        """Refuse a neck wider than the head, and a cap or rings that do not lie on the body or overlap."""
         refuse_unless(
             self.neck_radius < self.head_radius,
             "neck_radius",
@@ -167,29 +171,27 @@ class BallNeck(Revolved):
                 key, 'needs either theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"], or height and width'
             )
         if ring.theta is not None:
-            what, (first, last), low, high = "theta", ring.theta, 0.0, self._head_end
-            unit, place = math.degrees(1.0), "{:.6g} deg and {:.6g} deg, where the head ends"
-        else:
-            assert ring.on_neck is not None
-            (first, last), low, high = ring.on_neck, 0.0, self._fillet_centre
-            what = "height" if ring.z is None else "z"
-            unit, place = 1e9, "{:.6g} nm and {:.6g} nm, where the neck's wall ends"
-        if last - first < NARROWEST * high:
+            what, (first, last), high = "theta", ring.theta, self._head_end
+            place = f"0 deg and {math.degrees(high):.6g} deg, where the head ends"
+        elif ring.on_neck is not None:
+            what, (first, last), high = "height" if ring.z is None else "z", ring.on_neck, self._fillet_centre
+            place = f"0 nm and {high * 1e9:.6g} nm, where the neck's wall ends"
+        if last - first < SMALLEST_WIDTH * high:
             raise CaseError(f"{key}.{what}", "must have its smaller value first, and some width")
-        if first < low or last > high * (1.0 + TOUCHING):
-            raise CaseError(f"{key}.{what}", f"must lie between {place.format(low * unit, high * unit)}")
+        if first < 0.0 or last > high * (1.0 + TOUCHING_GAP):
+            raise CaseError(f"{key}.{what}", f"must lie between {place}")
 
     def _check_gaps(self, on_head: bool, length: float) -> None:
-        """Neighbours touch, or leave a strip of wall that can be meshed."""
+        """Refuse bands that overlap, or leave a strip of wall too narrow to be meshed."""
         ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
         by_height = {ring.name for ring in self.rings if ring.height is not None}
         for before, after in itertools.pairwise(ends):
             one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
             what = "theta" if on_head else "height" if one[2] in by_height else "z"
             key, gap = f"geometry.rings.{one[2]}.{what}", (after[0] - before[1]) / length
-            if gap < -TOUCHING:
+            if gap < -TOUCHING_GAP:
                 raise CaseError(key, f"overlaps {other[2]}; move one of them")
-            if TOUCHING < gap < NARROWEST and one[2] not in ("cap", "the end"):
+            if TOUCHING_GAP < gap < SMALLEST_WIDTH and one[2] not in ("cap", "the end"):
                 raise CaseError(key, f"almost touches {other[2]}; let them touch or leave more room")
 
     def _bands(self, on_head: bool) -> list[tuple[float, float, str]]:
@@ -200,19 +202,19 @@ class BallNeck(Revolved):
         return sorted(bands)
 
     def default_size(self) -> float:
-        """A sixth of the head's radius; neck, cap and rings are meshed finer by themselves."""
-        return CURVATURE * self.head_radius
+        """Default edge length: a sixth of the head's radius; neck, cap and rings get smaller edges by themselves."""
+        return SPHERE_EDGE * self.head_radius
 
     def refinements(self, scale: float) -> list[Refinement]:
-        """Thirds of the radius in the neck; at a sharp edge to the head finer, the field is singular there."""
+        """Refinements in the neck, and at a sharp edge to the head."""
         r, top = self.neck_radius / MODEL_UNIT, self._fillet_centre / MODEL_UNIT
-        found = [Refinement(Piece("", (r, 0.0), (r, top)), scale * NECK * r)]
+        refinements = [Refinement(Piece("", (r, 0.0), (r, top)), scale * NECK_EDGE * r)]
         if self.fillet == 0.0:
-            found.append(Refinement(Piece("", (r, top), (r, top)), scale * CORNER * r))
-        return found
+            refinements.append(Refinement(Piece("", (r, top), (r, top)), scale * CORNER_EDGE * r))
+        return refinements
 
     def meridian(self) -> list[list[Piece]]:
-        """Base, neck from below, fillet, head from below."""
+        """Meridian of the base, the neck from below, the fillet, and the head from below."""
         r, R, f = (x / MODEL_UNIT for x in (self.neck_radius, self.head_radius, self.fillet))
         top, centre = self._fillet_centre / MODEL_UNIT, (0.0, self.head_centre / MODEL_UNIT)
         chain = [Piece("base", (0.0, 0.0), (r, 0.0))]
@@ -230,15 +232,15 @@ class BallNeck(Revolved):
 
 
 def _stations(start: float, end: float, bands: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
-    """Where each piece from ``start`` to ``end`` ends, and its name: bands in order, and the wall between them.
+    """End and name of each piece from ``start`` to ``end``: bands in order, and the wall between them.
 
-    What is narrower than rounding errors is no piece: its neighbours touch.
+    A gap that is narrower than rounding errors gets no piece: its neighbours touch.
     """
-    found, at = [], start
+    pieces, at = [], start
     for first, last, name in bands:
-        if first - at > TOUCHING * end:
-            found.append((first, "wall"))
+        if first - at > TOUCHING_GAP * end:
+            pieces.append((first, "wall"))
         # A band that reaches the end up to rounding ends there exactly.
-        at = end if end - last <= TOUCHING * end else last
-        found.append((at, name))
-    return found if at == end else [*found, (end, "wall")]
+        at = end if end - last <= TOUCHING_GAP * end else last
+        pieces.append((at, name))
+    return pieces if at == end else [*pieces, (end, "wall")]

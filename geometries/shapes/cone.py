@@ -26,8 +26,8 @@ class Cone(Extruded):
 
     Attributes:
         length: height, m.
-        base_radius: at z = 0, m.
-        top_radius: at z = length, m.
+        base_radius: radius at z = 0, m.
+        top_radius: radius at z = length, m.
     """
 
     shape: Literal["cone"] = "cone"
@@ -40,11 +40,11 @@ class Cone(Extruded):
         return max(self.base_radius, self.top_radius)
 
     def default_size(self) -> float:
-        """A quarter of the larger radius; cells shrink with the cross-section."""
+        """Default edge length: a quarter of the larger radius; cells shrink with the cross-section."""
         return min(self._largest / 4.0, self.length / 4.0)
 
     def reference(self) -> tuple[float, float, float]:
-        """The cylinder around the cone."""
+        """Reference cylinder: the one around the cone."""
         return self._largest / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
 
     def relative_size(self, z: np.ndarray) -> np.ndarray:
@@ -52,14 +52,14 @@ class Cone(Extruded):
         fraction = np.clip(z * MODEL_UNIT / self.length, 0.0, 1.0)
         return (self.base_radius + (self.top_radius - self.base_radius) * fraction) / self._largest
 
-    def stretch(self, x: np.ndarray) -> np.ndarray:
-        """Scale every cross-section to its radius."""
+    def map_cylinder(self, x: np.ndarray) -> np.ndarray:
+        """Map from the cylinder: every cross-section is scaled to its radius."""
         z = x[:, 2:] * MODEL_UNIT / self.length
         scale = (self.base_radius + (self.top_radius - self.base_radius) * z) / self._largest
         return np.hstack([x[:, :2] * scale, x[:, 2:]])
 
     def meridian(self) -> list[list[Piece]]:
-        """A trapezium."""
+        """Meridian: a trapezium."""
         r, R, length = (x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length))
         return [
             [

@@ -25,7 +25,7 @@ class Cylinder(Extruded):
 
     Attributes:
         length: height, m.
-        radius: of the cross-section, m.
+        radius: radius of the cross-section, m.
     """
 
     shape: Literal["cylinder"] = "cylinder"
@@ -33,15 +33,15 @@ class Cylinder(Extruded):
     radius: Length
 
     def default_size(self) -> float:
-        """A quarter of the radius: with curved cells the voltage then errs by less than 1e-4."""
+        """Default edge length: a quarter of the radius; with curved cells the voltage then errs by less than 1e-4."""
         return min(self.radius / 4.0, self.length / 4.0)
 
     def reference(self) -> tuple[float, float, float]:
-        """The cylinder itself."""
+        """Reference cylinder: the body itself."""
         return self.radius / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
 
     def meridian(self) -> list[list[Piece]]:
-        """A rectangle."""
+        """Meridian: a rectangle."""
         r, length = self.radius / MODEL_UNIT, self.length / MODEL_UNIT
         return [
             [

@@ -49,11 +49,11 @@ class Hyperboloid(Extruded):
         return self.a / MODEL_UNIT, b / MODEL_UNIT, self.c / MODEL_UNIT, self.half_length / MODEL_UNIT
 
     def _opening(self, z: np.ndarray) -> np.ndarray:
-        """sqrt(1 + z^2/c^2): how far the wall has opened at a height, flat ends."""
+        """Radius at a height over that of the throat, flat ends: sqrt(1 + z^2/c^2)."""
         return np.sqrt(1.0 + (z / self._axes[2]) ** 2)
 
     def check(self) -> None:
-        """A meridian needs a circular throat, a line flat ends."""
+        """Refuse a meridian of an elliptic throat, and a line with confocal ends."""
         super().check()
         circular = self.b is None or self.b == self.a
         if self.dimension == "axisymmetric" and not circular:
@@ -62,34 +62,37 @@ class Hyperboloid(Extruded):
             raise CaseError("geometry.ends", 'a line needs "flat" ends', self.ends)
 
     def why_no_planes(self) -> str | None:
-        """Confocal ends bend all layers but the middle one."""
+        """Reason against planes z = const; confocal ends bend all layers but the middle one."""
         if self.ends != "flat":
             return 'between confocal ends the layers are no planes; set geometry.ends = "flat" or drop it'
         return super().why_no_planes()
 
     def default_size(self) -> float:
-        """A fifth of the mean half axis at the ends, a quarter of the smaller; cells shrink toward the throat."""
+        """Default edge length: a fifth of the mean half axis at the ends; cells shrink toward the throat.
+
+        It is at most a quarter of the smaller half axis, and a sixth of half the height.
+        """
         radius, aspect = self.reference()[0] * MODEL_UNIT, self.aspect()
         return min(radius * math.sqrt(aspect) / 5.0, radius * min(1.0, aspect) / 4.0, self.half_length / 6.0)
 
     def reference(self) -> tuple[float, float, float]:
-        """The elliptic cylinder around it."""
+        """Reference cylinder: the elliptic one around the body."""
         _, b, _, half = self._axes
         return b * float(self._opening(np.array(half))), 2.0 * half, -half
 
     def aspect(self) -> float:
-        """a over b."""
+        """Half axis a over b."""
         return self._axes[0] / self._axes[1]
 
     def relative_size(self, z: np.ndarray) -> np.ndarray:
-        """Opening over that at the ends."""
+        """Opening over the one at the ends."""
         half = self._axes[3]
         return self._opening(np.clip(z - half, -half, half)) / self._opening(np.array(half))
 
-    def stretch(self, x: np.ndarray) -> np.ndarray:
-        """Open the cross-sections, flat or onto the ellipsoids confocal with the wall.
+    def map_cylinder(self, x: np.ndarray) -> np.ndarray:
+        """Map from the cylinder: cross-sections open, flat or onto the ellipsoids confocal with the wall.
 
-        These are x^2/(b^2+c^2+t^2) + y^2/(a^2+c^2+t^2) + z^2/t^2 = 1 for t from -half_length to half_length.
+        The ellipsoids are x^2/(b^2+c^2+t^2) + y^2/(a^2+c^2+t^2) + z^2/t^2 = 1 for t from -half_length to half_length.
         """
         a, b, c, _ = self._axes
         radius = self.reference()[0]

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from spinepnp.geometries.meridian import Piece, Refinement
-from spinepnp.geometries.revolved import CURVATURE, Revolved, refuse_unless
+from spinepnp.geometries.revolution import SPHERE_EDGE
+from spinepnp.geometries.revolved import Revolved, refuse_unless
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length, NonNegativeLength
 
@@ -26,9 +27,9 @@ class Pore(Revolved):
            \ _______ /                (bare pore: its end z = 0)
 
     Attributes:
-        radius: of the pore, m.
-        length: of the pore, m.
-        reservoir_radius: of the half balls, m; zero for a bare pore.
+        radius: radius of the pore, m.
+        length: length of the pore, m.
+        reservoir_radius: radius of the half balls, m; zero for a bare pore.
     """
 
     shape: Literal["pore"] = "pore"
@@ -38,11 +39,11 @@ class Pore(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Both sides and the wall, which a line does not have."""
+        """Names of both sides and the wall; a line has no wall."""
         return ("outside", "inside") if self.dimension == "1d" else ("outside", "inside", "wall")
 
     def check(self) -> None:
-        """A reservoir is wider than the pore."""
+        """Refuse a reservoir that is not wider than the pore."""
         refuse_unless(
             self.reservoir_radius == 0.0 or self.reservoir_radius > 1.01 * self.radius,
             "reservoir_radius",
@@ -54,45 +55,43 @@ class Pore(Revolved):
         super().check()
 
     def default_size(self) -> float:
-        """A sixth of the reservoirs, or a quarter of the bare pore."""
+        """Default edge length: a sixth of the reservoirs' radius, or a quarter of the bare pore."""
         if self.reservoir_radius > 0.0:
-            return CURVATURE * self.reservoir_radius
+            return SPHERE_EDGE * self.reservoir_radius
         return min(self.radius, self.length) / 4.0
 
     def refinements(self, scale: float) -> list[Refinement]:
-        """Quarters of the radius in the pore, and half of that at its mouths, where the field is singular."""
+        """Refinements: a quarter of the radius in the pore, half of that at its mouths, where the field is singular."""
         r, length = self.radius / MODEL_UNIT, self.length / MODEL_UNIT
-        found = [Refinement(Piece("", (r, 0.0), (r, length)), scale * r / 4.0)]
+        refinements = [Refinement(Piece("", (r, 0.0), (r, length)), scale * r / 4.0)]
         if self.reservoir_radius > 0.0:
             mouths = (Piece("", (r, z), (r, z)) for z in (0.0, length))
-            found += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
-        return found
+            refinements += [Refinement(mouth, scale * r / 8.0) for mouth in mouths]
+        return refinements
 
     def end_heights(self) -> dict[str, float]:
-        """Both sides, where no reservoir lies between them and the pore."""
+        """Heights of both sides of a bare pore; a reservoir has no such ends."""
         return {} if self.reservoir_radius else {"outside": 0.0, "inside": self.length / MODEL_UNIT}
 
     @property
     def in_layers(self) -> bool:
-        """A line is."""
+        """Whether inner planes become planes of the mesh: on a line."""
         return self.dimension == "1d"
 
     def _line(self) -> tuple[float, float, str | None, str]:
-        """Along the axis."""
+        """Line along the axis."""
         return 0.0, self.length / MODEL_UNIT, "outside", "inside"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
-        """Of the pore."""
+        """Area of the pore's cross-section."""
         return np.full(len(x), np.pi * (self.radius / MODEL_UNIT) ** 2)
 
     def meridian(self) -> list[list[Piece]]:
-        """From the lower pole along the walls to the upper one."""
+        """Meridian from the lower pole along the walls to the upper one."""
         r, length, R = (x / MODEL_UNIT for x in (self.radius, self.length, self.reservoir_radius))
         pore = Piece("wall", (r, 0.0), (r, length))
         if R == 0.0:
-            return [
-                [Piece("outside", (0.0, 0.0), pore.start), pore, Piece("inside", pore.end, (0.0, length))],
-            ]
+            return [[Piece("outside", (0.0, 0.0), pore.start), pore, Piece("inside", pore.end, (0.0, length))]]
         return [
             [
                 Piece("outside", (0.0, -R), (R, 0.0), (0.0, 0.0)),

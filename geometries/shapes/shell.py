@@ -8,8 +8,10 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from spinepnp.geometries.meridian import Piece
-from spinepnp.geometries.revolved import CURVATURE, Covering, Revolved, refuse_unless, sphere_covering
-from spinepnp.geometries.sizes import MODEL_UNIT, ROOM, Sizes
+from spinepnp.geometries.revolution import SPHERE_EDGE
+from spinepnp.geometries.revolved import Revolved, refuse_unless, sphere_layers
+from spinepnp.geometries.sizes import LAYER_SHARE, MODEL_UNIT, Sizes
+from spinepnp.geometries.wall_layers import WallLayers
 from spinepnp.units import Length
 
 
@@ -26,8 +28,8 @@ class Shell(Revolved):
           \ _____ /
 
     Attributes:
-        inner_radius: of the inner sphere, m.
-        outer_radius: of the outer sphere, m.
+        inner_radius: radius of the inner sphere, m.
+        outer_radius: radius of the outer sphere, m.
     """
 
     takes_obstacle: ClassVar[bool] = False
@@ -40,11 +42,11 @@ class Shell(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Both spheres."""
+        """Names of both spheres."""
         return ("inner", "outer")
 
     def check(self) -> None:
-        """The inner sphere lies in the outer one, with room between them."""
+        """Refuse an inner sphere that does not lie in the outer one, with room between them."""
         refuse_unless(
             self.inner_radius < self.outer_radius * (1.0 - 1e-4),
             "inner_radius",
@@ -54,30 +56,30 @@ class Shell(Revolved):
         super().check()
 
     def default_size(self) -> float:
-        """A sixth of the outer radius, and two edges across the gap."""
-        return min(CURVATURE * self.outer_radius, (self.outer_radius - self.inner_radius) / 2.0)
+        """Default edge length: a sixth of the outer radius, and at most half of the gap."""
+        return min(SPHERE_EDGE * self.outer_radius, (self.outer_radius - self.inner_radius) / 2.0)
 
-    def coverings(self, sizes: Sizes) -> list[Covering]:
-        """Either sphere."""
-        room = (self.outer_radius - self.inner_radius) * ROOM
+    def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
+        """Layers on each sphere that the case grades."""
+        room = (self.outer_radius - self.inner_radius) * LAYER_SHARE
         spheres = (("outer", self.outer_radius, 1), ("inner", self.inner_radius, -1))
-        return [c for name, R, side in spheres for c in sphere_covering(R, (name,), name, sizes, room, side)]
+        return [c for name, R, side in spheres for c in sphere_layers(R, (name,), name, sizes, room, side)]
 
-    def core(self, coverings: list[Covering]) -> Self:
-        """A narrower shell."""
-        radii = {f"{cover.names[0]}_radius": cover.core_radius * MODEL_UNIT for cover in coverings}
+    def core(self, wall_layers: list[WallLayers]) -> Self:
+        """Core: a narrower shell."""
+        radii = {f"{layers.names[0]}_radius": layers.core_radius * MODEL_UNIT for layers in wall_layers}
         return self.model_copy(update=radii)
 
     def _line(self) -> tuple[float, float, str | None, str]:
-        """Along a radius."""
+        """Line along a radius."""
         return self.inner_radius / MODEL_UNIT, self.outer_radius / MODEL_UNIT, "inner", "outer"
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
-        """Of a sphere about the origin."""
+        """Area of a sphere about the origin."""
         return 4.0 * math.pi * x**2
 
     def meridian(self) -> list[list[Piece]]:
-        """Two half circles."""
+        """Meridian: two half circles."""
         a, b = self.inner_radius / MODEL_UNIT, self.outer_radius / MODEL_UNIT
         return [
             [Piece("outer", (0.0, -b), (0.0, b), (0.0, 0.0))],

@@ -11,22 +11,27 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import VOLUME_NAME, Geometry, digest_of
 from spinepnp.geometries.gmsh_reader import read_model
-from spinepnp.geometries.linear_mesh import StraightMesh
+from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.names import check_name
-from spinepnp.geometries.revolved import CELLS_PER_TETRAHEDRON
+from spinepnp.geometries.revolution import CELLS_PER_TETRAHEDRON
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
-from spinepnp.geometries.triangulation import REST, Triangulation, problem_of, read_triangulation
+from spinepnp.geometries.surface_reader import read_triangulation
+from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
 from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, format_quantity, parse_quantity
 
-#: Sides of the box around a plausible domain, m: what lies outside was given in another unit.
-SMALLEST, LARGEST = 2e-9, 1e-3
+#: Smallest plausible extent of a domain, m: a smaller one was given in another unit.
+SMALLEST_EXTENT = 2e-9
 
-#: A triangle lies in a plane if its corners are nearer than this, over the mean edge.
-IN_PLANE = 1e-3
+#: Largest plausible extent of a domain, m: a larger one was given in another unit.
+LARGEST_EXTENT = 1e-3
 
-#: Cells within a surface grow up to this over the mean edge of its triangles, on average; measured.
-LARGER = 1.3
+#: Distance of a triangle's corners from a plane, over the mean edge, within which the triangle lies in the plane.
+PLANE_TOLERANCE = 1e-3
 
+#: Mean edge of the cells within a surface over the mean edge of its triangles; measured.
+INNER_EDGE = 1.3
+
+#: Coordinates x, y and z, m.
 Position = tuple[Coordinate, Coordinate, Coordinate]
 
 
@@ -34,8 +39,8 @@ class Plane(Table):
     """Triangles that lie in a plane.
 
     Attributes:
-        point: of the plane, m.
-        normal: to the plane, of any length.
+        point: point of the plane, m.
+        normal: vector normal to the plane, of any length.
     """
 
     point: Position
@@ -58,9 +63,9 @@ class Patch(Table):
     """A named part of the surface.
 
     Attributes:
-        name: of the boundary.
-        plane: picks what lies in a plane.
-        disc: picks what is near a point.
+        name: name of the boundary.
+        plane: picks triangles in a plane.
+        disc: picks triangles near a point.
     """
 
     name: str
@@ -84,7 +89,7 @@ class ImportedSurface(Geometry):
 
     Attributes:
         file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
-        unit: of its coordinates, "nm" or "um".
+        unit: unit of its coordinates, "nm" or "um".
         patches: named parts, beside those that a msh file names itself.
     """
 
@@ -110,7 +115,7 @@ class ImportedSurface(Geometry):
         """The triangles of the file.
 
         Raises:
-            CaseError: it cannot be read.
+            CaseError: the file cannot be read.
         """
         try:
             return read_triangulation(self.file)
@@ -123,21 +128,21 @@ class ImportedSurface(Geometry):
         return _named(self, self._read())
 
     def body_heights(self, name: str) -> tuple[float, float]:
-        """Those of its triangles."""
+        """Lowest and highest z of the boundary's triangles."""
         surface = self._surface
         z = surface.corners[surface.values == surface.names.index(name), :, 2] * self._scale
         return float(z.min()), float(z.max())
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The patches, those of the file first, and the wall if anything is left for it."""
+        """Names of the patches, those of the file first, and of the wall if any triangle is left for it."""
         surface = self._surface
         used = set(surface.values.tolist())
         return tuple(name for i, name in enumerate(surface.names) if i in used)
 
     def name_patches(self, surface: Triangulation) -> Triangulation:
-        """The surface with the patches of the case; a patch takes only what has no name."""
-        names = (*surface.names[:-1], *(patch.name for patch in self.patches), REST)
+        """The surface with the patches of the case; a patch may take only triangles that have no name."""
+        names = (*surface.names[:-1], *(patch.name for patch in self.patches), UNNAMED)
         values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
         for number, patch in enumerate(self.patches, start=len(surface.names) - 1):
             picked = self._picked(surface, patch)
@@ -151,13 +156,13 @@ class ImportedSurface(Geometry):
         return Triangulation(surface.points, surface.triangles, values, names, surface.cells)
 
     def _nothing_picked(self, surface: Triangulation, patch: Patch) -> str:
-        """Why a patch takes no triangle, and what to do."""
+        """Reason why a patch takes no triangle, and the remedy."""
         takes = f"takes no triangle of the surface, which lies within {self._box(surface)}"
         if patch.plane is None:
             return f"{takes}; move or enlarge it"
         x, normal = surface.corners * self._scale, _unit(patch.plane.normal)
         heights = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
-        flat = np.ptp(heights, axis=1) < 2.0 * IN_PLANE * surface.mean_edge() * self._scale
+        flat = np.ptp(heights, axis=1) < 2.0 * PLANE_TOLERANCE * surface.mean_edge() * self._scale
         if not flat.any():
             return f"{takes}: none of its triangles is parallel to the plane; turn the normal, or give a disc"
         parallel = x[flat]
@@ -166,19 +171,20 @@ class ImportedSurface(Geometry):
         return f"{takes}; move plane.point to the nearest triangle parallel to the plane, [{place}]"
 
     def _box(self, surface: Triangulation) -> str:
-        """Where the surface lies: ranges of x, y and z."""
+        """Ranges of x, y and z of the surface, in words."""
         ends = np.array([surface.points.min(axis=0), surface.points.max(axis=0)]).T * self._scale * MODEL_UNIT * 1e9
         ranges = [f"{axis} = {low:.4g} to {high:.4g} nm" for axis, (low, high) in zip("xyz", ends, strict=True)]
         return ", ".join(ranges)
 
     def _picked(self, surface: Triangulation, patch: Patch) -> np.ndarray:
-        """Which triangles a patch takes."""
+        """Mask of the triangles that a patch takes, shape (triangles,)."""
         x = surface.corners * self._scale
         if patch.plane is not None:
             normal = _unit(patch.plane.normal)
             offset = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
-            return np.asarray((np.abs(offset) < IN_PLANE * surface.mean_edge() * self._scale).all(axis=1))
-        assert patch.disc is not None
+            return np.asarray((np.abs(offset) < PLANE_TOLERANCE * surface.mean_edge() * self._scale).all(axis=1))
+        if patch.disc is None:  # refused by `_check_patches`
+            return np.zeros(len(x), dtype=bool)
         distance = np.linalg.norm(x.mean(axis=1) - np.array(patch.disc.centre) / MODEL_UNIT, axis=1)
         near = np.flatnonzero(distance <= patch.disc.radius / MODEL_UNIT)
         picked = np.zeros(len(x), dtype=bool)
@@ -188,12 +194,12 @@ class ImportedSurface(Geometry):
         return picked
 
     def check(self) -> None:
-        """The file is readable and closed, its unit plausible, the patches are there and do not overlap."""
+        """Refuse a file that is unreadable or not closed, an implausible unit, and patches without triangles."""
         super().check()
         scale = self._scale * MODEL_UNIT
         self._check_patches()
         extent = self._read().extent() * scale
-        if not SMALLEST <= extent <= LARGEST:
+        if not SMALLEST_EXTENT <= extent <= LARGEST_EXTENT:
             size = format_quantity(float(f"{extent:.3g}"), LENGTH) if 0.0 < extent < 1.0 else f"{extent:.3g} m"
             raise CaseError("geometry.unit", f"makes the domain {size} wide; give the file's own unit", self.unit)
         surface, seen = self._surface, {VOLUME_NAME}
@@ -204,7 +210,7 @@ class ImportedSurface(Geometry):
             raise CaseError("geometry.file", problem, self.file)
 
     def _check_patches(self) -> None:
-        seen = {REST, VOLUME_NAME}
+        seen = {UNNAMED, VOLUME_NAME}
         for patch in self.patches:
             check_name("geometry.patches.name", patch.name, seen)
             key = f"geometry.patches.{patch.name}"
@@ -214,43 +220,44 @@ class ImportedSurface(Geometry):
                 raise CaseError(f"{key}.plane.normal", "must not be zero")
 
     def files(self) -> dict[str, str]:
-        """The surface."""
+        """Digest of the surface's file."""
         return {"file": digest_of(self.file)}
 
     def default_size(self) -> float:
-        """The mean edge of the triangles."""
+        """Default edge length: the mean edge of the triangles."""
         return self._surface.mean_edge() * self._scale * MODEL_UNIT
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2 of the polyhedron."""
         surface, unit = self._surface, self._scale * MODEL_UNIT
         areas = surface.areas() * unit**2
-        found = {name: float(areas[surface.values == i].sum()) for i, name in enumerate(surface.names)}
-        return {"volume": abs(surface.volume()) * unit**3, **found}
+        by_name = {name: float(areas[surface.values == i].sum()) for i, name in enumerate(surface.names)}
+        return {"volume": abs(surface.volume()) * unit**3, **by_name}
 
     def exact_measures(self) -> dict[str, float]:
-        """Those of the polyhedron; nothing is known of a file's curved cells."""
+        """Volume in m^3 and areas in m^2 of the polyhedron; none for curved cells, whose exact shape is not known."""
         cells = self._surface.cells
         return super().exact_measures() if cells is None or cells.shape[1] == 4 else {}
 
     def estimate_cells(self, sizes: Sizes) -> float:
-        """Regular tetrahedra of the wanted edge, little larger than the triangles."""
+        """Estimated number of cells: regular tetrahedra of the target edge, little larger than the triangles."""
         surface = self._surface
         if surface.cells is not None:
             return float(len(surface.cells))
-        edge = min(sizes.size, LARGER * surface.mean_edge() * self._scale)
+        edge = min(sizes.size, INNER_EDGE * surface.mean_edge() * self._scale)
         inner = CELLS_PER_TETRAHEDRON * abs(surface.volume()) * self._scale**3 * 6.0 * math.sqrt(2.0) / edge**3
         return max(inner, float(len(surface.triangles)))
 
-    def straight_mesh(self, gmsh: Any, sizes: Sizes) -> StraightMesh:
-        """The cells of the file, or tetrahedra by Gmsh within its triangles."""
+    def linear_mesh(self, gmsh: Any, sizes: Sizes) -> LinearMesh:
+        """Mesh of the file's cells, or of tetrahedra by Gmsh within its triangles."""
         surface = self._surface
         if surface.cells is not None:
             names, values = np.unique(surface.values, return_inverse=True)
             known = tuple(surface.names[i] for i in names)
-            return StraightMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
+            return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
         model = gmsh.model
-        first = np.full(len(surface.points), len(surface.names))  # the entity that holds a node: the first of its own
+        # A node belongs to one entity of Gmsh: the first that has a triangle there.
+        first = np.full(len(surface.points), len(surface.names))
         np.minimum.at(first, surface.triangles, surface.values[:, None])
         used = [i for i in range(len(surface.names)) if (surface.values == i).any()]
         for i in used:
@@ -281,7 +288,7 @@ def _unit(normal: tuple[float, float, float]) -> np.ndarray:
 
 
 def _parts(triangles: np.ndarray) -> np.ndarray:
-    """Which connected part each triangle belongs to; neighbours share an edge."""
+    """Number of the connected part of each triangle; neighbours share an edge."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -13,11 +13,14 @@ from spinepnp.geometries.profile import is_table, read_profile, table_range
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import LENGTH, Length, format_quantity
 
-#: Heights at which a profile is looked at before meshing.
-SAMPLES = 2001
+#: Heights at which a profile is checked before meshing, and its largest radius is found.
+PROFILE_SAMPLES = 2001
 
-#: A radius below this, over the largest, is zero.
-PINCHED = 1e-9
+#: Radius, over the largest one, at or below which a profile counts as zero: rounding.
+ZERO_RADIUS = 1e-9
+
+#: Distance of a table's end from the end of the tube, over the length, within which the table covers it: rounding.
+END_TOLERANCE = 1e-9
 
 
 class Tube(Extruded):
@@ -49,21 +52,20 @@ class Tube(Extruded):
         return read_profile(self.profile)(z)
 
     def check(self) -> None:
-        """The profile must be readable, and positive and finite along the whole length.
+        """Refuse a profile that cannot be read, or is not positive and finite along the whole length.
 
         Raises:
-            CaseError: says what is wrong with it, or where.
+            CaseError: names the problem with the profile, and its height.
         """
         super().check()
-        z = np.linspace(0.0, self.length, SAMPLES)
+        z = np.linspace(0.0, self.length, PROFILE_SAMPLES)
         try:
             radius = self.radius(z)
             if is_table(self.profile):
                 self._check_table_covers(*table_range(self.profile))
         except ValueError as error:
             raise CaseError("geometry.profile", str(error), self.profile) from None
-        # Zero up to rounding is zero.
-        bad = ~(np.isfinite(radius) & (radius > PINCHED * np.nanmax(np.abs(radius), initial=0.0)))
+        bad = ~(np.isfinite(radius) & (radius > ZERO_RADIUS * np.nanmax(np.abs(radius), initial=0.0)))
         if bad.any():
             at = int(np.argmax(bad))
             what = "is not positive" if np.isfinite(radius[at]) else "has no finite value"
@@ -72,43 +74,43 @@ class Tube(Extruded):
             )
 
     def _check_table_covers(self, first: float, last: float) -> None:
-        """A table from ``first`` to ``last`` (m) reaches from the base to the top.
+        """Refuse a table from ``first`` to ``last`` (m) that does not reach from the base to the top.
 
         Raises:
-            CaseError: says where it starts or ends.
+            CaseError: names the first or last height of the table.
         """
-        hair = 1e-9 * self.length
-        if first > hair:
+        margin = END_TOLERANCE * self.length
+        if first > margin:
             problem = f"the table starts at z = {first * 1e9:.6g} nm; add a row at z = 0"
             raise CaseError("geometry.profile", problem, self.profile)
-        if last < self.length - hair:
-            ends, wanted = f"{last * 1e9:.6g} nm", format_quantity(self.length, LENGTH)
+        if last < self.length - margin:
+            ends, length = f"{last * 1e9:.6g} nm", format_quantity(self.length, LENGTH)
             problem = (
-                f"the table ends at z = {ends}, before geometry.length = {wanted}; add rows or set length = {ends}"
+                f"the table ends at z = {ends}, before geometry.length = {length}; add rows or set length = {ends}"
             )
             raise CaseError("geometry.profile", problem, self.profile)
 
     def files(self) -> dict[str, str]:
-        """The table of the profile, where it is one."""
+        """Digest of the profile's table, where it is one."""
         return {"profile": digest_of(self.profile)} if is_table(self.profile) else {}
 
     def _radii(self) -> np.ndarray:
-        return self.radius(np.linspace(0.0, self.length, SAMPLES))
+        return self.radius(np.linspace(0.0, self.length, PROFILE_SAMPLES))
 
     def default_size(self) -> float:
-        """A quarter of the largest radius; cells shrink with the cross-section."""
+        """Default edge length: a quarter of the largest radius; cells shrink with the cross-section."""
         return float(min(self._radii().max() / 4.0, self.length / 4.0))
 
     def reference(self) -> tuple[float, float, float]:
-        """The cylinder around the tube."""
+        """Reference cylinder: the one around the tube."""
         return float(self._radii().max()) / MODEL_UNIT, self.length / MODEL_UNIT, 0.0
 
     def relative_size(self, z: np.ndarray) -> np.ndarray:
         """Radius over the largest one."""
         return self.radius(np.clip(z * MODEL_UNIT, 0.0, self.length)) / self._radii().max()
 
-    def stretch(self, x: np.ndarray) -> np.ndarray:
-        """Scale every cross-section to its radius."""
+    def map_cylinder(self, x: np.ndarray) -> np.ndarray:
+        """Map from the cylinder: every cross-section is scaled to its radius."""
         z = x[:, 2] * MODEL_UNIT
         # Rounding must not leave the domain of a table.
         radius = self.radius(np.clip(z, 0.0, self.length)) / MODEL_UNIT

@@ -33,7 +33,7 @@ class BorderedLayout:
     def vector(self) -> Any:
         """New vector of zeros."""
         size = self.owned + (self.count if self._last else 0)
-        vector = PETSc.Vec().createMPI((size, None), comm=self.comm)
+        vector = PETSc.Vec().createMPI((size, PETSc.DETERMINE), comm=self.comm)
         vector.set(0.0)
         return vector
 

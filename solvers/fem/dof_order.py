@@ -5,6 +5,8 @@ States are gathered on rank 0 in this order, and scattered to any number of rank
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
@@ -19,7 +21,7 @@ class Ordering:
         mesh: mesh of the space, which has the original order of its cells.
     """
 
-    def __init__(self, space: fem.FunctionSpace, mesh: SpineMesh) -> None:
+    def __init__(self, space: fem.FunctionSpace[Any], mesh: SpineMesh) -> None:
         self._comm, self._space = mesh.mesh.comm, space
         index_map, topology = space.dofmap.index_map, mesh.mesh.topology
         self._owned = index_map.size_local

@@ -34,7 +34,7 @@ class Edges:
         k: entries of K from the cells of this rank, shape (edges,); assembly adds them up over the ranks.
     """
 
-    def __init__(self, space: fem.FunctionSpace, stiffness: fem.Form) -> None:
+    def __init__(self, space: fem.FunctionSpace[Any], stiffness: fem.Form[Any]) -> None:
         local = fem.assemble_matrix(stiffness)  # cells of this rank only: nothing is added up over ranks
         self._space = space
         index_map = space.dofmap.index_map

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.memory import available_memory
-from spinepnp.runtime.stack import MPI, basix, cell_nodes, fem
+from spinepnp.runtime.stack import MPI, basix, cell_nodes, coordinate_element, fem
 from spinepnp.solvers.fem.measure import Measure
 
 #: Bytes of the factors for one quadrature point.
@@ -38,7 +38,7 @@ class FastAssembly:
         degrees: degrees of quadrature on straight and on curved cells.
     """
 
-    def __init__(self, space: fem.FunctionSpace, measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
+    def __init__(self, space: fem.FunctionSpace[Any], measure: Measure, pattern: Any, degrees: tuple[int, int]) -> None:
         from scipy import sparse  # not needed for higher elements and lines
 
         columns, rows = pattern.graph
@@ -67,7 +67,7 @@ class FastAssembly:
         self._from_fluxes = sparse.csc_matrix((spread, positions.ravel(), by_corner), (entries, points * corners))
 
     @staticmethod
-    def fits(space: fem.FunctionSpace, measure: Measure, degrees: tuple[int, int]) -> bool:
+    def fits(space: fem.FunctionSpace[Any], measure: Measure, degrees: tuple[int, int]) -> bool:
         """Whether the factors fit into the memory of this machine. Collective."""
         comm, cell = space.mesh.comm, space.mesh.basix_cell()
         each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]
@@ -101,7 +101,7 @@ def _tensors(
     dim, corners = mesh.topology.dim, dofs.shape[1]
     points, weights = basix.make_quadrature(mesh.basix_cell(), degree)
     element = basix.ufl.element("Lagrange", mesh.basix_cell(), 1) if straight else None
-    geometry = (element or mesh.ufl_domain().ufl_coordinate_element()).basix_element.tabulate(1, points)[..., 0]
+    geometry = (element or coordinate_element(mesh)).basix_element.tabulate(1, points)[..., 0]
     linear = basix.create_element(basix.ElementFamily.P, mesh.basix_cell(), 1).tabulate(1, points)[..., 0]
     nodes = cell_nodes(mesh)[cells, : geometry.shape[2]]
     x = np.array([mesh.geometry.x[:, i][nodes.T] for i in range(dim)])  # coordinate, node, cell

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh, boundary_cells
-from spinepnp.runtime.stack import cell_nodes, fem, ufl
+from spinepnp.runtime.stack import cell_nodes, coordinate_element, fem, ufl
 
 #: Displacement of a node from its position in a straight cell, over the length of an edge, below which the cell is
 #: straight.
@@ -78,7 +78,7 @@ class Measure:
             mesh = self._mesh.mesh
             nodes, x = cell_nodes(mesh)[: mesh.topology.index_map(mesh.topology.dim).size_local], mesh.geometry.x
             corners = mesh.topology.dim + 1
-            element = mesh.ufl_domain().ufl_coordinate_element().basix_element
+            element = coordinate_element(mesh).basix_element
             # Other nodes of a straight cell are means of its corners, weighted with their reference coordinates.
             points = element.points[corners:]
             means = np.column_stack([1.0 - points.sum(axis=1), points])

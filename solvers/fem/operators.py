@@ -32,18 +32,18 @@ class Operators:
         degree: degree of the elements.
     """
 
-    def __init__(self, space: fem.FunctionSpace, measure: Measure) -> None:
+    def __init__(self, space: fem.FunctionSpace[Any], measure: Measure) -> None:
         self.space, self.measure = space, measure
         self.u, self.v = ufl.TrialFunction(space), ufl.TestFunction(space)
         self.owned = space.dofmap.index_map.size_local
         degree = self.degree = space.element.basix_element.degree
         self._degrees = stiffness_degree(degree), mass_degree(degree)
 
-    def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form:
+    def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form[Any]:
         """Compiled form over the volume, with the quadrature of stiffness and drift."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[0] + extra_degree, curved=CURVED_DEGREE))
 
-    def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form:
+    def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form[Any]:
         """Compiled form over the volume, with the quadrature of mass terms."""
         return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
 
@@ -57,7 +57,7 @@ class Operators:
         return matrix
 
     @cached_property
-    def _stiffness_form(self) -> fem.Form:
+    def _stiffness_form(self) -> fem.Form[Any]:
         return self.compile_gradient_form(stiffness(1.0, self.u, self.v))
 
     @cached_property
@@ -66,7 +66,7 @@ class Operators:
         return Edges(self.space, self._stiffness_form)
 
     @cached_property
-    def _mass_form(self) -> fem.Form:
+    def _mass_form(self) -> fem.Form[Any]:
         return self.compile_mass_form(mass(1.0, self.u, self.v))
 
     @cached_property
@@ -101,13 +101,13 @@ class Operators:
         return self.K.duplicate(copy=False)
 
     @staticmethod
-    def fill(matrix: Any, form: fem.Form) -> Any:
+    def fill(matrix: Any, form: fem.Form[Any]) -> Any:
         """Assemble a form into a matrix, and return the matrix. Collective."""
         matrix.zeroEntries()
         return Operators.add(matrix, form)
 
     @staticmethod
-    def add(matrix: Any, form: fem.Form) -> Any:
+    def add(matrix: Any, form: Any) -> Any:
         """Add a form to a matrix, and return the matrix. Collective."""
         fem.petsc.assemble_matrix(matrix, form)
         matrix.assemble()
@@ -123,7 +123,7 @@ class Operators:
         free.array[:], fixed.array[:] = ~constrained, constrained
         return free, fixed
 
-    def integrals(self, form: fem.Form) -> np.ndarray:
+    def integrals(self, form: fem.Form[Any]) -> np.ndarray:
         """Linear form assembled at the owned degrees of freedom, shape (owned,). Collective."""
         vector = fem.assemble_vector(form)
         vector.scatter_reverse(dolfinx.la.InsertMode.add)

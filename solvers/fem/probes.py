@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, cell_nodes, fem
+from spinepnp.runtime.stack import MPI, cell_nodes, coordinate_element, fem
 from spinepnp.units import LENGTH, format_quantity
 
 #: Position (x, y, z), m.
@@ -69,14 +69,14 @@ class Probes:
         CaseError: a point lies outside of the domain.
     """
 
-    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: fem.FunctionSpace) -> None:
+    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: fem.FunctionSpace[Any]) -> None:
         self._comm = mesh.mesh.comm
         self._local: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.names = tuple(positions)
         if not positions:
             return
         domain, dim = mesh.mesh, mesh.mesh.topology.dim
-        element = domain.ufl_domain().ufl_coordinate_element().basix_element
+        element = coordinate_element(domain).basix_element
         nodes = domain.geometry.x[cell_nodes(domain)[: domain.topology.index_map(dim).size_local], :dim]
         low, high = nodes.min(axis=1), nodes.max(axis=1)
         margin = 0.1 * (high - low)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spinepnp.errors import CaseError, nearest
@@ -35,7 +37,7 @@ class RegionOnMesh:
         name: str,
         region: Region,
         weights: IntegrationWeights,
-        space: fem.FunctionSpace,
+        space: fem.FunctionSpace[Any],
         boundary_dofs: dict[str, np.ndarray],
     ) -> None:
         for boundary in region.exclude:

@@ -52,7 +52,7 @@ class IntegrationWeights:
         mass: mass matrix for fixed charge given at the nodes; ``None`` where slabs are integrated instead.
     """
 
-    def __init__(self, space: fem.FunctionSpace, mesh: SpineMesh) -> None:
+    def __init__(self, space: fem.FunctionSpace[Any], mesh: SpineMesh) -> None:
         self._mesh, self._space = mesh, space
         self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local

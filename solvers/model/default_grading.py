@@ -112,9 +112,6 @@ class _Choice:
         self.options, self.geometry, self.given = options, geometry, frozenset(options.grade)
         self.no_planes = options.grade_planes == ()  # an empty list switches grading at planes off
         resolved, default = options.resolved(geometry), MeshOptions().resolved(geometry)
-        assert resolved.size is not None
-        assert default.size is not None
-        assert resolved.element_degree is not None
         self.size, self.degree = resolved.size, resolved.element_degree
         self.levels = LEVELS[self.degree]
         self.scale = min(1.0, resolved.size / default.size)  # cells at layers shrink with mesh.size

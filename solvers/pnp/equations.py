@@ -200,8 +200,9 @@ class Equations:
             charge.scale(-c.valence[i])
             self.variables.fill_conduction(conduction, w)
             conduction.scale(c.diffusivity[i] * c.valence[i])
-            if self._matched_forms is not None and self._matched_forms[1][i] is not None:
-                operators.add(charge, self._matched_forms[1][i])
+            matched = None if self._matched_forms is None else self._matched_forms[1][i]
+            if matched is not None:
+                operators.add(charge, matched)
         field_ = self.blocks[last][last]
         operators.K.copy(field_, structure=True)
         field_.scale(c.debye_squared)

@@ -201,7 +201,8 @@ class LogVariables(Variables):
         operators, phi, extra = self._operators, self._phi, self.EXTRA_DEGREE
         u, v = operators.u, operators.v
         w = self._w = fem.Function(operators.space)
-        z = self._valence = fem.Constant(operators.space.mesh, np.float64(0.0))
+        self._valence: Any = fem.Constant(operators.space.mesh, np.float64(0.0))
+        z = self._valence
         c, gradient = ufl.exp(w), w + z * phi
         of_gradients = [stiffness(c, u, v), stiffness(c, u, v) + drift(c, gradient, u, v), stiffness(c, gradient, v)]
         forms = [operators.compile_gradient_form(form, extra) for form in of_gradients]

@@ -42,7 +42,6 @@ class Size:
 def size_of(case: Case) -> Size:
     """The estimated size of a case."""
     cells, degree = case.mesh.cells(case.geometry), case.mesh.resolved(case.geometry).element_degree
-    assert degree is not None
     unknowns = cells * NODES_PER_CELL[degree] * (len(case.electrolyte.species) + 1)
     return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError, OutputError
 from spinepnp.run.directory import ResultDirectory
-from spinepnp.runtime.cache_dirs import OF_DISKS
+from spinepnp.runtime.cache_dirs import DISK_ERRORS
 
 #: What the site is made with; part of the locked environment, not of what a run needs.
 TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
@@ -41,7 +41,7 @@ def build_docs(output: Path) -> int:
         held.discard()
     status = done.returncode
     refused = re.findall(r"^\s*(?:\w+\.)*\w*Error: \[Errno (\d+)\] ([^:\n]*)", done.stderr, re.M) if status else []
-    if refused and int(refused[-1][0]) in OF_DISKS:
+    if refused and int(refused[-1][0]) in DISK_ERRORS:
         raise OutputError(f"{output}: cannot be written ({refused[-1][1].lower()})", "run it again")
     print(done.stderr, end="", file=sys.stderr)
     if status == 0:

@@ -18,7 +18,7 @@ import psutil
 from spinepnp import __version__
 from spinepnp.errors import SpineError
 from spinepnp.runtime import compiler
-from spinepnp.runtime.cache_dirs import cache_folder
+from spinepnp.runtime.cache_dirs import cache_dir
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.ranks import rank_from_launcher
 from spinepnp.runtime.versions import PACKAGE, code_version
@@ -129,7 +129,7 @@ def _loads(module: str) -> str:
 
 
 def _cache(name: str, *, code: bool) -> dict[str, Any]:
-    folder = cache_folder(name, code=code)
+    folder = cache_dir(name, code=code)
     sizes = []
     for path in folder.rglob("*"):
         with suppress(OSError):  # another process may remove what it has made

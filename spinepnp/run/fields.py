@@ -15,7 +15,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.files import write_atomically
-from spinepnp.runtime.stack import cell_nodes, dolfinx
+from spinepnp.runtime.stack import cell_nodes, coordinate_element, dolfinx
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -31,7 +31,7 @@ def field_names(species: tuple[str, ...]) -> list[str]:
 def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
     """Values of the unknowns at the nodes of the (curved) local geometry, shape (nodes, components)."""
     mesh = problem.mesh.mesh
-    nodes = mesh.ufl_domain().ufl_coordinate_element().basix_element.points
+    nodes = coordinate_element(mesh).basix_element.points
     space = problem.discretisation.space
     basis = space.element.basix_element.tabulate(0, nodes)[0, :, :, 0]
     in_cells = basis @ unknowns[space.dofmap.list]

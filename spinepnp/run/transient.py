@@ -201,7 +201,7 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
             problem = TransientProblem(
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
             )
-            with interrupts.orderly() as pending:
+            with interrupts.graceful() as pending:
                 _go(case, comm, recorder, progress, problem, pending, point)
             problem.destroy()
     finally:
@@ -228,7 +228,7 @@ def _go(
     try:
         for step in problem.steps(Schedule(study.duration, study.times or (), study.tolerance)):
             run.take(step)
-            interrupted = comm.allreduce(pending.come, op=MPI.LOR)
+            interrupted = comm.allreduce(pending.received, op=MPI.LOR)
             if interrupted or recorder.is_due(step):
                 run.checkpoint()
             if interrupted:
@@ -250,7 +250,7 @@ def _go(
     point.row = dict(comm.bcast(recorder.outcome() if comm.rank == 0 else None, root=0))
     if point.failure is not None:
         point.row["status"] = "failed"
-    if interrupted or comm.allreduce(pending.come, op=MPI.LOR):
+    if interrupted or comm.allreduce(pending.received, op=MPI.LOR):
         raise KeyboardInterrupt
 
 

@@ -1,7 +1,7 @@
-"""Claims: of several processes, on one machine or on many, one works on a case, or writes into a directory.
+"""Claims: exclusive access of one process, among several on one or many machines, to a case or a directory.
 
-A claim is a lock on a file, which falls with its process, however that ends. File systems that have no locks get a file
-that exists or not, which names its owner; one whose owner is seen to be gone does not count.
+A claim is a lock on a file, which is released when its process ends, however that happens. On file systems without
+locks a claim is the existence of a file that names its owner; a file whose owner no longer runs does not count.
 """
 
 from __future__ import annotations
@@ -16,18 +16,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-#: What file systems without locks answer.
+#: Error numbers of file systems without locks.
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
+#: Seconds between two attempts to claim.
+RETRY_INTERVAL = 0.02
 
 
 @dataclass
 class Claim:
-    """A case that is ours until `release`.
+    """Exclusive access of this process until `release`.
 
     Attributes:
-        path: of its file.
-        file: that is locked; ``None`` where existence is the claim.
-        stays: whether the file stays behind, without its lock.
+        path: path of the claim's file.
+        file: the locked file; ``None`` where existence is the claim.
+        stays: whether the file stays behind after `release`, without its lock.
     """
 
     path: Path
@@ -35,7 +38,7 @@ class Claim:
     stays: bool = False
 
     def release(self) -> None:
-        """Give it up."""
+        """Give up the claim."""
         if not self.stays:
             self.path.unlink(missing_ok=True)
         if self.file is not None:
@@ -45,34 +48,34 @@ class Claim:
 
 
 def claim(path: Path, *, patience: float = 0.0, stays: bool = False) -> Claim | None:
-    """Claim something.
+    """Claim exclusive access to a case or a directory.
 
     Args:
-        path: of the file that stands for it; its folder exists.
-        patience: seconds to wait for another process that has it: one that was killed may not be gone yet.
+        path: path of the claim's file, in a directory that exists.
+        patience: seconds to wait for another owner: a process that was killed may not have ended yet.
         stays: whether the file stays behind; it then names its last owner.
 
     Returns:
         The claim, or ``None`` if another process has it.
     """
     deadline = time.monotonic() + patience
-    while (made := _claim(path)) is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if made is not None and stays:
-        made.stays = True
-        if made.file is None:
+    while (result := _claim(path)) is None and time.monotonic() < deadline:
+        time.sleep(RETRY_INTERVAL)
+    if result is not None and stays:
+        result.stays = True
+        if result.file is None:
             path.touch()
-            made.path = path
+            result.path = path
         else:
-            with suppress(OSError):  # a full disk: the lock is what counts
-                made.file.truncate(0)
-                made.file.write(_told())
-                made.file.flush()
-    return made
+            with suppress(OSError):  # a full disk: the lock alone is the claim
+                result.file.truncate(0)
+                result.file.write(_own_name())
+                result.file.flush()
+    return result
 
 
 def owner(path: Path) -> str:
-    """Who has claimed something, in words; empty where that is not known."""
+    """Owner of a claim, in words; empty where it is not known."""
     for file in (path.with_suffix(".claim"), path):
         with suppress(OSError, ValueError):
             host, number = file.read_text(encoding="utf-8").split()[:2]
@@ -90,7 +93,7 @@ def _claim(path: Path) -> Claim | None:
             if error.errno in NO_LOCKS:
                 return _claim_by_existence(path.with_suffix(".claim"))
             return None
-        # The one before may have removed the file between our opening and our lock: then the lock is on nothing.
+        # The last owner may have removed the file between our opening and our lock: then the lock protects nothing.
         try:
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 return Claim(path, file)
@@ -99,13 +102,13 @@ def _claim(path: Path) -> Claim | None:
         file.close()
 
 
-def _told() -> str:
-    """This process, as a claim names it: host, number, start of the machine, space of process numbers."""
+def _own_name() -> str:
+    """Name of this process in a claim: host, process number, start of the machine, space of process numbers."""
     return f"{socket.gethostname()} {os.getpid()} {_machine()}"
 
 
 def _machine() -> str:
-    """What tells this start of the machine, and this container on it, from others."""
+    """Identity of this start of the machine, and of this container on it; empty where it is not known."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {os.readlink('/proc/self/ns/pid')}"
@@ -114,7 +117,7 @@ def _machine() -> str:
 
 
 def _claim_by_existence(path: Path) -> Claim | None:
-    """A claim without locks; one of a process of this machine that is gone does not count."""
+    """A claim without locks; the claim of a process of this machine that no longer runs is removed."""
     for _ in range(2):
         try:
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
@@ -124,19 +127,19 @@ def _claim_by_existence(path: Path) -> Claim | None:
             path.unlink(missing_ok=True)
             continue
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_told())
+            file.write(_own_name())
         return Claim(path, None)
     return None
 
 
 def _abandoned(path: Path) -> bool:
-    """Whether the owner of a claim ran on this machine and does no longer."""
+    """Whether the owner of a claim ran on this machine and no longer does."""
     try:
         host, number, *machine = path.read_text(encoding="utf-8").split()
         here = _machine().split()
         if host != socket.gethostname() or (machine and machine[1:] != here[1:]):
             return False
-        if machine and machine != here:  # the machine was started anew since
+        if machine and machine != here:  # the machine has been restarted since
             return True
         os.kill(int(number), 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Work done on one rank whose outcome, good or bad, every rank must know."""
+"""Work on rank 0 whose result, or exception, goes to every rank."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, cast
 def on_root[T](comm: Any, work: Callable[[], T]) -> T:
     """Do ``work`` on rank 0 and give its result, or its exception, to every rank.
 
-    Collective. An error thus ends every rank the same way, and nobody waits for a rank that has raised.
+    Collective. An error thus ends every rank in the same way, and no rank waits for one that has raised.
 
     Args:
         comm: MPI communicator.
         work: a function without arguments; its result must be picklable.
 
     Returns:
-        What ``work`` returned on rank 0.
+        Result of ``work`` on rank 0.
 
     Raises:
-        Exception: what ``work`` raised on rank 0, on every rank.
+        Exception: exception of ``work`` on rank 0, on every rank.
     """
     outcome: tuple[T | None, Exception | None] = (None, None)
     if comm.rank == 0:

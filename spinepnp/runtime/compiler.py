@@ -1,4 +1,4 @@
-"""The C compiler that makes kernels: which one, and whether it works. Nothing here needs DOLFINx."""
+"""The C compiler of form kernels: its command, its version, and a check that it works. Nothing here needs DOLFINx."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ import os
 import subprocess
 import sysconfig
 
-#: Seconds that a compiler may take to answer.
-PATIENCE = 30
+#: Seconds after which a compiler that does not answer is broken; a good one takes less than one.
+COMPILER_TIMEOUT = 30
 
-#: What kernels include, beside headers of their own.
-HEADERS = "#include <Python.h>\n#include <complex.h>\n#include <math.h>\n#include <stdint.h>\n"
+#: Headers that kernels include, beside their own.
+REQUIRED_HEADERS = "#include <Python.h>\n#include <complex.h>\n#include <math.h>\n#include <stdint.h>\n"
 
 
 def command() -> list[str]:
-    """The words by which the compiler is called."""
+    """Command of the compiler, split into words."""
     return (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()
 
 
 @functools.cache
 def identity() -> str:
-    """The compiler that will be called, and its version."""
+    """Command of the compiler, followed by what it prints as its version."""
     try:
-        told = subprocess.run([*command(), "--version"], capture_output=True, text=True, timeout=PATIENCE).stdout
+        done = subprocess.run([*command(), "--version"], capture_output=True, text=True, timeout=COMPILER_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired):
-        told = ""
-    return " ".join(command()) + told
+        return " ".join(command())
+    return " ".join(command()) + done.stdout
 
 
 def problem() -> str:
-    """Why it cannot compile kernels; empty if it can."""
+    """Reason why the compiler cannot compile kernels; empty if it can."""
     include = sysconfig.get_path("include")
     try:
         done = subprocess.run(
             [*command(), "-fsyntax-only", "-I", include, "-x", "c", "-"],
-            input=HEADERS, capture_output=True, text=True, timeout=PATIENCE,
+            input=REQUIRED_HEADERS, capture_output=True, text=True, timeout=COMPILER_TIMEOUT,
         )  # fmt: skip
     except FileNotFoundError:
         return f"{command()[0]} is not found; install a C compiler (gcc)"

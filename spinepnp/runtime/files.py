@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and folders that can be written."""
+"""Atomic writing of files, and checks of files and directories."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def write_atomically(
     """Write a file whole or not at all.
 
     Args:
-        path: of the file.
-        content: of the file.
-        sync: whether it must be on the disk before the old one goes.
-        then: what to do once there is room.
+        path: path of the file.
+        content: content of the file.
+        sync: whether the new file must be on the disk before the old one is replaced.
+        then: remedy in the error message, once there is room.
 
     Raises:
-        OutputError: it cannot be written, with the reason.
+        OutputError: the file cannot be written, with the reason.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.unlink(missing_ok=True)  # it may be a link to somewhere
+        partial.unlink(missing_ok=True)  # it may be a link to another file
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
         if sync:
             _sync(partial)
@@ -48,13 +48,13 @@ def _sync(path: Path) -> None:
 
 
 def settle(path: Path) -> None:
-    """Let a file, or new names in a folder, be on the disk, where the file system can."""
+    """Flush a file, or new names in a directory, to the disk, where the file system can."""
     with suppress(OSError):
         _sync(path)
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file of VTK XML is there and has its end."""
+    """Whether a VTK XML file exists and has its end."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 100))
@@ -64,10 +64,10 @@ def is_whole(path: Path) -> bool:
 
 
 def make_writable(directory: Path) -> None:
-    """Make a directory, if there is none, and try that files can be made in it.
+    """Make a directory, if there is none, and check that files can be made in it.
 
     Raises:
-        OSError: they cannot.
+        OSError: files cannot be made.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=directory):

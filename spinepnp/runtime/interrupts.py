@@ -1,7 +1,7 @@
-"""Ctrl-C, SIGTERM and SIGHUP end a run in order: what was solved is kept, and no library's message stands in the way.
+"""Deferral of Ctrl-C, SIGTERM and SIGHUP: solved points are kept, and no library prints a message of its own.
 
-A command is ended on the spot by the handlers of `supervisor`, except where `orderly` holds a signal back.
-A user of the library gets `KeyboardInterrupt`, as from Python itself, but not within a C library, which swallows it.
+The handlers of `supervisor` end a command at once, except where `graceful` defers a signal. A user of the library gets
+`KeyboardInterrupt`, as from Python itself, but not within a C library, which would swallow it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from types import FrameType
 from spinepnp.runtime import supervisor
 from spinepnp.runtime.supervisor import SIGNALS
 
-#: Seconds within which a second signal is the same one.
-ECHO = 1.0
+#: Seconds within which a second signal is a copy of the first: a Ctrl-C reaches ranks from the terminal and by mpiexec.
+ECHO_INTERVAL = 1.0
 
 
 def _in_main_thread() -> bool:
@@ -26,8 +26,8 @@ def _in_main_thread() -> bool:
 
 
 @contextmanager
-def kept() -> Iterator[None]:
-    """Keep Python's handlers over a block in which a C library sets its own; what comes meanwhile comes at its end.
+def preserve_handlers() -> Iterator[None]:
+    """Restore Python's signal handlers after a block in which a C library sets its own; signals wait for its end.
 
     Gmsh resets every handler, and PETSc prints and aborts on SIGTERM, SIGHUP and SIGPIPE.
     """
@@ -46,78 +46,77 @@ def kept() -> Iterator[None]:
 
 
 class Pending:
-    """Whether a signal has come while it was deferred.
+    """Signals that have arrived while they were deferred.
 
     Args:
-        patience: how many signals are noted before `check` raises.
+        tolerated: number of signals up to which `check` does not raise.
     """
 
-    def __init__(self, patience: int = 0) -> None:
-        self._signals, self._patience, self._last = 0, patience, -math.inf
+    def __init__(self, tolerated: int = 0) -> None:
+        self._signals, self._tolerated, self._last = 0, tolerated, -math.inf
 
     @property
-    def come(self) -> bool:
-        """Whether one has come."""
+    def received(self) -> bool:
+        """Whether a signal has arrived."""
         return self._signals > 0
 
     def check(self) -> None:
-        """Raise `KeyboardInterrupt` if more signals have come than are waited for."""
-        if self._signals > self._patience:
+        """Raise `KeyboardInterrupt` if more signals have arrived than are tolerated."""
+        if self._signals > self._tolerated:
             raise KeyboardInterrupt
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        # A Ctrl-C reaches ranks twice: from the terminal, and passed on by mpiexec.
         now = time.monotonic()
-        self._signals += now - self._last > ECHO
+        self._signals += now - self._last > ECHO_INTERVAL
         self._last = now
-        if supervisor.is_active() and self._signals > self._patience:
+        if supervisor.is_active() and self._signals > self._tolerated:
             supervisor.end(number)
 
 
-_orderly: list[Pending] = []
+_active: list[Pending] = []
 
 
 @contextmanager
-def orderly() -> Iterator[Pending]:
-    """Hold the first signal back during a whole loop, which asks for it where it can end; the second one interrupts.
+def graceful() -> Iterator[Pending]:
+    """Defer the first signal during a loop, which checks for it where it can end; the second signal interrupts.
 
     Yields:
-        What tells whether one has come.
+        Signals that have arrived.
     """
-    with supervisor.orderly(), _held(Pending(patience=1)) as pending:
-        _orderly.append(pending)
+    with supervisor.graceful(), _deferring(Pending(tolerated=1)) as pending:
+        _active.append(pending)
         try:
             yield pending
         finally:
-            _orderly.pop()
+            _active.pop()
 
 
 @contextmanager
 def deferred() -> Iterator[Pending]:
-    """Hold signals back during a call into a C library, which would swallow the exception; a command is ended there.
+    """Defer signals during a call into a C library, which would swallow the exception; a command ends within it.
 
     Yields:
-        What tells whether one has come; it is raised at the end of the block at the latest.
+        Signals that have arrived; `KeyboardInterrupt` is raised at the end of the block at the latest.
     """
-    if _orderly:
-        yield _orderly[-1]
-        _orderly[-1].check()
+    if _active:
+        yield _active[-1]
+        _active[-1].check()
         return
     if supervisor.is_active():
         yield Pending()
         return
-    with _held(Pending()) as pending:
+    with _deferring(Pending()) as pending:
         yield pending
     pending.check()
 
 
 @contextmanager
-def _held(pending: Pending) -> Iterator[Pending]:
+def _deferring(pending: Pending) -> Iterator[Pending]:
     if not _in_main_thread():
         yield pending
         return
-    held = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, signal.SIG_DFL, None)]
-    before = [(number, signal.signal(number, pending._note)) for number in held]
+    handled = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, signal.SIG_DFL, None)]
+    before = [(number, signal.signal(number, pending._note)) for number in handled]
     try:
         yield pending
     finally:

@@ -1,6 +1,6 @@
-"""Runs mpiexec for `./spine -n N`: the loss of a rank is told in one line, whatever banner mpiexec has for it.
+"""Launcher of mpiexec for `./spine -n N`: one line on the loss of a rank, in place of mpiexec's banner.
 
-`python -m spinepnp.runtime.launch MPIEXEC -n N COMMAND ...`. Output is passed on as it comes, signals too.
+`python -m spinepnp.runtime.launch MPIEXEC -n N COMMAND ...`. Output and signals are forwarded at once.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from spinepnp.runtime.supervisor import (
-    CODES,
-    ORDERLY,
-    QUIET,
+    EXIT_CODES,
+    GRACE_PERIOD,
+    QUIET_VARIABLE,
     SIGNALS,
     end_with_parent,
     interruption,
@@ -28,107 +28,116 @@ from spinepnp.runtime.supervisor import (
     watched,
 )
 
-#: Seconds that all ranks together have for their end.
-PATIENCE = ORDERLY + 0.6
+#: Seconds after a signal at which mpiexec is killed: each rank has its grace period, and mpiexec some time.
+ALL_RANKS_GRACE_PERIOD = GRACE_PERIOD + 0.6
 
-#: Seconds within which mpiexec has no ranks yet to pass a signal to, and these have nothing to keep.
-YOUNG = 1.0
+#: Seconds after the start within which ranks may not run yet and have nothing to keep: a signal then kills at once.
+START_UP_TIME = 1.0
 
-#: Seconds after which a second signal is not the first one come twice.
-IMPATIENCE = 1.0
+#: Seconds after which a second signal is not a copy of the first: the user wants an end at once.
+REPEAT_INTERVAL = 1.0
 
-#: First and last lines of the banner of Hydra, MPICH's launcher, and what it says of the end of a process.
-RULE, BEGIN = re.compile(rb"={60,}\s*"), re.compile(rb"=\s+BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES")
+#: Line above and below the banner of Hydra, MPICH's launcher.
+RULE = re.compile(rb"={60,}\s*")
+
+#: First line of the banner.
+BANNER_BEGIN = re.compile(rb"=\s+BAD TERMINATION OF ONE OF YOUR APPLICATION PROCESSES")
+
+#: Lines of the banner.
 BANNER = re.compile(rb"=.*|\s*|YOUR APPLICATION TERMINATED.*|This typically refers.*|Please see the FAQ.*", re.S)
+
+#: Part of the banner with the reason and the signal that ended a process.
 KILLED = re.compile(rb"EXIT STRING: (.+) \(signal (\d+)\)")
 
+#: Error line on the loss of a rank.
 LOST = "error: a rank was lost ({why}, signal {number}), and the job with it; what was solved is kept: {again}"
 
 
-def without_banner(lines: Iterable[bytes], found: list[tuple[str, int]]) -> Iterator[bytes]:
-    """Lines of output but for the banner.
+def without_banner(lines: Iterable[bytes], losses: list[tuple[str, int]]) -> Iterator[bytes]:
+    """Lines of output without the banner.
 
     Args:
-        lines: as mpiexec writes them.
-        found: gets why and by which signal a process has ended, where the banner says so.
+        lines: lines that mpiexec writes.
+        losses: list that takes the reason and the signal that ended a process, where the banner names them.
     """
-    held: list[bytes] = []
+    waiting: list[bytes] = []  # lines that may belong to a banner
     inside = False
     for line in lines:
         if inside:
             killed = KILLED.search(line)
             if killed:
-                found.append((killed[1].decode().lower(), int(killed[2])))
+                losses.append((killed[1].decode().lower(), int(killed[2])))
             if not BANNER.fullmatch(line):
                 yield line
-        elif BEGIN.match(line) and held and RULE.fullmatch(held[-1]):
+        elif BANNER_BEGIN.match(line) and waiting and RULE.fullmatch(waiting[-1]):
             inside = True
-            held.clear()
-        elif RULE.fullmatch(line) or (not line.strip() and not held):
-            held.append(line)
+            waiting.clear()
+        elif RULE.fullmatch(line) or (not line.strip() and not waiting):
+            waiting.append(line)
         else:
-            yield from held
-            held.clear()
+            yield from waiting
+            waiting.clear()
             yield line
-    yield from held
+    yield from waiting
 
 
 def again(arguments: list[str]) -> str:
-    """How to go on: a batch continues by itself."""
+    """Remedy after the loss of a rank: a batch continues without --resume."""
     return "the same command goes on" if "batch" in arguments else "the same command with --resume goes on"
 
 
-def _pass_on(stream: IO[bytes]) -> list[tuple[str, int]]:
-    found: list[tuple[str, int]] = []
-    for line in without_banner(stream, found):
+def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
+    """Copy output without the banner to standard output; reasons and signals of lost ranks."""
+    losses: list[tuple[str, int]] = []
+    for line in without_banner(stream or (), losses):
         try:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # a pager that has seen enough; the job goes on
+        except BrokenPipeError:  # a pager that was closed; the job goes on
             continue
-    return found
+    return losses
 
 
 def _begin_rank() -> None:
-    """In mpiexec before it starts: it is killed when we are."""
+    """Prepare the process of mpiexec: it is killed when this process ends."""
     end_with_parent()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, signal.SIGCHLD})
 
 
 def guarded(command: list[str]) -> list[str]:
-    """The command of mpiexec by which ranks hear of no signal before they can say a line.
+    """The command of mpiexec, with signals blocked in each rank until it can handle them.
 
     Args:
         command: mpiexec, ``-n``, number of ranks, and the command of a rank.
     """
-    hold = ["env", f"--block-signal={','.join(number.name.removeprefix('SIG') for number in SIGNALS)}"]
-    try:  # an env of coreutils; that of others has no such option
-        able = subprocess.run(hold, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    block = ["env", f"--block-signal={','.join(number.name.removeprefix('SIG') for number in SIGNALS)}"]
+    try:  # only the env of coreutils has the option
+        supported = subprocess.run(block, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
-        able = False
-    return [*command[:3], *(hold if able else []), *command[3:]]
+        supported = False
+    return [*command[:3], *(block if supported else []), *command[3:]]
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for mpiexec, and pass signals on; it is killed where its ranks do not end in time.
+    """Wait for the end of mpiexec and forward signals; mpiexec is killed where its ranks do not end in time.
 
     Returns:
-        The signal that has come; 0 if none has.
+        The signal that has arrived; 0 if none has.
     """
     awaited = watched() | {signal.SIGCHLD}
-    come, deadline, last, begun = 0, math.inf, 0.0, time.monotonic()
+    received, deadline, last, started = 0, math.inf, 0.0, time.monotonic()
     while process.poll() is None:
-        heard = next_signal(awaited, max(0.0, deadline - time.monotonic()))
+        arrived = next_signal(awaited, max(0.0, deadline - time.monotonic()))
         now = time.monotonic()
-        impatient = heard in CODES and come and now - last > IMPATIENCE
-        if heard in CODES:
+        impatient = arrived in EXIT_CODES and received and now - last > REPEAT_INTERVAL
+        if arrived in EXIT_CODES:
             last = now
-            if not come:
-                come, deadline = heard, now + (PATIENCE if now - begun > YOUNG else 0.0)
-                process.send_signal(signal.SIGTERM)  # of a SIGINT mpiexec speaks, and SIGHUP it does not pass on
+            if not received:
+                received, deadline = arrived, now + (ALL_RANKS_GRACE_PERIOD if now - started > START_UP_TIME else 0.0)
+                process.send_signal(signal.SIGTERM)  # mpiexec prints a line on SIGINT, and does not forward SIGHUP
         if impatient or now >= deadline:
             process.kill()
-    return come
+    return received
 
 
 def main() -> None:
@@ -139,18 +148,17 @@ def main() -> None:
     # A process group of its own: each signal, from the terminal too, reaches mpiexec once, from here.
     process = subprocess.Popen(
         guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0,
-        preexec_fn=_begin_rank, env=os.environ | {QUIET: "yes"},
+        preexec_fn=_begin_rank, env=os.environ | {QUIET_VARIABLE: "yes"},
     )  # fmt: skip
-    assert process.stdout is not None
-    stream, lost = process.stdout, []
-    reader = threading.Thread(target=lambda: lost.extend(_pass_on(stream)), daemon=True)
+    lost: list[tuple[str, int]] = []
+    reader = threading.Thread(target=lambda: lost.extend(_forward(process.stdout)), daemon=True)
     reader.start()
-    come = _wait(process)
-    reader.join(1.0 if come else None)
+    received = _wait(process)
+    reader.join(1.0 if received else None)
     code = process.returncode
-    if (come and code != 0) or code in CODES.values():
+    if (received and code != 0) or code in EXIT_CODES.values():
         print(interruption(sys.argv[sys.argv.index("spinepnp") + 1 :]), file=sys.stderr, flush=True)
-        code = CODES[signal.Signals(come)] if come else code
+        code = EXIT_CODES[signal.Signals(received)] if received else code
     elif lost:
         why, which = lost[0]
         print(LOST.format(why=why, number=which, again=again(sys.argv)), file=sys.stderr, flush=True)

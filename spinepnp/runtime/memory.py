@@ -1,4 +1,4 @@
-"""Memory that this machine can still give to a process."""
+"""Available memory of this machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import psutil
 
 
 def available_memory() -> float:
-    """Memory in bytes that a process of this machine can still get (a control group's limit counts)."""
+    """Memory in bytes that a process of this machine can still get; at most the limit of its control group."""
     available = float(psutil.virtual_memory().available)
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:

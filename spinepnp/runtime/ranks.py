@@ -1,15 +1,15 @@
-"""The rank of this process by the variables of its launcher: for what never starts MPI."""
+"""Rank of this process by the environment variables of its launcher, for code that does not start MPI."""
 
 from __future__ import annotations
 
 import os
 
-#: Variables by which launchers tell a process its rank.
+#: Environment variables in which launchers give a process its rank.
 RANK_VARIABLES = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK", "SLURM_PROCID")
 
 
 def rank_from_launcher() -> int:
-    """The rank; zero where nothing has launched the process."""
+    """Rank of this process; zero without a launcher."""
     for name in RANK_VARIABLES:
         if os.environ.get(name, "").isdecimal():
             return int(os.environ[name])
@@ -17,5 +17,5 @@ def rank_from_launcher() -> int:
 
 
 def is_launched() -> bool:
-    """Whether a launcher has started this process, among others or alone."""
+    """Whether a launcher has started this process, also as the only one."""
     return any(name in os.environ for name in RANK_VARIABLES)

@@ -1,7 +1,7 @@
-"""The one file that imports mpi4py, PETSc and DOLFINx, and knows in what their supported versions differ.
+"""Imports of mpi4py, PETSc and DOLFINx, and the differences between their supported versions.
 
 Every other module takes them from here. The order matters: the wheels of PETSc and DOLFINx find the MPI library only
-once mpi4py has loaded it. What is missing or does not fit is told in one line that names the ways to get it.
+after mpi4py has loaded it. A package that is missing or does not fit is an error of one line that names the remedies.
 """
 
 # ruff: noqa: I001 - the import order is the point of this file
@@ -16,16 +16,17 @@ from spinepnp.runtime import interrupts
 #: Series of DOLFINx that the code runs with.
 SUPPORTED = ("0.10", "0.11")
 
-GET_IT = (
+#: Remedy for a missing package.
+HOW_TO_INSTALL = (
     "get it by './spine' in a checkout, 'pip install spinepnp[wheels]' (Linux x86-64), "
     "conda-forge (fenics-dolfinx) or your distribution"
 )
 
-# NumPy's threads would fight with the ranks; the user's own setting wins.
+# NumPy's threads would compete with the ranks for cores; the user's own setting wins.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    with interrupts.kept():  # PETSc comes with handlers of its own
+    with interrupts.preserve_handlers():  # PETSc sets handlers of its own
         from mpi4py import MPI
         import petsc4py
 
@@ -35,15 +36,17 @@ try:
         import dolfinx
         import numpy as np
 except ImportError as error:
-    raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {GET_IT}") from None
+    raise MissingStackError(f"DOLFINx with PETSc and mpi4py is needed ({error}); {HOW_TO_INSTALL}") from None
 
-#: Of DOLFINx: version and series.
+#: Version of DOLFINx.
 VERSION = str(dolfinx.__version__)
+
+#: Series of DOLFINx, such as "0.11".
 SERIES = ".".join(VERSION.split(".")[:2])
 
 if SERIES not in SUPPORTED:
     raise MissingStackError(
-        f"DOLFINx {' or '.join(SUPPORTED)} is needed, and {dolfinx.__version__} was found; {GET_IT}"
+        f"DOLFINx {' or '.join(SUPPORTED)} is needed, and {dolfinx.__version__} was found; {HOW_TO_INSTALL}"
     )
 if np.dtype(PETSc.ScalarType) != np.float64:
     raise MissingStackError(
@@ -51,7 +54,7 @@ if np.dtype(PETSc.ScalarType) != np.float64:
         "on conda-forge name 'petsc=*=real*' beside fenics-dolfinx, on Debian let PETSC_DIR be that of a real build"
     )
 if not PETSc.Sys.hasExternalPackage("mumps"):
-    raise MissingStackError(f"PETSc with MUMPS is needed, and this one has none; {GET_IT}")
+    raise MissingStackError(f"PETSc with MUMPS is needed, and this one has none; {HOW_TO_INSTALL}")
 
 PETSc.Options().delValue("skip_petscrc")
 
@@ -67,48 +70,72 @@ try:
     import ufl
     from dolfinx import fem
 except ImportError as error:  # DOLFINx without PETSc, for one
-    raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {GET_IT}") from None
+    raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {HOW_TO_INSTALL}") from None
 
-#: SNES's code for a residual that is not a number, and its name here: PETSc 3.25 has changed that.
-NOT_A_NUMBER, NOT_A_NUMBER_NAME = -4, "DIVERGED_FUNCTION_NANORINF"
+#: A mesh with coordinates of double precision.
+type Mesh = dolfinx.mesh.Mesh[np.float64]
+
+#: A function space on such a mesh.
+type FunctionSpace = fem.FunctionSpace[np.float64]
+
+#: Code of SNES for a residual that is not a number.
+NOT_A_NUMBER = -4
+
+#: Name of that code in messages: the name in PETSc changed with 3.25.
+NOT_A_NUMBER_NAME = "DIVERGED_FUNCTION_NANORINF"
 
 
-def cell_nodes(mesh: Any) -> Any:
+def cell_nodes(mesh: Mesh) -> np.ndarray:
     """Geometry nodes of the local cells, shape (cells, nodes a cell)."""
     # One array, or one for each type of cell.
     return mesh.geometry.dofmap if SERIES == "0.10" else mesh.geometry.dofmaps[0]
 
 
-def with_geometry(mesh: Any, index_map: Any, nodes: Any, domain: Any, x: Any, numbers: Any) -> Any:
-    """A mesh with the topology of another one, and nodes of its own.
+def coordinate_element(mesh: Mesh) -> Any:
+    """Coordinate element of a mesh, as UFL and Basix have it."""
+    domain = mesh.ufl_domain()
+    if domain is None:
+        raise TypeError("a mesh without a UFL domain has no coordinate element")
+    return domain.ufl_coordinate_element()
+
+
+def with_geometry(
+    mesh: Mesh,
+    index_map: dolfinx.common.IndexMap,
+    nodes: np.ndarray,
+    domain: ufl.Mesh,
+    x: np.ndarray,
+    numbers: np.ndarray,
+) -> Mesh:
+    """A mesh with the topology of another mesh and new nodes.
 
     Args:
-        mesh: gives the topology.
-        index_map: of the nodes.
-        nodes: of the local cells, shape (cells, nodes a cell), int32.
+        mesh: mesh whose topology is taken.
+        index_map: index map of the new nodes.
+        nodes: nodes of the local cells, shape (cells, nodes a cell), int32.
         domain: UFL domain of the new mesh.
         x: coordinates of the local nodes, shape (nodes, dimension).
-        numbers: of these in the whole mesh, int64.
+        numbers: numbers of the local nodes in the whole mesh, shape (nodes,), int64.
     """
-    element = fem.coordinate_element(domain.ufl_coordinate_element().basix_element)
+    make: Any = fem.coordinate_element  # for mypy: it accepts an element of Basix alone
+    element = make(domain.ufl_coordinate_element().basix_element)
     # Not by dolfinx.mesh.create_geometry: whether that takes the element of Python or of C++ depends on the version.
     geometry = dolfinx.cpp.mesh.Geometry_float64(index_map, nodes, element._cpp_object, x, numbers)
-    made = dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry)
-    return dolfinx.mesh.Mesh(made, domain)
+    return dolfinx.mesh.Mesh(dolfinx.cpp.mesh.Mesh_float64(mesh.comm, mesh.topology._cpp_object, geometry), domain)
 
 
 def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Defaults of FFCx and of DOLFINx's compilation, in full.
+    """Default options of FFCx and of DOLFINx's compilation, all of them.
 
-    What is not given is read from files of the current directory, which could name a plugin for the C compiler.
+    Options that are not given are read from files of the current directory, which could name a plugin for the compiler.
     """
     of_ffcx = {name: default for name, (_, default, *_) in ffcx.options.FFCX_DEFAULT_OPTIONS.items()}
     return of_ffcx, {name: default for name, (default, _) in dolfinx.jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
 
 
-def matrix_of(comm: Any, pattern: Any) -> Any:
+def matrix_of(comm: MPI.Comm, pattern: Any) -> PETSc.Mat:
     """A PETSc matrix with a sparsity pattern. Collective."""
-    # What stands for PETSc's default type depends on the version; a name does not.
+    # The value for PETSc's default type depends on the version; a name does not.
     return dolfinx.cpp.la.petsc.create_matrix(comm, pattern, "aij")
 
 
@@ -117,10 +144,13 @@ __all__ = [
     "NOT_A_NUMBER",
     "NOT_A_NUMBER_NAME",
     "VERSION",
+    "FunctionSpace",
+    "Mesh",
     "PETSc",
     "basix",
     "cell_nodes",
     "compiler_options",
+    "coordinate_element",
     "dolfinx",
     "fem",
     "matrix_of",

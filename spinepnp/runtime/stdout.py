@@ -1,4 +1,4 @@
-"""Standard output, whose errors are told apart from those of files: a full disk behind it, or a pipe that is closed."""
+"""Standard output and error streams: errors of their own (a full disk, a closed pipe), and no control characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from spinepnp.errors import CONTROL, OutputError, plain, reason_of
 
-#: What gives colours on a terminal, and moves the bar of progress.
+#: Sequences that colour text on a terminal and move the progress bar (group 1), or other control characters.
 _STYLE = re.compile(rf"(\r|\x1b\[[0-9;?]*[A-Za-z])|{CONTROL}")
 
 
@@ -20,15 +20,15 @@ class ScreenError(OutputError):
 
 
 class Screen(io.TextIOWrapper):
-    """Text that raises `ScreenError`, or `BrokenPipeError` where nobody reads, if it cannot be written."""
+    """Standard output; text that cannot be written raises `ScreenError`, or `BrokenPipeError` where nobody reads."""
 
     def write(self, text: str, /) -> int:
-        """As any file does; see `_shown`."""
+        """Write text without control characters (`_shown`)."""
         _tried(super().write, _shown(self, text))
         return len(text)
 
     def flush(self) -> None:
-        """As any file does."""
+        """Flush the stream."""
         _tried(super().flush)
 
 
@@ -36,13 +36,13 @@ class Complaints(io.TextIOWrapper):
     """Standard error."""
 
     def write(self, text: str, /) -> int:
-        """As any file does; see `_shown`."""
+        """Write text without control characters (`_shown`)."""
         super().write(_shown(self, text))
         return len(text)
 
 
 def _shown(stream: io.TextIOWrapper, text: str) -> str:
-    """Text without what a terminal would obey: names and titles come from files. On a terminal, colours stay."""
+    """Text without control characters, which names and titles from files may hold; colours stay on a terminal."""
     if not stream.isatty():
         return plain(text)
     return _STYLE.sub(lambda found: found[1] or "?", text)
@@ -59,13 +59,13 @@ def _tried(work: Callable[..., Any], *arguments: str) -> Any:
 
 
 def watch() -> None:
-    """Let `sys.stdout` be a `Screen`, and `sys.stderr` be `Complaints`, for the whole process."""
+    """Replace `sys.stdout` by a `Screen` and `sys.stderr` by `Complaints`, for the whole process."""
     sys.stdout = _wrapped(sys.stdout, 1, Screen)
     sys.stderr = _wrapped(sys.stderr, 2, Complaints)
 
 
 def _wrapped(stream: Any, number: int, kind: type[io.TextIOWrapper]) -> Any:
-    """A stream of another kind on the same file; what is no plain stream of this number stays."""
+    """A stream of another kind on the same file; a stream that is not the plain one of this number stays."""
     if not isinstance(stream, io.TextIOWrapper) or stream.fileno() != number:
         return stream
     return kind(
@@ -78,18 +78,18 @@ def _wrapped(stream: Any, number: int, kind: type[io.TextIOWrapper]) -> Any:
 
 
 def finish() -> None:
-    """Write what is left, which is tried again and told badly at the interpreter's end otherwise.
+    """Flush standard output; at the interpreter's end an error would come too late for a message and an exit code.
 
     Raises:
-        ScreenError: it cannot be written.
-        BrokenPipeError: nobody reads it.
+        ScreenError: the output cannot be written.
+        BrokenPipeError: nobody reads the output.
     """
     if sys.stdout is not None:  # closed by the shell: >&-
         sys.stdout.flush()
 
 
 def silence(*streams: int) -> None:
-    """Send what this process still prints, from C too, to nowhere.
+    """Discard further output of this process, also from C.
 
     Args:
         streams: numbers of the streams, 1 and 2.

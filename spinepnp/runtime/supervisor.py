@@ -1,8 +1,8 @@
-"""Interruptions of a command: one line, an exit code and no process left, whenever the signal comes.
+"""Interruptions of a command: one line, an exit code and no process left, whenever the signal arrives.
 
-`begin` divides the command into two processes. One works. The other one only waits for signals and for the end of the
-first: it ends it where it does not end by itself, as within a long call into a C library, which runs no handler of
-Python's. Nothing heavy is imported here, so that hardly a moment is before it.
+`begin` divides the command into two processes, a worker and a supervisor. The supervisor only waits for signals and for
+the end of the worker; it kills a worker that does not end by itself, as within a long call into a C library, which runs
+no handler of Python's. Nothing heavy is imported here, so that signals are handled almost from the start.
 """
 
 from __future__ import annotations
@@ -22,33 +22,47 @@ from typing import IO, NoReturn
 
 from spinepnp.runtime.ranks import is_launched
 
-#: Signals that interrupt, and exit codes.
-CODES = {signal.SIGINT: 130, signal.SIGTERM: 130, signal.SIGHUP: 129}
-SIGNALS = tuple(CODES)
+#: Exit codes by the signals that interrupt.
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 130, signal.SIGHUP: 129}
 
-INTERRUPTED = CODES[signal.SIGINT]
+#: Signals that interrupt.
+SIGNALS = tuple(EXIT_CODES)
 
-#: What is said of an interrupted verb that keeps what it has; of others only that they were interrupted.
+#: Exit code of an interruption by Ctrl-C.
+INTERRUPTED = EXIT_CODES[signal.SIGINT]
+
+#: Messages of interrupted verbs that keep their results; others are only "interrupted".
 INTERRUPTIONS = {
     "run": "interrupted: what was solved is kept; the same command with --resume continues",
     "batch": "interrupted: what was solved is kept; the same command continues",
 }
 
-#: Set by `launch`, which tells of interruptions itself, once for all ranks.
-QUIET = "SPINEPNP_LAUNCHER_TELLS"
+#: Environment variable that `launch` sets: it reports interruptions itself, once for all ranks.
+QUIET_VARIABLE = "SPINEPNP_LAUNCHER_TELLS"
 
-#: Seconds that the working process has for its end: at any moment, and where it has something to keep.
-AT_ONCE, ORDERLY = 1.0, 4.0
+#: Seconds after a signal at which the worker is killed where it has nothing to keep.
+KILL_DELAY = 1.0
 
-#: Seconds after which mpiexec has passed a line on; it drops the rest when a rank ends.
-PASSED_ON = 0.3
+#: Seconds after a signal at which the worker is killed where it has results to keep (`graceful`).
+GRACE_PERIOD = 4.0
 
-#: Of prctl: the signal that a process gets when its parent dies; orphans below a process become its children.
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+#: Seconds after which mpiexec has forwarded a line; it drops the rest when a rank ends.
+MPIEXEC_DELAY = 0.3
 
-# Bytes that both processes see: how many orderly ends are being waited for, and whether the line was told.
+#: Option of prctl: the signal that a process gets when its parent dies.
+PR_SET_PDEATHSIG = 1
+
+#: Option of prctl: orphans below a process become its children.
+PR_SET_CHILD_SUBREAPER = 36
+
+#: Bytes that both processes share.
 _shared = mmap.mmap(-1, mmap.PAGESIZE)
-_ORDERLY, _TOLD = 0, 1
+
+#: Index of the byte that counts the `graceful` blocks of the worker.
+_GRACEFUL = 0
+
+#: Index of the byte that says whether the line on the interruption is printed.
+_REPORTED = 1
 
 _active = False
 _launcher = 0
@@ -57,23 +71,23 @@ _token: _socket.socket | None = None
 
 
 def is_active() -> bool:
-    """Whether this process is a command, which signals end, and not a user of the library."""
+    """Whether this process is a command, which signals end, and not a program that uses the library."""
     return _active
 
 
 def watched() -> set[signal.Signals]:
-    """Signals that interrupt this command: nohup has taken SIGHUP out."""
+    """Signals that interrupt this command: not SIGHUP under nohup."""
     return {n for n in SIGNALS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN}
 
 
 def interruption(arguments: list[str]) -> str:
-    """What is said of an interrupted command."""
+    """Message on an interrupted command."""
     verb = next((a for a in arguments if not a.startswith("-")), "")
     return INTERRUPTIONS.get(verb, "interrupted")
 
 
 def open_streams() -> None:
-    """Send standard streams that the caller has closed (``>&-``) to nowhere; the next file would stand in for them."""
+    """Open standard streams that the caller has closed (``>&-``), to nowhere: else the next file takes their number."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -81,15 +95,15 @@ def open_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
     if sys.stdout is None:
         sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - lives as long as the process
-        _opened.append(sys.stdout)  # what is put in its place may share its buffer
+        _opened.append(sys.stdout)  # a stream that replaces it may share its buffer
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 def begin() -> None:
-    """Let signals end this command from here on, and go on in a process that is watched over.
+    """Let signals end this command from here on, and continue in a worker process.
 
-    The watching process never returns from here.
+    The supervisor never returns from here.
     """
     global _active, _launcher
     _active, _launcher = True, os.getppid()
@@ -99,7 +113,7 @@ def begin() -> None:
         parent = os.getpid()
         try:
             child = os.fork()
-        except OSError:  # too many processes: then without
+        except OSError:  # too many processes: continue without a supervisor
             child = None
         if child:
             _watch(child, watched())
@@ -118,61 +132,61 @@ def end(number: int = signal.SIGINT) -> NoReturn:
     """End this process and its job at once, with one line on standard error for all its ranks.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
     """
-    code = CODES[signal.Signals(number)]
-    with suppress(Exception):  # whatever happens to the screen: this is the end
+    code = EXIT_CODES[signal.Signals(number)]
+    with suppress(Exception):  # the process must end, whatever happens to the output
         if sys.stdout is not None:
             sys.stdout.flush()
-    _tell()
+    _report()
     _leave(code)
 
 
 def _leave(code: int) -> NoReturn:
     """End, and let the launcher end the other ranks."""
     if is_launched():
-        time.sleep(PASSED_ON)
+        time.sleep(MPIEXEC_DELAY)
         if os.environ.get("PMI_FD", "").isdecimal():
-            # As MPI_Abort does. MPICH's launcher does not miss a rank that ends before MPI has begun, for which the
-            # others would wait for ever.
+            # As MPI_Abort does: MPICH's launcher does not notice the end of a rank that has not started MPI, and the
+            # other ranks would wait for it for ever.
             with suppress(OSError):
                 os.write(int(os.environ["PMI_FD"]), f"cmd=abort exitcode={code}\n".encode())
     os._exit(code)
 
 
-def _tell() -> None:
-    """Say the line, unless another process of this job on this machine has."""
+def _report() -> None:
+    """Print the message on the interruption, unless another process of this job on this machine has."""
     global _token
-    if os.environ.get(QUIET) or _shared[_TOLD]:
+    if os.environ.get(QUIET_VARIABLE) or _shared[_REPORTED]:
         return
     if is_launched():
         _token = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
         try:
-            # A name in the abstract name space belongs to one process, and goes with it.
+            # A name in the abstract name space belongs to one process, and is free again at its end.
             _token.bind(f"\0spinepnp-interrupted-{os.getuid()}-{_launcher}")
         except OSError:
             return
-    _shared[_TOLD] = 1
+    _shared[_REPORTED] = 1
     cursor = "\033[?25h\n" if os.isatty(2) else ""  # a progress bar has hidden it
     with suppress(OSError):
         os.write(2, f"{cursor}{interruption(sys.argv[1:])}\n".encode())
 
 
 @contextmanager
-def orderly() -> Iterator[None]:
-    """Ask the watching process for patience: a signal is noted here, and the end has something to keep."""
-    _shared[_ORDERLY] += 1
+def graceful() -> Iterator[None]:
+    """Mark a block in which the worker notes a signal, keeps results and ends within the grace period."""
+    _shared[_GRACEFUL] += 1
     try:
         yield
     finally:
-        _shared[_ORDERLY] -= 1
+        _shared[_GRACEFUL] -= 1
 
 
 def end_with_parent(parent: int | None = None) -> None:
     """Let this process be killed when its parent ends.
 
     Args:
-        parent: its number; it may have ended already.
+        parent: process number of the parent, which may have ended already.
     """
     _control(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
@@ -180,57 +194,57 @@ def end_with_parent(parent: int | None = None) -> None:
 
 
 def _watch(child: int, interrupting: set[signal.Signals]) -> NoReturn:
-    """Wait for the end of the working process, and end as it does; after a signal, see to it that it ends."""
+    """Wait for the end of the worker, and end in the same way; after a signal, make sure that it ends."""
     try:
         _watch_on(child, interrupting)
-    finally:  # whatever happens, the work is that of the other process
+    finally:  # the supervisor must never continue with the work of the worker
         os._exit(1)
 
 
 def _watch_on(child: int, interrupting: set[signal.Signals]) -> NoReturn:
     _control(PR_SET_CHILD_SUBREAPER, 1)
-    _end_with(_launcher)
-    deadline, come = math.inf, 0
+    _end_with_launcher(_launcher)
+    deadline, received = math.inf, 0
     while True:
         left = max(0.0, deadline - time.monotonic())
-        heard = next_signal(interrupting | {signal.SIGCHLD}, left)
+        arrived = next_signal(interrupting | {signal.SIGCHLD}, left)
         for number, status in _ended():
             if number == child:
-                _end_as(status, come)
-        if heard in CODES:
-            come = come or heard
-            os.kill(child, heard)  # a terminal has sent it there too: the same twice
-            deadline = min(deadline, time.monotonic() + (ORDERLY if _shared[_ORDERLY] else AT_ONCE))
+                _end_as(status, received)
+        if arrived in EXIT_CODES:
+            received = received or arrived
+            os.kill(child, arrived)  # the terminal has sent it there, too; a copy does no harm
+            deadline = min(deadline, time.monotonic() + (GRACE_PERIOD if _shared[_GRACEFUL] else KILL_DELAY))
         elif time.monotonic() >= deadline:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            _end_as(signal.SIGKILL, come)
+            _end_as(signal.SIGKILL, received)
 
 
 def _ended() -> Iterator[tuple[int, int]]:
-    """Children that have ended, orphans among them: numbers and states."""
+    """Numbers and states of children that have ended, orphans included."""
     with suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
             yield found
 
 
 def next_signal(awaited: set[signal.Signals], seconds: float) -> int:
-    """The next of some signals, which are blocked; 0 if none comes in time."""
+    """Next of the awaited signals, which are blocked; 0 if none arrives in time."""
     if seconds == math.inf:
         return signal.sigwait(awaited)
-    heard = signal.sigtimedwait(awaited, seconds)
-    return heard.si_signo if heard is not None else 0
+    arrived = signal.sigtimedwait(awaited, seconds)
+    return arrived.si_signo if arrived is not None else 0
 
 
-def _end_as(status: int, come: int) -> NoReturn:
-    """End as the working process did; after a signal, what it has left goes too."""
+def _end_as(status: int, received: int) -> NoReturn:
+    """End as the worker did; after a signal, its own children end, too."""
     killed = os.WIFSIGNALED(status)
-    if come and (killed or os.WEXITSTATUS(status) in CODES.values()):
+    if received and (killed or os.WEXITSTATUS(status) in EXIT_CODES.values()):
         _kill_orphans()
         if not killed:
-            os._exit(CODES[signal.Signals(come)])
-        _tell()
-        _leave(CODES[signal.Signals(come)])
+            os._exit(EXIT_CODES[signal.Signals(received)])
+        _report()
+        _leave(EXIT_CODES[signal.Signals(received)])
     if killed:
         number = os.WTERMSIG(status)
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # one is enough
@@ -242,7 +256,7 @@ def _end_as(status: int, come: int) -> NoReturn:
 
 
 def _kill_orphans() -> None:
-    """End what the working process has started (compilers, pytest, Sphinx), and what that has."""
+    """Kill the processes that the worker has started (compilers, pytest, Sphinx), and their children."""
     path = f"/proc/self/task/{os.getpid()}/children"
     with suppress(OSError, ValueError):
         for _ in range(100):
@@ -255,8 +269,8 @@ def _kill_orphans() -> None:
                 os.waitpid(child, 0)
 
 
-def _end_with(launcher: int) -> None:
-    """Die with MPICH's launcher, whose ranks are in sessions of their own and live on otherwise."""
+def _end_with_launcher(launcher: int) -> None:
+    """End with MPICH's launcher: its ranks are in sessions of their own and would continue."""
     with suppress(OSError):
         with open(f"/proc/{launcher}/comm", encoding="utf-8") as file:
             if not file.read().startswith("hydra_pmi"):

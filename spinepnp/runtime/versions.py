@@ -1,4 +1,4 @@
-"""Versions of the code and of the packages that a number depends on."""
+"""Versions of the code and of the packages that results depend on."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pathlib import Path
 
 from spinepnp import __version__
 
+#: Directory of the package.
 PACKAGE = Path(__file__).resolve().parents[1]
 
-#: Folders and files of the package whose code can change a number of a result.
-OF_RESULTS = (
+#: Directories and files of the package whose code can change a number of a result.
+RESULT_SOURCES = (
     "units.py",
     "csv_files.py",
     "runtime",
@@ -27,22 +28,25 @@ OF_RESULTS = (
     "run",
 )
 
-#: Folders and files whose code can change a straight mesh.
-OF_MESHES = ("units.py", "csv_files.py", "runtime", "geometries", "meshes")
+#: Directories and files of the package whose code can change a linear mesh.
+MESH_SOURCES = ("units.py", "csv_files.py", "runtime", "geometries", "meshes")
+
+#: Packages that the numbers of a finite-element run depend on.
+STACK = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista")
 
 
 def source_files(parts: tuple[str, ...]) -> list[Path]:
-    """All Python files of the parts (folders or files of the package), folders with all that is below them."""
-    found = []
+    """Python files of the parts: files, and directories of the package with all below them."""
+    files = []
     for part in parts:
         path = PACKAGE / part
-        found += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return found
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return files
 
 
 @functools.cache
 def source_digest(parts: tuple[str, ...]) -> str:
-    """SHA-256 of the source files of the parts, with their places, as hexadecimal text."""
+    """SHA-256 of the source files of the parts, with their paths, as hexadecimal text."""
     digest = hashlib.sha256()
     for path in source_files(parts):
         digest.update(f"{path.relative_to(PACKAGE)}\n".encode())
@@ -50,19 +54,15 @@ def source_digest(parts: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-#: What the numbers of a finite-element run depend on.
-STACK = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista")
-
-
 def versions(modules: Iterable[str] = STACK) -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    own = {"spinepnp": __version__, "python": platform.python_version()}
-    return own | {module: _version(module) for module in modules}
+    """Versions of spinepnp, Python and packages, by name."""
+    base = {"spinepnp": __version__, "python": platform.python_version()}
+    return base | {module: _version(module) for module in modules}
 
 
 @functools.cache
 def _version(module: str) -> str:
-    """That of an installed package; it is looked up once, each point of a sweep asks for it."""
+    """Version of an installed package; cached, since each point of a sweep records it."""
     try:
         return importlib.metadata.version(module)
     except importlib.metadata.PackageNotFoundError:
@@ -71,5 +71,5 @@ def _version(module: str) -> str:
 
 @functools.cache
 def code_version() -> str:
-    """The version and a digest of all code that can change a number, for example ``0.1.0+3f9a21c07b64``."""
-    return f"{__version__}+{source_digest(OF_RESULTS)[:12]}"
+    """Version with a digest of all code that can change a number, for example ``0.1.0+3f9a21c07b64``."""
+    return f"{__version__}+{source_digest(RESULT_SOURCES)[:12]}"

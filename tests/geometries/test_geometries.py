@@ -76,10 +76,10 @@ def test_hyperboloids_map_the_wall_to_the_wall_and_the_inside_inside(s, angle, t
     shape = Hyperboloid(a="25 nm", b="100 nm", c="100 nm", half_length="500 nm", ends=ends)
     radius = shape.reference()[0]
     tall = radius * shape.aspect()
-    x, y, z = shape.place(np.array([[s * radius * math.cos(angle), s * tall * math.sin(angle), t]]))[0]
+    x, y, z = shape.map_points(np.array([[s * radius * math.cos(angle), s * tall * math.sin(angle), t]]))[0]
     inside = (y / a) ** 2 + (x / b) ** 2 - 1.0 - (z / c) ** 2
     assert inside <= 1e-9
-    wall = shape.place(np.array([[radius * math.cos(angle), tall * math.sin(angle), t]]))[0]
+    wall = shape.map_points(np.array([[radius * math.cos(angle), tall * math.sin(angle), t]]))[0]
     assert (wall[1] / a) ** 2 + (wall[0] / b) ** 2 == pytest.approx(1.0 + (wall[2] / c) ** 2, rel=1e-9)
     if ends == "confocal" and abs(t) > 1e-3:
         assert x**2 / (b**2 + c**2 + t**2) + y**2 / (a**2 + c**2 + t**2) + z**2 / t**2 == pytest.approx(1.0, rel=1e-9)

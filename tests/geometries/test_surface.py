@@ -10,7 +10,8 @@ import pytest
 
 from spinepnp.case.case import load_case
 from spinepnp.errors import CaseError
-from spinepnp.geometries.triangulation import find_intersection, problem_of, read_triangulation
+from spinepnp.geometries.surface_reader import read_triangulation
+from spinepnp.geometries.triangulation import find_intersection, problem_of
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import volume
 from spinepnp.meshes.report import describe

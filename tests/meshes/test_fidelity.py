@@ -24,16 +24,16 @@ def fresh(monkeypatch):
 
 def pulled(geometry_type, monkeypatch, name, by):
     """Meshes of a shape get one vertex of a boundary pulled along z by a length, model units."""
-    honest = geometry_type.straight_mesh
+    honest = geometry_type.linear_mesh
 
-    def straight_mesh(self, gmsh, sizes):
+    def linear_mesh(self, gmsh, sizes):
         mesh = honest(self, gmsh, sizes)
         points = mesh.points.copy()
         at = mesh.facets[mesh.values == mesh.names.index(name)][0, 0]
         points[at, -1] += by
         return replace(mesh, points=points)
 
-    monkeypatch.setattr(geometry_type, "straight_mesh", straight_mesh)
+    monkeypatch.setattr(geometry_type, "linear_mesh", linear_mesh)
 
 
 @pytest.mark.parametrize("verb", ["mesh", "check", "run", "batch"])

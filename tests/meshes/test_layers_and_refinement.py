@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, Pore, Shell, Tube
-from spinepnp.geometries.linear_mesh import StraightMesh, cover_core, grid_mesh
-from spinepnp.geometries.wall_layers import Covering
+from spinepnp.geometries.linear_mesh import LinearMesh, add_wall_layers, grid_mesh
+from spinepnp.geometries.wall_layers import WallLayers
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
-from spinepnp.meshes.curve_refine import signs_of
 from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.simplices import shape_quality
+from spinepnp.meshes.tagged_mesh import determinant_signs
 from spinepnp.run.fields import gather_mesh
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx
 from support.measures import errors
@@ -145,7 +145,7 @@ def test_refinement_halves_thin_layers():
 
 def test_cells_outside_the_layers_stay_good():
     mesh = generate(Ball(radius="500 nm"), graded(wall="0.3 nm"), MPI.COMM_SELF)
-    (cover,) = mesh.geometry.coverings(mesh.options.sizes(mesh.geometry))
+    (cover,) = mesh.geometry.wall_layers(mesh.options.sizes(mesh.geometry))
     x = mesh.mesh.geometry.x[cell_nodes(mesh.mesh)[:, :4]]
     core = np.linalg.norm(x, axis=2).max(axis=1) < cover.core_radius + 1e-6
     assert shape_quality(x[core]).min() > 0.1
@@ -156,13 +156,13 @@ def test_cells_outside_the_layers_stay_good():
 def test_covering_a_rectangle_keeps_it_conforming(n, m, heights):
     """Every edge belongs to two triangles, or to one and the boundary; the area is that of the larger rectangle."""
     core = grid_mesh(np.linspace(0.0, 1.0, n), np.linspace(0.0, 2.0, m))
-    cover = Covering(("wall",), "wall", 1.0 + sum(heights), np.array(heights))
+    cover = WallLayers(("wall",), "wall", 1.0 + sum(heights), np.array(heights))
 
-    class Sideways(Covering):
+    class Sideways(WallLayers):
         def outward(self, x, distance):
             return x + np.array([distance, 0.0])
 
-    whole = cover_core(core, [Sideways(cover.names, cover.graded, cover.radius, cover.heights)])
+    whole = add_wall_layers(core, [Sideways(cover.names, cover.graded, cover.radius, cover.heights)])
     x = whole.points[whole.cells]
     u, v = x[:, 1] - x[:, 0], x[:, 2] - x[:, 0]
     assert 0.5 * np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum() == pytest.approx(2.0 * (1.0 + sum(heights)))
@@ -177,7 +177,7 @@ def test_covering_a_rectangle_keeps_it_conforming(n, m, heights):
         for i, name in enumerate(whole.names)
     }
     assert lengths == pytest.approx({"base": 1.0 + sum(heights), "top": 1.0 + sum(heights), "wall": 2.0})
-    assert isinstance(whole, StraightMesh)
+    assert isinstance(whole, LinearMesh)
 
 
 OBSTACLES = {
@@ -304,7 +304,7 @@ def test_a_cap_can_be_finer_than_the_layers_around_it():
 
 def test_a_cell_that_is_turned_inside_out_is_refused(comm):
     mesh = generate(Ball(radius="500 nm"), MeshOptions(), comm)
-    signs = signs_of(mesh.mesh)
+    signs = determinant_signs(mesh.mesh)
     assert check_quality(mesh.mesh, signs) == pytest.approx(mesh.min_quality)
     if comm.rank == 0:
         signs[7] *= -1.0

@@ -114,7 +114,7 @@ def test_an_error_of_gmsh_reaches_every_rank(comm, monkeypatch):
         raise Exception("no such surface")  # what Gmsh itself raises
 
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
-    monkeypatch.setattr(Cylinder, "straight_mesh", fail)
+    monkeypatch.setattr(Cylinder, "linear_mesh", fail)
     with pytest.raises(SolveError, match="Gmsh could not mesh the cylinder: no such surface"):
         generate(NECK, MeshOptions(), comm)
 
@@ -125,6 +125,6 @@ def test_a_gmsh_that_lacks_a_part_is_told_how_to_be_replaced(comm, monkeypatch):
         raise Exception("Netgen optimizer is not compiled in this version of Gmsh")  # what Debian's Gmsh raises
 
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
-    monkeypatch.setattr(Cylinder, "straight_mesh", fail)
+    monkeypatch.setattr(Cylinder, "linear_mesh", fail)
     with pytest.raises(MissingStackError, match=r"lacks a part that is needed .Netgen.*pip install"):
         generate(NECK, MeshOptions(), comm)

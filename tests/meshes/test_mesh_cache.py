@@ -12,7 +12,7 @@ import pytest
 
 from spinepnp.geometries import Ball, Cylinder, Grading, Sizes, Tube
 from spinepnp.meshes import MeshOptions, cache, generate
-from spinepnp.meshes.generation import _straight_mesh
+from spinepnp.meshes.generation import _linear_mesh
 from spinepnp.runtime.stack import MPI
 
 BALL, SIZES = Ball(radius="500 nm"), Sizes(0.2)
@@ -21,7 +21,7 @@ PARTS = ("points", "cells", "facets", "values")
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "cache_folder", lambda name: tmp_path)
+    monkeypatch.setattr(cache, "cache_dir", lambda name: tmp_path)
     return tmp_path
 
 
@@ -32,11 +32,11 @@ def same(a, b):
 def test_meshes_repeat_bit_for_bit():
     for shape in (BALL, Cylinder(length="1 um", radius="100 nm")):
         sizes = Sizes(shape.default_size() * 1e6, {"wall": Grading(0.01, 1.5)})
-        assert same(_straight_mesh(shape, sizes), _straight_mesh(shape, sizes))
+        assert same(_linear_mesh(shape, sizes), _linear_mesh(shape, sizes))
 
 
 def test_a_kept_mesh_is_the_one_that_was_made(folder):
-    made = cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    made = cache.cached_mesh(BALL, SIZES, lambda: _linear_mesh(BALL, SIZES))
     assert same(cache.cached_mesh(BALL, SIZES, pytest.fail), made)
     assert {path.suffix for path in folder.iterdir()} == {".npz", ".lock"}
     fresh, again = (generate(BALL, MeshOptions(size="200 nm"), MPI.COMM_SELF) for _ in range(2))
@@ -53,7 +53,7 @@ def test_a_kept_mesh_is_the_one_that_was_made(folder):
     ],
 )
 def test_a_damaged_file_is_made_again(folder, damage):
-    made = cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    made = cache.cached_mesh(BALL, SIZES, lambda: _linear_mesh(BALL, SIZES))
     (path,) = folder.glob("*.npz")
     path.write_bytes(damage(path.read_bytes()))
     calls = []
@@ -88,12 +88,12 @@ import sys, time
 from pathlib import Path
 from spinepnp.geometries import Ball, Sizes
 from spinepnp.meshes import cache
-from spinepnp.meshes.generation import _straight_mesh
+from spinepnp.meshes.generation import _linear_mesh
 
 def make():
     Path(sys.argv[1]).open("a").write("made\\n")
     time.sleep(1.0)
-    return _straight_mesh(Ball(radius="500 nm"), Sizes(0.2))
+    return _linear_mesh(Ball(radius="500 nm"), Sizes(0.2))
 
 assert len(cache.cached_mesh(Ball(radius="500 nm"), Sizes(0.2), make).cells) > 100
 """
@@ -110,13 +110,13 @@ def test_of_several_processes_one_makes_the_mesh(tmp_path):
 
 def test_the_oldest_meshes_go_first(folder, monkeypatch):
     for size in (0.2, 0.21, 0.22):
-        cache.cached_mesh(BALL, Sizes(size), lambda size=size: _straight_mesh(BALL, Sizes(size)))
+        cache.cached_mesh(BALL, Sizes(size), lambda size=size: _linear_mesh(BALL, Sizes(size)))
         time.sleep(0.02)
     sizes = sorted(path.stat().st_size for path in folder.glob("*.npz"))
-    monkeypatch.setattr(cache, "LARGEST", sum(sizes) - 1)
+    monkeypatch.setattr(cache, "CACHE_LIMIT", sum(sizes) - 1)
     cache.cached_mesh(BALL, Sizes(0.2), pytest.fail)  # used again: no longer the oldest
     time.sleep(0.02)
-    cache.cached_mesh(BALL, Sizes(0.3), lambda: _straight_mesh(BALL, Sizes(0.3)))
+    cache.cached_mesh(BALL, Sizes(0.3), lambda: _linear_mesh(BALL, Sizes(0.3)))
     left = {path.stem for path in folder.glob("*.npz")}
     assert cache.mesh_key(BALL, Sizes(0.21)) not in left
     assert {cache.mesh_key(BALL, Sizes(s)) for s in (0.2, 0.3)} <= left
@@ -126,15 +126,15 @@ def test_what_a_killed_process_has_left_goes(folder):
     for name, age in (("old.part", 7200), ("new.part", 0)):
         (folder / name).touch()
         os.utime(folder / name, (time.time() - age,) * 2)
-    cache.cached_mesh(BALL, SIZES, lambda: _straight_mesh(BALL, SIZES))
+    cache.cached_mesh(BALL, SIZES, lambda: _linear_mesh(BALL, SIZES))
     assert {path.name for path in folder.glob("*.part")} == {"new.part"}
 
 
 def test_a_folder_that_cannot_be_written_only_costs_time(folder, monkeypatch):
-    made = _straight_mesh(BALL, SIZES)
-    monkeypatch.setattr(cache, "cache_folder", lambda name: folder / "missing")
+    made = _linear_mesh(BALL, SIZES)
+    monkeypatch.setattr(cache, "cache_dir", lambda name: folder / "missing")
     assert cache.cached_mesh(BALL, SIZES, lambda: made) is made
-    monkeypatch.setattr(cache, "cache_folder", lambda name: folder)
+    monkeypatch.setattr(cache, "cache_dir", lambda name: folder)
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     assert cache.cached_mesh(BALL, SIZES, lambda: made) is made
     assert list(folder.iterdir()) == []

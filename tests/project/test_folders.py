@@ -28,7 +28,7 @@ def temporary(tmp_path, monkeypatch):
 
 
 def place(name, **more):
-    return cache_dirs.cache_folder.__wrapped__(name, **more)
+    return cache_dirs.cache_dir.__wrapped__(name, **more)
 
 
 def without_home(monkeypatch):

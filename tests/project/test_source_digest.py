@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spinepnp.runtime import versions
-from spinepnp.runtime.versions import OF_MESHES, OF_RESULTS, PACKAGE, source_files
+from spinepnp.runtime.versions import MESH_SOURCES, PACKAGE, RESULT_SOURCES, source_files
 from support import ROOT
 from support.commands import imports
 
@@ -27,7 +27,7 @@ def reached(start):
 
 
 @pytest.mark.parametrize(
-    ("start", "parts"), [("spinepnp.run.steady", OF_RESULTS), ("spinepnp.meshes.generation", OF_MESHES)]
+    ("start", "parts"), [("spinepnp.run.steady", RESULT_SOURCES), ("spinepnp.meshes.generation", MESH_SOURCES)]
 )
 def test_every_file_that_can_change_a_number_is_in_the_digest(start, parts):
     held = {path.resolve() for path in source_files(parts)}
@@ -56,5 +56,5 @@ def test_a_change_deep_in_a_room_changes_the_digest(tmp_path, monkeypatch):
 
 
 def test_every_part_exists():
-    for part in (*OF_RESULTS, *OF_MESHES):
+    for part in (*RESULT_SOURCES, *MESH_SOURCES):
         assert (PACKAGE / part).exists(), part

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spinepnp import units
-from spinepnp.units import KINDS, KNOWN, LENGTH, format_quantity, kind_of_quantity, parse_quantity
+from spinepnp.units import COMMON_UNITS, KINDS, LENGTH, format_quantity, kind_of_quantity, parse_quantity
 from support import CASES
 
 
@@ -94,9 +94,9 @@ def test_the_faraday_constant_is_the_product_of_the_exact_ones():
 
 
 def test_known_units_are_those_of_pint(monkeypatch):
-    monkeypatch.setattr(units, "_KNOWN", {})
+    monkeypatch.setattr(units, "_COMMON", {})
     by_pint = units._unit_in_si.__wrapped__
-    for dimension, factors in KNOWN.items():
+    for dimension, factors in COMMON_UNITS.items():
         for unit, factor in factors.items():
             assert by_pint(unit) == (factor, 0.0, dimension), unit
 

@@ -317,12 +317,12 @@ def test_a_compilation_that_was_killed_a_moment_ago_is_not_waited_for(tmp_path):
 def test_a_dead_compilation_that_another_process_has_removed_is_tried_again(tmp_path, monkeypatch):
     """Two ranks that work alone wait for the same one; the second finds nothing to remove."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache_dirs.cache_folder.cache_clear()
+    cache_dirs.cache_dir.cache_clear()
     try:
-        folder = cache_dirs.cache_folder("kernels", code=True) / "key"
+        folder = cache_dirs.cache_dir("kernels", code=True) / "key"
         assert kernels._heal(folder, TimeoutError("JIT compilation timed out. Try cleaning cache (e.g. remove x.c)"))
     finally:
-        cache_dirs.cache_folder.cache_clear()
+        cache_dirs.cache_dir.cache_clear()
 
 
 def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, capfd):
@@ -331,24 +331,24 @@ def test_a_cache_without_room_is_told_and_done_without(tmp_path, monkeypatch, ca
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    monkeypatch.setattr(cache_dirs, "_told", set())
+    monkeypatch.setattr(cache_dirs, "_warned", set())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "full"))
     monkeypatch.setattr(cache_dirs.tempfile, "tempdir", str(tmp_path))
     for name in ("kernels", "meshes"):
-        assert cache_dirs.cache_folder.__wrapped__(name).parent == tmp_path
+        assert cache_dirs.cache_dir.__wrapped__(name).parent == tmp_path
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"{tmp_path / 'full'}: cannot be written (no space left on device)")
 
 
 def test_kernels_that_can_be_kept_nowhere_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    cache_dirs.cache_folder.cache_clear()
+    cache_dirs.cache_dir.cache_clear()
     try:
-        folder = cache_dirs.cache_folder("kernels", code=True) / "key"
+        folder = cache_dirs.cache_dir("kernels", code=True) / "key"
         with pytest.raises(OutputError, match=r"key: compiled forms cannot be written \(no space left on device\)"):
             kernels._heal(folder, OSError(errno.ENOSPC, "No space left on device"))
     finally:
-        cache_dirs.cache_folder.cache_clear()
+        cache_dirs.cache_dir.cache_clear()
 
 
 # --- the screen

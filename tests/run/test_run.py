@@ -232,7 +232,7 @@ def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
     from spinepnp.geometries import Cylinder
 
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
-    monkeypatch.setattr(Cylinder, "straight_mesh", lambda self, gmsh, sizes: 1 / 0)
+    monkeypatch.setattr(Cylinder, "linear_mesh", lambda self, gmsh, sizes: 1 / 0)
     assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 1
     summary, table = results(tmp_path / "out")
     assert summary["status"] == "failed"

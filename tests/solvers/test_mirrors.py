@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cone, Cylinder, Hyperboloid, ImportedSurface, Pore
-from spinepnp.geometries.triangulation import read_triangulation
+from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise

@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,8 @@ def smallest_tolerance(system: System) -> float:
 
 
 def _check(times: Sequence[float], rtol: float | None, step: float | None, breaks: Sequence[float]) -> None:
-    for key, values in (("times", times), ("breaks", breaks)):
+    given: tuple[tuple[str, Any], ...] = (("times", times), ("breaks", breaks))
+    for key, values in given:
         if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
             refuse(key, values, "a list of times is needed, s")
         for value in values:
