@@ -111,6 +111,25 @@ class TransientProblem(Problem):
         """Of the degrees of freedom, whatever the number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
 
+    @property
+    def time(self) -> float:
+        """Time that the state has reached, s."""
+        return self.progress.time_state.time if self.progress is not None else 0.0
+
+    @property
+    def step_count(self) -> int:
+        """Number of accepted steps since the start."""
+        return self.progress.number if self.progress is not None else 0
+
+    @property
+    def gates(self) -> dict[str, float]:
+        """Open fraction of each gate of the channels, by ``boundary.gate.number``; empty before `begin`."""
+        if self.progress is None:
+            return {}
+        return dict(
+            zip(self.system.step_data.channels.gate_names(), self.progress.time_state.rates.gates.tolist(), strict=True)
+        )
+
     def resume(self, progress: TransientProgress) -> Solution:
         """Go on from the progress of another run of the same case. Collective.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.errors import OutputError, reason_of
-from spinepnp.run.directory import holds_results
+from spinepnp.run.place import holds_results
 from spinepnp.runtime.claims import Claim, claim
 from spinepnp.runtime.files import write_atomically
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.run.directory import ResultDirectory, check_place
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.place import check_place
 from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.versions import versions
 from spinepnp.units import TIME, parse_quantity

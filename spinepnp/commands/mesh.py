@@ -15,8 +15,9 @@ from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
-from spinepnp.run.directory import ResultDirectory, check_place
+from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.fields import gather_mesh, save
+from spinepnp.run.place import check_place
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically

@@ -11,10 +11,9 @@ from spinepnp.case.study import number_of
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
 from spinepnp.run.columns import flatten, state_of, summary_of
-from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.directory import ResultDirectory, Writer
 from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions
-from spinepnp.run.writer import Writer
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
@@ -143,7 +142,7 @@ class SteadyRecorder:
         """Record a solution."""
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
         grid = gather(problem, solution) if self._options.fields else None
-        summary = summary_of(problem, solution, law, seconds)
+        summary = summary_of(problem.mesh, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:
             self._solver_rows.append({**point.key, **solution.statistics.row()})

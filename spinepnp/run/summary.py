@@ -6,19 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spinepnp.run.columns import NOTHING
+from spinepnp.run.columns import LAW, NOTHING, PROBE, printed
 from spinepnp.run.steady_records import SweepPoint
-
-#: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
-LAW_COLUMNS = (
-    ("3D PNP\n[mV]", "law.computed_potential_mV", ".5f"),
-    ("full PNP\n(law + layer)", "law.full_pnp_potential_mV", ".5f"),
-    ("deviation", "law.full_pnp_relative_error", "+.1e"),
-    ("electroneutral\nlaw [mV]", "law.potential_mV", ".5f"),
-    ("deviation", "law.relative_error", "+.1e"),
-    ("R\n[MOhm]", "law.resistance_MOhm", ".2f"),
-)
-
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
@@ -30,12 +19,14 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
 
 
 def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
+    """Heading, key and format of each printed column."""
     names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
         solid = point.case.geometry.dimension == "3d"
-        return [(title if solid else title.removeprefix("3D "), key, form) for title, key, form in LAW_COLUMNS]
+        columns = [(heading, f"law.{key}", form) for heading, key, form in printed(LAW)]
+        return [(heading if solid else heading.removeprefix("3D "), key, form) for heading, key, form in columns]
     names = [*names, *point.case.probes]
-    return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
+    return [(heading.replace("NAME", n), f"{n}.{key}", form) for n in names for heading, key, form in printed(PROBE)]
 
 
 def print_outcome(points: list[SweepPoint], directory: Path) -> None:

@@ -16,8 +16,9 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots import pictures
-from spinepnp.run.directory import ResultDirectory, holds_results
+from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.options import RunOptions
+from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar
 from spinepnp.run.steady_records import SweepPoint
 from spinepnp.run.transient_records import TransientRecorder
@@ -51,10 +52,9 @@ class _Run:
         spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
-        assert problem.progress is not None
         assert case.study.duration is not None
         self._duration = case.study.duration
-        self._since = problem.progress.time_state.time / self._duration
+        self._since = problem.time / self._duration
         self._start = self._said = time.monotonic()
 
     @property

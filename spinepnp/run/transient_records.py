@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,11 @@ from spinepnp.case.digest import table_digests
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
 from spinepnp.run import checkpoints as generations
-from spinepnp.run.columns import flatten, state_of, summary_of
-from spinepnp.run.directory import ResultDirectory, digest_of_case, holds_results
+from spinepnp.run.columns import STEP, TIME_COLUMN, has_peak, summary_of, transient_row, values
+from spinepnp.run.directory import ResultDirectory, Writer, digest_of_case
 from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions
-from spinepnp.run.writer import Writer
+from spinepnp.run.place import holds_results
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
@@ -34,7 +34,7 @@ from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
 from spinepnp.solvers.time.transient import TransientProblem
-from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
+from spinepnp.units import TIME, to_unit
 
 #: BorderedLayout of checkpoints; one of another layout is refused.
 FORMAT = 2
@@ -44,13 +44,6 @@ OBSERVABLES, SOLVER = "observables.csv", "solver.csv"
 
 #: Statistics that add up over interruptions.
 SPENT = ("newton", "krylov", "assembly_s", "solve_s")
-
-#: Columns that have peaks, and those among them that are smallest values.
-PEAKS = re.compile(rf"(potential_{POTENTIAL.suffix}|concentration_{CONCENTRATION.suffix})")
-SMALLEST = re.compile(r"(^|\.)min_(potential|concentration)_")
-
-#: First column of a transient.
-TIME_COLUMN = f"time_{TIME.suffix}"
 
 
 class TransientRecorder:
@@ -195,15 +188,7 @@ class TransientRecorder:
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
-        assert problem.progress is not None
-        gates = dict(
-            zip(
-                problem.system.step_data.channels.gate_names(),
-                problem.progress.time_state.rates.gates.tolist(),
-                strict=True,
-            )
-        )
-        row = self._row(0.0, 0, solution, gates, {})
+        row = transient_row(0.0, 0, solution, self._case.law(), problem.gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
 
         def write(directory: ResultDirectory) -> None:
@@ -220,8 +205,7 @@ class TransientRecorder:
 
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.step_data.channels.gate_names(), step.gates, strict=True))
-        row = self._row(step.time, step.number, step.solution, gates, step.defect)
+        row = transient_row(step.time, step.number, step.solution, self._case.law(), problem.gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None
 
@@ -236,20 +220,6 @@ class TransientRecorder:
                 self._save_fields(directory, step.time, grid)
 
         self._writer.write(write)
-
-    def _row(
-        self, time_: float, number: int, solution: Solution, gates: dict[str, float], defect: dict[str, float]
-    ) -> dict[str, Any]:
-        names = solution.electrolyte.names
-        return {
-            TIME_COLUMN: float(f"{to_unit(time_, TIME):.15g}"),
-            "step": number,
-            **flatten(state_of(solution, self._case.law())),
-            "ion_balance_relative": solution.ion_balance,
-            **{f"defect_{AMOUNT.suffix}.{name}": to_unit(defect.get(name, 0.0), AMOUNT) for name in names},
-            **gates,
-            "status": "ok",
-        }
 
     def _save_fields(self, directory: ResultDirectory, time_: float, grid: Any) -> None:
         folder = directory.path / "fields"
@@ -269,8 +239,7 @@ class TransientRecorder:
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
         """Keep all that a restart needs, and what was spent so far."""
-        assert problem.progress is not None
-        if problem.progress.number == self._kept_step:  # the older one stays another one
+        if problem.step_count == self._kept_step:  # the older one stays another one
             return
         packed = pack(problem)
 
@@ -290,7 +259,7 @@ class TransientRecorder:
             generations.write(directory.path, packed, about)
 
         self._writer.write(write)
-        self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
+        self._saved_at, self._saved_step = time.monotonic(), problem.step_count
         self._kept_step = self._saved_step
 
     def end(
@@ -315,13 +284,12 @@ class TransientRecorder:
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
         grid = gather(problem, last) if self._options.fields else None
-        assert problem.progress is not None
         where = {
-            TIME_COLUMN: to_unit(problem.progress.time_state.time, TIME),
-            "steps": problem.progress.number,
+            TIME_COLUMN: to_unit(problem.time, TIME),
+            "steps": problem.step_count,
         }
         total = replace(last, statistics=totals)
-        summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
+        summary = summary_of(problem.mesh, total, self._case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
@@ -407,26 +375,18 @@ def _whole(row: dict[str, Any]) -> bool:
 
 def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:
     of_solver = statistics.row() if statistics is not None else dict.fromkeys(step.statistics.row(), "")
-    return {
-        TIME_COLUMN: to_unit(step.time, TIME),
-        "step": step.number,
-        f"step_{TIME.suffix}": to_unit(length, TIME),
-        "error": step.error if not rejected else "",
-        **of_solver,
-        "reason": rejected or of_solver["reason"],
-    }
+    state = SimpleNamespace(time=step.time, step=step.number, length=length, error=step.error if not rejected else "")
+    return {**values(STEP, state, step.solution), **of_solver, "reason": rejected or of_solver["reason"]}
 
 
 def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Largest value of every potential and concentration, and when it was reached."""
     peaks = {}
     for key in rows[0] if rows else ():
-        if not PEAKS.search(key) or SMALLEST.search(key):
-            continue
-        values = [float(row[key]) for row in rows if row.get(key) not in (None, "")]
-        if values:
-            highest = int(np.argmax(values))
-            peaks[key] = {"value": values[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
+        numbers = [float(row[key]) for row in rows if row.get(key) not in (None, "")] if has_peak(key) else []
+        if numbers:
+            highest = int(np.argmax(numbers))
+            peaks[key] = {"value": numbers[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
     return peaks
 
 
