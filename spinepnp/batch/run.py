@@ -21,7 +21,7 @@ from typing import Any
 
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
-from spinepnp.batch.listener import ProgressListener
+from spinepnp.batch.listener import BatchListener
 from spinepnp.batch.scheduler import Counters, RankGroups, Scheduler, chains_of, divide
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.summary import BatchSummary
@@ -39,13 +39,17 @@ from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.versions import code_version, versions
 from spinepnp.units import LENGTH, parse_quantity
 
-SUMMARY, LOG = "summary.json", "batch.log"
+#: Counts of a batch.
+SUMMARY = "summary.json"
+
+#: Lines that were said.
+LOG = "batch.log"
 
 #: What a batch writes beside the folders `cases` and `work`; `--force` removes just these.
 FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 
-#: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
-PATIENCE = 10.0
+#: Timeout for a case that another process holds, s: a job that was killed may not be gone yet.
+CLAIM_TIMEOUT = 10.0
 
 #: Errors of the disk, not of a case.
 OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
@@ -69,7 +73,7 @@ class BatchOptions:
 
 
 def run_batch(
-    path: Path, comm: Any, output: Path, wish: BatchOptions, on_case: Callable[[], None] | None = None
+    path: Path, comm: Any, output: Path, options: BatchOptions, on_case: Callable[[], None] | None = None
 ) -> BatchSummary:
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
@@ -77,7 +81,7 @@ def run_batch(
         path: of the sweep file.
         comm: MPI communicator.
         output: directory of the batch.
-        wish: what else is asked for.
+        options: what else is asked for.
         on_case: called by each rank after each of its cases.
 
     Returns:
@@ -90,18 +94,18 @@ def run_batch(
     start = time.monotonic()
     parse_quantity("1 nm", LENGTH)  # every rank needs the units, which take a second to read: all at once
     plan: Plan = on_root(comm, lambda: load_sweep(path))
-    todo: list[Job] = on_root(comm, lambda: _open(output, plan, wish))
-    groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
-    desk = ProgressListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
-    with desk.progress:
-        _work(groups, desk, todo, plan.sweep, output, on_case)
-    tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
+    todo: list[Job] = on_root(comm, lambda: _open(output, plan, options))
+    groups = divide(comm, options.ranks_per_case or plan.sweep.ranks_per_case, todo)
+    listener = BatchListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
+    with listener.progress:
+        _work(groups, listener, todo, plan.sweep, output, on_case)
+    tally = on_root(comm, lambda: _close(output, plan, listener, groups, start))
     groups.comm.Free()
     groups.world.Free()
     return tally
 
 
-def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
+def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
     """Prepare the directory, and say what is to be solved. On rank 0.
 
     Raises:
@@ -112,7 +116,7 @@ def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
     check_place(output, plan.sources)
     directory = ResultDirectory(output, resume=True, shared=True)
     store = Store(output)
-    if wish.force:
+    if options.force:
         for folder in (store.cases, store.work):
             shutil.rmtree(folder, ignore_errors=True)
         for name in FILES:
@@ -136,7 +140,7 @@ def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
         if outcome is None:
             return True
         failed, old = outcome["status"] != "ok", outcome["version"] != code_version()
-        return (failed and wish.retry_failed) or (old and wish.retry_version)
+        return (failed and options.retry_failed) or (old and options.retry_version)
 
     todo: dict[str, Job] = {}
     for job in plan.jobs:
@@ -147,7 +151,7 @@ def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
 
 def _work(
     groups: RankGroups,
-    desk: ProgressListener,
+    listener: BatchListener,
     todo: list[Job],
     sweep: Sweep,
     output: Path,
@@ -156,26 +160,26 @@ def _work(
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
     counters = Counters(groups.world, len(chains) + 1)
-    dealer = Scheduler(chains, counters)
-    worker = _Worker(groups, desk, sweep, Store(output))
+    scheduler = Scheduler(chains, counters)
+    worker = _Worker(groups, listener, sweep, Store(output))
     try:
-        _solve_all(groups.comm, dealer, worker, on_case)
+        _solve_all(groups.comm, scheduler, worker, on_case)
     except OutputError as error:
         # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
         raise SingleRankError(str(OutputError(error.problem, AGAIN))) from error
-    desk.wait()
+    listener.wait()
     counters.close()
 
 
-def _solve_all(comm: Any, dealer: Scheduler, worker: _Worker, on_case: Callable[[], None] | None) -> None:
+def _solve_all(comm: Any, scheduler: Scheduler, worker: _Worker, on_case: Callable[[], None] | None) -> None:
     """Take cases and solve them. Collective over the group."""
     busy = []
-    while (job := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
+    while (job := comm.bcast(scheduler.next() if comm.rank == 0 else None, root=0)) is not None:
         if not worker.solve(job):
             busy.append(job)
         if on_case is not None:
             on_case()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + CLAIM_TIMEOUT
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)
         busy = [job for job in busy if not worker.solve(job)]
@@ -185,10 +189,10 @@ def _solve_all(comm: Any, dealer: Scheduler, worker: _Worker, on_case: Callable[
 class _Worker:
     """One group at work. All methods are collective over the group."""
 
-    def __init__(self, groups: RankGroups, desk: ProgressListener, sweep: Sweep, store: Store) -> None:
-        self._comm, self._desk, self._store = groups.comm, desk, store
-        tick = desk.listen if groups.world.rank == 0 else None
-        self._manner = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
+    def __init__(self, groups: RankGroups, listener: BatchListener, sweep: Sweep, store: Store) -> None:
+        self._comm, self._listener, self._store = groups.comm, listener, store
+        tick = listener.listen if groups.world.rank == 0 else None
+        self._options = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
         self._model = Model(groups.comm)
 
     def close(self) -> None:
@@ -215,13 +219,13 @@ class _Worker:
             seconds = time.monotonic() - start
             on_root(self._comm, lambda: self._store.finish(job.key, self._outcome(job, rows, reason, seconds)))
             if self._comm.rank == 0:
-                self._desk.report(job, reason, seconds)
+                self._listener.report_case(job, reason, seconds)
         elif state == "done" and self._comm.rank == 0:
-            self._desk.report(job, "", None)
+            self._listener.report_case(job, "", None)
         for held in claimed:
             held.release()
-        if self._manner.tick is not None:
-            self._manner.tick()
+        if self._options.tick is not None:
+            self._options.tick()
         return state != "busy"
 
     def _attempt(self, job: Job, begun: bool) -> tuple[list[dict[str, Any]], str]:
@@ -252,22 +256,22 @@ class _Worker:
     def _points(self, job: Job, begun: bool) -> list[SweepPoint]:
         place, case = self._store.place(job.key), job.case()
         try:
-            return solve_case(case, self._comm, place, replace(self._manner, resume=begun), self._model)
+            return solve_case(case, self._comm, place, replace(self._options, resume=begun), self._model)
         except CaseError as error:
             if error.key == "--output":
                 raise OutputError(str(error)) from None
             if error.key != "--resume":
                 raise
         on_root(self._comm, lambda: self._store.discard_work(job.key))  # what was begun is of no use
-        return solve_case(case, self._comm, place, self._manner, self._model)
+        return solve_case(case, self._comm, place, self._options, self._model)
 
     def _outcome(self, job: Job, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
         """What is kept of a case beside its files. On one rank."""
         place, status = self._store.place(job.key), "failed" if reason else "ok"
         if not (place / SUMMARY).exists():  # nothing could be solved of it
             place.mkdir(exist_ok=True)
-            told = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
-            write_atomically(place / SUMMARY, json.dumps(told, indent=2) + "\n", then=AGAIN)
+            summary = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
+            write_atomically(place / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
         solver: list[dict[str, Any]] = []
         with contextlib.suppress(FileNotFoundError), (place / SOLVER).open(encoding="utf-8", newline="") as file:
             solver = [typed(row) for row in csv.DictReader(file)]
@@ -303,13 +307,13 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in row.items()}
 
 
-def _close(output: Path, plan: Plan, desk: ProgressListener, groups: RankGroups, start: float) -> BatchSummary:
+def _close(output: Path, plan: Plan, listener: BatchListener, groups: RankGroups, start: float) -> BatchSummary:
     """Write the tables, and count. On rank 0.
 
     Raises:
         OutputError: they cannot be written.
     """
-    desk.progress.log_to(output / LOG)
+    listener.progress.log_to(output / LOG)
     found = refresh(output)
     failures = [
         f"case {job.number} ({job.name}): {outcome['reason']}"
@@ -318,7 +322,7 @@ def _close(output: Path, plan: Plan, desk: ProgressListener, groups: RankGroups,
     ]
     missing = sum(job.key not in found for job in plan.jobs)
     seconds = time.monotonic() - start
-    tally = BatchSummary(len(plan.jobs), desk.solved, failures, missing, groups.number, seconds)
+    tally = BatchSummary(len(plan.jobs), listener.solved, failures, missing, groups.number, seconds)
     summary = {
         "status": "failed" if failures else "incomplete" if missing else "ok",
         **({"reason": failures[0]} if failures else {}),

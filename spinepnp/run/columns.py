@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.versions import versions
-from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import KINDS, TIME, Kind, to_unit
-from spinepnp.validation.laws.catalogue import LawValue
+
+if TYPE_CHECKING:  # the page of results is made where DOLFINx is not installed
+    from spinepnp.meshes import SpineMesh
+    from spinepnp.solvers.problem.solution import Solution
+    from spinepnp.validation.laws.catalogue import LawValue
 
 #: Text of a column where there is nothing to name: a column of text then has text in all rows.
 NOTHING = "-"
@@ -58,7 +61,7 @@ class Column:
     peak: bool = False
     printed: tuple[int, str, str] | tuple[()] = ()
 
-    @property
+    @cached_property
     def kind(self) -> Kind | None:
         """Kind of quantity, by the unit at the end of the name; ``None`` for plain numbers and text."""
         part = next((part for part in reversed(self.name.split(".")) if "_" in part), "")
