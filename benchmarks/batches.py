@@ -11,7 +11,7 @@ import pandas
 import psutil
 
 from benchmarks.places import CASES
-from spinepnp.batch.run import Wish, run_batch
+from spinepnp.batch.run import BatchOptions, run_batch
 from spinepnp.batch.table import load
 from spinepnp.runtime.stack import MPI
 
@@ -20,13 +20,13 @@ def batch(comm: Any, sweep: str) -> dict[str, Any]:
     """A sweep by one group of one rank, then by all ranks, each a group: seconds, and whether the tables agree."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(comm.bcast(folder, root=0))
-        run_batch(CASES / sweep, comm, place / "warm", Wish(ranks_per_case=1))  # meshes and modules are kept
+        run_batch(CASES / sweep, comm, place / "warm", BatchOptions(ranks_per_case=1))  # meshes and modules are kept
         if comm.rank == 0:
-            alone = run_batch(CASES / sweep, MPI.COMM_SELF, place / "one", Wish())
+            alone = run_batch(CASES / sweep, MPI.COMM_SELF, place / "one", BatchOptions())
         waiting = comm.Ibarrier()
         while not waiting.Test():
             time.sleep(0.05)  # a core that waits busily would be missing
-        together = run_batch(CASES / sweep, comm, place / "all", Wish(ranks_per_case=1))
+        together = run_batch(CASES / sweep, comm, place / "all", BatchOptions(ranks_per_case=1))
         if comm.rank > 0:
             return {}
         one, many = load(place / "one"), load(place / "all")
@@ -63,7 +63,7 @@ def memory(comm: Any, cases: int, meshes: int) -> dict[str, Any]:
         path = Path(folder) / "sweep.toml"
         path.write_text(text)
         tally = run_batch(
-            path, comm, Path(folder) / "out", Wish(), on_case=lambda: seen.append(process.memory_info().rss)
+            path, comm, Path(folder) / "out", BatchOptions(), on_case=lambda: seen.append(process.memory_info().rss)
         )
     first, last = seen[len(seen) // 10], seen[-1]
     return {

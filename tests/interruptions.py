@@ -142,9 +142,7 @@ def _minds(pid: int, number: int) -> bool:
     return any(int(status[mask], 16) >> (number - 1) & 1 for mask in ("SigBlk", "SigCgt"))
 
 
-def interrupt(
-    words: list[str], folder: Path, number: int, time_state: float, *, environment: dict[str, str]
-) -> Outcome:
+def interrupt(words: list[str], folder: Path, number: int, delay: float, *, environment: dict[str, str]) -> Outcome:
     """Start a command, send it a signal after some seconds, and see how it ends."""
     mark = f"INTERRUPTED_JOB={time.monotonic_ns()}"
     name, value = mark.split("=")
@@ -154,7 +152,7 @@ def interrupt(
             env=os.environ | environment | {name: value}, start_new_session=True,
         )  # fmt: skip
         try:
-            process.wait(time_state)
+            process.wait(delay)
             finished, before = True, False
         except subprocess.TimeoutExpired:
             finished = False
@@ -274,20 +272,20 @@ def fuzz(number: int, seed: int, mpiexec: str) -> int:
         ended = False
         for link in range(min(number - done, draw.choice((2, 4, 8)))):
             signal_ = draw.choice(SIGNALS)
-            time_state = draw.choice((draw.uniform(0.0, 1.0), draw.uniform(0.0, 1.1 * lengths[verb, ranks])))
+            delay = draw.choice((draw.uniform(0.0, 1.0), draw.uniform(0.0, 1.1 * lengths[verb, ranks])))
             again = link > 0
             words = command(verb, ranks, mpiexec, again=again)
-            outcome = interrupt(words, folder, signal_, time_state, environment=environment)
+            outcome = interrupt(words, folder, signal_, delay, environment=environment)
             done += 1
             key = (signal.Signals(signal_).name, verb, ranks)
             counts[*key, "sent"] += 1
             counts[*key, "finished"] += outcome.finished
             counts[*key, "hangs"] += outcome.seconds > LIMIT
             counts[*key, "bad"] += bool(outcome.complaints)
-            print(*key, f"at {time_state:.3f} s: ends after {outcome.seconds:.2f} s with {outcome.code}", flush=True)
+            print(*key, f"at {delay:.3f} s: ends after {outcome.seconds:.2f} s with {outcome.code}", flush=True)
             if outcome.complaints:
                 bad += 1
-                print(f"{key} at {time_state:.3f} s: {outcome.complaints}\n{outcome.errors}", flush=True)
+                print(f"{key} at {delay:.3f} s: {outcome.complaints}\n{outcome.errors}", flush=True)
             ended = ended or outcome.finished
         words = command(verb, draw.choice((1, 2)), mpiexec, again=True)
         last = subprocess.run(words, cwd=folder, env=os.environ | environment, capture_output=True, text=True)

@@ -101,7 +101,7 @@ def test_an_archive_that_is_whole_but_another_one_is_seen(tmp_path):
 
 
 @pytest.mark.parametrize("moment", range(4))
-def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monkeypatch, time_state):
+def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monkeypatch, moment):
     """Whichever call to the disk is the last one."""
     for number in (1, 2):
         generations.write(tmp_path, {"number": np.array(number)}, {})
@@ -110,7 +110,7 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monk
     def count(work):
         def call(*arguments, **named):
             calls.append(work)
-            if len(calls) > time_state:
+            if len(calls) > moment:
                 raise KeyboardInterrupt
             return work(*arguments, **named)
 

@@ -36,13 +36,11 @@ def test_at_any_moment_one_line_and_no_process_is_left_and_the_rest_is_as_unbrok
     draw = random.Random(SEED + ranks)
     moments = [0.0, draw.uniform(0.0, 0.1), draw.uniform(0.1, 0.6), draw.uniform(0.6, 2.0), draw.uniform(1.0, 3.0)]
     signals = draw.sample([signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT], 5)
-    for i, (time_state, number) in enumerate(zip(moments, signals, strict=True)):
-        outcome = interrupt(
-            command("run", ranks, mpiexec, again=i > 0), folder, number, time_state, environment=ENVIRONMENT
-        )
+    for i, (delay, number) in enumerate(zip(moments, signals, strict=True)):
+        outcome = interrupt(command("run", ranks, mpiexec, again=i > 0), folder, number, delay, environment=ENVIRONMENT)
         # Seconds are those of a machine that others use, too; "hangs" is told where there is no end.
         told = [c for c in outcome.complaints if not c.startswith("hangs") or outcome.seconds > 15.0]
-        assert told == [], (time_state, number, outcome)
+        assert told == [], (delay, number, outcome)
     last = subprocess.run(command("run", 3 - ranks, mpiexec, again=True), cwd=folder, capture_output=True, text=True)
     assert last.returncode == 0, last.stderr
     assert difference(folder / "out", folder / "whole", "run") == ""

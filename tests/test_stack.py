@@ -14,7 +14,7 @@ from conftest import CASES, ROOT
 
 from spinepnp.runtime import stack
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, matrix_of, ufl, with_geometry
-from spinepnp.solvers.algebra import reasons
+from spinepnp.solvers.algebra import petsc
 
 OTHER_STACK = """
 import sys
@@ -144,7 +144,7 @@ def test_a_matrix_has_the_type_that_assembly_gives():
 @pytest.mark.parametrize("name", ["DIVERGED_FNORM_NAN", "DIVERGED_FUNCTION_NANORINF"])
 def test_a_residual_that_is_not_a_number_has_one_name(name, monkeypatch):
     known = type("ConvergedReason", (), {name: -4, "DIVERGED_MAX_IT": -5})
-    monkeypatch.setattr(reasons, "PETSc", SimpleNamespace(SNES=SimpleNamespace(ConvergedReason=known)))
-    assert reasons.reason_name(-4) in reasons.FAILURES
-    assert reasons.reason_name(-4) == stack.NOT_A_NUMBER_NAME
-    assert reasons.reason_name(-5) == "DIVERGED_MAX_IT"
+    monkeypatch.setattr(petsc, "PETSc", SimpleNamespace(SNES=SimpleNamespace(ConvergedReason=known)))
+    assert petsc.reason_name(-4) in petsc.FAILURES
+    assert petsc.reason_name(-4) == stack.NOT_A_NUMBER_NAME
+    assert petsc.reason_name(-5) == "DIVERGED_MAX_IT"
