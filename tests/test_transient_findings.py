@@ -14,8 +14,7 @@ from test_transient import GROUND, MS, SALT, THREE, current, line
 from test_transient_run import run
 
 from spinepnp.case.case import make_case
-from spinepnp.case.key_paths import set_value
-from spinepnp.case.toml import parse_override
+from spinepnp.case.toml import parse_override, set_value
 from spinepnp.errors import CaseError
 from spinepnp.solvers import Boundary, Closed
 from spinepnp.solvers.model.schedule import Schedule

@@ -29,10 +29,9 @@ from spinepnp.batch.sweep import Job, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, refresh, write_listing
 from spinepnp.errors import CaseError, OutputError, SingleRankError, SpineError, all_ranks_arrived, reason_of
 from spinepnp.run.directory import ResultDirectory
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place, holds_results
 from spinepnp.run.steady import Model, solve_case
-from spinepnp.run.steady_records import SweepPoint
 from spinepnp.runtime.claims import Claim
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically

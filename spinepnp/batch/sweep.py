@@ -17,10 +17,9 @@ from pydantic import Field
 from spinepnp.case.case import Case, make_case
 from spinepnp.case.digest import case_digest, digest
 from spinepnp.case.estimate import size_of
-from spinepnp.case.key_paths import find_files, set_value
 from spinepnp.case.messages import validated
 from spinepnp.case.study import column_of, common_kind, number_of
-from spinepnp.case.toml import check_kind, parse_toml, read_tables, read_text, value_of
+from spinepnp.case.toml import check_kind, find_files, parse_toml, read_tables, read_text, set_value, value_of
 from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
 from spinepnp.units import Line, Table, Whole

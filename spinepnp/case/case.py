@@ -12,11 +12,10 @@ from typing import Any
 import tomli_w
 from pydantic import Field
 
-from spinepnp.case.key_paths import set_value
 from spinepnp.case.messages import validated
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
-from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text
+from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name

@@ -16,10 +16,10 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
-from spinepnp.run.steady_records import SteadyRecorder, SweepPoint
+from spinepnp.run.steady_records import SteadyRecorder
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spinepnp.case.case import Case
-from spinepnp.case.study import number_of
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
 from spinepnp.run.columns import flatten, state_of, summary_of
 from spinepnp.run.directory import ResultDirectory, Writer
 from spinepnp.run.fields import gather, save
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
@@ -21,38 +19,6 @@ from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
-
-
-@dataclass
-class SweepPoint:
-    """One sweep value (or the only one): its case, and what became of it.
-
-    Attributes:
-        index: position in the sweep.
-        case: the case with this value.
-        value: as it stands in the case file; ``None`` for a steady study.
-        row: its row of observables.csv; empty until it is solved or has failed.
-        failure: why it has no solution.
-    """
-
-    index: int
-    case: Case
-    value: object = None
-    row: dict[str, Any] = field(default_factory=dict)
-    failure: SpineError | None = None
-
-    @property
-    def name(self) -> str:
-        """How lines on the screen call it."""
-        return "steady" if self.value is None else f"{self.case.study.vary} = {self.value}"
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The first column of its row: the varied path with its unit, and the value in that unit."""
-        if self.value is None:
-            return {}
-        study = self.case.study
-        return {study.column: number_of(self.value, study.kind_of_values)}
 
 
 class SteadyRecorder:

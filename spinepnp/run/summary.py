@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.run.columns import LAW, NOTHING, PROBE, printed
-from spinepnp.run.steady_records import SweepPoint
+from spinepnp.run.options import SweepPoint
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"

@@ -17,10 +17,9 @@ from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_ar
 from spinepnp.meshes import generate
 from spinepnp.plots import pictures
 from spinepnp.run.directory import ResultDirectory
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar
-from spinepnp.run.steady_records import SweepPoint
 from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
