@@ -11,16 +11,28 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
+from spinepnp.figure_style import COMPUTED, GREY
 
-COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
+#: Colour of laws.
+LAW = "#0000a7"
 
-#: Colours of probes and boundaries, of species, and lines of probes.
+#: Colour of Ohm's law.
+OHM = GREY
+
+#: Colours of probes and boundaries.
 PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
+
+#: Colours of species.
 IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
+
+#: Dashes of probes.
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
-#: Width of curves, points; resolution of figures, dots per inch.
-WIDTH, DPI = 1.6, 150
+#: Width of curves, points.
+WIDTH = 1.6
+
+#: Resolution of figures, dots per inch.
+DPI = 150
 
 
 @dataclass(frozen=True)
