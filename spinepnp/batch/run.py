@@ -1,4 +1,4 @@
-"""A batch: the cases of a sweep over groups of ranks, kept so that nothing is solved twice.
+"""Run of a batch: the cases of a sweep over groups of ranks, kept so that nothing is solved twice.
 
 Every group takes cases, claims them, solves them and lets their folders appear. A case that fails stops no other one; a
 disk that is full, or a rank that is lost, ends the job, and the same command goes on where it was.
@@ -44,24 +44,24 @@ SUMMARY = "summary.json"
 #: Lines that were said.
 LOG = "batch.log"
 
-#: What a batch writes beside the folders `cases` and `work`; `--force` removes just these.
+#: Files of a batch beside the folders `cases` and `work`; `--force` removes just these.
 FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 
 #: Timeout for a case that another process holds, s: a job that was killed may not be gone yet.
 CLAIM_TIMEOUT = 10.0
 
-#: Errors of the disk, not of a case.
-OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+#: Numbers of errors of the disk, not of a case.
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What a user asks of a batch beyond its file.
+    """Options of a batch beyond its file.
 
     Attributes:
-        force: begin anew, whatever the directory holds of a batch.
-        retry_failed: solve again what failed.
-        retry_version: solve again what another version of the code has solved.
+        force: whether the batch begins anew, whatever the directory holds of it.
+        retry_failed: whether failed cases are solved again.
+        retry_version: whether cases are solved again that another version of the code has solved.
         ranks_per_case: ranks that solve a case together, in place of the file's.
     """
 
@@ -77,14 +77,14 @@ def run_batch(
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
     Args:
-        path: of the sweep file.
+        path: path of the sweep file.
         comm: MPI communicator.
         output: directory of the batch.
-        options: what else is asked for.
-        on_case: called by each rank after each of its cases.
+        options: further options.
+        on_case: function that each rank calls after each of its cases.
 
     Returns:
-        How it ended.
+        Numbers of solved, failed and missing cases.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.
@@ -105,7 +105,7 @@ def run_batch(
 
 
 def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
-    """Prepare the directory, and say what is to be solved. On rank 0.
+    """Prepare the directory, and list the cases to solve. On rank 0.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -126,16 +126,16 @@ def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
     with store.alone():
         write_listing(output, plan)
         directory.release()
-        held = outcomes(output, write=True)
+        known = outcomes(output, write=True)
 
-    lost = {key: name for key, outcome in held.items() if outcome["status"] == "ok" and (name := store.lost(key))}
+    lost = {key: name for key, outcome in known.items() if outcome["status"] == "ok" and (name := store.lost(key))}
     lost = {key: name for key, name in lost.items() if key in stamps}
     if lost:
         key, name = next(iter(lost.items()))
         number = f"{len(lost)} cases have" if len(lost) > 1 else "1 case has"
         print(f"{number} lost files (cases/{key}/{name}, for one) and will be solved again", file=sys.stderr)
 
-    def is_wanted(outcome: dict[str, Any] | None) -> bool:
+    def is_due(outcome: dict[str, Any] | None) -> bool:
         if outcome is None:
             return True
         failed, old = outcome["status"] != "ok", outcome["version"] != code_version()
@@ -143,7 +143,7 @@ def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
 
     todo: dict[str, Job] = {}
     for job in plan.jobs:
-        if job.key in lost or is_wanted(held.get(job.key)):
+        if job.key in lost or is_due(known.get(job.key)):
             todo.setdefault(job.key, replace(job, stamp=stamps[job.key]))
     return list(todo.values())
 
@@ -186,7 +186,7 @@ def _solve_all(comm: Any, scheduler: Scheduler, worker: _Worker, on_case: Callab
 
 
 class _Worker:
-    """One group at work. All methods are collective over the group."""
+    """Group of ranks that solves cases. All methods are collective over the group."""
 
     def __init__(self, groups: RankGroups, listener: BatchListener, sweep: Sweep, store: Store) -> None:
         self._comm, self._listener, self._store = groups.comm, listener, store
@@ -195,18 +195,18 @@ class _Worker:
         self._model = Model(groups.comm)
 
     def close(self) -> None:
-        """Free what was kept for the next case."""
+        """Free mesh and problem, which were kept for the next case."""
         self._model.close()
 
     def solve(self, job: Job) -> bool:
-        """Solve a case, or find that another process has; false if one is at it just now."""
+        """Solve a case, unless another process has; false if another one is solving it now."""
         claimed: list[Claim] = []
 
         def prepare() -> tuple[str, bool]:
-            held = self._store.claim(job.key)
-            if held is None:
+            lock = self._store.claim(job.key)
+            if lock is None:
                 return "busy", False
-            claimed.append(held)
+            claimed.append(lock)
             if self._store.stamp(job.key) != job.stamp:
                 return "done", False
             return "ours", self._store.begun(job.key)
@@ -221,14 +221,14 @@ class _Worker:
                 self._listener.report_case(job, reason, seconds)
         elif state == "done" and self._comm.rank == 0:
             self._listener.report_case(job, "", None)
-        for held in claimed:
-            held.release()
+        for lock in claimed:
+            lock.release()
         if self._options.tick is not None:
             self._options.tick()
         return state != "busy"
 
     def _attempt(self, job: Job, begun: bool) -> tuple[list[dict[str, Any]], str]:
-        """Rows of a case, and why it has failed, if it has.
+        """Rows of a case, and the reason of its failure, if it has failed.
 
         Raises:
             OutputError: the results cannot be written.
@@ -245,7 +245,7 @@ class _Worker:
         except Exception as error:  # one case never stops the others, whatever happens in it
             if not all_ranks_arrived(self._comm):
                 raise SingleRankError(str(error)) from error
-            if isinstance(error, OSError) and error.errno in OF_DISKS:
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
             self._model = Model(self._comm)
             return [], f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
@@ -265,7 +265,7 @@ class _Worker:
         return solve_case(case, self._comm, place, self._options, self._model)
 
     def _outcome(self, job: Job, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
-        """What is kept of a case beside its files. On one rank."""
+        """Outcome of a case: its rows and status, beside its files. On one rank."""
         place, status = self._store.place(job.key), "failed" if reason else "ok"
         if not (place / SUMMARY).exists():  # nothing could be solved of it
             place.mkdir(exist_ok=True)
@@ -289,7 +289,7 @@ class _Worker:
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with plain numbers: those read from a table of a run that was interrupted are text; none is not finite."""
+    """Row with plain finite numbers, from numbers or from the text of a table."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, str):
@@ -307,19 +307,19 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _close(output: Path, plan: Plan, listener: BatchListener, groups: RankGroups, start: float) -> BatchSummary:
-    """Write the tables, and count. On rank 0.
+    """Write the tables, and count solved and failed cases. On rank 0.
 
     Raises:
         OutputError: they cannot be written.
     """
     listener.progress.log_to(output / LOG)
-    found = refresh(output)
+    known = refresh(output)
     failures = [
         f"case {job.number} ({job.name}): {outcome['reason']}"
         for job in plan.jobs
-        if (outcome := found.get(job.key)) is not None and outcome["status"] != "ok"
+        if (outcome := known.get(job.key)) is not None and outcome["status"] != "ok"
     ]
-    missing = sum(job.key not in found for job in plan.jobs)
+    missing = sum(job.key not in known for job in plan.jobs)
     seconds = time.monotonic() - start
     tally = BatchSummary(len(plan.jobs), listener.solved, failures, missing, groups.number, seconds)
     summary = {

@@ -24,10 +24,10 @@ from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
 from spinepnp.units import Line, Table, Whole
 
-#: More cases than this in one sweep are taken for a mistake.
-MOST = 200_000
+#: Largest number of cases in one sweep: more are taken for a mistake.
+MOST_CASES = 200_000
 
-#: Solves that a transient is worth: some 40 steps of five steady states each.
+#: Cost of a transient, in steady solves: some 40 steps of five steady states each.
 TRANSIENT_SOLVES = 200
 
 #: Column that tells base cases apart where there are several.
@@ -35,7 +35,7 @@ BASE_COLUMN = "base.case"
 
 
 class Base(Table):
-    """Where a sweep starts.
+    """Base case of a sweep.
 
     Attributes:
         case: path of a case file, relative to the sweep; or several, each of which goes along all axes.
@@ -76,16 +76,16 @@ class Job:
 
     Attributes:
         number: position in the sweep, from 1.
-        columns: what it is among the others: values by the name of their column, with units.
-        name: how lines on the screen call it: the columns that are not the same everywhere.
-        key: by which its results are known.
-        data: the resolved case as plain tables; ``None`` where it is impossible.
-        error: why it is.
-        varied: column of what the case itself varies, if it does.
+        columns: values of the axes by the name of their column, with units.
+        name: name on the screen: the columns that differ between cases.
+        key: digest by which its results are known.
+        data: resolved case as plain tables; ``None`` where it is impossible.
+        error: reason why it is impossible.
+        varied: column of the key that the case itself varies, if it does.
         chain: digest of its mesh and structure; cases that share it are solved one after another.
         cost: estimated seconds on one core.
         memory: estimated bytes.
-        stamp: of the outcome that it replaces; see `Store.stamp`.
+        stamp: time of the outcome that it replaces; see `Store.stamp`.
     """
 
     number: int
@@ -108,7 +108,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep with all its cases.
+    """Sweep with all its cases.
 
     Attributes:
         sweep: the file.
@@ -175,7 +175,7 @@ def load_sweep(path: Path) -> Plan:
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each case the name of its base and the values of its keys.
+    """Name of the base and values of the keys, for each case.
 
     Raises:
         CaseError: axes that do not go together.
@@ -199,8 +199,8 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
         count = len(bases)
         for values in sweep.axes.values():
             count *= len(values)
-        if count > MOST:
-            raise CaseError("axes", f"ask for {count} cases, {MOST} are allowed; split the sweep")
+        if count > MOST_CASES:
+            raise CaseError("axes", f"ask for {count} cases, {MOST_CASES} are allowed; split the sweep")
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]
     for base in bases:
         for row in rows or [{}]:
@@ -216,8 +216,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     number = 0
     try:
         for number, row in enumerate(rows_of(path), 1):
-            if number > MOST:
-                raise CaseError(str(path), f"has more than {MOST} rows; split it")
+            if number > MOST_CASES:
+                raise CaseError(str(path), f"has more than {MOST_CASES} rows; split it")
             yield {name: value_of(value) for name, value in row.items() if value}
     except ValueError as error:
         raise CaseError(str(path), str(error)) from None
@@ -226,7 +226,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
-    """Fill an item with its checked case and what it costs.
+    """Fill a job with its checked case and its cost.
 
     Raises:
         CaseError: it is impossible.
@@ -246,7 +246,7 @@ def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Pat
 
 
 def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
-    """An axis over the key that the base case varies, or over its whole table, takes the place of its values."""
+    """Drop the sweep of the base case where an axis is over its varied key, or over a table with that key."""
     study = data.get("study")
     if not isinstance(study, dict) or not isinstance(study.get("vary"), str):
         return

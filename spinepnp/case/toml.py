@@ -23,7 +23,7 @@ FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boun
 
 
 def read_text(path: Path) -> str:
-    """The text of a case file.
+    """Text of a case file.
 
     Raises:
         CaseError: it cannot be read, or is no text.
@@ -40,7 +40,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """The tables of TOML text.
+    """Tables of TOML text.
 
     Raises:
         CaseError: it is malformed; ``name`` is how the error calls it.
@@ -54,16 +54,18 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
 
 
-#: What Python's parser says of a name that stands twice, and of a table in braces that another line adds to.
+#: Message of Python's parser about a name that stands twice.
 _TWICE = re.compile(r"Cannot (?:overwrite a value|declare)|Duplicate inline table key '(.*)'")
+
+#: Its message about a table in braces that another line adds to.
 _IN_BRACES = re.compile(r"Cannot mutate immutable namespace \('(.*)',?\)")
 
-#: What it says where quotes are missing, most often.
+#: Beginnings of its messages where quotes are missing, most often.
 _UNQUOTED = ("Invalid value", "Expected newline or end of document after a statement")
 
 
 def _toml_problem(message: str, text: str) -> str:
-    """What is wrong with TOML text, from what Python's parser says."""
+    """Description of an error in TOML text, from the message of Python's parser."""
     at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
     lines = text.splitlines()
     number = int(at[1]) if at and at[1] else len(lines)
@@ -91,7 +93,7 @@ def _toml_problem(message: str, text: str) -> str:
 def read_tables(
     text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
 ) -> dict[str, Any]:
-    """The tables of TOML text, unchecked.
+    """Unchecked tables of TOML text, with overrides and paths of files.
 
     Args:
         text: the file's content.
@@ -109,7 +111,7 @@ def read_tables(
     return data
 
 
-#: Keys by which a file of each kind is known, and what is done with it.
+#: Keys by which a file of each kind is known, its name, and the command for it.
 _KINDS = {
     "case": (("geometry",), "is a case file", "./spine run solves it"),
     "sweep": (("axes",), "is a sweep file", "./spine batch solves it"),
@@ -126,7 +128,7 @@ _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """A file is of the kind that is wanted.
+    """Refuse a file that is of another kind.
 
     Args:
         data: its tables.
@@ -146,7 +148,7 @@ def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
 
 
 def parse_override(text: str) -> tuple[str, object]:
-    """``key=value`` of the command line; the value is TOML, or plain text where it is not.
+    """Key and value of ``key=value`` on the command line; the value is TOML, or plain text where it is not.
 
     Raises:
         CaseError: no equals sign or no key.
@@ -158,7 +160,7 @@ def parse_override(text: str) -> tuple[str, object]:
 
 
 def value_of(text: str) -> object:
-    """A value outside of a TOML file: what TOML would read of it, all of it; plain text where that is nothing."""
+    """Value outside of a TOML file, read as TOML, or plain text where the whole of it is no TOML."""
     try:
         read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
@@ -213,7 +215,7 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
 
 
 def _only(table: Any, key: str) -> Any:
-    """The only table of a list, where the key is one of its keys: one current or channel may stand with or without."""
+    """Only table of a list, where the key is one of its keys: a single current may stand with or without brackets."""
     alone = isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict) and key in table[0]
     return table[0] if alone else table
 
@@ -224,7 +226,7 @@ def _is_itself(table: Any, key: str) -> bool:
 
 
 def find_files(data: dict[str, Any], folder: Path) -> None:
-    """Let paths that are relative to the case file be so: they become absolute if that file exists."""
+    """Make paths that are relative to the case file absolute, where that file exists."""
 
     def found(text: object) -> object:
         with suppress(OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The reference of results, docs/results.md: made by `spinepnp list results`; tests hold it against what runs write."""
+"""Page docs/results.md on results, made by `spinepnp list results`; tests compare it with the files of runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Units stand at the ends of names: `_mV`, `_mM`, `_pA`, `_nm`, `_um2`, `_um3`, `_
 region, SPECIES an ion. Positive current is positive charge that enters.
 """
 
-#: Sections of files: file, and what it holds.
+#: Meanings of files by section.
 FILES = {
     "A run": {
         "case.toml": "the case as it was solved, with all defaults; it runs as it is",
@@ -66,7 +66,7 @@ FILES = {
     },
 }
 
-#: Columns that the tables of a batch have besides.
+#: Further columns of the tables of a batch.
 BATCH = {
     "case": "number of the case in the sweep",
     "key": "digest of the case, the name of its directory",
@@ -89,7 +89,7 @@ def statistics() -> dict[str, str]:
 
 
 def page() -> str:
-    """The whole page."""
+    """Text of the whole page."""
     parts = [INTRODUCTION, "## Files\n"]
     for heading, files in FILES.items():
         parts += [f"### {heading}\n", _table("file", files)]

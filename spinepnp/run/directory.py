@@ -35,12 +35,12 @@ LOCK_TIMEOUT_TO_RESUME = 10.0
 
 
 def digest_of_case(resolved_case: str) -> str:
-    """By what results know the resolved case that they belong to."""
+    """Digest of a resolved case, by which its results know it."""
     return hashlib.sha256(resolved_case.encode()).hexdigest()[:20]
 
 
 class ResultDirectory:
-    """A directory for the results of one run; made on demand, and removed again if nothing came of it.
+    """Directory for the results of one run; made on demand, and removed again if nothing is written.
 
     It belongs to this process until `release`, or until the process ends, however that happens.
 
@@ -90,7 +90,7 @@ class ResultDirectory:
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
     def _take(self, *, shared: bool, patience: float) -> None:
-        """Mark the directory, and let nobody else write there unless it is shared.
+        """Mark the directory, and lock it unless it is shared.
 
         Raises:
             CaseError: another process writes there.
@@ -107,17 +107,17 @@ class ResultDirectory:
             raise CaseError("--output", problem, str(self.path))
 
     def release(self) -> None:
-        """Let others write there; the mark stays where nothing else tells whose directory it is."""
-        told = is_told_by_files(self.path)
+        """Unlock the directory; the mark stays where no other file shows that the program has made it."""
+        known = is_told_by_files(self.path)
         if self._claim is not None:
-            self._claim.stays = not told
+            self._claim.stays = not known
             self._claim.release()
-        elif self._shared and told:
+        elif self._shared and known:
             (self.path / MARK).unlink(missing_ok=True)
         self._claim = None
 
     def __del__(self) -> None:
-        """One that nobody holds any more is given back."""
+        """Unlock a directory that is no longer used."""
         with suppress(Exception):
             self.release()
 
@@ -184,7 +184,7 @@ class ResultDirectory:
         write_atomically(self.path / "case.toml", resolved_case)
 
     def discard(self) -> None:
-        """Release it, and remove the directories that were made for this run, as far as they are empty."""
+        """Unlock the directory, and remove those that were made for this run, as far as they are empty."""
         with suppress(OSError):
             if os.listdir(self.path) == [MARK]:
                 (self.path / MARK).unlink()
@@ -228,13 +228,13 @@ class ResultDirectory:
 
 @dataclass
 class Writer:
-    """Writes a run. Nothing is written before there is something to keep.
+    """Writer of a run, whose errors reach every rank. Nothing is written before there is something to keep.
 
     Attributes:
         comm: MPI communicator.
-        case: the whole case, which is kept beside the results.
-        directory: on rank 0, once it is open.
-        begun: on rank 0, whether anything was written.
+        case: whole case, which is kept beside the results.
+        directory: result directory, on rank 0 once it is open.
+        begun: whether anything was written, on rank 0.
     """
 
     comm: Any
@@ -244,11 +244,11 @@ class Writer:
 
     @property
     def log(self) -> Path | None:
-        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        """Log file, on rank 0 and once there is something to keep. Not collective."""
         return self.directory.path / "run.log" if self.directory is not None and self.begun else None
 
     def open(self, output: Path, options: RunOptions) -> ResultDirectory:
-        """Take a directory, on rank 0, until `close`. Not collective.
+        """Open and lock a directory, on rank 0, until `close`. Not collective.
 
         Raises:
             CaseError: it cannot be used.
@@ -276,7 +276,7 @@ class Writer:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
     def close(self) -> None:
-        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        """Unlock the directory; one that nothing was written to is removed. Not collective."""
         if self.directory is not None and self.begun:
             self.directory.release()
         elif self.directory is not None:

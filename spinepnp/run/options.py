@@ -16,13 +16,13 @@ class RunOptions:
     """Options of how a run is kept and shown; its numbers do not depend on them.
 
     Attributes:
-        force: replace results that the directory holds.
-        resume: keep them, and solve only what is missing.
-        quiet: say nothing on the screen; the log has it.
-        fields: keep the fields of each steady state, and the last of a transient.
-        pictures: draw pictures at the end.
-        within: the directory belongs to a larger one (a batch, the points of a transient), which is looked after.
-        tick: called now and then while it works. Not collective.
+        force: whether results that the directory holds are replaced.
+        resume: whether they are kept, and only what is missing is solved.
+        quiet: whether lines go to the log only.
+        fields: whether the fields of each steady state, and the last of a transient, are written.
+        pictures: whether pictures are drawn at the end.
+        within: whether the directory is part of a larger one (a batch, points of a transient), which is locked.
+        tick: function that is called now and then while the run works. Not collective.
     """
 
     force: bool = False
@@ -36,14 +36,14 @@ class RunOptions:
 
 @dataclass
 class SweepPoint:
-    """One sweep value (or the only one): its case, and what became of it.
+    """Point of a sweep (or the only one): its case, and its row or error.
 
     Attributes:
         index: position in the sweep.
-        case: the case with this value.
-        value: as it stands in the case file; ``None`` for a steady study.
-        row: its row of observables.csv; empty until it is solved or has failed.
-        failure: why it has no solution.
+        case: case with this value.
+        value: value as it stands in the case file; ``None`` for a steady study.
+        row: row of observables.csv; empty until the point is solved or has failed.
+        failure: error of a point without solution.
     """
 
     index: int
@@ -54,7 +54,7 @@ class SweepPoint:
 
     @property
     def name(self) -> str:
-        """How lines on the screen call it."""
+        """Name on the screen."""
         return "steady" if self.value is None else f"{self.case.study.vary} = {self.value}"
 
     @property

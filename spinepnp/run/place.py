@@ -1,4 +1,4 @@
-"""Places for results: which directories the program has made, and which it may write to. Nothing here needs DOLFINx."""
+"""Places for results: directories that the program has made, and those that it may write to. Needs no DOLFINx."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinepnp.errors import CaseError, reason_of
 #: Any of these in a directory means that it holds results.
 RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
-#: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
+#: Other files of a run, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = (
     "fields.vtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
@@ -23,13 +23,13 @@ OTHER_FILES = (
 #: Folders that a run or a batch makes in its directory.
 FOLDERS = ("points", "fields", "cases", "work")
 
-#: In a directory of results: is locked while a run writes there, and says that the program has made it.
+#: File in a directory of results that is locked while a run writes there, and shows that the program has made it.
 MARK = ".spinepnp"
 
-#: Files that nobody minds beside results: of version control, file systems, and logs of batch systems.
+#: Names of files that may stand beside results: of version control, file systems, and logs of batch systems.
 _INDIFFERENT = re.compile(r"\.(git)?keep|\.gitignore|\.DS_Store|\.nfs.*|lost\+found|\..*\.partial|.*\.(log|out|err)")
 
-#: What only the program writes into these files.
+#: Tests of contents that only the program writes into these files.
 _SIGNS: dict[str, Callable[[Any], bool]] = {
     "summary.json": lambda content: "spinepnp" in content["versions"],
     "batch.json": lambda content: "layout" in content,
@@ -50,7 +50,7 @@ def is_ours(directory: Path) -> bool:
 
 def is_told_by_files(directory: Path) -> bool:
     """Whether some file in a directory shows that the program has made it."""
-    return any(_is_told(directory / name, told) for name, told in _SIGNS.items()) or _is_solver_table(
+    return any(_passes(directory / name, test) for name, test in _SIGNS.items()) or _is_solver_table(
         directory / "solver.csv"
     )
 
@@ -64,15 +64,15 @@ def _is_solver_table(file: Path) -> bool:
         return False
 
 
-def _is_told(file: Path, told: Callable[[Any], bool]) -> bool:
+def _passes(file: Path, test: Callable[[Any], bool]) -> bool:
     try:
-        return told(json.loads(file.read_text(encoding="utf-8")))
+        return test(json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 
 def _is_hollow(path: Path) -> bool:
-    """Whether a directory holds nothing but locks: a batch that has just begun has such ones."""
+    """Whether a directory holds nothing but locks, as a batch that has just begun does."""
     return path.is_dir() and not path.is_symlink() and all(name.endswith(".lock") for name in os.listdir(path))
 
 
@@ -114,7 +114,7 @@ def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
 
 
 def default_output(case_path: Path) -> Path:
-    """``runs/STEM`` below the current directory.
+    """Default directory ``runs/STEM`` below the current directory.
 
     Raises:
         CaseError: the name of the file gives none to a directory.

@@ -1,4 +1,4 @@
-"""The table that a run ends with."""
+"""Printed table at the end of a run, and remarks on its accuracy."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
 
 
 def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
-    """What the numbers of a run are worth: Debye layers, estimated errors, the unknowns that were taken.
+    """Remarks on the accuracy of a run: Debye layers, estimated errors, the unknowns that were taken.
 
     Args:
-        rows: of observables.csv.
+        rows: rows of observables.csv.
         has_ions: whether any species carries charge.
     """
     if not has_ions:
@@ -97,12 +97,12 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
 
 
 def _some(found: list[bool]) -> str:
-    """In how many of several rows something is found; empty where that is all."""
+    """Share of the rows for which something holds, in words; empty where it holds for all."""
     return "" if all(found) else f" in {sum(found)} of {len(found)} rows"
 
 
 def _lost_currents(points: list[SweepPoint]) -> str:
-    """Which currents are below their rounding floor, of the species that can flow; empty without any."""
+    """Remark on currents below their rounding floor, of the species that can flow; empty without any."""
     solved = [point for point in points if point.row.get("status") == "ok"]
     where: dict[str, list[str]] = {}
     found = []
@@ -127,7 +127,7 @@ def _lost_currents(points: list[SweepPoint]) -> str:
 
 
 def _spread_charge(points: list[SweepPoint]) -> str:
-    """The charge that was spread over the walls of a closed domain; empty without any."""
+    """Remark on the charge that was spread over the walls of a closed domain; empty without any."""
     column = "wall_charge_C_per_m2"
     rows = [float(p.row[column]) for p in points if p.row.get("status") == "ok" and p.row.get(column) not in (None, "")]
     if not any(rows):
