@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TransientProgress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.suites import Job, Suite
 from benchmarks.worker import MARK
@@ -31,7 +31,7 @@ def run(name: str, suite: Suite, largest: float) -> tuple[list[dict[str, Any]], 
     rows: list[dict[str, Any]] = []
     failed = 0
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with TransientProgress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(name, total=len(jobs))
         for job in jobs:
             progress.update(task, description=f"{name}: {job.title}")

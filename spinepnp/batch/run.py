@@ -41,7 +41,7 @@ from spinepnp.units import LENGTH, parse_quantity
 #: Counts of a batch.
 SUMMARY = "summary.json"
 
-#: Lines that were said.
+#: Lines that were printed.
 LOG = "batch.log"
 
 #: Files of a batch beside the folders `cases` and `work`; `--force` removes just these.

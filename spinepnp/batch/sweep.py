@@ -167,10 +167,10 @@ def load_sweep(path: Path) -> Plan:
     for job in jobs:
         for name, value in job.columns.items():
             seen.setdefault(name, set()).add(value)
-    told = {name for name, values in seen.items() if len(values) > 1}
+    differing = {name for name, values in seen.items() if len(values) > 1}
     for job in jobs:
         job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
-                              for name, value in job.columns.items() if name in told) or "the case"  # fmt: skip
+                              for name, value in job.columns.items() if name in differing) or "the case"  # fmt: skip
     return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
@@ -192,8 +192,8 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     elif sweep.combine == "zip":
         lengths = {len(values) for values in sweep.axes.values()}
         if len(lengths) > 1:
-            told = ", ".join(f"{path} has {len(values)}" for path, values in sweep.axes.items())
-            raise CaseError("axes", f'zip takes as many values of each axis, but {told}; or use combine = "product"')
+            counts = ", ".join(f"{path} has {len(values)}" for path, values in sweep.axes.items())
+            raise CaseError("axes", f'zip takes as many values of each axis, but {counts}; or use combine = "product"')
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in zip(*sweep.axes.values(), strict=True)]
     else:
         count = len(bases)

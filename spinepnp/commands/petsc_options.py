@@ -57,8 +57,8 @@ def tell_of_power(verb: str) -> None:
     more: dict[str, None] = {}
     for word, after in itertools.pairwise([*words, ""]):
         # What a key of ours stands for is refused later, with the key.
-        told = not _OPTION.fullmatch(word) or word[1:] in OURS
-        if not told and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
+        refused = not _OPTION.fullmatch(word) or word[1:] in OURS
+        if not refused and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
             more[word] = None
     if more:
         what = "PETSc options of the command line or of PETSC_OPTIONS may write files and run code"

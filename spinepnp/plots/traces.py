@@ -96,9 +96,9 @@ def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[sli
 
     for values, look in chart.curves:
         axes.plot(*smooth(times, values, stretches), **look)
-    found = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
-    if np.ptp(found) < chart.level:
-        axes.set_ylim(found.mean() - 0.5, found.mean() + 0.5)
+    shown = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
+    if np.ptp(shown) < chart.level:
+        axes.set_ylim(shown.mean() - 0.5, shown.mean() + 0.5)
     axes.set_ylabel(chart.label)
     axes.grid(alpha=0.3)
     keys = [matplotlib.lines.Line2D([], [], **look) for look in chart.legend.values()]

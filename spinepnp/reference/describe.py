@@ -97,8 +97,8 @@ def meanings(model: type) -> dict[str, str]:
 
 def keys_of(model: type[Table]) -> list[Key]:
     """All keys of a table, in their order."""
-    told = meanings(model)
-    return [_key(model, name, field, told.get(name, "")) for name, field in model.model_fields.items()]
+    meaning = meanings(model)
+    return [_key(model, name, field, meaning.get(name, "")) for name, field in model.model_fields.items()]
 
 
 def _key(model: type[Table], name: str, field: FieldInfo, meaning: str) -> Key:
