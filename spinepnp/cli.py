@@ -67,7 +67,7 @@ def run(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.run.columns import default_output
+    from spinepnp.run.place import default_output
     from spinepnp.run.steady import run_case
     from spinepnp.run.summary import print_outcome
     from spinepnp.runtime.stack import MPI
@@ -101,7 +101,7 @@ def batch(
         raise CaseError("--force", "excludes --resume; give one of them")
     from spinepnp.batch.run import BatchOptions, run_batch
     from spinepnp.batch.summary import print_tally
-    from spinepnp.run.columns import default_output
+    from spinepnp.run.place import default_output
     from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
@@ -121,7 +121,7 @@ def mesh(
 ) -> int:
     """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
     from spinepnp.commands.mesh import mesh_case
-    from spinepnp.run.columns import default_output
+    from spinepnp.run.place import default_output
     from spinepnp.runtime.stack import MPI
 
     directory = output if output is not None else default_output(case)

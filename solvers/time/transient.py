@@ -127,6 +127,24 @@ class TransientProblem(Problem):
         """Order of the degrees of freedom on any number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
 
+    @property
+    def time(self) -> float:
+        """Time that the state has reached, s."""
+        return self._progress.time_state.time if self._progress is not None else 0.0
+
+    @property
+    def step_count(self) -> int:
+        """Number of accepted steps since the start."""
+        return self._progress.number if self._progress is not None else 0
+
+    @property
+    def gates(self) -> dict[str, float]:
+        """Open fraction of each gate of the channels, by ``boundary.gate.number``; empty before `begin`."""
+        if self._progress is None:
+            return {}
+        gates = self._progress.time_state.rates.gates.tolist()
+        return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
+
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case. Collective.
 

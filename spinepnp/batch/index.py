@@ -1,4 +1,4 @@
-"""An index of finished cases, so that thousands of them are read at once. It can be made again from their folders.
+"""Index of finished cases, so that thousands of them are read at once. It can be made again from their folders.
 
 One process writes at a time (`Store.alone`). Where SQLite does not work (some network file systems), there is no index,
 and everything is read from the folders.
@@ -14,21 +14,22 @@ from typing import Any
 
 from spinepnp.batch.store import Store
 
+#: File of the index.
 NAME = "index.sqlite"
 
-#: Seconds to wait for another process that reads or writes.
-PATIENCE = 10.0
+#: Timeout for another process that reads or writes the index, s.
+INDEX_TIMEOUT = 10.0
 
 #: Changes with the layout of the table; an index of another layout is made again.
 LAYOUT = 1
 
 
 def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
-    """What became of all finished cases, by key. On one rank.
+    """Outcomes of all finished cases, by key. On one rank.
 
     Args:
-        directory: of a batch.
-        write: whether to bring the index up to date; only for who is alone (`Store.alone`).
+        directory: directory of a batch.
+        write: whether the index is brought up to date, which needs the lock of `Store.alone`.
     """
     store = Store(directory)
     stamps = store.stamps()
@@ -45,7 +46,7 @@ def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
 
 
 def _read(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:
-    """Stamp and content by key; nothing where there is no index that can be read."""
+    """Stamp and content by key; empty where there is no index that can be read."""
     if not path.exists():
         return {}
     try:
@@ -59,7 +60,7 @@ def _read(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:
 
 
 def _write(directory: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) -> None:
-    """Add what is new and drop what is gone. An index that fails is removed: it is a convenience."""
+    """Add new outcomes and drop those that are gone. An index that fails is removed: it is a convenience."""
     path = directory / NAME
     try:
         try:
@@ -73,7 +74,7 @@ def _write(directory: Path, stamps: dict[str, int], new: dict[str, dict[str, Any
 
 
 def _update(path: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) -> None:
-    with contextlib.closing(sqlite3.connect(path, timeout=PATIENCE)) as connection, connection:
+    with contextlib.closing(sqlite3.connect(path, timeout=INDEX_TIMEOUT)) as connection, connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
             connection.execute("DROP TABLE IF EXISTS outcomes")
             connection.execute(f"PRAGMA user_version = {LAYOUT}")
@@ -81,8 +82,8 @@ def _update(path: Path, stamps: dict[str, int], new: dict[str, dict[str, Any]]) 
             "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, stamp INTEGER, status TEXT, reason TEXT,"
             " version TEXT, seconds REAL, content TEXT)"
         )
-        held = {key for (key,) in connection.execute("SELECT key FROM outcomes")}
-        connection.executemany("DELETE FROM outcomes WHERE key = ?", [(key,) for key in held - stamps.keys()])
+        indexed = {key for (key,) in connection.execute("SELECT key FROM outcomes")}
+        connection.executemany("DELETE FROM outcomes WHERE key = ?", [(key,) for key in indexed - stamps.keys()])
         connection.executemany(
             "INSERT OR REPLACE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?)",
             [

@@ -1,8 +1,9 @@
-"""What rank 0 knows of a batch on its way: reports of all groups, counts, rate and time left."""
+"""Reports of finished work to rank 0, from groups of ranks that work by themselves; what rank 0 says of a batch."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,52 +15,83 @@ from spinepnp.runtime.stack import MPI
 #: Seconds between looks while nothing is to be done.
 PAUSE = 0.02
 
-REPORT, END = 1, 2
-
 
 class ProgressListener:
-    """Takes reports. Rank 0 listens, the first ranks of the other groups send; nobody waits for anybody.
+    """Reports of finished work: rank 0 listens, the first ranks of the other groups send, and nobody waits for anybody.
+
+    Args:
+        groups: of the ranks. On their common communicator nothing else is sent.
+        take: called on rank 0 with each report, which is not ``None``.
+    """
+
+    def __init__(self, groups: RankGroups, take: Callable[[Any], None]) -> None:
+        self._groups, self._take = groups, take
+        self._sent: list[Any] = []
+        self._ended = 0
+
+    def report(self, message: Any) -> None:
+        """Report finished work. Called by the first rank of a group."""
+        if self._groups.world.rank == 0:
+            self._take(message)
+        else:
+            self._sent.append(self._groups.world.isend(message, dest=0))
+
+    def listen(self) -> None:
+        """Take the reports that have come. On rank 0; not collective."""
+        world = self._groups.world
+        while world.Iprobe(source=MPI.ANY_SOURCE):
+            message = world.recv(source=MPI.ANY_SOURCE)
+            if message is None:
+                self._ended += 1
+            else:
+                self._take(message)
+
+    def wait(self) -> None:
+        """Wait until all groups have come to their end. Collective; nobody keeps a core busy."""
+        world = self._groups.world
+        if self._groups.comm.rank == 0 and world.rank != 0:
+            self._sent.append(world.isend(None, dest=0))
+        while world.rank == 0 and self._ended < self._groups.number - 1:
+            self.listen()
+            time.sleep(PAUSE)
+        MPI.Request.waitall(self._sent)
+        request = world.Ibarrier()
+        while not request.Test():
+            time.sleep(PAUSE)
+
+
+class BatchListener(ProgressListener):
+    """Reports of the cases of a batch, and counts, rate and time left, which rank 0 says.
 
     Args:
         groups: of the ranks.
         jobs: the cases to solve.
         title: of the batch.
         log: its log file.
+
+    Attributes:
+        progress: bar and lines on the screen.
+        solved: number of cases that were solved, failed ones among them, on rank 0.
     """
 
     def __init__(self, groups: RankGroups, jobs: list[Job], title: str, log: Path) -> None:
-        self._groups, self._jobs, self._log = groups, {job.number: job for job in jobs}, log
+        super().__init__(groups, lambda message: self._count(*message))
+        self._jobs, self._log = {job.number: job for job in jobs}, log
         self.progress = ProgressBar(groups.world, len(jobs), title)
         self.solved = self._failed = 0
-        self._sent: list[Any] = []
-        self._ended = 0
         self._start = time.monotonic()
 
-    def report(self, job: Job, reason: str, seconds: float | None) -> None:
-        """Tell that a case is finished. Called by the first rank of a group.
+    def report_case(self, job: Job, reason: str, seconds: float | None) -> None:
+        """Report that a case is finished. Called by the first rank of a group.
 
         Args:
             job: the case.
             reason: why it failed; empty if it did not.
             seconds: that it took; ``None`` if another batch has solved it meanwhile.
         """
-        message = (job.number, reason, seconds)
-        if self._groups.world.rank == 0:
-            self._take(*message)
-        else:
-            self._sent.append(self._groups.world.isend(message, dest=0, tag=REPORT))
+        self.report((job.number, reason, seconds))
 
-    def listen(self) -> None:
-        """Take what has come. On rank 0; not collective."""
-        world, status = self._groups.world, MPI.Status()
-        while world.Iprobe(source=MPI.ANY_SOURCE, tag=MPI.ANY_TAG, status=status):
-            message = world.recv(source=status.source, tag=status.tag)
-            if status.tag == END:
-                self._ended += 1
-            else:
-                self._take(*message)
-
-    def _take(self, number: int, reason: str, seconds: float | None) -> None:
+    def _count(self, number: int, reason: str, seconds: float | None) -> None:
         job = self._jobs[number]
         if seconds is None:
             self.progress.done(f"{job.name}: solved by another batch")
@@ -71,16 +103,3 @@ class ProgressListener:
         failed = f", {self._failed} failed" if self._failed else ""
         self.progress.done(f"{job.name}: {how} ({60.0 * rate:.3g} a minute{failed})")
         self.progress.log_to(self._log)
-
-    def wait(self) -> None:
-        """Wait until all groups have come to their end. Collective; nobody keeps a core busy."""
-        world = self._groups.world
-        if self._groups.comm.rank == 0 and world.rank != 0:
-            self._sent.append(world.isend(None, dest=0, tag=END))
-        while world.rank == 0 and self._ended < self._groups.number - 1:
-            self.listen()
-            time.sleep(PAUSE)
-        MPI.Request.waitall(self._sent)
-        request = world.Ibarrier()
-        while not request.Test():
-            time.sleep(PAUSE)

@@ -1,4 +1,4 @@
-"""The verb `report`: one page on a batch, with current-voltage families and heat maps over any two of its axes.
+"""The verb `report`: a page on a batch, with current-voltage families and heat maps over any two of its axes.
 
 Made from the table alone; neither MPI nor DOLFINx is needed, and the batch may still be running.
 """
@@ -24,19 +24,31 @@ from spinepnp.errors import CaseError, nearest
 from spinepnp.runtime.files import write_atomically
 from spinepnp.units import CURRENT, POTENTIAL
 
-#: Panels of a figure, curves of a panel and rows of the table on the page at the most.
-PANELS, CURVES, ROWS = 6, 12, 400
+#: Largest number of panels of a figure.
+PANELS = 6
 
-#: Files that a report consists of.
-PAGE, FAMILIES, HEAT = "report.html", "families.png", "heat.png"
+#: Largest number of curves of a panel: more could not be told apart.
+CURVES = 12
+
+#: Largest number of rows of the table on the page.
+ROWS = 400
+
+#: File of the page.
+PAGE = "report.html"
+
+#: File of the curves.
+FAMILIES = "families.png"
+
+#: File of the map.
+HEAT = "heat.png"
 
 
 @dataclass(frozen=True)
 class View:
-    """What a report shows.
+    """Columns that a report shows.
 
     Attributes:
-        x: column along the abscissa; what has a current by default.
+        x: column along the abscissa; that of a current by default.
         y: column along the ordinate of the heat map; in each panel that with most values by default.
         value: column that is shown; the potential where the current enters by default.
     """
@@ -50,8 +62,8 @@ def write_report(directory: Path, view: View) -> list[Path]:
     """Write the page and its pictures into the directory of a batch.
 
     Args:
-        directory: of the batch.
-        view: what it shows.
+        directory: directory of the batch.
+        view: columns that it shows.
 
     Returns:
         Files that were made.
@@ -109,7 +121,7 @@ def _abscissa(table: pandas.DataFrame, varied: list[str], view: View) -> str | N
 
 
 def _value(table: pandas.DataFrame, varied: list[str], view: View) -> str:
-    """The column that is shown: where a current is varied, the potential at its boundary."""
+    """Column that is shown: the potential at the boundary whose current is varied, by default."""
     shown = [c for c in _numbers(table, list(table.columns)) if c not in table.attrs[AXES] and c != "case"]
     if view.value is not None:
         return _known(table, view.value, "--value", shown)
@@ -137,13 +149,13 @@ def _label(column: str) -> str:
 
 
 def _parts(table: pandas.DataFrame, columns: list[str]) -> Iterator[tuple[str, pandas.DataFrame]]:
-    """Rows that agree in some columns, with what they agree in; what is the same in all of them is not said."""
-    told = [c for c in columns if table[c].nunique(dropna=False) > 1]
-    if not told:
+    """Parts of a table whose rows agree in some columns, with their common values as text."""
+    differing = [c for c in columns if table[c].nunique(dropna=False) > 1]
+    if not differing:
         yield "", table
         return
-    for values, part in table.groupby(told, sort=False, dropna=False):
-        yield ", ".join(_text(c, v) for c, v in zip(told, values, strict=True) if v == v), part
+    for values, part in table.groupby(differing, sort=False, dropna=False):
+        yield ", ".join(_text(c, v) for c, v in zip(differing, values, strict=True) if v == v), part
 
 
 def _panels(table: pandas.DataFrame, others: list[str]) -> list[tuple[str, pandas.DataFrame]]:
@@ -198,7 +210,7 @@ def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]
 
 
 def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator[tuple[str, str, pandas.DataFrame]]:
-    """For each panel of a map its title, what goes along its ordinate, and its rows."""
+    """Title, column along the ordinate, and rows of each panel of a map."""
     numbers = _numbers(table, others)
     for title, part in _parts(table, [c for c in others if c not in numbers and c != y]):
         within = [c for c in others if part[c].nunique() > 1]
@@ -252,7 +264,7 @@ def _tick(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    """A cell of the table on the page."""
+    """Text of a cell of the table on the page."""
     if value is None or value != value:
         return ""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
@@ -272,7 +284,7 @@ def _page(
     value: str,
     pictures: dict[str, bytes],
 ) -> str:
-    """The page, with its pictures inside."""
+    """HTML of the page, with its pictures inside."""
     failed = table[table["status"] != "ok"]
     potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
     shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]

@@ -1,4 +1,4 @@
-"""A batch: the cases of a sweep over groups of ranks, kept so that nothing is solved twice.
+"""Run of a batch: the cases of a sweep over groups of ranks, kept so that nothing is solved twice.
 
 Every group takes cases, claims them, solves them and lets their folders appear. A case that fails stops no other one; a
 disk that is full, or a rank that is lost, ends the job, and the same command goes on where it was.
@@ -21,43 +21,47 @@ from typing import Any
 
 from spinepnp.batch.index import NAME as INDEX
 from spinepnp.batch.index import outcomes
-from spinepnp.batch.listener import ProgressListener
+from spinepnp.batch.listener import BatchListener
 from spinepnp.batch.scheduler import Counters, RankGroups, Scheduler, chains_of, divide
 from spinepnp.batch.store import AGAIN, Store
 from spinepnp.batch.summary import BatchSummary
 from spinepnp.batch.sweep import Job, Plan, Sweep, load_sweep
 from spinepnp.batch.table import LISTING, PARQUET, SOLVER, TABLE, refresh, write_listing
 from spinepnp.errors import CaseError, OutputError, SingleRankError, SpineError, all_ranks_arrived, reason_of
-from spinepnp.run.directory import ResultDirectory, check_place, holds_results
-from spinepnp.run.options import RunOptions
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.options import RunOptions, SweepPoint
+from spinepnp.run.place import check_place, holds_results
 from spinepnp.run.steady import Model, solve_case
-from spinepnp.run.steady_records import SweepPoint
 from spinepnp.runtime.claims import Claim
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.versions import code_version, versions
 from spinepnp.units import LENGTH, parse_quantity
 
-SUMMARY, LOG = "summary.json", "batch.log"
+#: Counts of a batch.
+SUMMARY = "summary.json"
 
-#: What a batch writes beside the folders `cases` and `work`; `--force` removes just these.
+#: Lines that were printed.
+LOG = "batch.log"
+
+#: Files of a batch beside the folders `cases` and `work`; `--force` removes just these.
 FILES = (LISTING, TABLE, PARQUET, SOLVER, SUMMARY, LOG, INDEX, "report.html")
 
-#: Seconds for which a case that another process holds is asked for again: a job that was killed may not be gone yet.
-PATIENCE = 10.0
+#: Timeout for a case that another process holds, s: a job that was killed may not be gone yet.
+CLAIM_TIMEOUT = 10.0
 
-#: Errors of the disk, not of a case.
-OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+#: Numbers of errors of the disk, not of a case.
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What a user asks of a batch beyond its file.
+    """Options of a batch beyond its file.
 
     Attributes:
-        force: begin anew, whatever the directory holds of a batch.
-        retry_failed: solve again what failed.
-        retry_version: solve again what another version of the code has solved.
+        force: whether the batch begins anew, whatever the directory holds of it.
+        retry_failed: whether failed cases are solved again.
+        retry_version: whether cases are solved again that another version of the code has solved.
         ranks_per_case: ranks that solve a case together, in place of the file's.
     """
 
@@ -68,19 +72,19 @@ class BatchOptions:
 
 
 def run_batch(
-    path: Path, comm: Any, output: Path, wish: BatchOptions, on_case: Callable[[], None] | None = None
+    path: Path, comm: Any, output: Path, options: BatchOptions, on_case: Callable[[], None] | None = None
 ) -> BatchSummary:
     """Solve all cases of a sweep that the directory does not hold yet. Collective.
 
     Args:
-        path: of the sweep file.
+        path: path of the sweep file.
         comm: MPI communicator.
         output: directory of the batch.
-        wish: what else is asked for.
-        on_case: called by each rank after each of its cases.
+        options: further options.
+        on_case: function that each rank calls after each of its cases.
 
     Returns:
-        How it ended.
+        Numbers of solved, failed and missing cases.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.
@@ -89,19 +93,19 @@ def run_batch(
     start = time.monotonic()
     parse_quantity("1 nm", LENGTH)  # every rank needs the units, which take a second to read: all at once
     plan: Plan = on_root(comm, lambda: load_sweep(path))
-    todo: list[Job] = on_root(comm, lambda: _open(output, plan, wish))
-    groups = divide(comm, wish.ranks_per_case or plan.sweep.ranks_per_case, todo)
-    desk = ProgressListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
-    with desk.progress:
-        _work(groups, desk, todo, plan.sweep, output, on_case)
-    tally = on_root(comm, lambda: _close(output, plan, desk, groups, start))
+    todo: list[Job] = on_root(comm, lambda: _open(output, plan, options))
+    groups = divide(comm, options.ranks_per_case or plan.sweep.ranks_per_case, todo)
+    listener = BatchListener(groups, todo, plan.sweep.title or path.stem, output / LOG)
+    with listener.progress:
+        _work(groups, listener, todo, plan.sweep, output, on_case)
+    tally = on_root(comm, lambda: _close(output, plan, listener, groups, start))
     groups.comm.Free()
     groups.world.Free()
     return tally
 
 
-def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
-    """Prepare the directory, and say what is to be solved. On rank 0.
+def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
+    """Prepare the directory, and list the cases to solve. On rank 0.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -111,7 +115,7 @@ def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
     check_place(output, plan.sources)
     directory = ResultDirectory(output, resume=True, shared=True)
     store = Store(output)
-    if wish.force:
+    if options.force:
         for folder in (store.cases, store.work):
             shutil.rmtree(folder, ignore_errors=True)
         for name in FILES:
@@ -122,31 +126,31 @@ def _open(output: Path, plan: Plan, wish: BatchOptions) -> list[Job]:
     with store.alone():
         write_listing(output, plan)
         directory.release()
-        held = outcomes(output, write=True)
+        known = outcomes(output, write=True)
 
-    lost = {key: name for key, outcome in held.items() if outcome["status"] == "ok" and (name := store.lost(key))}
+    lost = {key: name for key, outcome in known.items() if outcome["status"] == "ok" and (name := store.lost(key))}
     lost = {key: name for key, name in lost.items() if key in stamps}
     if lost:
         key, name = next(iter(lost.items()))
         number = f"{len(lost)} cases have" if len(lost) > 1 else "1 case has"
         print(f"{number} lost files (cases/{key}/{name}, for one) and will be solved again", file=sys.stderr)
 
-    def is_wanted(outcome: dict[str, Any] | None) -> bool:
+    def is_due(outcome: dict[str, Any] | None) -> bool:
         if outcome is None:
             return True
         failed, old = outcome["status"] != "ok", outcome["version"] != code_version()
-        return (failed and wish.retry_failed) or (old and wish.retry_version)
+        return (failed and options.retry_failed) or (old and options.retry_version)
 
     todo: dict[str, Job] = {}
     for job in plan.jobs:
-        if job.key in lost or is_wanted(held.get(job.key)):
+        if job.key in lost or is_due(known.get(job.key)):
             todo.setdefault(job.key, replace(job, stamp=stamps[job.key]))
     return list(todo.values())
 
 
 def _work(
     groups: RankGroups,
-    desk: ProgressListener,
+    listener: BatchListener,
     todo: list[Job],
     sweep: Sweep,
     output: Path,
@@ -155,26 +159,26 @@ def _work(
     """Solve until nothing is left for this group, and wait for the others. Collective."""
     chains = chains_of(todo)
     counters = Counters(groups.world, len(chains) + 1)
-    dealer = Scheduler(chains, counters)
-    worker = _Worker(groups, desk, sweep, Store(output))
+    scheduler = Scheduler(chains, counters)
+    worker = _Worker(groups, listener, sweep, Store(output))
     try:
-        _solve_all(groups.comm, dealer, worker, on_case)
+        _solve_all(groups.comm, scheduler, worker, on_case)
     except OutputError as error:
         # The other groups are elsewhere: the job ends at once, not by an end of MPI that all would have to join.
         raise SingleRankError(str(OutputError(error.problem, AGAIN))) from error
-    desk.wait()
+    listener.wait()
     counters.close()
 
 
-def _solve_all(comm: Any, dealer: Scheduler, worker: _Worker, on_case: Callable[[], None] | None) -> None:
+def _solve_all(comm: Any, scheduler: Scheduler, worker: _Worker, on_case: Callable[[], None] | None) -> None:
     """Take cases and solve them. Collective over the group."""
     busy = []
-    while (job := comm.bcast(dealer.next() if comm.rank == 0 else None, root=0)) is not None:
+    while (job := comm.bcast(scheduler.next() if comm.rank == 0 else None, root=0)) is not None:
         if not worker.solve(job):
             busy.append(job)
         if on_case is not None:
             on_case()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + CLAIM_TIMEOUT
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)
         busy = [job for job in busy if not worker.solve(job)]
@@ -182,27 +186,27 @@ def _solve_all(comm: Any, dealer: Scheduler, worker: _Worker, on_case: Callable[
 
 
 class _Worker:
-    """One group at work. All methods are collective over the group."""
+    """Group of ranks that solves cases. All methods are collective over the group."""
 
-    def __init__(self, groups: RankGroups, desk: ProgressListener, sweep: Sweep, store: Store) -> None:
-        self._comm, self._desk, self._store = groups.comm, desk, store
-        tick = desk.listen if groups.world.rank == 0 else None
-        self._manner = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
+    def __init__(self, groups: RankGroups, listener: BatchListener, sweep: Sweep, store: Store) -> None:
+        self._comm, self._listener, self._store = groups.comm, listener, store
+        tick = listener.listen if groups.world.rank == 0 else None
+        self._options = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
         self._model = Model(groups.comm)
 
     def close(self) -> None:
-        """Free what was kept for the next case."""
+        """Free mesh and problem, which were kept for the next case."""
         self._model.close()
 
     def solve(self, job: Job) -> bool:
-        """Solve a case, or find that another process has; false if one is at it just now."""
+        """Solve a case, unless another process has; false if another one is solving it now."""
         claimed: list[Claim] = []
 
         def prepare() -> tuple[str, bool]:
-            held = self._store.claim(job.key)
-            if held is None:
+            lock = self._store.claim(job.key)
+            if lock is None:
                 return "busy", False
-            claimed.append(held)
+            claimed.append(lock)
             if self._store.stamp(job.key) != job.stamp:
                 return "done", False
             return "ours", self._store.begun(job.key)
@@ -214,17 +218,17 @@ class _Worker:
             seconds = time.monotonic() - start
             on_root(self._comm, lambda: self._store.finish(job.key, self._outcome(job, rows, reason, seconds)))
             if self._comm.rank == 0:
-                self._desk.report(job, reason, seconds)
+                self._listener.report_case(job, reason, seconds)
         elif state == "done" and self._comm.rank == 0:
-            self._desk.report(job, "", None)
-        for held in claimed:
-            held.release()
-        if self._manner.tick is not None:
-            self._manner.tick()
+            self._listener.report_case(job, "", None)
+        for lock in claimed:
+            lock.release()
+        if self._options.tick is not None:
+            self._options.tick()
         return state != "busy"
 
     def _attempt(self, job: Job, begun: bool) -> tuple[list[dict[str, Any]], str]:
-        """Rows of a case, and why it has failed, if it has.
+        """Rows of a case, and the reason of its failure, if it has failed.
 
         Raises:
             OutputError: the results cannot be written.
@@ -241,7 +245,7 @@ class _Worker:
         except Exception as error:  # one case never stops the others, whatever happens in it
             if not all_ranks_arrived(self._comm):
                 raise SingleRankError(str(error)) from error
-            if isinstance(error, OSError) and error.errno in OF_DISKS:
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
             self._model = Model(self._comm)
             return [], f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
@@ -251,22 +255,22 @@ class _Worker:
     def _points(self, job: Job, begun: bool) -> list[SweepPoint]:
         place, case = self._store.place(job.key), job.case()
         try:
-            return solve_case(case, self._comm, place, replace(self._manner, resume=begun), self._model)
+            return solve_case(case, self._comm, place, replace(self._options, resume=begun), self._model)
         except CaseError as error:
             if error.key == "--output":
                 raise OutputError(str(error)) from None
             if error.key != "--resume":
                 raise
         on_root(self._comm, lambda: self._store.discard_work(job.key))  # what was begun is of no use
-        return solve_case(case, self._comm, place, self._manner, self._model)
+        return solve_case(case, self._comm, place, self._options, self._model)
 
     def _outcome(self, job: Job, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
-        """What is kept of a case beside its files. On one rank."""
+        """Outcome of a case: its rows and status, beside its files. On one rank."""
         place, status = self._store.place(job.key), "failed" if reason else "ok"
         if not (place / SUMMARY).exists():  # nothing could be solved of it
             place.mkdir(exist_ok=True)
-            told = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
-            write_atomically(place / SUMMARY, json.dumps(told, indent=2) + "\n", then=AGAIN)
+            summary = {"status": status, "reason": reason, "versions": versions(), "ranks": self._comm.size}
+            write_atomically(place / SUMMARY, json.dumps(summary, indent=2) + "\n", then=AGAIN)
         solver: list[dict[str, Any]] = []
         with contextlib.suppress(FileNotFoundError), (place / SOLVER).open(encoding="utf-8", newline="") as file:
             solver = [typed(row) for row in csv.DictReader(file)]
@@ -285,7 +289,7 @@ class _Worker:
 
 
 def typed(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with plain numbers: those read from a table of a run that was interrupted are text; none is not finite."""
+    """Row with plain finite numbers, from numbers or from the text of a table."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, str):
@@ -302,22 +306,22 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
     return {name: plain(value) for name, value in row.items()}
 
 
-def _close(output: Path, plan: Plan, desk: ProgressListener, groups: RankGroups, start: float) -> BatchSummary:
-    """Write the tables, and count. On rank 0.
+def _close(output: Path, plan: Plan, listener: BatchListener, groups: RankGroups, start: float) -> BatchSummary:
+    """Write the tables, and count solved and failed cases. On rank 0.
 
     Raises:
         OutputError: they cannot be written.
     """
-    desk.progress.log_to(output / LOG)
-    found = refresh(output)
+    listener.progress.log_to(output / LOG)
+    known = refresh(output)
     failures = [
         f"case {job.number} ({job.name}): {outcome['reason']}"
         for job in plan.jobs
-        if (outcome := found.get(job.key)) is not None and outcome["status"] != "ok"
+        if (outcome := known.get(job.key)) is not None and outcome["status"] != "ok"
     ]
-    missing = sum(job.key not in found for job in plan.jobs)
+    missing = sum(job.key not in known for job in plan.jobs)
     seconds = time.monotonic() - start
-    tally = BatchSummary(len(plan.jobs), desk.solved, failures, missing, groups.number, seconds)
+    tally = BatchSummary(len(plan.jobs), listener.solved, failures, missing, groups.number, seconds)
     summary = {
         "status": "failed" if failures else "incomplete" if missing else "ok",
         **({"reason": failures[0]} if failures else {}),

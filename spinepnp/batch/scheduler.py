@@ -1,4 +1,4 @@
-"""Groups of ranks, and how cases are handed out to them: by counters that any rank can take a number from.
+"""Groups of ranks, and the scheduler that hands cases to them by counters which any rank can raise.
 
 A chain of cases shares a mesh and compiled equations, so that a group keeps to one as long as it lasts. Then it opens
 the largest one that nobody has begun, and in the end it helps with the one of which most is left. Nobody has to answer:
@@ -18,21 +18,21 @@ from spinepnp.batch.sweep import Job
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI
 
-#: Part of the memory that all groups of a machine may take together.
-MEMORY = 0.8
+#: Share of the available memory that all groups of a machine may take together.
+MEMORY_SHARE = 0.8
 
-#: A mesh and its equations cost about as much as so many solves: with fewer left, helping a group does not pay.
-SET_UP = 4
+#: Cost of a mesh and its equations, in solves: with fewer solves left, helping a group does not pay.
+SET_UP_SOLVES = 4
 
 
 @dataclass
 class RankGroups:
-    """How the ranks are divided.
+    """Division of the ranks into groups.
 
     Attributes:
-        world: all ranks, on a communicator of the batch's own.
-        comm: the ranks of this group.
-        number: of groups.
+        world: communicator of all ranks, for this work only.
+        comm: communicator of the ranks of this group.
+        number: number of groups.
     """
 
     world: Any
@@ -45,8 +45,8 @@ def divide(comm: Any, ranks_per_case: int | str, jobs: Sequence[Job]) -> RankGro
 
     Args:
         comm: MPI communicator.
-        ranks_per_case: a number, or "auto".
-        jobs: the cases to solve.
+        ranks_per_case: number of ranks, or "auto".
+        jobs: cases to solve.
     """
     world = comm.Dup()
     node = world.Split_type(MPI.COMM_TYPE_SHARED)
@@ -63,7 +63,7 @@ def _number(ranks: int, ranks_per_case: int | str, jobs: Sequence[Job], share: f
     if isinstance(ranks_per_case, int):
         return max(1, ranks // ranks_per_case)
     largest = max(job.memory for job in jobs)
-    fitting = ranks if largest == 0.0 else int(MEMORY * share * ranks / largest)
+    fitting = ranks if largest == 0.0 else int(MEMORY_SHARE * share * ranks / largest)
     most = max(job.cost for job in jobs)
     useful = math.ceil(sum(job.cost for job in jobs) / most) if most else len(jobs)
     return max(1, min(ranks, len(jobs), fitting, useful))
@@ -88,7 +88,7 @@ class Counters:
             self._window.Lock_all(MPI.MODE_NOCHECK)
 
     def take(self, which: int) -> int:
-        """The next number of a counter."""
+        """Next number of a counter."""
         if self._window is None:
             self._values[which] += 1
             return int(self._values[which]) - 1
@@ -98,7 +98,7 @@ class Counters:
         return int(result[0])
 
     def seen(self) -> np.ndarray:
-        """All counters as they stand."""
+        """Present values of all counters."""
         if self._window is None:
             return self._values.copy()
         result = np.zeros_like(self._values)
@@ -114,7 +114,7 @@ class Counters:
 
 
 def chains_of(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Cases that share mesh and equations together, most work first; within a chain in the order of the sweep."""
+    """Chains of cases that share mesh and equations, most work first; within a chain in the order of the sweep."""
     chains: dict[str, list[Job]] = {}
     for job in jobs:
         chains.setdefault(job.chain, []).append(job)
@@ -122,11 +122,11 @@ def chains_of(jobs: Sequence[Job]) -> list[list[Job]]:
 
 
 class Scheduler:
-    """Hands cases to one group. Used by its first rank.
+    """Scheduler that hands cases to one group. Used by its first rank.
 
     Args:
-        chains: see `chains_of`; the same on all ranks.
-        counters: one a chain, and a last one for chains that are opened.
+        chains: chains of cases (`chains_of`), in the same order on all ranks.
+        counters: a counter for each chain, and a last one for chains that are opened.
     """
 
     def __init__(self, chains: list[list[Job]], counters: Counters) -> None:
@@ -134,7 +134,7 @@ class Scheduler:
         self._own: int | None = None
 
     def next(self) -> Job | None:
-        """A case that nobody else gets; ``None`` when there is nothing left for this group."""
+        """Next case, which no other group gets; ``None`` when there is none left for this group."""
         while True:
             if self._own is None:
                 self._own = self._choose()
@@ -146,10 +146,10 @@ class Scheduler:
             self._own = None
 
     def _choose(self) -> int | None:
-        """The chain to go on with: one that nobody has opened, most work first; else that of which most is left."""
+        """Number of the next chain: one that nobody has opened, most work first; else that of which most is left."""
         unopened = self._counters.take(len(self._chains))
         if unopened < len(self._chains):
             return unopened
         rests = [chain[taken:] for chain, taken in zip(self._chains, self._counters.seen(), strict=False)]
-        left = [(sum(job.cost for job in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP]
+        left = [(sum(job.cost for job in rest), i) for i, rest in enumerate(rests) if len(rest) > SET_UP_SOLVES]
         return max(left)[1] if left else None

@@ -1,4 +1,4 @@
-"""How a batch has ended, and what is said of it."""
+"""Summary of a batch, and its lines on the screen."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 from spinepnp.batch.table import PARQUET, TABLE
 
-#: Failures that are listed.
+#: Largest number of failures that are listed.
 MOST_LINES = 20
 
 
 @dataclass(frozen=True)
 class BatchSummary:
-    """How a batch has ended.
+    """Summary of a batch at its end.
 
     Attributes:
-        cases: in the sweep.
-        solved: in this call, failed ones among them.
-        failures: of all cases, a line each: what the case is, and the reason.
-        missing: cases that other batches still work on.
-        groups: of ranks.
-        seconds: of this call.
+        cases: number of cases in the sweep.
+        solved: number of cases solved in this call, failed ones among them.
+        failures: a line for each failed case: its name, and the reason.
+        missing: number of cases that other batches still work on.
+        groups: number of groups of ranks.
+        seconds: duration of this call, s.
     """
 
     cases: int
@@ -33,15 +33,15 @@ class BatchSummary:
 
 
 def print_tally(tally: BatchSummary, directory: Path) -> None:
-    """How a batch has ended, on standard output. On rank 0."""
+    """Print the summary of a batch on standard output. On rank 0."""
     good = tally.cases - len(tally.failures) - tally.missing
-    held = (
+    before = (
         f", {tally.cases - tally.solved - tally.missing} held before"
         if tally.cases > tally.solved + tally.missing
         else ""
     )
     print(
-        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{held}"
+        f"{tally.cases} cases: {good} ok, {len(tally.failures)} failed; {tally.solved} solved now{before}"
         f" ({tally.groups} {'group' if tally.groups == 1 else 'groups'}, {tally.seconds:.1f} s)"
     )
     for line in tally.failures[:MOST_LINES]:

@@ -17,18 +17,17 @@ from pydantic import Field
 from spinepnp.case.case import Case, make_case
 from spinepnp.case.digest import case_digest, digest
 from spinepnp.case.estimate import size_of
-from spinepnp.case.key_paths import find_files, set_value
 from spinepnp.case.messages import validated
 from spinepnp.case.study import column_of, common_kind, number_of
-from spinepnp.case.toml import check_kind, parse_toml, read_tables, read_text, value_of
+from spinepnp.case.toml import check_kind, find_files, parse_toml, read_tables, read_text, set_value, value_of
 from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
 from spinepnp.units import Line, Table, Whole
 
-#: More cases than this in one sweep are taken for a mistake.
-MOST = 200_000
+#: Largest number of cases in one sweep: more are taken for a mistake.
+MOST_CASES = 200_000
 
-#: Solves that a transient is worth: some 40 steps of five steady states each.
+#: Cost of a transient, in steady solves: some 40 steps of five steady states each.
 TRANSIENT_SOLVES = 200
 
 #: Column that tells base cases apart where there are several.
@@ -36,7 +35,7 @@ BASE_COLUMN = "base.case"
 
 
 class Base(Table):
-    """Where a sweep starts.
+    """Base case of a sweep.
 
     Attributes:
         case: path of a case file, relative to the sweep; or several, each of which goes along all axes.
@@ -77,16 +76,16 @@ class Job:
 
     Attributes:
         number: position in the sweep, from 1.
-        columns: what it is among the others: values by the name of their column, with units.
-        name: how lines on the screen call it: the columns that are not the same everywhere.
-        key: by which its results are known.
-        data: the resolved case as plain tables; ``None`` where it is impossible.
-        error: why it is.
-        varied: column of what the case itself varies, if it does.
+        columns: values of the axes by the name of their column, with units.
+        name: name on the screen: the columns that differ between cases.
+        key: digest by which its results are known.
+        data: resolved case as plain tables; ``None`` where it is impossible.
+        error: reason why it is impossible.
+        varied: column of the key that the case itself varies, if it does.
         chain: digest of its mesh and structure; cases that share it are solved one after another.
         cost: estimated seconds on one core.
         memory: estimated bytes.
-        stamp: of the outcome that it replaces; see `Store.stamp`.
+        stamp: time of the outcome that it replaces; see `Store.stamp`.
     """
 
     number: int
@@ -109,7 +108,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """A sweep with all its cases.
+    """Sweep with all its cases.
 
     Attributes:
         sweep: the file.
@@ -168,15 +167,15 @@ def load_sweep(path: Path) -> Plan:
     for job in jobs:
         for name, value in job.columns.items():
             seen.setdefault(name, set()).add(value)
-    told = {name for name, values in seen.items() if len(values) > 1}
+    differing = {name for name, values in seen.items() if len(values) > 1}
     for job in jobs:
         job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
-                              for name, value in job.columns.items() if name in told) or "the case"  # fmt: skip
+                              for name, value in job.columns.items() if name in differing) or "the case"  # fmt: skip
     return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """For each case the name of its base and the values of its keys.
+    """Name of the base and values of the keys, for each case.
 
     Raises:
         CaseError: axes that do not go together.
@@ -193,15 +192,15 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
     elif sweep.combine == "zip":
         lengths = {len(values) for values in sweep.axes.values()}
         if len(lengths) > 1:
-            told = ", ".join(f"{path} has {len(values)}" for path, values in sweep.axes.items())
-            raise CaseError("axes", f'zip takes as many values of each axis, but {told}; or use combine = "product"')
+            counts = ", ".join(f"{path} has {len(values)}" for path, values in sweep.axes.items())
+            raise CaseError("axes", f'zip takes as many values of each axis, but {counts}; or use combine = "product"')
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in zip(*sweep.axes.values(), strict=True)]
     else:
         count = len(bases)
         for values in sweep.axes.values():
             count *= len(values)
-        if count > MOST:
-            raise CaseError("axes", f"ask for {count} cases, {MOST} are allowed; split the sweep")
+        if count > MOST_CASES:
+            raise CaseError("axes", f"ask for {count} cases, {MOST_CASES} are allowed; split the sweep")
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]
     for base in bases:
         for row in rows or [{}]:
@@ -217,8 +216,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     number = 0
     try:
         for number, row in enumerate(rows_of(path), 1):
-            if number > MOST:
-                raise CaseError(str(path), f"has more than {MOST} rows; split it")
+            if number > MOST_CASES:
+                raise CaseError(str(path), f"has more than {MOST_CASES} rows; split it")
             yield {name: value_of(value) for name, value in row.items() if value}
     except ValueError as error:
         raise CaseError(str(path), str(error)) from None
@@ -227,7 +226,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
-    """Fill an item with its checked case and what it costs.
+    """Fill a job with its checked case and its cost.
 
     Raises:
         CaseError: it is impossible.
@@ -247,7 +246,7 @@ def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Pat
 
 
 def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
-    """An axis over the key that the base case varies, or over its whole table, takes the place of its values."""
+    """Drop the sweep of the base case where an axis is over its varied key, or over a table with that key."""
     study = data.get("study")
     if not isinstance(study, dict) or not isinstance(study.get("vary"), str):
         return

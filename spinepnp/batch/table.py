@@ -1,4 +1,4 @@
-"""The table of a batch: one row a case and sweep value, made from the outcomes in the order of the sweep."""
+"""Tables of a batch: a row for each case and sweep value, made from the outcomes in the order of the sweep."""
 
 from __future__ import annotations
 
@@ -18,21 +18,30 @@ from spinepnp.runtime.files import write_atomically
 #: The list of a batch's cases.
 LISTING = "batch.json"
 
-#: Changes with the layout of the list.
+#: Version of the layout of the list.
 LAYOUT = 1
 
-#: Columns that are not observables.
-FIRST, LAST = ("case",), ("key", "version", "reason", "status")
+#: First column, which is no observable.
+FIRST = ("case",)
 
-#: Attribute of the frame: columns that say what was varied, by the sweep or by a case itself.
+#: Last columns, which are no observables.
+LAST = ("key", "version", "reason", "status")
+
+#: Attribute of the frame that lists the columns with varied values, of the sweep or of a case itself.
 AXES = "axes"
 
-#: Tables that a batch writes; the CSV file has the same rows as the Parquet file.
-TABLE, PARQUET, SOLVER = "observables.csv", "observables.parquet", "solver.csv"
+#: Table of observables.
+TABLE = "observables.csv"
+
+#: Table of observables as Parquet file, with the rows of the CSV file.
+PARQUET = "observables.parquet"
+
+#: Table of nonlinear solves.
+SOLVER = "solver.csv"
 
 
 def write_listing(directory: Path, plan: Plan) -> None:
-    """Keep which cases make up a batch, for whoever reads its results."""
+    """Write the list of the cases of a batch, for readers of its results."""
     listing = {
         "layout": LAYOUT,
         "title": plan.sweep.title,
@@ -43,7 +52,7 @@ def write_listing(directory: Path, plan: Plan) -> None:
 
 
 def read_listing(directory: Path) -> dict[str, Any]:
-    """Which cases make up a batch.
+    """List of the cases of a batch.
 
     Raises:
         CaseError: the directory holds none.
@@ -63,11 +72,11 @@ def read_listing(directory: Path) -> dict[str, Any]:
 
 
 def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-    """The tables of a batch, finished or not.
+    """Tables of a batch, finished or not.
 
     Args:
-        listing: of its cases; see `read_listing`.
-        found: what became of them, by key; see `outcomes`.
+        listing: list of its cases; see `read_listing`.
+        found: outcomes of finished cases by key; see `outcomes`.
 
     Returns:
         Observables, a row a case and sweep value, with what was varied as the attribute `AXES`; and statistics, a row
@@ -75,7 +84,7 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
     """
     rows: list[dict[str, Any]] = []
     solver: list[dict[str, Any]] = []
-    told: set[str] = set()
+    done: set[str] = set()
     axes: list[str] = list(listing["axes"])
     for case in listing["cases"]:
         outcome = found.get(case["key"])
@@ -85,9 +94,9 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
         before = {"case": case["case"], **case["columns"]}
         after = {"key": case["key"], "version": outcome["version"]}
         rows += [{**before, **row, **after, **_status(row, outcome)} for row in outcome["rows"]]
-        if case["key"] not in told:  # the same case twice in a sweep was solved once
+        if case["key"] not in done:  # the same case twice in a sweep was solved once
             solver += [{"case": case["case"], "key": case["key"], **row} for row in outcome["solver"]]
-        told.add(case["key"])
+        done.add(case["key"])
     table = _frame(rows, [*FIRST, *axes], LAST)
     table.attrs[AXES] = axes
     return table, _frame(solver, ["case", "key"], ())
@@ -97,11 +106,11 @@ def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
     """Write the tables of a batch.
 
     Args:
-        directory: of the batch.
-        found: what became of its cases, by key.
+        directory: directory of the batch.
+        found: outcomes of its cases, by key.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: the tables cannot be written.
     """
     table, statistics = assemble(read_listing(directory), found)
     parquet = io.BytesIO()
@@ -112,10 +121,10 @@ def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
 
 
 def refresh(directory: Path) -> dict[str, dict[str, Any]]:
-    """Bring index and tables of a batch up to date, while no other batch does.
+    """Bring index and tables of a batch up to date, under its lock.
 
     Returns:
-        What became of all its cases, by key.
+        Outcomes of all its cases, by key.
 
     Raises:
         OutputError: they cannot be written.
@@ -131,15 +140,15 @@ def _csv(frame: pandas.DataFrame) -> bytes:
 
 
 def _status(row: dict[str, Any], outcome: dict[str, Any]) -> dict[str, str]:
-    """The status of a row in a word, and its reason in a column of its own."""
+    """Status of a row in a word, and its reason in a column of its own."""
     if row.get("status") == "ok":
         return {"reason": "", "status": "ok"}
-    told = str(row.get("status", "")).removeprefix("failed").removeprefix(": ")
-    return {"reason": told or outcome["reason"], "status": "failed"}
+    reason = str(row.get("status", "")).removeprefix("failed").removeprefix(": ")
+    return {"reason": reason or outcome["reason"], "status": "failed"}
 
 
 def _frame(rows: list[dict[str, Any]], first: list[str], last: tuple[str, ...]) -> pandas.DataFrame:
-    """Rows as a frame: some columns first, some last, each of one type."""
+    """Frame of rows, with some columns first and some last, each of one type."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     inner = [name for name in names if name not in first and name not in last]
     frame = pandas.DataFrame(rows, columns=[*first, *inner, *last])
@@ -151,10 +160,10 @@ def _frame(rows: list[dict[str, Any]], first: list[str], last: tuple[str, ...]) 
 
 
 def load(directory: str | Path) -> pandas.DataFrame:
-    """Results as a table: of a batch, finished or not, or of a single run.
+    """Table of results: of a batch, finished or not, or of a single run.
 
     Args:
-        directory: of the results.
+        directory: directory of the results.
 
     Returns:
         One row a case and sweep value (or time), columns with units in their names.

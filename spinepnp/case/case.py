@@ -1,4 +1,4 @@
-"""Cases: the tables of a case file together, what they must agree on, and what is solved.
+"""Cases: the tables of a case file together, the checks between them, and the data of a solve.
 
 `load_case` gives a checked `Case`, in which every default is filled in and every quantity is SI.
 """
@@ -12,11 +12,10 @@ from typing import Any
 import tomli_w
 from pydantic import Field
 
-from spinepnp.case.key_paths import set_value
 from spinepnp.case.messages import validated
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
-from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text
+from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
@@ -36,7 +35,7 @@ VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
 
 
 class Compare(Table):
-    """Which analytic law to hold the result against.
+    """Analytic law that the result is compared with.
 
     Attributes:
         law: its name; `spinepnp list laws` says what each wants of the case.
@@ -54,7 +53,7 @@ class MeshCase(Table):
     electrolyte: Electrolyte | None = None
 
     def check(self) -> None:
-        """What the tables must agree on.
+        """Check that the tables agree with each other.
 
         Raises:
             CaseError: names the key and what to do.
@@ -64,11 +63,11 @@ class MeshCase(Table):
         self.mesh.sizes(self.geometry)
 
     def resolved(self) -> MeshCase:
-        """The same with its defaults filled in."""
+        """Case with its defaults filled in."""
         return self.model_copy(update={"mesh": self.mesh.resolved(self.geometry)})
 
     def graded(self) -> MeshCase:
-        """The same with the default grading of its mesh; nothing is known of its boundaries."""
+        """Case with the default grading of its mesh; nothing is known of its boundaries."""
         if self.electrolyte is None:
             return self
         return self.model_copy(update={"mesh": grade_layers(self.mesh, self.geometry, self.electrolyte)})
@@ -104,7 +103,7 @@ class Case(Table):
     solver: SolverOptions = SolverOptions()
 
     def check(self) -> None:
-        """What the tables must agree on.
+        """Check that the tables agree with each other.
 
         Raises:
             CaseError: names the key and what to do.
@@ -122,7 +121,7 @@ class Case(Table):
             self.law()
 
     def _check_names(self) -> None:
-        """Probes and regions have names of their own, and leave out what is there.
+        """Check the names of probes and regions, and the boundaries that regions exclude.
 
         Raises:
             CaseError: names the key.
@@ -142,17 +141,17 @@ class Case(Table):
 
     @property
     def problem_data(self) -> ProblemData:
-        """What a solve takes from it."""
+        """Data of a solve."""
         return ProblemData(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
 
     @property
     def model_key(self) -> tuple[Any, ...]:
-        """What its mesh and compiled equations depend on: cases that share it differ in values only."""
+        """Key of mesh and compiled equations: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
         return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named)
 
     def resolved(self) -> Case:
-        """The same with its defaults filled in; those that depend on what a sweep varies are left to each value."""
+        """Case with its defaults filled in; those that depend on what a sweep varies are left to each value."""
         vary = self.study.vary or ""
         update: dict[str, Any] = {}
         if not vary.startswith("geometry."):
@@ -164,7 +163,7 @@ class Case(Table):
         return self.model_copy(update=update)
 
     def graded(self) -> Case:
-        """The same with the default grading of its mesh; of a checked case."""
+        """Checked case with the default grading of its mesh."""
         mesh = grade_layers(self.mesh, self.geometry, self.electrolyte, self.boundaries, self.closed)
         return self.model_copy(update={"mesh": mesh})
 
@@ -177,7 +176,7 @@ class Case(Table):
         return keys[0] not in ("boundaries", "solver") or not {"surface_charge", "concentrations"}.isdisjoint(keys)
 
     def law(self) -> LawValue | None:
-        """What the law of [compare] says of the case, if there is one.
+        """Answer of the law of [compare] to the case, if there is one.
 
         Raises:
             CaseError: the case does not meet the assumptions of the law.
@@ -201,7 +200,7 @@ class Case(Table):
         return tomli_w.dumps(self.to_dict())
 
     def with_value(self, path: str, value: object) -> Case:
-        """The same case with one key changed, checked.
+        """Checked case with one key changed.
 
         Raises:
             CaseError: no such key, or a value that it cannot take.
@@ -281,7 +280,7 @@ def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
 
 
 def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase:
-    """Read and check a case file of which only the mesh is wanted; without boundaries it may be no more than that.
+    """Read and check a case file for its mesh alone; without boundaries it needs no more than the tables of a mesh.
 
     Raises:
         CaseError: anything that is wrong with it.

@@ -1,4 +1,4 @@
-"""By what a case is known: everything that its answer depends on, and nothing else."""
+"""Digests by which a case is known: of everything that its answer depends on, and of nothing else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.geometries.base import digest_of
 
-#: Keys that say how a run is kept, not what comes out of it.
-OF_KEEPING = ("checkpoint_steps", "checkpoint_minutes")
+#: Keys of [study] that say when checkpoints are written, on which no number depends.
+CHECKPOINT_KEYS = ("checkpoint_steps", "checkpoint_minutes")
 
 #: Hexadecimal digits of a key; ten thousand cases collide once in 10^16.
 DIGITS = 20
@@ -24,13 +24,13 @@ def table_digests(case: Case) -> dict[str, str]:
 
 
 def digest(data: object) -> str:
-    """A short digest of plain data, the same whatever the order of its keys."""
+    """Short digest of plain data, which does not depend on the order of keys."""
     text = json.dumps(data, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
 def case_digest(case: Case) -> str:
-    """The key of a resolved case: its title does not count, and of the files that it names their content does.
+    """Digest of a resolved case, without its title, and with the content of the files that it names.
 
     Args:
         case: checked, with its defaults.
@@ -41,16 +41,16 @@ def case_digest(case: Case) -> str:
     contents = table_digests(case)
     files = case.geometry.files()
 
-    def known(value: Any) -> Any:
+    def with_contents(value: Any) -> Any:
         if isinstance(value, dict):
-            return {name: known(inner) for name, inner in value.items()}
+            return {name: with_contents(inner) for name, inner in value.items()}
         if isinstance(value, list):
-            return [known(inner) for inner in value]
+            return [with_contents(inner) for inner in value]
         return contents.get(value, value) if isinstance(value, str) else value
 
-    data = known(case.to_dict())
+    data = with_contents(case.to_dict())
     data.pop("title", None)
     data["geometry"].update(files)
-    for name in OF_KEEPING:
+    for name in CHECKPOINT_KEYS:
         data["study"].pop(name, None)
     return digest(data)

@@ -1,4 +1,4 @@
-"""What a case takes, known before it is meshed, and whether that fits into memory."""
+"""Estimated size of a case before it is meshed, and the check that it fits into memory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Size:
     """The estimated size of a case.
 
     Attributes:
-        cells: of its mesh.
-        unknowns: of its equations.
-        linear: the linear solver that it gets.
+        cells: number of cells of its mesh.
+        unknowns: number of unknowns of its equations.
+        linear: linear solver that it gets.
     """
 
     cells: float
@@ -25,17 +25,17 @@ class Size:
 
     @property
     def solver_memory(self) -> float:
-        """Of a solve without the mesh, bytes."""
+        """Memory of a solve without the mesh, bytes."""
         return memory(self.linear, self.unknowns)
 
     @property
     def memory(self) -> float:
-        """Of mesh and solve, bytes."""
+        """Memory of mesh and solve, bytes."""
         return self.solver_memory + BYTES_PER_CELL * self.cells
 
     @property
     def seconds(self) -> float:
-        """Of a steady solve on one core, s."""
+        """Duration of a steady solve on one core, s."""
         return seconds(self.linear, self.unknowns)
 
 

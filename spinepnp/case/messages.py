@@ -1,4 +1,4 @@
-"""Plain data as pydantic tables, and their errors in the words of the file."""
+"""Validation of plain data as pydantic tables, with errors in the words of the file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spinepnp.units import Table
 
 
 def validated[Kind: Table](data: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Plain data as tables of a kind.
+    """Table of a kind from plain data.
 
     Raises:
         CaseError: the first thing that is wrong with it, in the words of the file.
@@ -52,7 +52,7 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     return ".".join(keys) or "case", shown
 
 
-#: What a value must be, by pydantic's names of errors, which speak of Python's types.
+#: Descriptions by pydantic's names of errors, whose own messages speak of Python's types.
 PLAIN = {
     "dict_type": "must be a table",
     "model_type": "must be a table",
@@ -67,7 +67,7 @@ PLAIN = {
 
 
 def _problem_of(error: Any) -> str:
-    """What is wrong, in plain words."""
+    """Description of a pydantic error in plain words."""
     if error["type"] == "missing":
         return "is missing; add it"
     message = str(error["msg"])

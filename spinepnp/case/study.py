@@ -1,9 +1,9 @@
-"""The table [study] of a case file: what to do with the model."""
+"""The table [study] of a case file: steady, sweep or transient."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -19,10 +19,16 @@ from spinepnp.units import (
     to_unit,
 )
 
-#: Shortest transient, s; most steps that a sine may ask for; and shortest pulse over the duration.
-SHORTEST, MOST_STEPS, SHORTEST_PULSE = 1e-15, 1e6, 1e-9
+#: Shortest duration of a transient, s: a shorter one is taken for a slip.
+SHORTEST_DURATION = 1e-15
 
-#: Outputs of a transient that lists no times.
+#: Largest number of steps that a sine may require.
+MOST_STEPS = 1e6
+
+#: Shortest pulse over the duration: the times of a shorter one differ by rounding only.
+SHORTEST_PULSE = 1e-9
+
+#: Number of listed times of a transient that names none.
 OUTPUTS = 20
 
 #: Defaults of a transient.
@@ -30,7 +36,7 @@ TRANSIENT = {"tolerance": 1e-4, "initial": "bulk", "record": "steps", "fields": 
 
 
 def common_kind(values: Iterable[object]) -> Kind | None:
-    """Kind of quantity of values as they stand in a case file; ``None`` where they are of none, or not all of one."""
+    """Common kind of quantity of values as they stand in a case file; ``None`` where there is none."""
     kinds = {kind_of_quantity(value) for value in values}
     return kinds.pop() if len(kinds) == 1 else None
 
@@ -41,8 +47,24 @@ def column_of(path: str, kind: Kind | None) -> str:
 
 
 def number_of(value: object, kind: Kind | None) -> Any:
-    """What stands in that column: a quantity in the unit of its kind, without the digits of conversion; else itself."""
+    """Entry of that column: a quantity in the unit of its kind, without the digits of conversion; else the value."""
     return value if kind is None else float(f"{to_unit(parse_quantity(value, kind), kind):.15g}")
+
+
+class Timing(NamedTuple):
+    """Keys of a transient with their defaults.
+
+    Attributes:
+        duration: duration, s.
+        times: times that are hit exactly, s.
+        tolerance: error of each step.
+        initial: state at the start, "bulk" or "steady".
+    """
+
+    duration: float
+    times: tuple[float, ...]
+    tolerance: float
+    initial: Literal["bulk", "steady"]
 
 
 class Study(Table):
@@ -105,7 +127,7 @@ class Study(Table):
             raise ValueError(f'{given[0]} belongs to a transient; set kind = "transient" or drop it')
         if self.kind == "transient" and self.duration is None:
             raise ValueError('a transient needs duration = "100 ms"; add it')
-        if self.duration is not None and self.duration < SHORTEST:
+        if self.duration is not None and self.duration < SHORTEST_DURATION:
             raise ValueError("the duration is shorter than a millionth of a nanosecond; make it longer")
         if self.duration is not None and max(self.times or (0.0,)) > self.duration:
             raise ValueError(
@@ -113,12 +135,24 @@ class Study(Table):
             )
         return self
 
+    @property
+    def timing(self) -> Timing:
+        """Timing of a transient.
+
+        Raises:
+            ValueError: the study is steady.
+        """
+        study = self.resolved()
+        if study.duration is None or study.times is None or study.tolerance is None or study.initial is None:
+            raise ValueError("a steady study has no timing")
+        return Timing(study.duration, study.times, study.tolerance, study.initial)
+
     def single(self) -> Study:
-        """The same for one value, which is in the case."""
+        """Study of one value of a sweep, which is in the case."""
         return self.model_copy(update={"vary": None, "values": None})
 
     def resolved(self) -> Study:
-        """The same with the defaults of a transient."""
+        """Study with the defaults of a transient."""
         if self.kind != "transient" or self.duration is None:
             return self
         update: dict[str, Any] = {name: value for name, value in TRANSIENT.items() if getattr(self, name) is None}

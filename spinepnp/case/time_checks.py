@@ -1,4 +1,4 @@
-"""What of a case goes in time belongs to a transient, and what does not does not."""
+"""Checks that waveforms belong to a transient, and that its steps can follow them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinepnp.solvers.model.waveforms import STEPS_A_PERIOD
 def check_time(
     study: Study, electrolyte: Electrolyte, boundaries: Mapping[str, Boundary], law: str | None, formulation: str
 ) -> None:
-    """Refuse what does not fit the kind of the study.
+    """Refuse waveforms, boundaries and laws that do not fit the kind of the study.
 
     Args:
         study: steady or in time.

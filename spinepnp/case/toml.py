@@ -1,4 +1,4 @@
-"""From the text of a file to plain tables that nobody has checked: TOML, overrides, and which kind of file it is.
+"""Reading of TOML files into plain, unchecked tables: overrides by dotted paths, paths of files, kind of the file.
 
 Nothing in a file is ever executed.
 """
@@ -9,18 +9,21 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spinepnp.case.key_paths import find_files, set_value
-from spinepnp.errors import CaseError, reason_of
+from spinepnp.errors import CaseError, nearest, reason_of
 
-#: A case file larger than this is not one.
+#: Largest size of a case file, bytes: a larger file is something else.
 LARGEST_FILE = 4_000_000
+
+#: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
+FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file")
 
 
 def read_text(path: Path) -> str:
-    """The text of a case file.
+    """Text of a case file.
 
     Raises:
         CaseError: it cannot be read, or is no text.
@@ -37,7 +40,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
-    """The tables of TOML text.
+    """Tables of TOML text.
 
     Raises:
         CaseError: it is malformed; ``name`` is how the error calls it.
@@ -51,16 +54,18 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
         raise CaseError(name, "is not valid TOML: nested too deeply") from None
 
 
-#: What Python's parser says of a name that stands twice, and of a table in braces that another line adds to.
+#: Message of Python's parser about a name that stands twice.
 _TWICE = re.compile(r"Cannot (?:overwrite a value|declare)|Duplicate inline table key '(.*)'")
+
+#: Its message about a table in braces that another line adds to.
 _IN_BRACES = re.compile(r"Cannot mutate immutable namespace \('(.*)',?\)")
 
-#: What it says where quotes are missing, most often.
+#: Beginnings of its messages where quotes are missing, most often.
 _UNQUOTED = ("Invalid value", "Expected newline or end of document after a statement")
 
 
 def _toml_problem(message: str, text: str) -> str:
-    """What is wrong with TOML text, from what Python's parser says."""
+    """Description of an error in TOML text, from the message of Python's parser."""
     at = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", message)
     lines = text.splitlines()
     number = int(at[1]) if at and at[1] else len(lines)
@@ -88,7 +93,7 @@ def _toml_problem(message: str, text: str) -> str:
 def read_tables(
     text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
 ) -> dict[str, Any]:
-    """The tables of TOML text, unchecked.
+    """Unchecked tables of TOML text, with overrides and paths of files.
 
     Args:
         text: the file's content.
@@ -106,7 +111,7 @@ def read_tables(
     return data
 
 
-#: Keys by which a file of each kind is known, and what is done with it.
+#: Keys by which a file of each kind is known, its name, and the command for it.
 _KINDS = {
     "case": (("geometry",), "is a case file", "./spine run solves it"),
     "sweep": (("axes",), "is a sweep file", "./spine batch solves it"),
@@ -123,7 +128,7 @@ _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """A file is of the kind that is wanted.
+    """Refuse a file that is of another kind.
 
     Args:
         data: its tables.
@@ -143,7 +148,7 @@ def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
 
 
 def parse_override(text: str) -> tuple[str, object]:
-    """``key=value`` of the command line; the value is TOML, or plain text where it is not.
+    """Key and value of ``key=value`` on the command line; the value is TOML, or plain text where it is not.
 
     Raises:
         CaseError: no equals sign or no key.
@@ -155,7 +160,7 @@ def parse_override(text: str) -> tuple[str, object]:
 
 
 def value_of(text: str) -> object:
-    """A value outside of a TOML file: what TOML would read of it, all of it; plain text where that is nothing."""
+    """Value outside of a TOML file, read as TOML, or plain text where the whole of it is no TOML."""
     try:
         read = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
@@ -170,3 +175,83 @@ def _ends_in_comment(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _item(table: Any, key: str, path: str) -> Any:
+    """The key or index by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
+    if isinstance(table, dict):
+        return key
+    if isinstance(table, list):
+        if key.isdecimal() and int(key) < len(table):
+            return int(key)
+        for position, item in enumerate(table):
+            if isinstance(item, dict) and key in (item.get("name"), item.get("species")):
+                return position
+        known = [str(i.get("name") or i.get("species") or n) for n, i in enumerate(table) if isinstance(i, dict)]
+        raise CaseError(path, f"no such entry; {nearest(key, known)}")
+    raise CaseError(path, f'"{key}" cannot stand below a plain value')
+
+
+def set_value(data: dict[str, Any], path: str, value: object) -> None:
+    """Set the key at a dotted path, making tables on the way; a list is entered by number or by an entry's name.
+
+    Raises:
+        CaseError: the path is malformed or leads through a plain value.
+    """
+    keys = path.split(".")
+    if not all(keys):
+        raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
+    table: Any = data
+    for key in keys[:-1]:
+        table = _only(table, key)
+        if _is_itself(table, key):
+            continue
+        item = _item(table, key, path)
+        if isinstance(table, dict) and item not in table:
+            table[item] = {}
+        table = table[item]
+    table = _only(table, keys[-1])
+    table[_item(table, keys[-1], path)] = value
+
+
+def _only(table: Any, key: str) -> Any:
+    """Only table of a list, where the key is one of its keys: a single current may stand with or without brackets."""
+    alone = isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict) and key in table[0]
+    return table[0] if alone else table
+
+
+def _is_itself(table: Any, key: str) -> bool:
+    """Whether the key names the table at hand, as it would in a list: by its number or species."""
+    return isinstance(table, dict) and "species" in table and key not in table and key in ("0", table["species"])
+
+
+def find_files(data: dict[str, Any], folder: Path) -> None:
+    """Make paths that are relative to the case file absolute, where that file exists."""
+
+    def found(text: object) -> object:
+        with suppress(OSError, ValueError):
+            if isinstance(text, str) and (folder / text).is_file():
+                return str((folder / text).resolve())
+        return text
+
+    for path in FILES:
+        *names, key = path.split(".")
+        for table in tables_at(data, names):
+            if key in table:
+                table[key] = found(table[key])
+    study = data.get("study")
+    if isinstance(study, dict) and study.get("vary") in FILES and isinstance(study.get("values"), list):
+        study["values"] = [found(value) for value in study["values"]]
+
+
+def tables_at(data: Any, names: list[str]) -> list[dict[str, Any]]:
+    """All tables at a path of keys; an asterisk is any key, and lists are entered."""
+    if isinstance(data, list):
+        return [table for item in data for table in tables_at(item, names)]
+    if not isinstance(data, dict):
+        return []
+    if not names:
+        return [data]
+    first, *rest = names
+    inner = data.values() if first == "*" else [data[first]] if first in data else []
+    return [table for item in inner for table in tables_at(item, rest)]

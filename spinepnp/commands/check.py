@@ -1,7 +1,7 @@
-"""The verb `check`: what can be told of a case before solving it, in seconds.
+"""The verb `check`: facts about a case before it is solved, in seconds.
 
-Scales, Debye layers and whether the mesh resolves them, the limiting currents, the electroneutral answer with its whole
-current-voltage curve, and what a solve would cost.
+They are scales, Debye layers and whether the mesh resolves them, limiting currents, the electroneutral answer with its
+whole current-voltage curve, and the cost of a solve.
 """
 
 from __future__ import annotations
@@ -26,12 +26,18 @@ from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discre
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
 
-#: Points of the current-voltage curve, from near the limit of the reversed currents to twice the imposed ones.
-POINTS, REVERSED, FARTHEST = 13, 0.99, 2.0
+#: Number of points of the current-voltage curve.
+POINTS = 13
+
+#: Share of the limiting currents up to which the curve goes.
+NEAR_LIMIT = 0.99
+
+#: Largest factor of the imposed currents on the curve.
+LARGEST_FACTOR = 2.0
 
 
 def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tuple[Case, dict[str, Any]]:
-    """What is to be expected of a case. Collective.
+    """Facts about a case before it is solved. Collective.
 
     Args:
         path: of the case file.
@@ -154,8 +160,8 @@ def _curve(
     """The electroneutral potential of each injecting boundary against the currents, all changed in proportion."""
     if not any(currents.values()):
         return []
-    lowest = max(REVERSED * below, -FARTHEST)
-    highest = min(REVERSED * above, FARTHEST)
+    lowest = max(NEAR_LIMIT * below, -LARGEST_FACTOR)
+    highest = min(NEAR_LIMIT * above, LARGEST_FACTOR)
     rows = []
     for factor in np.linspace(lowest, highest, POINTS):
         scaled = replace(problem_data, boundaries=problem_data.scaled_from_bulk(float(factor), {}).boundaries)
@@ -172,7 +178,7 @@ def _curve(
 
 
 def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
-    """Print what `check_case` has found on standard output. On rank 0 only."""
+    """Print the facts of `check_case` on standard output. On rank 0 only."""
     if as_json:
         print(json.dumps(facts, indent=2, allow_nan=False))
         return

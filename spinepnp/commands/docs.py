@@ -13,7 +13,7 @@ from spinepnp.errors import CaseError, OutputError
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.cache_dirs import DISK_ERRORS
 
-#: What the site is made with; part of the locked environment, not of what a run needs.
+#: Packages that make the site; part of the locked environment, not of what a run needs.
 TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
 
 
@@ -34,11 +34,11 @@ def build_docs(output: Path) -> int:
     missing = [name for name in TOOLS if importlib.util.find_spec(name) is None]
     if missing:
         raise CaseError("docs", f"needs {', '.join(missing)}; use ./spine docs, whose environment has them")
-    held = ResultDirectory(output, names=())
+    directory = ResultDirectory(output, names=())
     try:
         done = subprocess.run(command(folder.parent, output), stderr=subprocess.PIPE, text=True, errors="replace")
     finally:
-        held.discard()
+        directory.discard()
     status = done.returncode
     refused = re.findall(r"^\s*(?:\w+\.)*\w*Error: \[Errno (\d+)\] ([^:\n]*)", done.stderr, re.M) if status else []
     if refused and int(refused[-1][0]) in DISK_ERRORS:
@@ -50,7 +50,7 @@ def build_docs(output: Path) -> int:
 
 
 def command(source: Path, output: Path) -> list[str]:
-    """Sphinx, by which every warning is an error.
+    """Command of Sphinx that makes every warning an error.
 
     Args:
         source: folder with docs/index.md, the checkout.

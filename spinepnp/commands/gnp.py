@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.run.directory import ResultDirectory, check_place
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.place import check_place
 from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.versions import versions
 from spinepnp.units import TIME, parse_quantity
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
 #: Any of these in a directory means that it holds results, of these verbs or of others.
 RESULT_FILES = ("summary.json", "table.json", "observables.csv", "case.toml", "solver.csv")
 
-#: Where results go by default.
+#: Default directory of results.
 DEFAULT = Path("runs") / "gnp"
 
-#: What the numbers depend on.
+#: Packages that the numbers depend on.
 STACK = ("numpy", "scipy", "numba", "pandas", "matplotlib")
 
-#: What can follow `gnp`, beside figures.
+#: Words that can follow `gnp`, beside names of figures.
 OTHERS = ("all", "table", "run", "list")
 
 #: Verdicts of the table that need no `expected`.
@@ -62,7 +63,7 @@ class Request:
 
 
 def gnp(request: Request) -> int:
-    """Do what was asked for.
+    """Carry out a request.
 
     Returns:
         Exit code.
@@ -118,7 +119,7 @@ def _milliseconds(name: str, text: str) -> float:
 
 
 class Output(ResultDirectory):
-    """A directory for results; what was made of it and stays empty is removed.
+    """Directory for results, which is removed where it is new and stays empty.
 
     Args:
         path: of the directory.
@@ -184,7 +185,7 @@ def _write_figure(
     """Draw a figure and write its files.
 
     Returns:
-        What was run, in lines.
+        Lines on the runs of the figure.
     """
     begin = time.monotonic()
     picture = figures.draw(name, p_open=p_open, duration=duration, **changes)
@@ -226,7 +227,7 @@ def _all(request: Request) -> int:
 
 
 def _table(request: Request) -> int:
-    """Numbers of the paper against computed ones; 1 if a verdict is not what is expected."""
+    """Table of the numbers of the paper against computed ones; 1 if a verdict is not the expected one."""
     from spinepnp.validation.gnp import table
 
     with Output(request.output or DEFAULT / "table", force=request.force) as output:
@@ -244,7 +245,7 @@ def _unexpected(row: dict[str, Any]) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON knows: numbers of NumPy as Python's, and nothing for what is not finite."""
+    """Value that JSON can hold: Python's numbers for those of NumPy, ``None`` for numbers that are not finite."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -272,7 +273,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
 
 
 def _list(request: Request) -> int:
-    """Figures, models and parameters."""
+    """Print figures, models and parameters."""
     print("figures (spinepnp gnp NAME):")
     for figure in figures.FIGURES.values():
         options = ["--p-open"] * figure.p_open + ["--duration"] * figure.duration

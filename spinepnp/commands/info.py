@@ -1,4 +1,4 @@
-"""The verb `info`: what this installation is and what it can do, for reports of errors. Works without DOLFINx, too."""
+"""The verb `info`: facts about this installation, for reports of errors. Works without DOLFINx, too."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.ranks import rank_from_launcher
 from spinepnp.runtime.versions import PACKAGE, code_version
 
-#: Packages whose versions are told; more than one name where packages of the same thing are called differently.
+#: Packages whose versions are printed, with all names of a package that has several.
 PACKAGES = (
     ("dolfinx-solver-real", "fenics-dolfinx"), ("fenics-basix",), ("fenics-ufl",), ("fenics-ffcx",),
     ("mpi4py",), ("gmsh",), ("numpy",), ("scipy",), ("numba",), ("pandas",), ("pyarrow",), ("pydantic",), ("pint",),
     ("pyvista",), ("vtk",), ("matplotlib",), ("meshio",), ("typer",), ("rich",),
 )  # fmt: skip
 
-#: Variables that change what the program does.
+#: Environment variables that change the behaviour of the program.
 VARIABLES = (
     "OMP_NUM_THREADS", "SPINEPNP_KERNELS", "SPINEPNP_MESH_CACHE", "XDG_CACHE_HOME", "PETSC_OPTIONS", "PETSC_DIR", "CC",
     "CFLAGS", "PYTHONPATH",
 )  # fmt: skip
 
-#: Folders of what is kept between runs, and whether code is loaded from them.
+#: Folders of caches, and whether code is loaded from them.
 CACHES = {"kernels": True, "meshes": False}
 
 
 def facts() -> dict[str, Any]:
-    """Everything, as plain data. Collective where MPI runs."""
+    """Facts about the installation, as plain data. Collective where MPI runs."""
     stack = _stack()
     return {
         "spinepnp": {"version": __version__, "code": code_version(), "folder": str(PACKAGE)},
@@ -60,7 +60,7 @@ def facts() -> dict[str, Any]:
 
 
 def _stack() -> dict[str, Any]:
-    """DOLFINx, PETSc and MPI as they are loaded; `problem` says why they are not."""
+    """Versions of DOLFINx, PETSc and MPI; `problem` is the reason why they cannot be loaded."""
     try:
         from spinepnp.runtime.stack import MPI, VERSION, PETSc
     except SpineError as error:
@@ -120,7 +120,7 @@ def _compiler() -> dict[str, str]:
 
 
 def _loads(module: str) -> str:
-    """Why a module that needs system libraries cannot be loaded; empty if it can."""
+    """Reason why a module that needs system libraries cannot be loaded; empty if it can."""
     try:
         importlib.import_module(module)
     except Exception as error:  # a missing library makes them raise nearly anything
@@ -139,7 +139,7 @@ def _cache(name: str, *, code: bool) -> dict[str, Any]:
 
 
 def print_info(*, as_json: bool) -> None:
-    """Print everything, once for all ranks."""
+    """Print the facts, once for all ranks."""
     found = facts()
     world = sys.modules.get("mpi4py.MPI")
     if (world.COMM_WORLD.rank if world is not None else rank_from_launcher()) > 0:
@@ -148,7 +148,7 @@ def print_info(*, as_json: bool) -> None:
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
-    """The same for people."""
+    """Lines on the facts, for people."""
     stack, machine, python = found["stack"], found["machine"], found["python"]
     if stack["problem"]:
         loaded = [f"finite elements: MISSING: {stack['problem']}", "  without them: gnp, plot, report, new, list, info"]

@@ -1,4 +1,4 @@
-"""The verb `list`: prints what there is, for people or as JSON."""
+"""The verb `list`: prints shapes, laws, cases, ..., for people or as JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from spinepnp.reference import catalogue, keys_page, results_page, schema
 from spinepnp.reference.template_lines import describe_keys
 from spinepnp.runtime.ranks import rank_from_launcher
 
-#: Topics that take a name, and what is printed where the other topics print a list.
+#: Topics that take a name.
 NAMED = ("shapes", "keys", "schema")
 
-#: Widths of lines and of names.
-LONGEST, NAMES = 130, 16
+#: Largest width of lines.
+WIDTH = 130
+
+#: Smallest width of the column of names.
+NAMES = 16
 
 
 def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
@@ -71,7 +74,7 @@ def _results(*, as_json: bool) -> None:
 
 
 def _shape(name: str, *, as_json: bool) -> None:
-    """All of one shape."""
+    """Print all facts about a shape."""
     if name not in SHAPES:
         raise CaseError("list shapes", f"no such shape; {nearest(name, SHAPES)}", name)
     entry = next(entry for entry in catalogue.shapes() if entry["name"] == name)
@@ -86,7 +89,7 @@ def _shape(name: str, *, as_json: bool) -> None:
 
 
 def _topic(topic: str) -> list[str]:
-    """The lines of a topic."""
+    """Lines on a topic."""
     function, use = catalogue.TOPICS[topic]
     entries = function()
     lines = [f"{topic} ({len(entries)}), {use}"]
@@ -94,12 +97,12 @@ def _topic(topic: str) -> list[str]:
         lines.append("  none here: they are part of a checkout, not of the installed package")
     names = max((len(entry["name"]) for entry in entries), default=0)
     for entry in entries:
-        lines += _wrapped(entry["name"], _told(topic, entry), max(NAMES, names))
+        lines += _wrapped(entry["name"], _description(topic, entry), max(NAMES, names))
     return [*lines, ""]
 
 
-def _told(topic: str, entry: dict[str, Any]) -> str:
-    """What is said of an entry."""
+def _description(topic: str, entry: dict[str, Any]) -> str:
+    """Description of an entry."""
     match topic:
         case "shapes":
             options = f" [{', '.join(entry['options'])}]" if entry["options"] else ""
@@ -120,6 +123,6 @@ def _told(topic: str, entry: dict[str, Any]) -> str:
 
 def _wrapped(name: str, text: str, names: int) -> list[str]:
     """Name and text in two columns."""
-    width = min(shutil.get_terminal_size((LONGEST, 0)).columns if sys.stdout.isatty() else LONGEST, LONGEST)
+    width = min(shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH, WIDTH)
     first, *rest = textwrap.wrap(text, max(width - names - 4, 30)) or [""]
     return [f"  {name:<{names}}  {first}".rstrip(), *(" " * (names + 4) + line for line in rest)]

@@ -15,14 +15,15 @@ from spinepnp.meshes.memory import NODES_PER_CELL
 from spinepnp.meshes.report import describe
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
-from spinepnp.run.directory import ResultDirectory, check_place
+from spinepnp.run.directory import ResultDirectory
 from spinepnp.run.fields import gather_mesh, save
+from spinepnp.run.place import check_place
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.algebra.cost import estimates
 
-#: What to do once there is room.
+#: Advice for a full disk, in the message of the error.
 AGAIN = "run it again"
 
 
@@ -42,12 +43,12 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     """
     case = on_root(comm, lambda: load_mesh_case(path, overrides))
 
-    held: list[ResultDirectory] = []  # on rank 0
+    opened: list[ResultDirectory] = []  # on rank 0
 
     def open_directory() -> None:
         if (output / "mesh.json").exists() and not force:
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        held.append(ResultDirectory(output, resume=True))
+        opened.append(ResultDirectory(output, resume=True))
 
     on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
@@ -58,18 +59,18 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     try:
         on_root(comm, lambda: _write(case, facts, grid, output))
     finally:
-        for directory in held:
+        for directory in opened:
             directory.discard()
 
 
 def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
-    """What a solve on the mesh would take, where the case says of what."""
+    """Estimated cost of a solve on the mesh, where the case has an electrolyte."""
     if case.electrolyte is None:
         return {}
     nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
     unknowns = nodes * (len(case.electrolyte.species) + 1)
-    wanted = case.solver.linear if isinstance(case, Case) else "auto"
-    return {"dofs": round(unknowns), **estimates(wanted, unknowns, case.geometry.dimension)}
+    linear = case.solver.linear if isinstance(case, Case) else "auto"
+    return {"dofs": round(unknowns), **estimates(linear, unknowns, case.geometry.dimension)}
 
 
 def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:

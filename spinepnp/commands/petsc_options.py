@@ -10,12 +10,15 @@ from pathlib import Path
 
 _OPTION = re.compile(r"-[a-z][a-z0-9_]+")
 
-#: Verbs that take PETSc's options, and those that PETSC_OPTIONS reaches.
-VERBS, REACHED = ("run",), ("run", "batch", "validate")
+#: Verbs that take PETSc's options on the command line.
+VERBS = ("run",)
+
+#: Verbs that PETSC_OPTIONS reaches.
+REACHED = ("run", "batch", "validate")
 
 
 def split(arguments: list[str]) -> tuple[list[str], list[str]]:
-    """Our arguments, and PETSc's options with their values.
+    """Split a command line into our arguments and PETSc's options with their values.
 
     A word with a single dash is an option of PETSc; the word after it is its value, unless that is an option too, or a
     case file.
@@ -38,13 +41,13 @@ def split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def hand_over(options: list[str]) -> None:
-    """Let PETSc find the options when it starts, after those that are in the environment already."""
+    """Add options to PETSC_OPTIONS, which PETSc reads when it starts, after those that are there already."""
     if options:
         os.environ["PETSC_OPTIONS"] = " ".join([os.environ.get("PETSC_OPTIONS", ""), *options]).strip()
 
 
 def tell_of_power(verb: str) -> None:
-    """Say which options may do more than those of a case file: write files, or run code."""
+    """Print a note on options that may do more than those of a case file: write files, or run code."""
     words = os.environ.get("PETSC_OPTIONS", "").split() if verb in REACHED else []
     if not words:
         return
@@ -53,8 +56,8 @@ def tell_of_power(verb: str) -> None:
     more: dict[str, None] = {}
     for word, after in itertools.pairwise([*words, ""]):
         # What a key of ours stands for is refused later, with the key.
-        told = not _OPTION.fullmatch(word) or word[1:] in OPTIONS_WITH_KEYS
-        if not told and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
+        refused = not _OPTION.fullmatch(word) or word[1:] in OPTIONS_WITH_KEYS
+        if not refused and not is_allowed(word[1:], "" if _OPTION.fullmatch(after) else after):
             more[word] = None
     if more:
         what = "PETSc options of the command line or of PETSC_OPTIONS may write files and run code"
@@ -62,7 +65,7 @@ def tell_of_power(verb: str) -> None:
 
 
 def warn_of_unused(options: list[str]) -> None:
-    """Tell of options that no part of PETSc has asked for: they are misspelt, or belong to another solver."""
+    """Print a warning about options that no part of PETSc has read: misspelt ones, or those of another solver."""
     from spinepnp.runtime.stack import PETSc
 
     database = PETSc.Options()

@@ -1,4 +1,4 @@
-"""What needs a checkout: the tests behind `spinepnp test` (one rank, then two), benchmarks, validation cases."""
+"""The verbs `test` and `bench`, which need a checkout: tests on one rank and then on two, and benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from spinepnp.checkout import of_checkout
 from spinepnp.errors import MissingStackError
 
-#: Tests that run side by side in the first of the two runs, at most: some start processes of their own.
+#: Largest number of tests that run side by side: some start processes of their own.
 WORKERS = 4
 
 #: Our exit codes by those of pytest: passed, failed, interrupted, internal error, usage, no tests.

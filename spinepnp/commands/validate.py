@@ -27,7 +27,7 @@ def validate(
     """Examine cases and report on them. Collective.
 
     Args:
-        names: of the cases; all without any.
+        names: names of the cases; all cases without any.
         output: directory of the reports; see `default_folder`.
         comm: MPI communicator.
         full: whether cases that take long are wanted, too.
@@ -43,17 +43,17 @@ def validate(
     """
     subjects = on_root(comm, lambda: load_subjects(validation_folder(), list(names), full=full))
     folder = default_folder(names) if output is None else output
-    held: list[ResultDirectory] = []  # on rank 0
-    on_root(comm, lambda: held.append(make_folder(folder, force=force)))
+    opened: list[ResultDirectory] = []  # on rank 0
+    on_root(comm, lambda: opened.append(make_folder(folder, force=force)))
     try:
         return _examine(subjects, folder, comm, whole=not names, figures=figures)
     finally:
-        for directory in held:
+        for directory in opened:
             directory.discard()
 
 
 def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: bool, figures: bool) -> int:
-    """Solve, report, draw. Collective."""
+    """Solve cases, write their report and draw figures. Collective."""
     start = time.monotonic()
     earlier = on_root(comm, lambda: read_earlier(folder))
     verdicts = run_validation(subjects, comm)

@@ -1,4 +1,4 @@
-"""A transient as a film: its fields at the listed times, on one scale of colours from the first frame to the last."""
+"""Film of a transient: its fields at the listed times, on one scale of colours from the first frame to the last."""
 
 from __future__ import annotations
 
@@ -21,20 +21,35 @@ from spinepnp.plots.style import ColourScale, fitted, level_limits, snapshot
 from spinepnp.plots.sweeps import carrier
 from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
 
-#: Most frames; of more fields, this many are taken at even distances.
+#: Largest number of frames; of more fields, this many are taken at even distances.
 MOST_FRAMES = 60
 
-#: How long each frame stays, and the last one, ms; resolution, dots per inch.
-FRAME_MS, LAST_MS, DPI = 200, 1200, 100
+#: Duration of a frame, ms.
+FRAME_MS = 200
 
-#: Most colours of a GIF, those of them that are grey, and shades of a line from its colour to white.
-COLOURS, GREYS, SHADES = 256, 24, 12
+#: Duration of the last frame, ms: longer, so that the end is seen.
+LAST_MS = 1200
 
-#: Per cent of the volume at either end of the values that may lie beyond the scale, and how far beyond it, over the
-#: scale, they must reach to be left out.
-LEFT_OUT, BEYOND = 0.5, 0.1
+#: Resolution of frames, dots per inch: a film of the resolution of pictures would be large.
+DPI = 100
 
-#: A figure, its title, what puts the field of a given number into it, and its colours, shape (colours, 3), 0 to 1.
+#: Number of colours of a GIF.
+COLOURS = 256
+
+#: Number of greys among them, for text and axes.
+GREYS = 24
+
+#: Number of shades of a line from its colour to white, for its smooth edges.
+SHADES = 12
+
+#: Per cent of the volume at either end of the values that may lie beyond the scale of colours.
+LEFT_OUT = 0.5
+
+#: Least distance of extreme values beyond the scale, over its length, at which they are left out of it.
+BEYOND = 0.1
+
+#: Figure, its title, function that puts the field of a given number into it, and its colours from 0 to 1, shape
+#: (colours, 3).
 Film = tuple[Any, Any, Callable[[int], None], np.ndarray]
 
 
@@ -81,8 +96,7 @@ def _series(path: Path) -> list[tuple[float, Path]]:
 
 
 def _read(paths: list[Path]) -> tuple[Any, dict[str, np.ndarray]]:
-    """The grid of the first file, and each array of all files, shape (files, nodes)."""
-
+    """Grid of the first file, and each array of all files, shape (files, nodes)."""
     grid = read_fields(paths[0])
     fields: dict[str, list[np.ndarray]] = {name: [] for name in grid.array_names}
     for path in paths:
@@ -179,7 +193,7 @@ def scale(fields: np.ndarray, weights: np.ndarray) -> tuple[tuple[float, float],
 
 
 def _percentiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Values that hardly any of the volume lies below, and above."""
+    """Lower and upper percentile of the values by volume."""
     order = np.argsort(values)
     share = np.cumsum(weights[order])
     found = np.searchsorted(share, np.array([LEFT_OUT, 100.0 - LEFT_OUT]) / 100.0 * share[-1])
@@ -187,7 +201,7 @@ def _percentiles(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _frame(figure: Any) -> np.ndarray:
-    """What a figure shows, shape (height, width, 3); its layout stays that of the first time."""
+    """Picture of a figure, shape (height, width, 3); its layout stays that of the first frame."""
     figure.set_dpi(DPI)
     picture = snapshot(figure)
     figure.set_layout_engine("none")

@@ -1,4 +1,4 @@
-"""Fields and meshes in a body that is cut open, or in its meridian."""
+"""Pictures of fields and meshes in a body that is cut open, or in its meridian."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from spinepnp.units import POTENTIAL
 #: Smaller side and larger side of a picture on a page, inches.
 INCHES = (2.2, 5.8)
 
-#: Colours of the arrows along x, y and z, and their length over the larger side of a picture.
-ARROWS, ARROW = ("#e2725b", "#3c9d5d", "#1f3fd0"), 0.045
+#: Colours of the arrows along x, y and z.
+ARROW_COLOURS = ("#e2725b", "#3c9d5d", "#1f3fd0")
+
+#: Length of an arrow over the larger side of a picture.
+ARROW_LENGTH = 0.045
 
 
 def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
@@ -163,8 +166,8 @@ def _draw_arrows(axes: Any, extent: tuple[float, ...]) -> None:
     left, right, low, high = extent
     side = max(right - left, high - low)
     start = np.array([left, low]) + 0.04 * side
-    for name, colour, along in zip("xyz", ARROWS, directions(flat=False)[:2].T, strict=True):
-        end = start + ARROW * side * along
+    for name, colour, along in zip("xyz", ARROW_COLOURS, directions(flat=False)[:2].T, strict=True):
+        end = start + ARROW_LENGTH * side * along
         arrow = {"arrowstyle": "-|>", "color": colour, "mutation_scale": 6, "shrinkA": 0, "shrinkB": 0}
         axes.annotate("", end, start, arrowprops=arrow)
         axes.text(*(end + 0.012 * side * along / np.linalg.norm(along)), name, ha="center", va="center", fontsize=7)

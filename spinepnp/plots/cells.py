@@ -10,11 +10,16 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.runtime.files import is_whole
 
-#: VTK's types of the cells of a line and of a body.
-LINES, SOLIDS = (3, 21), (10, 24)
+#: VTK's types of the cells of a line.
+LINES = (3, 21)
 
-#: Nodes of the facets of a tetrahedron and of a triangle in VTK's order, corners first.
+#: VTK's types of the cells of a body.
+SOLIDS = (10, 24)
+
+#: Nodes of the facets of a tetrahedron in VTK's order, corners first.
 TRIANGLES = ((0, 1, 3, 4, 8, 7), (1, 2, 3, 5, 9, 8), (0, 3, 2, 7, 9, 6), (0, 2, 1, 6, 5, 4))
+
+#: Nodes of the facets of a triangle in VTK's order, corners first.
 EDGES = ((0, 1, 3), (1, 2, 4), (2, 0, 5))
 
 #: Facets of a surface that is fine enough for curved ones to be drawn with fewer triangles each.
@@ -72,7 +77,7 @@ def surface(grid: Any) -> Any:
 
 
 def read_fields(path: Path) -> Any:
-    """The grid of a file of fields; VTK says much and goes on where it is damaged.
+    """Grid of a file of fields, or an error where VTK would print warnings and go on.
 
     Raises:
         CaseError: it is missing or damaged.

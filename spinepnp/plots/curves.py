@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-#: How near in time, over the whole, rows are where a jump is drawn as an upright line.
+#: Largest distance of two rows in time, over the duration, at which a jump is drawn as an upright line.
 UPRIGHT = 1e-3
 
-#: Points of a smooth curve from one row to the next at the most, and in all about.
-POINTS_PER_STEP, POINTS = 16, 20_000
+#: Largest number of points of a smooth curve from one row to the next.
+POINTS_PER_STEP = 16
+
+#: Number of points of a smooth curve in all, about.
+POINTS = 20_000
 
 
 def column_of(rows: Sequence[dict[str, Any]], name: str) -> np.ndarray:
-    """A column of a table as numbers, NaN where it is empty.
+    """Numbers of a column of a table, NaN where it is empty.
 
     Args:
         rows: of the table, numbers or as they are read.

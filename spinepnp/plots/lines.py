@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.figure_style import COMPUTED
 from spinepnp.plots.cells import facets, is_solid
-from spinepnp.plots.style import COMPUTED, IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, write
+from spinepnp.plots.style import IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 

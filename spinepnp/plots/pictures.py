@@ -1,4 +1,4 @@
-"""All pictures of a run."""
+"""Pictures of a run, all that suit it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
 
 
 def attempt(work: Callable[[], list[Path]]) -> list[Path]:
-    """The files that some drawing makes; none, and a warning, where it fails.
+    """Files that a drawing makes; none, and a warning, where it fails.
 
     Args:
         work: draws, and names its files.

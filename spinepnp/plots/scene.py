@@ -1,4 +1,4 @@
-"""A window off the screen, of VTK's own classes: the plotter of PyVista takes longer to import than this to draw."""
+"""Window off the screen, of VTK's own classes: the plotter of PyVista takes longer to import than this to draw."""
 
 from __future__ import annotations
 
@@ -13,15 +13,23 @@ from spinepnp.plots.style import ColourScale
 #: Libraries of which VTK needs one to draw without a screen; without any it would crash the process.
 OFF_SCREEN_LIBRARIES = ("libEGL.so.1", "libOSMesa.so.8", "libOSMesa.so")
 
-#: Smaller side and larger side of pictures, pixels, and how many times finer they are drawn, to have smooth edges.
-PIXELS, FINER = (360, 1100), 2
+#: Smaller side and larger side of pictures, pixels.
+PIXELS = (360, 1100)
+
+#: Factor by which pictures are drawn finer, to have smooth edges.
+FINER = 2
 
 #: Height below a body, over its larger side, where arrows and a length find room.
 FOOT = 0.12
 
-#: Where light comes from, and its shares from everywhere and from there: a cut has just the colours of the scale, and
-#: what looks upwards nearly so. A meridian has no shades.
-LIGHT, AMBIENT, DIFFUSE = (0.3, -1.0, 0.8), 0.77, 0.3
+#: Position of the light.
+LIGHT = (0.3, -1.0, 0.8)
+
+#: Share of light from everywhere: with the next one, a cut has just the colours of the scale. A meridian has no shades.
+AMBIENT = 0.77
+
+#: Share of light from its position.
+DIFFUSE = 0.3
 
 
 def can_render() -> bool:
@@ -93,7 +101,7 @@ class Scene:
         self._painted, self._lines = self._actor(), self._actor()
 
     def _actor(self) -> Any:
-        """Something to be seen, without data yet."""
+        """Actor of VTK, without data yet."""
         from vtkmodules.vtkRenderingCore import vtkActor, vtkPolyDataMapper
 
         actor = vtkActor()
@@ -143,7 +151,7 @@ class Scene:
         self._renderer.AddActor(self._lines)
 
     def picture(self) -> np.ndarray:
-        """What is seen, shape (height, width, 3)."""
+        """Picture of the scene, shape (height, width, 3)."""
         import PIL.Image
         from vtkmodules.util.numpy_support import vtk_to_numpy
         from vtkmodules.vtkRenderingCore import vtkWindowToImageFilter
@@ -166,7 +174,7 @@ class Scene:
 
 
 def _table(colours: str) -> Any:
-    """VTK's form of a scale of matplotlib."""
+    """Lookup table of VTK from a scale of colours of matplotlib."""
     import matplotlib
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonCore import vtkLookupTable

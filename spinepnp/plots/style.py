@@ -1,4 +1,4 @@
-"""What all pictures share: colours, lines, titles, legends, and the way of a figure into its file."""
+"""Style of the pictures of runs: colours, lines, titles, legends, and the writing of figures."""
 
 from __future__ import annotations
 
@@ -11,26 +11,38 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
+from spinepnp.figure_style import COMPUTED, GREY
 
-COMPUTED, LAW, OHM = "#c1272d", "#0000a7", "#888888"
+#: Colour of laws.
+LAW = "#0000a7"
 
-#: Colours of probes and boundaries, of species, and lines of probes.
+#: Colour of Ohm's law.
+OHM = GREY
+
+#: Colours of probes and boundaries.
 PLACES = (LAW, COMPUTED, "#e08e0b", "#444444", "#56b4e9", "#b05fa0")
+
+#: Colours of species.
 IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
+
+#: Dashes of probes.
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
-#: Width of curves, points; resolution of figures, dots per inch.
-WIDTH, DPI = 1.6, 150
+#: Width of curves, points.
+WIDTH = 1.6
+
+#: Resolution of figures, dots per inch.
+DPI = 150
 
 
 @dataclass(frozen=True)
 class ColourScale:
-    """How a field is coloured.
+    """Scale of colours of a field.
 
     Attributes:
-        label: its name and unit.
+        label: name and unit of the field.
         colours: matplotlib's name of the colours.
-        limits: of the scale, in that unit.
+        limits: ends of the scale, in that unit.
         extend: ends of the scale that values go beyond: "neither", "min", "max", "both".
     """
 
@@ -41,7 +53,7 @@ class ColourScale:
 
 
 def level_limits(low: float, high: float) -> tuple[float, float]:
-    """Limits of a scale of colours: zero where there is rounding only, and never the same."""
+    """Limits of a scale of colours: zero where there is rounding only, and never equal to each other."""
     low, high = (0.0 if abs(limit) < 1e-9 else float(limit) for limit in (low, high))
     return (low, high) if high - low >= 1e-12 else (low - 0.5, high + 0.5)
 
@@ -60,7 +72,7 @@ def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
 
 
 def snapshot(figure: Any) -> np.ndarray:
-    """What a figure shows, shape (height, width, 3)."""
+    """Picture of a figure, shape (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
@@ -69,7 +81,7 @@ def snapshot(figure: Any) -> np.ndarray:
 
 
 def write(figure: Any, path: Path) -> None:
-    """Write a figure as PNG; `Figure.savefig` draws it twice, and writes how opaque each point is.
+    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would.
 
     Raises:
         OSError: it cannot be written.
@@ -87,13 +99,13 @@ def set_title(figure: Any, title: str) -> Any:
         title: plain text, not read as a formula.
 
     Returns:
-        What matplotlib keeps of it, to change its text.
+        Matplotlib's text, which can be changed.
     """
     return figure.suptitle(fitted(title, figure), fontsize=10, parse_math=False)
 
 
 def fitted(title: str, figure: Any) -> str:
-    """A title in at most two lines as wide as a figure; see `set_title`."""
+    """Title in at most two lines as wide as a figure; see `set_title`."""
     characters = int(11.5 * figure.get_figwidth())  # at 10 points
     return "\n".join(textwrap.wrap(title, characters, max_lines=2, placeholder=" ..."))
 
@@ -116,7 +128,7 @@ def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None
 
 
 def line_styles(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
-    """Matplotlib's words for lines that can be told apart, also where they coincide."""
+    """Matplotlib's keywords of lines that can be told apart, also where they coincide."""
     return [
         {"color": colours[i % len(colours)], "linestyle": STYLES[i % len(STYLES)], "linewidth": WIDTH}
         for i in range(count)
@@ -124,7 +136,7 @@ def line_styles(colours: Sequence[str], count: int) -> list[dict[str, Any]]:
 
 
 def place_styles(case: Case) -> dict[str, dict[str, Any]]:
-    """Lines of probes and, without dashes, of the boundaries that are shown."""
+    """Matplotlib's keywords of the lines of probes and, without dashes, of the boundaries that are shown."""
     names = [*case.probes, *case.shown_boundaries]
     looks = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
     return {name: look if name in case.probes else look | {"linestyle": "-"} for name, look in looks.items()}

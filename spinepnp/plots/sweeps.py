@@ -1,4 +1,4 @@
-"""What was varied: potentials against the law, peaks of transients."""
+"""Pictures of sweeps: potentials against the law, peaks of transients."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
+from spinepnp.figure_style import COMPUTED
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.style import COMPUTED, LAW, OHM, new_figure, place_styles, set_legend, set_title, write
+from spinepnp.plots.style import LAW, OHM, new_figure, place_styles, set_legend, set_title, write
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 
 
@@ -48,7 +49,7 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
 
 def _varied(case: Case, rows: Sequence[dict[str, Any]]) -> np.ndarray:
-    """The varied values; none where there is nothing to draw against, because words were varied."""
+    """Varied values; none where words were varied, against which nothing can be drawn."""
     try:
         return np.array([float(row[case.study.column]) for row in rows])
     except (TypeError, ValueError):
@@ -56,7 +57,7 @@ def _varied(case: Case, rows: Sequence[dict[str, Any]]) -> np.ndarray:
 
 
 def _varied_label(case: Case) -> str:
-    """What was varied, with its unit."""
+    """Label of the varied key, with its unit."""
     kind = case.study.kind_of_values
     return f"{'current' if kind is CURRENT else case.study.vary}{f' ({kind.unit})' if kind else ''}"
 
@@ -94,7 +95,7 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
 
 def carrier(case: Case) -> str:
-    """The species that a current carries in: the first one, or that of the first channel, or the first of all."""
+    """Species that the first current carries in, or that of the first channel, or the first of all."""
     boundaries = case.boundaries.values()
     injected = [injection.species for boundary in boundaries for injection in boundary.injections]
     through_channels = [channel.species for boundary in boundaries for channel in boundary.channels]
@@ -102,7 +103,7 @@ def carrier(case: Case) -> str:
 
 
 def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
-    """The law of [compare] and Ohm's law as curves over the varied value, a current's from zero on."""
+    """Draw the law of [compare] and Ohm's law over the varied value, from zero on where that is a current."""
     assert case.study.vary is not None
     low, high = (min(0.0, x.min()), max(0.0, x.max())) if kind is CURRENT else (x.min(), x.max())
     curve, law, ohm = np.linspace(low, high, 81), [], []

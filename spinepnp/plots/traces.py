@@ -26,9 +26,11 @@ from spinepnp.plots.style import (
 )  # fmt: skip
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME
 
-#: How much higher than all others a curve is that is drawn thin; below what range, in the units of the results, one
-#: is level.
-HOT, LEVEL = 1.3, 1e-6
+#: Factor over the maxima of all other potentials above which the curve of a boundary is drawn thin.
+THIN_ABOVE = 1.3
+
+#: Range below which a curve is drawn as constant, in the units of the results: it is rounding.
+CONSTANT_BELOW = 1e-6
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class _Chart:
     curves: list[tuple[np.ndarray, dict[str, Any]]]
     legend: dict[str, dict[str, Any]]
     heading: str | None = None
-    level: float = LEVEL
+    level: float = CONSTANT_BELOW
 
 
 def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
@@ -89,14 +91,14 @@ def _edges(case: Case) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[slice]) -> None:
-    """Its curves, axis and legend."""
+    """Draw the curves, axis and legend of a chart."""
     import matplotlib.lines
 
     for values, look in chart.curves:
         axes.plot(*smooth(times, values, stretches), **look)
-    found = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
-    if np.ptp(found) < chart.level:
-        axes.set_ylim(found.mean() - 0.5, found.mean() + 0.5)
+    shown = np.concatenate([values[np.isfinite(values)] for values, _ in chart.curves])
+    if np.ptp(shown) < chart.level:
+        axes.set_ylim(shown.mean() - 0.5, shown.mean() + 0.5)
     axes.set_ylabel(chart.label)
     axes.grid(alpha=0.3)
     keys = [matplotlib.lines.Line2D([], [], **look) for look in chart.legend.values()]
@@ -104,26 +106,26 @@ def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[sli
 
 
 def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) -> dict[str, np.ndarray]:
-    """Columns of one quantity by place, without those that hold nothing."""
+    """Columns of one quantity by place, without empty ones."""
     columns = {name: column_of(rows, f"{name}{ending}") for name in names}
     return {name: column for name, column in columns.items() if np.isfinite(column).any()}
 
 
 def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """At probes and in the mean of boundaries, of which one that outdoes all else is thin."""
+    """Chart of the potentials at probes and boundaries; a boundary far above all others gets a thin line."""
     looks = place_styles(case)
     values = _columns(rows, looks, f".potential_{POTENTIAL.suffix}")
     highest = {name: float(np.nanmax(np.abs(column))) for name, column in values.items()}
     for name in set(values) - set(case.probes):
         others = [high for other, high in highest.items() if other != name]
-        if others and highest[name] > HOT * max(others):
+        if others and highest[name] > THIN_ABOVE * max(others):
             looks[name]["linewidth"] = WIDTH / 2.0
     curves = [(column, looks[name]) for name, column in values.items()]
     return _Chart(f"potential ({POTENTIAL.unit})", curves, {name: looks[name] for name in values})
 
 
 def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Changes since the first row of each species (by colour) at each probe (by style), or in the mean."""
+    """Chart of the changes of concentrations since the first row, by colour of species and style of probe."""
     ions = dict(zip(case.electrolyte.names, line_styles(IONS, len(case.electrolyte.names)), strict=True))
     places, styles = list(case.probes) or ["volume"], {}
     if len(places) > 1:
@@ -143,7 +145,7 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 
 
 def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Of all ions together, through the boundaries that are shown."""
+    """Chart of the currents of all ions together, through the boundaries that are shown."""
     looks = place_styles(case)
     values = _columns(rows, case.shown_boundaries, f".current_{CURRENT.suffix}.total")
     curves = [(column, looks[name]) for name, column in values.items()]
@@ -151,7 +153,7 @@ def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
 
 
 def _gates(_case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Open fractions."""
+    """Chart of the open fractions of gates."""
     names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\d+$", name)})
     looks = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
     curves = [(column, looks[name]) for name, column in _columns(rows, names, "").items()]

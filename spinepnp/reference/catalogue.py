@@ -1,4 +1,4 @@
-"""What there is: shapes, laws, cases, ... as plain data, for `spinepnp list`. Nothing here needs DOLFINx."""
+"""Catalogue of shapes, laws, cases, ... as plain data, for `spinepnp list`. Nothing here needs DOLFINx."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def formulas() -> list[Entry]:
 
 
 def waveforms() -> list[Entry]:
-    """How a current can go in time, and the keys of each."""
+    """Waveforms of currents, and the keys of each."""
     from spinepnp.solvers.model import waveforms as stimuli
 
     return _by_keys(stimuli.KEYS)
 
 
 def channels() -> list[Entry]:
-    """How a current can depend on the potential, and the keys of each law."""
+    """Laws of channels, and the keys of each."""
     from spinepnp.solvers.model.channels import KEYS
 
     return _by_keys(KEYS)
@@ -149,7 +149,7 @@ def benchmarks() -> list[Entry]:
     ]
 
 
-#: What each topic lists, and what is done with it.
+#: Function that lists each topic, and the use of its entries.
 TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
     "shapes": (shapes, "of [geometry]; a case file: ./spine new SHAPE; a drawing: ./spine list shapes SHAPE"),
     "laws": (laws, "of [compare], what the voltage at the injector is held against"),

@@ -1,4 +1,4 @@
-"""What the keys of a table take, have by default and mean, read off the models: types, defaults and docstrings.
+"""Types, defaults and meanings of the keys of a table, read from the models and their docstrings.
 
 One source for docs/keys.md, the JSON Schema, `list` and the case files of `new`. Nothing here needs DOLFINx.
 """
@@ -74,7 +74,7 @@ def summary_of(thing: Any) -> str:
 
 
 def without_si(text: str) -> str:
-    """Without the units that hold inside."""
+    """Text without the SI units of values inside the program."""
     return _SI.sub("", text).lstrip(" .,;")
 
 
@@ -85,7 +85,7 @@ def drawing_of(model: type) -> str:
 
 
 def meanings(model: type) -> dict[str, str]:
-    """What the section "Attributes" of a model's docstring, and of those of its bases, say of each key."""
+    """Meaning of each key, by the section "Attributes" of the docstrings of a model and its bases."""
     found: dict[str, str] = {}
     for part in reversed(model.__mro__):
         text = inspect.cleandoc(part.__dict__.get("__doc__") or "")
@@ -97,8 +97,8 @@ def meanings(model: type) -> dict[str, str]:
 
 def keys_of(model: type[Table]) -> list[Key]:
     """All keys of a table, in their order."""
-    told = meanings(model)
-    return [_key(model, name, field, told.get(name, "")) for name, field in model.model_fields.items()]
+    meaning = meanings(model)
+    return [_key(model, name, field, meaning.get(name, "")) for name, field in model.model_fields.items()]
 
 
 def _key(model: type[Table], name: str, field: FieldInfo, meaning: str) -> Key:
@@ -126,7 +126,7 @@ def _written(model: type[Table], name: str, annotation: Any) -> Any:
 
 
 def _parts(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """A type without its annotation, and what was in that."""
+    """Type without its annotation, and the metadata of the annotation."""
     if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         flat = [m for entry in metadata for m in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
@@ -153,7 +153,7 @@ def _tables(annotation: Any) -> Iterator[type[Table]]:
 
 
 def _takes(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
-    """What a type takes, in words."""
+    """Description of the values of a type, in words."""
     inner, more = _parts(annotation)
     metadata, origin, arguments = (*metadata, *more), get_origin(inner), get_args(inner)
     quantity = next((entry for entry in metadata if isinstance(entry, Quantity)), None)

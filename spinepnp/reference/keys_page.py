@@ -25,7 +25,7 @@ _HEADINGS = {"case": "Case file", "sweep": "Sweep file", "validation": "Validati
 
 
 def page() -> str:
-    """The whole page."""
+    """Text of the whole page."""
     parts = [INTRODUCTION]
     for kind, (model, _) in models().items():
         parts.append(f"## {_HEADINGS[kind]}\n")

@@ -86,7 +86,7 @@ def _property(node: dict[str, Any], key: Key) -> dict[str, Any]:
 
 
 def _plain(node: Any) -> Any:
-    """Without what TOML or draft 7 does not have: null, titles of every key, tuples by position."""
+    """Schema without what TOML or draft 7 lacks: null, titles of every key, tuples by position."""
     if isinstance(node, list):
         return [_plain(part) for part in node]
     if not isinstance(node, dict):
@@ -112,7 +112,7 @@ def _plain(node: Any) -> Any:
 
 
 def _by_shape(definitions: dict[str, Any]) -> None:
-    """Each shape asks for its name, and has the dimensions and the obstacle that it can have."""
+    """Make each shape require its name, with the dimensions and the obstacle that it can have."""
     for shape in SHAPES.values():
         node = definitions.get(shape.__name__)
         if node is None:
@@ -124,20 +124,20 @@ def _by_shape(definitions: dict[str, Any]) -> None:
 
 
 def _any_shape(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """One of all shapes, chosen by its name, so that an editor says what is wrong with that one.
+    """Schema of one of all shapes, chosen by its name, so that an editor reports the errors of that one.
 
     Editors do not look into conditions for what they show of a key: all keys stand beside them once more.
     """
-    told: dict[str, dict[str, Any]] = {}
+    described: dict[str, dict[str, Any]] = {}
     conditions = []
     for name, shape in SHAPES.items():
         for key, part in definitions[shape.__name__]["properties"].items():
-            told.setdefault(key, {})[name] = part
+            described.setdefault(key, {})[name] = part
         condition = {"properties": {"shape": {"enum": [name]}}, "required": ["shape"]}
         conditions.append({"if": condition, "then": {"$ref": f"#/definitions/{shape.__name__}"}})
-    shown = {key: _common(parts) for key, parts in told.items()}
+    shown = {key: _common(parts) for key, parts in described.items()}
     shown["shape"] = {"description": "name of the shape", "enum": list(SHAPES)}
-    shown["dimension"] = {**told["dimension"]["cylinder"], "enum": list(DIMENSIONS)}
+    shown["dimension"] = {**described["dimension"]["cylinder"], "enum": list(DIMENSIONS)}
     return {
         "description": node["description"], "type": "object", "required": ["shape"], "properties": shown,
         "allOf": conditions,
@@ -145,7 +145,7 @@ def _any_shape(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
 
 
 def _common(parts: dict[str, Any]) -> dict[str, Any]:
-    """What a key is in all shapes that have it, or what it means in each of them."""
+    """Schema of a key that all shapes share, or its meanings in each of them."""
     first, *others = parts.values()
     if all(part == first for part in others):
         return dict(first)
@@ -154,7 +154,7 @@ def _common(parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merged(node: Any, tables: set[str]) -> Any:
-    """Without choices between values of different types, such as a table or a list of tables.
+    """Schema without choices between values of different types, such as a table or a list of tables.
 
     Of a choice an editor can only say that nothing fits. One schema that has the keywords of all types says what does
     not: keywords of other types than that of the value do not count.
@@ -173,11 +173,11 @@ def _merged(node: Any, tables: set[str]) -> Any:
         kinds = [part.get("type", "object" if "$ref" in part else None) for part in parts]
         different = len(set(map(str, kinds))) == len(kinds) > 1 and all(isinstance(kind, str) for kind in kinds)
         if different and not any("enum" in part for part in parts):
-            told = node.get("description") or parts[0].get("description", "")
+            text = node.get("description") or parts[0].get("description", "")
             node = {name: part for name, part in node.items() if name != choice}
             for part in parts:
                 node |= _beside(part, tables)
-            node |= {"type": kinds, "description": told}
+            node |= {"type": kinds, "description": text}
     return node
 
 

@@ -1,4 +1,4 @@
-"""Lines of a commented case file, and of its tables with what the models say of each key."""
+"""Lines of a commented case file, whose comments are the meanings of the keys in the models."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from spinepnp.reference.describe import Key, keys_of
 from spinepnp.units import Table
 
-#: Column of comments, and of the end of lines.
-COMMENTS, WIDTH = 52, 119
+#: Column of comments.
+COMMENTS = 52
+
+#: Width of lines.
+WIDTH = 119
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def rows(
 
 
 def _comment(key: Key, value: str) -> str:
-    """What a key means, with its choices or its default where that is something else."""
+    """Meaning of a key, with its choices and with a default that differs from the value."""
     words = key.takes.split(" or ")
     choices = ", ".join(words) if len(words) > 1 and all(word[:1] + word[-1:] == '""' for word in words) else ""
     choices = "" if all(word in key.short for word in words) else choices

@@ -1,4 +1,4 @@
-"""A sensible case for each shape, for `spinepnp new`: sizes, and which boundary does what.
+"""Values of a template for each shape, for `spinepnp new`: sizes, and the roles of boundaries.
 
 Keys, defaults and what they mean come from the models (`describe`); here are only values.
 """
@@ -15,10 +15,10 @@ SURFACE = Path(__file__).resolve().parents[2] / "cases" / "surfaces" / "spine.pl
 
 @dataclass(frozen=True)
 class Starter:
-    """A case to begin with. Values are TOML.
+    """Values of a template; they are TOML text.
 
     Attributes:
-        title: of the case.
+        title: title of the case.
         sizes: keys of the shape that are set.
         options: keys of the shape that are shown and not set.
         ground: boundary that is held; empty for a closed body.

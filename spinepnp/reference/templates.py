@@ -1,4 +1,4 @@
-"""Case files to begin with, for every shape: what `spinepnp new` prints.
+"""Templates of case files for every shape, which `spinepnp new` prints.
 
 A file is a list of lines; those of an alternative are comments until it is chosen, which a user does by hand and the
 tests by `write`, so that every alternative is known to work.
@@ -32,6 +32,7 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import LENGTH, format_quantity
 
+#: Comment at the top of each template.
 HOW_TO = (
     "It runs as it is: ./spine run FILE. What it means, without solving: ./spine check FILE. A line that begins with "
     '"# key =" or "# [table]" is an alternative: take its "# " away, and put one before what it stands instead of. '
@@ -40,7 +41,7 @@ HOW_TO = (
 )
 
 
-#: What is said of the conditions of a grounded boundary.
+#: Comments on the conditions of a grounded boundary.
 GROUND = {"potential": "held here", "concentrations": 'held here; or "absorbing", or { Na = "12 mM", ... }'}
 
 
@@ -187,7 +188,7 @@ def _choices(shape: type[Geometry]) -> str:
 
 
 def _named(starter: Starter) -> list[str]:
-    """Boundaries of the file's own body."""
+    """Names of the boundaries of the template."""
     found = [starter.ground, starter.injector, starter.wall]
     return list(dict.fromkeys(filter(None, found)))
 

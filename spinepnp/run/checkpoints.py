@@ -1,6 +1,6 @@
 """Checkpoints on the disk: the last two, each whole or known to be damaged.
 
-A checkpoint is a NumPy archive of arrays by name, with what is to be known about them as JSON, and a digest of both.
+A checkpoint is a NumPy archive of arrays by name, a description of them as JSON, and a digest of both.
 """
 
 from __future__ import annotations
@@ -18,27 +18,33 @@ import numpy as np
 from spinepnp.errors import OutputError, reason_of
 from spinepnp.runtime.files import write_atomically
 
-#: Files of the last checkpoint and of the one before it.
-NEWEST, OLDER = "checkpoint.npz", "checkpoint.older.npz"
+#: File of the last checkpoint.
+NEWEST = "checkpoint.npz"
 
-#: Names in an archive of what is no array of the checkpoint.
-ABOUT, DIGEST = "about", "sha256"
+#: File of the checkpoint before it.
+OLDER = "checkpoint.older.npz"
+
+#: Name of the description in an archive.
+ABOUT = "about"
+
+#: Name of the digest in an archive.
+DIGEST = "sha256"
 
 
 def write(directory: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-    """Keep a checkpoint, and the one before it.
+    """Write a checkpoint, and keep the one before it.
 
     Args:
-        directory: of the run.
-        arrays: by name.
-        about: what is to be known about them, plain data.
+        directory: directory of the run.
+        arrays: arrays by name.
+        about: description of them, plain data.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the checkpoint cannot be written.
     """
-    held = {**arrays, ABOUT: np.array(json.dumps(about))}
+    entries = {**arrays, ABOUT: np.array(json.dumps(about))}
     buffer = io.BytesIO()
-    content: dict[str, Any] = {**held, DIGEST: np.array(_digest(held))}
+    content: dict[str, Any] = {**entries, DIGEST: np.array(_digest(entries))}
     np.savez(buffer, **content)
     newest, older, link = directory / NEWEST, directory / OLDER, directory / f".{OLDER}.partial"
     if newest.exists():
@@ -54,25 +60,25 @@ def write(directory: Path, arrays: dict[str, np.ndarray], about: dict[str, Any])
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-    """Arrays of a checkpoint and what is to be known about them; ``None`` where it is missing or damaged."""
+    """Arrays of a checkpoint and their description; ``None`` where it is missing or damaged."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            held = {name: stored[name] for name in stored.files}
-        digest = str(held.pop(DIGEST))
-        about = json.loads(str(held[ABOUT]))
+            arrays = {name: stored[name] for name in stored.files}
+        digest = str(arrays.pop(DIGEST))
+        about = json.loads(str(arrays[ABOUT]))
     except Exception:  # a damaged file makes NumPy and zipfile raise nearly anything: all mean the same
         return None
-    if digest != _digest(held) or not isinstance(about, dict):
+    if digest != _digest(arrays) or not isinstance(about, dict):
         return None
-    del held[ABOUT]
-    return held, about
+    del arrays[ABOUT]
+    return arrays, about
 
 
 def go_back(directory: Path) -> None:
-    """Let the older checkpoint be the newest one, in place of one that is of no use.
+    """Replace a newest checkpoint that cannot be used by the older one.
 
     Raises:
-        OutputError: it cannot be.
+        OutputError: the file cannot be replaced.
     """
     try:
         (directory / OLDER).replace(directory / NEWEST)

@@ -1,203 +1,377 @@
-"""The result directory of the contract: what is written, under which names, in which units.
+"""Registry of output columns: each stands here once, with its name, meaning and value.
 
-Only rank 0 writes. Every file appears whole or not at all, so that an interrupted run leaves readable results.
+Rows of observables.csv and solver.csv, summary.json, the printed table, the peaks of a transient and docs/results.md
+are made from it. A new column is a number in `Solution` and one entry here.
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spinepnp.errors import CaseError
 from spinepnp.runtime.versions import versions
-from spinepnp.solvers.problem.problem import Problem
-from spinepnp.solvers.problem.solution import PointState, RegionState, Solution, VolumeState
-from spinepnp.units import (
-    AMOUNT,
-    AREA,
-    CHARGE,
-    CONCENTRATION,
-    CURRENT,
-    ENERGY,
-    LENGTH,
-    POTENTIAL,
-    RESISTANCE,
-    SURFACE_CHARGE,
-    VOLUME,
-    Kind,
-    to_unit,
-)
-from spinepnp.validation.laws.catalogue import LawValue
+from spinepnp.units import KINDS, TIME, Kind, to_unit
 
-#: In a column of text: there is nothing to be said.
+if TYPE_CHECKING:  # the page of results is made where DOLFINx is not installed
+    from spinepnp.meshes import SpineMesh
+    from spinepnp.solvers.problem.solution import Solution
+    from spinepnp.validation.laws.catalogue import LawValue
+
+#: Text of a column where there is nothing to name: a column of text then has text in all rows.
 NOTHING = "-"
 
+#: First column of a transient.
+TIME_COLUMN = f"time_{TIME.suffix}"
 
-def _estimate(value: float) -> float | None:
-    """An estimate, without the digits that it does not have; null where there is none."""
-    return finite(float(f"{value:.2g}"))
+
+class Source(NamedTuple):
+    """Object that a group of columns describes, with the solution that it belongs to."""
+
+    state: Any
+    solution: Solution
+    name: str = ""
+
+
+def _not_here(_: Source) -> None:
+    """Value of a column that a recorder writes by itself."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, and a key of summary.json.
+
+    Attributes:
+        name: with the unit at its end. Behind a dot stands a part of the quantity; SPECIES is one part a species.
+        meaning: in docs/results.md.
+        value: SI value of the source, or the attribute of its state; the name without its unit by default. Where it
+            gives ``None`` there is no such column.
+        then: applied to the value in the unit of the column.
+        peak: whether the largest value of a transient is reported.
+        printed: position, heading and format in the printed table; empty for a column that is not printed.
+    """
+
+    name: str
+    meaning: str
+    value: str | Callable[[Source], Any] = ""
+    then: Callable[[Any], Any] | None = None
+    peak: bool = False
+    printed: tuple[int, str, str] | tuple[()] = ()
+
+    @cached_property
+    def kind(self) -> Kind | None:
+        """Kind of quantity, by the unit at the end of the name; ``None`` for plain numbers and text."""
+        part = next((part for part in reversed(self.name.split(".")) if "_" in part), "")
+        return next((kind for kind in KINDS if part.endswith(f"_{kind.suffix}")), None)
+
+    def si(self, source: Source) -> Any:
+        """Value in SI, by species where it has several; ``None`` where there is no such column."""
+        if not isinstance(self.value, str):
+            return self.value(source)
+        quantity = self.name.split(".")[0].removesuffix(f"_{self.kind.suffix}" if self.kind else "")
+        return getattr(source.state, self.value or quantity)
+
+    def converted(self, value: Any) -> Any:
+        """Value in the unit of the column, from one in SI."""
+        kind = self.kind
+        if kind is not None:
+            value = {k: to_unit(v, kind) for k, v in value.items()} if isinstance(value, dict) else to_unit(value, kind)
+        return value if self.then is None else self.then(value)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns of one kind of place.
+
+    Attributes:
+        key: path in summary.json; empty for columns that stand there by themselves.
+        about: sentence on all of them.
+        columns: in the order of a table.
+    """
+
+    key: str
+    about: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns in a table."""
+        place = self.key.split(".")[-1]
+        return [f"{place}.{column.name}" if place else column.name for column in self.columns]
 
 
 def finite(value: float) -> float | None:
-    """JSON knows no infinity: an infinite length (a bulk without ions) is null."""
+    """A number, or ``None`` where it is infinite or not a number, which JSON cannot hold."""
     return value if math.isfinite(value) else None
 
 
-def _concentrations(values: dict[str, float]) -> dict[str, float]:
-    return {name: to_unit(value, CONCENTRATION) for name, value in values.items()}
+def _estimate(value: float) -> float | None:
+    """Estimate with its two significant digits; ``None`` where there is none."""
+    return finite(float(f"{value:.2g}"))
 
 
-#: In place of the names of species, where there is none: a table then has text in all rows.
-NOBODY = "-"
+def _difference(source: Source) -> float:
+    """Computed potential between injector and ground of a law, V."""
+    law, boundary = source.state, source.solution.boundary
+    return boundary[law.injector].potential - boundary[law.ground].potential
 
 
-def _named(kind: Kind, quantity: str = "") -> str:
-    """``potential_mV``: a quantity with its unit."""
-    return f"{quantity or kind.name}_{kind.suffix}"
+def _full_pnp(source: Source) -> float:
+    """Potential of a law with the Debye layer at the injector, V."""
+    return float(source.state.potential + source.state.layer_drop)
 
 
-def _point(state: PointState) -> dict[str, Any]:
-    return {
-        _named(POTENTIAL): to_unit(state.potential, POTENTIAL),
-        _named(CONCENTRATION): _concentrations(state.concentration),
-    }
+def _deviation(value: float, reference: float) -> float:
+    """Relative deviation; not a number from a reference of zero."""
+    return value / reference - 1.0 if reference != 0.0 else math.nan
 
 
-def _region(state: RegionState) -> dict[str, Any]:
-    return {
-        **_point(state),
-        _named(POTENTIAL, "min_potential"): to_unit(state.min_potential, POTENTIAL),
-        _named(POTENTIAL, "max_potential"): to_unit(state.max_potential, POTENTIAL),
-        _named(CONCENTRATION, "min_concentration"): _concentrations(state.min_concentration),
-        _named(CONCENTRATION, "max_concentration"): _concentrations(state.max_concentration),
-    }
+def _point(phrase: str) -> tuple[Column, ...]:
+    return (
+        Column("potential_mV", phrase.format("potential"), peak=True, printed=(1, "V(NAME)\n[mV]", ".5f")),
+        Column("concentration_mM.SPECIES", phrase.format("concentration"), peak=True),
+    )
 
 
-def _volume(state: VolumeState) -> dict[str, Any]:
-    return {
-        **_region(state),
-        _named(AMOUNT): {name: to_unit(value, AMOUNT) for name, value in state.amount.items()},
-        _named(CHARGE): to_unit(state.charge, CHARGE),
-        _named(ENERGY, "free_energy"): to_unit(state.free_energy, ENERGY),
-    }
+_MEANS = _point("mean {}")
+_EXTREMES = (
+    Column("min_potential_mV", "smallest potential at a node"),
+    Column("max_potential_mV", "largest potential at a node", peak=True),
+    Column("min_concentration_mM.SPECIES", "smallest concentration at a node"),
+    Column("max_concentration_mM.SPECIES", "largest concentration at a node", peak=True),
+)
+
+BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", (
+    Column("area_um2", "area"),
+    *_MEANS,
+    Column("current_pA.SPECIES", "current that the species carries into the domain"),
+    Column("current_pA.total", "sum over the species: the current of the ions, without displacement", "total_current"),
+    Column("current_pA.displacement", "of a transient: rate of the charge on the boundary, int eps dV/dn; with `total` "
+           "zero over all boundaries, and at each floating one", "displacement"),
+    Column("current_floor_pA.SPECIES", "error of that current by rounding and Newton's remaining residual; a smaller "
+           "current is not significant"),
+    Column("current_floor_pA.total", "sum over the species", "current_floor", lambda floors: sum(floors.values())),
+    Column("current_floor_pA.displacement", "this error of the displacement current", "displacement_floor"),
+    Column("current_below_floor", "species whose current is below its floor, separated by spaces; `-` for none",
+           lambda s: " ".join(s.state.lost) or NOTHING),
+    Column("electroneutral_potential_mV", "mean potential of the electroneutral answer, where it holds",
+           lambda s: s.solution.electroneutral.get(s.name), peak=True),
+    Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
+           "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
+    Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", _not_here),
+))  # fmt: skip
+
+PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
+
+REGION = Group("regions.NAME", "Parts of the volume, of `[regions]`; means are over the volume.", (
+    Column("volume_um3", "volume"),
+    *_MEANS,
+    *_EXTREMES,
+))  # fmt: skip
+
+VOLUME = Group("volume", "The whole domain.", (
+    *_MEANS,
+    *_EXTREMES,
+    Column("amount_ions.SPECIES", "number of ions"),
+    Column("charge_fC", "charge of all ions and of the fixed charge"),
+    Column("free_energy_aJ", "free energy of field and mixing; zero in the bulk state"),
+))  # fmt: skip
+
+LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
+    Column("potential_mV", "potential of the law, injector minus ground", peak=True,
+           printed=(4, "electroneutral\nlaw [mV]", ".5f")),
+    Column("resistance_MOhm", "potential of the law over the current", printed=(6, "R\n[MOhm]", ".2f")),
+    Column("computed_potential_mV", "potential of the solution, injector minus ground", _difference, peak=True,
+           printed=(1, "3D PNP\n[mV]", ".5f")),
+    Column("relative_error", "solution over law, less one",
+           lambda s: _deviation(_difference(s), s.state.potential), finite, printed=(5, "deviation", "+.1e")),
+    Column("ohmic_potential_mV", "potential of Ohm's law at the bulk's conductivity", peak=True),
+    Column("full_pnp_potential_mV", "potential of the law plus the Debye layer at the injector, to first order",
+           _full_pnp, peak=True, printed=(2, "full PNP\n(law + layer)", ".5f")),
+    Column("full_pnp_relative_error", "solution over that, less one",
+           lambda s: _deviation(_difference(s), _full_pnp(s)), finite, printed=(3, "deviation", "+.1e")),
+    Column("concentration_mM.SPECIES", "concentration of the law at the injector", peak=True),
+    Column("printed_potential_mV", "potential of the formula as a paper prints it, where that differs", peak=True),
+    Column("leading_error", "largest relative error of the law's G, where that is a bound"),
+))  # fmt: skip
+
+#: First columns of a row; those of a transient.
+BEGINNING = (
+    Column("PATH", "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
+           _not_here),
+    Column(TIME_COLUMN, "first column of a transient", then=lambda time: float(f"{time:.15g}")),
+    Column("step", "of a transient: number of the step"),
+)  # fmt: skip
+
+#: Columns of a whole solution.
+SOLUTION = (
+    Column("layers_resolved", "whether the mesh gives the potential drops of all Debye layers to 3 %: full PNP values "
+           "if true, electroneutral ones beside those layers at best if false"),
+    Column("layers_unresolved", "boundaries, and planes of edges of fixed charge, whose layers are not resolved; `-` "
+           "for none", lambda s: "; ".join(n for n, layer in s.state.layers.items() if not layer.resolved) or NOTHING),
+    Column("relative_error", "estimated for currents and resistances: from the jumps of gradients between cells",
+           then=_estimate),
+    Column("formulation", "unknowns of the species: `density`, `log` or `nodal`"),
+    Column("formulation_reason", 'why `solver.formulation = "auto"` has left densities; `-` where it has not',
+           then=lambda reason: reason or NOTHING),
+    Column("change_within_cell_VT", "largest change of z V within a cell, in kT/e", "change_within_cell", _estimate),
+    Column("too_steep", "whether that is more than densities can follow: the numbers are not to be trusted"),
+    Column("wall_charge_C_per_m2", "of a domain that nothing grounds: charge that was spread evenly over all walls, as "
+           "Gauss' law asks for; zero where surface charges balance the ions"),
+)  # fmt: skip
+
+#: Columns of the balance of ions.
+BALANCE = (
+    Column("ion_balance_relative", "of the ions: sum of currents over the largest; closed: error of the amounts; in "
+           "time: the defect over what has passed", "ion_balance"),
+    Column("defect_ions.SPECIES", "of a transient: ions that the balance of amount and passed current leaves open"),
+)  # fmt: skip
+
+STATUS = Column("status", "`ok` or `failed`", lambda _: "ok")
+
+#: Groups of columns by the heading of their table in docs/results.md.
+GROUPS = {
+    "Boundaries": BOUNDARY,
+    "Probes": PROBE,
+    "Regions": REGION,
+    "Volume": VOLUME,
+    "Law": LAW,
+    "All of a row": Group("", "", (*BEGINNING, *SOLUTION, *BALANCE, STATUS)),
+}
+
+#: Further keys of summary.json: of the whole run, whose state is a `SimpleNamespace` of mesh and seconds.
+SUMMARY = (
+    STATUS,
+    Column("reason", "why, if failed", _not_here),
+    Column("failed_points", "of a sweep: how many values failed", _not_here),
+    Column("versions", "of the program and of what it stands on", lambda _: versions()),
+    Column("case_digest", "of case.toml: `--resume` knows by it whose results these are", _not_here),
+    Column("mesh.cells", "number of cells", lambda s: s.state.mesh.cells),
+    Column("mesh.vertices", "number of vertices", lambda s: s.state.mesh.vertices),
+    Column("mesh.dofs", "number of unknowns", lambda s: s.solution.statistics.dofs),
+    Column("mesh.volume_um3", "volume", lambda s: s.solution.volume.volume),
+    Column("mesh.min_quality", "quality of the worst cell, between 0 and 1", lambda s: s.state.mesh.min_quality),
+    Column("debye_length_nm", "Debye length of the bulk", lambda s: s.solution.electrolyte.debye_length(), finite),
+    Column("ranks", "MPI ranks", lambda s: s.solution.statistics.ranks),
+    Column("seconds", "duration of the solve; of a transient that of the whole run"),
+    Column("newton_iterations", "Newton steps, in all", lambda s: s.solution.statistics.newton),
+    Column("krylov_iterations", "linear iterations, in all", lambda s: s.solution.statistics.krylov),
+    Column("min_concentration_mM", "smallest of all concentrations",
+           lambda s: s.solution.volume.min_concentration, lambda by_species: min(by_species.values())),
+    Column(TIME_COLUMN, "of a transient: time of the last state", _not_here),
+    Column("steps", "of a transient: number of steps", _not_here),
+    Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration", _not_here),
+    Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", _not_here),
+)  # fmt: skip
+
+#: Columns of solver.csv in a transient, before those of the nonlinear solve.
+STEP = (
+    Column(TIME_COLUMN, "end of the step"),
+    Column("step", "number of the step"),
+    Column(f"step_{TIME.suffix}", "length of the step", "length"),
+    Column("error", "estimate of its error, over the tolerance; empty where it was rejected"),
+)
+
+#: Names of the quantities that have peaks.
+PEAKS = {column.name.split(".")[0] for group in GROUPS.values() for column in group.columns if column.peak}
 
 
-def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
-    """The physical part of summary.json: boundaries, volume, law.
+def has_peak(name: str) -> bool:
+    """Whether the largest value of a column, by its full name in a table, is reported of a transient."""
+    return not PEAKS.isdisjoint(name.split(".")[1:2])
+
+
+def printed(group: Group) -> list[tuple[str, str, str]]:
+    """Heading, name and format of the columns of a group that are printed at the end of a run."""
+    found = sorted((*column.printed, column.name) for column in group.columns if column.printed)
+    return [(heading, name, form) for _, heading, form, name in found]
+
+
+def values(columns: Iterable[Column], state: Any, solution: Solution, name: str = "") -> dict[str, Any]:
+    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own.
 
     Args:
-        solution: a steady state.
-        law: what it is held against, if anything.
+        columns: of one group.
+        state: object whose attributes they are.
+        solution: that the state belongs to.
+        name: of the place.
     """
-    boundaries = {}
-    for name, state in solution.boundary.items():
-        currents = {species: to_unit(value, CURRENT) for species, value in state.current.items()}
-        floors = {species: to_unit(value, CURRENT) for species, value in state.current_floor.items()}
-        boundaries[name] = {
-            _named(AREA): to_unit(state.area, AREA),
-            **_point(state),
-            _named(CURRENT): {**currents, "total": to_unit(state.total_current, CURRENT)},
-            _named(CURRENT, "current_floor"): {**floors, "total": sum(floors.values())},
-            "current_below_floor": " ".join(state.lost) or NOBODY,
-        }
-        if state.displacement is not None and state.displacement_floor is not None:
-            boundaries[name][_named(CURRENT)]["displacement"] = to_unit(state.displacement, CURRENT)
-            floor = to_unit(state.displacement_floor, CURRENT)
-            boundaries[name][_named(CURRENT, "current_floor")]["displacement"] = floor
-        if name in solution.electroneutral:
-            boundaries[name][_named(POTENTIAL, "electroneutral_potential")] = to_unit(
-                solution.electroneutral[name], POTENTIAL
-            )
-        if name in solution.potential_error:
-            error = to_unit(solution.potential_error[name], POTENTIAL)
-            boundaries[name][_named(POTENTIAL, "potential_error")] = _estimate(error)
-    probes = {name: _point(state) for name, state in solution.probes.items()}
-    regions = {
-        name: {_named(VOLUME): to_unit(state.volume, VOLUME), **_region(state)}
-        for name, state in solution.regions.items()
-    }
-    result: dict[str, Any] = {
-        "boundaries": boundaries,
-        **({"probes": probes} if probes else {}),
-        **({"regions": regions} if regions else {}),
-        "volume": _volume(solution.volume),
-        "layers_resolved": solution.layers_resolved,
-        "layers_unresolved": "; ".join(n for n, layer in solution.layers.items() if not layer.resolved) or NOTHING,
-        "relative_error": _estimate(solution.relative_error),
-        "formulation": solution.formulation,
-        "formulation_reason": solution.formulation_reason or NOTHING,
-        "change_within_cell_VT": _estimate(solution.change_within_cell),
-        "too_steep": solution.too_steep,
-    }
-    if solution.wall_charge is not None:
-        result[_named(SURFACE_CHARGE, "wall_charge")] = to_unit(solution.wall_charge, SURFACE_CHARGE)
-    if law is not None:
-        computed = solution.boundary[law.injector].potential - solution.boundary[law.ground].potential
-        full = law.potential + law.layer_drop
-        result["law"] = {
-            _named(POTENTIAL): to_unit(law.potential, POTENTIAL),
-            _named(RESISTANCE): to_unit(law.resistance, RESISTANCE),
-            _named(POTENTIAL, "computed_potential"): to_unit(computed, POTENTIAL),
-            "relative_error": computed / law.potential - 1.0 if law.potential != 0.0 else None,
-            _named(POTENTIAL, "ohmic_potential"): to_unit(law.ohmic_potential, POTENTIAL),
-            _named(POTENTIAL, "full_pnp_potential"): to_unit(full, POTENTIAL),
-            "full_pnp_relative_error": computed / full - 1.0 if full != 0.0 else None,
-            _named(CONCENTRATION): _concentrations(law.concentration),
-        }
-        if law.printed_potential is not None:
-            result["law"][_named(POTENTIAL, "printed_potential")] = to_unit(law.printed_potential, POTENTIAL)
-        if law.leading_error is not None:
-            result["law"]["leading_error"] = law.leading_error
+    result: dict[str, Any] = {}
+    for column in columns:
+        value = column.si(Source(state, solution, name))
+        if value is None:
+            continue
+        value, (head, _, part) = column.converted(value), column.name.partition(".")
+        if not part:
+            result[head] = value
+        else:
+            result.setdefault(head, {}).update(value if part == "SPECIES" else {part: value})
     return result
 
 
-def summary_of(problem: Problem, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
-    """All of summary.json for a point that was solved."""
-    mesh, statistics = problem.mesh, solution.statistics
+def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
+    """Physical part of summary.json: boundaries, probes, regions, volume, and the law that it is compared with."""
+
+    def of(group: Group, states: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: values(group.columns, state, solution, name) for name, state in states.items()}
+
     return {
-        "status": "ok",
-        "versions": versions(),
-        "mesh": {
-            "cells": mesh.cells,
-            "vertices": mesh.vertices,
-            "dofs": statistics.dofs,
-            _named(VOLUME): to_unit(solution.volume.volume, VOLUME),
-            "min_quality": mesh.min_quality,
-        },
-        _named(LENGTH, "debye_length"): finite(to_unit(solution.electrolyte.debye_length(), LENGTH)),
-        "ranks": statistics.ranks,
-        "seconds": seconds,
-        "newton_iterations": statistics.newton,
-        "krylov_iterations": statistics.krylov,
-        _named(CONCENTRATION, "min_concentration"): min(_concentrations(solution.volume.min_concentration).values()),
-        "ion_balance_relative": solution.ion_balance,
-        **state_of(solution, law),
+        "boundaries": of(BOUNDARY, solution.boundary),
+        **({"probes": of(PROBE, solution.probes)} if solution.probes else {}),
+        **({"regions": of(REGION, solution.regions)} if solution.regions else {}),
+        "volume": values(VOLUME.columns, solution.volume, solution),
+        **values(SOLUTION, solution, solution),
+        **({"law": values(LAW.columns, law, solution)} if law is not None else {}),
     }
 
 
-def flatten(state: dict[str, Any]) -> dict[str, Any]:
+def summary_of(mesh: SpineMesh, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
+    """All of summary.json for a point that was solved."""
+    run = SimpleNamespace(mesh=mesh, seconds=seconds)
+    return values(SUMMARY, run, solution) | values(BALANCE[:1], solution, solution) | state_of(solution, law)
+
+
+def transient_row(
+    time: float,
+    step: int,
+    solution: Solution,
+    law: LawValue | None,
+    gates: dict[str, float],
+    defect: dict[str, float],
+) -> dict[str, Any]:
+    """Row of observables.csv at a time.
+
+    Args:
+        time: of the solution, s.
+        step: number of the step that ends there.
+        solution: at that time.
+        law: that it is compared with.
+        gates: open fraction by column.
+        defect: amount by species that the balance leaves open, mol; zero for species that are not named.
+    """
+    defects = {name: defect.get(name, 0.0) for name in solution.electrolyte.names}
+    record = SimpleNamespace(time=time, step=step, ion_balance=solution.ion_balance, defect=defects)
+    return {
+        **values(BEGINNING, record, solution),
+        **flatten(state_of(solution, law)),
+        **flatten(values(BALANCE, record, solution)),
+        **gates,
+        **values([STATUS], record, solution),
+    }
+
+
+def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """Columns of observables.csv: keys of `state_of` joined by dots; boundaries, probes and regions by name alone."""
     flat: dict[str, Any] = {}
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                walk(f"{prefix}.{key}" if prefix else key, inner)
+    for key, value in table.items():
+        if not isinstance(value, dict):
+            flat[prefix + key] = value
+        elif not prefix and key in ("boundaries", "probes", "regions"):
+            for name, inner in value.items():
+                flat |= flatten(inner, f"{name}.")
         else:
-            flat[prefix] = value
-
-    for key, value in state.items():
-        walk("" if key in ("boundaries", "probes", "regions") else key, value)
+            flat |= flatten(value, f"{prefix}{key}.")
     return flat
-
-
-def default_output(case_path: Path) -> Path:
-    """``runs/STEM`` below the current directory.
-
-    Raises:
-        CaseError: the name of the file gives none to a directory.
-    """
-    if set(case_path.stem) <= {"."}:  # ``...toml``, whose stem is the folder above
-        raise CaseError(str(case_path), "its name gives none to a directory of results; give --output")
-    return Path("runs") / case_path.stem

@@ -1,6 +1,6 @@
-"""Result directories and files: refused where they hold something, written whole or not at all.
+"""Result directories: claimed by one run, written by rank 0, each file whole or not at all.
 
-Nothing here needs DOLFINx. Only rank 0 writes, so that an interrupted run leaves readable results.
+An interrupted run thus leaves readable results. Nothing here needs DOLFINx before something is written.
 """
 
 from __future__ import annotations
@@ -10,131 +10,37 @@ import hashlib
 import io
 import json
 import os
-import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from spinepnp.errors import CaseError, reason_of
+from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.run.place import FOLDERS, MARK, OTHER_FILES, RESULT_FILES, check_place, holds_results, is_told_by_files
 from spinepnp.runtime.claims import Claim, claim, owner
+from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import make_writable, write_atomically
 
-#: Any of these in a directory means that it holds results.
-RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
+if TYPE_CHECKING:
+    from spinepnp.case.case import Case
+    from spinepnp.run.options import RunOptions
 
-#: What else a run writes, beside the fields of its points; nothing but these names is ever replaced.
-OTHER_FILES = (
-    "fields.vtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
-    "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
-)  # fmt: skip
+#: Timeout for a directory that another run holds, s: ranks of one that was killed may live a little longer.
+LOCK_TIMEOUT = 1.0
 
-#: In a directory of results: is locked while a run writes there, and says that the program has made it.
-MARK = ".spinepnp"
-
-#: Seconds to wait for a run that writes into the directory: ranks of one that was killed may live a little longer.
-PATIENCE, PATIENCE_TO_RESUME = 1.0, 10.0
-
-#: Files that nobody minds beside results: of version control, file systems, and logs of batch systems.
-_INDIFFERENT = re.compile(r"\.(git)?keep|\.gitignore|\.DS_Store|\.nfs.*|lost\+found|\..*\.partial|.*\.(log|out|err)")
+#: This timeout where a run is to be resumed, s: it was killed just before, most often.
+LOCK_TIMEOUT_TO_RESUME = 10.0
 
 
 def digest_of_case(resolved_case: str) -> str:
-    """By what results know the resolved case that they belong to."""
+    """Digest of a resolved case, by which its results know it."""
     return hashlib.sha256(resolved_case.encode()).hexdigest()[:20]
 
 
-def holds_results(directory: Path, names: Iterable[str] = RESULT_FILES) -> bool:
-    """Whether a run has left its files in a directory."""
-    return any((directory / name).exists() for name in names)
-
-
-#: Folders that a run or a batch makes in its directory.
-FOLDERS = ("points", "fields", "cases", "work")
-
-
-def is_ours(directory: Path) -> bool:
-    """Whether the program has made a directory of results."""
-    return (directory / MARK).exists() or _tells(directory)
-
-
-def _tells(directory: Path) -> bool:
-    """Whether some file in a directory shows that the program has made it."""
-    return any(_is_told(directory / name, told) for name, told in _SIGNS.items()) or _is_solver_table(
-        directory / "solver.csv"
-    )
-
-
-def _is_solver_table(file: Path) -> bool:
-    """Whether a table has the columns of nonlinear solves: summary.json may be lost."""
-    try:
-        with file.open(encoding="utf-8") as lines:
-            return {"newton", "krylov", "assembly_s"} <= set(lines.readline().strip().split(","))
-    except (OSError, ValueError):
-        return False
-
-
-#: What only the program writes into these files.
-_SIGNS: dict[str, Callable[[Any], bool]] = {
-    "summary.json": lambda content: "spinepnp" in content["versions"],
-    "batch.json": lambda content: "layout" in content,
-    "mesh.json": lambda content: {"min_quality", "volume_um3"} <= set(content),
-    "report.json": lambda content: {"case", "quantity", "passed"} <= set(content[0]),
-}
-
-
-def _is_told(file: Path, told: Callable[[Any], bool]) -> bool:
-    try:
-        return told(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return False
-
-
-def _is_hollow(path: Path) -> bool:
-    """Whether a directory holds nothing but locks: a batch that has just begun has such ones."""
-    return path.is_dir() and not path.is_symlink() and all(name.endswith(".lock") for name in os.listdir(path))
-
-
-def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
-    """Refuse a place for results where files are that the program has not written.
-
-    Args:
-        path: of the directory; there may be none yet.
-        sources: files that are read, such as the case: none of them may be in it.
-
-    Raises:
-        CaseError: it is no place for results, whatever else is asked for.
-    """
-    try:
-        place = path.resolve()
-        special = {Path("/"): "the root folder", Path.home().resolve(): "your home"}
-        what = "the current directory" if path == Path() else special.get(place)
-        if what is not None:
-            raise CaseError("--output", f"is {what}; give a directory of its own", str(path))
-        if path.exists() and not path.is_dir():
-            raise CaseError("--output", "is a file; give the path of a directory", str(path))
-        for source in sources:
-            if source.resolve().is_relative_to(place):
-                raise CaseError("--output", f"holds {source}, which is read; give a directory of its own", str(path))
-        for name in (*FOLDERS, *RESULT_FILES, *OTHER_FILES):
-            if (path / name).is_symlink():
-                problem = f"its {name} is a link to another place; remove it, or give another --output"
-                raise CaseError("--output", problem, str(path))
-        if not path.is_dir() or is_ours(path):
-            return
-        for name in sorted(os.listdir(path)):
-            ours = name in (*RESULT_FILES, *OTHER_FILES)
-            if (ours or not _INDIFFERENT.fullmatch(name)) and not (is_ours(path / name) or _is_hollow(path / name)):
-                problem = f"holds {name}, which spinepnp has not written; give a directory of its own"
-                raise CaseError("--output", problem, str(path))
-    except (OSError, ValueError, RuntimeError) as error:  # a name too long, a byte of zero, no home
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise CaseError("--output", f"cannot be used ({reason}); give another --output", str(path)) from None
-
-
 class ResultDirectory:
-    """A directory for the results of one run; made on demand, and removed again if nothing came of it.
+    """Directory for the results of one run; made on demand, and removed again if nothing is written.
 
     It belongs to this process until `release`, or until the process ends, however that happens.
 
@@ -176,7 +82,7 @@ class ResultDirectory:
         try:
             path.mkdir(parents=True, exist_ok=True)
             if not within:
-                self._take(shared=shared, patience=PATIENCE_TO_RESUME if resume else PATIENCE)
+                self._take(shared=shared, patience=LOCK_TIMEOUT_TO_RESUME if resume else LOCK_TIMEOUT)
             make_writable(path)
         except OSError as error:
             self.discard()
@@ -184,7 +90,7 @@ class ResultDirectory:
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
     def _take(self, *, shared: bool, patience: float) -> None:
-        """Mark the directory, and let nobody else write there unless it is shared.
+        """Mark the directory, and lock it unless it is shared.
 
         Raises:
             CaseError: another process writes there.
@@ -201,17 +107,17 @@ class ResultDirectory:
             raise CaseError("--output", problem, str(self.path))
 
     def release(self) -> None:
-        """Let others write there; the mark stays where nothing else tells whose directory it is."""
-        told = _tells(self.path)
+        """Unlock the directory; the mark stays where no other file shows that the program has made it."""
+        known = is_told_by_files(self.path)
         if self._claim is not None:
-            self._claim.stays = not told
+            self._claim.stays = not known
             self._claim.release()
-        elif self._shared and told:
+        elif self._shared and known:
             (self.path / MARK).unlink(missing_ok=True)
         self._claim = None
 
     def __del__(self) -> None:
-        """One that nobody holds any more is given back."""
+        """Unlock a directory that is no longer used."""
         with suppress(Exception):
             self.release()
 
@@ -278,7 +184,7 @@ class ResultDirectory:
         write_atomically(self.path / "case.toml", resolved_case)
 
     def discard(self) -> None:
-        """Release it, and remove the directories that were made for this run, as far as they are empty."""
+        """Unlock the directory, and remove those that were made for this run, as far as they are empty."""
         with suppress(OSError):
             if os.listdir(self.path) == [MARK]:
                 (self.path / MARK).unlink()
@@ -318,3 +224,60 @@ class ResultDirectory:
             own = (self.path / "case.toml").read_text(encoding="utf-8")
             summary = {**summary, "case_digest": digest_of_case(own)}
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
+@dataclass
+class Writer:
+    """Writer of a run, whose errors reach every rank. Nothing is written before there is something to keep.
+
+    Attributes:
+        comm: MPI communicator.
+        case: whole case, which is kept beside the results.
+        directory: result directory, on rank 0 once it is open.
+        begun: whether anything was written, on rank 0.
+    """
+
+    comm: Any
+    case: Case
+    directory: ResultDirectory | None = None
+    begun: bool = False
+
+    @property
+    def log(self) -> Path | None:
+        """Log file, on rank 0 and once there is something to keep. Not collective."""
+        return self.directory.path / "run.log" if self.directory is not None and self.begun else None
+
+    def open(self, output: Path, options: RunOptions) -> ResultDirectory:
+        """Open and lock a directory, on rank 0, until `close`. Not collective.
+
+        Raises:
+            CaseError: it cannot be used.
+        """
+        self.directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
+        return self.directory
+
+    def write(self, work: Callable[[ResultDirectory], None]) -> None:
+        """Do work on rank 0. Collective.
+
+        Raises:
+            OutputError: the results cannot be written.
+        """
+
+        def write() -> None:
+            assert self.directory is not None
+            if not self.begun:
+                self.directory.begin(self.case.to_toml())
+                self.begun = True
+            work(self.directory)
+
+        try:
+            on_root(self.comm, write)
+        except OSError as error:
+            raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
+
+    def close(self) -> None:
+        """Unlock the directory; one that nothing was written to is removed. Not collective."""
+        if self.directory is not None and self.begun:
+            self.directory.release()
+        elif self.directory is not None:
+            self.directory.discard()

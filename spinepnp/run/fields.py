@@ -20,7 +20,8 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
-VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}  # VTK's cell types by number of nodes
+#: VTK's cell types by number of nodes.
+VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}
 
 
 def field_names(species: tuple[str, ...]) -> list[str]:
@@ -44,8 +45,8 @@ def gather(problem: Problem, solution: Solution) -> Any:
     """A PyVista grid of the whole mesh with all unknowns in the units of the results. Collective.
 
     Args:
-        problem: that was solved.
-        solution: its result.
+        problem: problem that was solved.
+        solution: its solution.
 
     Returns:
         `pyvista.UnstructuredGrid` on rank 0 (coordinates in um), ``None`` elsewhere.
@@ -62,7 +63,7 @@ def gather_mesh(mesh: SpineMesh) -> Any:
 
 @dataclass
 class _Layout:
-    """Where the values of a mesh's nodes go in a file; empty on other ranks than 0.
+    """Layout of the nodes of a mesh in a file; empty on other ranks than 0.
 
     Attributes:
         places: position of each point of the grid among the nodes of all ranks, one rank after the other.
@@ -92,7 +93,7 @@ def _gather(spine: SpineMesh, values: np.ndarray, names: list[str]) -> Any:
 
 
 def _layout_of(spine: SpineMesh) -> _Layout:
-    """Collective."""
+    """Layout of a mesh. Collective."""
     mesh = spine.mesh
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
     to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
@@ -120,12 +121,12 @@ def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
     """Write a grid as VTK XML, whole or not at all.
 
     Args:
-        grid: of VTK.
-        path: of the file.
-        then: what to do once there is room.
+        grid: grid of VTK.
+        path: path of the file.
+        then: advice for a full disk, in the message of the error.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     from vtkmodules.vtkIOXML import vtkXMLUnstructuredGridWriter
 

@@ -1,4 +1,4 @@
-"""What a user sees while a run works: a bar with the time left on a terminal, plain lines elsewhere, and a log file."""
+"""Progress of a run for its user: a bar with the time left on a terminal, plain lines elsewhere, and a log file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinepnp.errors import plain
 
 
 def print_line(line: str) -> None:
-    """One line for a user who waits, on standard error. On one rank."""
+    """Print a line on standard error, for a user who waits. On one rank."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -24,9 +24,9 @@ class ProgressBar:
     Args:
         comm: MPI communicator.
         total: number of points.
-        title: of the run.
-        quiet: lines go to the log only.
-        tick: called whenever something is said.
+        title: title of the run.
+        quiet: whether lines go to the log only.
+        tick: function that is called with each report of progress.
     """
 
     def __init__(
@@ -65,20 +65,20 @@ class ProgressBar:
             self._bar = None
 
     def release(self) -> None:
-        """Say the lines that were held back."""
+        """Print the lines that were held back."""
         for line in self._held:
             self.log(line)
         self._held.clear()
 
     def doing(self, what: str) -> None:
-        """Say what is being worked on (on a terminal only)."""
+        """Show a description of the work at hand (on a terminal only)."""
         if self._tick is not None:
             self._tick()
         if self._bar is not None:
             self._bar.update(self._task, description=what)
 
     def log(self, line: str) -> None:
-        """A plain line, for the screen and (by `log_to`) the log."""
+        """Print a plain line on the screen and keep it for the log (`log_to`)."""
         if not self._speaks:
             return
         line = plain(line)
@@ -89,28 +89,28 @@ class ProgressBar:
         self._unlogged.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 
     def log_to(self, path: Path | None) -> None:
-        """Append all lines that were said so far to a log file, once there is one."""
+        """Append all lines so far to a log file, once there is one."""
         if path is not None and self._unlogged:
             with suppress(OSError), path.open("a", encoding="utf-8") as file:  # the results say it, too
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 
     def at(self, done: float, what: str) -> None:
-        """Where a run of one long point is (on a terminal only): ``done`` of its total."""
+        """Show the progress of one long point (on a terminal only): ``done`` of its total."""
         if self._tick is not None:
             self._tick()
         if self._bar is not None:
             self._bar.update(self._task, completed=done, description=what)
 
     def left(self, fraction: float, since: float) -> str:
-        """Time left, as text, when a fraction is done of what begun at a fraction ``since``."""
+        """Time left, as text, at a fraction of a work that was begun at the fraction ``since``."""
         elapsed = time.monotonic() - self._start
         if fraction >= 1.0:
             return f"{elapsed:.1f} s in all"
         return f"about {elapsed / max(fraction - since, 1e-9) * (1.0 - fraction):.0f} s left"
 
     def done(self, line: str, *, hold: bool = False) -> None:
-        """One more point is finished; ``line`` says how it went.
+        """Count a finished point, and print a line on it.
 
         Args:
             line: without counts and times, which are added.

@@ -1,7 +1,7 @@
-"""One case from file to result directory: mesh, solve every point, write, draw.
+"""Run of one case from its file to its result directory: mesh, solve every point, write, draw.
 
-Collective throughout: every rank walks the same path, rank 0 writes and prints (`recorder`), and an error that only
-rank 0 can meet (a full disk, say) reaches all of them.
+Collective throughout: every rank takes the same path, rank 0 writes and prints (`SteadyRecorder`), and an error that
+only rank 0 can meet (a full disk, say) reaches all of them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
-from spinepnp.run.directory import check_place
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import RunOptions, SweepPoint
+from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
-from spinepnp.run.steady_records import SteadyRecorder, SweepPoint
+from spinepnp.run.steady_records import SteadyRecorder
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
@@ -28,7 +28,7 @@ from spinepnp.validation.laws.catalogue import LawValue
 
 
 class Model:
-    """The mesh and the compiled problem of the current point, kept as long as the next point fits them."""
+    """Mesh and compiled problem of the current point, kept as long as the next point fits them."""
 
     def __init__(self, comm: Any) -> None:
         self.comm = comm
@@ -36,7 +36,7 @@ class Model:
         self.problem: SteadyProblem | None = None
 
     def fit(self, case: Case, log: Callable[[str], None]) -> SteadyProblem:
-        """The problem of a case: the one at hand if only values differ, else a new one. Collective."""
+        """Problem of a case: the one at hand if only values differ, else a new one. Collective."""
         key = case.model_key
         if self.problem is None or key != self._key:
             on_root(self.comm, lambda: check_feasible(case))
@@ -50,7 +50,7 @@ class Model:
         return self.problem
 
     def close(self) -> None:
-        """Free the problem at hand. Collective: not for the way out after an error."""
+        """Free the problem at hand. Collective, so that it must not be called after an error of one rank."""
         if self.problem is not None:
             self.problem.destroy()
         self.problem = None
@@ -68,7 +68,7 @@ def run_case(
     """Run a case file. Collective.
 
     Args:
-        path: of the case file.
+        path: path of the case file.
         comm: MPI communicator.
         output: result directory.
         overrides: ``key=value`` texts that change the case.
@@ -98,8 +98,8 @@ def solve_case(
         case: checked.
         comm: MPI communicator.
         output: result directory.
-        options: how it is kept and shown.
-        model: of a case before it, used where it fits and left open for the next one.
+        options: options of the run.
+        model: model of the case before, used where it fits and left open for the next case.
 
     Returns:
         All points with their observables; failed ones with their reason.
@@ -115,7 +115,7 @@ def solve_case(
     points = [SweepPoint(i, c, v) for i, (c, v) in enumerate(zip(case.points(), values, strict=True))]
     recorder = SteadyRecorder(comm, output, case, points, options)
     todo = [point for point in points if not point.row]
-    kept = model or Model(comm)
+    own = model or Model(comm)
     try:
         with ProgressBar(
             comm, len(todo), case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
@@ -123,9 +123,9 @@ def solve_case(
             for remark in recorder.remarks:
                 progress.log(remark)
             for point in todo:
-                _solve_point(point, kept, recorder, progress)
+                _solve_point(point, own, recorder, progress)
         if model is None:
-            kept.close()
+            own.close()
         refused = [point.failure for point in points if isinstance(point.failure, CaseError)]
         if todo and len(refused) == len(points):
             raise refused[0]
@@ -157,7 +157,7 @@ def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, prog
 
 
 def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
-    """One line on a solution: potentials where current enters, iterations."""
+    """Line on a solution: potentials where current enters, and iterations."""
     potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
     parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
     if law is not None:

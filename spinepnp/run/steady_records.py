@@ -1,20 +1,17 @@
-"""Records a run as it goes: rows, summary, fields and pictures, written by rank 0 whatever rank solved what."""
+"""Records of a steady run or a sweep: rows, summary, fields and pictures, which rank 0 writes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spinepnp.case.case import Case
-from spinepnp.case.study import number_of
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
 from spinepnp.run.columns import flatten, state_of, summary_of
-from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.directory import ResultDirectory, Writer
 from spinepnp.run.fields import gather, save
-from spinepnp.run.options import RunOptions
-from spinepnp.run.writer import Writer
+from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
@@ -24,52 +21,20 @@ from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
 
 
-@dataclass
-class SweepPoint:
-    """One sweep value (or the only one): its case, and what became of it.
-
-    Attributes:
-        index: position in the sweep.
-        case: the case with this value.
-        value: as it stands in the case file; ``None`` for a steady study.
-        row: its row of observables.csv; empty until it is solved or has failed.
-        failure: why it has no solution.
-    """
-
-    index: int
-    case: Case
-    value: object = None
-    row: dict[str, Any] = field(default_factory=dict)
-    failure: SpineError | None = None
-
-    @property
-    def name(self) -> str:
-        """How lines on the screen call it."""
-        return "steady" if self.value is None else f"{self.case.study.vary} = {self.value}"
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """The first column of its row: the varied path with its unit, and the value in that unit."""
-        if self.value is None:
-            return {}
-        study = self.case.study
-        return {study.column: number_of(self.value, study.kind_of_values)}
-
-
 class SteadyRecorder:
-    """Writes the result directory of one run. All public methods are collective.
+    """Recorder of a steady run in its result directory. All public methods are collective.
 
     Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
 
     Args:
         comm: MPI communicator.
-        output: the directory.
-        case: the whole case.
-        points: all points; those that the directory holds get their rows where the run is to be continued.
-        options: how it is kept.
+        output: result directory.
+        case: whole case.
+        points: all points; those that the directory holds get their rows where the run is resumed.
+        options: options of the run.
 
     Attributes:
-        remarks: what was found damaged, and what becomes of it, on rank 0.
+        remarks: remarks on damaged files, on rank 0.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -99,7 +64,7 @@ class SteadyRecorder:
 
     @property
     def log(self) -> Path | None:
-        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        """Log file, on rank 0 and once there is something to keep. Not collective."""
         return self._writer.log
 
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
@@ -111,21 +76,22 @@ class SteadyRecorder:
             return tuple(str(row.get(name)) for name in names)
 
         recorded = directory.read_table("observables.csv")
-        wanted = [identity(point.key) for point in self._points]
+        requested = [identity(point.key) for point in self._points]
         # Observables come last: without them a point was cut off while it was written, and is solved again.
-        held = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
-        kept = {identity(row) for row in recorded if str(row.get("status")).startswith(("ok", "failed"))} & set(wanted)
-        statistics = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in kept]
-        told = {identity(row) for row in statistics}
-        solved = [point for point, name in zip(self._points, wanted, strict=True) if name in held]
-        damaged = [("solver.csv", point) for point in solved if identity(point.key) not in told]
+        good = {identity(row): row for row in reversed(recorded) if row.get("status") == "ok"}
+        finished = {identity(row) for row in recorded if str(row.get("status")).startswith(("ok", "failed"))}
+        finished &= set(requested)
+        statistics = [dict(row) for row in directory.read_table("solver.csv") if identity(row) in finished]
+        with_statistics = {identity(row) for row in statistics}
+        solved = [point for point, name in zip(self._points, requested, strict=True) if name in good]
+        damaged = [("solver.csv", point) for point in solved if identity(point.key) not in with_statistics]
         damaged += self._damaged(directory, solved)
         if damaged:
             files = ", ".join(dict.fromkeys(name for name, _ in damaged))
             self.remarks.append(f"{files}: missing or damaged; what it belongs to is solved again")
         again = {identity(point.key) for _, point in damaged}
         self._solver_rows = [row for row in statistics if identity(row) not in again]
-        return [dict(held.get(name, {})) if name not in again else {} for name in wanted]
+        return [dict(good.get(name, {})) if name not in again else {} for name in requested]
 
     def _damaged(self, directory: ResultDirectory, solved: list[SweepPoint]) -> list[tuple[str, SweepPoint]]:
         """Files that are missing or damaged, and the solved points that they belong to."""
@@ -143,7 +109,7 @@ class SteadyRecorder:
         """Record a solution."""
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
         grid = gather(problem, solution) if self._options.fields else None
-        summary = summary_of(problem, solution, law, seconds)
+        summary = summary_of(problem.mesh, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:
             self._solver_rows.append({**point.key, **solution.statistics.row()})
@@ -155,7 +121,7 @@ class SteadyRecorder:
         self._writer.write(write)
 
     def failed(self, point: SweepPoint, error: SpineError) -> None:
-        """Record a failure; input that was found bad before the solve waits for something else worth writing."""
+        """Record a failure; bad input that was found before the solve is written with the next other result."""
         point.failure = error
         point.row = {**point.key, "status": f"failed: {error}"}
         if isinstance(error, CaseError) and not self._begun_anywhere():
@@ -181,7 +147,7 @@ class SteadyRecorder:
         directory.write_table("observables.csv", [p.row for p in self._points if p.row])
 
     def finish(self) -> None:
-        """Write what shows the whole run: fields of the last point, pictures."""
+        """Write the fields of the last point and the pictures."""
         solved = [point for point in self._points if point.row.get("status") == "ok"]
         if not solved or not (self._options.fields or self._options.pictures):
             return
@@ -205,5 +171,5 @@ class SteadyRecorder:
         return directory.path / "points" / f"{point.index + 1:04d}.vtu"
 
     def close(self) -> None:
-        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        """Unlock the directory; one that nothing was written to is removed. Not collective."""
         self._writer.close()

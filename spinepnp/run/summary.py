@@ -1,4 +1,4 @@
-"""The table that a run ends with."""
+"""Printed table at the end of a run, and remarks on its accuracy."""
 
 from __future__ import annotations
 
@@ -6,19 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spinepnp.run.columns import NOTHING
-from spinepnp.run.steady_records import SweepPoint
-
-#: Columns of the table for an injecting boundary with a law: heading, key of the row, format.
-LAW_COLUMNS = (
-    ("3D PNP\n[mV]", "law.computed_potential_mV", ".5f"),
-    ("full PNP\n(law + layer)", "law.full_pnp_potential_mV", ".5f"),
-    ("deviation", "law.full_pnp_relative_error", "+.1e"),
-    ("electroneutral\nlaw [mV]", "law.potential_mV", ".5f"),
-    ("deviation", "law.relative_error", "+.1e"),
-    ("R\n[MOhm]", "law.resistance_MOhm", ".2f"),
-)
-
+from spinepnp.run.columns import LAW, NOTHING, PROBE, printed
+from spinepnp.run.options import SweepPoint
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
@@ -30,12 +19,14 @@ def _cell(row: dict[str, Any], key: str, form: str) -> str:
 
 
 def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
+    """Heading, key and format of each printed column."""
     names = point.case.shown_boundaries
     if point.case.compare is not None and len(names) == 1:
         solid = point.case.geometry.dimension == "3d"
-        return [(title if solid else title.removeprefix("3D "), key, form) for title, key, form in LAW_COLUMNS]
+        columns = [(heading, f"law.{key}", form) for heading, key, form in printed(LAW)]
+        return [(heading if solid else heading.removeprefix("3D "), key, form) for heading, key, form in columns]
     names = [*names, *point.case.probes]
-    return [(f"V({name})\n[mV]", f"{name}.potential_mV", ".5f") for name in names]
+    return [(heading.replace("NAME", n), f"{n}.{key}", form) for n in names for heading, key, form in printed(PROBE)]
 
 
 def print_outcome(points: list[SweepPoint], directory: Path) -> None:
@@ -59,10 +50,10 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
 
 
 def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
-    """What the numbers of a run are worth: Debye layers, estimated errors, the unknowns that were taken.
+    """Remarks on the accuracy of a run: Debye layers, estimated errors, the unknowns that were taken.
 
     Args:
-        rows: of observables.csv.
+        rows: rows of observables.csv.
         has_ions: whether any species carries charge.
     """
     if not has_ions:
@@ -106,22 +97,24 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
 
 
 def _some(found: list[bool]) -> str:
-    """In how many of several rows something is found; empty where that is all."""
+    """Share of the rows for which something holds, in words; empty where it holds for all."""
     return "" if all(found) else f" in {sum(found)} of {len(found)} rows"
 
 
 def _lost_currents(points: list[SweepPoint]) -> str:
-    """Which currents are below their rounding floor, of the species that can flow; empty without any."""
+    """Remark on currents below their rounding floor, of the species that can flow; empty without any."""
     solved = [point for point in points if point.row.get("status") == "ok"]
     where: dict[str, list[str]] = {}
     found = []
     for point in solved:
         problem_data = point.case.problem_data
         flowing = {n for n, can in zip(problem_data.electrolyte.names, problem_data.can_flow, strict=True) if can}
-        # Where nothing holds a species, its current is what the case says, or zero.
-        held = {n: flowing & set(b.prescribed(problem_data.electrolyte)) for n, b in problem_data.boundaries.items()}
+        # The current of a species without a prescribed concentration is that of the case, or zero.
+        prescribed = {
+            n: flowing & set(b.prescribed(problem_data.electrolyte)) for n, b in problem_data.boundaries.items()
+        }
         lost = {
-            name: [species for species in str(value).split() if species in held.get(name, ())]
+            name: [species for species in str(value).split() if species in prescribed.get(name, ())]
             for key, value in point.row.items()
             if key.endswith(BELOW_FLOOR) and isinstance(value, str)
             for name in [key.removesuffix(BELOW_FLOOR)]
@@ -136,7 +129,7 @@ def _lost_currents(points: list[SweepPoint]) -> str:
 
 
 def _spread_charge(points: list[SweepPoint]) -> str:
-    """The charge that was spread over the walls of a closed domain; empty without any."""
+    """Remark on the charge that was spread over the walls of a closed domain; empty without any."""
     column = "wall_charge_C_per_m2"
     rows = [float(p.row[column]) for p in points if p.row.get("status") == "ok" and p.row.get(column) not in (None, "")]
     if not any(rows):

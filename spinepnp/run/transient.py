@@ -1,4 +1,4 @@
-"""A transient from case to result directory, step by step; see `run` for what all studies share."""
+"""Run of a transient from its case to its result directory, step by step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots import pictures
-from spinepnp.run.directory import ResultDirectory, holds_results
-from spinepnp.run.options import RunOptions
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.options import RunOptions, SweepPoint
+from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar
-from spinepnp.run.steady_records import SweepPoint
 from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
@@ -37,11 +37,12 @@ from spinepnp.units import POTENTIAL, TIME, format_quantity, to_unit
 #: Seconds between lines on the way, where nothing else is said.
 LINE_EVERY = 10.0
 
+#: Reason in summary.json of a run that Ctrl-C or SIGTERM has ended.
 INTERRUPTED = "interrupted; continue with --resume"
 
 
 class _Run:
-    """One transient on its way: what was solved, and what is said of it."""
+    """Running transient: its steps so far, and the lines on them."""
 
     def __init__(
         self, case: Case, recorder: TransientRecorder, progress: ProgressBar, problem: TransientProblem, first: Solution
@@ -51,19 +52,17 @@ class _Run:
         spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
-        assert problem.progress is not None
-        assert case.study.duration is not None
-        self._duration = case.study.duration
-        self._since = problem.progress.time_state.time / self._duration
+        self._duration = case.study.timing.duration
+        self._since = problem.time / self._duration
         self._start = self._said = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """That all runs of this transient have taken."""
+        """Duration of all runs of this transient, s."""
         return self._seconds + time.monotonic() - self._start
 
     def checkpoint(self) -> None:
-        """Keep all that a restart needs. Collective."""
+        """Write a checkpoint. Collective."""
         self.recorder.checkpoint(self.problem, self.totals, self.seconds)
 
     def take(self, step: Step) -> None:
@@ -97,10 +96,10 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     state and the peaks. One that fails does not stop the others.
 
     Args:
-        case: of a transient.
+        case: case of a transient.
         comm: MPI communicator.
         output: result directory.
-        options: how it is kept and shown; whether it goes on from checkpoints.
+        options: options of the run.
 
     Returns:
         A point for each value.
@@ -133,8 +132,8 @@ def _solve_points(
     for point, single in zip(points, cases, strict=True):
         below, one = output / "points" / f"{point.index + 1:04d}", SweepPoint(0, single)
         try:
-            held = on_root(comm, partial(holds_results, below))
-            solve_transient(one, comm, below, replace(options, resume=options.resume and held, within=True))
+            begun = on_root(comm, partial(holds_results, below))
+            solve_transient(one, comm, below, replace(options, resume=options.resume and begun, within=True))
         except CaseError as error:
             one.failure, one.row = error, {"status": f"failed: {error}"}
         point.failure, point.row = one.failure, {**point.key, **one.row}
@@ -173,15 +172,15 @@ def _write_points(case: Case, opened: list[ResultDirectory], points: list[SweepP
 
 
 def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOptions) -> None:
-    """Run one transient; the point gets its row. Collective.
+    """Run one transient, and give its point a row. Collective.
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
 
     Args:
-        point: with its case.
+        point: point with its case.
         comm: MPI communicator.
         output: result directory.
-        options: how it is kept and shown; whether it goes on from its checkpoint.
+        options: options of the run.
 
     Raises:
         CaseError: bad input, found before the first step.
@@ -217,16 +216,14 @@ def _go(
     pending: interrupts.Pending,
     point: SweepPoint,
 ) -> None:
-    study = case.study
+    timing = case.study.timing
     first = _first(case, recorder, problem)
     if problem.remark:
         progress.log(problem.remark)
-    assert study.duration is not None
-    assert study.tolerance is not None
     run = _Run(case, recorder, progress, problem, first)
     reason, interrupted = "", False
     try:
-        for step in problem.steps(Schedule(study.duration, study.times or (), study.tolerance)):
+        for step in problem.steps(Schedule(timing.duration, timing.times, timing.tolerance)):
             run.take(step)
             interrupted = comm.allreduce(pending.received, op=MPI.LOR)
             if interrupted or recorder.is_due(step):
@@ -255,10 +252,9 @@ def _go(
 
 
 def _first(case: Case, recorder: TransientRecorder, problem: TransientProblem) -> Solution:
-    """The state to start from: that of the checkpoint, or the initial one, which is recorded."""
+    """Solution to start from: that of the checkpoint, or the initial one, which is recorded."""
     if not recorder.resumed:
-        assert case.study.initial is not None
-        solution = problem.begin(case.study.initial)
+        solution = problem.begin(case.study.timing.initial)
         recorder.begin(problem, solution)
         return solution
     try:

@@ -1,7 +1,7 @@
-"""Records a transient as it goes: a row a step, fields at the listed times, and checkpoints to go on from.
+"""Records of a transient: a row a step, fields at the listed times, and checkpoints to resume from.
 
 Rows are appended and flushed, so that a run can be followed, and one that was killed is readable up to its last step. A
-run that goes on from a checkpoint drops the rows behind it.
+run that resumes from a checkpoint drops the rows behind it.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,12 @@ from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
-from spinepnp.run import checkpoints as generations
-from spinepnp.run.columns import flatten, state_of, summary_of
-from spinepnp.run.directory import ResultDirectory, digest_of_case, holds_results
+from spinepnp.run import checkpoints
+from spinepnp.run.columns import STEP, TIME_COLUMN, has_peak, summary_of, transient_row, values
+from spinepnp.run.directory import ResultDirectory, Writer, digest_of_case
 from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions
-from spinepnp.run.writer import Writer
+from spinepnp.run.place import holds_results
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
@@ -34,40 +34,36 @@ from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
 from spinepnp.solvers.time.transient import TransientProblem
-from spinepnp.units import AMOUNT, CONCENTRATION, POTENTIAL, TIME, to_unit
+from spinepnp.units import TIME, to_unit
 
-#: BorderedLayout of checkpoints; one of another layout is refused.
+#: Format of checkpoints; those of another format are refused.
 FORMAT = 2
 
-#: Tables that grow by a row a step.
-OBSERVABLES, SOLVER = "observables.csv", "solver.csv"
+#: Table of observables, which grows by a row a step.
+OBSERVABLES = "observables.csv"
+
+#: Table of nonlinear solves, which grows by a row a step.
+SOLVER = "solver.csv"
 
 #: Statistics that add up over interruptions.
 SPENT = ("newton", "krylov", "assembly_s", "solve_s")
 
-#: Columns that have peaks, and those among them that are smallest values.
-PEAKS = re.compile(rf"(potential_{POTENTIAL.suffix}|concentration_{CONCENTRATION.suffix})")
-SMALLEST = re.compile(r"(^|\.)min_(potential|concentration)_")
-
-#: First column of a transient.
-TIME_COLUMN = f"time_{TIME.suffix}"
-
 
 class TransientRecorder:
-    """The result directory of a transient. All public methods are collective unless they say otherwise.
+    """Recorder of a transient in its result directory. All public methods are collective unless they say otherwise.
 
     Args:
         comm: MPI communicator.
-        output: the directory.
-        case: the whole case.
-        options: how it is kept; whether it goes on from a checkpoint.
+        output: result directory.
+        case: whole case.
+        options: options of the run.
 
     Attributes:
-        packed: the checkpoint to go on from, on rank 0; ``None`` where there is none.
+        packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
         rows: rows of observables.csv, on rank 0.
-        resumed: whether there is a checkpoint to go on from.
-        spent: sums of the statistics before it, and seconds.
-        remarks: what was found damaged, and what became of it, on rank 0.
+        resumed: whether there is a checkpoint to resume from.
+        spent: sums of the statistics before the checkpoint, and seconds.
+        remarks: remarks on damaged files, on rank 0.
 
     Raises:
         CaseError: the directory cannot be used.
@@ -100,12 +96,12 @@ class TransientRecorder:
 
     @property
     def log(self) -> Path | None:
-        """The log file, on rank 0 and once there is something to keep. Not collective."""
+        """Log file, on rank 0 and once there is something to keep. Not collective."""
         return self._writer.log
 
     def _recall(self, directory: ResultDirectory) -> None:
-        """The checkpoint, and the rows up to it; the tables are cut there."""
-        names = [name for name in (generations.NEWEST, generations.OLDER) if (directory.path / name).exists()]
+        """Read the checkpoint and the rows up to it, and cut the tables there."""
+        names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
         if not names:
             self._keep_remark(directory.check_same_case(self._case.to_toml()))
             if holds_results(directory.path, (OBSERVABLES,)):
@@ -115,25 +111,25 @@ class TransientRecorder:
         if all(problems):
             directory.check_same_case(self._case.to_toml())
             raise CaseError("--resume", problems[0], str(directory.path / names[0]))
-        if problems[0] or names[0] != generations.NEWEST:
-            generations.go_back(directory.path)
-            said = problems[0].split(";")[0] if problems[0] else "the last checkpoint is missing"
-            self.remarks.append(f"{said}: goes on from the one before it, at step {self._saved_step}")
+        if problems[0] or names[0] != checkpoints.NEWEST:
+            checkpoints.go_back(directory.path)
+            reason = problems[0].split(";")[0] if problems[0] else "the last checkpoint is missing"
+            self.remarks.append(f"{reason}: goes on from the one before it, at step {self._saved_step}")
         self._repair_fields(directory)
         self._writer.begun = True
 
     def _try(self, directory: ResultDirectory, name: str) -> str:
-        """Go on from a checkpoint, unless one has been found before.
+        """Resume from a checkpoint, unless one has been found before.
 
         Returns:
-            Why it is of no use, and what to do; empty if it is.
+            Reason why it cannot be used, and remedy; empty if it can.
         """
         if self.packed is not None:
             return ""
-        found = generations.read(directory.path / name)
-        if found is None:
+        stored = checkpoints.read(directory.path / name)
+        if stored is None:
             return "the checkpoint cannot be read; use --force to start again"
-        packed, about = found
+        packed, about = stored
         if about.get("format") != FORMAT:
             return "the checkpoint is one of another version; use --force"
         self._keep_remark(directory.check_same_case(self._case.to_toml(), about["case"]))
@@ -172,7 +168,7 @@ class TransientRecorder:
             self.rows = list(rows)
 
     def _repair_fields(self, directory: ResultDirectory) -> None:
-        """Write the list of fields again, and tell of those that are gone."""
+        """Write the list of fields again, and remark on those that are gone."""
         if self._fields:
             write_atomically(directory.path / "fields.pvd", _series(self._fields))
         lost = [name for _, name in self._fields if not is_whole(directory.path / name)]
@@ -180,7 +176,7 @@ class TransientRecorder:
             self.remarks.append(f"{', '.join(lost)}: missing or damaged; only a new run (--force) makes them again")
 
     def _append(self, directory: ResultDirectory, name: str, row: dict[str, Any]) -> None:
-        """One more row of a table; flushed, so that it can be followed."""
+        """Append a row to a table on the disk, so that the run can be followed."""
         buffer = io.StringIO(newline="")
         first = name not in self._columns
         columns = self._columns.setdefault(name, list(row))
@@ -195,15 +191,7 @@ class TransientRecorder:
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
-        assert problem.progress is not None
-        gates = dict(
-            zip(
-                problem.system.step_data.channels.gate_names(),
-                problem.progress.time_state.rates.gates.tolist(),
-                strict=True,
-            )
-        )
-        row = self._row(0.0, 0, solution, gates, {})
+        row = transient_row(0.0, 0, solution, self._case.law(), problem.gates, {})
         grid = gather(problem, solution) if self._keeps_fields else None
 
         def write(directory: ResultDirectory) -> None:
@@ -219,9 +207,8 @@ class TransientRecorder:
         return self._case.study.fields == "times"
 
     def step(self, problem: TransientProblem, step: Step) -> None:
-        """Record an accepted step, and what was rejected before it."""
-        gates = dict(zip(problem.system.step_data.channels.gate_names(), step.gates, strict=True))
-        row = self._row(step.time, step.number, step.solution, gates, step.defect)
+        """Record an accepted step, and the attempts that were rejected before it."""
+        row = transient_row(step.time, step.number, step.solution, self._case.law(), problem.gates, step.defect)
         recorded = step.listed or self._case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self._keeps_fields else None
 
@@ -236,20 +223,6 @@ class TransientRecorder:
                 self._save_fields(directory, step.time, grid)
 
         self._writer.write(write)
-
-    def _row(
-        self, time_: float, number: int, solution: Solution, gates: dict[str, float], defect: dict[str, float]
-    ) -> dict[str, Any]:
-        names = solution.electrolyte.names
-        return {
-            TIME_COLUMN: float(f"{to_unit(time_, TIME):.15g}"),
-            "step": number,
-            **flatten(state_of(solution, self._case.law())),
-            "ion_balance_relative": solution.ion_balance,
-            **{f"defect_{AMOUNT.suffix}.{name}": to_unit(defect.get(name, 0.0), AMOUNT) for name in names},
-            **gates,
-            "status": "ok",
-        }
 
     def _save_fields(self, directory: ResultDirectory, time_: float, grid: Any) -> None:
         folder = directory.path / "fields"
@@ -268,9 +241,8 @@ class TransientRecorder:
         return bool(self._comm.bcast(by_steps or by_clock, root=0))
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
-        """Keep all that a restart needs, and what was spent so far."""
-        assert problem.progress is not None
-        if problem.progress.number == self._kept_step:  # the older one stays another one
+        """Write a checkpoint with the statistics so far."""
+        if problem.step_count == self._kept_step:  # the older one stays another one
             return
         packed = pack(problem)
 
@@ -287,10 +259,10 @@ class TransientRecorder:
             }
             for name in self._written:  # a checkpoint must not be on the disk before its rows
                 settle(directory.path / name)
-            generations.write(directory.path, packed, about)
+            checkpoints.write(directory.path, packed, about)
 
         self._writer.write(write)
-        self._saved_at, self._saved_step = time.monotonic(), problem.progress.number
+        self._saved_at, self._saved_step = time.monotonic(), problem.step_count
         self._kept_step = self._saved_step
 
     def end(
@@ -306,22 +278,21 @@ class TransientRecorder:
         """Write the summary, the last fields and the pictures.
 
         Args:
-            problem: that was solved.
-            last: its last state.
+            problem: problem that was solved.
+            last: last solution.
             totals: statistics of all steps.
-            seconds: that the run took.
-            reason: why it ended early; empty if it did not.
+            seconds: duration of the run, s.
+            reason: reason of an early end; empty without one.
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
         grid = gather(problem, last) if self._options.fields else None
-        assert problem.progress is not None
         where = {
-            TIME_COLUMN: to_unit(problem.progress.time_state.time, TIME),
-            "steps": problem.progress.number,
+            TIME_COLUMN: to_unit(problem.time, TIME),
+            "steps": problem.step_count,
         }
         total = replace(last, statistics=totals)
-        summary = summary_of(problem, total, self._case.law(), seconds) | where | failed
+        summary = summary_of(problem.mesh, total, self._case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
@@ -334,23 +305,23 @@ class TransientRecorder:
         self._writer.write(write)
 
     def outcome(self) -> dict[str, Any]:
-        """The last row, with the peaks of all. On rank 0 only."""
+        """Last row, with the peaks of all rows. On rank 0 only."""
         peaks = {f"peak.{key}": peak["value"] for key, peak in _peaks(self.rows).items()}
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **peaks, "status": self.rows[-1]["status"]}
 
     def close(self) -> None:
-        """Let others write to the output directory; one that nothing was written to goes. Not collective."""
+        """Unlock the directory; one that nothing was written to is removed. Not collective."""
         self._writer.close()
 
 
 @dataclass
 class _Content:
-    """What was written to a table so far: its length and digest.
+    """Content of a growing table: its length and digest.
 
     Attributes:
-        length: bytes.
-        digest: of all of them.
+        length: number of bytes.
+        digest: SHA-256 of all bytes.
     """
 
     length: int = 0
@@ -358,24 +329,24 @@ class _Content:
 
     @classmethod
     def of(cls, content: bytes) -> _Content:
-        """That of a table that is there."""
+        """Length and digest of some content."""
         made = cls()
         made.add(content)
         return made
 
     def add(self, content: bytes) -> None:
-        """Some more."""
+        """Add content at the end."""
         self.length += len(content)
         self.digest.update(content)
 
     @property
     def known(self) -> tuple[int, str]:
-        """By what a checkpoint knows it."""
+        """Length and digest by which a checkpoint knows the content."""
         return self.length, self.digest.hexdigest()
 
 
 def _cut(path: Path, length: int, digest: str) -> bytes | None:
-    """The beginning of a table that a checkpoint has seen; ``None`` where it is no longer so."""
+    """Beginning of a table that a checkpoint has seen; ``None`` where the file differs from it."""
     if length == 0:
         return b""
     try:
@@ -387,7 +358,7 @@ def _cut(path: Path, length: int, digest: str) -> bytes | None:
 
 
 def _rest(directory: ResultDirectory, last: int) -> bytes:
-    """What is left of the statistics up to a step, as a table."""
+    """Rows of the statistics up to a step that are left, as a table."""
     try:
         rows = [row for row in directory.read_table(SOLVER) if _whole(row) and int(row["step"]) <= last]
     except CaseError:
@@ -407,31 +378,23 @@ def _whole(row: dict[str, Any]) -> bool:
 
 def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:
     of_solver = statistics.row() if statistics is not None else dict.fromkeys(step.statistics.row(), "")
-    return {
-        TIME_COLUMN: to_unit(step.time, TIME),
-        "step": step.number,
-        f"step_{TIME.suffix}": to_unit(length, TIME),
-        "error": step.error if not rejected else "",
-        **of_solver,
-        "reason": rejected or of_solver["reason"],
-    }
+    state = SimpleNamespace(time=step.time, step=step.number, length=length, error=step.error if not rejected else "")
+    return {**values(STEP, state, step.solution), **of_solver, "reason": rejected or of_solver["reason"]}
 
 
 def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Largest value of every potential and concentration, and when it was reached."""
+    """Largest value of every column that has a peak, and the time at which it is reached."""
     peaks = {}
     for key in rows[0] if rows else ():
-        if not PEAKS.search(key) or SMALLEST.search(key):
-            continue
-        values = [float(row[key]) for row in rows if row.get(key) not in (None, "")]
-        if values:
-            highest = int(np.argmax(values))
-            peaks[key] = {"value": values[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
+        numbers = [float(row[key]) for row in rows if row.get(key) not in (None, "")] if has_peak(key) else []
+        if numbers:
+            highest = int(np.argmax(numbers))
+            peaks[key] = {"value": numbers[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
     return peaks
 
 
 def _series(fields: list[tuple[float, str]]) -> str:
-    """A ParaView collection of files over time (ms)."""
+    """ParaView collection of files over time (ms)."""
     sets = "\n".join(f'    <DataSet timestep="{t!r}" part="0" file="{name}"/>' for t, name in fields)
     return (
         '<?xml version="1.0"?>\n<VTKFile type="Collection" version="0.1" byte_order="LittleEndian">\n'

@@ -596,7 +596,7 @@ def test_several_processes_bring_one_directory_up_to_date_at_once(small):
 def test_a_case_that_another_process_holds_is_left_to_it(tmp_path, monkeypatch, capfd):
     import spinepnp.batch.run
 
-    monkeypatch.setattr(spinepnp.batch.run, "PATIENCE", 0.5)
+    monkeypatch.setattr(spinepnp.batch.run, "CLAIM_TIMEOUT", 0.5)
     key = load_sweep(sweep_file(tmp_path, SMALL)).jobs[3].key
     (tmp_path / "out" / "work").mkdir(parents=True)
     held = claim(tmp_path / "out" / "work" / f"{key}.lock")

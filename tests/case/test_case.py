@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from spinepnp.batch.sweep import load_sweep
 from spinepnp.case.case import Case, load_case, load_mesh_case, make_case, read_case
-from spinepnp.case.key_paths import set_value
-from spinepnp.case.toml import parse_override
+from spinepnp.case.toml import parse_override, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES
 from support import CASES

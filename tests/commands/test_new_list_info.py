@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from spinepnp.case.case import Case, read_case
-from spinepnp.case.key_paths import set_value
+from spinepnp.case.toml import set_value
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, keys_page, schema, templates

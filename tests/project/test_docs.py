@@ -27,6 +27,7 @@ from spinepnp.commands import docs as docs_verb
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, results_page
+from spinepnp.run.columns import GROUPS, STEP, SUMMARY
 from spinepnp.run.steady import run_case
 from spinepnp.solvers import Channel
 from spinepnp.validation.laws.catalogue import LAWS
@@ -330,7 +331,7 @@ def test_the_tutorial_works_as_written(walked):
 
 
 def known(section: str) -> set[str]:
-    return set(results_page.COLUMNS[section][2])
+    return set(GROUPS[section].names)
 
 
 def pattern(column: str, names: set[str], species: set[str]) -> str:
@@ -363,8 +364,8 @@ def test_every_column_of_results_is_told(walked, comm, tmp_path):
     run_case(tmp_path / "case.toml", comm, tmp_path / "transient")
     runs, names = walked[0] / "runs", {"base", "top", "cap", "wall", "middle", "half"}
     species = {"Na", "Cl", "C", "A"}
-    columns = set().union(*map(known, results_page.COLUMNS))
-    solver = {*results_page.STEPS, *results_page.statistics(), *results_page.BATCH}
+    columns = set().union(*map(known, GROUPS))
+    solver = {*(column.name for column in STEP), *results_page.statistics(), *results_page.BATCH}
     for folder in (tmp_path / "transient", runs / "cylinder_iv", runs / "three_necks"):
         told = {pattern(c, names, species) for c in header(folder / "observables.csv")}
         axes = {c for c in told if c.startswith(("boundaries.", "geometry."))}
@@ -378,7 +379,7 @@ def test_every_column_of_results_is_told(walked, comm, tmp_path):
         for key, value in rest.items():
             inner = value if isinstance(value, dict) and key not in ("versions", "peaks") else {}
             paths = {f"{key}.{name}" for name in inner} or {"peaks.COLUMN.value" if key == "peaks" else key}
-            assert paths <= {*results_page.SUMMARY, *columns}, paths
+            assert paths <= {*(column.name for column in SUMMARY), *columns}, paths
 
 
 def header(path: Path) -> list[str]:

@@ -14,7 +14,7 @@ TOP = ("geometries", "meshes", "solvers", "validation")
 #: of lower floors.
 FLOORS = (
     ("errors",),
-    ("units", "csv_files", "checkout"),
+    ("units", "csv_files", "checkout", "figure_style"),
     ("runtime",),
     ("geometries",),
     ("geometries.shapes",),

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from spinepnp.errors import CaseError
-from spinepnp.run.columns import default_output
-from spinepnp.run.directory import MARK, ResultDirectory, check_place, is_ours
+from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.place import MARK, check_place, default_output, is_ours
 from spinepnp.runtime import claims
 from spinepnp.runtime.claims import claim, owner
 from spinepnp.validation.report.record import make_folder

@@ -393,13 +393,13 @@ from mpi4py import MPI
 import spinepnp.__main__ as main
 from spinepnp.errors import SolveError
 from spinepnp.solvers.pnp.system import System
-reaction = System.reaction
+nodal_flux = System.nodal_flux
 def fail(self):
     if MPI.COMM_WORLD.rank == {culprit}:
         print(__import__("time").time(), file=open("failed_at", "w"))
         raise SolveError("the disk of rank {culprit} is gone")
-    return reaction(self)
-System.reaction = fail
+    return nodal_flux(self)
+System.nodal_flux = fail
 sys.argv = ["spinepnp", "run", {THREE!r}, *{COARSE!r}]
 main.main()
 """)

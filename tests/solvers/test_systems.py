@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 
 from spinepnp.case.case import make_case
-from spinepnp.case.key_paths import set_value
+from spinepnp.case.toml import set_value
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Hyperboloid, Tube
 from spinepnp.meshes import GradeOptions, MeshOptions, generate

@@ -10,8 +10,7 @@ import pandas
 import pytest
 
 from spinepnp.case.case import make_case
-from spinepnp.case.key_paths import set_value
-from spinepnp.case.toml import parse_override
+from spinepnp.case.toml import parse_override, set_value
 from spinepnp.errors import CaseError
 from spinepnp.solvers import Boundary, Closed
 from spinepnp.solvers.model.schedule import Schedule

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from spinepnp.batch.scheduler import Counters
+from spinepnp.batch.listener import ProgressListener
+from spinepnp.batch.scheduler import Counters, RankGroups
 from spinepnp.run.progress import ProgressBar
-from spinepnp.runtime.stack import MPI
 from spinepnp.validation.suite.assess import Verdict, describe, examine
 from spinepnp.validation.suite.plan import Subject
-
-#: Seconds between looks of rank 0 at what the others have done.
-PAUSE = 0.05
 
 
 def share[Item, Result](
@@ -41,13 +37,15 @@ def share[Item, Result](
     alone, counters = world.Split(world.rank), Counters(world, 1)
     found = []
     with ProgressBar(world, len(items), title) as progress:
-        desk = _SuiteListener(world, progress)
+        listener = ProgressListener(RankGroups(world, alone, world.size), progress.done)
         while (place := counters.take(0)) < len(items):
             progress.doing(name(items[place]))
             result = work(items[place], alone)
             found.append((place, result))
-            desk.report(line(result))
-        desk.wait(len(items))
+            listener.report(line(result))
+            if world.rank == 0:
+                listener.listen()
+        listener.wait()
     gathered = dict(pair for part in world.allgather(found) for pair in part)
     counters.close()
     alone.Free()
@@ -70,38 +68,3 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     order = {subject.name: i for i, subject in enumerate(subjects)}
     bad = {verdict.case for verdict in gathered if not verdict.passed}
     return sorted(gathered, key=lambda v: (v.case not in bad, order[v.case]))
-
-
-class _SuiteListener:
-    """Where rank 0 hears of finished work, one line each. Nobody waits for anybody."""
-
-    def __init__(self, world: Any, progress: ProgressBar) -> None:
-        self._world, self._progress = world, progress
-        self._sent: list[Any] = []
-        self._heard = 0
-
-    def report(self, line: str) -> None:
-        """Something is finished."""
-        if self._world.rank == 0:
-            self._hear(line)
-            self._listen()
-        else:
-            self._sent.append(self._world.isend(line, dest=0))
-
-    def _hear(self, line: str) -> None:
-        self._heard += 1
-        self._progress.done(line)
-
-    def _listen(self) -> None:
-        while self._world.Iprobe(source=MPI.ANY_SOURCE):
-            self._hear(self._world.recv(source=MPI.ANY_SOURCE))
-
-    def wait(self, total: int) -> None:
-        """Wait until all is finished, without keeping a core busy. Collective."""
-        while self._world.rank == 0 and self._heard < total:
-            self._listen()
-            time.sleep(PAUSE)
-        MPI.Request.waitall(self._sent)
-        request = self._world.Ibarrier()
-        while not request.Test():
-            time.sleep(PAUSE)

@@ -6,7 +6,7 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.case.estimate import check_feasible
-from spinepnp.case.key_paths import tables_at
+from spinepnp.case.toml import tables_at
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
 from spinepnp.run.columns import flatten, state_of

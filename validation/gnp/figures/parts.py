@@ -5,29 +5,40 @@ Units are those of the models: mV, ms, mM, mS/cm^2, uA/cm^2. Every column of a t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.gridspec import SubplotSpec
 
+from spinepnp.figure_style import COMPUTED, ION_COLOURS, figure_style
+from spinepnp.figure_style import GREY as GREY
 from spinepnp.validation.gnp.models import Model
 from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN, Parameters
 from spinepnp.validation.gnp.simulation import Piece, Trace, run, stimulus
 
-#: Rows of a table at most, and samples of a run that is drawn: enough of them to see the peak of every spike.
-ROWS, SAMPLES = 20_000, 600_000
+#: Rows of a table at most.
+ROWS = 20_000
 
-#: The paper's colours: models, and ions.
-BLACK, RED, GREY = "black", "#c1272d", "#888888"
-COLOURS = {"K": "#7b3294", "Na": "#0093b8", "Cl": "#2a8f3a", "HCO3": "#d95f02", "Ca": "#d95f02"}
+#: Samples of a run that is drawn: enough of them to see the peak of every spike.
+SAMPLES = 600_000
+
+#: Colour of the model that others are compared with.
+BLACK = "black"
+
+#: Colour of that other model.
+RED = COMPUTED
+
+#: Colours of ions.
+COLOURS = ION_COLOURS
+
+#: Colours of curves that differ in a parameter.
 SHADES = ("#1b1b1b", "#7b3294", "#d95f02", "#0093b8", "#2a8f3a")
 
 #: How ions are written.
@@ -40,12 +51,6 @@ NAMES = {
 
 #: Parameters that say what the charge of some concentrations is: with others the authors' start has another voltage.
 OF_CHARGE = ("anions", "K", "Na", "Cl", "capacitance", "surface_to_volume")
-
-STYLE: Any = {
-    "font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8, "xtick.labelsize": 7, "ytick.labelsize": 7,
-    "legend.fontsize": 7, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
-    "lines.linewidth": 1.2, "axes.linewidth": 0.7, "mathtext.default": "regular", "agg.path.chunksize": 20_000,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,9 @@ class Picture:
     notes: tuple[str, ...] = ()
 
 
-@contextmanager
-def style() -> Iterator[None]:
+def style() -> AbstractContextManager[None]:
     """Small type and thin lines, for the time of a drawing."""
-    with matplotlib.rc_context(STYLE):
-        yield
+    return figure_style(8.0, {"lines.linewidth": 1.2, "axes.linewidth": 0.7, "agg.path.chunksize": 20_000})
 
 
 # Runs.

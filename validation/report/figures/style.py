@@ -1,39 +1,37 @@
-"""What the figures of the page share: colours, type, panels."""
+"""Style of the figures of the validation page: colours, type, panels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
-import matplotlib
 import matplotlib.figure
 
-#: Solved data, laws, Ohm's law, and what is neither.
-SOLVED, LAW, OHM, GREY = "#c1272d", "#0b3c8c", "#6f7780", "#6f7780"
+from spinepnp.figure_style import COMPUTED as SOLVED
+from spinepnp.figure_style import ION_COLOURS as IONS
+from spinepnp.figure_style import figure_style
 
-#: Numbers that passed and failed, told apart by their markers, too.
-AGREES, FAILS = "#0b3c8c", "#c1272d"
+__all__ = ["AGREES", "FAILS", "GREY", "IONS", "LAW", "OHM", "SERIES", "SOLVED", "panels", "style"]
 
-#: Three or four curves of one kind, distinct for all eyes.
-SERIES = ("#0b3c8c", "#d95f02", "#117a65", "#8e3a9e")
+#: Colour of laws, and of numbers that passed. Markers tell these from failed numbers, too.
+LAW = AGREES = "#0b3c8c"
 
-#: Colours of ions.
-IONS = {"Na": "#0093b8", "K": "#7b3294", "A": "#4d4d4d"}
+#: Colour of failed numbers.
+FAILS = SOLVED
 
-STYLE: Any = {
-    "font.size": 9, "axes.labelsize": 9, "axes.titlesize": 9.5, "xtick.labelsize": 8, "ytick.labelsize": 8,
-    "legend.fontsize": 8, "legend.frameon": False, "axes.spines.top": False, "axes.spines.right": False,
-    "lines.linewidth": 1.5, "axes.linewidth": 0.8, "axes.grid": True, "grid.alpha": 0.25,
-    "mathtext.default": "regular", "svg.hashsalt": "spinepnp",
-}  # fmt: skip
+#: Colour of Ohm's law, and of marks that are neither data nor law.
+OHM = GREY = "#6f7780"
+
+#: Colours of three or four curves of one kind, distinct for all eyes.
+SERIES = (LAW, "#d95f02", "#117a65", "#8e3a9e")
 
 
-@contextmanager
-def style() -> Iterator[None]:
+def style() -> AbstractContextManager[None]:
     """Type and lines of all figures, for the time of a drawing."""
-    with matplotlib.rc_context(STYLE):
-        yield
+    return figure_style(9.0, {
+        "axes.titlesize": 9.5, "lines.linewidth": 1.5, "axes.linewidth": 0.8, "axes.grid": True, "grid.alpha": 0.25,
+        "svg.hashsalt": "spinepnp",
+    })  # fmt: skip
 
 
 def panels(rows: int, columns: int, width: float = 9.4, height: float = 3.3) -> tuple[Any, list[Any]]:
