@@ -15,7 +15,7 @@ MODULES = (*STACK, "scipy", "numba", "matplotlib")
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Environment:
     """Versions, machine, date.
 
     Attributes:
@@ -35,14 +35,14 @@ class Surroundings:
     seconds: float
 
 
-def surroundings(ranks: int, seconds: float) -> Surroundings:
+def environment(ranks: int, seconds: float) -> Environment:
     """Those of now.
 
     Args:
         ranks: that worked.
         seconds: since the start.
     """
-    return Surroundings(
+    return Environment(
         versions=versions(MODULES),
         code=code_version(),
         machine=f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",

@@ -15,12 +15,12 @@ import jinja2
 from markupsafe import Markup
 
 from spinepnp.runtime.files import write_atomically
-from spinepnp.validation.report.environment import Surroundings
-from spinepnp.validation.report.errata import FINDINGS, Finding
+from spinepnp.validation.report.environment import Environment
+from spinepnp.validation.report.errata import ERRATA, Erratum
 from spinepnp.validation.report.error_bars import bars, count
 from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
 from spinepnp.validation.report.figures.drawing import Drawn
-from spinepnp.validation.report.previous import KINDS, Change, Earlier, changes
+from spinepnp.validation.report.previous import KINDS, Change, PreviousReport, changes
 from spinepnp.validation.suite.assess import Verdict, by_case
 from spinepnp.validation.suite.plan import Subject
 
@@ -44,16 +44,16 @@ class Contents:
         subjects: cases that were examined.
         verdicts: on them, failed cases first.
         drawn: figures.
-        earlier: the report of the run before, if any.
-        surroundings: where and with what.
+        previous: report of the run before in the same directory, if there is one.
+        environment: where and with what.
         whole: whether all cases were asked for.
     """
 
     subjects: Sequence[Subject]
     verdicts: Sequence[Verdict]
-    surroundings: Surroundings
+    environment: Environment
     drawn: Sequence[Drawn] = field(default=())
-    earlier: Earlier | None = None
+    previous: PreviousReport | None = None
     whole: bool = True
 
 
@@ -87,7 +87,7 @@ def groups(subjects: Sequence[Subject], verdicts: Sequence[Verdict]) -> list[Gro
     found = []
     for part in by_case(verdicts):
         name = part[0].case
-        judged = [v for v in part if v.error is not None and v.estimate is not None]
+        assessed = [v for v in part if v.error is not None and v.estimate is not None]
         found.append(
             Group(
                 name=name,
@@ -96,7 +96,7 @@ def groups(subjects: Sequence[Subject], verdicts: Sequence[Verdict]) -> list[Gro
                 seconds=part[0].seconds,
                 rows=[(v, places[id(v)]) for v in part],
                 passed=all(v.passed for v in part),
-                worst=max(judged, key=used, default=None),
+                worst=max(assessed, key=used, default=None),
                 of_paper=sum(v.passed and v.verdict != "agrees" for v in part),
             )
         )
@@ -131,12 +131,12 @@ def word(verdict: Verdict) -> str:
     return "agrees" if verdict.verdict == "agrees" else f"{verdict.verdict}, as expected"
 
 
-def evidence_of(findings: Sequence[Finding], evidence: Evidence) -> list[tuple[Finding, Markup]]:
+def statements_of(errata: Sequence[Erratum], evidence: Evidence) -> list[tuple[Erratum, Markup]]:
     """Findings with what proves them; without those whose numbers this run does not have."""
     found = []
-    for finding in findings:
+    for erratum in errata:
         try:
-            found.append((finding, finding.proof(evidence)))
+            found.append((erratum, erratum.statement(evidence)))
         except MissingError:
             continue
     return found
@@ -159,7 +159,7 @@ def render(contents: Contents) -> str:
     environment.filters.update(number=number, small=small, used=used, word=word, safe_html=Markup)
     verdicts, drawn = contents.verdicts, contents.drawn
     numbers: Mapping[str, Mapping[str, float]] = {figure.name: figure.numbers for figure in drawn}
-    then = contents.earlier
+    previous = contents.previous
     return environment.get_template("page.html.j2").render(
         counts=count(verdicts),
         bars=bars(verdicts),
@@ -169,11 +169,11 @@ def render(contents: Contents) -> str:
             (key, title, [f for f in drawn if f.paper == key and f.name != "overview"]) for key, title in PAPERS.items()
         ],
         broken=[figure for figure in drawn if figure.error],
-        findings=evidence_of(FINDINGS, Evidence(verdicts, numbers)),
+        errata=statements_of(ERRATA, Evidence(verdicts, numbers)),
         paper_rows=[(v, a) for v, a in anchors(verdicts) if v.passed and v.verdict != "agrees"],
-        earlier=then,
-        changed=None if then is None else by_kind(changes(then, verdicts, whole=contents.whole)),
-        here=contents.surroundings,
+        previous=previous,
+        changed=None if previous is None else by_kind(changes(previous, verdicts, whole=contents.whole)),
+        here=contents.environment,
         whole=contents.whole,
         drawing_seconds=sum(figure.seconds for figure in drawn),
     )

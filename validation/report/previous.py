@@ -26,7 +26,7 @@ NEEDED = {"case", "quantity", "point", "passed"}
 
 
 @dataclass(frozen=True)
-class Earlier:
+class PreviousReport:
     """The report of an earlier run.
 
     Attributes:
@@ -70,7 +70,7 @@ def read_rows(text: str) -> tuple[dict[str, Any], ...]:
     return tuple(row for row in rows if isinstance(row, dict) and set(row) >= NEEDED)
 
 
-def read_earlier(directory: Path) -> Earlier | None:
+def read_previous(directory: Path) -> PreviousReport | None:
     """The report that a directory holds; ``None`` without one, or where it cannot be read. On rank 0."""
     path = directory / RECORD
     try:
@@ -78,7 +78,7 @@ def read_earlier(directory: Path) -> Earlier | None:
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
     except (OSError, ValueError):
         return None
-    return Earlier(when, rows) if rows else None
+    return PreviousReport(when, rows) if rows else None
 
 
 def _numbered(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -92,15 +92,15 @@ def _numbered(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], dict[str,
     return found
 
 
-def changes(earlier: Earlier, verdicts: Sequence[Verdict], *, whole: bool) -> list[Change]:
+def changes(previous: PreviousReport, verdicts: Sequence[Verdict], *, whole: bool) -> list[Change]:
     """What is not as it was, the worst first.
 
     Args:
-        earlier: the report of then.
+        previous: report of the run before.
         verdicts: of now.
         whole: whether all cases were examined, so that what is not among them is gone.
     """
-    before, after = _numbered(earlier.rows), _numbered(asdict(verdict) for verdict in verdicts)
+    before, after = _numbered(previous.rows), _numbered(asdict(verdict) for verdict in verdicts)
     examined = {verdict.case for verdict in verdicts}
     found = []
     for key in [*after, *(key for key in before if key not in after)]:

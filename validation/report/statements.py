@@ -1,4 +1,4 @@
-"""What proves each entry of `findings`: sentences with numbers of this run, and links to the verdicts."""
+"""What proves each entry of `errata`: sentences with numbers of this run, and links to the verdicts."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from spinepnp.plots.style import ColourScale
 REACH = 32767
 
 
-def solid_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
+def viewer_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
     """A viewer of a body, cut open along its axis, that is coloured by one of several fields.
 
     Args:

@@ -93,16 +93,16 @@ def examine(subject: Subject, comm: Any) -> list[Verdict]:
     """
     start, plan = time.monotonic(), subject.plan
     if subject.case is None:
-        judged = [_of_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
+        assessed = [_of_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
     else:
         try:
-            judged = _of_case(subject, subject.case, comm)
+            assessed = _of_case(subject, subject.case, comm)
         except Exception as error:  # one case that breaks must not take the verdicts of all others with it
             known = isinstance(error, CaseError | SolveError | NoConvergenceError)
             reason = str(error) if known else f"{type(error).__name__}: {error}"
-            judged = [_failure(subject, check, reason) for check in plan.checks]
+            assessed = [_failure(subject, check, reason) for check in plan.checks]
     seconds = time.monotonic() - start
-    return [replace(verdict, seconds=seconds) for verdict in judged]
+    return [replace(verdict, seconds=seconds) for verdict in assessed]
 
 
 def _of_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
@@ -155,7 +155,7 @@ def _of_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
     for name, finer in refinements(case, plan.finer):
         solves[name] = observables(finer, comm)
     other = one_dimension.solved(case) if any(check.reference.one_dimension for check in plan.checks) else []
-    return [verdict for check in plan.checks for verdict in _judge(subject, case, check, solves, other)]
+    return [verdict for check in plan.checks for verdict in _assess(subject, case, check, solves, other)]
 
 
 def _numbers(check: Check, case: Case, rows: Sequence[Row], other: Sequence[tuple[Row, Row]]) -> list[float]:
@@ -182,7 +182,7 @@ def _uncertainties(check: Check, case: Case, numbers: Sequence[float], other: Se
     return [abs(n - c) for n, c in zip(numbers, coarser, strict=True)]
 
 
-def _judge(
+def _assess(
     subject: Subject,
     case: Case,
     check: Check,
@@ -258,8 +258,8 @@ def _worst(verdicts: Sequence[Verdict]) -> str:
     of_paper = sum(v.verdict != "agrees" for v in verdicts if v.passed)
     if of_paper:
         return f", {of_paper} of the paper differ, as they should"
-    judged = [v for v in verdicts if v.error is not None and v.estimate is not None]
-    if not judged:
+    assessed = [v for v in verdicts if v.error is not None and v.estimate is not None]
+    if not assessed:
         return ""
-    worst = max(judged, key=lambda v: abs(v.error or 0.0) / v.tolerance)
+    worst = max(assessed, key=lambda v: abs(v.error or 0.0) / v.tolerance)
     return f", largest error {worst.error:+.1e} +- {worst.estimate:.1e} of {worst.tolerance:.0e} allowed"

@@ -84,6 +84,6 @@ class Formula:
     function: Callable[[FormulaContext], float]
     takes_number: bool = False
 
-    def value(self, asked: FormulaContext) -> float:
+    def value(self, context: FormulaContext) -> float:
         """What it says, in the unit of the results."""
-        return float(to_unit(self.function(asked), self.kind))
+        return float(to_unit(self.function(context), self.kind))

@@ -26,65 +26,65 @@ from spinepnp.validation.suite.stimuli import current, gated
 SAME, STEPS = 1e-10, 2000
 
 
-def voltage(asked: FormulaContext, G: float) -> float:
+def voltage(context: FormulaContext, G: float) -> float:
     """V of the electroneutral law of one injected species at a place of unit-flux function G, 1/m (facts pnp B6)."""
-    _, injection = asked.injection
-    return float(electroneutral_of(asked.case.electrolyte, injection.species).voltage(asked.current, G))
+    _, injection = context.injection
+    return float(electroneutral_of(context.case.electrolyte, injection.species).voltage(context.current, G))
 
 
-def electroneutral(asked: FormulaContext) -> float:
+def electroneutral(context: FormulaContext) -> float:
     """The electroneutral law where G is the number, 1/um."""
-    return voltage(asked, asked.number / 1e-6)
+    return voltage(context, context.number / 1e-6)
 
 
-def of_bulk(asked: FormulaContext) -> float:
+def of_bulk(context: FormulaContext) -> float:
     """The number times the concentration of the bulk."""
-    return asked.number * asked.species.concentration
+    return context.number * context.species.concentration
 
 
-def throat(asked: FormulaContext) -> float:
+def throat(context: FormulaContext) -> float:
     """The electroneutral law of a throat whose G is the number times that of paper 001, eq. (18)."""
-    geometry = asked.case.geometry
+    geometry = context.case.geometry
     assert isinstance(geometry, Hyperboloid)
-    return voltage(asked, asked.number * float(throat_of(geometry).G_printed()))
+    return voltage(context, context.number * float(throat_of(geometry).G_printed()))
 
 
-def corrugated(asked: FormulaContext) -> float:
+def corrugated(context: FormulaContext) -> float:
     """The electroneutral law of a smooth tube, with the G of `smooth_tube`."""
-    geometry = asked.case.geometry
+    geometry = context.case.geometry
     assert isinstance(geometry, Tube)
-    return voltage(asked, smooth_tube(geometry.radius, geometry.length).mean)
+    return voltage(context, smooth_tube(geometry.radius, geometry.length).mean)
 
 
-def obstacle(asked: FormulaContext) -> float:
+def obstacle(context: FormulaContext) -> float:
     """The electroneutral law of a tube with a sphere on its axis."""
-    geometry = asked.case.geometry
+    geometry = context.case.geometry
     assert isinstance(geometry, Cylinder)
     assert geometry.obstacle is not None
-    return voltage(asked, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
+    return voltage(context, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
 
 
-def neck_rings(asked: FormulaContext) -> float:
+def neck_rings(context: FormulaContext) -> float:
     """What anions have more than their bulk, as a mean over a ring of a long neck where rings let currents in."""
-    case, geometry = asked.case, asked.case.geometry
+    case, geometry = context.case, context.case.geometry
     assert isinstance(geometry, BallNeck)
     rings = {ring.name: band for ring in geometry.rings if (band := ring.on_neck) is not None}
     names = [name for name, b in case.boundaries.items() if b.injections]
     measures = geometry.exact_measures()
     currents = [sum(i.total(measures[n]) for i in case.boundaries[n].injections) for n in names]
     law = RingsLaw(geometry.neck_radius)
-    G = np.array([law.mean(rings[asked.place], rings[n]) for n in names])
-    return float(G @ currents) / strength(asked) * asked.species.concentration
+    G = np.array([law.mean(rings[context.place], rings[n]) for n in names])
+    return float(G @ currents) / strength(context) * context.species.concentration
 
 
-def strength(asked: FormulaContext) -> float:
+def strength(context: FormulaContext) -> float:
     """2 D F C of monovalent ions with one diffusivity, A/m."""
-    species = asked.case.electrolyte.species
+    species = context.case.electrolyte.species
     (D,) = {s.diffusivity for s in species}
     return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
 
 
-def _band(asked: FormulaContext) -> float:
+def _band(context: FormulaContext) -> float:
     """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
 
     The bands and their mean G are those of `spine_rings` in validation/references.toml (facts pnp B8). Exact for given
@@ -94,12 +94,12 @@ def _band(asked: FormulaContext) -> float:
         CaseError: channels that are no plain sigmoids.
         SolveError: there are several solutions, of which nothing says which one a solver finds, or none.
     """
-    case = asked.case
+    case = context.case
     table, V_T = references.load("spine_rings"), case.electrolyte.V_T
     names = [name for name, b in case.boundaries.items() if b.injections or b.channels]
-    names += [asked.place] if asked.place not in names else []
+    names += [context.place] if context.place not in names else []
     rows = [table["bands"].index(name) for name in names]
-    G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6 / strength(asked)
+    G = np.array(table["G"])[np.ix_(rows, rows)] / 1e-6 / strength(context)
     measures, problem_data = case.geometry.exact_measures(), [case.boundaries.get(n, Boundary()) for n in names]
     given = [sum(current(i, measures[n], 0.0) for i in b.injections) for n, b in zip(names, problem_data, strict=True)]
     channels = [(k, channel) for k, boundary in enumerate(problem_data) for channel in boundary.channels]
@@ -113,7 +113,7 @@ def _band(asked: FormulaContext) -> float:
             currents[k] += gated(channel, where(k, channel))
         return G @ currents
 
-    place = names.index(asked.place)
+    place = names.index(context.place)
     if any(_rises(channel) for _, channel in channels):
         low, high = _enclosed(excess, len(names), V_T)
         gap = high - low
@@ -165,28 +165,28 @@ def _enclosed(
     return low, high
 
 
-def band(asked: FormulaContext) -> float:
+def band(context: FormulaContext) -> float:
     """Mean V of a band of the spine."""
-    return float(np.log1p(_band(asked))) * asked.case.electrolyte.V_T
+    return float(np.log1p(_band(context))) * context.case.electrolyte.V_T
 
 
-def band_ions(asked: FormulaContext) -> float:
+def band_ions(context: FormulaContext) -> float:
     """Mean over a band of what an anion has more than its bulk."""
-    return _band(asked) * asked.species.concentration
+    return _band(context) * context.species.concentration
 
 
-def relaxation(asked: FormulaContext) -> float:
+def relaxation(context: FormulaContext) -> float:
     """V_Ohm (1 - exp(-t/tau)) with V_Ohm the number in mV, t since the onset and tau the Debye time (facts pnp D2)."""
-    electrolyte, (_, injection) = asked.case.electrolyte, asked.injection
+    electrolyte, (_, injection) = context.case.electrolyte, context.injection
     ions = electrolyte.species
     c, z, D = ([getattr(s, key) for s in ions] for key in ("concentration", "valence", "diffusivity"))
     tau = debye_time(absolute_permittivity(electrolyte), conductivity(c, z, D, electrolyte.V_T))
-    elapsed = float(asked.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
-    return float(charging(elapsed, asked.number * POTENTIAL.si, tau))
+    elapsed = float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
+    return float(charging(elapsed, context.number * POTENTIAL.si, tau))
 
 
-def leaving(asked: FormulaContext) -> float:
+def leaving(context: FormulaContext) -> float:
     """What leaves at the ground is what enters, at every moment: minus the injected current, A."""
-    name, injection = asked.injection
-    time = float(asked.row.get(f"{TIME.name}_{TIME.suffix}", 0.0)) * TIME.si
-    return -current(injection, asked.case.geometry.exact_measures()[name], time)
+    name, injection = context.injection
+    time = float(context.row.get(f"{TIME.name}_{TIME.suffix}", 0.0)) * TIME.si
+    return -current(injection, context.case.geometry.exact_measures()[name], time)

@@ -13,7 +13,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.report.evidence import Evidence
 from spinepnp.validation.report.figures.cases import case_of, probes
 from spinepnp.validation.report.figures.drawing import LeftOutError, Sheet
-from spinepnp.validation.report.viewer3d import solid_html
+from spinepnp.validation.report.viewer3d import viewer_html
 
 #: A mesh of a spine that is solved in a few seconds.
 COARSE = {"mesh.size": "90 nm", "mesh.grade": {"cap": {"size": "4 nm", "growth": 1.8}}}
@@ -51,7 +51,7 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
     canvas, _, title = page(pictures, view.extent, "", flat=False)
     title.set_text("")
     view.close()
-    extra = solid_html(grid, looks)
+    extra = viewer_html(grid, looks)
     caption = (
         f"A steady state with 50 pA of sodium into a cap of 10 nm, on {cells} tetrahedra, cut open; white lines are "
         f"levels. The neck carries the drop, the head is level but for the cap, which is at about {cap:.0f} mV. This "
