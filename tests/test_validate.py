@@ -16,8 +16,8 @@ from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model import waveforms as stimuli
-from spinepnp.solvers.model.boundaries import _course
 from spinepnp.solvers.model.channels import Channel, GateStep
+from spinepnp.solvers.model.waveforms import _time_profile
 from spinepnp.solvers.pnp import variables as formulation
 from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
 from spinepnp.solvers.time import adaptive as advance
@@ -380,12 +380,12 @@ def powerless_gates(monkeypatch):
 def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, name, times):
     """Laws and waveforms that the reference has once more; see `spinepnp.validation.suite.stimuli`."""
     early = changed(name, lambda data: data["study"].update({"times": times} if times else {}))
-    _course.cache_clear()
+    _time_profile.cache_clear()
     fault(monkeypatch)
     try:
         found = failing([early], comm)
     finally:
-        _course.cache_clear()
+        _time_profile.cache_clear()
     assert found
     assert not any(v.reason for v in found)
 

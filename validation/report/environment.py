@@ -1,4 +1,4 @@
-"""Where and with what a validation was run: for the foot of its page."""
+"""Environment of a validation run, for the foot of its page: versions, machine, date."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from spinepnp.runtime.versions import STACK, code_version, versions
 
-#: What the numbers and figures of a validation depend on.
+#: Modules on which the numbers and figures of a validation depend.
 MODULES = (*STACK, "scipy", "numba", "matplotlib")
 
 
 @dataclass(frozen=True)
 class Environment:
-    """Versions, machine, date.
+    """Versions, machine and date of a run.
 
     Attributes:
-        versions: by module.
-        code: version and digest of the code that makes numbers.
+        versions: version of each module.
+        code: version and digest of the code that computes results.
         machine: processor and system, in words.
-        ranks: that worked.
-        when: the page was written.
-        seconds: from the start of the validation to its page.
+        ranks: number of MPI ranks.
+        when: date and time at which the page was written.
+        seconds: run time from the start of the validation to its page, s.
     """
 
     versions: dict[str, str]
@@ -36,11 +36,11 @@ class Environment:
 
 
 def environment(ranks: int, seconds: float) -> Environment:
-    """Those of now.
+    """Environment of this run.
 
     Args:
-        ranks: that worked.
-        seconds: since the start.
+        ranks: number of MPI ranks.
+        seconds: run time since the start, s.
     """
     return Environment(
         versions=versions(MODULES),
@@ -53,7 +53,7 @@ def environment(ranks: int, seconds: float) -> Environment:
 
 
 def _processor() -> str:
-    """Its name, where the system tells it."""
+    """Name of the processor, where the system tells it, else of the architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

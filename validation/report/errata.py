@@ -1,8 +1,7 @@
 """Errata of the papers: errors, gaps and unclear places, each with the evidence that this run computed.
 
-The sentences with the evidence are in `statements`. They take their numbers from the verdicts, the figures and the laws,
-so that the page never says more than was computed. Printed numbers of paper 002 that do not reproduce are rows of its
-table.
+The sentences with the evidence are in `statements`. They take their numbers from verdicts, figures and laws, so that
+the page never says more than was computed. Printed numbers of paper 002 that do not reproduce are rows of its table.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from spinepnp.validation.report.evidence import Evidence
 
 @dataclass(frozen=True)
 class Erratum:
-    """Something that a paper has wrong, leaves unclear or does not say; or that holds beyond what it says.
+    """Error, gap or unclear place of a paper; or a result that holds beyond what the paper says.
 
     Attributes:
         paper: "000", "001" or "002".
-        kind: of the finding.
-        title: in a line.
-        text: what it is.
-        statement: what this run computed; raises `MissingError` where it did not.
+        kind: kind of the erratum.
+        title: title in one line.
+        text: explanation.
+        statement: function that gives the evidence of this run; it raises `MissingError` where a number is missing.
     """
 
     paper: str
@@ -36,6 +35,7 @@ class Erratum:
     statement: Callable[[Evidence], Markup]
 
 
+#: All errata, in the order of the page.
 ERRATA: tuple[Erratum, ...] = (
     Erratum(
         "001", "wrong", "eq. (14) lacks a factor 1/I",

@@ -1,4 +1,4 @@
-"""What proves each entry of `errata`: sentences with numbers of this run, and links to the verdicts."""
+"""Statements that support the entries of `errata`: sentences with numbers of this run, and links to the verdicts."""
 
 from __future__ import annotations
 
@@ -16,33 +16,35 @@ from spinepnp.validation.report.figures.boxes import BALL, DIFFUSIVITY, charge_o
 from spinepnp.validation.report.figures.drawing import minus
 from spinepnp.validation.report.figures.neck import law_of, neck
 
-#: Columns that proofs look up.
-TOP, HEAD = f"top.potential_{POTENTIAL.suffix}", f"head.potential_{POTENTIAL.suffix}"
-CENTRE, END = f"centre.potential_{POTENTIAL.suffix}", f"end.potential_{POTENTIAL.suffix}"
+#: Columns of the potentials at the top, in the head, at the centre and at the end.
+TOP = f"top.potential_{POTENTIAL.suffix}"
+HEAD = f"head.potential_{POTENTIAL.suffix}"
+CENTRE = f"centre.potential_{POTENTIAL.suffix}"
+END = f"end.potential_{POTENTIAL.suffix}"
 
 
 def linked(found: Found, text: str) -> Markup:
-    """A number that leads to its verdict."""
+    """Text of a number as a link to its verdict."""
     return Markup('<a href="#{}">{}</a>').format(found.anchor, text)
 
 
 def said(text: str, **numbers: Any) -> Markup:
-    """A sentence with numbers and links; what is put in is escaped unless it is a link."""
+    """Sentence with numbers and links; values are escaped unless they are links."""
     return Markup(minus(str(Markup(text).format(**numbers))))
 
 
 def figure(name: str, text: str) -> Markup:
-    """A link to a figure."""
+    """Link to a figure."""
     return Markup('<a href="#{}">{}</a>').format(name, text)
 
 
 def percent(value: float, over: float) -> str:
-    """How much a value is off, in percent with a sign."""
+    """Relative deviation of a value, in percent with a sign."""
     return f"{100.0 * (value / over - 1.0):+.2g} %"
 
 
 def resistance(evidence: Evidence) -> Markup:
-    """V/I of the solved neck."""
+    """Statement on V/I of the solved neck."""
     V = evidence.at("cylinder_100", TOP, "100 pA")
     return said(
         "100 pA through a neck of 100 nm were solved to give {V}, that is {R:.1f} MOhm; eq. (14) as printed says "
@@ -54,7 +56,7 @@ def resistance(evidence: Evidence) -> Markup:
 
 
 def own_gradient(evidence: Evidence) -> Markup:
-    """Chloride of the cytosol, which has no flux."""
+    """Statement on chloride of the cytosol, which has no flux."""
     Cl = evidence.at("cytosol", f"head.concentration_{CONCENTRATION.suffix}.Cl")
     return said(
         "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e}.",
@@ -64,7 +66,7 @@ def own_gradient(evidence: Evidence) -> Markup:
 
 
 def thermal_voltage(evidence: Evidence) -> Markup:
-    """The 6 mV of the paper."""
+    """Statement on the 6 mV of the paper."""
     V = evidence.at("spine_head", CENTRE)
     return said(
         "With 25.26 mV, 50 pA raise the head to {V}, the paper's “6 mV”; with 25.26 V they would to {volts:.2f} V.",
@@ -74,7 +76,7 @@ def thermal_voltage(evidence: Evidence) -> Markup:
 
 
 def ohm(evidence: Evidence) -> Markup:
-    """Ohm's law and the full law at the largest current of the narrowest neck."""
+    """Statement on Ohm's law and the full law at the largest current of the narrowest neck."""
     V = evidence.at("cylinder_50", TOP, "200 pA")
     law = law_of(neck(50))
     straight = law.ohmic_resistance() * 200.0 * CURRENT.si / POTENTIAL.si
@@ -90,7 +92,7 @@ def ohm(evidence: Evidence) -> Markup:
 
 
 def negative(evidence: Evidence) -> Markup:
-    """Eq. (12) beyond its limiting current."""
+    """Statement on eq. (12) beyond its limiting current."""
     V = evidence.at("cylinder_three_species", TOP, "10 pA")
     law = law_of(neck(100))
     return said(
@@ -103,7 +105,7 @@ def negative(evidence: Evidence) -> Markup:
 
 
 def throat(evidence: Evidence) -> Markup:
-    """Solved potentials over those of eq. (18)."""
+    """Statement on solved potentials against those of eq. (18)."""
     parts = []
     for case, c in (("throat_flat", 100), ("throat_wide", 50)):
         for found in evidence.all(case, END):
@@ -116,7 +118,7 @@ def throat(evidence: Evidence) -> Markup:
 
 
 def letters(evidence: Evidence) -> Markup:
-    """Eq. (18) where it holds."""
+    """Statement on eq. (18) where it holds."""
     V = evidence.at("throat_ratio", TOP, "10 nm")
     ratio = evidence.number("fig-001-2x", "ratio_10")
     return said(
@@ -127,7 +129,7 @@ def letters(evidence: Evidence) -> Markup:
 
 
 def two_currents(evidence: Evidence) -> Markup:
-    """The end of the axis at both currents."""
+    """Statement on the end of the axis at both currents."""
     small, large = (evidence.number("fig-001-2de", name) for name in ("small_25", "V_25"))
     return said(
         "For a = 25 nm (with c = 100 nm) the end of the axis is at {large:.2f} mV with 50 pA and at {small:.2f} mV "
@@ -139,7 +141,7 @@ def two_currents(evidence: Evidence) -> Markup:
 
 
 def hot_cap(evidence: Evidence) -> Markup:
-    """Cap and centre."""
+    """Statement on the potentials of cap and centre."""
     cap, peak = (evidence.number("fig-001-3bc", name) for name in ("cap", "peak"))
     return said(
         "After the step the cap reaches about {cap:.0f} mV and the head's centre {peak:.2f} mV ({link}).",
@@ -150,7 +152,7 @@ def hot_cap(evidence: Evidence) -> Markup:
 
 
 def delay(evidence: Evidence) -> Markup:
-    """The course of the voltage after the step."""
+    """Statement on the voltage in time after the step."""
     *_, last = found = evidence.all("spine_step", HEAD)
     equal = [evidence.number("fig-001-3delay", name) for name in ("equal_onset", "equal_end")]
     slow = [evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end")]
@@ -170,7 +172,7 @@ def delay(evidence: Evidence) -> Markup:
 
 
 def six_millivolts(evidence: Evidence) -> Markup:
-    """The head's voltage for three necks."""
+    """Statement on the head's voltage for three necks."""
     necks = [(100, "spine_head"), (75, "spine_head_75"), (50, "spine_head_50")]
     parts = []
     for radius, case in necks:
@@ -180,7 +182,7 @@ def six_millivolts(evidence: Evidence) -> Markup:
 
 
 def layer(evidence: Evidence) -> Markup:
-    """What the full equations add to the law."""
+    """Statement on the potential that the Debye layer adds to the law."""
     parts = []
     for radius in (50, 75, 100):
         V = evidence.at(f"cylinder_{radius}", TOP, "100 pA")
@@ -195,7 +197,7 @@ def layer(evidence: Evidence) -> Markup:
 
 
 def channels(evidence: Evidence) -> Markup:
-    """What rings of channels add."""
+    """Statement on the potential that rings of channels add."""
     names = {"head_top": "head, top", "head_bottom": "head, bottom", "neck_top": "neck, top", "neck_base": "neck, base"}
     gains = ", ".join(f"{evidence.number('fig-001-3bc', f'gain_{n}'):.2f} mV ({text})" for n, text in names.items())
     return said(
@@ -204,7 +206,7 @@ def channels(evidence: Evidence) -> Markup:
 
 
 def three_species(evidence: Evidence) -> Markup:
-    """Two and three species at the same current."""
+    """Statement on two and three species at one current."""
     two, three = (evidence.at(case, TOP, "100 pA") for case in ("cylinder_100", "cylinder_three_species"))
     onset, end = (evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end"))
     return said(
@@ -219,7 +221,7 @@ def three_species(evidence: Evidence) -> Markup:
 
 
 def escape(evidence: Evidence) -> Markup:
-    """Escape times over their first term."""
+    """Statement on escape times against their first term."""
     parts = []
     for found in evidence.all("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T"):
         window = float(found.verdict.point.split()[0]) * 1e-9
@@ -231,7 +233,7 @@ def escape(evidence: Evidence) -> Markup:
 
 
 def logarithm(evidence: Evidence) -> Markup:
-    """The drop of Box 2 over its logarithm."""
+    """Statement on the drop of Box 2 against its logarithm."""
     quantity = f"{CENTRE} - wall.potential_{POTENTIAL.suffix} / V_T"
     parts = []
     for found in evidence.all("closed_ball", quantity)[-2:]:
