@@ -132,7 +132,7 @@ def test_numbers_of_a_paper_pass_where_they_do_what_is_expected_of_them(comm, mo
     assert all(v.passed for v in verdicts)
     assert {v.verdict for v in verdicts} == {"agrees", "differs", "vanishes"} & {v.verdict for v in verdicts}
     assert any(v.verdict == "differs" and v.why for v in verdicts)
-    monkeypatch.setattr(table, "judge", lambda *_: "agrees")
+    monkeypatch.setattr(table, "assess", lambda *_: "agrees")
     surprised = [v for v in examine(subject("neurons_channels"), comm) if not v.passed]
     assert surprised
     assert all(v.reason.startswith("agrees, expected: ") for v in surprised)
@@ -303,7 +303,7 @@ def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
 def test_a_channel_that_lets_in_twice_its_current_is_found(comm, monkeypatch):
     """References have channels of their own, in space and in one dimension."""
     correct = Channel.open_channel_current
-    monkeypatch.setattr(Channel, "all_open", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
+    monkeypatch.setattr(Channel, "open_channel_current", lambda *a, **k: tuple(2.0 * x for x in correct(*a, **k)))
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([subject("rings_channels"), early], comm)} == {"rings_channels", "line_channels"}
 
@@ -345,7 +345,7 @@ def outside_at_zero(monkeypatch):
     def open_channel_current(channel, *arguments, **more):
         return correct(channel.model_copy(update={"outside_potential": None}), *arguments, **more)
 
-    monkeypatch.setattr(Channel, "all_open", open_channel_current)
+    monkeypatch.setattr(Channel, "open_channel_current", open_channel_current)
 
 
 def straight_table(monkeypatch):
