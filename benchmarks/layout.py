@@ -1,4 +1,4 @@
-"""How many files of solvers/ one must open to follow a solve: `python -m benchmarks.layout`.
+"""Count of the files of solvers/ that one must open to follow a solve: `python -m benchmarks.layout`.
 
 Traces one plain steady solve of two ions in a cylinder and prints how many files run during the solve, and how many run
 within `Newton.solve` outside of the assembly of residual and matrix and of the preconditioner. Also counts lines of

@@ -1,4 +1,4 @@
-"""What is left of a validation: report.json."""
+"""Record of a validation: report.json."""
 
 from __future__ import annotations
 

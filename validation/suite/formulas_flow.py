@@ -77,17 +77,18 @@ def neck_rings(context: FormulaContext) -> float:
 
 
 def strength(context: FormulaContext) -> float:
-    """2 D F C of monovalent ions with one diffusivity, A/m."""
+    """Strength 2 D F C of monovalent ions with one diffusivity, A/m."""
     species = context.case.electrolyte.species
     (D,) = {s.diffusivity for s in species}
     return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
 
 
 def _band(context: FormulaContext) -> float:
-    """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
+    """Relative excess w of salt in a band of the spine in a steady state.
 
-    The bands and their mean G are those of `spine_rings` in references.toml (facts pnp B8). Exact for given currents;
-    channels depend on the mean V of their band, which differs from V of the mean w by the square of its spread.
+    w_i = sum_j G_ij I_j(V_j) / (2 D F C) with c = C (1 + w) and u = ln(1 + w). The bands and their mean G are those of
+    `spine_rings` in references.toml (facts pnp B8). Exact for given currents; channels depend on the mean V of their
+    band, which differs from V of the mean w by the square of its spread.
 
     Raises:
         CaseError: a channel is not a plain sigmoid.
@@ -106,7 +107,7 @@ def _band(context: FormulaContext) -> float:
         raise CaseError("checks.reference.formula", "needs channels that are plain sigmoids; take another formula")
 
     def excess(where: Callable[[int, Channel], float]) -> np.ndarray:
-        """w of all bands, where `where` gives the potential (V) of each channel from its band and the channel."""
+        """Excess w of all bands; `where` gives the potential (V) of a channel from its band and itself."""
         currents = np.array(given, dtype=float)
         for k, channel in channels:
             currents[k] += gated(channel, where(k, channel))

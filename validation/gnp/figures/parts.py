@@ -22,8 +22,11 @@ from spinepnp.validation.gnp.models import Model
 from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN, Parameters
 from spinepnp.validation.gnp.simulation import Piece, Trace, run, stimulus
 
-#: Rows of a table at most, and samples of a run that is drawn: enough of them to see the peak of every spike.
-ROWS, SAMPLES = 20_000, 600_000
+#: Largest number of rows of a table.
+ROWS = 20_000
+
+#: Largest number of samples of a run that is drawn: enough to show the peak of every spike.
+SAMPLES = 600_000
 
 #: The paper's colours: models, and ions.
 BLACK, RED, GREY = "black", "#c1272d", "#888888"
