@@ -25,7 +25,7 @@ from spinepnp.validation.report.environment import Environment
 from spinepnp.validation.report.errata import ERRATA
 from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
 from spinepnp.validation.report.figures import drawing as figures
-from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, wanted
+from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, render, write_page
 from spinepnp.validation.report.viewer3d import viewer_html
@@ -206,8 +206,8 @@ def test_every_figure_belongs_to_cases_that_exist():
         assert set(job.cases) <= names
         assert job.cases
         assert job.paper in page.PAPERS
-    assert wanted(listed, ()) == listed
-    assert [job.name for job in wanted(listed, ["box1_salt"])] == ["overview", "fig-000-box1"]
+    assert select_jobs(listed, ()) == listed
+    assert [job.name for job in select_jobs(listed, ["box1_salt"])] == ["overview", "fig-000-box1"]
 
 
 def test_a_neck_is_drawn_from_solved_data(comm):

@@ -11,7 +11,7 @@ from spinepnp.checkout import validation_folder
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.communication import on_root
 from spinepnp.validation.report.environment import environment
-from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, wanted
+from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, write_page
 from spinepnp.validation.report.previous import read_previous
@@ -85,4 +85,4 @@ def draw(subjects: Sequence[Subject], verdicts: Sequence[Verdict], comm: Any, *,
         whole: whether all cases were asked for; then all figures are.
     """
     names = [subject.name for subject in subjects]
-    return draw_all(wanted(jobs(names), () if whole else names), verdicts, comm)
+    return draw_all(select_jobs(jobs(names), () if whole else names), verdicts, comm)

@@ -60,7 +60,7 @@ ERRATA: tuple[Erratum, ...] = (
         statements.ohm,
     ),
     Erratum(
-        "001", "silent", "eq. (12) turns negative for outward currents, which is not said",
+        "001", "silent", "eq. (12) turns negative for outward currents, which the paper does not say",
         "It holds as long as sodium is left at the head, which a small outward current uses up.",
         statements.negative,
     ),

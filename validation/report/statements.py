@@ -28,7 +28,7 @@ def linked(found: Found, text: str) -> Markup:
     return Markup('<a href="#{}">{}</a>').format(found.anchor, text)
 
 
-def said(text: str, **numbers: Any) -> Markup:
+def sentence(text: str, **numbers: Any) -> Markup:
     """Sentence with numbers and links; values are escaped unless they are links."""
     return Markup(minus(str(Markup(text).format(**numbers))))
 
@@ -46,7 +46,7 @@ def percent(value: float, over: float) -> str:
 def resistance(evidence: Evidence) -> Markup:
     """Statement on V/I of the solved neck."""
     V = evidence.at("cylinder_100", TOP, "100 pA")
-    return said(
+    return sentence(
         "100 pA through a neck of 100 nm were solved to give {V}, that is {R:.1f} MOhm; eq. (14) as printed says "
         "“R = {printed:.4g} mV”.",
         V=linked(V, f"{V.value:.4f} mV"),
@@ -58,7 +58,7 @@ def resistance(evidence: Evidence) -> Markup:
 def own_gradient(evidence: Evidence) -> Markup:
     """Statement on chloride of the cytosol, which has no flux."""
     Cl = evidence.at("cytosol", f"head.concentration_{CONCENTRATION.suffix}.Cl")
-    return said(
+    return sentence(
         "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e}.",
         c=linked(Cl, f"{Cl.value:.5g} mM at the head"),
         e=f"{abs(Cl.verdict.error or 0.0):.0e}",
@@ -68,7 +68,7 @@ def own_gradient(evidence: Evidence) -> Markup:
 def thermal_voltage(evidence: Evidence) -> Markup:
     """Statement on the 6 mV of the paper."""
     V = evidence.at("spine_head", CENTRE)
-    return said(
+    return sentence(
         "With 25.26 mV, 50 pA raise the head to {V}, the paper's “6 mV”; with 25.26 V they would to {volts:.2f} V.",
         V=linked(V, f"{V.value:.3f} mV"),
         volts=V.value,
@@ -80,7 +80,7 @@ def ohm(evidence: Evidence) -> Markup:
     V = evidence.at("cylinder_50", TOP, "200 pA")
     law = law_of(neck(50))
     straight = law.ohmic_resistance() * 200.0 * CURRENT.si / POTENTIAL.si
-    return said(
+    return sentence(
         "200 pA through a neck of 50 nm: solved {V}, Ohm's law {ohm:.2f} mV, {factor:.2f} times as much, where the "
         "parameter is {w:.2f}; eq. (13) is off by {off}.",
         V=linked(V, f"{V.value:.3f} mV"),
@@ -95,7 +95,7 @@ def negative(evidence: Evidence) -> Markup:
     """Statement on eq. (12) beyond its limiting current."""
     V = evidence.at("cylinder_three_species", TOP, "10 pA")
     law = law_of(neck(100))
-    return said(
+    return sentence(
         "For the neck of 100 nm ({case}) the law's own limit is {limit:.2f} pA; at \N{MINUS SIGN}20 pA eq. (12) gives "
         "{Na:.1f} mM of sodium.",
         case=linked(V, "cylinder_three_species"),
@@ -113,15 +113,15 @@ def throat(evidence: Evidence) -> Markup:
             (row,) = (r for r in references.rows("throat_voltage") if (r["a"], r["c"]) == (a, c))
             text = f"{found.value:.3f} against {row['printed_50']:.3f} mV"
             off = percent(row["printed_50"], found.value)
-            parts.append(said("{n} (a = {a:g}, c = {c} nm: {off})", n=linked(found, text), a=a, c=c, off=off))
-    return said("At 50 pA, solved against eq. (18): {parts}.", parts=Markup("; ").join(parts))
+            parts.append(sentence("{n} (a = {a:g}, c = {c} nm: {off})", n=linked(found, text), a=a, c=c, off=off))
+    return sentence("At 50 pA, solved against eq. (18): {parts}.", parts=Markup("; ").join(parts))
 
 
 def letters(evidence: Evidence) -> Markup:
     """Statement on eq. (18) where it holds."""
     V = evidence.at("throat_ratio", TOP, "10 nm")
     ratio = evidence.number("fig-001-2x", "ratio_10")
-    return said(
+    return sentence(
         "Read so, eq. (18) is met where it should be: at a/c = 0.1 the solved {V} makes a resistance that is {r} off.",
         V=linked(V, "small-signal potential"),
         r=percent(ratio, 1.0),
@@ -131,7 +131,7 @@ def letters(evidence: Evidence) -> Markup:
 def two_currents(evidence: Evidence) -> Markup:
     """Statement on the end of the axis at both currents."""
     small, large = (evidence.number("fig-001-2de", name) for name in ("small_25", "V_25"))
-    return said(
+    return sentence(
         "For a = 25 nm (with c = 100 nm) the end of the axis is at {large:.2f} mV with 50 pA and at {small:.2f} mV "
         "with 10 pA ({link}).",
         large=large,
@@ -143,7 +143,7 @@ def two_currents(evidence: Evidence) -> Markup:
 def hot_cap(evidence: Evidence) -> Markup:
     """Statement on the potentials of cap and centre."""
     cap, peak = (evidence.number("fig-001-3bc", name) for name in ("cap", "peak"))
-    return said(
+    return sentence(
         "After the step the cap reaches about {cap:.0f} mV and the head's centre {peak:.2f} mV ({link}).",
         cap=cap,
         peak=peak,
@@ -156,7 +156,7 @@ def delay(evidence: Evidence) -> Markup:
     *_, last = found = evidence.all("spine_step", HEAD)
     equal = [evidence.number("fig-001-3delay", name) for name in ("equal_onset", "equal_end")]
     slow = [evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end")]
-    return said(
+    return sentence(
         "Head after the step at 10 ms: {first}, later {last}; the slowest time of diffusion is {tau:.0f} ms. At a ring "
         "at the neck's entrance: {a:.2f} mV at the onset, {b:.2f} mV in the end; with sodium four times slower than "
         "the rest {c:.2f} and {d:.2f} mV ({link}).",
@@ -177,8 +177,8 @@ def six_millivolts(evidence: Evidence) -> Markup:
     parts = []
     for radius, case in necks:
         V = evidence.at(case, CENTRE)
-        parts.append(said("{V} ({r} nm)", V=linked(V, f"{V.value:.3f} mV"), r=radius))
-    return said("50 pA into the head, by radius of the neck: {parts}.", parts=Markup(", ").join(parts))
+        parts.append(sentence("{V} ({r} nm)", V=linked(V, f"{V.value:.3f} mV"), r=radius))
+    return sentence("50 pA into the head, by radius of the neck: {parts}.", parts=Markup(", ").join(parts))
 
 
 def layer(evidence: Evidence) -> Markup:
@@ -188,9 +188,9 @@ def layer(evidence: Evidence) -> Markup:
         V = evidence.at(f"cylinder_{radius}", TOP, "100 pA")
         law = float(law_of(neck(radius)).voltage(100.0 * CURRENT.si)) / POTENTIAL.si
         added = f"{1e3 * (V.value - law):+.1f} uV"
-        parts.append(said("{V} ({r} nm)", V=linked(V, added), r=radius))
-    return said(
-        "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are held against laws at the head's centre, away "
+        parts.append(sentence("{V} ({r} nm)", V=linked(V, added), r=radius))
+    return sentence(
+        "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are compared with laws at the head's centre, away "
         "from the layer of the cap.",
         parts=Markup(", ").join(parts),
     )
@@ -200,7 +200,7 @@ def channels(evidence: Evidence) -> Markup:
     """Statement on the potential that rings of channels add."""
     names = {"head_top": "head, top", "head_bottom": "head, bottom", "neck_top": "neck, top", "neck_base": "neck, base"}
     gains = ", ".join(f"{evidence.number('fig-001-3bc', f'gain_{n}'):.2f} mV ({text})" for n, text in names.items())
-    return said(
+    return sentence(
         "With those they add at most {gains} to the head ({link}).", gains=gains, link=figure("fig-001-3bc", "figure")
     )
 
@@ -209,7 +209,7 @@ def three_species(evidence: Evidence) -> Markup:
     """Statement on two and three species at one current."""
     two, three = (evidence.at(case, TOP, "100 pA") for case in ("cylinder_100", "cylinder_three_species"))
     onset, end = (evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end"))
-    return said(
+    return sentence(
         "100 pA, 100 nm: two species {two}, three with other diffusivities {three}. In time, with slow sodium, the "
         "spine goes from {onset:.2f} to {end:.2f} mV instead of falling ({link}).",
         two=linked(two, f"{two.value:.7f} mV"),
@@ -228,8 +228,8 @@ def escape(evidence: Evidence) -> Markup:
         first = WindowEscapeLaw(BALL, window, DIFFUSIVITY).leading_time()
         text = linked(found, f"{1e3 * found.value:.3f} ms")
         off = percent(first, found.value)
-        parts.append(said("{n} for {w} (first term {off})", n=text, w=found.verdict.point, off=off))
-    return said("Mean escape from a ball of 500 nm, solved: {parts}.", parts=Markup("; ").join(parts))
+        parts.append(sentence("{n} for {w} (first term {off})", n=text, w=found.verdict.point, off=off))
+    return sentence("Mean escape from a ball of 500 nm, solved: {parts}.", parts=Markup("; ").join(parts))
 
 
 def logarithm(evidence: Evidence) -> Markup:
@@ -242,7 +242,7 @@ def logarithm(evidence: Evidence) -> Markup:
         bare = law.large_charge_drop() - 12.0 / law.charge
         text = linked(found, f"{found.value:.4f}")
         parts.append(
-            said(
+            sentence(
                 "{n} against {b:.4f} at lambda = {c:.0f}, {off}",
                 n=text,
                 b=bare,
@@ -250,7 +250,7 @@ def logarithm(evidence: Evidence) -> Markup:
                 off=percent(bare, found.value),
             )
         )
-    return said(
+    return sentence(
         "Centre to wall in units of kT/e, solved against 2 ln(lambda) \N{MINUS SIGN} {k:.3f}: {parts}.",
         k=2.0 * math.log(4.0 * math.pi) + large_charge_constant(),
         parts=Markup("; ").join(parts),

@@ -85,7 +85,7 @@ class Equations:
 
     def __init__(self, system: System) -> None:
         self.system, self.gauge = system, Gauge(system)
-        self.replaced = system.held.copy()
+        self.replaced = system.prescribed.copy()
         if self.gauge.active:
             self.replaced[-1, self.gauge.node] = True
         self.assembler = Assembler(system, self.replaced)
@@ -103,7 +103,7 @@ class Equations:
 
     def matrix(self, state: Values, loads: Loads) -> csc_matrix:
         """Jacobian dF."""
-        jacobian = self.assembler.matrix(state, loads) + self.assembler.identity(self.system.held)
+        jacobian = self.assembler.matrix(state, loads) + self.assembler.identity(self.system.prescribed)
         if self.gauge.active:
             jacobian = jacobian + self.gauge.matrix(self.assembler)
         return jacobian.tocsc()
@@ -270,8 +270,8 @@ class Stepper:
     def _passed(self, state: Values, stages: Values, loads: list[Loads], h: float) -> Values:
         """Integral of the inflow by the weights of the method; from balances where values are prescribed."""
         system, last = self.system, len(self.system.z)
-        ends, held = system.end_nodes, system.held[:last, system.end_nodes].T
+        ends, prescribed = system.end_nodes, system.prescribed[:last, system.end_nodes].T
         inflow = np.array([system.inflow(Y, at) for Y, at in zip(stages, loads, strict=True)])
         out = np.array([system.volume_terms(Y, at)[:last, ends].T for Y, at in zip(stages, loads, strict=True)])
         stored = (system.storage(stages[-1]) - system.storage(state))[:last, ends].T
-        return np.where(held, stored + h * np.tensordot(A[-1], out, 1), h * np.tensordot(A[-1], inflow, 1))
+        return np.where(prescribed, stored + h * np.tensordot(A[-1], out, 1), h * np.tensordot(A[-1], inflow, 1))

@@ -63,7 +63,7 @@ class SteadyEquations:
 
     def __init__(self, system: System) -> None:
         self.system, self.gauge = system, Gauge(system)
-        self.replaced = system.held.copy()
+        self.replaced = system.prescribed.copy()
         self.pinned = range(len(system.z)) if system.problem.closed else range(0)
         for i in self.pinned:
             self.replaced[i, self.gauge.node] = True
@@ -77,7 +77,7 @@ class SteadyEquations:
         system, node = self.system, self.gauge.node
         state = point.reshape(system.shape)
         F = np.where(self.replaced, system.misfit(state, loads), system.residual(state, loads))
-        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.held)
+        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.prescribed)
         stored, n = system.storage(state), system.shape[1]
         for i in self.pinned:
             F[i, node] = np.sum(stored[i]) - self.amounts[i]
@@ -133,7 +133,7 @@ def end_flows(system: System, state: Values, loads: Loads, storing: Values | Non
         storing: rate dq/dt, scaled, (species + 1, nodes); ``None`` in steady state.
     """
     supplied = system.volume_terms(state, loads) + (0.0 if storing is None else storing)
-    prescribed = system.held[:, system.end_nodes].T
+    prescribed = system.prescribed[:, system.end_nodes].T
     inflow = np.where(prescribed[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
     with np.errstate(divide="ignore", invalid="ignore"):
         by_balance = supplied[-1, system.end_nodes] / (system.scale.delta2 * system.end_area)

@@ -85,10 +85,10 @@ class System:
         self.capacity = np.array([end.capacitance for end in problem.ends]) * scale.length / problem.permittivity
         self.matched = [end.field_matched for end in problem.ends]
         self.shape = (len(self.z) + 1, len(mesh.x))
-        self.held = np.zeros(self.shape, dtype=bool)
+        self.prescribed = np.zeros(self.shape, dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
-            self.held[:-1, node] = end.concentrations is not None
-            self.held[-1, node] = end.potential is not None
+            self.prescribed[:-1, node] = end.concentrations is not None
+            self.prescribed[-1, node] = end.potential is not None
         self.open = np.zeros(self.shape[1], dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.open[node] = end.open_circuit
@@ -277,7 +277,7 @@ class System:
         for k, node in enumerate(self.end_nodes):
             difference[:-1, node] = state[:-1, node] - loads.logs[k]
             difference[-1, node] = state[-1, node] - loads.potentials[k]
-        return np.where(self.held, difference, 0.0)
+        return np.where(self.prescribed, difference, 0.0)
 
     # -- Jacobians ---------------------------------------------------------------------------------------------------
 

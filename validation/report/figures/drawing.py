@@ -104,7 +104,7 @@ class Drawn:
     seconds: float = 0.0
 
 
-def wanted(jobs: Sequence[Job], names: Collection[str]) -> list[Job]:
+def select_jobs(jobs: Sequence[Job], names: Collection[str]) -> list[Job]:
     """Figures that belong to some validation cases; all figures if `names` is empty."""
     return [job for job in jobs if not names or set(job.cases) & set(names)]
 
