@@ -1,1 +1,1 @@
-"""Speed and scaling of the solver, in units of one scalar Poisson solve on the same mesh in the same run."""
+"""Benchmarks: speed and scaling in units of one scalar Poisson solve on the same mesh, accuracy, other programs."""

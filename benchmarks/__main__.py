@@ -1,4 +1,4 @@
-"""`./spine bench [SUITE ...]`: runs MPI jobs one after another, prints tables, writes CSV files and plots."""
+"""Command line of `./spine bench [SUITE ...]`: runs MPI jobs one after another, prints tables, writes CSV and plots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from spinepnp.run.directory import ResultDirectory
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
-#: Columns of words.
+#: Columns that hold words, which are aligned to the left.
 LEFT = (
     "sweep", "problem", "shape", "case", "dimension", "linear", "model", "variant", "program", "mesh", "kind", "what",
     "status",
@@ -45,19 +45,19 @@ def main(
     unknown = set(names) - set(SUITES)
     if unknown:
         raise typer.BadParameter(f"no suite {', '.join(sorted(unknown))}; known: {', '.join(SUITES)}")
-    held = ResultDirectory(output, names=())
+    directory = ResultDirectory(output, names=())
     try:
         console = Console(width=None if sys.stdout.isatty() else 190)
         failures = sum(_suite(name, output, largest, console) for name in names)
         if readme:
             page.write(output)
     finally:
-        held.discard()
+        directory.discard()
     return int(failures > 0)
 
 
 def _suite(name: str, output: Path, largest: float, console: Console) -> int:
-    """Run a suite, print and keep what it gives; the number of its jobs that failed."""
+    """Run a suite, print and save its table; returns the number of jobs that failed."""
     rows, failed = jobs.run(name, SUITES[name], largest)
     if not rows:
         return failed

@@ -1,4 +1,4 @@
-"""Error against time, for every setting that a user can choose, on problems whose answer is known."""
+"""Suite `accuracy`: error against time, for every setting that a user can choose, on problems with a known answer."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from spinepnp.solvers import SteadyProblem
 #: Seconds of a solve below which it is measured again: what is short is noisy.
 SHORT = 1.0
 
-#: Unknowns from which logarithms, and straight cells with layers, are left out: their place is clear by then.
+#: Unknowns from which logarithms, and straight cells with layers, are left out: they are far behind the front by then.
 CLEAR = {"3d": 22_000, "axisymmetric": 20_000}
 
-#: About how many nodes there are for each vertex, by dimension and degree.
+#: Approximate number of nodes for each vertex, by dimension and degree.
 NODES = {("3d", 1): 1.0, ("3d", 2): 7.5, ("axisymmetric", 1): 1.0, ("axisymmetric", 2): 4.0}
 
 
 class Meshes:
-    """The mesh of the last variant, kept for the ones that share it, with the seconds that it took from nothing."""
+    """Mesh of the last variant, kept for the variants that share it, with the seconds that its generation took."""
 
     def __init__(self, comm: Any) -> None:
         self.comm = comm
@@ -34,7 +34,7 @@ class Meshes:
         self._made_for: tuple[Any, ...] = ()
 
     def fit(self, case: Case) -> SpineMesh:
-        """The mesh of a case; the degree of the elements is only a word in its options."""
+        """Mesh of a case; one mesh serves all degrees of elements."""
         key = case.geometry, case.mesh.model_copy(update={"element_degree": 1})
         if self.mesh is None or key != self._made_for:
             # Coarse straight cells are among what is compared.
@@ -47,7 +47,7 @@ class Meshes:
         return self.mesh
 
     def poisson(self) -> float:
-        """Seconds of a scalar Poisson solve on it."""
+        """Seconds of a scalar Poisson solve on the mesh."""
         assert self.mesh is not None
         self.unit = self.unit or poisson_unit(self.mesh)
         return self.unit
@@ -58,11 +58,11 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
 
     Args:
         comm: MPI communicator.
-        problem: name.
+        problem: name of the problem.
         dimension: "3d" or "axisymmetric".
-        coarsest: only the coarsest mesh of each kind and no logarithms, for tests.
+        coarsest: whether to solve only the coarsest mesh of each kind and no logarithms, for tests.
     """
-    # What a mesh takes is part of the answer's time; the cache is not asked.
+    # The time of meshing is part of the time of an answer, so the cache is off.
     os.environ["SPINEPNP_MESH_CACHE"] = "off"
     given, meshes, rows = PROBLEMS[problem](), Meshes(comm), []
     seen: set[str] = set()
@@ -87,9 +87,9 @@ def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> di
     """Unknowns, seconds and the potential (mV) of one solve, everything after the mesh.
 
     Args:
-        case: to solve.
-        mesh: of the case.
-        place: probe or boundary.
+        case: case to solve.
+        mesh: mesh of the case.
+        place: probe or boundary whose potential is returned.
         comm: MPI communicator.
         warm: whether its kernels may have to be compiled first.
     """
@@ -135,7 +135,7 @@ def _row(problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -
 
 
 def _without_luck(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows with what is left of their errors without luck."""
+    """Rows with `sure_error`: the largest error on this mesh and on any finer one."""
     variants: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         variants.setdefault(row["variant"], []).append(row)

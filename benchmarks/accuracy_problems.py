@@ -13,14 +13,19 @@ from spinepnp.meshes import MeshOptions
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference import table as references
 
-#: Of the reference numbers, C/mol and mV.
-THEIR_FARADAY, V_T = 96485.0, 25.26
+#: Faraday constant of the reference numbers, C/mol.
+THEIR_FARADAY = 96485.0
 
-#: Sizes of cells over the default of the dimension, and how often they are then divided.
+#: Thermal voltage of the reference numbers, mV.
+V_T = 25.26
+
+#: Pairs of a cell size, relative to the default of the dimension, and a number of refinements.
 Sizes = tuple[tuple[float, int], ...]
 
-#: Default sizes are those of elements of the default degree: on meridians quadratic ones.
+#: Sizes on meridians, by degree of the elements; the default size is that of quadratic ones.
 MERIDIAN: dict[int, Sizes] = {1: ((1, 0), (0.5, 0), (0.25, 0), (0.125, 0)), 2: ((2, 0), (1, 0), (0.5, 0), (0.25, 0))}
+
+#: Sizes in three dimensions, by degree; the default size is that of linear elements.
 SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0), (2.8, 0), (2, 0))}
 
 
@@ -29,13 +34,13 @@ class Variant:
     """Settings that a user can choose.
 
     Attributes:
-        degree: of the elements.
-        order: of the cells, 2 for curved ones.
-        graded: toward where the current enters.
-        dimension: of the geometry.
-        formulation: of the unknowns.
-        size: of the cells over the default of the dimension.
-        refine: how often they are divided.
+        degree: degree of the elements.
+        order: order of the cells, 2 for curved ones.
+        graded: whether cells become small toward the boundary where the current enters.
+        dimension: dimension of the geometry.
+        formulation: formulation of the unknowns.
+        size: size of the cells over the default of the dimension.
+        refine: number of refinements.
     """
 
     degree: int
@@ -48,7 +53,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """Without the size, in words."""
+        """Settings in words, without the size."""
         return ", ".join(
             (
                 "3D" if self.dimension == "3d" else "meridian",
@@ -65,15 +70,15 @@ class AccuracyProblem:
     """A case whose answer is known.
 
     Attributes:
-        name: of the problem and of what is looked at, as plots have it.
-        case: file that it comes from.
-        overrides: of the file.
-        grade: the TOML of `mesh.grade` where it is graded; empty, where nothing is there to be resolved.
-        graded: whether somebody who knows the problem would.
-        place: probe or boundary whose potential is looked at.
+        name: name of the problem and of the quantity, as plots show it.
+        case: case file.
+        overrides: keys of the file that are changed.
+        grade: TOML of `mesh.grade` in graded variants; empty where there is no layer to resolve.
+        graded: whether a user who knows the problem would grade the mesh.
+        place: probe or boundary whose potential is compared.
         answer: potential there, mV.
         curved_meridian: whether a meridian has curved sides.
-        solid: sizes in three dimensions.
+        solid: sizes of cells in three dimensions, by degree.
     """
 
     name: str
@@ -87,7 +92,7 @@ class AccuracyProblem:
     solid: dict[int, Sizes] = field(default_factory=lambda: SOLID)
 
     def load(self, variant: Variant) -> Case:
-        """The case with these settings."""
+        """Case with these settings."""
         keys = {
             "geometry.dimension": f'"{variant.dimension}"',
             "mesh.element_degree": variant.degree,
@@ -101,7 +106,7 @@ class AccuracyProblem:
         return case.with_value("mesh.size", f"{variant.size * default * 1e9!r} nm")
 
     def variants(self, dimension: str) -> Iterator[Variant]:
-        """All settings in a dimension, meshes of one kind one after another, coarse ones first."""
+        """Variants of a dimension, grouped by kind of mesh, coarse meshes first."""
         orders = (2, 1) if dimension == "3d" or self.curved_meridian else (2,)
         sizes = self.solid if dimension == "3d" else MERIDIAN
         for graded, order, degree in itertools.product((False, True) if self.grade else (False,), orders, (1, 2)):
@@ -110,19 +115,19 @@ class AccuracyProblem:
                     yield Variant(degree, order, graded, dimension, formulation, size, refine)
 
     def is_default(self, variant: Variant) -> bool:
-        """Whether these are the settings of somebody who sets none, but for the layer that the problem has."""
+        """Whether these are the default settings, but with the grading that the problem needs."""
         degree = self.load(variant).geometry.default_degree()
         plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
 
 def _ours(potential: float) -> float:
-    """A potential of the electroneutral law, mV, with this program's Faraday constant."""
+    """Potential of the electroneutral law, mV, converted to the Faraday constant of this program."""
     return V_T * math.log1p(math.expm1(potential / V_T) * THEIR_FARADAY / FARADAY)
 
 
 def _neck(name: str, answer: float, grade: str = "", *more: str) -> AccuracyProblem:
-    """V(L) of the neck of 50 nm at 100 pA."""
+    """Problem of V(L) of the neck of 50 nm at 100 pA."""
     return AccuracyProblem(
         name=f"cylinder, {name}", case="cylinder_iv.toml",
         overrides=('geometry.radius="50 nm"', 'study={kind="steady"}', 'boundaries.top.current.value="100 pA"', *more),
@@ -131,21 +136,21 @@ def _neck(name: str, answer: float, grade: str = "", *more: str) -> AccuracyProb
 
 
 def cylinder() -> AccuracyProblem:
-    """Full PNP, with the layer where the current enters."""
+    """Problem of a neck with the Debye layer at the boundary where the current enters."""
     row = next(r for r in references.rows("cylinder") if (r["radius"], r["current"]) == (50, 100))
     answer = row["V_full"] + _ours(row["V_law"]) - row["V_law"]
     return _neck("full PNP", answer, '{top={size="0.1 nm",growth=1.4}}')
 
 
 def neutral_cylinder() -> AccuracyProblem:
-    """The electroneutral law, with the field at the top that leaves no layer there."""
+    """Problem of a neck with a matched field at the top, so that no layer forms and the electroneutral law holds."""
     flux = 100e-12 / (FARADAY * 200e-12 * math.pi * 50e-9**2)
     law = V_T * math.log1p(flux * 1e-6 / (2.0 * 167.0))
     return _neck("no layer", law, "", "boundaries.top.field_matched=true")
 
 
 def ball_neck() -> AccuracyProblem:
-    """The centre of the spine's head at 50 pA, from G = 34.65305 1/um."""
+    """Problem of the potential at the centre of a spine head at 50 pA, from G = 34.65305 1/um."""
     row = next(r for r in references.rows("spine") if r["radius"] == 100)
     strength = 2.0 * FARADAY * 167.0 * 200e-12
     return AccuracyProblem(
@@ -153,13 +158,13 @@ def ball_neck() -> AccuracyProblem:
         overrides=('probes.centre=["0 nm","0 nm","1.489898 um"]',),
         grade='{cap={size="1 nm",growth=1.3}}', graded=False, place="centre",
         answer=V_T * math.log1p(50e-12 * row["centre"] * 1e6 / strength), curved_meridian=True,
-        # The cap and the neck ask for most of the cells whatever the size.
+        # Most cells lie at the cap and in the neck, for any size.
         solid={1: ((1.6, 0), (1, 0), (1.6, 1)), 2: ((1.6, 0),)},
     )  # fmt: skip
 
 
 def hyperboloid() -> AccuracyProblem:
-    """The middle of the end of the throat of 50 nm at 50 pA, without a layer."""
+    """Problem of the potential at the middle of the end of a throat of 50 nm at 50 pA, without a layer."""
     row = next(r for r in references.rows("throat_voltage") if (r["c"], r["a"]) == (100, 50))
     return AccuracyProblem(
         name="hyperboloid, end", case="hyperboloid_constriction.toml",
@@ -173,6 +178,7 @@ def hyperboloid() -> AccuracyProblem:
     )  # fmt: skip
 
 
+#: Every problem by the name that the suite has for it.
 PROBLEMS = {
     "cylinder": cylinder,
     "neutral cylinder": neutral_cylinder,

@@ -1,4 +1,4 @@
-"""Many cases: by one group of ranks or two, and their memory."""
+"""Batches of many cases: by one group of ranks or by several, and the memory that they take."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spinepnp.runtime.stack import MPI
 
 
 def batch(comm: Any, sweep: str) -> dict[str, Any]:
-    """A sweep by one group of one rank, then by all ranks, each a group: seconds, and whether the tables agree."""
+    """Seconds of a sweep by one group of one rank, then by all ranks, each a group; and whether the tables agree."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(comm.bcast(folder, root=0))
         run_batch(CASES / sweep, comm, place / "warm", BatchOptions(ranks_per_case=1))  # meshes and modules are kept
@@ -39,7 +39,7 @@ def batch(comm: Any, sweep: str) -> dict[str, Any]:
 
 
 def largest_difference(one: pandas.DataFrame, other: pandas.DataFrame) -> float:
-    """Of all numbers of two tables, over the largest number of their column; of currents, over the largest current."""
+    """Largest difference of two tables, relative to the largest of the column (currents: of all currents)."""
     currents = [c for c in one if ".current_pA." in c]
     worst, current = 0.0, float(one[currents].abs().max().max())
     for name in one.select_dtypes("number"):
@@ -50,7 +50,7 @@ def largest_difference(one: pandas.DataFrame, other: pandas.DataFrame) -> float:
 
 
 def memory(comm: Any, cases: int, meshes: int) -> dict[str, Any]:
-    """Resident memory of a process that solves many cases on many meshes, after a tenth of them and at the end."""
+    """Resident memory of a process that solves many cases on many meshes: after a tenth of them, and at the end."""
     radii = ", ".join(f'"{60 + 40 * i / meshes:.6g} nm"' for i in range(meshes))
     currents = ", ".join(f'"{10 + i} pA"' for i in range(cases // meshes))
     text = (
@@ -58,15 +58,15 @@ def memory(comm: Any, cases: int, meshes: int) -> dict[str, Any]:
         'set = { mesh = { size = "50 nm", grade = { top = { size = "0.3 nm", growth = 2.0 } } } }\n'
         f'[axes]\n"geometry.radius" = [{radii}]\n"boundaries.top.current.value" = [{currents}]\n'
     )
-    process, seen = psutil.Process(), []
+    process, resident = psutil.Process(), []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sweep.toml"
         path.write_text(text)
-        tally = run_batch(
-            path, comm, Path(folder) / "out", BatchOptions(), on_case=lambda: seen.append(process.memory_info().rss)
+        summary = run_batch(
+            path, comm, Path(folder) / "out", BatchOptions(), on_case=lambda: resident.append(process.memory_info().rss)
         )
-    first, last = seen[len(seen) // 10], seen[-1]
+    first, last = resident[len(resident) // 10], resident[-1]
     return {
-        "cases": tally.solved, "meshes": meshes, "first_MB": first / 1e6, "last_MB": last / 1e6,
-        "growth_kB_per_case": (last - first) / 1e3 / (len(seen) - len(seen) // 10), "seconds": tally.seconds,
+        "cases": summary.solved, "meshes": meshes, "first_MB": first / 1e6, "last_MB": last / 1e6,
+        "growth_kB_per_case": (last - first) / 1e3 / (len(resident) - len(resident) // 10), "seconds": summary.seconds,
     }  # fmt: skip

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: Times and errors that differ by less than this factor are the same: measurements of one thing differ as much.
-SAME = 1.25
+#: Factor within which two times or two errors count as the same: repeated measurements differ by as much.
+SPREAD = 1.25
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a point lies.
+    """Position of a point relative to the front.
 
     Attributes:
-        slower: its time over the shortest one that has no larger error; 1 on the front.
-        worse: its error over the smallest one that takes no longer; 1 on the front.
+        slower: its time over the shortest time of all points that have no larger error; 1 on the front.
+        worse: its error over the smallest error of all points that take no longer; 1 on the front.
         faster_is: index of the point with that shortest time.
         better_is: index of the point with that smallest error.
     """
@@ -27,24 +27,24 @@ class Position:
 
     @property
     def is_near(self) -> bool:
-        """Whether the point is as good as one of the front."""
-        return self.slower <= SAME or self.worse <= SAME
+        """Whether the point is as good as a point of the front."""
+        return self.slower <= SPREAD or self.worse <= SPREAD
 
 
 def front(times: Sequence[float], errors: Sequence[float]) -> list[int]:
-    """Indices of the points that no other one beats in both, by rising time (and falling error).
+    """Indices of the points that no other one beats in both time and error, in the order of time (and falling error).
 
-    Of points that are alike in both, the first one counts.
+    Of points that agree in both, the first one counts.
     """
-    found: list[int] = []
+    best: list[int] = []
     for i in sorted(range(len(times)), key=lambda i: (times[i], errors[i], i)):
-        if not found or errors[i] < errors[found[-1]]:
-            found.append(i)
-    return found
+        if not best or errors[i] < errors[best[-1]]:
+            best.append(i)
+    return best
 
 
 def position(index: int, times: Sequence[float], errors: Sequence[float]) -> Position:
-    """Where one of the points lies among all of them."""
+    """Position of one of the points among all of them."""
     as_good = [i for i in range(len(times)) if errors[i] <= errors[index]]
     as_fast = [i for i in range(len(times)) if times[i] <= times[index]]
     fastest, best = min(as_good, key=lambda i: times[i]), min(as_fast, key=lambda i: errors[i])
@@ -53,11 +53,11 @@ def position(index: int, times: Sequence[float], errors: Sequence[float]) -> Pos
 
 
 def lasting(errors: Sequence[float]) -> list[float]:
-    """Errors on finer and finer meshes, without luck: none is smaller than one on a finer mesh.
+    """Errors on finer and finer meshes, each raised to the largest error on any finer mesh.
 
-    An error that changes sign passes through zero on the way; no setting is better for that.
+    An error that changes its sign passes through zero; a setting near that zero is not better, only lucky.
     """
-    found = list(errors)
-    for i in range(len(found) - 2, -1, -1):
-        found[i] = max(found[i], found[i + 1])
-    return found
+    raised = list(errors)
+    for i in range(len(raised) - 2, -1, -1):
+        raised[i] = max(raised[i], raised[i + 1])
+    return raised

@@ -1,4 +1,4 @@
-"""Bit identity: results of some cases before and after a change of the code that must not change any number.
+"""Comparison of results to the last bit, before and after a change of the code that must not change any number.
 
     python -m benchmarks.identity keep FOLDER       before the change
     python -m benchmarks.identity compare FOLDER    after it; the exit code is 1 where a number differs
@@ -26,26 +26,26 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.places import CASES, ROOT
 
 #: Columns and entries that measure the clock, or name the code.
 CLOCK = ("seconds", "version", "hours", "memory", "assembly_s", "solve_s")
 
-#: Parts of a checkpoint that say which code wrote it.
+#: Arrays of a checkpoint that name the code that wrote it.
 ABOUT = ("about", "sha256")
 
 #: Seconds after which a case is given up.
-LIMIT = 600.0
+TIMEOUT = 600.0
 
 
 def cases() -> dict[str, dict[str, Any]]:
-    """The tables of identity.toml by name."""
+    """Tables of identity.toml, by the name of the case."""
     return tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
 
 
 def command(name: str, about: dict[str, Any], folder: Path, output: Path) -> list[str]:
-    """The command line that solves one case into `output`."""
-    python, case = [sys.executable, "-m", "spinepnp"], ROOT / "cases" / about["case"]
+    """Command line that solves one case into `output`."""
+    python, case = [sys.executable, "-m", "spinepnp"], CASES / about["case"]
     if "batch" in about:
         sweep = tomllib.loads(case.read_text()) | {"axes": about["batch"], "fields": True}
         sweep["base"]["case"] = str((case.parent / sweep["base"]["case"]).resolve())
@@ -65,7 +65,7 @@ def solve(name: str, about: dict[str, Any], folder: Path) -> dict[str, str]:
     shutil.rmtree(output, ignore_errors=True)
     variables = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / "cache")}
     done = subprocess.run(
-        command(name, about, folder, output), env=variables, capture_output=True, text=True, timeout=LIMIT
+        command(name, about, folder, output), env=variables, capture_output=True, text=True, timeout=TIMEOUT
     )
     if done.returncode != 0:
         raise SystemExit(f"{name}: exit code {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
@@ -101,24 +101,24 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def main() -> int:
-    """Keep or compare; the exit code."""
+    """Keep or compare the digests; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verb", choices=["keep", "compare"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("names", nargs="*", help="cases; all by default")
-    asked = parser.parse_args()
-    folder = asked.folder.resolve() / asked.verb
-    kept = asked.folder.resolve() / "kept.json"
-    chosen = {name: about for name, about in cases().items() if not asked.names or name in asked.names}
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve() / arguments.verb
+    file = arguments.folder.resolve() / "kept.json"
+    chosen = {name: about for name, about in cases().items() if not arguments.names or name in arguments.names}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    before = json.loads(kept.read_text()) if kept.exists() else {}
+    before = json.loads(file.read_text()) if file.exists() else {}
     different = 0
     for name, about in chosen.items():
         now = solve(name, about, folder)
-        if asked.verb == "keep":
+        if arguments.verb == "keep":
             before[name] = now
-            kept.write_text(json.dumps(before, indent=1))
+            file.write_text(json.dumps(before, indent=1))
             print(f"{name}: {len(now)} digests kept", flush=True)
             continue
         differ = sorted(key for key in before[name].keys() | now.keys() if before[name].get(key) != now.get(key))

@@ -1,4 +1,4 @@
-"""Linear iterations of every problem of the Krylov table."""
+"""Suite `krylov`: linear iterations of every problem of the table."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from spinepnp.solvers import Closed, SolverOptions, SteadyProblem
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem as DiscreteProblem
 
-#: No adaptive forcing: every linear solve to this relative true residual.
+#: PETSc options without adaptive forcing: every linear solve to this relative true residual.
 FIXED = {"ksp_rtol": 1e-6}
 
-#: Time steps whose linear systems are solved, s: far below the charging of nanoseconds to far above diffusion.
+#: Time steps whose linear systems are solved, s: from far below the charging time (ns) to far above that of diffusion.
 TIME_STEPS = (1e-11, 1e-9, 1e-7, 1e-5, 1e-3, 1e-1)
 
-#: A closed neck with a layer at its wall and charge that moves there, and long steps, s: nearly singular matrices.
+#: Closed neck with a net charge, which gathers at its wall: with long steps its matrices are nearly singular.
 CLOSED = Problem(
     "closed, ",
     electrolyte((("C", 1, 1330, 1.0), ("A", -1, 2030, 0.9)), 10.0, neutral=False),
@@ -27,11 +27,13 @@ CLOSED = Problem(
     mesh={"size": "20 nm", "grade": {"wall": GradeOptions(size="1 nm", growth=1.6)}},
     closed=Closed(),
 )
+
+#: Long time steps of the closed neck, s.
 LONG_STEPS = (1e-3, 1.0, 1e3)
 
 
 def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "") -> list[dict[str, Any]]:
-    """Linear iterations of every problem on meshes of one size (the default ones, if it is empty)."""
+    """Rows of linear iterations of every problem, on meshes of one size (the default sizes if it is empty)."""
     rows = []
     meshes: dict[str, SpineMesh] = {}
     for problem in problems():
@@ -77,9 +79,9 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     """Assemble the linear system of an implicit Euler step from the bulk state, into the matrix of a problem.
 
     Args:
-        problem: whose system is used.
-        problem_data: what is switched on.
-        step: its length, s.
+        problem: problem whose system is used.
+        problem_data: boundary data that are switched on.
+        step: step size, s.
 
     Returns:
         Right-hand side, and a vector for the solution.
@@ -91,13 +93,13 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)
     content = system.equations.storage() * system.equations.coefficients.storage_rate
-    b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # that of the state before
+    b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # storage of the state before
     system.jacobian(system.state.vector, system.A)
     return b, x
 
 
 def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
-    """The linear system of an implicit Euler step from the bulk state, when what is imposed is switched on."""
+    """Row of the linear system of an implicit Euler step from the bulk state, with the boundary data switched on."""
     problem_data = ProblemData(problem.electrolyte, problem.conditions(), problem.closed, transient=True)
     discrete = DiscreteProblem(mesh, problem_data, SolverOptions(linear="block", petsc=FIXED))
     solver = discrete._newton.linear.ksp

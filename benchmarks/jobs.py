@@ -1,4 +1,4 @@
-"""Runs the jobs of a suite, one after another, each in a process of its own."""
+"""Runner of the jobs of a suite, one after another, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from benchmarks.suites import Job, Suite
 from benchmarks.worker import MARK
 from spinepnp.commands.test import find_mpiexec
 
-#: Seconds after which a job that hangs is killed.
-PATIENCE = 3600
+#: Seconds after which a job that hangs is killed; the longest job takes about a quarter of it.
+JOB_TIMEOUT = 3600
 
 
 def run(name: str, suite: Suite, largest: float) -> tuple[list[dict[str, Any]], int]:
     """Rows of all jobs of a suite, and the number of jobs that failed.
 
     Args:
-        name: of the suite.
-        suite: its jobs.
-        largest: jobs with more unknowns are left out.
+        name: name of the suite.
+        suite: the suite with its jobs.
+        largest: number of unknowns above which a job is left out.
     """
     jobs = [job for job in suite.jobs if job.dofs <= largest]
     rows: list[dict[str, Any]] = []
@@ -48,11 +48,11 @@ def _job(job: Job) -> list[dict[str, Any]] | None:
     """Rows of one job; ``None`` if it failed, with its reason printed."""
     launcher = [find_mpiexec(), "-n", str(job.ranks)] if job.ranks else []
     command = [*launcher, sys.executable, "-m", "benchmarks.worker", job.task, json.dumps(job.arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPIEXEC_TIMEOUT": str(PATIENCE)}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPIEXEC_TIMEOUT": str(JOB_TIMEOUT)}
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE + 60)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=JOB_TIMEOUT + 60)
     except subprocess.TimeoutExpired:
-        print(f"{job.title}: failed, more than {PATIENCE} s", file=sys.stderr, flush=True)
+        print(f"{job.title}: failed, more than {JOB_TIMEOUT} s", file=sys.stderr, flush=True)
         return None
     lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     if not lines:

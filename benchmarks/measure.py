@@ -1,4 +1,4 @@
-"""How things are measured: the unit of one scalar Poisson solve, seconds of a call on all ranks, memory."""
+"""Measurements: the unit of one scalar Poisson solve, seconds of a call on all ranks, memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spinepnp.solvers import SolverOptions, SteadyProblem
 
 
 def poisson_unit(mesh: SpineMesh, repeats: int = 2) -> float:
-    """Seconds of one scalar Poisson solve: assembly, CG with PETSc's default GAMG to 1e-10; the best of some."""
+    """Seconds of one scalar Poisson solve: assembly, CG with PETSc's default GAMG to 1e-10; the best of `repeats`."""
     space = fem.functionspace(mesh.mesh, ("Lagrange", mesh.element_degree))
     u, v = ufl.TrialFunction(space), ufl.TestFunction(space)
     dx = ufl.Measure("dx", mesh.mesh, metadata={"quadrature_degree": max(2, 2 * mesh.element_degree)})
@@ -48,6 +48,7 @@ def poisson_unit(mesh: SpineMesh, repeats: int = 2) -> float:
 
 
 def timed(comm: Any, call: Any) -> tuple[Any, float]:
+    """Result of a call and its seconds on the slowest rank. Collective."""
     gc.collect()
     comm.barrier()
     start = time.perf_counter()
@@ -61,7 +62,7 @@ def peak(comm: Any) -> list[float]:
 
 
 def warm_up(comm: Any, degree: int = 1) -> None:
-    """Compile the kernels and load the libraries, so that nobody measures them."""
+    """Compile the kernels and load the libraries, so that their time is not measured."""
     problem = Problem("")
     mesh = problem.make_mesh("40 nm", degree, comm)
     conditions = problem.conditions()

@@ -1,4 +1,4 @@
-"""Time and memory of large meshes: made, taken from the cache, or refined from a coarse one.
+"""Time and memory of large meshes: generated, read from the cache, or refined from a coarse mesh.
 
     mpiexec -n 2 python benchmarks/meshes.py [--cells 1e6] [--refine 2]
 
@@ -25,11 +25,12 @@ os.environ["XDG_CACHE_HOME"] = FOLDER
 from spinepnp.geometries import BallNeck  # noqa: E402 - the cache's folder comes first
 from spinepnp.meshes import MeshOptions, generate  # noqa: E402
 
+#: Body of all meshes.
 SPINE = BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="10 nm")
 
 
 def timed(name: str, options: MeshOptions, before: float | None = None) -> float:
-    """Make a mesh and print its line; returns the seconds it took."""
+    """Generate a mesh and print its line; returns the seconds that it took."""
     COMM.barrier()
     start = time.perf_counter()
     mesh = generate(SPINE, options, COMM)
@@ -45,6 +46,7 @@ def timed(name: str, options: MeshOptions, before: float | None = None) -> float
 
 
 def main() -> None:
+    """Measure the three ways to a mesh."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=float, default=1e6, help="cells of the mesh that Gmsh makes")
     parser.add_argument("--refine", type=int, default=2, help="refinements of the default mesh")

@@ -1,4 +1,4 @@
-"""A run of a neuron model of the reductions."""
+"""Benchmark of a run of a Gauss-Nernst-Planck neuron model."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def neuron(comm: Any, model: str, p_eff: float, seconds: float, tolerance: float
 
     Args:
         comm: MPI communicator; one rank works.
-        model: name.
+        model: name of the model.
         p_eff: multiplier of the glutamate densities, from a fifth of the run on.
-        seconds: of model time.
-        tolerance: of the integrator.
+        seconds: duration of the run in model time, s.
+        tolerance: tolerance of the integrator.
     """
     neuron_model = gnp.Model(model, "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]

@@ -17,7 +17,7 @@ from benchmarks import verdicts
 from benchmarks.places import ROOT
 from benchmarks.suites import SUITES
 
-#: Columns of the tables of docs/performance.md.
+#: Columns of the tables of docs/performance.md, by suite.
 COLUMNS = {
     "accuracy": ("problem", "variant", "size", "unknowns", "mesh_s", "solve_s", "units", "error", "is"),
     "precision": (
@@ -51,7 +51,7 @@ def about() -> dict[str, str]:
 
 
 def shown(value: Any) -> str:
-    """A cell of a table."""
+    """Text of a value in a cell of a table."""
     if value is None or (isinstance(value, float) and pandas.isna(value)):
         return ""
     if isinstance(value, bool):
@@ -62,32 +62,32 @@ def shown(value: Any) -> str:
 
 
 def markdown(columns: Sequence[str], rows: pandas.DataFrame) -> str:
-    """A table."""
-    kept = [c for c in columns if c in rows and rows[c].notna().any()]
-    lines = ["| " + " | ".join(c.replace("_", " ") for c in kept) + " |", "|" + "---|" * len(kept)]
-    lines += ["| " + " | ".join(shown(row[c]) for c in kept) + " |" for row in rows.to_dict("records")]
+    """Table in Markdown; columns without values are left out."""
+    shown_columns = [c for c in columns if c in rows and rows[c].notna().any()]
+    lines = ["| " + " | ".join(c.replace("_", " ") for c in shown_columns) + " |", "|" + "---|" * len(shown_columns)]
+    lines += ["| " + " | ".join(shown(row[c]) for c in shown_columns) + " |" for row in rows.to_dict("records")]
     return "\n".join(lines)
 
 
 def section(name: str, table: pandas.DataFrame, facts: dict[str, str]) -> str:
-    """What docs/performance.md says of a suite: when and where, its table, its verdicts."""
+    """Text of docs/performance.md on a suite: date and machine, its table, its verdicts."""
     rows, split = _notable(table) if name == "accuracy" else table, SUITES[name].split
     parts = [part for _, part in rows.groupby(split, sort=False)] if split in rows else [rows]
     tables = "\n\n".join(markdown(COLUMNS[name], part) for part in parts)
-    said = [f"- {line}" for line in verdicts.VERDICTS[name](table)]
-    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", tables, "", *said])
+    sentences = [f"- {line}" for line in verdicts.VERDICTS[name](table)]
+    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", tables, "", *sentences])
 
 
 def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
-    """Of hundreds of rows the fronts and the defaults."""
-    found = []
+    """Rows on the fronts, and those of the default settings, with a column that tells which they are."""
+    parts = []
     for _, _, rows in verdicts.scopes(table):
         best = set(verdicts.of_front(rows))
         chosen = [i for i in rows.sort_values("total_s").index if i in best or rows.loc[i, "default"]]
         names = {(True, True): "front, default", (True, False): "front", (False, True): "default"}
         marks = [names[i in best, bool(rows.loc[i, "default"])] for i in chosen]
-        found.append(rows.loc[chosen].assign(**{"is": marks}))
-    return pandas.concat(found)
+        parts.append(rows.loc[chosen].assign(**{"is": marks}))
+    return pandas.concat(parts)
 
 
 def rewrite(path: Path, name: str, text: str) -> None:
@@ -108,8 +108,8 @@ def write(output: Path, root: Path = ROOT) -> None:
     """Rewrite both pages, and the plots that they show, from a folder; suites that it does not hold stay as they are.
 
     Args:
-        output: folder of the tables.
-        root: of the checkout.
+        output: folder with the tables of the suites.
+        root: folder of the checkout.
     """
     for name in COLUMNS:
         if (output / f"{name}.csv").exists():

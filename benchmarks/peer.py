@@ -1,4 +1,4 @@
-"""Other programs on the same problems in the same run: NGSolve on the cylinder, LSODA on a neuron."""
+"""Suite `peer`: other programs on the same problems in the same run: NGSolve on the cylinder, LSODA on a neuron."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from spinepnp.runtime.stack import cell_nodes
 from spinepnp.solvers import SteadyProblem
 from spinepnp.validation import gnp
 
-#: Newton's tolerance in both programs.
+#: Tolerance of Newton's method in both programs, relative to the residual of the bulk state.
 TOLERANCE = 1e-10
 
 
 def peer_cylinder(
     comm: Any, size: str, own_size: float | None, degree: int = 1, graded: bool = False, repeats: int = 2
 ) -> list[dict[str, Any]]:
-    """The cylinder on one straight mesh in both programs, and on the curved mesh that each makes for itself.
+    """Rows of the cylinder on one straight mesh in both programs, and on the curved mesh that each program makes.
 
     Args:
         comm: MPI communicator; one rank works.
-        size: of our cells, as a case has it.
-        own_size: of Netgen's cells, um, for as many unknowns; without it only the mesh that both share is solved on.
-        degree: of the elements.
+        size: size of the cells of this program, as in a case file.
+        own_size: size of Netgen's cells for as many unknowns, um; without it only the shared mesh is used.
+        degree: degree of the elements.
         graded: whether the cells resolve the Debye layer, which is then part of the answer.
-        repeats: how often NGSolve solves; the best counts.
+        repeats: number of solves by NGSolve, of which the fastest counts.
     """
     os.environ["SPINEPNP_MESH_CACHE"] = "off"
     try:
         python = peer_python()
     except NoPeerError as error:
         return [{"status": f"skipped: {error}"}]
-    # What cells that miss the layer give is the law, as if there were none.
+    # Cells that do not resolve the layer give the answer without a layer, that is, the law.
     answer, rows = (cylinder() if graded else neutral_cylinder()).answer, []
     given = {"degree": degree, "current_pA": 100.0, "tolerance": TOLERANCE, "solver": "pardiso", "repeats": repeats}
     for kind in ("shared, straight", "own, curved"):
@@ -68,7 +68,7 @@ def _case(size: str, degree: int, order: int, graded: bool) -> Case:
 
 
 def _solve(case: Case, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
-    """The best of three solves, everything after the mesh; the first one may have to compile."""
+    """Row of the fastest of three solves, everything after the mesh; the first solve may include compilation."""
 
     def once() -> dict[str, Any]:
         steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
@@ -83,7 +83,7 @@ def _solve(case: Case, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
 
 
 def _exported(mesh: SpineMesh, folder: Path) -> str:
-    """A file with a straight mesh, as `peer_ngsolve.given_mesh` reads it."""
+    """Write a straight mesh for `peer_ngsolve.given_mesh`; returns the path."""
     domain = mesh.mesh
     tdim = domain.topology.dim
     domain.topology.create_connectivity(tdim - 1, 0)
@@ -107,7 +107,7 @@ def _exported(mesh: SpineMesh, folder: Path) -> str:
 
 
 def _turned(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The cells with their corners in the order that Netgen wants: the determinant of their edges is negative."""
+    """Cells with their corners in the order that Netgen needs: the determinant of their edges is negative."""
     edges = points[cells[:, 1:]] - points[cells[:, :1]]
     wrong = np.linalg.det(edges) > 0.0
     turned = cells.copy()
@@ -116,7 +116,7 @@ def _turned(points: np.ndarray, cells: np.ndarray) -> np.ndarray:
 
 
 def _row(row: dict[str, Any], ours: dict[str, Any], answer: float, **keys: Any) -> dict[str, Any]:
-    """A row with the errors, and by how much this program is faster."""
+    """Row with the errors and the ratios of times to those of this program."""
     if "V_mV" not in row:
         return {**keys, "case": "cylinder", "program": row["program"], "status": row["status"]}
     total, our_total = row["mesh_s"] + row["solve_s"], ours["mesh_s"] + ours["solve_s"]
@@ -131,13 +131,13 @@ def _row(row: dict[str, Any], ours: dict[str, Any], answer: float, **keys: Any) 
 def peer_neuron(
     comm: Any, seconds: float = 15.0, p_eff: float = 0.515, rtols: tuple[float, ...] = (1e-5, 1e-6, 1e-7, 1e-8)
 ) -> list[dict[str, Any]]:
-    """A tonic neuron by our integrator and by LSODA on the same compiled right-hand side, at several tolerances.
+    """Rows of a tonic neuron by this integrator and by LSODA, on one compiled right-hand side, at several tolerances.
 
     Args:
         comm: MPI communicator; one rank works.
-        seconds: of model time.
+        seconds: duration of the run in model time, s.
         p_eff: multiplier of the glutamate densities, from a fifth of the run on.
-        rtols: of LSODA.
+        rtols: relative tolerances of LSODA.
     """
     model = gnp.Model("gnp", "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]
@@ -152,9 +152,9 @@ def peer_neuron(
         (spikes, count), run_s = timed(comm, lambda t=rtol: _lsoda(model, protocol, t))
         rows.append({"program": "LSODA", "tolerance": rtol, "solve_s": run_s,
                      "evaluations": count, **_spikes(spikes, truth)})  # fmt: skip
-    mine = [r for r in rows if r["program"] == "spinepnp"]
+    own = [r for r in rows if r["program"] == "spinepnp"]
     for row in rows:
-        row |= {"case": f"neuron, {seconds:g} s", "status": "ok", "solve_ratio": _at_equal_error(row, mine)}
+        row |= {"case": f"neuron, {seconds:g} s", "status": "ok", "solve_ratio": _at_equal_error(row, own)}
     return rows
 
 
@@ -165,7 +165,7 @@ def _spikes(spikes: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
 
 
 def _lsoda(model: gnp.Model, protocol: list[gnp.Piece], rtol: float) -> tuple[np.ndarray, int]:
-    """Times of spikes and evaluations by SciPy's LSODA; tolerances, longest step and threshold are those of ours."""
+    """Times of spikes and evaluations by SciPy's LSODA, with the longest step and threshold of this integrator."""
     from scipy.integrate import solve_ivp
 
     from spinepnp.validation.gnp import kinetics
@@ -194,9 +194,9 @@ def _lsoda(model: gnp.Model, protocol: list[gnp.Piece], rtol: float) -> tuple[np
     return np.concatenate(found), count
 
 
-def _at_equal_error(row: dict[str, Any], mine: list[dict[str, Any]]) -> float:
-    """Its time over that of our integrator at the same error, which is interpolated (log-log)."""
-    good = sorted((r["spike_error_ms"], r["solve_s"]) for r in mine if r["spike_error_ms"] > 0.0)
+def _at_equal_error(row: dict[str, Any], own: list[dict[str, Any]]) -> float:
+    """Time of a row over the time of this integrator at the same error, which is interpolated (log-log)."""
+    good = sorted((r["spike_error_ms"], r["solve_s"]) for r in own if r["spike_error_ms"] > 0.0)
     if not good or not row["spike_error_ms"] > 0.0:
         return float("nan")
     errors, seconds = np.log(np.array(good)).T

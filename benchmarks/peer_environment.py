@@ -1,4 +1,4 @@
-"""An environment with NGSolve, made on first use beside those of the launcher; nothing of the project depends on it."""
+"""Python environment with NGSolve, made on first use beside those of the launcher; nothing else depends on it."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from typing import Any
 from benchmarks.places import ROOT
 from spinepnp.runtime.cache_dirs import cache_dir
 
-#: What is installed, by name from the package registry. MKL gives NGSolve its fastest direct solver, PARDISO.
+#: Packages that are installed, by name from the package registry. MKL gives NGSolve its fastest direct solver, PARDISO.
 PACKAGES = ("ngsolve==6.2.2608", "netgen-mesher==6.2.2608", "mkl==2026.2.0", "numpy==2.5.5")
 
 #: Seconds after which an installation, or a solve, is given up.
-PATIENCE = 600
+PEER_TIMEOUT = 600
 
+#: Script that the environment runs.
 SCRIPT = ROOT / "benchmarks" / "peer_ngsolve.py"
 
 
 class NoPeerError(Exception):
-    """The peer cannot be had here, with the reason in one line."""
+    """NGSolve cannot be used here; the message is the reason in one line."""
 
 
 def peer_python() -> Path:
-    """The interpreter of the environment, which is made if it is not there.
+    """Interpreter of the environment, which is made if it is not there.
 
     Raises:
         NoPeerError: it cannot be installed.
     """
     folder = _store() / f"peer-{hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:12]}"
-    python, enforce_constraints = folder / "bin" / "python", folder / ".complete"
-    if enforce_constraints.exists() and python.exists():
+    python, complete = folder / "bin" / "python", folder / ".complete"
+    if complete.exists() and python.exists():
         return python
     if os.environ.get("SPINEPNP_PEER") == "off":
         raise NoPeerError("NGSolve is switched off by SPINEPNP_PEER")
@@ -45,21 +46,21 @@ def peer_python() -> Path:
     try:
         venv.create(folder, with_pip=True)
         install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True, timeout=PATIENCE)
-        said = done.stderr.strip().splitlines()
+        done = subprocess.run(install, capture_output=True, text=True, timeout=PEER_TIMEOUT)
+        errors = done.stderr.strip().splitlines()
         if done.returncode == 0:
             done = subprocess.run([str(python), "-c", "import ngsolve"], capture_output=True, text=True, timeout=60)
-            said = done.stderr.strip().splitlines()
+            errors = done.stderr.strip().splitlines()
     except (OSError, subprocess.SubprocessError) as error:
         raise NoPeerError(f"NGSolve cannot be installed: {error}") from None
     if done.returncode != 0:
-        raise NoPeerError(f"NGSolve cannot be installed: {said[-1] if said else 'no reason was given'}")
-    enforce_constraints.touch()
+        raise NoPeerError(f"NGSolve cannot be installed: {errors[-1] if errors else 'no reason was given'}")
+    complete.touch()
     return python
 
 
 def _store() -> Path:
-    """Among the environments of the checkout, or in the user's cache where that cannot be written."""
+    """Folder of environments: that of the checkout, or one in the user's cache where that cannot be written."""
     store = ROOT / ".environments"
     try:
         store.mkdir(exist_ok=True)
@@ -69,22 +70,22 @@ def _store() -> Path:
 
 
 def solve(python: Path, **arguments: Any) -> dict[str, Any]:
-    """What the peer's script says.
+    """Run the script in NGSolve and return its row.
 
     Args:
-        python: of its environment.
-        **arguments: of the script.
+        python: interpreter of its environment.
+        **arguments: arguments of the script.
 
     Raises:
-        NoPeerError: it failed.
+        NoPeerError: the script failed.
     """
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PMI", "MPI"))}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PMI", "MPI"))}
     command = [str(python), str(SCRIPT), json.dumps(arguments)]
     try:
-        done = subprocess.run(command, env=kept | one, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(command, env=inherited | one, capture_output=True, text=True, timeout=PEER_TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise NoPeerError(f"NGSolve took more than {PATIENCE} s") from None
+        raise NoPeerError(f"NGSolve took more than {PEER_TIMEOUT} s") from None
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not lines:
         raise NoPeerError(f"NGSolve failed: {(done.stderr.strip().splitlines() or ['no reason was given'])[-1]}")

@@ -18,18 +18,32 @@ from netgen.meshing import Element2D, Element3D, FaceDescriptor, MeshPoint, Pnt
 from netgen.meshing import Mesh as NetgenMesh
 from netgen.occ import Cylinder, OCCGeometry, Z
 
-FARADAY, EPSILON_0, RELATIVE = 96485.33212, 8.8541878128e-12, 80.0
-V_T, BULK, DIFFUSIVITY = 25.26e-3, 167.0, 200e-12
+#: Faraday constant, C/mol.
+FARADAY = 96485.33212
 
-#: Of the cylinder, um.
-RADIUS, LENGTH = 0.05, 1.0
+#: Vacuum permittivity, F/m, and relative permittivity of the electrolyte.
+EPSILON_0 = 8.8541878128e-12
+RELATIVE = 80.0
 
-#: Boundaries in the order of their numbers in a mesh that is given.
+#: Thermal voltage, V.
+V_T = 25.26e-3
+
+#: Bulk concentration of each ion, mol/m^3.
+BULK = 167.0
+
+#: Diffusivity of both ions, m^2/s.
+DIFFUSIVITY = 200e-12
+
+#: Radius and length of the cylinder, um.
+RADIUS = 0.05
+LENGTH = 1.0
+
+#: Boundaries in the order of their numbers in a mesh from a file.
 NAMES = ("base", "wall", "top")
 
 
 def own_mesh(size: float, order: int) -> Any:
-    """Netgen's mesh of the cylinder, with cells curved to an order."""
+    """Mesh of the cylinder by Netgen, with curved cells of an order."""
     body = Cylinder((0, 0, 0), Z, r=RADIUS, h=LENGTH)
     for face in body.faces:
         height = face.center.z
@@ -41,7 +55,7 @@ def own_mesh(size: float, order: int) -> Any:
 
 
 def given_mesh(path: str) -> Any:
-    """A mesh of straight cells from a file: points, cells, facets, and the number of each facet's boundary."""
+    """Mesh of straight cells from a file with points, cells, facets, and the number of the boundary of each facet."""
     mesh, data = NetgenMesh(dim=3), np.load(path)
     numbers = [mesh.Add(MeshPoint(Pnt(*map(float, point)))) for point in data["points"]]
     for i in range(len(NAMES)):
@@ -74,7 +88,7 @@ def equations(mesh: Any, degree: int, current: float) -> tuple[Any, Any]:
 
 
 def newton(space: Any, form: Any, solver: str, tolerance: float) -> tuple[Any, int]:
-    """Newton from the bulk state until the residual is this fraction of that there."""
+    """State and number of steps of Newton's method from the bulk, until the residual has fallen by `tolerance`."""
     state = ng.GridFunction(space)
     for component, value in zip(state.components, (1.0, 1.0, 0.0), strict=True):
         component.Set(value)
@@ -90,7 +104,7 @@ def newton(space: Any, form: Any, solver: str, tolerance: float) -> tuple[Any, i
         if norm <= tolerance * first:
             return state, taken
         form.AssembleLinearization(state.vec)
-        # The ordering is kept from step to step.
+        # PARDISO keeps its ordering from step to step.
         if inverse is None or solver != "pardiso":
             inverse = form.mat.Inverse(free, inverse=solver)
         else:
@@ -101,24 +115,24 @@ def newton(space: Any, form: Any, solver: str, tolerance: float) -> tuple[Any, i
 
 
 def main() -> None:
-    """Solve what the command line says."""
+    """Solve with the arguments of the command line, and print the row."""
     given = json.loads(sys.argv[1])
     ng.SetNumThreads(1)
     ng.ngsglobals.msg_level = 0
     start = time.perf_counter()
     mesh = given_mesh(given["mesh"]) if "mesh" in given else own_mesh(given["size"], given["curve"])
     meshed = time.perf_counter()
-    best, found = float("inf"), {}
+    best, row = float("inf"), {}
     for _ in range(given.get("repeats", 2)):
-        begun = time.perf_counter()
+        begin = time.perf_counter()
         space, form = equations(mesh, given["degree"], given["current_pA"] * 1e-12)
         state, steps = newton(space, form, given["solver"], given["tolerance"])
-        best = min(best, time.perf_counter() - begun)
+        best = min(best, time.perf_counter() - begin)
         top = mesh.Boundaries("top")
         area = ng.Integrate(ng.CoefficientFunction(1.0), mesh, ng.BND, definedon=top)
         mean = ng.Integrate(state.components[2], mesh, ng.BND, definedon=top) / area
-        found = {"V_mV": 1e3 * V_T * mean, "unknowns": space.ndof, "newton": steps}
-    print(json.dumps({**found, "mesh_s": meshed - start, "solve_s": best, "version": ng.__version__}))
+        row = {"V_mV": 1e3 * V_T * mean, "unknowns": space.ndof, "newton": steps}
+    print(json.dumps({**row, "mesh_s": meshed - start, "solve_s": best, "version": ng.__version__}))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Where things are."""
+"""Folders that the benchmarks use."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: The checkout.
+#: Folder of the checkout.
 ROOT = Path(__file__).resolve().parents[1]
 
-#: The shipped cases.
+#: Folder of the shipped cases.
 CASES = ROOT / "cases"

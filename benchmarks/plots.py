@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas
 
-#: Unknowns that part small meshes from large ones in a legend.
+#: Number of unknowns between small and large meshes in the legend.
 SMALL = 60_000
 
 
 def plot_solve(table: pandas.DataFrame, path: Path) -> None:
-    """Poisson units and time for each unknown against the number of unknowns, by number of ranks."""
+    """Plot Poisson units, and time for each unknown, against the number of unknowns, by number of ranks."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.0, 3.6), layout="constrained")
@@ -35,7 +35,7 @@ def plot_solve(table: pandas.DataFrame, path: Path) -> None:
 
 
 def plot_krylov(table: pandas.DataFrame, path: Path) -> None:
-    """Most iterations in a Newton step, problem by problem."""
+    """Plot the most iterations in a Newton step, problem by problem."""
     from matplotlib.figure import Figure
 
     names = list(dict.fromkeys(table["problem"]))

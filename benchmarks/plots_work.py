@@ -1,4 +1,4 @@
-"""Work against precision: the plots of suites `accuracy` and `precision`."""
+"""Plots of work against precision, for the suites `accuracy` and `precision`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pandas
 
 from benchmarks.verdicts import good, of_front
 
-#: Colours of dimension and elements, and line styles of cells and grading.
+#: Colours, by dimension and elements.
 COLOURS = {"3D, linear": "C0", "3D, quadratic": "C3", "meridian, linear": "C2", "meridian, quadratic": "C1"}
+
+#: Line styles, by cells and grading.
 STYLES = {
     "curved, uniform": "-",
     "curved, graded": "--",
@@ -20,11 +22,11 @@ STYLES = {
 
 
 def plot_accuracy(table: pandas.DataFrame, folder: Path) -> list[Path]:
-    """A plot for each problem: error against time, the front of each dimension, and the default settings.
+    """Plot error against time for each problem, with the front of each dimension and the default settings.
 
     Args:
         table: rows of the suite.
-        folder: for the files.
+        folder: folder for the files.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -61,7 +63,7 @@ def plot_accuracy(table: pandas.DataFrame, folder: Path) -> list[Path]:
 
 
 def plot_precision(table: pandas.DataFrame, folder: Path) -> list[Path]:
-    """Error against seconds for each transient, with its tolerances."""
+    """Plot error against seconds for each transient, with its tolerances."""
     from matplotlib.figure import Figure
 
     cases = list(dict.fromkeys(table["case"]))

@@ -1,4 +1,4 @@
-"""Work and precision of time steps: tolerance, error, steps and seconds."""
+"""Suite `precision`: tolerance, error, steps and seconds of time integration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.validation.suite import one_dimension
 
-#: Overrides of a case, places that are looked at, and whether the solver in one dimension can say more.
+#: Runs by name: case file, overrides, places that are compared, whether the solver in one dimension can solve it.
 RUNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], bool]] = {
     "spine, alpha current (meridian)": (
         "spine_alpha.toml",
@@ -37,8 +37,11 @@ RUNS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...], bool]] = {
     ),
 }  # fmt: skip
 
-#: Tolerance of the default, and of the reference.
-DEFAULT, REFERENCE = 1e-4, 1e-8
+#: Default tolerance of time steps.
+DEFAULT = 1e-4
+
+#: Tolerance of the reference run.
+REFERENCE = 1e-8
 
 
 def precision(
@@ -48,14 +51,14 @@ def precision(
     reference: float = REFERENCE,
     independent: bool = True,
 ) -> list[dict[str, Any]]:
-    """A row for each tolerance, with the error against a far smaller one on the same mesh.
+    """Rows for each tolerance, with the error against a run of far smaller tolerance on the same mesh.
 
     Args:
         comm: MPI communicator.
-        run: name of it.
-        tolerances: of the steps.
-        reference: that of the reference.
-        independent: whether the solver in one dimension is asked, where it can say something.
+        run: name of the run, see `RUNS`.
+        tolerances: tolerances of the steps.
+        reference: tolerance of the reference run.
+        independent: whether the solver in one dimension solves the run as well, where it can.
     """
     file, overrides, places, line = RUNS[run]
     case = load_case(CASES / file, overrides)
@@ -76,12 +79,12 @@ def precision(
         if other is not None:
             row["error_line"] = float((np.abs(values[0] - other) / np.abs(other).max(axis=0)).max())
         rows.append(row)
-    linear = min(row["linear_s"] for row in rows)  # the same in all of them
+    linear = min(row["linear_s"] for row in rows)  # in all rows the same
     return [row | {"linear_s": linear, "step_over_linear": row["step_s"] / linear} for row in rows]
 
 
 def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict[str, Any]:
-    """All steps of a run, what they took, and what one linear solve takes."""
+    """Steps of a run, their cost, and the cost of one linear solve."""
     study = case.study
     assert study.duration is not None
     problem = TransientProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed)
@@ -105,7 +108,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
 
 
 def _linear_solve(problem: TransientProblem, comm: Any) -> float:
-    """Seconds of a matrix, its factorisation and one solution: a linear time step. The best of three."""
+    """Seconds of a linear time step: matrix, factorisation and one solution; the fastest of three."""
     defect = problem.system.equations.storage()
 
     def once() -> None:
@@ -116,7 +119,7 @@ def _linear_solve(problem: TransientProblem, comm: Any) -> float:
 
 
 def _values(steps: list[Step], case: Case, places: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """At the listed times potentials (mV), shape (times, places), and concentrations of the injected species (mM)."""
+    """Potentials (mV) and concentrations of the injected species (mM) at the listed times, each (times, places)."""
     species = next(i.species for b in case.boundaries.values() for i in b.injections)
     potentials, concentrations = [], []
     for step in steps:

@@ -1,4 +1,4 @@
-"""The problems of the Krylov table: one axis varied at a time, around a cylinder with 100 pA into 167 mM of salt."""
+"""Problems of the Krylov table: one parameter varied at a time, around a cylinder with 100 pA into 167 mM of salt."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
 from spinepnp.meshes import GradeOptions, MeshOptions, SpineMesh, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte
 
-#: Debye-like length of the salt, um, and the limiting current of two such species in the cylinder, pA.
-LAMBDA, SALT, LIMIT = 7.35e-4, 167.0, -50.62
+#: Debye length of the salt, um.
+LAMBDA = 7.35e-4
 
+#: Concentration of the salt, mM.
+SALT = 167.0
+
+#: Limiting current of two such species in the cylinder, pA.
+LIMIT = -50.62
+
+#: Geometries by the name that a problem has for them.
 SHAPES: dict[str, Callable[[], Any]] = {
     "cylinder": lambda: Cylinder(radius="50 nm", length="1 um"),
     "cylinder, meridian": lambda: Cylinder(radius="100 nm", length="1 um", dimension="axisymmetric"),
@@ -21,14 +28,19 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "ball": lambda: Ball(radius="500 nm"),
 }
 
+#: Boundary that is grounded and holds the bulk concentrations.
 GROUND = {"potential": "0 mV", "concentrations": "bulk"}
+
+#: Two species: name, valence, diffusivity (um^2/s), concentration over the common one.
 BINARY = (("C", 1, 200, 1.0), ("A", -1, 200, 1.0))
+
+#: Five species of a cytosol.
 FIVE = (("Na", 1, 1333, 100 / SALT), ("K", 1, 2000, 40 / SALT), ("Ca", 2, 200, 5 / SALT), ("Cl", -1, 2000, 100 / SALT),
         ("A", -1, 200, 50 / SALT))  # fmt: skip
 
 
 def electrolyte(species: tuple[Any, ...] = BINARY, concentration: float = SALT, **keys: Any) -> Electrolyte:
-    """Species by name, valence, diffusivity in um^2/s, and concentration over a common one in mM."""
+    """Electrolyte from name, valence, diffusivity (um^2/s) and concentration of each species over a common one (mM)."""
     ions = [
         {"name": n, "valence": z, "diffusivity": f"{d} um^2/s", "concentration": f"{c * concentration!r} mM"}
         for n, z, d, c in species
@@ -37,7 +49,7 @@ def electrolyte(species: tuple[Any, ...] = BINARY, concentration: float = SALT, 
 
 
 def current(value: float, species: str = "C") -> dict[str, Any]:
-    """A boundary with a current in pA."""
+    """Keys of a boundary with a current in pA."""
     return {"current": {"species": species, "value": f"{value!r} pA"}}
 
 
@@ -46,14 +58,14 @@ class Problem:
     """One row of the table.
 
     Attributes:
-        name: what is special.
-        electrolyte: the species.
-        boundaries: what is imposed.
-        shape: name of the shape.
-        mesh: options besides the size.
-        closed: amounts.
-        formulation: of the unknowns.
-        known_hard: why more iterations are expected, or empty.
+        name: parameter that differs from the base problem.
+        electrolyte: electrolyte of the problem.
+        boundaries: keys of the boundary conditions, by boundary.
+        shape: name of the geometry in `SHAPES`.
+        mesh: options of the mesh besides the size.
+        closed: amounts of species that no boundary holds.
+        formulation: formulation of the unknowns.
+        known_hard: reason why more iterations are expected, or empty.
     """
 
     name: str
@@ -66,17 +78,17 @@ class Problem:
     known_hard: str = ""
 
     def conditions(self) -> dict[str, Boundary]:
-        """The boundaries as the solver wants them."""
+        """Boundary conditions for the solver."""
         return {name: Boundary(**keys) for name, keys in self.boundaries.items()}
 
     def make_mesh(self, size: str, degree: int, comm: Any) -> SpineMesh:
-        """Its mesh; an empty size is the default one."""
+        """Mesh of the problem; an empty size means the default size."""
         options = {"element_degree": degree, **({"size": size} if size else {}), **self.mesh}
         return generate(SHAPES[self.shape](), MeshOptions(**options), comm)
 
 
 def _with_debye_length(ratio: float) -> Problem:
-    """A Debye length over the length of 1 um: by permittivity where it is short, else by dilution."""
+    """Problem with a ratio of Debye length to length (1 um), by permittivity where it is small, else by dilution."""
     if ratio < 1e-3:
         return Problem(f"lambda/L {ratio:g}", electrolyte(permittivity=80.0 * (ratio / LAMBDA) ** 2))
     dilution = (LAMBDA / ratio) ** 2
@@ -85,7 +97,7 @@ def _with_debye_length(ratio: float) -> Problem:
 
 
 def problems() -> list[Problem]:
-    """All of them."""
+    """All problems of the table."""
     wall_charge = {"base": GROUND, "top": current(50.0), "wall": {"surface_charge": "-0.01 C/m^2"}}
     membrane = {"capacitance": {"value": "1 uF/cm^2", "outside": "-70 mV"}}
     three = (("Na", 1, 1333, 12 / SALT), ("K", 1, 2000, 155 / SALT), ("A", -1, 200, 1.0))

@@ -1,6 +1,7 @@
-"""`spinepnp run` with a watch on its stages: `python -m benchmarks.stages BEGUN CASE OUTPUT` prints them as JSON.
+"""Seconds of the stages of `spinepnp run`, as JSON: `python -m benchmarks.stages BEGUN CASE OUTPUT`.
 
-BEGUN is `time.time()` of who starts this process. Stages within others are taken out of them, so that all add up.
+BEGUN is `time.time()` of the process that starts this one. The seconds of a stage within another one are subtracted
+from those of the outer stage, so that all add up to the total.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from typing import Any
 
 from spinepnp.__main__ import collect_less
 
-#: Before the JSON in the output.
+#: Mark before the JSON in the output, which may hold other lines.
 MARK = "stages: "
 
 
 class Watch:
-    """Seconds of named stages; those of a stage within another one are not counted in the outer one."""
+    """Stopwatch of named stages; seconds of a stage within another one are not counted in the outer one.
+
+    Attributes:
+        seconds: time of each stage so far, s.
+    """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._inner: list[float] = []
 
     def wrapped(self, stage: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """A function whose time is that of a stage."""
+        """The function, with its run time added to a stage."""
 
         @functools.wraps(call)
         def timed(*arguments: Any, **keys: Any) -> Any:
@@ -43,7 +48,7 @@ class Watch:
         return timed
 
     def wrap_each(self, owner: Any, name: str, stage: str) -> None:
-        """Put the watch on each step of a generator, and not on what is done between them."""
+        """Put the watch on each step of a generator, but not on the work that is done between the steps."""
         steps = getattr(owner, name)
 
         @functools.wraps(steps)
@@ -63,31 +68,29 @@ class Watch:
         setattr(owner, name, self.wrapped(stage, getattr(owner, name)))
 
 
-def _on(watch: Watch) -> None:
-    """Put the watch on what a run of a case calls. Imports what it needs, as the verb does."""
+def _watch_run(watch: Watch) -> None:
+    """Put the watch on the functions that a run of a case calls; imports them, as the command does."""
     import spinepnp.run.summary
     from spinepnp.plots import pictures
-    from spinepnp.run import steady as run
-    from spinepnp.run import steady_records as recorder
-    from spinepnp.run import transient as transient_run
+    from spinepnp.run import steady, steady_records, transient
     from spinepnp.runtime.stack import fem
 
-    watch.wrap(run, "load_case", "case file")
-    watch.wrap(run, "check_feasible", "feasibility")
-    watch.wrap(run, "generate", "mesh")
+    watch.wrap(steady, "load_case", "case file")
+    watch.wrap(steady, "check_feasible", "feasibility")
+    watch.wrap(steady, "generate", "mesh")
     watch.wrap(fem, "form", "kernels: generate, compile, load")
-    watch.wrap(run.SteadyProblem, "__init__", "set-up of the solver")
-    watch.wrap(run.SteadyProblem, "solve", "solve")
-    watch.wrap(recorder.SteadyRecorder, "solved", "tables and fields")
-    watch.wrap(recorder.SteadyRecorder, "finish", "tables and fields")
-    transients = transient_run.TransientProblem
-    watch.wrap(transient_run, "generate", "mesh")
-    watch.wrap(transient_run, "check_feasible", "feasibility")
-    watch.wrap(transients, "__init__", "set-up of the solver")
-    watch.wrap(transients, "begin", "solve")
-    watch.wrap_each(transients, "steps", "solve")
+    watch.wrap(steady.SteadyProblem, "__init__", "set-up of the solver")
+    watch.wrap(steady.SteadyProblem, "solve", "solve")
+    watch.wrap(steady_records.SteadyRecorder, "solved", "tables and fields")
+    watch.wrap(steady_records.SteadyRecorder, "finish", "tables and fields")
+    problem = transient.TransientProblem
+    watch.wrap(transient, "generate", "mesh")
+    watch.wrap(transient, "check_feasible", "feasibility")
+    watch.wrap(problem, "__init__", "set-up of the solver")
+    watch.wrap(problem, "begin", "solve")
+    watch.wrap_each(problem, "steps", "solve")
     for name in ("begin", "step", "checkpoint", "end"):
-        watch.wrap(transient_run.TransientRecorder, name, "tables and fields")
+        watch.wrap(transient.TransientRecorder, name, "tables and fields")
     watch.wrap(pictures, "draw", "pictures")
     watch.wrap(spinepnp.run.summary, "print_outcome", "table on the screen")
 
@@ -98,10 +101,10 @@ def main() -> None:
     watch = Watch()
     collect_less()
     interpreter = time.time() - begun
-    watch.wrapped("imports", _on)(watch)
+    watch.wrapped("imports", _watch_run)(watch)
     from spinepnp.cli import app
 
-    # Importing the verbs is part of the imports, whatever is left of them of the rest.
+    # The import of the commands counts as imports; what else happens before and after them counts as the rest.
     code = int(app(["run", case, "--output", output], standalone_mode=False, prog_name="spinepnp") or 0)
     total = time.time() - begun
     rest = total - interpreter - sum(watch.seconds.values())

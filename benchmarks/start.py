@@ -1,4 +1,4 @@
-"""What a user waits for: help, import, the first case and the second, a batch; and where that time goes."""
+"""Suite `start`: waiting times of a user (help, import, first and second case, a batch), and how they are spent."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from benchmarks.places import CASES, ROOT
 from benchmarks.stages import MARK
 from spinepnp.commands.test import find_mpiexec
 
-#: What users may expect, s.
+#: Longest times that are acceptable, s.
 TARGETS = {"--help": 0.5, "first run": 15.0, "second run, outside mesh and solve": 3.0, "batch of 60, 2 ranks": 30.0}
 
-#: Cases of other kinds whose second run is looked at: a spine, a geometry sweep with a law, a surface, a closed body,
+#: Cases of other kinds whose second run is measured: a spine, a geometry sweep with a law, a surface, a closed body,
 #: two rings, a transient with its fields.
 OTHERS = ("ball_neck_steady", "hyperboloid_law", "spine_surface", "closed_ball", "two_rings", "spine_step")
 
-#: Stages that are mesh and solve.
+#: Stages that count as mesh and solve.
 WORK = ("mesh", "set-up of the solver", "solve")
 
-#: How many imports are listed.
-MOST = 12
+#: Number of imports that are listed.
+LISTED = 12
 
 Row = dict[str, Any]
 
@@ -36,12 +36,12 @@ Row = dict[str, Any]
 def start(
     comm: Any, case: str = "cylinder_iv.toml", sweep: str = "sweeps/necks.toml", others: Sequence[str] = OTHERS
 ) -> list[Row]:
-    """Rows of three kinds: times with their targets, stages of the runs, the dearest imports.
+    """Rows of three kinds: times with their targets, stages of the runs, the slowest imports.
 
     Args:
         comm: MPI communicator; one rank works.
-        case: that is run with an empty cache of kernels and meshes, and again.
-        sweep: that is run by two ranks; none, if empty.
+        case: case file that is run with an empty cache of kernels and meshes, and again.
+        sweep: sweep file that is run by two ranks; empty for none.
         others: names of cases that are run twice.
     """
     bare = _best([sys.executable, "-c", "pass"])
@@ -75,28 +75,28 @@ def _time(what: str, seconds: float, bare: float) -> Row:
 
 
 def _environment(more: dict[str, str] | None = None) -> dict[str, str]:
-    """That of a user; the worker's own MPI must not reach other programs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI"))}
+    """Environment variables of a user; those of the worker's own MPI must not reach other programs."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI"))}
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    kept.pop("SPINEPNP_MESH_CACHE", None)
+    variables.pop("SPINEPNP_MESH_CACHE", None)
     # Without bytecode every process compiles the sources anew: not what an installation does, nor a second command.
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **(more or {})}
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**variables, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **(more or {})}
 
 
 def _run(command: list[str]) -> float:
-    begun = time.perf_counter()
+    begin = time.perf_counter()
     subprocess.run(command, env=_environment(), capture_output=True, check=True, cwd=tempfile.gettempdir())
-    return time.perf_counter() - begun
+    return time.perf_counter() - begin
 
 
 def _best(command: list[str], repeats: int = 4) -> float:
-    """Seconds of the fastest of some runs; the first one fills the disk's cache."""
+    """Seconds of the fastest of `repeats` runs; the first run fills the cache of the disk."""
     return min(_run(command) for _ in range(repeats))
 
 
 def _stages(case: Path, output: Path, cache: dict[str, str]) -> dict[str, float]:
-    """Where a run of a case spends its time."""
+    """Seconds of each stage of a run of a case."""
     command = [sys.executable, "-m", "benchmarks.stages", repr(time.time()), str(case), str(output)]
     done = subprocess.run(command, env=_environment(cache), capture_output=True, text=True, check=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith(MARK))
@@ -116,17 +116,17 @@ def _of_run(name: str, stages: dict[str, float], bare: float) -> list[Row]:
 
 
 def _imports(what: str) -> list[Row]:
-    """The dearest packages of an import, each with what it imports for the first time."""
+    """Rows of the slowest packages of an import, each with the modules that it imports for the first time."""
     command = [sys.executable, "-X", "importtime", "-c", f"import {what}"]
     done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=True)
     return [
         {"kind": f"import {what}", "what": name, "seconds": seconds, "share": share}
-        for name, seconds, share in dearest_imports(done.stderr)[:MOST]
+        for name, seconds, share in slowest_imports(done.stderr)[:LISTED]
     ]
 
 
-def dearest_imports(text: str) -> list[tuple[str, float, float]]:
-    """Packages, their own seconds with those of their modules, and their share, from what -X importtime prints.
+def slowest_imports(text: str) -> list[tuple[str, float, float]]:
+    """Packages with their seconds and their share of all, from the output of -X importtime, slowest first.
 
     A module counts for the first two parts of its name in this project and for the first one elsewhere.
     """

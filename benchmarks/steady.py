@@ -1,4 +1,4 @@
-"""A steady solve of the cylinder, and of the next value of a sweep."""
+"""Suite `solve`: a steady solve of the cylinder, and of the next value of a sweep."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import SolverOptions, SteadyProblem
 
-#: Unknowns up to which MUMPS is asked as well.
+#: Number of unknowns up to which MUMPS solves the problem as well.
 DIRECT_UP_TO = 160_000
 
 
 def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[str, Any]:
-    """A steady solve of two species in a cylinder, all of it after the mesh, in Poisson units."""
+    """Row of a steady solve of two species in a cylinder, everything after the mesh, in Poisson units."""
     warm_up(comm)
     problem = Problem("", mesh={"refine": refine} if refine else {})
     mesh, mesh_s = timed(comm, lambda: problem.make_mesh(size, 1, comm))
@@ -43,7 +43,7 @@ def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[st
         "newton": statistics.newton,
         "krylov": statistics.krylov,
         "krylov_step": statistics.krylov_step,
-        # Set-up is assembly but for a few searches.
+        # Nearly all of the set-up is assembly.
         "assembly_share": (set_up + statistics.assembly_s) / (set_up + solving),
         "assembly_of_newton": statistics.assembly_s / statistics.solve_s,
         "sweep_newton": point.statistics.newton,
@@ -58,7 +58,7 @@ def solve(comm: Any, size: str, refine: int = 0, direct: bool = True) -> dict[st
 
 
 def _by_mumps(comm: Any, mesh: SpineMesh, problem: Problem, unknowns: np.ndarray, solving: float) -> dict[str, Any]:
-    """The same solve with factors: seconds, how much longer that is, and the largest difference of the answers."""
+    """Row of the solve by a direct solver: seconds, ratio to the iterative one, largest difference of the answers."""
     conditions, salt = problem.conditions(), problem.electrolyte
     factorised = SteadyProblem(mesh, salt, conditions, SolverOptions(linear="direct"))
     other, direct_s = timed(comm, lambda: factorised.solve(salt, conditions))

@@ -1,13 +1,17 @@
-"""Which jobs make a suite, and which of their columns are shown."""
+"""Suites of benchmarks: their jobs, and the columns that are shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-#: Sizes of the cylinder's cells, their refinement, and about how many unknowns two species then have.
+#: Approximate numbers of unknowns of two species in the cylinder, by size of the cells.
 CYLINDERS = {"12.6 nm": 20e3, "9 nm": 49e3, "6.03 nm": 150e3}
+
+#: Numbers of unknowns, by size of the cells and number of refinements.
 REFINED = {("6.3 nm", 1): 1.04e6}
+
+#: Numbers of unknowns with quadratic elements, by size of the cells.
 QUADRATIC = {"26 nm": 20e3, "12.4 nm": 150e3}
 
 
@@ -18,9 +22,9 @@ class Job:
     Attributes:
         task: name of a function in `tasks`.
         ranks: number of MPI ranks; 0 for one process without mpiexec, which starts others itself.
-        dofs: about how many unknowns its mesh has.
-        arguments: of the function.
-        name: what the user reads while it runs, where that is not the number of unknowns.
+        dofs: approximate number of unknowns.
+        arguments: arguments of the function.
+        name: text that the user reads while the job runs, in place of the number of unknowns.
     """
 
     task: str
@@ -31,7 +35,7 @@ class Job:
 
     @property
     def title(self) -> str:
-        """What the user reads while it runs."""
+        """Text that the user reads while the job runs."""
         where = f" on {self.ranks} rank{'s' if self.ranks > 1 else ''}" if self.ranks else ""
         return self.name or f"{self.dofs:.2g} unknowns{where}"
 
@@ -41,9 +45,9 @@ class Suite:
     """Jobs whose rows make one table.
 
     Attributes:
-        title: of the table.
-        columns: that are shown.
-        jobs: in their order.
+        title: title of the table.
+        columns: columns that are shown.
+        jobs: jobs in the order of their rows.
         by_default: whether it runs where no suite is named.
         split: column whose values have a table each.
     """
@@ -70,7 +74,7 @@ def _krylov() -> tuple[Job, ...]:
 
 
 def _peer() -> tuple[Job, ...]:
-    """Sizes of our cells, and of Netgen's for as many unknowns (um); none of theirs where layers are resolved."""
+    """Jobs of suite `peer`; sizes of cells of this program, and of Netgen for as many unknowns (um)."""
     sizes = {("12.6 nm", 0.0108): 20e3, ("9 nm", 0.0078): 49e3, ("6.15 nm", 0.0054): 140e3}
     jobs = [
         Job("peer_cylinder", 0, dofs, {"size": ours, "own_size": own, "repeats": 2 if dofs < 1e5 else 1})
@@ -85,6 +89,7 @@ def _peer() -> tuple[Job, ...]:
     )
 
 
+#: Every suite by its name.
 SUITES = {
     "solve": Suite(
         title="A steady solve of two species in a cylinder, everything after the mesh, in Poisson units",

@@ -1,4 +1,4 @@
-"""The table of the README: what a user gets, in ratios."""
+"""Table of the README: the performance in ratios."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ import pandas
 from benchmarks.front import position
 from benchmarks.verdicts import WORDS, good, scopes
 
+#: A quantity in words, and its value.
 Line = tuple[str, str]
 
 
 def summary(output: Path) -> list[str]:
-    """Lines of the table, from the suites that a folder holds.
+    """Lines of the table, from the suites in a folder.
 
     Args:
-        output: folder of the tables.
+        output: folder with the tables of the suites.
     """
     lines, machines = [], set()
     for name, describe in SOURCES.items():
-        table, facts = output / f"{name}.csv", output / f"{name}.json"
-        if not table.exists() or not facts.exists():
+        table, about = output / f"{name}.csv", output / f"{name}.json"
+        if not table.exists() or not about.exists():
             continue
-        told = json.loads(facts.read_text(encoding="utf-8"))
-        machines.add(told["machine"])
-        lines += [f"| {what} | {number} | {told['date']} |" for what, number in describe(pandas.read_csv(table))]
+        facts = json.loads(about.read_text(encoding="utf-8"))
+        machines.add(facts["machine"])
+        lines += [f"| {what} | {number} | {facts['date']} |" for what, number in describe(pandas.read_csv(table))]
     if not lines:
         return []
     return ["| what | ratio | measured |", "|---|---|---|", *lines, "", f"Measured on {'; '.join(sorted(machines))}."]
@@ -42,14 +43,14 @@ def _solve(table: pandas.DataFrame) -> list[Line]:
 
 
 def _accuracy(table: pandas.DataFrame) -> list[Line]:
-    found = []
+    lines = []
     for problem, dimension, rows in scopes(table):
         for i in np.flatnonzero(rows["default"]):
             at = position(int(i), rows["total_s"].tolist(), rows["sure_error"].tolist())
             what = f"default settings, {problem} ({WORDS[dimension]}), over the best of all settings"
             error = f"error {rows.loc[i, 'sure_error']:.1e}"
-            found.append((what, f"{at.slower:.1f} in time, {at.worse:.1f} in error; {error}"))
-    return found
+            lines.append((what, f"{at.slower:.1f} in time, {at.worse:.1f} in error; {error}"))
+    return lines
 
 
 def _precision(table: pandas.DataFrame) -> list[Line]:
@@ -58,17 +59,17 @@ def _precision(table: pandas.DataFrame) -> list[Line]:
 
 
 def _peer(table: pandas.DataFrame) -> list[Line]:
-    found, rows = [], good(table)
+    lines, rows = [], good(table)
     theirs = rows[rows["program"] == "NGSolve"]
     for mesh, some in theirs.groupby("mesh", sort=False):
         ratios = some["solve_ratio"]
         what = f"NGSolve with PARDISO over this program, steady cylinder, {mesh} mesh, without meshing"
-        found.append((what, f"{ratios.min():.1f} to {ratios.max():.1f}"))
+        lines.append((what, f"{ratios.min():.1f} to {ratios.max():.1f}"))
     other = rows[(rows["program"] == "LSODA") & (rows["spike_error_ms"] > 0.0)]["solve_ratio"]
     if len(other):
         what = "SciPy's LSODA over this program, tonic neuron, equal error of spike times"
-        found.append((what, f"{other.min():.0f} to {other.max():.0f}"))
-    return found
+        lines.append((what, f"{other.min():.0f} to {other.max():.0f}"))
+    return lines
 
 
 def _start(table: pandas.DataFrame) -> list[Line]:
@@ -78,6 +79,7 @@ def _start(table: pandas.DataFrame) -> list[Line]:
     ]
 
 
+#: Function that gives the lines of a suite, by its name.
 SOURCES: dict[str, Callable[[pandas.DataFrame], list[Line]]] = {
     "solve": _solve,
     "accuracy": _accuracy,

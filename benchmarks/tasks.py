@@ -1,4 +1,4 @@
-"""What one job of a benchmark measures, by name; `worker` runs it. Every function here is collective."""
+"""Tasks that one job of a benchmark can run, by name (see `worker`). Every function here is collective."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All steps of a shipped transient, against a steady solve."""
+"""Suite `transient`: all steps of a shipped transient, against a steady solve."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from spinepnp.solvers.time.transient import TransientProblem
 
 
 def spent(steps: list[Step]) -> list[NewtonStatistics]:
-    """Statistics of all solves of a run, those of rejected steps too."""
+    """Statistics of all solves of a run, with those of rejected steps."""
     rejected = [s for step in steps for _, _, s in step.rejected if s is not None]
     return [*(step.statistics for step in steps), *rejected]
 
 
 def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolerance: float = 1e-4) -> dict[str, Any]:
-    """A transient of a shipped case from its first to its last step, against a steady solve of its final current.
+    """Row of a transient of a shipped case, all steps, against a steady solve of its final current.
 
     Args:
         comm: MPI communicator.
         case: name of the case.
-        dimension: of its geometry.
-        linear: solver.
-        tolerance: of the steps.
+        dimension: dimension of its geometry.
+        linear: linear solver.
+        tolerance: tolerance of the steps.
     """
     overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
     made = load_case(CASES / f"{case}.toml", overrides)

@@ -1,4 +1,4 @@
-"""What a table says, in sentences; and the rows of the fronts."""
+"""Sentences that sum up the table of a suite, and the rows on the fronts."""
 
 from __future__ import annotations
 
@@ -11,27 +11,28 @@ from benchmarks.front import front, position
 
 Table = pandas.DataFrame
 
+#: Words for the dimensions.
 WORDS = {"3d": "3D", "axisymmetric": "meridian"}
 
 
 def good(table: Table) -> Table:
-    """The rows that have numbers."""
+    """Rows that have numbers."""
     return table[table["status"] == "ok"] if "status" in table else table
 
 
 def scopes(table: Table) -> Iterator[tuple[str, str, Table]]:
-    """Problem, dimension, and the rows of both, renumbered."""
+    """Each problem and dimension with its rows, renumbered from zero."""
     for (problem, dimension), rows in good(table).groupby(["problem", "dimension"], sort=False):
         yield str(problem), str(dimension), rows.reset_index(drop=True)
 
 
 def of_front(rows: Table) -> list[int]:
-    """Numbers of the rows on the front of time (mesh and solve) and error."""
+    """Indices of the rows on the front of time (mesh and solve) and error."""
     return front(rows["total_s"].tolist(), rows["sure_error"].tolist())
 
 
 def accuracy(table: Table) -> list[str]:
-    """How far the default of each problem and dimension lies from the front of that dimension."""
+    """Sentences on how far the default of each problem and dimension lies from the front of that dimension."""
     lines = []
     for problem, dimension, rows in scopes(table):
         for i in np.flatnonzero(rows["default"]):
@@ -52,7 +53,7 @@ def accuracy(table: Table) -> list[str]:
 
 
 def _next(rows: Table, row: pandas.Series) -> str:
-    """What a little more time buys: the next point of the front with half the error or less."""
+    """Text on the next point of the front with half the error or less: its gain in error and its cost in time."""
     for i in of_front(rows):
         other = rows.loc[i]
         if other["sure_error"] <= 0.5 * row["sure_error"]:
@@ -67,7 +68,7 @@ def _named(row: pandas.Series) -> str:
 
 
 def precision(table: Table) -> list[str]:
-    """Error and cost at the default tolerance."""
+    """Sentences on error and cost at the default tolerance."""
     lines = []
     for case, rows in table.groupby("case", sort=False):
         row = rows[rows["default"]].iloc[0]
@@ -82,7 +83,7 @@ def precision(table: Table) -> list[str]:
 
 
 def peer(table: Table) -> list[str]:
-    """Ratios to the other programs, and what was skipped."""
+    """Sentences on the ratios to the other programs, and on skipped rows."""
     lines = sorted({str(s) for s in table["status"] if s != "ok"})
     rows = good(table)
     for row in (rows[rows["program"] == "NGSolve"] if len(rows) else rows).to_dict("records"):
@@ -105,14 +106,14 @@ def _elements(row: dict) -> str:
 
 
 def _ours(rows: Table, theirs: dict) -> float:
-    """Error of this program in the row before."""
+    """Error of this program on the same mesh, with the number of unknowns that is nearest."""
     own = rows[(rows["program"] == "spinepnp") & (rows["mesh"] == theirs["mesh"])]
     same = own[(own["degree"] == theirs["degree"]) & (own["graded"] == theirs["graded"])]
     return float(same["error"].iloc[(same["unknowns"] - theirs["unknowns"]).abs().argmin()])
 
 
 def start(table: Table) -> list[str]:
-    """Targets that are missed, and the largest part of each run outside mesh and solve."""
+    """Sentences on each target, reached or missed, and on the largest parts of each run."""
     times = table[table["kind"] == "time"]
     lines = [
         f"{row['what']}: {row['seconds']:.2f} s of {row['target']:g} s"
@@ -125,4 +126,5 @@ def start(table: Table) -> list[str]:
     return lines
 
 
+#: Function that sums up the table of a suite, by the name of the suite.
 VERDICTS = {"accuracy": accuracy, "precision": precision, "peer": peer, "start": start}

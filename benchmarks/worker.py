@@ -1,4 +1,4 @@
-"""One MPI job of a benchmark: `python -m benchmarks.worker TASK JSON`; rank 0 prints its rows as JSON."""
+"""Worker of one MPI job of a benchmark: `python -m benchmarks.worker TASK JSON`; rank 0 prints its rows as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import warnings
 from benchmarks import tasks
 from spinepnp.runtime.stack import MPI
 
-#: Before the rows in the output of a job, which may hold other lines.
+#: Mark before the rows in the output of a job, which may hold other lines.
 MARK = "rows: "
 
 

@@ -10,11 +10,11 @@ from typing import Any
 from spinepnp.checkout import validation_folder
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.communication import on_root
-from spinepnp.validation.report.environment import surroundings
-from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, wanted
+from spinepnp.validation.report.environment import environment
+from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, write_page
-from spinepnp.validation.report.previous import read_earlier
+from spinepnp.validation.report.previous import read_previous
 from spinepnp.validation.report.record import default_folder, make_folder, write_report
 from spinepnp.validation.suite.assess import Verdict, summary
 from spinepnp.validation.suite.plan import Subject, load_subjects
@@ -55,14 +55,14 @@ def validate(
 def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: bool, figures: bool) -> int:
     """Solve cases, write their report and draw figures. Collective."""
     start = time.monotonic()
-    earlier = on_root(comm, lambda: read_earlier(folder))
+    previous = on_root(comm, lambda: read_previous(folder))
     verdicts = run_validation(subjects, comm)
     path = on_root(comm, lambda: write_report(verdicts, folder))
     drawn = draw(subjects, verdicts, comm, whole=whole) if figures else []
 
     def finish() -> Path:
-        here = surroundings(comm.size, time.monotonic() - start)
-        return write_page(Contents(subjects, verdicts, here, drawn, earlier, whole=whole), folder)
+        here = environment(comm.size, time.monotonic() - start)
+        return write_page(Contents(subjects, verdicts, here, drawn, previous, whole=whole), folder)
 
     page = on_root(comm, finish)
     if comm.rank == 0:
@@ -85,4 +85,4 @@ def draw(subjects: Sequence[Subject], verdicts: Sequence[Verdict], comm: Any, *,
         whole: whether all cases were asked for; then all figures are.
     """
     names = [subject.name for subject in subjects]
-    return draw_all(wanted(jobs(names), () if whole else names), verdicts, comm)
+    return draw_all(select_jobs(jobs(names), () if whole else names), verdicts, comm)

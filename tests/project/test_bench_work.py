@@ -19,7 +19,7 @@ from benchmarks.accuracy_problems import PROBLEMS
 from benchmarks.front import front, lasting, position
 from benchmarks.plots_work import plot_accuracy, plot_precision
 from benchmarks.stages import Watch
-from benchmarks.start import dearest_imports
+from benchmarks.start import slowest_imports
 from benchmarks.suites import SUITES
 from benchmarks.verdicts import VERDICTS
 from support import ROOT
@@ -117,7 +117,7 @@ def test_lsoda_fills_its_columns(comm):
 def test_imports_are_added_up_by_package():
     text = "import time: self [us] | cumulative | imported package\nimport time:       100 |        100 | numpy.core\n"
     text += "import time:       200 |        300 |   numpy\nimport time:       700 |       1000 | spinepnp.cli.x\n"
-    assert dearest_imports(text) == [("spinepnp.cli", 7e-4, 0.7), ("numpy", pytest.approx(3e-4), pytest.approx(0.3))]
+    assert slowest_imports(text) == [("spinepnp.cli", 7e-4, 0.7), ("numpy", pytest.approx(3e-4), pytest.approx(0.3))]
 
 
 def test_stages_within_stages_are_counted_once():

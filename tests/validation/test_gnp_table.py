@@ -88,7 +88,7 @@ def test_the_quick_table_is_the_same_without_long_runs():
     ],
 )
 def test_verdicts_are_computed(printed, computed, tolerance, verdict):
-    assert table.judge(printed, computed, tolerance) == verdict
+    assert table.assess(printed, computed, tolerance) == verdict
 
 
 def test_a_quantity_that_nothing_computes_is_not_skipped(monkeypatch):

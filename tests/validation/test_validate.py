@@ -131,7 +131,7 @@ def test_numbers_of_a_paper_pass_where_they_do_what_is_expected_of_them(comm, mo
     assert all(v.passed for v in verdicts)
     assert {v.verdict for v in verdicts} == {"agrees", "differs", "vanishes"} & {v.verdict for v in verdicts}
     assert any(v.verdict == "differs" and v.why for v in verdicts)
-    monkeypatch.setattr(table, "judge", lambda *_: "agrees")
+    monkeypatch.setattr(table, "assess", lambda *_: "agrees")
     surprised = [v for v in examine(subject("neurons_channels"), comm) if not v.passed]
     assert surprised
     assert all(v.reason.startswith("agrees, expected: ") for v in surprised)

@@ -19,20 +19,20 @@ import pyvista
 
 from spinepnp.plots.style import ColourScale
 from spinepnp.validation.report import error_bars, page, previous, statements
-from spinepnp.validation.report.environment import Surroundings
-from spinepnp.validation.report.errata import FINDINGS
+from spinepnp.validation.report.environment import Environment
+from spinepnp.validation.report.errata import ERRATA
 from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
 from spinepnp.validation.report.figures import drawing
-from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, wanted
+from spinepnp.validation.report.figures.drawing import Drawn, Job, LeftOutError, Sheet, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, render, write_page
-from spinepnp.validation.report.viewer3d import solid_html
+from spinepnp.validation.report.viewer3d import viewer_html
 from spinepnp.validation.suite.assess import Verdict
 from spinepnp.validation.suite.plan import load_subjects
 from support import CASES, ROOT
 
 FOLDER = CASES / "validation"
-HERE = Surroundings({"spinepnp": "1", "numpy": "2"}, "1+abc", "a <machine>", 1, "2026-01-01 00:00", 12.0)
+HERE = Environment({"spinepnp": "1", "numpy": "2"}, "1+abc", "a <machine>", 1, "2026-01-01 00:00", 12.0)
 
 #: Something that would run if a page did not escape it.
 EVIL = '<script>alert("x")</script>'
@@ -124,8 +124,10 @@ def test_error_bars_are_counted():
 def test_whatever_stands_in_a_number_is_escaped():
     evil = verdict(EVIL, EVIL, EVIL, reference=EVIL, value=EVIL, why=EVIL, reason=EVIL, passed=False, figure=EVIL)
     figure = picture(title=EVIL, caption=EVIL, alt=EVIL, shows=EVIL, error=EVIL)
-    then = previous.Earlier(EVIL, ({"case": EVIL, "quantity": EVIL, "point": EVIL, "passed": True, "value": EVIL},))
-    text = render(contents([evil], drawn=[figure, replace(figure, error="")], earlier=then))
+    then = previous.PreviousReport(
+        EVIL, ({"case": EVIL, "quantity": EVIL, "point": EVIL, "passed": True, "value": EVIL},)
+    )
+    text = render(contents([evil], drawn=[figure, replace(figure, error="")], previous=then))
     assert "<script" not in text
     assert "&lt;script&gt;" in text
 
@@ -158,7 +160,7 @@ def test_what_the_page_is_made_of_is_packaged():
     assert there == set(packaged["spinepnp.validation.report"])
 
 
-# --- figures and findings
+# --- figures and errata
 
 
 def test_a_figure_that_fails_leaves_the_page_whole(comm):
@@ -203,8 +205,8 @@ def test_every_figure_belongs_to_cases_that_exist():
         assert set(job.cases) <= names
         assert job.cases
         assert job.paper in page.PAPERS
-    assert wanted(listed, ()) == listed
-    assert [job.name for job in wanted(listed, ["box1_salt"])] == ["overview", "fig-000-box1"]
+    assert select_jobs(listed, ()) == listed
+    assert [job.name for job in select_jobs(listed, ["box1_salt"])] == ["overview", "fig-000-box1"]
 
 
 def test_a_neck_is_drawn_from_solved_data(comm):
@@ -223,9 +225,9 @@ def test_findings_quote_what_was_computed_and_stay_silent_without_it():
     told = statements.resistance(evidence)
     assert '<a href="#v-cylinder_100-0">10.1335 mV</a>' in told
     assert "101.3 MOhm" in told
-    found = page.evidence_of(FINDINGS, evidence)
-    assert [finding.proof for finding, _ in found] == [statements.resistance]
-    assert page.evidence_of(FINDINGS, Evidence([])) == []
+    found = page.statements_of(ERRATA, evidence)
+    assert [erratum.statement for erratum, _ in found] == [statements.resistance]
+    assert page.statements_of(ERRATA, Evidence([])) == []
     assert evidence.number("fig", "V") == 1.0
     assert evidence.any("nowhere", "V") == []
     with pytest.raises(MissingError):
@@ -253,7 +255,7 @@ LOOKS = [("V", ColourScale("V", "viridis", (0.0, 1.0)))]
 
 
 def test_a_body_to_turn_holds_the_colours_of_its_field():
-    text = solid_html(tetrahedra(), LOOKS)
+    text = viewer_html(tetrahedra(), LOOKS)
     data = json.loads(re.search(r'type="application/json"[^>]*>(.*?)</script>', text).group(1))
     arrays = (("points", "<i2"), ("triangles", "<u4"))
     points, triangles = (
@@ -272,36 +274,36 @@ def test_a_body_to_turn_holds_the_colours_of_its_field():
 # --- comparison with the run before
 
 
-def as_earlier(verdicts):
+def as_previous(verdicts):
     from dataclasses import asdict
 
-    return previous.Earlier("yesterday", tuple(asdict(v) for v in verdicts))
+    return previous.PreviousReport("yesterday", tuple(asdict(v) for v in verdicts))
 
 
 def test_changes_are_told_the_worst_first():
     now = [verdict(passed=False, error=1.0), verdict(point="50 pA"), verdict("new"), verdict(point="1 pA", error=9e-5)]
-    then = as_earlier([verdict(), verdict(point="50 pA", error=1.0001e-5), verdict(point="1 pA"), verdict("old")])
+    then = as_previous([verdict(), verdict(point="50 pA", error=1.0001e-5), verdict(point="1 pA"), verdict("old")])
     kinds = [(change.kind, change.case, change.point) for change in previous.changes(then, now, whole=True)]
     assert kinds == [("fails now", "line", "10 pA"), ("error moved", "line", "1 pA"), ("new", "new", "10 pA"),
                      ("gone", "old", "10 pA")]  # fmt: skip
     assert all(c.kind != "gone" for c in previous.changes(then, now, whole=False))
-    text = render(contents(now, earlier=then))
+    text = render(contents(now, previous=then))
     assert "yesterday" in text
     assert text.index("fails now") < text.index("error moved")
-    same = render(contents(SAMPLE, earlier=as_earlier(SAMPLE)))
+    same = render(contents(SAMPLE, previous=as_previous(SAMPLE)))
     assert "Nothing has changed" in same
 
 
 def test_two_references_of_one_number_are_kept_apart():
     both = [verdict(error=1e-5), verdict(error=5e-5)]
-    assert previous.changes(as_earlier(both), both, whole=True) == []
+    assert previous.changes(as_previous(both), both, whole=True) == []
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[1]", '[{"case": 1}]', "no json"])
 def test_a_report_that_cannot_be_read_is_none(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
-    assert previous.read_earlier(tmp_path) is None
-    assert previous.read_earlier(tmp_path / "nowhere") is None
+    assert previous.read_previous(tmp_path) is None
+    assert previous.read_previous(tmp_path / "nowhere") is None
 
 
 def test_the_verb_writes_the_page_and_compares(spinepnp, tmp_path):
@@ -339,7 +341,7 @@ addEventListener("load", () => {
 
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
 def test_a_browser_shows_it_whole_also_on_a_phone(tmp_path):
-    solid = picture("wide", size=(2000, 100), extra=solid_html(tetrahedra(), LOOKS))
+    solid = picture("wide", size=(2000, 100), extra=viewer_html(tetrahedra(), LOOKS))
     path = write_page(contents(drawn=[picture(), solid]), tmp_path)
     framed = tmp_path / "phone.html"
     (tmp_path / "probed.html").write_text(path.read_text().replace("</head>", PROBE))

@@ -1,6 +1,6 @@
 """Single channels with several permeants: permeabilities, individual, apparent and latent conductances (eqs. 15-25).
 
-SI units: V, A, S, mol/m^3, m/s, m^2. Apparent and latent quantities come in pairs, and the pairs give the same current:
+SI units: V, A, S, mol/m^3, m/s, m^2. Apparent and latent quantities come in pairs, and both pairs give one current:
 g_a (V - E_a) = g_l (V - E_l) = sum of the Goldman-Hodgkin-Katz currents.
 """
 
@@ -27,11 +27,11 @@ class Permeant:
     """One ion that a channel lets through.
 
     Attributes:
-        name: of the ion.
-        valence: of it.
-        inside: concentration, mol/m^3.
-        outside: concentration, mol/m^3.
-        permeability: of the open channel, m/s.
+        name: name of the ion.
+        valence: valence of the ion.
+        inside: concentration inside, mol/m^3.
+        outside: concentration outside, mol/m^3.
+        permeability: permeability of the open channel, m/s.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Permeant:
 
 
 def linear_ratio(first: Permeant, second: Permeant) -> float:
-    """P_2/P_1 at which a channel with two permeants has a linear current-voltage curve (eq. 15).
+    """Ratio P_2/P_1 at which a channel with two permeants has a linear current-voltage curve (eq. 15).
 
     Raises:
-        CaseError: there is none.
+        CaseError: there is no such ratio.
     """
     ratio = -(first.inside - first.outside) / (second.inside - second.outside)
     if not ratio > 0.0:
@@ -64,14 +64,14 @@ def linear_ratio(first: Permeant, second: Permeant) -> float:
 def permeabilities(
     first: Permeant, second: Permeant, slope: float, area: float, thermal_voltage: float
 ) -> tuple[float, float]:
-    """P_1 and P_2 of a channel with a linear curve, from its measured conductance (eq. 16), m/s.
+    """Permeabilities P_1 and P_2 of a channel with a linear curve, from its measured conductance (eq. 16), m/s.
 
     Args:
         first: a permeant.
-        second: another one of the same valence.
+        second: another permeant of the same valence.
         slope: measured conductance, S.
-        area: of the pore's cross-section, m^2.
-        thermal_voltage: V.
+        area: area of the pore's cross-section, m^2.
+        thermal_voltage: RT/F, V.
     """
     k = thermal_voltage * slope / (area * FARADAY)
     determinant = first.outside * second.inside - second.outside * first.inside
@@ -86,10 +86,10 @@ class Channel:
     """A channel with any number of permeants.
 
     Attributes:
-        name: of the channel.
-        permeants: with their permeabilities.
-        area: of the pore's cross-section, m^2; per area of membrane it is one.
-        thermal_voltage: V.
+        name: name of the channel.
+        permeants: permeants with their permeabilities.
+        area: area of the pore's cross-section, m^2; one for values per area of membrane.
+        thermal_voltage: RT/F, V.
     """
 
     name: str
@@ -127,15 +127,15 @@ class Channel:
         }
 
     def latent(self, V: Values) -> tuple[np.ndarray, np.ndarray]:
-        """Latent conductance, S, and reversal potential, V (eqs. 24, 25); any valences."""
+        """Latent conductance, S, and reversal potential, V (eqs. 24, 25); for any valences."""
         g, E = self.conductances(V), self.reversals()
         total = np.asarray(sum(g.values()))
         return total, np.asarray(sum(g[name] * E[name] for name in g)) / total
 
     def _joint(self) -> tuple[Permeant, float, float]:
-        """The permeant that stands for all, and the joint concentrations inside and outside (eq. 22).
+        """Permeant that represents all, and the joint concentrations inside and outside (eq. 22).
 
-        A permeant of the other sign enters with its sides exchanged.
+        A permeant with a valence of the other sign counts with its sides exchanged.
         """
         valences = {abs(p.valence) for p in self.permeants}
         if len(valences) > 1:
@@ -150,10 +150,10 @@ class Channel:
         return first, inside, outside
 
     def apparent(self, V: Values) -> tuple[np.ndarray, float]:
-        """Apparent conductance, S, and reversal potential, V (eqs. 20-23); valences of one size.
+        """Apparent conductance, S, and reversal potential, V (eqs. 20-23); for valences of one size.
 
         Raises:
-            CaseError: permeants of different charge.
+            CaseError: the permeants have valences of different size.
         """
         first, inside, outside = self._joint()
         mean = harmonic_mean(V, inside, outside, first.valence, self.thermal_voltage)
@@ -162,13 +162,17 @@ class Channel:
         return np.asarray(strength * mean), float(E)
 
     def resting_potential(self) -> float:
-        """Potential without current, V: Goldman's equation where all charges have one size, else by bisection."""
+        """Potential at which the total current is zero, V."""
         from scipy.optimize import brentq
 
         return float(brentq(lambda V: float(self.current(V)), -1.0, 1.0, xtol=1e-15))
 
     def with_concentrations(self, **changed: tuple[float, float]) -> Channel:
-        """The same channel in other solutions: ``Na=(inside, outside)`` in mol/m^3."""
+        """Channel in other solutions: ``Na=(inside, outside)`` in mol/m^3.
+
+        Raises:
+            CaseError: the channel has no such permeant.
+        """
         known = {p.name for p in self.permeants}
         for name in changed:
             if name not in known:

@@ -1,9 +1,9 @@
-"""Equilibria against the pump current, their stability, saddle-nodes and Hopf points (paper 002, Fig 9d-i).
+"""Equilibria as functions of the pump current, their stability, saddle-nodes and Hopf points (paper 002, Fig 9d-i).
 
-For a given voltage an equilibrium is found without continuation: chloride is at its Nernst potential, gates are
-settled, sodium follows from charge, and one equation in K_o is left, that the pump moves three sodium for two
-potassium. The pump current is then what the potassium asks for. Stability is that of the model with this pump current
-held constant.
+For a given voltage an equilibrium is found without continuation: chloride is at its Nernst potential, gates have their
+steady-state values, sodium follows from charge, and one equation for K_o is left: the pump moves three sodium for two
+potassium. The balance of potassium then gives the pump current. Stability is that of the model with this pump current
+as a constant.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import brentq
 
+from spinepnp.errors import SolveError
 from spinepnp.validation.gnp import kinetics
 from spinepnp.validation.gnp.models import Model
 
-#: Real parts within this fraction of the largest eigenvalue's size are zero.
-ZERO = 1e-13
+#: Imaginary part, relative to the largest eigenvalue, below which an eigenvalue counts as real (rounding).
+REAL = 1e-13
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Equilibrium:
     """One equilibrium.
 
     Attributes:
-        V: mV.
-        pump: current, uA/cm^2.
-        state: (m, h, n, V, Na_i, Cl_i).
-        eigenvalues: of the Jacobian, 1/ms, shape (6,).
+        V: voltage, mV.
+        pump: pump current, uA/cm^2.
+        state: state (m, h, n, V, Na_i, Cl_i).
+        eigenvalues: eigenvalues of the Jacobian, 1/ms, shape (6,).
     """
 
     V: float
@@ -48,11 +49,11 @@ class Branch:
     """Equilibria in order of their voltage.
 
     Attributes:
-        model: whose.
-        points: found; voltages without an equilibrium are left out.
-        saddle_nodes: where the pump current turns, in order of the voltage.
-        hopf: where a pair of complex eigenvalues crosses the imaginary axis.
-        gaps: voltages (from, to) without equilibrium, mV.
+        model: the model.
+        points: equilibria; voltages without one are left out.
+        saddle_nodes: extrema of the pump current, in order of the voltage.
+        hopf: points at which a pair of complex eigenvalues crosses the imaginary axis.
+        gaps: ranges of voltage (from, to) without equilibrium, mV.
     """
 
     model: Model
@@ -63,7 +64,7 @@ class Branch:
 
 
 def equilibrium(model: Model, V: float) -> Equilibrium | None:
-    """The equilibrium at a voltage (mV) without a stimulus; ``None`` where there is none with K_o > 0."""
+    """Equilibrium at a voltage (mV) without a stimulus; ``None`` where there is none with K_o > 0."""
     constant = replace(model, pump="constant")
     c = constant.coefficients
     a_m, b_m, a_h, b_h, a_n, b_n = kinetics.gate_rates(float(V))
@@ -85,27 +86,27 @@ def equilibrium(model: Model, V: float) -> Equilibrium | None:
         return None
     K_o = float(brentq(imbalance, low, high, xtol=1e-15, rtol=1e-15, maxiter=300))
     pump = 0.5 * parts(K_o)[0]
-    held = c._replace(pump=0, pump_constant=pump)
-    return Equilibrium(float(V), float(pump), y.copy(), np.linalg.eigvals(kinetics.jacobian(y, 0.0, held)))
+    fixed = c._replace(pump=0, pump_constant=pump)
+    return Equilibrium(float(V), float(pump), y.copy(), np.linalg.eigvals(kinetics.jacobian(y, 0.0, fixed)))
 
 
 def branch(model: Model, voltages: np.ndarray | None = None) -> Branch:
-    """All equilibria over a range of voltages, with their bifurcations.
+    """Equilibria over a range of voltages, with their bifurcations.
 
     Args:
-        model: GNP, vGNP, kvGNP, navGNP or iHH.
-        voltages: mV, rising; by default -100 to -15 in steps of 0.1, above which the pump would run backwards.
+        model: model GNP, vGNP, kvGNP, navGNP or iHH.
+        voltages: rising voltages, mV; by default -100 to -15 in steps of 0.1, above which the pump would run backwards.
     """
     at = np.linspace(-100.0, -15.0, 851) if voltages is None else np.asarray(voltages, dtype=float)
-    found = [equilibrium(model, float(V)) for V in at]
-    points = tuple(e for e in found if e is not None)
+    equilibria = [equilibrium(model, float(V)) for V in at]
+    points = tuple(e for e in equilibria if e is not None)
     turns, hopf = [], []
-    for first, second, third in zip(found, found[1:], found[2:], strict=False):
+    for first, second, third in zip(equilibria, equilibria[1:], equilibria[2:], strict=False):
         if first is None or second is None or third is None:
             continue
         if (second.pump - first.pump) * (third.pump - second.pump) < 0.0:
             turns.append(_turn(model, first.V, third.V))
-    for before, after in itertools.pairwise(found):
+    for before, after in itertools.pairwise(equilibria):
         if before is None or after is None:
             continue
         a, b = _leading_pair(before), _leading_pair(after)
@@ -113,19 +114,19 @@ def branch(model: Model, voltages: np.ndarray | None = None) -> Branch:
             hopf.append(_crossing(model, before.V, after.V))
     edges = [
         _edge(model, float(a), float(b))
-        for a, b, one, other in zip(at, at[1:], found, found[1:], strict=False)
+        for a, b, one, other in zip(at, at[1:], equilibria, equilibria[1:], strict=False)
         if (one is None) != (other is None)
     ]
-    if found[0] is None:
+    if equilibria[0] is None:
         edges.insert(0, float(at[0]))
-    if found[-1] is None:
+    if equilibria[-1] is None:
         edges.append(float(at[-1]))
     gaps = list(zip(edges[::2], edges[1::2], strict=True))
     return Branch(model, points, tuple(turns), tuple(h for h in hopf if h is not None), tuple(gaps))
 
 
 def _edge(model: Model, low: float, high: float) -> float:
-    """The voltage between two at which equilibria begin or end, mV."""
+    """Voltage between two at which equilibria begin or end, mV."""
     exists = equilibrium(model, low) is not None
     for _ in range(50):
         middle = 0.5 * (low + high)
@@ -135,39 +136,35 @@ def _edge(model: Model, low: float, high: float) -> float:
 
 def _leading_pair(e: Equilibrium) -> float | None:
     """Largest real part among the complex eigenvalues, 1/ms."""
-    pairs = e.eigenvalues[np.abs(e.eigenvalues.imag) > ZERO * np.abs(e.eigenvalues).max()]
+    pairs = e.eigenvalues[np.abs(e.eigenvalues.imag) > REAL * np.abs(e.eigenvalues).max()]
     return float(pairs.real.max()) if len(pairs) else None
 
 
 def _turn(model: Model, low: float, high: float) -> Equilibrium:
-    """Where the pump current is extremal between two voltages."""
+    """Equilibrium with the extremal pump current between two voltages, at which there are equilibria."""
 
-    def slope(V: float) -> float:
-        step = 1e-4
-        up, down = equilibrium(model, V + step), equilibrium(model, V - step)
-        assert up is not None
-        assert down is not None
-        return up.pump - down.pump
+    def at(V: float) -> Equilibrium:
+        point = equilibrium(model, V)
+        if point is None:
+            raise SolveError(f"{model.name}: no equilibrium at {V:.6g} mV, between two voltages that have one")
+        return point
 
-    V = brentq(slope, low, high, xtol=1e-9)
-    found = equilibrium(model, float(V))
-    assert found is not None
-    return found
+    step = 1e-4
+    return at(float(brentq(lambda V: at(V + step).pump - at(V - step).pump, low, high, xtol=1e-9)))
 
 
 def _crossing(model: Model, low: float, high: float) -> Equilibrium | None:
-    """Where the leading pair crosses the imaginary axis; ``None`` where it stops being a pair on the way."""
+    """Equilibrium at which the leading pair crosses the imaginary axis; ``None`` if it becomes real in between."""
 
     def value(V: float) -> float | None:
-        found = equilibrium(model, V)
-        return None if found is None else _leading_pair(found)
+        point = equilibrium(model, V)
+        return None if point is None else _leading_pair(point)
 
     a = value(low)
-    assert a is not None
     for _ in range(60):
         middle = 0.5 * (low + high)
         at = value(middle)
-        if at is None:
+        if at is None or a is None:
             return None
         low, high = (middle, high) if at * a > 0.0 else (low, middle)
     return equilibrium(model, 0.5 * (low + high))

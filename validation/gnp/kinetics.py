@@ -1,8 +1,8 @@
-"""The right-hand side of all neuron models, compiled, and an adaptive integrator for it.
+"""Compiled right-hand side of all neuron models, and an adaptive integrator for it.
 
-Units are those of the field here: mV, ms, mM, uA/cm^2, mS/cm^2 (`parameters` converts). The state is (m, h, n, V, Na_i,
-Cl_i); K_o follows from charge (eq. 27), so that voltage and concentrations never contradict each other. The same
-functions serve complex arguments: their derivatives by complex steps are exact.
+Units are those of the field: mV, ms, mM, uA/cm^2, mS/cm^2 (`parameters` converts). The state is (m, h, n, V, Na_i,
+Cl_i); K_o follows from charge (eq. 27), so that voltage and concentrations never contradict each other. The functions
+also take complex arguments: derivatives by complex steps are exact.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-#: Compiled at the first call and kept on the disk; division by zero gives infinity, as in NumPy.
+#: Decorator that compiles at the first call and caches on the disk; division by zero gives infinity, as in NumPy.
 compiled = njit(cache=True, error_model="numpy")
 
-#: Positions in the state.
+#: Indices of the variables in the state.
 M, H, N, V, NA, CL = range(6)
 
-#: Longest step, ms: at rest no error holds it back, and the gates would run away.
+#: Longest step, ms: at rest the error does not limit the step, and the gates would become unstable.
 LONGEST = 0.5
 
-#: Shortest step, ms, and the voltage beyond which a model has run away, mV.
-SHORTEST, RUNAWAY = 1e-7, 200.0
+#: Shortest step, ms, below which the integration is given up.
+SHORTEST = 1e-7
 
-#: Why an integration ended.
+#: Size of the voltage beyond which a model has left its range, mV.
+RUNAWAY = 200.0
+
+#: Codes of the reasons for which an integration ends.
 FINISHED, OUT_OF_RANGE, TOO_SMALL, FULL = range(4)
 
 
@@ -32,20 +35,18 @@ class Coefficients(NamedTuple):
     """All numbers and switches of a model; see `parameters.Parameters` and `models.Model`.
 
     Attributes:
-        phi: RT/F, mV.
-        capacitance: C_m, uF/cm^2.
-        gamma: change of a concentration by a current, mM/ms per uA/cm^2.
-        kappa: potential of a charge, mV per mM.
-        unit: 100 F, uA/cm^2 per (m/s mM).
-        anions: (A - K + Na - Cl)/2 of the totals, mM.
-        K: total potassium, mM; Na and Cl likewise.
-        leak: 0 Goldman-Hodgkin-Katz, 1 one constant conductance, 2 one for each ion.
-        glutamate: likewise.
-        potassium: voltage-gated: 0 ohmic, 1 Goldman-Hodgkin-Katz over its fit.
-        sodium: likewise.
-        pump: 0 constant, 1 by concentrations.
+        phi: thermal voltage RT/F, mV.
+        capacitance: membrane capacitance C_m, uF/cm^2.
+        gamma: rate of a concentration by a current, mM/ms per uA/cm^2.
+        kappa: potential of a net charge, mV per mM.
+        unit: factor 100 F of currents, uA/cm^2 per (m/s mM).
+        anions: combination (A - K + Na - Cl)/2 of the totals, mM.
+        K, Na, Cl: total amounts, mM.
+        leak, glutamate: 0 Goldman-Hodgkin-Katz, 1 one constant conductance, 2 one conductance for each ion.
+        potassium, sodium: voltage-gated channels: 0 ohmic, 1 Goldman-Hodgkin-Katz over its fit.
+        pump: 0 constant, 1 dependent on concentrations.
         frozen: 1 where concentrations do not change.
-        K_o: potassium outside where they are frozen, mM.
+        K_o: potassium outside where concentrations are frozen, mM.
     """
 
     phi: float
@@ -96,7 +97,7 @@ class Coefficients(NamedTuple):
 
 @compiled
 def B(x: Any) -> Any:
-    """x / (1 - exp(-x)), one at zero."""
+    """Function B(x) = x / (1 - exp(-x)), one at zero."""
     if abs(x) < 1e-7:
         return 1.0 + 0.5 * x
     return x / -np.expm1(-x)
@@ -104,13 +105,13 @@ def B(x: Any) -> Any:
 
 @compiled
 def ghk(w: Any, inside: Any, outside: Any) -> Any:
-    """Goldman-Hodgkin-Katz current of a cation into the cell over F P; that of an anion has w and sign exchanged."""
+    """Goldman-Hodgkin-Katz current of a cation into the cell over F P; for an anion, w and the sign are reversed."""
     return -(inside * B(w) - outside * (B(w) - w))
 
 
 @compiled
 def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
-    """(K leak, Na leak, Cl leak, K glutamate, Na glutamate, K gated, Na gated, pump, other leak, other glutamate)."""
+    """Currents (K, Na, Cl leak; K, Na glutamate; K, Na gated; pump; other leak; other glutamate), uA/cm^2."""
     voltage, Na_i, Cl_i = y[3], y[4], y[5]
     K_i, Na_o, Cl_o = c.K - K_o, c.Na - Na_i, c.Cl - Cl_i
     w = voltage / c.phi
@@ -153,7 +154,7 @@ def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
 
 @compiled
 def potassium_outside(y: Any, c: Coefficients) -> Any:
-    """K_o from charge (eq. 27), mM."""
+    """Potassium outside, K_o, from charge (eq. 27), mM."""
     if c.frozen == 1:
         return c.K_o + 0.0 * y[3]
     return y[4] - y[5] - c.anions - y[3] / c.kappa
@@ -161,7 +162,7 @@ def potassium_outside(y: Any, c: Coefficients) -> Any:
 
 @compiled
 def gate_rates(voltage: Any) -> Any:
-    """alpha and beta of m, h, n (reduced Traub-Miles, eqs. 32-35), 1/ms."""
+    """Rates alpha and beta of m, h, n (reduced Traub-Miles, eqs. 32-35), 1/ms."""
     return (
         1.28 * B((voltage + 54.0) / 4.0),
         1.4 * B(-(voltage + 27.0) / 5.0),
@@ -174,7 +175,7 @@ def gate_rates(voltage: Any) -> Any:
 
 @compiled
 def slopes(y: Any, open_: float, c: Coefficients, out: Any) -> None:
-    """dy/dt, 1/ms, mV/ms, mM/ms."""
+    """Right-hand side dy/dt, written to ``out``, 1/ms, mV/ms, mM/ms."""
     voltage = y[3]
     a_m, b_m, a_h, b_h, a_n, b_n = gate_rates(voltage)
     out[0] = a_m * (1.0 - y[0]) - b_m * y[0]
@@ -191,7 +192,7 @@ def slopes(y: Any, open_: float, c: Coefficients, out: Any) -> None:
 
 @compiled
 def jacobian(y: np.ndarray, open_: float, c: Coefficients) -> np.ndarray:
-    """d(dy/dt)/dy by complex steps, exact to rounding, shape (6, 6)."""
+    """Jacobian d(dy/dt)/dy by complex steps, exact to rounding, shape (6, 6)."""
     result, out = np.empty((6, 6)), np.empty(6, dtype=np.complex128)
     step = 1e-30
     for j in range(6):
@@ -205,18 +206,19 @@ def jacobian(y: np.ndarray, open_: float, c: Coefficients) -> np.ndarray:
 
 @compiled
 def all_currents(states: np.ndarray, opens: np.ndarray, c: Coefficients) -> np.ndarray:
-    """`currents` of many states, shape (n, 6), and openings, shape (n,); shape (n, 10)."""
-    found = np.empty((len(states), 10))
+    """Currents (n, 10) of many states (n, 6) and openings (n,); see `currents`."""
+    result = np.empty((len(states), 10))
     for i in range(len(states)):
         y = states[i]
         parts = currents(y, potassium_outside(y, c), opens[i], c)
         for j in range(10):
-            found[i, j] = parts[j]
-    return found
+            result[i, j] = parts[j]
+    return result
 
 
 @compiled
 def _in_range(y: np.ndarray, c: Coefficients) -> bool:
+    """Whether concentrations are positive and the voltage has not run away."""
     K_o = potassium_outside(y, c)
     ions = 0.0 < K_o < c.K and 0.0 < y[4] < c.Na and 0.0 < y[5] < c.Cl
     return ions and abs(y[3]) < RUNAWAY
@@ -224,7 +226,7 @@ def _in_range(y: np.ndarray, c: Coefficients) -> bool:
 
 @compiled
 def _hermite(s: float, h: float, y0: float, y1: float, f0: float, f1: float) -> float:
-    """Cubic between two ends with slopes, at a fraction of the step."""
+    """Cubic interpolation between two ends with slopes, at a fraction of the step."""
     a, b = y1 - y0, s * (1.0 - s)
     return y0 + s * a + b * ((1.0 - s) * (h * f0 - a) + s * (a - h * f1))
 
@@ -244,18 +246,18 @@ def integrate(
     """Integrate over one piece of a protocol by the method of Dormand and Prince, 5(4).
 
     Args:
-        y: state at the start; that at the end afterwards.
-        start: ms.
-        end: ms.
+        y: state at the start; overwritten by the state at the end.
+        start: start of the piece, ms.
+        end: end of the piece, ms.
         open_: opening of the glutamate channels.
-        c: the model.
-        tolerance: of the error of a step.
-        threshold: of spikes, mV.
-        samples: filled with the state at times (first column, ms, given by the caller), shape (n, 7).
-        spikes: filled with the times of upward crossings, ms.
+        c: coefficients of the model.
+        tolerance: tolerance of the error of a step.
+        threshold: threshold of spikes, mV.
+        samples: array (n, 7) with times (ms) in its first column; the states at these times are written to it.
+        spikes: array to which the times of upward crossings are written, ms.
 
     Returns:
-        Why it ended, the time, numbers of spikes, of steps, and of rejected steps.
+        Code of the reason of the end, the time, and the numbers of spikes, of steps, and of rejected steps.
     """
     k1, k2, k3, k4, k5, k6, k7 = (
         np.empty(6), np.empty(6), np.empty(6), np.empty(6), np.empty(6), np.empty(6), np.empty(6),
@@ -313,10 +315,10 @@ def integrate(
                 + 22.0 / 525.0 * k6[i]
                 - 1.0 / 40.0 * k7[i]
             )
-            if not abs(e) / scale[i] <= error:  # keeps what is not a number
+            if not abs(e) / scale[i] <= error:  # true for NaN as well
                 error = abs(e) / scale[i]
         error = error / tolerance
-        if not error <= 1.0:  # not a number, too
+        if not error <= 1.0:  # NaN as well
             rejected += 1
             h *= max(0.2, 0.9 * error**-0.2) if np.isfinite(error) else 0.2
             if h < SHORTEST:

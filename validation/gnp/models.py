@@ -1,4 +1,4 @@
-"""The neuron models of paper 002, put together from the same parts: leak, glutamate, voltage-gated channels, pump.
+"""Neuron models of paper 002, each built from a leak, glutamate channels, voltage-gated channels and a pump.
 
 | model | leak | glutamate | voltage-gated | concentrations |
 |---|---|---|---|---|
@@ -22,13 +22,13 @@ from spinepnp.validation.gnp.kinetics import Coefficients
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: (m, h, n, K_o, Na_i, Cl_i) of the GNP model at rest with the constant pump: the authors' starting point.
+#: State (m, h, n, K_o, Na_i, Cl_i) of the GNP model at rest with the constant pump: the authors' starting point.
 REST = (
     1.1580296958448297e-02, 9.9698795102324123e-01, 3.1096957706530627e-02,
     3.1674634958638901, 23.579174619559872, 10.414537331856835,
 )  # fmt: skip
 
-#: Voltages at which the fits of vGNP are made, mV.
+#: Voltages of the points of the fits of vGNP, mV.
 FIT_VOLTAGES = np.arange(-100.5, 101.0, 1.0)
 
 #: Switches of each model: leak, glutamate, potassium, sodium, frozen (see `kinetics.Coefficients`).
@@ -42,10 +42,14 @@ MODELS: dict[str, tuple[int, int, int, int, int]] = {
     "ihh": (2, 2, 0, 0, 0),
 }
 
+#: Kinds of pumps.
 PUMPS = ("constant", "concentration")
 
-#: Largest change of the voltage of a rest (mV) on the way to other parameters, and the smallest part of that way.
-LARGEST_MOVE, SMALLEST_STEP = 5.0, 1e-3
+#: Largest change of the resting voltage, mV, in one step of the continuation to other parameters.
+LARGEST_MOVE = 5.0
+
+#: Smallest step of that continuation, as a fraction of the whole change.
+SMALLEST_STEP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,12 @@ class Model:
     """One neuron model with its parameters.
 
     Attributes:
-        name: a key of `MODELS`.
-        pump: "constant", or "concentration" (it follows K_o and Na_i); cHH and fGNP know the first only.
-        parameters: all numbers.
+        name: key of `MODELS`.
+        pump: "constant", or "concentration" (dependent on K_o and Na_i); cHH and fGNP have the first only.
+        parameters: parameters of the model.
 
     Raises:
-        CaseError: an unknown model or pump.
+        CaseError: the model or the pump is unknown.
     """
 
     name: str
@@ -78,7 +82,7 @@ class Model:
 
     @cached_property
     def coefficients(self) -> Coefficients:
-        """What the compiled functions take; openings are multipliers p_eff of the glutamate densities."""
+        """Coefficients for the compiled functions; openings are multipliers p_eff of the glutamate densities."""
         p = self.parameters
         leak, glutamate, potassium, sodium, frozen = MODELS[self.name]
         f_K, f_Na = fits(p)
@@ -97,30 +101,30 @@ class Model:
         )  # fmt: skip
 
     def start(self) -> np.ndarray:
-        """The authors' starting point as a state (m, h, n, V, Na_i, Cl_i)."""
+        """Starting point of the authors as a state (m, h, n, V, Na_i, Cl_i)."""
         m, h, n, K_o, Na_i, Cl_i = REST
         c = Model("gnp", "constant", self.parameters).coefficients if self.frozen else self.coefficients
         return np.array([m, h, n, c.kappa * (Na_i - K_o - Cl_i - c.anions), Na_i, Cl_i])
 
     def slopes(self, state: np.ndarray, p_eff: float = 0.0) -> np.ndarray:
-        """dy/dt of (m, h, n, V, Na_i, Cl_i), 1/ms, mV/ms, mM/ms."""
+        """Right-hand side dy/dt of (m, h, n, V, Na_i, Cl_i), 1/ms, mV/ms, mM/ms."""
         out = np.empty(6)
         kinetics.slopes(np.asarray(state, dtype=float), p_eff, self.coefficients, out)
         return out
 
     def jacobian(self, state: np.ndarray, p_eff: float = 0.0) -> np.ndarray:
-        """d(dy/dt)/dy, exact to rounding, shape (6, 6)."""
+        """Jacobian d(dy/dt)/dy, exact to rounding, shape (6, 6)."""
         return np.asarray(kinetics.jacobian(np.asarray(state, dtype=float), p_eff, self.coefficients))
 
     def rest(self, p_eff: float = 0.0, start: np.ndarray | None = None) -> np.ndarray:
-        """A steady state, by Newton to machine precision.
+        """Steady state by Newton's method, to machine precision.
 
         Args:
             p_eff: multiplier of the glutamate densities.
-            start: where to look; by default the authors' starting point, from which the parameters are led to theirs.
+            start: initial guess; by default a continuation from the authors' rest and parameters.
 
         Raises:
-            SolveError: Newton finds none there.
+            SolveError: Newton's method finds no steady state.
         """
         if start is not None:
             return self._settle(np.array(start, dtype=float), p_eff)
@@ -132,26 +136,26 @@ class Model:
                 self if fraction == 1.0 else replace(self, parameters=_between(default, self.parameters, fraction))
             )
             try:
-                found = between._settle(y, fraction * p_eff)
-                if np.abs(found - y)[3] > LARGEST_MOVE and step > SMALLEST_STEP:
+                moved = between._settle(y, fraction * p_eff)
+                if np.abs(moved - y)[3] > LARGEST_MOVE and step > SMALLEST_STEP:
                     raise SolveError(f"{self.name}: the rest moves too far")
             except (SolveError, np.linalg.LinAlgError) as error:
                 step *= 0.5
                 if step < SMALLEST_STEP:
                     raise SolveError(f"{self.name}: no rest for these parameters ({error})") from None
                 continue
-            y, reached = found, fraction
+            y, reached = moved, fraction
         return y
 
     def _settle(self, y: np.ndarray, p_eff: float) -> np.ndarray:
-        """The steady state near a state."""
+        """Steady state near a state."""
         free = slice(0, 4) if self.frozen else slice(0, 6)
         scale = np.array([1.0, 1.0, 1.0, 10.0, 1.0, 1.0])[free]
         best = np.inf
         for _ in range(60):
             step = np.linalg.solve(self.jacobian(y, p_eff)[free, free], self.slopes(y, p_eff)[free])
             size = float(np.abs(step / scale).max())
-            if size < 1e-10 and size >= best:  # rounding is all that is left
+            if size < 1e-10 and size >= best:  # only rounding is left
                 break
             best = min(best, size)
             y = y.copy()
@@ -162,24 +166,24 @@ class Model:
         raise SolveError(f"{self.name}: no steady state near {np.array2string(y, precision=4)}")
 
     def potassium_outside(self, states: np.ndarray) -> np.ndarray:
-        """K_o of states, shape (..., 6), mM."""
+        """Potassium outside, K_o, of states (..., 6), mM."""
         c = self.coefficients
         if self.frozen:
             return np.full(np.shape(states)[:-1], c.K_o)
         return np.asarray(states[..., 4] - states[..., 5] - c.anions - states[..., 3] / c.kappa)
 
     def currents(self, states: np.ndarray, p_eff: float | np.ndarray = 0.0) -> dict[str, np.ndarray]:
-        """Currents into the cell of states, shape (..., 6), uA/cm^2.
+        """Currents into the cell of states (..., 6), uA/cm^2.
 
         Returns:
-            K_leak, Na_leak, Cl_leak, K_glutamate, Na_glutamate, K_gated, Na_gated, pump, and the sums leak, glutamate,
-            gated, total.
+            Currents by name: K_leak, Na_leak, Cl_leak, K_glutamate, Na_glutamate, K_gated, Na_gated, pump, and the sums
+            leak, glutamate, gated, total.
         """
         states = np.asarray(states, dtype=float)
         flat, opens = states.reshape(-1, 6), np.broadcast_to(p_eff, states.shape[:-1]).ravel()
-        found = kinetics.all_currents(np.ascontiguousarray(flat), opens.astype(float), self.coefficients)
+        values = kinetics.all_currents(np.ascontiguousarray(flat), opens.astype(float), self.coefficients)
         names = ("K_leak", "Na_leak", "Cl_leak", "K_glutamate", "Na_glutamate", "K_gated", "Na_gated", "pump")
-        parts = {name: found[:, i].reshape(states.shape[:-1]) for i, name in enumerate((*names, "leak", "glutamate"))}
+        parts = {name: values[:, i].reshape(states.shape[:-1]) for i, name in enumerate((*names, "leak", "glutamate"))}
         parts["leak"] = parts["leak"] + parts["K_leak"] + parts["Na_leak"] + parts["Cl_leak"]
         parts["glutamate"] = parts["glutamate"] + parts["K_glutamate"] + parts["Na_glutamate"]
         parts["gated"] = parts["K_gated"] + parts["Na_gated"]
@@ -188,7 +192,7 @@ class Model:
 
 
 def _between(one: Parameters, other: Parameters, fraction: float) -> Parameters:
-    """Parameters on the way from one set to another."""
+    """Parameters at a fraction of the way from one set to another."""
     names = [f.name for f in fields(Parameters)]
     return Parameters(**{n: (1.0 - fraction) * getattr(one, n) + fraction * getattr(other, n) for n in names})
 
@@ -201,11 +205,11 @@ def fits(p: Parameters) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """
     _, _, _, K_o, Na_i, _ = REST
     sides = {"K": (p.K - K_o, K_o, p.P_KV, p.G_KM), "Na": (Na_i, p.Na - Na_i, p.P_NaV, p.G_NaM)}
-    found = []
+    fitted = []
     for inside, outside, permeability, largest in sides.values():
         if not (inside > 0.0 and outside > 0.0 and largest > 0.0):
             raise CaseError("K", "the totals leave no potassium or sodium on one side of the membrane", p.K)
         mean = harmonic_mean(FIT_VOLTAGES, inside, outside, 1, p.thermal_voltage)
         ratio = p.unit / p.thermal_voltage * permeability * mean / largest
-        found.append(tuple(np.polyfit(FIT_VOLTAGES, ratio, 3).tolist()))
-    return found[0], found[1]
+        fitted.append(tuple(np.polyfit(FIT_VOLTAGES, ratio, 3).tolist()))
+    return fitted[0], fitted[1]

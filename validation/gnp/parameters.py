@@ -10,36 +10,36 @@ from dataclasses import dataclass, fields, replace
 
 from spinepnp.errors import CaseError, nearest
 
-#: F of the paper, C/mol.
+#: Faraday constant of the paper, C/mol.
 FARADAY = 96485.0
 
-#: Opening of the paper's glutamate channels over that of its densities: see `Parameters.glutamate_density`.
+#: Ratio of p_eff, the multiplier of the printed densities, to p_open of the paper; see `Parameters.glutamate_density`.
 P_EFF_PER_P_OPEN = 3.0
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Everything that a model depends on. Every number can be changed by name.
+    """Parameters of a model; every number can be changed by its name.
 
     ``p_open`` of the paper's neuron figures is a third of what its printed densities need (4e6 channels a cm^2 at
     P_KG = 2.8e-9 m/s); openings here are fractions of `glutamate_density` times those densities, so that p_open = 1
     means p_eff = 3.
 
     Attributes:
-        thermal_voltage: RT/F, mV.
-        capacitance: C_m, uF/cm^2.
-        surface_to_volume: S/v, 1/m.
+        thermal_voltage: thermal voltage RT/F, mV.
+        capacitance: membrane capacitance C_m, uF/cm^2.
+        surface_to_volume: ratio of surface to volume S/v, 1/m.
         anions: impermeant anions inside, mM.
-        K: total potassium, inside and outside, mM; `Na` and `Cl` likewise.
-        glutamate_density: glutamate channels over 4e6 a cm^2.
-        P_KL: permeability of the leak to potassium, m/s; `P_NaL`, `P_ClL` likewise.
-        G_L: conductance of the leak of cHH, mS/cm^2; `E_L` its reversal, mV.
-        G_KL: conductance of the leak of iHH to potassium, mS/cm^2; `G_NaL`, `G_ClL` likewise.
-        P_KG: permeability of the glutamate channels to potassium at p_eff = 1, m/s; `P_NaG` likewise.
-        G_glu: their conductance in cHH and fGNP, mS/cm^2; `E_glu` its reversal, mV.
-        G_KG: their conductance to potassium in iHH, mS/cm^2; `G_NaG` likewise.
-        G_KM: largest voltage-gated conductance, mS/cm^2; `G_NaM` likewise.
-        P_KV: largest voltage-gated permeability, m/s; `P_NaV` likewise.
+        K, Na, Cl: total of each ion, inside and outside, mM.
+        glutamate_density: density of glutamate channels over 4e6 per cm^2.
+        P_KL, P_NaL, P_ClL: permeabilities of the leak, m/s.
+        G_L, E_L: conductance of the leak of cHH, mS/cm^2, and its reversal potential, mV.
+        G_KL, G_NaL, G_ClL: conductances of the leak of iHH, mS/cm^2.
+        P_KG, P_NaG: permeabilities of the glutamate channels at p_eff = 1, m/s.
+        G_glu, E_glu: conductance of the glutamate channels in cHH and fGNP, mS/cm^2, and reversal potential, mV.
+        G_KG, G_NaG: conductances of the glutamate channels in iHH, mS/cm^2.
+        G_KM, G_NaM: largest voltage-gated conductances, mS/cm^2.
+        P_KV, P_NaV: largest voltage-gated permeabilities, m/s.
         pump_rate: constant rate of the pump, mM/s.
         pump_maximum: largest rate of the pump that follows concentrations (M_NaK), mM/s.
     """
@@ -86,10 +86,10 @@ class Parameters:
                 raise CaseError(name, "must be greater than zero", 0.0)
 
     def changed(self, **values: float) -> Parameters:
-        """The same with some numbers changed.
+        """Parameters with some numbers changed.
 
         Raises:
-            CaseError: an unknown name, or a value that it cannot have.
+            CaseError: a name is unknown, or a value is invalid.
         """
         known = [field.name for field in fields(self)]
         for name in values:
@@ -99,7 +99,7 @@ class Parameters:
 
     @property
     def gamma(self) -> float:
-        """Change of a concentration by a current, mM/s per uA/cm^2."""
+        """Rate of a concentration by a current, mM/s per uA/cm^2."""
         return self.surface_to_volume / FARADAY * 0.01
 
     @property
@@ -109,14 +109,14 @@ class Parameters:
 
     @property
     def unit(self) -> float:
-        """F P c as a current: uA/cm^2 per (m/s mM)."""
+        """Factor from P c to a current, uA/cm^2 per (m/s mM)."""
         return 100.0 * FARADAY
 
     def p_eff(self, p_open: float) -> float:
         """Multiplier of the glutamate densities for an opening.
 
         Raises:
-            CaseError: not between zero and one.
+            CaseError: the opening is not between zero and one.
         """
         if not (math.isfinite(p_open) and 0.0 <= p_open <= 1.0):
             raise CaseError(

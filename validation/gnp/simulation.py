@@ -13,30 +13,37 @@ from spinepnp.errors import CaseError, SolveError
 from spinepnp.validation.gnp import kinetics
 from spinepnp.validation.gnp.models import Model
 
-#: Tolerance of a step (gates, tens of mV, mM): spike times are then right to 0.01 ms over 150 s of tonic firing.
+#: Tolerance of a step (gates, tens of mV, mM): errors of spike times are below 0.01 ms over 150 s of tonic firing.
 TOLERANCE = 1e-6
 
-#: Upward crossings of it are spikes, mV.
+#: Voltage whose upward crossings count as spikes, mV.
 THRESHOLD = -20.0
 
-#: A block is a voltage above the first number (mV) that moves by less than the second (mV) for the third (ms).
-BLOCK_ABOVE, BLOCK_RANGE, BLOCK_TIME = -50.0, 1.0, 500.0
+#: Smallest voltage of a depolarisation block, mV.
+BLOCK_ABOVE = -50.0
 
-#: Samples of a trace at most, where nothing else is asked for.
+#: Range within which the voltage stays in a block, mV.
+BLOCK_RANGE = 1.0
+
+#: Shortest duration of a block, ms.
+BLOCK_TIME = 500.0
+
+#: Largest number of samples of a trace by default.
 MOST_SAMPLES = 200_000
 
-#: Spikes that a run can have a millisecond: refractoriness allows far fewer.
+#: Largest number of spikes per ms for which there is memory; refractoriness allows far fewer.
 SPIKES_A_MS = 2.0
 
+#: Behaviour of a neuron under a stimulus.
 State = Literal["rest", "phasic", "tonic", "block"]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a protocol with one opening of the glutamate channels.
+    """Part of a protocol with one opening of the glutamate channels.
 
     Attributes:
-        until: its end, ms.
+        until: end of the piece, ms.
         p_eff: multiplier of the glutamate densities.
     """
 
@@ -46,17 +53,17 @@ class Piece:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a run gives.
+    """Result of a run.
 
     Attributes:
-        model: that was run.
-        time: of the samples, ms, shape (n,).
-        states: (m, h, n, V, Na_i, Cl_i), shape (n, 6).
-        p_eff: at the samples, shape (n,).
+        model: model of the run.
+        time: times of the samples, ms, shape (n,).
+        states: states (m, h, n, V, Na_i, Cl_i) at the samples, shape (n, 6).
+        p_eff: multiplier of the glutamate densities at the samples, shape (n,).
         spikes: times of upward crossings of the threshold, ms.
         end: state at the end.
-        protocol: that was run.
-        steps: of the integrator.
+        protocol: protocol of the run.
+        steps: number of steps of the integrator.
     """
 
     model: Model
@@ -75,7 +82,7 @@ class Trace:
 
     @property
     def concentrations(self) -> dict[str, np.ndarray]:
-        """K_o, K_i, Na_o, Na_i, Cl_o, Cl_i, mM."""
+        """Concentrations K_o, K_i, Na_o, Na_i, Cl_o, Cl_i, mM."""
         p, K_o = self.model.parameters, self.model.potassium_outside(self.states)
         Na_i, Cl_i = self.states[:, kinetics.NA], self.states[:, kinetics.CL]
         return {"K_o": K_o, "K_i": p.K - K_o, "Na_o": p.Na - Na_i, "Na_i": Na_i, "Cl_o": p.Cl - Cl_i, "Cl_i": Cl_i}
@@ -85,7 +92,7 @@ class Trace:
         return self.model.currents(self.states, self.p_eff)
 
     def rates(self, window: float) -> tuple[np.ndarray, np.ndarray]:
-        """Number of spikes in windows that follow each other, over their length: middles (ms) and rates (1/s)."""
+        """Firing rates in successive windows (ms): middles of the windows (ms) and rates (1/s)."""
         edges = np.arange(0.0, self.protocol[-1].until + 0.5 * window, window)
         counts, _ = np.histogram(self.spikes, edges)
         return 0.5 * (edges[1:] + edges[:-1]), counts / window * 1e3
@@ -96,12 +103,12 @@ class Trace:
 
     @property
     def block_onset(self) -> float | None:
-        """Start of the first depolarisation block, ms: above -50 mV and still within 1 mV for half a second."""
+        """Start of the first depolarisation block, ms: above -50 mV and within a range of 1 mV for half a second."""
         return block_onset(self.time, self.V)
 
     @property
     def state(self) -> State:
-        """What the neuron does at the end of the last stimulus (or of the run, if there is none)."""
+        """Behaviour of the neuron during the last stimulus (or the run, if there is none)."""
         stimuli = [(a, p.until) for a, p in zip(self._starts(), self.protocol, strict=True) if p.p_eff > 0.0]
         start, end = stimuli[-1] if stimuli else (0.0, self.protocol[-1].until)
         inside = (self.time >= start) & (self.time <= end)
@@ -114,11 +121,12 @@ class Trace:
         return "tonic" if end - spikes[-1] <= 2.0 * longest and len(spikes) > 2 else "phasic"
 
     def _starts(self) -> list[float]:
+        """Start of each piece of the protocol, ms."""
         return [0.0, *(piece.until for piece in self.protocol[:-1])]
 
 
 def block_onset(time: np.ndarray, V: np.ndarray) -> float | None:
-    """See `Trace.block_onset`; the samples must be closer than a spike is long."""
+    """Start of the first block (see `Trace.block_onset`), ms; samples must be closer than the width of a spike."""
     from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
     if len(time) < 3 or time[-1] - time[0] < BLOCK_TIME:
@@ -127,8 +135,8 @@ def block_onset(time: np.ndarray, V: np.ndarray) -> float | None:
     origin = -(size // 2)  # windows that begin at a sample
     high, low = maximum_filter1d(V, size, origin=origin), minimum_filter1d(V, size, origin=origin)
     inside = time <= time[-1] - BLOCK_TIME
-    found = np.flatnonzero((high - low < BLOCK_RANGE) & (low > BLOCK_ABOVE) & inside)
-    return float(time[found[0]]) if len(found) else None
+    starts = np.flatnonzero((high - low < BLOCK_RANGE) & (low > BLOCK_ABOVE) & inside)
+    return float(time[starts[0]]) if len(starts) else None
 
 
 def run(
@@ -143,19 +151,19 @@ def run(
     """Integrate a model over a protocol; steps end at its jumps.
 
     Args:
-        model: with its parameters.
-        protocol: pieces in order.
-        start: state (m, h, n, V, Na_i, Cl_i); the authors' starting point by default.
-        sample: interval of the samples, ms; by default fine enough to see every spike, at most 200 000 samples.
-        tolerance: of a step.
-        threshold: of spikes, mV.
+        model: model with its parameters.
+        protocol: pieces in order of time.
+        start: initial state (m, h, n, V, Na_i, Cl_i); the authors' starting point by default.
+        sample: interval of the samples, ms; by default fine enough to show every spike, at most 200 000 samples.
+        tolerance: tolerance of a step.
+        threshold: threshold of spikes, mV.
 
     Returns:
         The trace.
 
     Raises:
-        CaseError: a protocol that is none.
-        SolveError: a concentration leaves its range; says when.
+        CaseError: the protocol or an option is invalid.
+        SolveError: a concentration leaves its range; the message has the time.
     """
     pieces = _checked(protocol)
     duration = pieces[-1].until
@@ -170,12 +178,12 @@ def run(
     y = model.start() if start is None else np.array(start, dtype=float)
     c, begin, spikes, steps = model.coefficients, 0.0, [], 0
     for piece in pieces:
-        room = np.empty(int(SPIKES_A_MS * (piece.until - begin)) + 100)
+        crossings = np.empty(int(SPIKES_A_MS * (piece.until - begin)) + 100)
         first = 0 if begin == 0.0 else int(np.searchsorted(times, begin, side="right"))
         why, reached, count, taken, _ = kinetics.integrate(
-            y, begin, piece.until, piece.p_eff, c, tolerance, threshold, samples[first:], room
+            y, begin, piece.until, piece.p_eff, c, tolerance, threshold, samples[first:], crossings
         )
-        spikes.append(room[:count])
+        spikes.append(crossings[:count])
         steps += taken
         if why != kinetics.FINISHED:
             raise SolveError(_why(model, y, why, reached))
@@ -185,6 +193,7 @@ def run(
 
 
 def _checked(protocol: Sequence[Piece]) -> tuple[Piece, ...]:
+    """Pieces of a valid protocol."""
     before = 0.0
     for piece in protocol:
         if not (math.isfinite(piece.until) and piece.until > before):
@@ -198,11 +207,12 @@ def _checked(protocol: Sequence[Piece]) -> tuple[Piece, ...]:
 
 
 def _why(model: Model, y: np.ndarray, why: int, reached: float) -> str:
+    """Message on why an integration ended early."""
     at = f"{model.name}: at {reached:.6g} ms"
     if why == kinetics.FULL:
         return f"{at} there are more spikes than a neuron can fire"
     p, K_o = model.parameters, float(model.potassium_outside(y))
-    # How much is left of each ion on the side that a strong pump empties, and on that which a strong stimulus does.
+    # Concentrations of each ion on the side that a strong pump empties, and on the side that a strong stimulus empties.
     pumped = {"K_o": K_o, "Na_i": float(y[kinetics.NA])}
     leaked = {"K_i": p.K - K_o, "Na_o": p.Na - float(y[kinetics.NA])}
     left = {**pumped, **leaked, "Cl_i": float(y[kinetics.CL]), "Cl_o": p.Cl - float(y[kinetics.CL])}
@@ -214,16 +224,16 @@ def _why(model: Model, y: np.ndarray, why: int, reached: float) -> str:
 
 
 def stimulus(model: Model, p_open: float, duration: float, onset: float | None = None) -> tuple[Piece, ...]:
-    """The authors' protocol: nothing for a fifth of the run, then one opening to its end.
+    """Protocol of the authors: no stimulus for a fifth of the run, then one opening to its end.
 
     Args:
-        model: whose parameters say what an opening is worth.
-        p_open: between 0 and 1; p_eff is `Parameters.glutamate_density` times that.
-        duration: of the whole run, ms.
-        onset: of the stimulus, ms.
+        model: model whose parameters have the density of glutamate channels.
+        p_open: opening between 0 and 1; p_eff is `Parameters.glutamate_density` times that.
+        duration: duration of the whole run, ms.
+        onset: onset of the stimulus, ms.
 
     Raises:
-        CaseError: an opening or a duration that is none.
+        CaseError: the opening, the duration or the onset is invalid.
     """
     if not (math.isfinite(duration) and duration > 0.0):
         raise CaseError("duration", "must be greater than zero", duration)
@@ -235,11 +245,11 @@ def stimulus(model: Model, p_open: float, duration: float, onset: float | None =
 
 
 def scan_anions(model: Model, anions: Sequence[float], p_eff: float = 0.0) -> list[tuple[float, np.ndarray]]:
-    """Rest for each concentration of impermeant anions (mM), following the one before."""
-    found: list[tuple[float, np.ndarray]] = []
+    """Rest for each concentration of impermeant anions (mM), each from the one before."""
+    rests: list[tuple[float, np.ndarray]] = []
     y = model.rest(p_eff)
     for value in anions:
         changed = replace(model, parameters=model.parameters.changed(anions=value))
         y = changed.rest(p_eff, y)
-        found.append((value, y))
-    return found
+        rests.append((value, y))
+    return rests

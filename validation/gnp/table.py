@@ -1,6 +1,6 @@
-"""Every number and effect of paper 002 against what the library computes: `rows`.
+"""Table of every number and effect of paper 002 against the values that the library computes: `rows`.
 
-What the paper prints stands in `paper.toml`; what is computed comes from `table_channels` and `table_neurons`.
+Printed values are in `paper.toml`; computed values come from `table_channels` and `table_neurons`.
 """
 
 from __future__ import annotations
@@ -15,27 +15,30 @@ from typing import Any, Literal
 
 from spinepnp.validation.gnp import table_channels, table_neurons
 
+#: Verdict of a comparison; "vanishes" is an effect that the paper has and the computation has not.
 Verdict = Literal["agrees", "differs", "vanishes"]
+
+#: Number, word or bound of a row.
 Value = float | str
 
-#: States of a neuron by what a stimulus does to it: falling short of the paper's is an effect that vanishes.
+#: States of a neuron by the strength of the effect of a stimulus; a weaker one than in the paper counts as vanished.
 EFFECTS = ("rest", "phasic", "tonic", "block")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity.
+    """Row of one quantity.
 
     Attributes:
         section: part of the paper.
-        quantity: what it is.
+        quantity: name of the quantity.
         paper: printed number, state or direction; ``"< 0.1"`` is a bound.
-        computed: the same from the library.
-        unit: of both.
-        tolerance: within which they agree, in that unit.
-        verdict: of the comparison: agrees, differs, or vanishes (an effect that the paper has and we do not).
+        computed: computed number, state or direction.
+        unit: unit of both.
+        tolerance: largest difference at which both agree, in that unit.
+        verdict: verdict of the comparison.
         expected: verdict that a reader of the paper, its code and its data expects.
-        reason: why, in a sentence.
+        reason: reason for the expected verdict, in a sentence.
     """
 
     section: str
@@ -51,12 +54,12 @@ class Row:
 
 @functools.cache
 def paper() -> dict[str, Any]:
-    """The contents of `paper.toml`."""
+    """Contents of `paper.toml`."""
     text = resources.files("spinepnp.validation.gnp").joinpath("paper.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
-#: What computes each section of `paper.toml`.
+#: Function that computes the values of each section of `paper.toml`.
 SECTIONS: dict[str, Callable[[], dict[str, Value]]] = {
     "electrodiffusion": table_channels.electrodiffusion,
     "channels": table_channels.channels,
@@ -73,17 +76,17 @@ SECTIONS: dict[str, Callable[[], dict[str, Value]]] = {
 }
 
 
-def judge(printed: Value, computed: Value, tolerance: float) -> Verdict:
+def assess(printed: Value, computed: Value, tolerance: float) -> Verdict:
     """Compare a computed value with a printed one.
 
     Args:
-        printed: number, word, or bound (``"< 0.1"``).
-        computed: number or word; not a number for an event that does not happen.
-        tolerance: of numbers, in their unit.
+        printed: printed number, word, or bound (``"< 0.1"``).
+        computed: computed number or word; NaN for an event that does not happen.
+        tolerance: largest difference of numbers that agree, in their unit.
 
     Returns:
-        The verdict. A number vanishes where it is zero within the tolerance (or not one) and the printed one is not, a
-        state where it falls short of the printed one (`EFFECTS`).
+        The verdict. A number vanishes if it is NaN, or zero within the tolerance where the printed one is not; a state
+        vanishes if it is weaker than the printed one (`EFFECTS`).
     """
     if isinstance(printed, str) and printed.startswith("<"):
         return "agrees" if float(computed) < float(printed[1:]) + tolerance else "differs"
@@ -98,19 +101,16 @@ def judge(printed: Value, computed: Value, tolerance: float) -> Verdict:
 
 
 def rows(quick: bool = False, sections: Collection[str] | None = None) -> list[Row]:
-    """The table.
+    """Rows of the table, one for each quantity, in the paper's order.
 
     Args:
-        quick: without the sections that need long runs.
-        sections: of `SECTIONS`; all by default.
-
-    Returns:
-        One row a quantity, in the paper's order.
+        quick: whether to leave out the sections that need long runs.
+        sections: names of sections; all by default.
 
     Raises:
-        KeyError: a quantity of `paper.toml` that nothing computes, or the other way round.
+        KeyError: a quantity of `paper.toml` is not computed, or a computed quantity is not in `paper.toml`.
     """
-    found = []
+    table = []
     for key, section in paper().items():
         if (quick and section.get("slow", False)) or (sections is not None and key not in sections):
             continue
@@ -120,6 +120,6 @@ def rows(quick: bool = False, sections: Collection[str] | None = None) -> list[R
             raise KeyError(f"{key}: computed or printed only: {', '.join(sorted(unknown))}")
         for name, quantity, printed, unit, tolerance, expected, reason in section["rows"]:
             value = computed[name]
-            verdict = judge(printed, value, tolerance)
-            found.append(Row(section["title"], quantity, printed, value, unit, tolerance, verdict, expected, reason))
-    return found
+            verdict = assess(printed, value, tolerance)
+            table.append(Row(section["title"], quantity, printed, value, unit, tolerance, verdict, expected, reason))
+    return table

@@ -1,4 +1,4 @@
-"""What `table` says of membranes and single channels: values by the ids of `paper.toml`, in the units printed there."""
+"""Values of `table` on membranes and single channels, by the ids of `paper.toml`, in the units printed there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinepnp.validation.gnp.models import REST, Model
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.laws.constant_field import harmonic_mean, transit_time
 
-#: Departure from a linear curve that counts as rectification.
+#: Relative deviation from a linear curve above which a channel rectifies.
 LINEAR = 1e-6
 
 #: Voltages of the figures, V.
@@ -22,7 +22,7 @@ VOLTAGES = np.linspace(-0.1, 0.1, 41)
 
 
 def trend(values: Any) -> str:
-    """``"rises"`` or ``"falls"`` where every value is above or below the one before, else ``"neither"``."""
+    """Trend of values: ``"rises"`` or ``"falls"`` if each is above or below its predecessor, or ``"neither"``."""
     steps = np.diff(np.asarray(values, dtype=float))
     return "rises" if np.all(steps > 0.0) else "falls" if np.all(steps < 0.0) else "neither"
 
@@ -31,16 +31,16 @@ def electrodiffusion() -> dict[str, float | str]:
     """Harmonic means and transit times (Fig 2, S2)."""
     phi = data.THERMAL_VOLTAGE
     permeants = {p.name: p for c in (data.cp_ampa(), data.leak()) for p in c.permeants}
-    found: dict[str, float | str] = {
+    values: dict[str, float | str] = {
         f"mean.{name}": trend(harmonic_mean(VOLTAGES, p.inside, p.outside, p.valence, phi))
         for name, p in permeants.items()
     }
     outside = np.linspace(REST[3], 50.0, 40)  # mM, up to equal sides
-    found["mean.gradient"] = trend(harmonic_mean(-0.04, 100.0 - outside, outside, 1, phi))
+    values["mean.gradient"] = trend(harmonic_mean(-0.04, 100.0 - outside, outside, 1, phi))
     xi, V = np.linspace(0.0, 1.0, 201), np.linspace(-0.1, 0.1, 201)
     times = transit_time(xi[:, None], V[None, :], 1, phi)
     i, j = np.unravel_index(int(np.argmax(times)), times.shape)
-    return found | {
+    return values | {
         "transit.maximum": float(times[i, j]),
         "transit.place": float(xi[i]),
         "transit.voltage": float(1e3 * V[j]),
@@ -48,7 +48,7 @@ def electrodiffusion() -> dict[str, float | str]:
 
 
 def shape(of: Channel) -> str:
-    """How a channel rectifies: ``"linear"``, ``"outward"`` or ``"inward"``."""
+    """Shape of the current-voltage curve of a channel: ``"linear"``, ``"outward"`` or ``"inward"``."""
     ratio = data.rectification(of)
     return "linear" if abs(ratio - 1.0) < LINEAR else "outward" if ratio > 1.0 else "inward"
 
@@ -91,10 +91,10 @@ def channels() -> dict[str, float | str]:
 
 
 def table1(printed: Mapping[str, Any]) -> dict[str, float | str]:
-    """Table 1 from what it follows from.
+    """Values of Table 1, computed from other data of the paper.
 
     Args:
-        printed: values of the section "channels", from which eq. 30 makes the permeabilities of the leak.
+        printed: values of the section "channels", from which eq. 30 gives the permeabilities of the leak.
     """
     p, model = Parameters(), Model("gnp")
     V = float(model.rest()[3])
@@ -135,6 +135,6 @@ def table1(printed: Mapping[str, Any]) -> dict[str, float | str]:
 
 
 def gated_permeability(V: float, inside: float, outside: float, largest: float, p: Parameters) -> float:
-    """Permeability whose conductance (eq. 45 without f) is the largest of RTM at a voltage (mV), m/s."""
+    """Permeability whose conductance (eq. 45 without f) equals the largest one of RTM at a voltage (mV), m/s."""
     mean = float(harmonic_mean(V, inside, outside, 1, p.thermal_voltage))
     return largest * p.thermal_voltage / (p.unit * mean)

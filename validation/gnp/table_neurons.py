@@ -1,4 +1,4 @@
-"""What `table` says of the neuron models: values by the ids of `paper.toml`, in the units printed there."""
+"""Values of `table` on the neuron models, by the ids of `paper.toml`, in the units printed there."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN, Parameters
 from spinepnp.validation.gnp.simulation import Piece, Trace, run, stimulus
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: Glutamate conductances of iHH in Table 1, mS/cm^2, and its permeability to potassium, m/s.
-PRINTED_G, PRINTED_P_KG = (0.12, 0.03), 2.82e-8
+#: Glutamate conductances of iHH for K and Na in Table 1, mS/cm^2.
+PRINTED_G = (0.12, 0.03)
+
+#: Permeability of the glutamate channels to potassium in Table 1, m/s.
+PRINTED_P_KG = 2.82e-8
 
 #: Times of the Fig 9 protocol: onset and end of the stimulus, end of the run, ms.
 FIG9 = (10e3, 40e3, 200e3)
@@ -24,22 +27,25 @@ FIG9 = (10e3, 40e3, 200e3)
 #: Pump maximum of Fig 9, mM/s.
 FIG9_PUMP = 0.7
 
-#: Window and step of the smoothing of Fig 8h, ms.
-WINDOW, WINDOW_STEP = 8e3, 4e3
+#: Width of the sliding windows of Fig 8h, i, ms.
+WINDOW = 8e3
+
+#: Distance from one window to the next, ms.
+WINDOW_STEP = 4e3
 
 
 def _fire(name: str, p_eff: float, duration: float, pump: str = "concentration", **parameters: float) -> Trace:
-    """A run after the authors' protocol, p_eff as such."""
+    """Run with the authors' protocol at a p_eff."""
     model = Model(name, pump, Parameters().changed(**parameters))
     return run(model, stimulus(model, p_eff / model.parameters.glutamate_density, duration))
 
 
-#: The same, kept for sections that share runs.
+#: Runs of `_fire` that several sections share, cached.
 fire = functools.lru_cache(maxsize=2)(_fire)
 
 
 def fig9(name: str, p_eff: float, **parameters: float) -> tuple[Trace, str]:
-    """A run after Fig 9 from the model's own rest, and whether a block at the end of the stimulus persists or ends."""
+    """Run of Fig 9 from the model's own rest, and whether a block at the end of the stimulus persists or ends."""
     model = Model(name, "concentration", Parameters().changed(pump_maximum=FIG9_PUMP, **parameters))
     on, off, end = FIG9
     trace = run(model, [Piece(on, 0.0), Piece(off, p_eff), Piece(end, 0.0)], model.rest())
@@ -48,14 +54,14 @@ def fig9(name: str, p_eff: float, **parameters: float) -> tuple[Trace, str]:
 
 
 def _rate(trace: Trace, parts: Sequence[tuple[float, float]]) -> str:
-    """How the number of spikes goes from one of several intervals of equal length to the next."""
+    """Trend of the number of spikes over intervals of equal length."""
     counts = [len(trace.between(*part)) for part in parts]
     steps = np.diff(counts)
     return "rises" if np.all(steps > 0) else "falls" if np.all(steps < 0) else "neither"
 
 
 def rest() -> dict[str, float | str]:
-    """Steady state and its stability with either sign of the chloride current."""
+    """Values of the steady state, and its stability with either sign of the chloride current."""
     model = Model("gnp")
     y = model.rest()
     right = model.jacobian(y)
@@ -75,11 +81,12 @@ def rest() -> dict[str, float | str]:
 
 
 def _stability(jacobian: np.ndarray) -> str:
+    """Stability of a steady state by the eigenvalues of its Jacobian."""
     return "stable" if float(np.linalg.eigvals(jacobian).real.max()) < 0.0 else "unstable"
 
 
 def firing() -> dict[str, float | str]:
-    """Spikes with the constant pump (Figs 5, 6a-f)."""
+    """Values of runs with the constant pump (Figs 5, 6a-f)."""
     gnp, fgnp = (_fire(name, 0.195, 500.0, "constant") for name in ("gnp", "fgnp"))
     both = min(len(gnp.spikes), len(fgnp.spikes))
     lead = fgnp.spikes[:both] - gnp.spikes[:both]
@@ -105,7 +112,7 @@ def firing() -> dict[str, float | str]:
 
 
 def pump() -> dict[str, float | str]:
-    """The pump that follows concentrations (Figs 6g-i, 7)."""
+    """Values of runs with the pump that depends on concentrations (Figs 6g-i, 7)."""
     phasic = _fire("gnp", 0.195, 5e3)
     at = np.array([np.searchsorted(phasic.time, t) for t in (1e3, 5e3)])
     before, after = phasic.model.currents(phasic.states[at])["pump"]
@@ -126,50 +133,50 @@ def pump() -> dict[str, float | str]:
 
 
 def fits(code: Mapping[str, Sequence[float]]) -> dict[str, float | str]:
-    """Cubic fits (eq. 43) and their residuals.
+    """Coefficients of the cubic fits (eq. 43) and their residuals.
 
     Args:
-        code: the authors' coefficients for K and Na, highest power first.
+        code: coefficients of the authors for K and Na, highest power first.
     """
     p, (_, _, _, K_o, Na_i, _) = Parameters(), models.REST
-    found: dict[str, float | str] = {}
+    values: dict[str, float | str] = {}
     distance = 0.0
     sides = {"K": (p.K - K_o, K_o, p.P_KV, p.G_KM), "Na": (Na_i, p.Na - Na_i, p.P_NaV, p.G_NaM)}
     for (name, (inside, outside, permeability, largest)), fit in zip(sides.items(), models.fits(p), strict=True):
-        found |= {f"N_{name}{3 - power}": value for power, value in enumerate(fit)}
+        values |= {f"N_{name}{3 - power}": value for power, value in enumerate(fit)}
         distance = max(distance, float(np.abs(np.array(fit) / np.array(code[name]) - 1.0).max()))
         mean = harmonic_mean(FIT_VOLTAGES, inside, outside, 1, p.thermal_voltage)
         ratio = p.unit / p.thermal_voltage * permeability * mean / largest
-        found[f"residual_{name}"] = float(np.abs(np.polyval(fit, FIT_VOLTAGES) - ratio).max())
-    return found | {"N_code": distance}
+        values[f"residual_{name}"] = float(np.abs(np.polyval(fit, FIT_VOLTAGES) - ratio).max())
+    return values | {"N_code": distance}
 
 
 def gated() -> dict[str, float | str]:
-    """Models with voltage-gated channels by GHK (Figs 8, S3)."""
+    """Values of models with voltage-gated channels by GHK (Figs 8, S3)."""
     gnp = fire("gnp", 0.515, 150e3)
-    found: dict[str, float | str] = {"gnp.state": gnp.state}
+    values: dict[str, float | str] = {"gnp.state": gnp.state}
     for name in ("vgnp", "kvgnp", "navgnp"):
         trace = _fire(name, 0.515, 150e3)
-        found[f"{name}.state"] = trace.state
+        values[f"{name}.state"] = trace.state
         both = min(len(trace.spikes), len(gnp.spikes))
         lag = trace.spikes[:both] - gnp.spikes[:both]
         if name == "vgnp":
             first = int(np.searchsorted(gnp.spikes, 40e3))
-            found["vgnp.first"] = "later" if lag[first] > 0.0 else "earlier"
+            values["vgnp.first"] = "later" if lag[first] > 0.0 else "earlier"
             later = np.flatnonzero(lag[first:] <= 0.0)
-            found["vgnp.overtakes"] = 1e-3 * float(gnp.spikes[first + later[0]]) if len(later) else float("nan")
+            values["vgnp.overtakes"] = 1e-3 * float(gnp.spikes[first + later[0]]) if len(later) else float("nan")
         elif name == "kvgnp":
-            found["kvgnp.leads"] = "yes" if np.any(lag < -1.0) else "no"
-            found["kvgnp.K"] = "yes" if passive_difference(trace, gnp, "K").max() > 0.0 else "no"
+            values["kvgnp.leads"] = "yes" if np.any(lag < -1.0) else "no"
+            values["kvgnp.K"] = "yes" if passive_difference(trace, gnp, "K").max() > 0.0 else "no"
         else:
-            found["navgnp.Na"] = "yes" if passive_difference(trace, gnp, "Na").min() < 0.0 else "no"
-    return found
+            values["navgnp.Na"] = "yes" if passive_difference(trace, gnp, "Na").min() < 0.0 else "no"
+    return values
 
 
 def passive_difference(one: Trace, other: Trace, ion: str) -> np.ndarray:
-    """Difference of the electrodiffusive K or Na currents of two runs in windows of their stimulus, uA/cm^2 (eq. 46).
+    """Difference of the electrodiffusive K or Na currents of two runs in windows of the stimulus, uA/cm^2 (eq. 46).
 
-    The mean current of a window follows from the change of the concentration and the pump, without sampling spikes.
+    The mean current of a window follows from the change of the concentration and from the pump; no spike is sampled.
     """
 
     def means(trace: Trace) -> np.ndarray:
@@ -178,44 +185,46 @@ def passive_difference(one: Trace, other: Trace, ion: str) -> np.ndarray:
             (1.0 + np.exp((25.0 - c["Na_i"]) / 3.0)) * (1.0 + np.exp(3.5 - c["K_o"]))
         )
         start, end = trace.protocol[0].until, trace.protocol[-1].until
-        found = []
+        averages = []
         for t in np.arange(start, end - WINDOW + 1.0, WINDOW_STEP):
             i, j = np.searchsorted(trace.time, [t, t + WINDOW])
             mean = float(pump[i:j].mean())
             q, sign, moved = ("K_o", -1.0, 2.0) if ion == "K" else ("Na_i", 1.0, -3.0)
             rate = float(c[q][j] - c[q][i]) / float(trace.time[j] - trace.time[i])
-            found.append(sign * rate / gamma + moved * mean)
-        return np.array(found)
+            averages.append(sign * rate / gamma + moved * mean)
+        return np.array(averages)
 
     return means(one) - means(other)
 
 
 @functools.cache
 def _branch(name: str) -> Branch:
+    """Equilibria of a model with default parameters, cached."""
     return branch(Model(name))
 
 
 def equilibria() -> dict[str, float | str]:
-    """Hopf points, saddle-nodes, gaps, and conductances in block (Fig 9d-i)."""
+    """Values of Hopf points, saddle-nodes, gaps, and conductances in block (Fig 9d-i)."""
     of = {name: _branch(name) for name in ("vgnp", "ihh")}
     hopf = {name: max(b.hopf, key=lambda e: e.V) for name, b in of.items()}
     loses = all(
         _stable(Model(name), e.V + 0.5) is True and _stable(Model(name), e.V - 0.5) is False for name, e in hopf.items()
     )
-    found: dict[str, float | str] = {f"hopf.{name}": e.pump for name, e in hopf.items()}
+    values: dict[str, float | str] = {f"hopf.{name}": e.pump for name, e in hopf.items()}
     for name, b in of.items():
-        found[f"saddle.{name}"] = sum(e.V < -55.0 for e in b.saddle_nodes)
-        found[f"gap.{name}"] = sum(start > -80.0 for start, _ in b.gaps)
-    return found | {"hopf.loss": "yes" if loses else "no"} | _conductances(hopf["vgnp"])
+        values[f"saddle.{name}"] = sum(e.V < -55.0 for e in b.saddle_nodes)
+        values[f"gap.{name}"] = sum(start > -80.0 for start, _ in b.gaps)
+    return values | {"hopf.loss": "yes" if loses else "no"} | _conductances(hopf["vgnp"])
 
 
 def _stable(model: Model, V: float) -> bool | None:
-    found = equilibrium(model, V)
-    return None if found is None else found.stable
+    """Stability of the equilibrium at a voltage (mV), if there is one."""
+    point = equilibrium(model, V)
+    return None if point is None else point.stable
 
 
 def _conductances(e: Equilibrium) -> dict[str, float | str]:
-    """Conductances of vGNP at an equilibrium against the constants of iHH."""
+    """Comparison of the conductances of vGNP at an equilibrium with the constants of iHH."""
     p, V = Parameters(), e.V
     K_o, Na_i, Cl_i = float(Model("vgnp").potassium_outside(e.state)), float(e.state[NA]), float(e.state[CL])
     f_K, f_Na = models.fits(p)
@@ -234,19 +243,19 @@ def _conductances(e: Equilibrium) -> dict[str, float | str]:
 
 
 def persistence() -> dict[str, float | str]:
-    """Block after a stimulus (Fig 9a-c)."""
-    found: dict[str, float | str] = {}
+    """Values of the block after a stimulus (Fig 9a-c)."""
+    values: dict[str, float | str] = {}
     for name in ("vgnp", "ihh"):
         trace, after = fig9(name, 2.5)
-        found |= {f"{name}.during": trace.state, f"{name}.after": after}
+        values |= {f"{name}.during": trace.state, f"{name}.after": after}
         if name == "vgnp":
             i = int(np.searchsorted(trace.time, 160e3))
-            found["pump.late"] = float(trace.model.currents(trace.states[i])["pump"])
-    return found
+            values["pump.late"] = float(trace.model.currents(trace.states[i])["pump"])
+    return values
 
 
 def printed() -> dict[str, float | str]:
-    """Effects of the parameters as the paper prints them, short runs."""
+    """Effects of the parameters as printed in the paper, from short runs."""
     y = Model("gnp").rest()
     return {
         "chh": len(_fire("chh", 0.065, 100.0, "constant").spikes),
@@ -270,7 +279,7 @@ def _glutamate_reversal(model: Model, y: np.ndarray) -> float:
 
 
 def printed_long() -> dict[str, float | str]:
-    """The same, long runs."""
+    """Effects of the parameters as printed in the paper, from long runs."""
     three = P_EFF_PER_P_OPEN
     swapped, after = fig9("ihh", 2.49, G_KG=PRINTED_G[1], G_NaG=PRINTED_G[0])
     return {

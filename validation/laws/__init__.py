@@ -1,6 +1,6 @@
 """Analytic laws in closed form or by quadrature: NumPy and SciPy only, nothing of the finite-element side.
 
-One file for each subject; every docstring says what is assumed and how far it holds.
+One file for each subject; every docstring states the assumptions and the range of validity.
 
     cylinder, hyperboloid, tube     G and current-voltage laws of necks
     smooth_tube, obstacle, rings    G of any smooth neck, of a sphere in a neck, of bands of its wall
@@ -11,6 +11,8 @@ One file for each subject; every docstring says what is assumed and how far it h
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
     constant_field                  Goldman, Hodgkin and Katz
+    assumptions                     checks of what a law assumes of a case
+    catalogue                       laws by the name that a case file has for them
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The laws of cases come when they are asked for: they know geometries and boundaries."""
+    """Import of the laws of cases at first use: they need geometries and boundaries."""
     if name in ("LAWS", "LawValue"):
         return getattr(importlib.import_module("spinepnp.validation.laws.catalogue"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What analytic laws ask of a case, and what is taken from one that meets it."""
+"""Assumptions of the analytic laws: checks of a case, and the values that the laws take from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 
 
 def refusal(law: str, problem: str) -> CaseError:
-    """The one line that says what a law needs and the case has not."""
+    """Error of a case that lacks what a law needs."""
     return CaseError("compare.law", f"the {law} law needs {problem}; change the case or drop [compare]", law)
 
 
@@ -25,9 +25,9 @@ class Setting:
         injector: name of the boundary where the current enters.
         ground: name of the grounded boundary.
         species: name of the injected species.
-        current: A.
-        area: of the injector, m^2; of a cross-section where the case is a line.
-        field_matched: whether no layer forms at the injector.
+        current: injected current, A.
+        area: area of the injector, m^2; of the cross-section where the case is a line.
+        field_matched: whether the field is matched at the injector, so that no layer forms.
     """
 
     injector: str
@@ -41,17 +41,17 @@ class Setting:
 def setting_of(
     law: str, geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, ends: tuple[str, str]
 ) -> Setting:
-    """The one current of a case, all others of its boundaries reflecting.
+    """Setting of a case with one current, whose other boundaries are reflecting.
 
     Args:
-        law: its name, for messages.
-        geometry: the shape.
-        electrolyte: the ions.
-        boundaries: by name.
+        law: name of the law, for messages.
+        geometry: geometry of the case.
+        electrolyte: electrolyte of the case.
+        boundaries: boundary conditions by name.
         ends: the two boundaries between which the law holds.
 
     Raises:
-        CaseError: the case does not meet what every electroneutral law assumes; says which.
+        CaseError: the case violates an assumption of the electroneutral laws, which the message names.
     """
     if geometry.obstacle is not None:
         raise refusal(law, "a body without an obstacle")
@@ -71,8 +71,8 @@ def setting_of(
         raise refusal(law, f"one current, at {ends[0]} or {ends[1]}")
     injector, injection = injecting[0]
     ground = ends[0] if injector == ends[1] else ends[1]
-    held = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
-    if held != {ground} or not boundaries[ground].prescribes_potential or boundaries[ground].concentrations != "bulk":
+    fixed = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
+    if fixed != {ground} or not boundaries[ground].prescribes_potential or boundaries[ground].concentrations != "bulk":
         raise refusal(law, f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
     area = geometry.exact_area(injector)
     matched = boundaries[injector].field_matched
@@ -80,10 +80,10 @@ def setting_of(
 
 
 def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: str) -> None:
-    """What the laws of paper 001 assume of the ions.
+    """Check the assumptions of paper 001 on the ions.
 
     Raises:
-        CaseError: other valences, fixed charge, no anions, or an injected anion.
+        CaseError: the case has other valences, fixed charge, no anions, or an injected anion.
     """
     if any(abs(s.valence) != 1 for s in electrolyte.species) or electrolyte.has_fixed_charge:
         raise refusal(law, "monovalent ions and no fixed charge")
@@ -94,12 +94,12 @@ def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: s
 
 
 def absolute_permittivity(electrolyte: Electrolyte) -> float:
-    """F/m."""
+    """Absolute permittivity, F/m."""
     return electrolyte.permittivity * VACUUM_PERMITTIVITY
 
 
 def electroneutral_of(electrolyte: Electrolyte, injected: str) -> ElectroneutralLaw:
-    """The general law of an electrolyte, in the words of `analytic`."""
+    """General electroneutral law of an electrolyte with one injected species."""
     k = electrolyte.index(injected)
     return ElectroneutralLaw(
         valences=tuple(s.valence for s in electrolyte.species),

@@ -1,7 +1,7 @@
-"""Which analytic law a case is held against: from the tables of a case to the numbers of `analytic`.
+"""Catalogue of the analytic laws that a case can name: from the tables of a case to the numbers of a law.
 
-To add a law: its formulas in `analytic`, and a function here that checks that the case meets its assumptions (with
-`assumptions`), and its name in `LAWS`.
+To add a law, put its formulas into a file of this folder, a function here that checks the assumptions (with
+`assumptions`) and evaluates the law, and its name into `LAWS`.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ from spinepnp.validation.laws.assumptions import (
 from spinepnp.validation.laws.cylinder import CylinderLaw
 from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
 
-#: Largest relative distance of the bounds of G at which a tube counts as slowly varying.
+#: Largest relative gap between the bounds of G of a tube that counts as slowly varying.
 SLENDER = 0.02
 
-#: Largest relative variation of the flux over a confocal end at which an even injection makes no difference.
+#: Largest relative variation of the flux over a confocal end for which an even injection is equivalent.
 EVEN = 0.02
 
 
 @dataclass(frozen=True)
 class LawValue:
-    """What a law says of a case.
+    """Result of a law for a case.
 
     Attributes:
         injector: name of the boundary where the current enters.
         ground: name of the grounded boundary.
-        current: A.
+        current: injected current, A.
         potential: electroneutral V(injector) - V(ground), V; not a number beyond the limiting current.
         resistance: potential over current, Ohm (the Ohmic limit at zero current).
-        ohmic_potential: what Ohm's law says, V.
-        layer_drop: what an unscreened zero-field injector adds to the potential in full PNP, V.
+        ohmic_potential: potential by Ohm's law, V.
+        layer_drop: potential that the Debye layer of a zero-field injector adds in full PNP, V.
         concentration: electroneutral concentrations at the injector by species, mol/m^3.
         printed_potential: V as a paper prints it, where that is an approximation of `potential`.
-        leading_error: relative error of the geometric factor G at most, where the shape has bounds only.
+        leading_error: upper bound of the relative error of G, where only bounds of G are known.
     """
 
     injector: str
@@ -63,6 +63,7 @@ class LawValue:
 
 
 def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[CylinderLaw, Setting]:
+    """Law and setting of a straight neck."""
     if not isinstance(geometry, Cylinder):
         raise refusal("cylinder", f'shape = "cylinder", not "{geometry.shape}"')
     setting = setting_of("cylinder", geometry, electrolyte, boundaries, ("base", "top"))
@@ -81,10 +82,10 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
 
 
 def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """A straight neck, monovalent ions, a cation injected, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
+    """Law of a straight neck, monovalent ions, injected cation, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
 
     Raises:
-        CaseError: the case does not meet the assumptions of the law.
+        CaseError: the case violates an assumption of the law.
     """
     law, setting = _cylinder(geometry, electrolyte, boundaries)
     current = setting.current
@@ -106,7 +107,7 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
 
 
 def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
-    """The closed forms of a throat."""
+    """Law of a throat in closed form."""
     b = geometry.a if geometry.b is None else geometry.b
     return HyperboloidLaw(a=geometry.a, b=b, c=geometry.c, half_length=geometry.half_length)
 
@@ -115,7 +116,7 @@ def _confocal_G(law: str, geometry: Hyperboloid) -> float:
     """Exact G of a throat between confocal ends.
 
     Raises:
-        CaseError: so short that an even injection differs from the law's.
+        CaseError: the throat is so short that an even injection differs from that of the law.
     """
     throat = throat_of(geometry)
     if throat.unevenness() > EVEN:
@@ -124,10 +125,10 @@ def _confocal_G(law: str, geometry: Hyperboloid) -> float:
 
 
 def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """A throat with confocal ends, ions likewise: exact (spheroidal or elliptic), paper 001's eq. (18) beside it.
+    """Law of a throat with confocal ends and monovalent ions: exact, with paper 001's eq. (18) beside it.
 
     Raises:
-        CaseError: the case does not meet the assumptions of the law.
+        CaseError: the case violates an assumption of the law.
     """
     if not isinstance(geometry, Hyperboloid):
         raise refusal("hyperboloid", f'shape = "hyperboloid", not "{geometry.shape}"')
@@ -140,10 +141,10 @@ def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Bounda
 
 
 def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
-    """G of a slowly varying tube and its relative error at most: on a line the lower bound is exact.
+    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact.
 
     Raises:
-        CaseError: it varies too fast.
+        CaseError: the radius varies too fast.
     """
     if geometry.dimension == "1d":
         return bounds.lower, 0.0
@@ -157,10 +158,10 @@ def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
 
 
 def geometric_factor(geometry: Geometry) -> tuple[float, float, tuple[str, str]]:
-    """G of a shape, 1/m, its relative error at most, and the boundaries between which it holds.
+    """G of a shape, 1/m, a bound of its relative error, and the boundaries between which it holds.
 
     Raises:
-        CaseError: the shape has no closed form, or is outside of its range.
+        CaseError: G of the shape is not known, or the shape is outside the range of its formula.
     """
     ends = ("base", "top")
     match geometry:
@@ -183,7 +184,7 @@ def geometric_factor(geometry: Geometry) -> tuple[float, float, tuple[str, str]]
 
 
 def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
-    """Bounds of G of a throat with flat ends; those of an elliptic one from its cross-sections."""
+    """Bounds of G of a throat with flat ends; for an elliptic one from its cross-sections."""
     throat = throat_of(geometry)
     lower = float(throat.G_printed())
     # Flux density 1/S along z and in proportion to x and y: (b^2 + a^2)/4 in place of r^2/2.
@@ -195,10 +196,10 @@ def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
 
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """Cylinder, shell, cone, tube or throat that opens slowly; any valences, one injected, a uniform fixed charge.
+    """Law of a body of known G (slowly varying, where bounds only are known); any valences, uniform fixed charge.
 
     Raises:
-        CaseError: the case does not meet the assumptions of the law.
+        CaseError: the case violates an assumption of the law.
     """
     G, error, ends = geometric_factor(geometry)
     setting = setting_of("electroneutral", geometry, electrolyte, boundaries, ends)
@@ -212,6 +213,7 @@ def _value(
     printed_G: float | None = None,
     leading_error: float | None = None,
 ) -> LawValue:
+    """Result of the general electroneutral law for a G."""
     law = electroneutral_of(electrolyte, setting.species)
     current = setting.current
     potential, ohmic = float(law.voltage(current, G)), law.ohmic_resistance(G)
@@ -232,7 +234,7 @@ def _value(
     )
 
 
-#: Every law by the name it has in a case file.
+#: Every law by its name in a case file.
 LAWS: dict[str, Callable[[Geometry, Electrolyte, Boundaries], LawValue]] = {
     "cylinder": cylinder,
     "hyperboloid": hyperboloid,

@@ -1,4 +1,4 @@
-"""Goldman's constant-field theory: profile, harmonic mean, conductance, current, reversal (paper 002, eqs. 1-14).
+"""Constant-field theory of Goldman: profile, harmonic mean, conductance, current, reversal (paper 002, eqs. 1-14).
 
 SI units throughout; every function takes scalars or arrays. ``thermal_voltage`` is RT/F. With w = z V / (RT/F) and
 e = ln([q]_o/[q]_i) all of it is built from B(x) = x / (1 - exp(-x)), which has no singularity, so that nothing is
@@ -19,7 +19,7 @@ Values = Any
 
 
 def B(x: Values) -> Values:
-    """x / (1 - exp(-x)), one at zero; B(-x) = B(x) - x."""
+    """Function B(x) = x / (1 - exp(-x)), one at zero; B(-x) = B(x) - x."""
     x = np.asarray(x, dtype=float)
     safe = np.where(x == 0.0, 1.0, x)
     with np.errstate(over="ignore"):
@@ -31,9 +31,9 @@ def reversal_potential(c_i: Values, c_o: Values, valence: Values, thermal_voltag
 
     Args:
         c_i: concentration inside, mol/m^3.
-        c_o: outside.
-        valence: of the ion.
-        thermal_voltage: V.
+        c_o: concentration outside, mol/m^3.
+        valence: valence of the ion.
+        thermal_voltage: RT/F, V.
     """
     return thermal_voltage / np.asarray(valence) * np.log(np.asarray(c_o) / np.asarray(c_i))
 
@@ -45,9 +45,9 @@ def profile(xi: Values, V: Values, c_i: Values, c_o: Values, valence: Values, th
         xi: x/d, 0 outside, 1 inside.
         V: membrane potential, V.
         c_i: concentration inside, mol/m^3.
-        c_o: outside.
-        valence: of the ion.
-        thermal_voltage: V.
+        c_o: concentration outside, mol/m^3.
+        valence: valence of the ion.
+        thermal_voltage: RT/F, V.
     """
     w = np.asarray(valence) * np.asarray(V) / thermal_voltage
     xi = np.asarray(xi)
@@ -70,10 +70,10 @@ def conductance(
     Args:
         V: membrane potential, V.
         c_i: concentration inside, mol/m^3.
-        c_o: outside.
-        valence: of the ion.
-        permeability: m/s.
-        thermal_voltage: V.
+        c_o: concentration outside, mol/m^3.
+        valence: valence of the ion.
+        permeability: permeability, m/s.
+        thermal_voltage: RT/F, V.
     """
     mean = harmonic_mean(V, c_i, c_o, valence, thermal_voltage)
     return np.asarray(valence) ** 2 * FARADAY / thermal_voltage * np.asarray(permeability) * mean
@@ -89,7 +89,7 @@ def ghk_current(
 
 
 def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Values, thermal_voltage: float) -> float:
-    """Goldman-Hodgkin-Katz voltage: where the currents of all permeants add up to zero, V.
+    """Goldman-Hodgkin-Katz voltage, at which the currents of all permeants add up to zero, V.
 
     For monovalent ions V_T ln((sum P c_o + sum P a_i) / (sum P c_i + sum P a_o)), c cations and a anions (Hodgkin and
     Katz, J. Physiol. 108 (1949) 37, eq. (4.5)); for other valences the root of the total current, which falls with V.
@@ -97,16 +97,16 @@ def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Valu
 
     Args:
         c_i: concentrations inside, mol/m^3, shape (n,), positive.
-        c_o: outside.
-        valences: of the ions, none zero.
-        permeabilities: m/s.
-        thermal_voltage: V.
+        c_o: concentrations outside, mol/m^3, shape (n,), positive.
+        valences: valences of the ions, none zero.
+        permeabilities: permeabilities, m/s.
+        thermal_voltage: RT/F, V.
 
     Returns:
-        V inside relative to outside; it lies between the extreme Nernst potentials of what permeates.
+        Potential inside relative to outside, V; it lies between the extreme Nernst potentials of the permeants.
 
     Raises:
-        ValueError: nothing permeates.
+        ValueError: no ion has a permeability.
     """
     c_i, c_o, z, P = (np.asarray(x, dtype=float) for x in (c_i, c_o, valences, permeabilities))
     open_ = P > 0.0
@@ -131,7 +131,7 @@ def ghk_voltage(c_i: Values, c_o: Values, valences: Values, permeabilities: Valu
 
 
 def transit_time(xi: Values, V: Values, valence: Values, thermal_voltage: float) -> Values:
-    """Mean time that an ion of a place xi takes to leave the membrane at either side, over d^2/D (S2 figure).
+    """Mean exit time of an ion from a place xi to either side of the membrane, over d^2/D (S2 figure).
 
     T = [xi - (exp(w xi) - 1)/(exp(w) - 1)] / w, which is xi (1 - xi)/2 without a field.
     """

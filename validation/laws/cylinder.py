@@ -44,29 +44,29 @@ class CylinderLaw:
 
     @property
     def _slope(self) -> float:
-        """2 S D F C_A, A m: the current that doubles the salt over a length, times that length."""
+        """Product 2 S D F C_A, A m: the current that doubles the salt over a length, times that length."""
         return 2.0 * np.pi * self.radius**2 * self.diffusivity * FARADAY * self.anions
 
     def voltage(self, current: ArrayLike, x: float | None = None) -> Values:
-        """V(x) = V_T ln(1 + I x / (2 C_A S D F)), eqs. (5) and (13); at x = L by default.
+        """Potential V(x) = V_T ln(1 + I x / (2 C_A S D F)), eqs. (5) and (13); at x = L by default.
 
         Args:
-            current: I, A, any shape; not beyond -2 C_A S D F / L.
+            current: current I, A, any shape; not beyond -2 C_A S D F / L.
             x: distance from the grounded end, m.
 
         Returns:
-            V, shape of ``current``; not a number beyond the limit.
+            Potential, V, shape of ``current``; not a number beyond the limit.
         """
         x = self.length if x is None else x
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(self.thermal_voltage * np.log1p(np.asarray(current, dtype=float) * x / self._slope))
 
     def ohmic_resistance(self) -> float:
-        """L V_T / (2 S D F C_A), eq. (7), Ohm."""
+        """Ohmic resistance L V_T / (2 S D F C_A), eq. (7), Ohm."""
         return self.thermal_voltage * self.length / self._slope
 
     def resistance(self, current: ArrayLike) -> Values:
-        """V(L)/I, eq. (6) and eq. (14) with its missing 1/I, Ohm; the Ohmic limit at I = 0."""
+        """Resistance V(L)/I, eq. (6) and eq. (14) with its missing 1/I, Ohm; the Ohmic limit at I = 0."""
         current = np.asarray(current, dtype=float)
         small = current == 0.0
         return np.where(small, self.ohmic_resistance(), self.voltage(current) / np.where(small, 1.0, current))
@@ -83,7 +83,7 @@ class CylinderLaw:
         return anions - others, others, anions
 
     def limiting_current(self) -> float:
-        """The most negative current, where the injected cation is used up at x = L, A.
+        """Limiting current (the most negative one), at which the injected cation is used up at x = L, A.
 
         c_Na = 0 at e^u = sqrt(C_K / C_A), so I = (sqrt(1 - C_Na/C_A) - 1) 2 C_A S D F / L (facts pnp B3).
         """
@@ -92,7 +92,7 @@ class CylinderLaw:
     def layer_drop(self, current: ArrayLike) -> Values:
         """Voltage that the Debye layer at a zero-field injector adds, V: -V_T lambda_D(c_L) u'(L) (facts pnp D).
 
-        First order in lambda_D / L; not a number beyond the limit. Predicts what full PNP adds to the law to 0.4 %.
+        First order in lambda_D / L; not a number beyond the limit. Agrees to 0.4 % with the full equations.
         """
         anions = self.concentrations(current)[2]
         slope = np.asarray(current, dtype=float) * self.anions / self._slope / anions

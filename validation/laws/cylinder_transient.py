@@ -20,10 +20,10 @@ from spinepnp.validation.laws.relaxation import alpha_integral
 
 Values = NDArray[np.float64]
 
-#: Below this fraction of L^2/D images converge faster than eigenfunctions.
+#: Fraction of L^2/D below which images converge faster than eigenfunctions.
 SHORT = 0.1
 
-#: Eigenfunctions that are summed; those of the alpha response fall with the fourth power.
+#: Number of eigenfunctions in a sum; terms of the alpha response fall with the fourth power.
 MODES = 400
 
 
@@ -39,11 +39,11 @@ class CylinderTransientLaw:
     """A cylinder at rest in its bulk until t = 0.
 
     Attributes:
-        length: L, m.
-        radius: m.
-        diffusivity: D of all ions, m^2/s.
-        concentration: C, total of cations, mol/m^3.
-        thermal_voltage: V.
+        length: length L, m.
+        radius: radius, m.
+        diffusivity: diffusivity D of all ions, m^2/s.
+        concentration: total concentration C of cations, mol/m^3.
+        thermal_voltage: kT/e, V.
     """
 
     length: float
@@ -53,20 +53,20 @@ class CylinderTransientLaw:
     thermal_voltage: float
 
     def slope(self, current: ArrayLike) -> Values:
-        """c'(L) = I/(2 S D F), mol/m^4."""
+        """Slope c'(L) = I/(2 S D F), mol/m^4."""
         area = math.pi * self.radius**2
         return np.asarray(current, dtype=float) / (2.0 * area * self.diffusivity * FARADAY)
 
     def relaxation_time(self, n: int = 1) -> float:
-        """tau_n = 4 L^2/((2n - 1)^2 pi^2 D), s; tau_1 is that of the end."""
+        """Relaxation time tau_n = 4 L^2/((2n - 1)^2 pi^2 D) of mode n, s; tau_1 is the slowest."""
         return 4.0 * self.length**2 / (((2 * n - 1) * math.pi) ** 2 * self.diffusivity)
 
     def ohmic_voltage(self, current: ArrayLike) -> Values:
-        """V(L) at t = 0+: V_T I L/(2 S D F C), V."""
+        """Potential V(L) at t = 0+: V_T I L/(2 S D F C), V."""
         return self.thermal_voltage * self.length / self.concentration * self.slope(current)
 
     def steady_voltage(self, current: ArrayLike) -> Values:
-        """V(L) in the end: the log law, V."""
+        """Steady potential V(L), the log law, V."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return self.thermal_voltage * np.log1p(self.slope(current) * self.length / self.concentration)
 
@@ -77,11 +77,11 @@ class CylinderTransientLaw:
         return mu, np.asarray(2.0 / self.length * np.cos(math.pi * n) / mu**2, dtype=float)
 
     def step_rise(self, x: ArrayLike, time: float) -> Values:
-        """(c - C)/c'(L) after a step of current, m: eigenfunctions, or images at short times; to rounding.
+        """Rise (c - C)/c'(L) after a step of current, m, to rounding: by eigenfunctions, or images at short times.
 
         Args:
             x: places from 0 to L, m, shape (n,).
-            time: after the step, s.
+            time: time after the step, s.
         """
         x = np.atleast_1d(np.asarray(x, dtype=float))
         if time <= 0.0:
@@ -97,24 +97,24 @@ class CylinderTransientLaw:
         return x - np.sum(weight * np.sin(mu * x) * np.exp(-(mu**2) * self.diffusivity * time), axis=0)
 
     def step_concentration(self, current: float, x: ArrayLike, time: float) -> Values:
-        """c(x, t) after a step of current, mol/m^3, shape (n,)."""
+        """Concentration c(x, t) after a step of current, mol/m^3, shape (n,)."""
         return self.concentration + self.slope(current) * self.step_rise(x, time)
 
     def alpha_concentration(self, current: float, peak_time: float, x: ArrayLike, time: float) -> Values:
-        """c(x, t) of a current I (t/t_peak) exp(1 - t/t_peak), mol/m^3, shape (n,); to 1e-8 of its rise.
+        """Concentration c(x, t) of a current I (t/t_peak) exp(1 - t/t_peak), mol/m^3, (n,), to 1e-8 of its rise.
 
         Args:
-            current: largest, A.
-            peak_time: t_peak, s.
-            x: m, shape (n,).
-            time: s.
+            current: largest current I, A.
+            peak_time: time t_peak of the largest current, s.
+            x: places, m, shape (n,).
+            time: time, s.
         """
         x = np.atleast_1d(np.asarray(x, dtype=float))
         if time <= 0.0:
             return np.full_like(x, self.concentration)
         mu, weight = self._rates()
         k, beta = mu**2 * self.diffusivity, 1.0 / peak_time
-        # What each mode lacks to the quasi-steady g(t) x, so that the sum converges fast.
+        # Difference of each mode to the quasi-steady g(t) x, so that the sum converges fast.
         lag = k * alpha_integral(time, k, beta) - time * math.exp(-beta * time)
         shape = time * math.exp(-beta * time) * x + np.sum(weight * lag * np.sin(mu * x), axis=0)
         return self.concentration + self.slope(current) * math.e * beta * shape
@@ -129,13 +129,13 @@ class CylinderTransientLaw:
         return self.length * (1.0 - from_end), self.length * (half * weights).ravel()
 
     def step_voltage(self, current: float, time: ArrayLike) -> Values:
-        """V(L, t) after a step of current at t = 0, V, shape of ``time``; the Ohmic value at t = 0."""
+        """Potential V(L, t) after a step of current at t = 0, V, shape of ``time``; the Ohmic value at t = 0."""
         time = np.asarray(time, dtype=float)
         values = [self._voltage(current, t, None) for t in time.ravel()]
         return np.array(values).reshape(time.shape)
 
     def alpha_voltage(self, current: float, peak_time: float, time: ArrayLike) -> Values:
-        """V(L, t) of a current I (t/t_peak) exp(1 - t/t_peak), V, shape of ``time``."""
+        """Potential V(L, t) of a current I (t/t_peak) exp(1 - t/t_peak), V, shape of ``time``."""
         time = np.asarray(time, dtype=float)
         values = [self._voltage(current, t, peak_time) for t in time.ravel()]
         return np.array(values).reshape(time.shape)

@@ -1,7 +1,7 @@
-"""The Debye layer that an injector without surface charge adds to the electroneutral voltage (facts pnp D).
+"""Law of the Debye layer that an injector without surface charge adds to the electroneutral voltage (facts pnp D).
 
-The electroneutral solution carries the injected current with a slope u' at the injector; dV/dn = 0 there asks for none.
-Both are reconciled in a layer of the local Debye length in which the potential falls by V_T lambda_D u'.
+The electroneutral solution has a slope u' at the injector, which carries the current; the condition dV/dn = 0 requires
+that there is none. A layer of the local Debye length matches both: in it the potential falls by V_T lambda_D u'.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ def screening_length(strength: ArrayLike, permittivity: float, thermal_voltage: 
 
     Args:
         strength: sum_i z_i^2 c_i (twice the ionic strength), mol/m^3, any shape.
-        permittivity: absolute, F/m.
-        thermal_voltage: V.
+        permittivity: absolute permittivity, F/m.
+        thermal_voltage: kT/e, V.
 
     Returns:
-        m, shape of ``strength``; not a number where it is negative, infinite where it is zero.
+        Debye length, m, shape of ``strength``; not a number where it is negative, infinite where it is zero.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.sqrt(permittivity * thermal_voltage / (FARADAY * np.asarray(strength, dtype=float)))
 
 
 def injector_drop(slope: ArrayLike, length: ArrayLike, thermal_voltage: float) -> Values:
-    """What full PNP adds to the electroneutral potential of a zero-field injector: -V_T lambda_D du/dn, V.
+    """Potential that the full equations add at a zero-field injector: -V_T lambda_D du/dn, V.
 
     First order in lambda_D over the size of the injector and in lambda_D |du/dn| (`valid`).
 
     Args:
         slope: du/dn, outward, of the electroneutral solution at the injector, 1/m.
-        length: Debye length there, m.
-        thermal_voltage: V.
+        length: Debye length at the injector, m.
+        thermal_voltage: kT/e, V.
     """
     return np.asarray(-thermal_voltage * np.asarray(length, dtype=float) * np.asarray(slope, dtype=float))
 
 
 def leading_error(slope: ArrayLike, length: ArrayLike) -> Values:
-    """Relative size of what `injector_drop` neglects: lambda_D |du/dn|, the layer's own potential in units of V_T."""
+    """Relative error of `injector_drop`, about lambda_D |du/dn|, the layer's own potential in units of V_T."""
     return np.abs(np.asarray(length, dtype=float) * np.asarray(slope, dtype=float))
 
 

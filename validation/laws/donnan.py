@@ -1,4 +1,4 @@
-"""Donnan equilibrium of a gel with fixed charge and a bath (Donnan 1911): any valences.
+"""Law of the Donnan equilibrium between a gel with fixed charge and a bath (Donnan 1911), for any valences.
 
 Assumes ideal solutions, no flux, and a gel of many Debye lengths: neutral inside, the potential step at its edge.
 """
@@ -14,6 +14,7 @@ Values = NDArray[np.float64]
 
 
 def _check(z: Values, c: Values, fixed_charge: float) -> None:
+    """Raise a ValueError for a bath that is not neutral, or without a counter-ion of the fixed charge."""
     if abs(float(z @ c)) > 1e-9 * float(np.abs(z) @ c):
         raise ValueError("the bath is not neutral")
     if fixed_charge != 0.0 and not np.any((z * fixed_charge < 0.0) & (c > 0.0)):
@@ -23,18 +24,18 @@ def _check(z: Values, c: Values, fixed_charge: float) -> None:
 def donnan_potential(
     valences: ArrayLike, concentrations: ArrayLike, fixed_charge: float, thermal_voltage: float
 ) -> float:
-    """V_gel - V_bath with sum_i z_i C_i exp(-z_i V/V_T) + rho = 0, V.
+    """Donnan potential V_gel - V_bath with sum_i z_i C_i exp(-z_i V/V_T) + rho = 0, V.
 
-    For z:z salt (V_T/z) asinh(rho/(2 z C)); for others the one root of a function that falls with V.
+    For z:z salt (V_T/z) asinh(rho/(2 z C)); for others the only root of a function that falls with V.
 
     Args:
-        valences: z_i of the ions that pass, shape (n,).
-        concentrations: C_i in the neutral bath, mol/m^3.
-        fixed_charge: rho in the gel, mol/m^3 of unit charges, signed.
-        thermal_voltage: V.
+        valences: valences z_i of the mobile ions, shape (n,).
+        concentrations: concentrations C_i in the neutral bath, mol/m^3.
+        fixed_charge: fixed charge rho in the gel, mol/m^3 of unit charges, signed.
+        thermal_voltage: kT/e, V.
 
     Raises:
-        ValueError: a bath that is not neutral, or without an ion that could balance the fixed charge.
+        ValueError: the bath is not neutral, or has no ion that could balance the fixed charge.
     """
     z, c = np.asarray(valences, dtype=float), np.asarray(concentrations, dtype=float)
     _check(z, c, fixed_charge)
@@ -53,7 +54,7 @@ def donnan_potential(
 
 
 def donnan_concentrations(valences: ArrayLike, concentrations: ArrayLike, fixed_charge: float) -> Values:
-    """C_i exp(-z_i u) of each ion in the gel, mol/m^3, shape (n,); same arguments and errors as `donnan_potential`."""
+    """Concentrations C_i exp(-z_i u) in the gel, mol/m^3, shape (n,); arguments and errors as `donnan_potential`."""
     u = donnan_potential(valences, concentrations, fixed_charge, 1.0)
     return np.asarray(concentrations, dtype=float) * np.exp(-np.asarray(valences, dtype=float) * u)
 
@@ -62,8 +63,8 @@ def osmotic_pressure(concentrations: ArrayLike, inside: ArrayLike, gas_energy: f
     """Excess pressure of mobile ions in the gel, RT (sum c_i - sum C_i), Pa (van 't Hoff).
 
     Args:
-        concentrations: in the bath, mol/m^3.
-        inside: in the gel.
+        concentrations: concentrations in the bath, mol/m^3.
+        inside: concentrations in the gel, mol/m^3.
         gas_energy: RT = F V_T, J/mol.
     """
     outside, inside = np.asarray(concentrations, dtype=float), np.asarray(inside, dtype=float)

@@ -1,4 +1,4 @@
-"""A charged plane wall in a symmetric z:z electrolyte: Gouy (1910), Chapman (1913), Grahame (Chem. Rev. 41 (1947) 441).
+"""Law of a charged plane wall in a z:z electrolyte: Gouy (1910), Chapman (1913), Grahame (Chem. Rev. 41 (1947) 441).
 
 Assumes point ions in mean field, an electrolyte that reaches to infinity (many Debye lengths), constant permittivity.
 Grahame's charge holds for any mixture of ions (`surface_charge_of`). Breaks down where the concentration at the wall,
@@ -26,15 +26,17 @@ def surface_charge_of(
     thermal_voltage: float,
     fixed_charge: float = 0.0,
 ) -> Values:
-    """Grahame's equation of any mixture: sigma^2 = 2 eps F V_T [sum_i c_i (exp(-z_i u) - 1) - rho u], C/m^2.
+    """Surface charge by Grahame's equation for any mixture, C/m^2.
+
+    sigma^2 = 2 eps F V_T [sum_i c_i (exp(-z_i u) - 1) - rho u], with the sign of u.
 
     Args:
-        voltage: of the wall against the bulk, V, any shape.
-        valences: z_i, shape (n,).
-        concentrations: of the neutral bulk, mol/m^3, shape (n,).
-        permittivity: absolute, F/m.
-        thermal_voltage: V.
-        fixed_charge: rho, uniform, mol/m^3 of unit charges.
+        voltage: potential of the wall relative to the bulk, V, any shape.
+        valences: valences z_i, shape (n,).
+        concentrations: concentrations in the neutral bulk, mol/m^3, shape (n,).
+        permittivity: absolute permittivity, F/m.
+        thermal_voltage: kT/e, V.
+        fixed_charge: uniform fixed charge rho, mol/m^3 of unit charges.
     """
     u = np.asarray(voltage, dtype=float) / thermal_voltage
     z, c = np.asarray(valences, dtype=float), np.asarray(concentrations, dtype=float)
@@ -47,10 +49,10 @@ class GouyChapmanLaw:
     """A z:z electrolyte beside a plane wall.
 
     Attributes:
-        concentration: C of each ion in the bulk, mol/m^3.
-        permittivity: absolute, F/m.
-        thermal_voltage: V.
-        valence: z, positive.
+        concentration: concentration C of each ion in the bulk, mol/m^3.
+        permittivity: absolute permittivity, F/m.
+        thermal_voltage: kT/e, V.
+        valence: valence z, positive.
     """
 
     concentration: float
@@ -60,31 +62,31 @@ class GouyChapmanLaw:
 
     @property
     def debye_length(self) -> float:
-        """sqrt(eps V_T/(2 z^2 F C)), m."""
+        """Debye length sqrt(eps V_T/(2 z^2 F C)), m."""
         strength = 2.0 * self.valence**2 * self.concentration
         return float(screening_length(strength, self.permittivity, self.thermal_voltage))
 
     @property
     def _unit(self) -> float:
-        """V_T/z, V."""
+        """Unit V_T/z of potentials, V."""
         return self.thermal_voltage / self.valence
 
     def surface_charge(self, voltage: ArrayLike) -> Values:
-        """sigma = (2 eps V_T/(z lambda_D)) sinh(z V/(2 V_T)), C/m^2."""
+        """Surface charge sigma = (2 eps V_T/(z lambda_D)) sinh(z V/(2 V_T)), C/m^2."""
         scale = 2.0 * self.permittivity * self._unit / self.debye_length
         return scale * np.sinh(0.5 * np.asarray(voltage, dtype=float) / self._unit)
 
     def surface_potential(self, surface_charge: ArrayLike) -> Values:
-        """The inverse: (2 V_T/z) asinh(z lambda_D sigma/(2 eps V_T)), V."""
+        """Potential of the wall, (2 V_T/z) asinh(z lambda_D sigma/(2 eps V_T)), V."""
         scale = 2.0 * self.permittivity * self._unit / self.debye_length
         return 2.0 * self._unit * np.arcsinh(np.asarray(surface_charge, dtype=float) / scale)
 
     def potential(self, distance: ArrayLike, voltage: float) -> Values:
-        """V(x) = (4 V_T/z) artanh(tanh(z V_0/(4 V_T)) exp(-x/lambda_D)), V.
+        """Potential V(x) = (4 V_T/z) artanh(tanh(z V_0/(4 V_T)) exp(-x/lambda_D)), V.
 
         Args:
-            distance: x from the wall, m.
-            voltage: V_0 at the wall.
+            distance: distance x from the wall, m.
+            voltage: potential V_0 at the wall, V.
         """
         decay = np.exp(-np.asarray(distance, dtype=float) / self.debye_length)
         return 4.0 * self._unit * np.arctanh(np.tanh(0.25 * voltage / self._unit) * decay)

@@ -1,4 +1,4 @@
-"""G and voltage of a hyperboloidal throat: as paper 001 prints it, and exact (facts pnp B7).
+"""Law of a hyperboloidal throat: G and voltage as paper 001 prints them, and exact (facts pnp B7).
 
 The throat is the inside of y^2/a^2 + x^2/b^2 = 1 + z^2/c^2. Its wall is one of the confocal family of the ellipsoids
 
@@ -31,9 +31,9 @@ class HyperboloidLaw:
 
     Attributes:
         a: half axis of the waist along y, m.
-        b: half axis along x, m.
-        c: length over which it opens, m; zero for a hole in a thin wall.
-        half_length: L, m; where the ends (confocal, or flat) cross the axis. May be infinite.
+        b: half axis of the waist along x, m.
+        c: length over which the throat opens, m; zero for a hole in a thin wall.
+        half_length: height L at which the ends (confocal or flat) cross the axis, m; may be infinite.
     """
 
     a: float
@@ -43,11 +43,11 @@ class HyperboloidLaw:
 
     @property
     def _axes(self) -> tuple[float, float]:
-        """A and B."""
+        """Half axes A and B of the confocal family."""
         return math.hypot(self.a, self.c), math.hypot(self.b, self.c)
 
     def solid_angle(self) -> float:
-        """Omega of the asymptotic elliptic cone, sr; 2 pi (1 - c/k) of a circular one."""
+        """Solid angle Omega of the asymptotic elliptic cone, sr; 2 pi (1 - c/k) for a circular one."""
         from scipy.integrate import quad
 
         def above(angle: float) -> float:
@@ -58,7 +58,7 @@ class HyperboloidLaw:
         return 4.0 * float(quad(above, 0.0, 0.5 * math.pi, epsabs=0.0, epsrel=1e-12, limit=200)[0])
 
     def _integral(self, t: ArrayLike) -> Values:
-        """int_0^t dx / sqrt((A^2 + x^2)(B^2 + x^2)), 1/m."""
+        """Integral int_0^t dx / sqrt((A^2 + x^2)(B^2 + x^2)), 1/m."""
         from scipy.special import ellipk, ellipkinc
 
         small, large = sorted(self._axes)
@@ -77,13 +77,13 @@ class HyperboloidLaw:
         return float(2.0 * self._integral(self.half_length) / self.solid_angle())
 
     def G_infinite(self) -> float:
-        """Its limit for L to infinity, 1/m: 2 K(m)/(sqrt(b^2+c^2) Omega); 1/(2a) for a circular hole (c = 0, Hall)."""
+        """Limit of G for L to infinity, 1/m: 2 K(m)/(sqrt(b^2+c^2) Omega); 1/(2a) for a circular hole (c = 0, Hall)."""
         return float(2.0 * self._integral(math.inf) / self.solid_angle())
 
     def G_printed(self, z: ArrayLike | None = None) -> Values:
-        """As paper 001 has it: c (arctan(L/c) + arctan(z/c)) / (pi a b), 1/m, eqs. (17) and (18); at z = L by default.
+        """G of paper 001, eqs. (17), (18): c (arctan(L/c) + arctan(z/c)) / (pi a b), 1/m; at z = L by default.
 
-        A lower bound for flat ends (facts pnp B6). Zero for c = 0, where it has no sense.
+        A lower bound for flat ends (facts pnp B6). Zero for c = 0, where it has no meaning.
         """
         z = np.asarray(self.half_length if z is None else z, dtype=float)
         if self.c == 0.0:
@@ -93,18 +93,18 @@ class HyperboloidLaw:
         return np.asarray(self.c * angle / (math.pi * self.a * self.b))
 
     def bounds_flat(self) -> tuple[float, float]:
-        """G of the confocal ends inside and around flat ends at z = -L and L, 1/m.
+        """Bounds of G for flat ends at z = -L and L, 1/m: G of the confocal ends inside and around them.
 
-        They cross the axis there, or pass through the farthest point of the rim (t = L max(A, B)/c). Flat equipotential
-        ends lie strictly between. The mean of G over a flat injector of even flux lies above the lower one too; the
-        upper one holds for it in all cases of references.toml with a <= 2 c, but not for a = 4 c, L = 10 c; the upper
-        one of `tube.tube` always does. Needs c > 0.
+        The inner ends cross the axis there, the outer ones pass the farthest point of the rim, t = L max(A, B)/c.
+        G of flat equipotential ends lies strictly between. The mean of G over a flat injector of even flux lies above
+        the lower bound, too; it lies below the upper one in all cases of references.toml with a <= 2 c, but not for
+        a = 4 c, L = 10 c, whereas the upper bound of `tube.tube` always holds. Needs c > 0.
         """
         outer = 2.0 * self._integral(self.half_length * max(self._axes) / self.c) / self.solid_angle()
         return self.G(), float(outer)
 
     def leading_error(self) -> float:
-        """About what `G_printed` lacks, over itself: (a^2 + b^2)/(8 c^2), the long throat's limit for small a/c."""
+        """Relative error of `G_printed`, about (a^2 + b^2)/(8 c^2), the limit of a long throat for small a/c."""
         return math.inf if self.c == 0.0 else (self.a**2 + self.b**2) / (8.0 * self.c**2)
 
     def printed_valid(self, tolerance: float = 0.1) -> bool:
@@ -112,16 +112,16 @@ class HyperboloidLaw:
         return self.leading_error() <= tolerance
 
     def unevenness(self) -> float:
-        """How much the flux density of `G` varies over a confocal end, over itself: max(a, b)^2/(2 (L^2 + A^2)).
+        """Relative variation of the flux density over a confocal end: max(a, b)^2/(2 (L^2 + A^2)).
 
-        An injector of even flux density has a mean G above the exact one by a quantity of second order in this.
+        The mean G of an injector of even flux density exceeds the exact one by a term of second order in this.
         """
         return max(self.a, self.b) ** 2 / (2.0 * (self.half_length**2 + min(self._axes) ** 2))
 
     def ellipsoid(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Values:
         """Signed height t at which the confocal ellipsoid through each point of the throat crosses the axis, m.
 
-        Newton from below for t^2, where the left-hand side of the ellipsoid is convex and falls.
+        Newton's method from below for t^2, where the left-hand side of the ellipsoid is convex and falls.
         """
         x, y, z = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (x, y, z)))
         A, B = (axis**2 for axis in self._axes)
@@ -140,14 +140,14 @@ class HyperboloidLaw:
     def voltage(
         self, current: ArrayLike, diffusivity: float, concentration: float, thermal_voltage: float, *, printed: bool
     ) -> Values:
-        """V_T ln(1 + I G/(2 D F C)) at the upper end, V, for monovalent ions of which one is injected.
+        """Potential V_T ln(1 + I G/(2 D F C)) at the upper end, V, for monovalent ions of which one is injected.
 
         Args:
-            current: I, A, any shape.
-            diffusivity: D of the injected cation, m^2/s.
-            concentration: of all cations in the bulk, mol/m^3.
-            thermal_voltage: V.
-            printed: paper 001, eq. (18), in place of the exact G.
+            current: current I, A, any shape.
+            diffusivity: diffusivity D of the injected cation, m^2/s.
+            concentration: total concentration of cations in the bulk, mol/m^3.
+            thermal_voltage: kT/e, V.
+            printed: whether to take G of paper 001, eq. (18), in place of the exact G.
         """
         G = float(self.G_printed()) if printed else self.G()
         scaled = np.asarray(current, dtype=float) * G / (2.0 * diffusivity * FARADAY * concentration)

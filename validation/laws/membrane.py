@@ -1,8 +1,8 @@
-"""Potential of a charged membrane between two baths of one salt (Teorell 1935; Meyer and Sievers 1936), open circuit.
+"""Law of a charged membrane between two baths of one salt in open circuit (Teorell 1935; Meyer and Sievers 1936).
 
-Assumes ideal solutions of a 1:1 salt, one dimension, and layers that are thin against everything else: the solution is
-neutral, with Donnan equilibria at both faces and Planck's diffusion between them. An unstirred layer of bath on each
-side, which the salt crosses by diffusion, is part of it (Nernst). What is left out is of order (Debye length / length).
+Assumes ideal solutions of a 1:1 salt, one dimension, and Debye layers that are thin against all lengths: the solution
+is neutral, with Donnan equilibria at both faces and Planck's diffusion between them. An unstirred layer of bath on each
+side, which the salt crosses by diffusion, is included (Nernst). The error is of order (Debye length / length).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MembraneLaw:
-    """A membrane with a layer of bath before and behind it.
+    """A membrane with an unstirred layer on its left and on its right.
 
     Attributes:
-        left: concentration of the salt in the bath before it, mol/m^3, positive.
-        right: likewise behind it.
-        fixed_charge: of the membrane, mol/m^3 of unit charges, signed.
-        diffusivities: (D+, D-), m^2/s.
-        lengths: of the layer before it, the membrane, and the layer behind it, m; layers may be zero.
-        thermal_voltage: V.
+        left: concentration of the salt in the left bath, mol/m^3, positive.
+        right: concentration of the salt in the right bath, mol/m^3, positive.
+        fixed_charge: fixed charge of the membrane, mol/m^3 of unit charges, signed.
+        diffusivities: diffusivities (D+, D-), m^2/s.
+        lengths: thickness of the left layer, the membrane and the right layer, m; layers may be zero.
+        thermal_voltage: kT/e, V.
 
     Raises:
-        ValueError: a bath without salt, or a membrane without thickness.
+        ValueError: a bath has no salt, or the membrane no thickness.
     """
 
     left: float
@@ -41,14 +41,14 @@ class MembraneLaw:
             raise ValueError("the membrane needs a thickness")
 
     def _anions(self, salt: float) -> float:
-        """In the membrane, in Donnan equilibrium with a solution: c (c - rho) = C^2."""
+        """Concentration of anions in the membrane in Donnan equilibrium with a solution: c (c - rho) = C^2."""
         half = 0.5 * self.fixed_charge
         root = math.hypot(half, salt)
         return half + root if half >= 0.0 else salt**2 / (root - half)
 
     @property
     def flux(self) -> float:
-        """Of the salt, from left to right, mol/(m^2 s)."""
+        """Flux of the salt from left to right, mol/(m^2 s)."""
         from scipy.optimize import brentq
 
         plus, minus = self.diffusivities
@@ -56,11 +56,11 @@ class MembraneLaw:
         first, thickness, last = self.lengths
 
         def excess(flux: float) -> float:
-            """Thickness that a flux would cross between what it leaves at the faces, less that of the membrane."""
+            """Residual of a flux J: J x from the concentrations at the faces, less J times the thickness."""
             faces = self.left - flux * first / salt, self.right + flux * last / salt
             return self._thickness_times_flux(*(self._anions(c) for c in faces)) - flux * thickness
 
-        # A flux is less than it would be without the layers of bath, and leaves salt at both faces.
+        # The flux is smaller than it would be without the unstirred layers, and leaves salt at both faces.
         most = self._thickness_times_flux(self._anions(self.left), self._anions(self.right)) / thickness
         if first == last == 0.0:
             return most
@@ -71,21 +71,21 @@ class MembraneLaw:
         return most * float(brentq(lambda share: excess(share * most), 0.0, 1.0, xtol=1e-16)) if most else 0.0
 
     def _thickness_times_flux(self, before: float, behind: float) -> float:
-        """J x = D+ D- int (2 c - rho) / ((D+ + D-) c - D+ rho) dc of anions, from behind to before, with J+ = J-."""
+        """Product J x = D+ D- int (2 c - rho) / ((D+ + D-) c - D+ rho) dc of anions from right to left, J+ = J-."""
         plus, minus = self.diffusivities
         total, rho = plus + minus, self.fixed_charge
         log = self._log_ratio(before, behind) if rho else 0.0
         return plus * minus / total * (2.0 * (before - behind) - rho * (minus - plus) / total * log)
 
     def _log_ratio(self, before: float, behind: float) -> float:
-        """ln of the conductivities before and behind, D+ c+ + D- c- with c+ = c- - rho."""
+        """Logarithm of the ratio of conductivities left and right, D+ c+ + D- c- with c+ = c- - rho."""
         plus, minus = self.diffusivities
         at = [(plus + minus) * c - plus * self.fixed_charge for c in (before, behind)]
         return math.log(at[0] / at[1])
 
     @property
     def potential(self) -> float:
-        """Of the right bath over the left one, V."""
+        """Potential of the right bath relative to the left one, V."""
         plus, minus = self.diffusivities
         salt, flux = 2.0 * plus * minus / (plus + minus), self.flux
         near, far = self.left - flux * self.lengths[0] / salt, self.right + flux * self.lengths[2] / salt

@@ -1,21 +1,24 @@
-"""A reflecting sphere on the axis of a reflecting tube, exact by multipoles (Smythe; Coulter counters).
+"""Law of a reflecting sphere on the axis of a reflecting tube, exact by multipoles (Smythe; Coulter counters).
 
 W. R. Smythe, Phys. Fluids 4 (1961) 756; R. W. DeBlois and C. P. Bean, Rev. Sci. Instrum. 41 (1970) 909. Far from its
 ends a tube of radius a (the unit of length below) with a sphere of radius s behaves as one that is longer by dL,
 
     G = (L + dL)/(pi a^2).
 
-Around the sphere the potential is z + sum of B_n (P_n(cos t)/R^(n+1) + the wall's answer), n odd. With
+Around the sphere the potential is z + sum of B_n (P_n(cos t)/R^(n+1) + the response of the wall), n odd. With
 
     P_n/R^(n+1) = (-1)^n/n! d^n/dz^n (1/R),   1/R = (2/pi) int_0^oo K0(k rho) cos(kz) dk,
 
-the wall answers K0(k rho) by (K1(k)/I1(k)) I0(k rho), and I0(k rho) sin(kz) = sum_{m odd} (-1)^((m-1)/2) (kR)^m P_m/m!.
+the response of the wall to K0(k rho) is (K1(k)/I1(k)) I0(k rho), and
+
+    I0(k rho) sin(kz) = sum_{m odd} (-1)^((m-1)/2) (kR)^m P_m/m!.
+
 No flux through the sphere is then a linear system, with b_n = B_n/s^(n+2),
 
     (m + 1) b_m - m sum_n A_mn s^(m+n+1) b_n = 1 for m = 1, else 0,
     A_mn = (-1)^((m+n)/2-1) (2/pi) int_0^oo k^(m+n) K1(k)/I1(k) dk / (m! n!).
 
-Of the answers only that to the dipole reaches far, as 2 B_1 sign(z): dL = 4 B_1 = 2 s^3/(1 - 0.79683 s^3 - ...).
+Far away only the response to the dipole remains, as 2 B_1 sign(z): dL = 4 B_1 = 2 s^3/(1 - 0.79683 s^3 - ...).
 """
 
 from __future__ import annotations
@@ -29,16 +32,16 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
-#: Largest s/a; multipoles are needed in numbers of about 1/(1 - s/a).
+#: Largest s/a: the number of multipoles grows as 1/(1 - s/a).
 WIDEST = 0.99
 
-#: Relative change of dL, s^(2n) at n multipoles, at which the sum ends.
+#: Relative change of dL, s^(2n) with n multipoles, at which the sum ends.
 TOLERANCE = 1e-14
 
 
 @functools.cache
 def _wall_integrals(highest: int) -> Values:
-    """(2^(p+1)/(pi p!)) int k^p K1(k)/I1(k) dk for p = 0, 2, ..., highest; one for large p, index p/2.
+    """Integrals (2^(p+1)/(pi p!)) int k^p K1(k)/I1(k) dk for p = 0, 2, ..., highest at index p/2; one for large p.
 
     The entry for p = 0, where the integral diverges, is not a number.
     """
@@ -51,13 +54,13 @@ def _wall_integrals(highest: int) -> Values:
     half = 0.5 * np.diff(edges)[:, None]
     k = (edges[:-1, None] + half * (1.0 + nodes)).ravel()
     measure = (half * weights).ravel() * k1e(k) / i1e(k)
-    found = np.full(highest // 2 + 1, math.nan)
+    integrals = np.full(highest // 2 + 1, math.nan)
     for p in range(2, highest + 1, 2):
         width = 8.0 * math.sqrt(p) + 40.0
         near = slice(*np.searchsorted(k, [0.5 * p - width, 0.5 * p + width]))
         log_peak = p * np.log(2.0 * k[near]) - 2.0 * k[near] - gammaln(p + 1.0)
-        found[p // 2] = 2.0 / math.pi * float(measure[near] @ np.exp(log_peak))
-    return found
+        integrals[p // 2] = 2.0 / math.pi * float(measure[near] @ np.exp(log_peak))
+    return integrals
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,11 @@ class ObstacleLaw:
     """A sphere on the axis of a tube; neither lets any flux through.
 
     Attributes:
-        radius: a of the tube, m.
-        obstacle_radius: s of the sphere, m; from 0 to ``WIDEST`` times a.
+        radius: radius a of the tube, m.
+        obstacle_radius: radius s of the sphere, m; from 0 to ``WIDEST`` times a.
 
     Raises:
-        ValueError: a is not positive, s is negative or too large.
+        ValueError: a is not positive, or s is negative or too large.
     """
 
     radius: float
@@ -83,23 +86,23 @@ class ObstacleLaw:
 
     @property
     def ratio(self) -> float:
-        """s/a."""
+        """Ratio s/a of the radii."""
         return self.obstacle_radius / self.radius
 
     def multipoles(self) -> int:
-        """How many odd multipoles `extra_length` takes by default: what is left out is of order (s/a)^(4n)."""
+        """Default number of odd multipoles in `extra_length`: the relative error is of order (s/a)^(4n)."""
         if self.ratio == 0.0:
             return 1
         return math.ceil(0.25 * math.log(TOLERANCE) / math.log(self.ratio)) + 4
 
     def strengths(self, multipoles: int | None = None) -> Values:
-        """b_n = B_n/s^(n+2) of n = 1, 3, 5, ..., by unit gradient far away, no unit; 1/2 and zeros for a small sphere.
+        """Strengths b_n = B_n/s^(n+2), n = 1, 3, 5, ..., for unit gradient far away; 1/2 and zeros for a small sphere.
 
         Args:
-            multipoles: how many; by default as many as change nothing more.
+            multipoles: number of multipoles; by default as many as change the result.
 
         Raises:
-            ValueError: fewer than one.
+            ValueError: the number is less than one.
         """
         from scipy.special import gammaln
 
@@ -115,37 +118,37 @@ class ObstacleLaw:
         return np.asarray(np.linalg.solve(matrix, np.eye(count)[0]))
 
     def extra_length(self, multipoles: int | None = None) -> float:
-        """dL = 4 B_1/a^2, m; relative error about 1e-13 by default; 5 s of work for s/a = 0.99, 0.05 s for 0.95.
+        """Extra length dL = 4 B_1/a^2, m; relative error about 1e-13 by default (5 s for s/a = 0.99, 0.05 s for 0.95).
 
         Args:
-            multipoles: how many; see `strengths`.
+            multipoles: number of multipoles; see `strengths`.
         """
         return 4.0 * float(self.strengths(multipoles)[0]) * self.ratio**2 * self.obstacle_radius
 
     def leading_length(self) -> float:
-        """2 s^3/a^2, m: a sphere in an infinite medium (Maxwell); low by (0.797 + ...) (s/a)^3 of itself."""
+        """Length 2 s^3/a^2 of a sphere in an infinite medium (Maxwell), m; relative error -(0.797 + ...) (s/a)^3."""
         return 2.0 * self.ratio**2 * self.obstacle_radius
 
     def shortest_length(self) -> float:
-        """What planes z = const that are made equipotential leave, m, a lower bound: int a^2/(a^2 - r^2) - 1 dz."""
+        """Lower bound of dL, m, from planes z = const that are made equipotential: int a^2/(a^2 - r^2) - 1 dz."""
         s = self.ratio
         if s < 1e-2:  # the closed form cancels
             return self.radius * (4.0 / 3.0 * s**3 + 16.0 / 15.0 * s**5 + 32.0 / 35.0 * s**7)
         return self.radius * (2.0 * math.asin(s) / math.sqrt((1.0 - s) * (1.0 + s)) - 2.0 * s)
 
     def G(self, length: float) -> float:
-        """(L + dL)/(pi a^2), 1/m, from a flat end to the other; the sphere stands far from both (`leading_error`).
+        """G = (L + dL)/(pi a^2) between the flat ends, 1/m; the sphere is far from both (`leading_error`).
 
         Args:
-            length: L of the tube, m.
+            length: length L of the tube, m.
         """
         return (length + self.extra_length()) / (math.pi * self.radius**2)
 
     def leading_error(self, distance: float) -> float:
-        """About the relative error of dL: exp(-2 j_1 d/a), j_1 = 3.83, the field that an end sends back.
+        """Relative error of dL, about exp(-2 j_1 d/a), j_1 = 3.83, from the field that an end reflects.
 
         Args:
-            distance: d from the middle of the sphere to the nearer end, m.
+            distance: distance d from the middle of the sphere to the nearer end, m.
         """
         from scipy.special import jn_zeros
 

@@ -1,4 +1,4 @@
-"""How fast voltages set in: Debye relaxation of the bulk, and charging of a membrane through a neck."""
+"""Laws of charging in time: Debye relaxation of the bulk, and charging of a membrane through a neck."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ Values = NDArray[np.float64]
 
 
 def debye_time(permittivity: float, conductivity: float) -> float:
-    """Maxwell and Debye: eps/sigma, s; lambda_D^2/D where all diffusivities are equal.
+    """Debye (Maxwell) time eps/sigma, s; lambda_D^2/D where all diffusivities are equal.
 
     Args:
-        permittivity: absolute, F/m.
-        conductivity: F sum z^2 D c / V_T, S/m (`liquid_junction.conductivity`).
+        permittivity: absolute permittivity, F/m.
+        conductivity: conductivity F sum z^2 D c / V_T, S/m (`liquid_junction.conductivity`).
     """
     return permittivity / conductivity
 
 
 def charging(time: ArrayLike, final: float, time_constant: float) -> Values:
-    """V(t) = V_Ohm (1 - exp(-t/tau)) after a step of current at t = 0, V (facts pnp D2).
+    """Potential V(t) = V_Ohm (1 - exp(-t/tau)) after a step of current at t = 0, V (facts pnp D2).
 
     With tau the Debye time: exact for an even, Ohmic bulk between injector and ground without membrane capacitance, as
     displacement and conduction then have the same lines of flow; for t far below the diffusion time L^2/D, after which
     concentrations change.
 
     Args:
-        time: s, any shape; zero before the step.
-        final: V_Ohm, V.
-        time_constant: tau, s.
+        time: time after the step, s, any shape; before the step (negative) the result is zero.
+        final: final value V_Ohm, V.
+        time_constant: time constant tau, s.
     """
     elapsed = np.maximum(np.asarray(time, dtype=float), 0.0)
     return -final * np.expm1(-elapsed / time_constant)
@@ -44,8 +44,8 @@ class MembraneCharging:
     The compartment is at one potential, the neck is an Ohmic resistance without membrane.
 
     Attributes:
-        capacitance: of the whole membrane, F (0.01 F/m^2 times its area).
-        resistance: of the neck, Ohm.
+        capacitance: capacitance of the whole membrane, F (0.01 F/m^2 times its area).
+        resistance: resistance of the neck, Ohm.
     """
 
     capacitance: float
@@ -53,39 +53,39 @@ class MembraneCharging:
 
     @classmethod
     def of_ball(cls, radius: float, capacitance: float, resistance: float) -> MembraneCharging:
-        """A ball of a radius in m, with a membrane of a capacitance in F/m^2."""
+        """Law of a ball of a radius (m), with a membrane of a capacitance (F/m^2)."""
         return cls(4.0 * math.pi * radius**2 * capacitance, resistance)
 
     @property
     def time_constant(self) -> float:
-        """R C, s."""
+        """Time constant R C, s."""
         return self.resistance * self.capacitance
 
     def voltage(self, time: ArrayLike, current: float) -> Values:
-        """I R (1 - exp(-t/RC)) after a step of current at t = 0, V."""
+        """Potential I R (1 - exp(-t/RC)) after a step of current at t = 0, V."""
         return charging(time, current * self.resistance, self.time_constant)
 
     def alpha_voltage(self, time: ArrayLike, current: float, peak_time: float) -> Values:
         """Response to I (t/t_peak) exp(1 - t/t_peak), V.
 
         Args:
-            time: s, any shape.
-            current: largest, A.
-            peak_time: t_peak, s.
+            time: time, s, any shape.
+            current: largest current I, A.
+            peak_time: time t_peak of the largest current, s.
         """
         t = np.maximum(np.asarray(time, dtype=float), 0.0)
         k, beta = 1.0 / self.time_constant, 1.0 / peak_time
         return current * math.e * beta / self.capacitance * alpha_integral(t, k, beta)
 
     def leading_error(self, neck_length: float, diffusivity: float, step: float) -> float:
-        """Relative change of the neck's resistance within RC by what gathers in it.
+        """Relative change of the neck's resistance within RC, by the salt that gathers in it.
 
         The salt at its end rises by the fraction (V_Ohm/V_T) 2 sqrt(t D/pi)/L, over the part sqrt(D t)/L of the neck.
 
         Args:
-            neck_length: L, m.
-            diffusivity: D, m^2/s.
-            step: V_Ohm/V_T.
+            neck_length: length L of the neck, m.
+            diffusivity: diffusivity D, m^2/s.
+            step: ratio V_Ohm/V_T.
         """
         return abs(step) * 2.0 / math.sqrt(math.pi) * diffusivity * self.time_constant / neck_length**2
 
@@ -95,12 +95,12 @@ class MembraneCharging:
 
 
 def alpha_integral(time: ArrayLike, k: ArrayLike, beta: float) -> Values:
-    """int_0^t s exp(-beta s) exp(-k (t - s)) ds, s^2, without cancellation where k nears beta.
+    """Integral int_0^t s exp(-beta s) exp(-k (t - s)) ds, s^2, without cancellation where k is near beta.
 
     Args:
-        time: t >= 0, s.
+        time: time t >= 0, s.
         k: rate, 1/s; broadcasts with ``time``.
-        beta: 1/t_peak, 1/s.
+        beta: rate 1/t_peak, 1/s.
     """
     t, k = np.broadcast_arrays(np.asarray(time, dtype=float), np.asarray(k, dtype=float))
     x = (k - beta) * t

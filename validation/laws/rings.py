@@ -1,4 +1,4 @@
-"""Rings of sources on the wall of a long straight neck over a flat grounded base: means of G over bands, exact.
+"""Law of rings of sources on the wall of a long straight neck on a flat grounded base: exact means of G over bands.
 
 With modes J0(j_n rho/a), where J1(j_n) = 0, and the base's image source of the other sign at -z', the G of a ring at
 height z' on the wall is, on the wall (own derivation; textbook separation of variables),
@@ -26,19 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-#: Lower and upper height of a band over the base, m.
+
+#: Lower and upper height of a band above the base, m.
 Band = tuple[float, float]
 
-#: Zeros of J1 that are summed one by one; the sum over the others is an integral.
+#: Number of zeros of J1 that are summed one by one; the sum over the others is an integral.
 ZEROS = 200
 
-#: Octaves of that integral: terms fall at least as 1/j^2 once j is above a over the width.
+#: Number of octaves of that integral: terms fall at least as 1/j^2 once j is above a over the width.
 OCTAVES = 50
 
 
 @functools.cache
 def _sum_rule() -> tuple[Values, Values]:
-    """Points x and weights w: sum w f(x) is the sum of f over all zeros of J1, for f like exp(-x y)/x and smaller.
+    """Points x and weights w with which sum w f(x) is the sum of f over all zeros of J1, f at most like exp(-x y)/x.
 
     Zeros of Y1 lie halfway, in number n(x), between those of J1. Past one of them the sum is the integral of f dn, with
     dn = 2 dx/(pi^2 x (J1^2 + Y1^2)), and df/dn/24 (Euler and Maclaurin).
@@ -60,12 +61,12 @@ def _sum_rule() -> tuple[Values, Values]:
 
 
 def _apart(x: Values) -> Values:
-    """h(x) = (1 - exp(-x))/x, the mean of exp over a piece of that width; 1 at zero."""
+    """Mean h(x) = (1 - exp(-x))/x of exp over a piece of width x; 1 at zero."""
     return np.where(x == 0.0, 1.0, -np.expm1(-x) / np.where(x == 0.0, 1.0, x))
 
 
 def _same(x: Values) -> Values:
-    """2 (x - 1 + exp(-x))/x^2, the mean of exp(-|difference|) over a piece of that width and itself."""
+    """Mean 2 (x - 1 + exp(-x))/x^2 of exp(-|z - z'|) over both places in one piece of width x."""
     small, series = np.minimum(x, 0.1), np.ones_like(x)
     for n in range(9, 2, -1):
         series = 1.0 - small / n * series
@@ -74,7 +75,7 @@ def _same(x: Values) -> Values:
 
 
 def _pieces(band: Band, other: Band) -> list[tuple[Band, float]]:
-    """A band cut where the other one begins or ends, each piece with its share of the band."""
+    """Pieces of a band, cut where the other band begins or ends, each with its share of the band."""
     low, high = band
     if low == high:
         return [(band, 1.0)]
@@ -83,7 +84,7 @@ def _pieces(band: Band, other: Band) -> list[tuple[Band, float]]:
 
 
 def _pairs(first: Band, second: Band) -> Iterator[tuple[Band, Band, float]]:
-    """Pieces of both bands, the lower one first; identical or apart; each pair with its share."""
+    """Pairs of pieces of both bands, the lower piece first, identical or apart; each pair with its share."""
     for p, share in _pieces(first, second):
         for q, other_share in _pieces(second, first):
             yield min(p, q), max(p, q), share * other_share
@@ -94,7 +95,7 @@ class RingsLaw:
     """A straight neck with reflecting wall on a flat grounded base at z = 0.
 
     Attributes:
-        radius: a, m.
+        radius: radius a, m.
 
     Raises:
         ValueError: a is not positive.
@@ -107,11 +108,11 @@ class RingsLaw:
             raise ValueError(f"the neck's radius is not positive: {self.radius}")
 
     def mean(self, first: Band, second: Band) -> float:
-        """Mean over one band of G of even unit flux through the other, 1/m, to about 1e-12 of itself; symmetric.
+        """Mean over one band of G for even unit flux through the other, 1/m, relative error 1e-12; symmetric.
 
         Args:
-            first: lower and upper height, m. A band without width is a ring.
-            second: the same of the other band; may overlap or be the first.
+            first: lower and upper height of one band, m. A band without width is a ring.
+            second: lower and upper height of the other band, m; it may overlap with the first, or be the first.
 
         Raises:
             ValueError: a height is negative, or not finite, or the upper one is below the lower; or both bands are the
@@ -138,34 +139,34 @@ class RingsLaw:
         return (linear + near) / (math.pi * self.radius**2)
 
     def matrix(self, bands: Sequence[Band]) -> Values:
-        """`mean` of every band, by the flux of every band, 1/m, (n, n); symmetric.
+        """Matrix of the `mean` over each band for the flux of each band, 1/m, (n, n); symmetric.
 
         Args:
-            bands: n pairs of heights, m.
+            bands: lower and upper height of n bands, m.
         """
-        found = np.zeros((len(bands), len(bands)))
+        G = np.zeros((len(bands), len(bands)))
         for i, first in enumerate(bands):
             for j, second in enumerate(bands[: i + 1]):
-                found[i, j] = found[j, i] = self.mean(first, second)
-        return found
+                G[i, j] = G[j, i] = self.mean(first, second)
+        return G
 
     def far(self, band: Band) -> float:
-        """G in the head, or anywhere far above a band, of unit flux through it, 1/m: its middle over pi a^2.
+        """G far above a band (as in the head) for unit flux through the band, 1/m: its middle over pi a^2.
 
-        As well, by reciprocity, the mean over the band of unit flux that enters far above.
+        By reciprocity this is also the mean of G over the band for unit flux that enters far above.
 
         Raises:
-            ValueError: as `mean`.
+            ValueError: see `mean`.
         """
         self._check(band)
         return 0.5 * (band[0] + band[1]) / (math.pi * self.radius**2)
 
     def leading_error(self, band: Band, end: float) -> float:
-        """What the other end changes in `mean`, over a/(j_1 pi a^2), about: exp(-2 j_1 d/a), j_1 = 3.83.
+        """Change of `mean` by the other end, relative to a/(j_1 pi a^2): about exp(-2 j_1 d/a), j_1 = 3.83.
 
         Args:
-            band: the higher one, m.
-            end: height at which the neck ends or widens, m; d above the band.
+            band: lower and upper height of the higher band, m.
+            end: height at which the neck ends or widens, m, at a distance d above the band.
         """
         self._check(band)
         from scipy.special import jn_zeros
@@ -173,11 +174,12 @@ class RingsLaw:
         return math.exp(-2.0 * float(jn_zeros(1, 1)[0]) * (end - band[1]) / self.radius)
 
     def valid(self, band: Band, end: float, tolerance: float = 1e-3) -> bool:
-        """Whether the band lies below the end, in m, by so much that `leading_error` is below the tolerance."""
+        """Whether the band lies below the end (m) and `leading_error` is within the tolerance."""
         return band[1] < end and self.leading_error(band, end) <= tolerance
 
     @staticmethod
     def _check(band: Band) -> None:
+        """Raise a ValueError for heights that are no band."""
         low, high = band
         if not (0.0 <= low <= high < math.inf):
             raise ValueError(f"a band is two heights over the base, the lower one first, not {band}")

@@ -1,6 +1,6 @@
-"""G of a body of revolution of smooth radius r(z) between flat ends, exact in the limit, with bounds on both sides.
+"""G of a body of revolution of smooth radius r(z) between flat ends, with bounds that converge to the exact value.
 
-G is harmonic, zero on the lower end, of unit, even flux through the upper one and of none through the wall. In
+G is harmonic, zero on the lower end, with an even unit flux through the upper one and none through the wall. In
 coordinates u = (rho/r(z))^2 in (0, 1) and z, where G is smooth (even in rho), its energy is separable:
 
     2 pi int int [(2 + 2 t)(G_t)^2 + (1 + t)^2 r'^2 (G_t)^2 + r^2 G_z^2/4 - (1 + t) r r' G_t G_z] dt dz,   t = 2 u - 1,
@@ -11,8 +11,8 @@ and so is that of the stream function psi, which is the flux through the disc wi
 
 Galerkin's method in Legendre polynomials of t times spectral elements in z, a banded system. With flux given, the mean
 of G over the top is low for the potential (Dirichlet: twice the load less the energy) and high for the flux (Thomson),
-at every order: the lowest orders are the bounds of `tube.tube`, the higher ones lie strictly between. No source but
-the principles; own code (W. J. Gordon and C. A. Hall's map, P. Solin et al., Higher-Order Finite Element Methods, for
+at every order: the lowest orders are the bounds of `tube.tube`, the higher ones lie strictly between. Derived from
+these principles; own code (W. J. Gordon and C. A. Hall's map, P. Solin et al., Higher-Order Finite Element Methods, for
 the shape functions).
 
 Range: any smooth positive r(z). A wall that meets the base at a right angle leaves no singularity there (reflect at
@@ -21,7 +21,7 @@ r'' (none for a straight cylinder). At any other angle w between wall and end it
 d^(pi/w) at the top. Convergence is exponential down to what these leave, algebraic from there. With the default orders
 the mean is right to 3e-12 for a corrugated tube (60 nm + 30 nm cos, period 500 nm, 1 um; to 1e-9 with orders 8 and 4),
 to 2e-8 for flat-ended throats with a/c up to 2, to 1.5e-7 for a/c = 4, L/c = 10; G at the middle and at the rim of the
-corrugated tube to 1e-8 and 5e-8. `SmoothTube.error` tells of the mean in any case; rounding is about 1e-12.
+corrugated tube to 1e-8 and 5e-8. `SmoothTube.error` bounds the error of the mean; rounding is about 1e-12.
 """
 
 from __future__ import annotations
@@ -35,19 +35,20 @@ from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
-#: A term of an energy: a matrix across, (n, n), times int weight f g dz, with derivatives of f, g along z or not.
+
+#: Term of an energy: matrix across, (n, n), weight of int weight f g dz, and orders of the derivatives of f and g.
 Term = tuple[Values, Values, int, int]
 
 
 @dataclass(frozen=True)
 class SmoothTube:
-    """What `smooth_tube` finds, 1/m.
+    """Values of G at the top, 1/m.
 
     Attributes:
-        mean: of G over the top; a lower bound, and far nearer than the upper one where G is smooth.
-        upper: an upper bound of that mean.
-        centre: G at the middle of the top.
-        rim: G at the rim of the top.
+        mean: mean over the top; a lower bound, far closer than the upper one where G is smooth.
+        upper: upper bound of that mean.
+        centre: value at the middle of the top.
+        rim: value at the rim of the top.
     """
 
     mean: float
@@ -57,7 +58,7 @@ class SmoothTube:
 
     @property
     def error(self) -> float:
-        """Largest relative error of the mean."""
+        """Upper bound of the relative error of the mean."""
         return self.upper / self.mean - 1.0
 
 
@@ -78,11 +79,11 @@ class _Along:
 
     Attributes:
         half: half the length of each piece.
-        order: of the shape functions.
-        nodes: of the quadrature, in (-1, 1).
-        weights: its weights.
-        r: radius.
-        slope: r'.
+        order: order of the shape functions.
+        nodes: nodes of the quadrature, in (-1, 1).
+        weights: weights of the quadrature.
+        r: radius at the points.
+        slope: slope r' at the points.
     """
 
     half: Values
@@ -104,19 +105,19 @@ class _Along:
 
 
 def _banded(along: _Along, terms: list[Term]) -> Values:
-    """Upper band of the whole matrix; unknowns by height, then across."""
+    """Upper band of the global matrix; unknowns ordered by height, then across."""
     size, p = len(terms[0][0]), along.order
     pieces, block = len(along.half), (p + 1) * size
     band = np.zeros((block, (pieces * p + 1) * size))
     row, column = np.triu_indices(block)
     for piece in range(pieces):
-        found = along.matrix(terms, piece).reshape(block, block)
-        band[block - 1 + row - column, column + piece * p * size] += found[row, column]
+        local = along.matrix(terms, piece).reshape(block, block)
+        band[block - 1 + row - column, column + piece * p * size] += local[row, column]
     return band
 
 
 def _across(order: int) -> tuple[Values, Values, Values, Values, Values]:
-    """Nodes u, weights of a quadrature over (0, 1); P_0 .. P_order, slopes by t = 2 u - 1; shapes zero at both ends."""
+    """Nodes u and weights on (0, 1); P_0 .. P_order and slopes by t = 2 u - 1; shape functions zero at both ends."""
     nodes, weights = legendre.leggauss(order + 3)
     P = np.asarray(legendre.legvander(nodes, order).T, dtype=float)
     slopes = np.asarray(legendre.legval(nodes, legendre.legder(np.eye(order + 1))), dtype=float)
@@ -124,7 +125,7 @@ def _across(order: int) -> tuple[Values, Values, Values, Values, Values]:
 
 
 def _potential(along: _Along, order: int) -> Values:
-    """G at the top by Legendre polynomials of t, (order + 1,); its first entry is the mean. For flux one over 2 pi."""
+    """Legendre coefficients (in t) of G at the top, (order + 1,), for a flux of 1/(2 pi); the first is the mean."""
     from scipy.linalg import solveh_banded
 
     u, w, P, D, _ = _across(order)
@@ -145,7 +146,7 @@ def _potential(along: _Along, order: int) -> Values:
 
 
 def _flux(along: _Along, order: int) -> float:
-    """Energy of the flux times pi, from psi = u + sum of shapes that vanish on axis, wall and top."""
+    """Energy of the flux times pi, for psi = u + sum of shape functions that vanish on axis, wall and top."""
     from scipy.linalg import solveh_banded
 
     u, w, P, _, B = _across(order)
@@ -181,10 +182,10 @@ def _sampled(
     pieces: int,
     order: int,
 ) -> _Along:
-    """The profile at the points of a quadrature, lengths in units of L.
+    """Profile at the points of a quadrature, lengths in units of L.
 
     Raises:
-        ValueError: the radius is not positive and finite at one of them.
+        ValueError: the radius is not positive and finite at a point.
     """
     nodes, weights = legendre.leggauss(2 * order + 4)
     half = np.full(pieces, 0.5 / pieces)
@@ -207,18 +208,18 @@ def smooth_tube(
     order: int = 12,
     across: int = 16,
 ) -> SmoothTube:
-    """G at the top of a body of revolution between flat ends at z = 0, grounded, and z = L, which passes even flux.
+    """G at the top of a body of revolution between flat ends: z = 0 is grounded, an even unit flux enters at z = L.
 
     Args:
-        radius: r(z), m, of an array of heights in m; smooth and positive.
-        length: L, m.
-        slope: r'(z); where it is not given, that of the polynomial through r on each piece.
-        pieces: of the length, of equal size; several for each period of the profile.
-        order: of the polynomials along z on each piece.
+        radius: function r(z), m, of an array of heights (m); smooth and positive.
+        length: length L, m.
+        slope: function r'(z); by default the slope of the polynomial through r on each piece.
+        pieces: number of pieces of equal length; several for each period of the profile.
+        order: order of the polynomials along z on each piece.
         across: highest power of (rho/r)^2.
 
     Raises:
-        ValueError: the radius is not positive and finite, or fewer than one piece or power or two orders.
+        ValueError: the radius is not positive and finite, pieces or across are below 1, or order is below 2.
     """
     if pieces < 1 or order < 2 or across < 1:
         raise ValueError(f"at least one piece, order 2 and one power across: {pieces}, {order}, {across}")

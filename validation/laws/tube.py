@@ -27,8 +27,8 @@ class Bounds:
     """G between two bounds, 1/m.
 
     Attributes:
-        lower: the one-dimensional value.
-        upper: Rayleigh's.
+        lower: lower bound, the one-dimensional value.
+        upper: upper bound of Rayleigh.
     """
 
     lower: float
@@ -36,7 +36,7 @@ class Bounds:
 
     @property
     def leading_error(self) -> float:
-        """Relative error of the one-dimensional G at most."""
+        """Upper bound of the relative error of the one-dimensional G."""
         return self.upper / self.lower - 1.0
 
     def valid(self, tolerance: float = 0.02) -> bool:
@@ -45,24 +45,24 @@ class Bounds:
 
 
 def cylinder(length: float, radius: float) -> float:
-    """L/(pi r^2), exact, 1/m."""
+    """G = L/(pi r^2) of a cylinder, exact, 1/m."""
     return length / (math.pi * radius**2)
 
 
 def cone(length: float, base_radius: float, top_radius: float) -> Bounds:
-    """A truncated cone: L/(pi r R) and (1 + s^2/2) times that, s = (R - r)/L, 1/m.
+    """Bounds of G of a truncated cone, 1/m: L/(pi r R) and (1 + s^2/2) times that, s = (R - r)/L.
 
     Args:
-        length: m.
-        base_radius: r, m.
-        top_radius: R, m.
+        length: length L, m.
+        base_radius: radius r of the base, m.
+        top_radius: radius R of the top, m.
     """
     lower = length / (math.pi * base_radius * top_radius)
     return Bounds(lower, lower * (1.0 + 0.5 * ((top_radius - base_radius) / length) ** 2))
 
 
 def cone_between_spheres(length: float, base_radius: float, top_radius: float) -> float:
-    """The same cone between the spherical caps through its rims, exact, 1/m: (1/rho_r - 1/rho_R)/Omega.
+    """G of a cone between the spherical caps through its rims, exact, 1/m: (1/rho_r - 1/rho_R)/Omega.
 
     With the half angle alpha, sin(alpha) |1/r - 1/R| / (2 pi (1 - cos(alpha))): (1 + alpha^2/4 + ...) times the
     one-dimensional value. Equipotential ends.
@@ -75,7 +75,7 @@ def cone_between_spheres(length: float, base_radius: float, top_radius: float) -
 
 
 def shell(inner_radius: float, outer_radius: float) -> float:
-    """The space between concentric spheres, exact: (1/r - 1/R)/(4 pi), 1/m."""
+    """G between concentric spheres, exact: (1/r - 1/R)/(4 pi), 1/m."""
     return (1.0 / inner_radius - 1.0 / outer_radius) / (4.0 * math.pi)
 
 
@@ -86,14 +86,14 @@ def tube(
     slope: Callable[[Values], Values] | None = None,
     pieces: int = 64,
 ) -> Bounds:
-    """Any circular tube, by quadrature to 1e-10.
+    """Bounds of G of any circular tube, by quadrature to 1e-10.
 
     Args:
-        radius: r(z), m, of an array of heights in m; positive.
+        radius: function r(z), m, of an array of heights (m); positive.
         start: lower end, m.
         end: upper end, m.
-        slope: r'(z); by differences of ``radius`` (to 1e-8) where it is not given.
-        pieces: of the tube for the quadrature; more for profiles of many periods.
+        slope: function r'(z); by default from differences of ``radius`` (to 1e-8).
+        pieces: number of pieces of the quadrature; more for profiles of many periods.
     """
     step = 1e-5 * (end - start)
 
@@ -114,7 +114,7 @@ def tube_of_area(area: Callable[[float], float], start: float, end: float) -> fl
     """One-dimensional G = int dz/S(z) of a tube of any cross-section, a lower bound, 1/m.
 
     Args:
-        area: S(z), m^2, of a height in m.
+        area: function S(z), m^2, of a height (m).
         start: lower end, m.
         end: upper end, m.
     """

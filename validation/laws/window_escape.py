@@ -1,4 +1,4 @@
-"""Box 1 of paper 000: a ball with a small absorbing window; mean time to escape, voltage in salt (facts pnp A1).
+"""Law of Box 1 of paper 000: mean escape time from a ball with a small window, voltage in salt (facts pnp A1).
 
 Mean first-passage times of pure diffusion D in a ball of radius R with one circular window, a the radius of its rim
 circle, by matched asymptotics: Cheviakov, Ward and Straube, Multiscale Model. Simul. 8 (2010) 836, for one trap; the
@@ -27,9 +27,9 @@ class WindowEscapeLaw:
     """A ball with one small window at its south pole.
 
     Attributes:
-        radius: R of the ball, m.
-        window_radius: a of the window's rim circle, m.
-        diffusivity: D, m^2/s.
+        radius: radius R of the ball, m.
+        window_radius: radius a of the window's rim circle, m.
+        diffusivity: diffusivity D, m^2/s.
     """
 
     radius: float
@@ -38,14 +38,15 @@ class WindowEscapeLaw:
 
     @property
     def _volume(self) -> float:
+        """Volume |Omega| of the ball, m^3."""
         return 4.0 / 3.0 * math.pi * self.radius**3
 
     def leading_time(self) -> float:
-        """|Omega|/(4 a D), s (Rayleigh); off by (a/(pi R)) (ln(R/a) - 1) of itself."""
+        """Leading term |Omega|/(4 a D), s (Rayleigh); its relative error is (a/(pi R)) (ln(R/a) - 1)."""
         return self._volume / (4.0 * self.window_radius * self.diffusivity)
 
     def mean_time(self) -> float:
-        """Mean over starting points of the escape time, s, to three terms.
+        """Mean escape time over all starting points, s, with three terms.
 
         |Omega|/(4 a D) [1 + (a/(pi R)) (ln(R/a) - ln 2 + 3/2 - 9/5)].
         """
@@ -56,34 +57,34 @@ class WindowEscapeLaw:
     def time_from(self, r: ArrayLike, cosine: ArrayLike) -> Values:
         """Escape time from a point, s: the mean minus |Omega|/D times the surface Neumann Green's function.
 
-        Valid at distances from the window well above a; there to order a/R.
+        Valid at distances from the window well above a, to order a/R.
 
         Args:
             r: distance from the centre, m.
-            cosine: of the angle to the window's middle, 1 at the window.
+            cosine: cosine of the angle to the window's middle, 1 at the window.
         """
         green = neumann_green(np.asarray(r, dtype=float) / self.radius, cosine) / self.radius
         return self.mean_time() - self._volume / self.diffusivity * green
 
     def mean_G(self) -> float:
-        """Mean over the ball of G for a current that enters evenly in the whole volume: D tau/|Omega|, 1/m.
+        """Mean of G over the ball for a current that enters evenly in the whole volume: D tau/|Omega|, 1/m.
 
-        Also that of a current that enters anywhere, as long as `time_from` there is the mean time.
+        It also holds for a current that enters at a place where `time_from` equals the mean time.
         """
         return self.diffusivity * self.mean_time() / self._volume
 
     def voltage(
         self, current: ArrayLike, concentration: float, thermal_voltage: float, G: float | None = None
     ) -> Values:
-        """V_T ln(1 + I G/(2 D F C)), V, of two monovalent ions at ``concentration`` in the window, one injected.
+        """Potential V_T ln(1 + I G/(2 D F C)), V, of two monovalent ions, one of them injected.
 
-        With `mean_G`, which is the default, that of the mean concentration. Electroneutral: Debye length far below a.
+        With `mean_G`, the default, it is the potential of the mean concentration. Needs a Debye length far below a.
 
         Args:
-            current: I, A, any shape.
-            concentration: C of the salt at the window, mol/m^3.
-            thermal_voltage: V.
-            G: 1/m, of another place or injector.
+            current: current I, A, any shape.
+            concentration: concentration C of the salt at the window, mol/m^3.
+            thermal_voltage: kT/e, V.
+            G: value of G at another place or for another injector, 1/m.
         """
         G = self.mean_G() if G is None else G
         scaled = np.asarray(current, dtype=float) * G / (2.0 * self.diffusivity * FARADAY * concentration)
@@ -106,7 +107,7 @@ def neumann_green(r: ArrayLike, cosine: ArrayLike) -> Values:
 
     Args:
         r: distance from the centre.
-        cosine: of the angle to the source.
+        cosine: cosine of the angle to the source.
     """
     r, cosine = np.asarray(r, dtype=float), np.asarray(cosine, dtype=float)
     distance = np.sqrt(np.maximum(1.0 - 2.0 * r * cosine + r**2, 0.0))

@@ -1,1 +1,1 @@
-"""Independent solvers and reference numbers."""
+"""Independent references: a one-dimensional solver (`onedimensional`), and numbers with their sources (`table`)."""

@@ -1,4 +1,4 @@
-"""Reference numbers of the papers and of independent calculations, with source and uncertainty: one data file."""
+"""Access to references.toml: numbers of the papers and of independent calculations, with source and uncertainty."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from typing import Any
 
 @functools.cache
 def load(section: str) -> dict[str, Any]:
-    """A section of ``references.toml``.
+    """Section of ``references.toml`` as plain data.
 
     Args:
-        section: name of a table, with dots for one in another.
-
-    Returns:
-        The table as plain data.
+        section: name of a table; a table within another one has a dotted name.
 
     Raises:
-        KeyError: no such section.
+        KeyError: the file has no such section.
     """
     text = resources.files("spinepnp.validation.reference").joinpath("references.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
@@ -29,6 +26,6 @@ def load(section: str) -> dict[str, Any]:
 
 
 def rows(section: str) -> list[dict[str, float]]:
-    """The table ``rows`` of a section as dictionaries by its ``columns``."""
+    """Rows of a section, each as a dictionary by its ``columns``."""
     table = load(section)
     return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]

@@ -1,4 +1,4 @@
-"""Where and with what a validation was run: for the foot of its page."""
+"""Environment of a validation run, for the foot of its page: versions, machine, date."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from spinepnp.runtime.versions import STACK, code_version, versions
 
-#: What the numbers and figures of a validation depend on.
+#: Modules on which the numbers and figures of a validation depend.
 MODULES = (*STACK, "scipy", "numba", "matplotlib")
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """Versions, machine, date.
+class Environment:
+    """Versions, machine and date of a run.
 
     Attributes:
-        versions: by module.
-        code: version and digest of the code that makes numbers.
+        versions: version of each module.
+        code: version and digest of the code that computes results.
         machine: processor and system, in words.
-        ranks: that worked.
-        when: the page was written.
-        seconds: from the start of the validation to its page.
+        ranks: number of MPI ranks.
+        when: date and time at which the page was written.
+        seconds: run time from the start of the validation to its page, s.
     """
 
     versions: dict[str, str]
@@ -35,14 +35,14 @@ class Surroundings:
     seconds: float
 
 
-def surroundings(ranks: int, seconds: float) -> Surroundings:
-    """Those of now.
+def environment(ranks: int, seconds: float) -> Environment:
+    """Environment of this run.
 
     Args:
-        ranks: that worked.
-        seconds: since the start.
+        ranks: number of MPI ranks.
+        seconds: run time since the start, s.
     """
-    return Surroundings(
+    return Environment(
         versions=versions(MODULES),
         code=code_version(),
         machine=f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
@@ -53,7 +53,7 @@ def surroundings(ranks: int, seconds: float) -> Surroundings:
 
 
 def _processor() -> str:
-    """Its name, where the system tells it."""
+    """Name of the processor, where the system tells it, else of the architecture."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

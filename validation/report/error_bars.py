@@ -1,4 +1,4 @@
-"""What a validation comes to: counts, and whether its error bars hold."""
+"""Counts of a validation, and coverage of its error bars."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from spinepnp.validation.suite.assess import Verdict, by_case
 
-#: Error and bar below which two numbers are the same for a computer.
+#: Smallest error and bar that are distinguished; smaller ones are rounding of double precision.
 ROUNDING = 1e-16
 
-#: A bar says how large an error is if it is within this factor of it.
+#: Factor between bar and error within which the bar is a fair estimate of the size of the error.
 FACTOR = 10.0
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many cases and numbers there are, and how they fared.
+    """Counts of cases and numbers.
 
     Attributes:
-        cases, numbers: examined.
-        failed_cases, failed_numbers: of them.
-        of_paper: numbers of a paper that differ, as is expected of them.
-        seconds: of all cases together.
+        cases, numbers: number of cases and of numbers.
+        failed_cases, failed_numbers: number of those that failed.
+        of_paper: number of values of a paper that differ, as expected.
+        seconds: run time of all cases together, s.
     """
 
     cases: int
@@ -35,12 +35,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Bars:
-    """How error bars (estimate and uncertainty of the reference) compare to errors.
+    """Comparison of error bars (estimate and uncertainty of the reference) with errors.
 
     Attributes:
-        number: of errors with a bar.
-        covered: share of them that the bar covers.
-        within: share of the bars within a factor 10 of the error, above or below.
+        number: number of errors with a bar.
+        covered: share of errors that are not larger than their bar.
+        within: share of bars within a factor `FACTOR` of the error, above or below.
         largest: largest error over its tolerance.
     """
 
@@ -51,7 +51,7 @@ class Bars:
 
 
 def count(verdicts: Sequence[Verdict]) -> Counts:
-    """Count cases and numbers."""
+    """Counts of cases and numbers."""
     cases = by_case(verdicts)
     return Counts(
         cases=len(cases),
@@ -73,13 +73,13 @@ def pairs(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, float, float]]:
 
 
 def bars(verdicts: Sequence[Verdict]) -> Bars | None:
-    """Whether error bars hold; ``None`` where no number has one."""
-    found = pairs(verdicts)
-    if not found:
+    """Comparison of error bars with errors; ``None`` where no number has a bar."""
+    measured = pairs(verdicts)
+    if not measured:
         return None
     return Bars(
-        number=len(found),
-        covered=sum(error <= bar for _, error, bar in found) / len(found),
-        within=sum(error / FACTOR <= bar <= error * FACTOR for _, error, bar in found) / len(found),
-        largest=max(error / v.tolerance for v, error, _ in found),
+        number=len(measured),
+        covered=sum(error <= bar for _, error, bar in measured) / len(measured),
+        within=sum(error / FACTOR <= bar <= error * FACTOR for _, error, bar in measured) / len(measured),
+        largest=max(error / v.tolerance for v, error, _ in measured),
     )

@@ -1,4 +1,4 @@
-"""The numbers of a run of the validation, where figures and findings look them up."""
+"""Numbers of a validation run, which figures and errata look up by case and quantity."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from spinepnp.validation.suite.assess import Verdict, by_case
 
 
 class MissingError(LookupError):
-    """A number that this run of the validation does not have: its case was not asked for, or has failed."""
+    """A number is missing in this run of the validation: its case was not requested, or has failed."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A verdict with two numbers, and where it stands on the page.
+    """A verdict with two numbers, and its anchor on the page.
 
     Attributes:
-        verdict: as it is.
-        value, reference: its numbers.
-        anchor: on the page, without the ``#``.
+        verdict: the verdict.
+        value, reference: computed number and reference.
+        anchor: anchor on the page, without the ``#``.
     """
 
     verdict: Verdict
@@ -29,7 +29,7 @@ class Found:
 
 
 def anchors(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
-    """Each verdict with the name of its place on the page."""
+    """Verdicts, each with its anchor on the page."""
     return [(verdict, f"v-{verdict.case}-{i}") for part in by_case(verdicts) for i, verdict in enumerate(part)]
 
 
@@ -37,8 +37,8 @@ class Evidence:
     """Verdicts and the numbers of figures, by name.
 
     Args:
-        verdicts: of this run.
-        numbers: of the figures, by figure and name.
+        verdicts: verdicts of this run.
+        numbers: numbers of the figures, by figure and name.
     """
 
     def __init__(self, verdicts: Sequence[Verdict], numbers: Mapping[str, Mapping[str, float]] | None = None) -> None:
@@ -46,40 +46,40 @@ class Evidence:
         self._numbers = numbers or {}
 
     def all(self, case: str, quantity: str) -> list[Found]:
-        """The numbers of a case, in the order of their points.
+        """Numbers of a quantity that passed, in the order of their points.
 
         Args:
             case: name of the validation case.
-            quantity: as it stands in the report.
+            quantity: name of the quantity in the report.
 
         Raises:
-            MissingError: there is none that has passed.
+            MissingError: no number has passed.
         """
-        found = []
+        passed = []
         for v, anchor in anchors(self.verdicts):
             named = (v.case, v.quantity) == (case, quantity)
             if named and v.passed and isinstance(v.value, float) and isinstance(v.reference, float):
-                found.append(Found(v, v.value, v.reference, anchor))
-        if not found:
+                passed.append(Found(v, v.value, v.reference, anchor))
+        if not passed:
             raise MissingError(f"{case}: {quantity}")
-        return found
+        return passed
 
     def any(self, case: str, quantity: str) -> list[Found]:
-        """As `all`, but nothing where there is none."""
+        """Numbers as from `all`, but an empty list where no number has passed."""
         try:
             return self.all(case, quantity)
         except MissingError:
             return []
 
     def at(self, case: str, quantity: str, point: str = "") -> Found:
-        """One of them.
+        """Number of a quantity at one point.
 
         Args:
             case, quantity: see `all`.
-            point: as it stands in the report.
+            point: point as in the report.
 
         Raises:
-            MissingError: there is none.
+            MissingError: there is no such number that has passed.
         """
         for found in self.all(case, quantity):
             if found.verdict.point == point:
@@ -87,10 +87,10 @@ class Evidence:
         raise MissingError(f"{case}: {quantity} at {point}")
 
     def number(self, figure: str, name: str) -> float:
-        """A number that a figure was made from.
+        """Number from which a figure was made.
 
         Raises:
-            MissingError: it was not drawn.
+            MissingError: the figure was not drawn.
         """
         try:
             return self._numbers[figure][name]

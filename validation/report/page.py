@@ -1,7 +1,7 @@
-"""The page of a validation: report.html, one file that needs nothing else.
+"""Page of a validation: report.html, one file that needs no other.
 
-Verdicts, failed ones first; figures of the papers, drawn from solved data; where the papers are wrong or silent, each
-with the number that says so; what has changed since the run before.
+It has the verdicts (failed ones first), figures of the papers drawn from solved data, errata of the papers with the
+numbers that support them, and the changes since the run before.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ import jinja2
 from markupsafe import Markup
 
 from spinepnp.runtime.files import write_atomically
-from spinepnp.validation.report.environment import Surroundings
-from spinepnp.validation.report.errata import FINDINGS, Finding
+from spinepnp.validation.report.environment import Environment
+from spinepnp.validation.report.errata import ERRATA, Erratum
 from spinepnp.validation.report.error_bars import bars, count
 from spinepnp.validation.report.evidence import Evidence, MissingError, anchors
 from spinepnp.validation.report.figures.drawing import Drawn
-from spinepnp.validation.report.previous import KINDS, Change, Earlier, changes
+from spinepnp.validation.report.previous import KINDS, Change, PreviousReport, changes
 from spinepnp.validation.suite.assess import Verdict, by_case
 from spinepnp.validation.suite.plan import Subject
 
-#: File that it is, and how its title begins, by which it is known.
-PAGE, TITLE = "report.html", "<title>Validation of spinepnp:"
+#: Name of the file.
+PAGE = "report.html"
 
-#: Papers by their number in this project.
+#: Beginning of its title, by which a report of this project is recognised.
+TITLE = "<title>Validation of spinepnp:"
+
+#: Headings of the papers, by their number in this project.
 PAPERS = {
     "001": "Paper 001: laws of current and voltage in dendritic spines",
     "000": "Paper 000: a ball with a window (Box 1), a closed ball (Box 2)",
@@ -38,22 +41,22 @@ PAPERS = {
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a page tells.
+    """Contents of a page.
 
     Attributes:
         subjects: cases that were examined.
-        verdicts: on them, failed cases first.
+        verdicts: their verdicts, failed cases first.
         drawn: figures.
-        earlier: the report of the run before, if any.
-        surroundings: where and with what.
-        whole: whether all cases were asked for.
+        previous: report of the run before in the same directory, if there is one.
+        environment: environment of the run.
+        whole: whether all cases were requested.
     """
 
     subjects: Sequence[Subject]
     verdicts: Sequence[Verdict]
-    surroundings: Surroundings
+    environment: Environment
     drawn: Sequence[Drawn] = field(default=())
-    earlier: Earlier | None = None
+    previous: PreviousReport | None = None
     whole: bool = True
 
 
@@ -62,11 +65,11 @@ class Group:
     """A case on the page.
 
     Attributes:
-        name, title, figure, seconds: of the case.
+        name, title, figure, seconds: name, title, figure and run time (s) of the case.
         rows: verdicts with their anchors.
-        passed: whether all did.
-        worst: the number that is nearest to its tolerance, or beyond it.
-        of_paper: numbers of a paper that differ, as expected.
+        passed: whether all numbers passed.
+        worst: verdict whose error or estimate is largest relative to its tolerance.
+        of_paper: number of values of a paper that differ, as expected.
     """
 
     name: str
@@ -80,15 +83,15 @@ class Group:
 
 
 def groups(subjects: Sequence[Subject], verdicts: Sequence[Verdict]) -> list[Group]:
-    """Cases in the order of their verdicts."""
+    """Cases of the page, in the order of their verdicts."""
     titles = {subject.name: subject.plan.title for subject in subjects}
     figures = {subject.name: subject.plan.figure for subject in subjects}
     places = {id(verdict): anchor for verdict, anchor in anchors(verdicts)}
-    found = []
+    cases = []
     for part in by_case(verdicts):
         name = part[0].case
-        judged = [v for v in part if v.error is not None and v.estimate is not None]
-        found.append(
+        assessed = [v for v in part if v.error is not None and v.estimate is not None]
+        cases.append(
             Group(
                 name=name,
                 title=titles.get(name, ""),
@@ -96,27 +99,27 @@ def groups(subjects: Sequence[Subject], verdicts: Sequence[Verdict]) -> list[Gro
                 seconds=part[0].seconds,
                 rows=[(v, places[id(v)]) for v in part],
                 passed=all(v.passed for v in part),
-                worst=max(judged, key=used, default=None),
+                worst=max(assessed, key=used, default=None),
                 of_paper=sum(v.passed and v.verdict != "agrees" for v in part),
             )
         )
-    return found
+    return cases
 
 
 def used(verdict: Verdict) -> float:
-    """Part of the tolerance that error or estimate take, whichever is larger."""
+    """Larger one of error and estimate, relative to the tolerance."""
     return max(abs(verdict.error or 0.0), verdict.estimate or 0.0) / verdict.tolerance
 
 
 def number(value: Any) -> str:
-    """A cell with a value: seven digits, a true minus sign; words as they are."""
+    """Text of a value in a cell: seven digits and a true minus sign; words are unchanged."""
     if value is None:
         return "–"
     return f"{value:.7g}".replace("-", "\N{MINUS SIGN}") if isinstance(value, float) else str(value)
 
 
 def small(value: float | None, *, signed: bool = False) -> str:
-    """A cell with an error: two digits."""
+    """Text of an error in a cell: two digits."""
     if value is None:
         return "–"
     if value == 0.0:
@@ -125,42 +128,42 @@ def small(value: float | None, *, signed: bool = False) -> str:
 
 
 def word(verdict: Verdict) -> str:
-    """A verdict in a word or two."""
+    """Text of a verdict in a word or two."""
     if not verdict.passed:
         return "FAILED"
     return "agrees" if verdict.verdict == "agrees" else f"{verdict.verdict}, as expected"
 
 
-def evidence_of(findings: Sequence[Finding], evidence: Evidence) -> list[tuple[Finding, Markup]]:
-    """Findings with what proves them; without those whose numbers this run does not have."""
-    found = []
-    for finding in findings:
+def statements_of(errata: Sequence[Erratum], evidence: Evidence) -> list[tuple[Erratum, Markup]]:
+    """Errata with their statements; errata whose numbers this run lacks are left out."""
+    supported = []
+    for erratum in errata:
         try:
-            found.append((finding, finding.proof(evidence)))
+            supported.append((erratum, erratum.statement(evidence)))
         except MissingError:
             continue
-    return found
+    return supported
 
 
-def by_kind(found: Sequence[Change]) -> list[tuple[str, list[Change]]]:
-    """Changes of one kind together."""
-    kinds = [(kind, [change for change in found if change.kind == kind]) for kind in KINDS]
+def by_kind(changed: Sequence[Change]) -> list[tuple[str, list[Change]]]:
+    """Changes grouped by kind."""
+    kinds = [(kind, [change for change in changed if change.kind == kind]) for kind in KINDS]
     return [(kind, part) for kind, part in kinds if part]
 
 
 def render(contents: Contents) -> str:
-    """The page as text."""
-    environment = jinja2.Environment(
+    """Text of the page."""
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("spinepnp.validation.report", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, small=small, used=used, word=word, safe_html=Markup)
+    templates.filters.update(number=number, small=small, used=used, word=word, safe_html=Markup)
     verdicts, drawn = contents.verdicts, contents.drawn
     numbers: Mapping[str, Mapping[str, float]] = {figure.name: figure.numbers for figure in drawn}
-    then = contents.earlier
-    return environment.get_template("page.html.j2").render(
+    previous = contents.previous
+    return templates.get_template("page.html.j2").render(
         counts=count(verdicts),
         bars=bars(verdicts),
         groups=groups(contents.subjects, verdicts),
@@ -169,11 +172,11 @@ def render(contents: Contents) -> str:
             (key, title, [f for f in drawn if f.paper == key and f.name != "overview"]) for key, title in PAPERS.items()
         ],
         broken=[figure for figure in drawn if figure.error],
-        findings=evidence_of(FINDINGS, Evidence(verdicts, numbers)),
+        errata=statements_of(ERRATA, Evidence(verdicts, numbers)),
         paper_rows=[(v, a) for v, a in anchors(verdicts) if v.passed and v.verdict != "agrees"],
-        earlier=then,
-        changed=None if then is None else by_kind(changes(then, verdicts, whole=contents.whole)),
-        here=contents.surroundings,
+        previous=previous,
+        changed=None if previous is None else by_kind(changes(previous, verdicts, whole=contents.whole)),
+        here=contents.environment,
         whole=contents.whole,
         drawing_seconds=sum(figure.seconds for figure in drawn),
     )
@@ -183,7 +186,7 @@ def write_page(contents: Contents, directory: Path) -> Path:
     """Write ``report.html``. On rank 0.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     path = directory / PAGE
     write_atomically(path, render(contents), then="run it again")

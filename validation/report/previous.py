@@ -1,4 +1,4 @@
-"""The report of an earlier run in the same directory, and what has changed since then."""
+"""Report of the previous run in the same directory, and the changes since then."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 
 from spinepnp.validation.suite.assess import Verdict
 
-#: File of the verdicts.
+#: Name of the file of the verdicts.
 RECORD = "report.json"
 
-#: An error that moved by less than this part of its tolerance is the same: other machines round differently.
-SAME = 0.01
+#: Change of an error, relative to its tolerance, below which it counts as unchanged: machines round differently.
+UNCHANGED = 0.01
 
-#: What has changed, worst first.
+#: Kinds of change, worst first.
 KINDS = ("fails now", "passes now", "new, fails", "error moved", "value changed", "new", "gone")
 
-#: What a row of an earlier report must have to be compared.
-NEEDED = {"case", "quantity", "point", "passed"}
+#: Keys that a row of a previous report must have to be compared.
+REQUIRED = {"case", "quantity", "point", "passed"}
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """The report of an earlier run.
+class PreviousReport:
+    """Report of a previous run.
 
     Attributes:
-        when: it was written, in words.
+        when: date and time at which it was written.
         rows: its verdicts as plain data.
     """
 
@@ -40,13 +40,13 @@ class Earlier:
 
 @dataclass(frozen=True)
 class Change:
-    """A number that is not what it was.
+    """Change of a number since the previous run.
 
     Attributes:
         kind: one of `KINDS`.
-        case, quantity, point: of the number.
-        before, after: its value, then and now.
-        error_before, error_after: likewise.
+        case, quantity, point: case, quantity and point of the number.
+        before, after: its value in the previous run and in this one.
+        error_before, error_after: its error in the previous run and in this one.
     """
 
     kind: str
@@ -60,49 +60,49 @@ class Change:
 
 
 def read_rows(text: str) -> tuple[dict[str, Any], ...]:
-    """The verdicts in the text of a report, as plain data; none if it is of something else."""
+    """Verdicts in the text of a report, as plain data; empty if the text is not a report."""
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError):
         return ()
     if not isinstance(rows, list):
         return ()
-    return tuple(row for row in rows if isinstance(row, dict) and set(row) >= NEEDED)
+    return tuple(row for row in rows if isinstance(row, dict) and set(row) >= REQUIRED)
 
 
-def read_earlier(directory: Path) -> Earlier | None:
-    """The report that a directory holds; ``None`` without one, or where it cannot be read. On rank 0."""
+def read_previous(directory: Path) -> PreviousReport | None:
+    """Report in a directory; ``None`` if there is none that can be read. On rank 0."""
     path = directory / RECORD
     try:
         rows = read_rows(path.read_text(encoding="utf-8"))
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
     except (OSError, ValueError):
         return None
-    return Earlier(when, rows) if rows else None
+    return PreviousReport(when, rows) if rows else None
 
 
 def _numbered(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Rows by case, quantity, point and, as one number may have several references, by which of them it is."""
+    """Rows by case, quantity, point, and a count, as one number may have several references."""
     seen: Counter[tuple[str, ...]] = Counter()
-    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    numbered: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         key = (str(row["case"]), str(row["quantity"]), str(row["point"]))
-        found[(*key, str(seen[key]))] = row
+        numbered[(*key, str(seen[key]))] = row
         seen[key] += 1
-    return found
+    return numbered
 
 
-def changes(earlier: Earlier, verdicts: Sequence[Verdict], *, whole: bool) -> list[Change]:
-    """What is not as it was, the worst first.
+def changes(previous: PreviousReport, verdicts: Sequence[Verdict], *, whole: bool) -> list[Change]:
+    """Changes since the previous run, worst first.
 
     Args:
-        earlier: the report of then.
-        verdicts: of now.
-        whole: whether all cases were examined, so that what is not among them is gone.
+        previous: report of the previous run.
+        verdicts: verdicts of this run.
+        whole: whether all cases were examined, so that a case that is missing is gone.
     """
-    before, after = _numbered(earlier.rows), _numbered(asdict(verdict) for verdict in verdicts)
+    before, after = _numbered(previous.rows), _numbered(asdict(verdict) for verdict in verdicts)
     examined = {verdict.case for verdict in verdicts}
-    found = []
+    changed = []
     for key in [*after, *(key for key in before if key not in after)]:
         old, new = before.get(key), after.get(key)
         kind = _kind(old, new)
@@ -111,18 +111,18 @@ def changes(earlier: Earlier, verdicts: Sequence[Verdict], *, whole: bool) -> li
         old, new = old or {}, new or {}
         case, quantity, point, _ = key
         values, errors = ([row.get(name) for row in (old, new)] for name in ("value", "error"))
-        found.append(Change(kind, case, quantity, point, *values, *errors))
-    return sorted(found, key=lambda change: KINDS.index(change.kind))
+        changed.append(Change(kind, case, quantity, point, *values, *errors))
+    return sorted(changed, key=lambda change: KINDS.index(change.kind))
 
 
 def _kind(old: dict[str, Any] | None, new: dict[str, Any] | None) -> str | None:
-    """How a number has changed, if it has."""
+    """Kind of the change of a number; ``None`` if it is unchanged."""
     if old is None or new is None:
         return "gone" if new is None else "new" if new["passed"] else "new, fails"
     if old["passed"] != new["passed"]:
         return "passes now" if new["passed"] else "fails now"
     errors = old.get("error"), new["error"]
     if all(isinstance(error, float) for error in errors):
-        return "error moved" if abs(errors[0] - errors[1]) > SAME * new["tolerance"] else None
+        return "error moved" if abs(errors[0] - errors[1]) > UNCHANGED * new["tolerance"] else None
     same = old.get("value") == new["value"] or all(isinstance(row.get("value"), float) for row in (old, new))
     return None if same else "value changed"

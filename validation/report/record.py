@@ -1,4 +1,4 @@
-"""What is left of a validation: report.json."""
+"""Record of a validation: report.json."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from spinepnp.validation.report.page import PAGE, TITLE
 from spinepnp.validation.report.previous import RECORD, read_rows
 from spinepnp.validation.suite.assess import Verdict
 
-#: Longest list of names in that of a folder.
+#: Longest part of a folder's name that lists cases, characters.
 LONGEST = 80
 
 
 def default_folder(names: Sequence[str]) -> Path:
-    """Where the report goes unless told: that of named cases beside that of all, whose record it must not replace.
+    """Default folder of the report; named cases have another one than all cases, whose record stays.
 
     Args:
-        names: of the cases; none for all.
+        names: names of the cases; empty for all.
     """
     if not names:
         return Path("runs/validate")
-    first, *others = found = sorted(set(names))
-    together = "-".join(found)
+    first, *others = cases = sorted(set(names))
+    together = "-".join(cases)
     return Path("runs") / f"validate-{together if len(together) <= LONGEST else f'{first}-and-{len(others)}-more'}"
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a validation has written a report."""
+    """Whether a file is the report of a validation."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError):
@@ -43,24 +43,25 @@ def make_folder(directory: Path, *, force: bool = False) -> ResultDirectory:
     """Make the directory of the report, before anything is solved. On rank 0.
 
     Args:
-        directory: which.
-        force: whether a report that is none of a validation may be replaced.
+        directory: path of the directory.
+        force: whether a file of another origin that has the name of a report may be replaced.
 
     Returns:
-        The directory, ours until it is released.
+        The directory, locked for this process until it is released.
 
     Raises:
-        CaseError: it has such a report, or cannot be made or written.
+        CaseError: the directory has such a file, or cannot be made or written.
     """
     foreign = tuple(name for name in (RECORD, PAGE) if (directory / name).exists() and not _is_ours(directory / name))
-    return ResultDirectory(directory, force=force, names=foreign)  # ours stays until there is another
+    # A report of this project stays until the new one replaces it.
+    return ResultDirectory(directory, force=force, names=foreign)
 
 
 def write_report(verdicts: Sequence[Verdict], directory: Path) -> Path:
     """Write ``report.json``. On rank 0.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     path = directory / RECORD
     write_atomically(

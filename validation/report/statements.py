@@ -1,4 +1,4 @@
-"""What proves each entry of `findings`: sentences with numbers of this run, and links to the verdicts."""
+"""Statements that support the entries of `errata`: sentences with numbers of this run, and links to the verdicts."""
 
 from __future__ import annotations
 
@@ -16,35 +16,37 @@ from spinepnp.validation.report.figures.boxes import BALL, DIFFUSIVITY, charge_o
 from spinepnp.validation.report.figures.drawing import minus
 from spinepnp.validation.report.figures.neck import law_of, neck
 
-#: Columns that proofs look up.
-TOP, HEAD = f"top.potential_{POTENTIAL.suffix}", f"head.potential_{POTENTIAL.suffix}"
-CENTRE, END = f"centre.potential_{POTENTIAL.suffix}", f"end.potential_{POTENTIAL.suffix}"
+#: Columns of the potentials at the top, in the head, at the centre and at the end.
+TOP = f"top.potential_{POTENTIAL.suffix}"
+HEAD = f"head.potential_{POTENTIAL.suffix}"
+CENTRE = f"centre.potential_{POTENTIAL.suffix}"
+END = f"end.potential_{POTENTIAL.suffix}"
 
 
 def linked(found: Found, text: str) -> Markup:
-    """A number that leads to its verdict."""
+    """Text of a number as a link to its verdict."""
     return Markup('<a href="#{}">{}</a>').format(found.anchor, text)
 
 
-def said(text: str, **numbers: Any) -> Markup:
-    """A sentence with numbers and links; what is put in is escaped unless it is a link."""
+def sentence(text: str, **numbers: Any) -> Markup:
+    """Sentence with numbers and links; values are escaped unless they are links."""
     return Markup(minus(str(Markup(text).format(**numbers))))
 
 
 def figure(name: str, text: str) -> Markup:
-    """A link to a figure."""
+    """Link to a figure."""
     return Markup('<a href="#{}">{}</a>').format(name, text)
 
 
 def percent(value: float, over: float) -> str:
-    """How much a value is off, in percent with a sign."""
+    """Relative deviation of a value, in percent with a sign."""
     return f"{100.0 * (value / over - 1.0):+.2g} %"
 
 
 def resistance(evidence: Evidence) -> Markup:
-    """V/I of the solved neck."""
+    """Statement on V/I of the solved neck."""
     V = evidence.at("cylinder_100", TOP, "100 pA")
-    return said(
+    return sentence(
         "100 pA through a neck of 100 nm were solved to give {V}, that is {R:.1f} MOhm; eq. (14) as printed says "
         "“R = {printed:.4g} mV”.",
         V=linked(V, f"{V.value:.4f} mV"),
@@ -54,9 +56,9 @@ def resistance(evidence: Evidence) -> Markup:
 
 
 def own_gradient(evidence: Evidence) -> Markup:
-    """Chloride of the cytosol, which has no flux."""
+    """Statement on chloride of the cytosol, which has no flux."""
     Cl = evidence.at("cytosol", f"head.concentration_{CONCENTRATION.suffix}.Cl")
-    return said(
+    return sentence(
         "Chloride that carries no current must follow its own gradient, c = C exp(u): solved {c}, error {e}.",
         c=linked(Cl, f"{Cl.value:.5g} mM at the head"),
         e=f"{abs(Cl.verdict.error or 0.0):.0e}",
@@ -64,9 +66,9 @@ def own_gradient(evidence: Evidence) -> Markup:
 
 
 def thermal_voltage(evidence: Evidence) -> Markup:
-    """The 6 mV of the paper."""
+    """Statement on the 6 mV of the paper."""
     V = evidence.at("spine_head", CENTRE)
-    return said(
+    return sentence(
         "With 25.26 mV, 50 pA raise the head to {V}, the paper's “6 mV”; with 25.26 V they would to {volts:.2f} V.",
         V=linked(V, f"{V.value:.3f} mV"),
         volts=V.value,
@@ -74,11 +76,11 @@ def thermal_voltage(evidence: Evidence) -> Markup:
 
 
 def ohm(evidence: Evidence) -> Markup:
-    """Ohm's law and the full law at the largest current of the narrowest neck."""
+    """Statement on Ohm's law and the full law at the largest current of the narrowest neck."""
     V = evidence.at("cylinder_50", TOP, "200 pA")
     law = law_of(neck(50))
     straight = law.ohmic_resistance() * 200.0 * CURRENT.si / POTENTIAL.si
-    return said(
+    return sentence(
         "200 pA through a neck of 50 nm: solved {V}, Ohm's law {ohm:.2f} mV, {factor:.2f} times as much, where the "
         "parameter is {w:.2f}; eq. (13) is off by {off}.",
         V=linked(V, f"{V.value:.3f} mV"),
@@ -90,10 +92,10 @@ def ohm(evidence: Evidence) -> Markup:
 
 
 def negative(evidence: Evidence) -> Markup:
-    """Eq. (12) beyond its limiting current."""
+    """Statement on eq. (12) beyond its limiting current."""
     V = evidence.at("cylinder_three_species", TOP, "10 pA")
     law = law_of(neck(100))
-    return said(
+    return sentence(
         "For the neck of 100 nm ({case}) the law's own limit is {limit:.2f} pA; at \N{MINUS SIGN}20 pA eq. (12) gives "
         "{Na:.1f} mM of sodium.",
         case=linked(V, "cylinder_three_species"),
@@ -103,7 +105,7 @@ def negative(evidence: Evidence) -> Markup:
 
 
 def throat(evidence: Evidence) -> Markup:
-    """Solved potentials over those of eq. (18)."""
+    """Statement on solved potentials against those of eq. (18)."""
     parts = []
     for case, c in (("throat_flat", 100), ("throat_wide", 50)):
         for found in evidence.all(case, END):
@@ -111,15 +113,15 @@ def throat(evidence: Evidence) -> Markup:
             (row,) = (r for r in references.rows("throat_voltage") if (r["a"], r["c"]) == (a, c))
             text = f"{found.value:.3f} against {row['printed_50']:.3f} mV"
             off = percent(row["printed_50"], found.value)
-            parts.append(said("{n} (a = {a:g}, c = {c} nm: {off})", n=linked(found, text), a=a, c=c, off=off))
-    return said("At 50 pA, solved against eq. (18): {parts}.", parts=Markup("; ").join(parts))
+            parts.append(sentence("{n} (a = {a:g}, c = {c} nm: {off})", n=linked(found, text), a=a, c=c, off=off))
+    return sentence("At 50 pA, solved against eq. (18): {parts}.", parts=Markup("; ").join(parts))
 
 
 def letters(evidence: Evidence) -> Markup:
-    """Eq. (18) where it holds."""
+    """Statement on eq. (18) where it holds."""
     V = evidence.at("throat_ratio", TOP, "10 nm")
     ratio = evidence.number("fig-001-2x", "ratio_10")
-    return said(
+    return sentence(
         "Read so, eq. (18) is met where it should be: at a/c = 0.1 the solved {V} makes a resistance that is {r} off.",
         V=linked(V, "small-signal potential"),
         r=percent(ratio, 1.0),
@@ -127,9 +129,9 @@ def letters(evidence: Evidence) -> Markup:
 
 
 def two_currents(evidence: Evidence) -> Markup:
-    """The end of the axis at both currents."""
+    """Statement on the end of the axis at both currents."""
     small, large = (evidence.number("fig-001-2de", name) for name in ("small_25", "V_25"))
-    return said(
+    return sentence(
         "For a = 25 nm (with c = 100 nm) the end of the axis is at {large:.2f} mV with 50 pA and at {small:.2f} mV "
         "with 10 pA ({link}).",
         large=large,
@@ -139,9 +141,9 @@ def two_currents(evidence: Evidence) -> Markup:
 
 
 def hot_cap(evidence: Evidence) -> Markup:
-    """Cap and centre."""
+    """Statement on the potentials of cap and centre."""
     cap, peak = (evidence.number("fig-001-3bc", name) for name in ("cap", "peak"))
-    return said(
+    return sentence(
         "After the step the cap reaches about {cap:.0f} mV and the head's centre {peak:.2f} mV ({link}).",
         cap=cap,
         peak=peak,
@@ -150,11 +152,11 @@ def hot_cap(evidence: Evidence) -> Markup:
 
 
 def delay(evidence: Evidence) -> Markup:
-    """The course of the voltage after the step."""
+    """Statement on the voltage in time after the step."""
     *_, last = found = evidence.all("spine_step", HEAD)
     equal = [evidence.number("fig-001-3delay", name) for name in ("equal_onset", "equal_end")]
     slow = [evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end")]
-    return said(
+    return sentence(
         "Head after the step at 10 ms: {first}, later {last}; the slowest time of diffusion is {tau:.0f} ms. At a ring "
         "at the neck's entrance: {a:.2f} mV at the onset, {b:.2f} mV in the end; with sodium four times slower than "
         "the rest {c:.2f} and {d:.2f} mV ({link}).",
@@ -170,44 +172,44 @@ def delay(evidence: Evidence) -> Markup:
 
 
 def six_millivolts(evidence: Evidence) -> Markup:
-    """The head's voltage for three necks."""
+    """Statement on the head's voltage for three necks."""
     necks = [(100, "spine_head"), (75, "spine_head_75"), (50, "spine_head_50")]
     parts = []
     for radius, case in necks:
         V = evidence.at(case, CENTRE)
-        parts.append(said("{V} ({r} nm)", V=linked(V, f"{V.value:.3f} mV"), r=radius))
-    return said("50 pA into the head, by radius of the neck: {parts}.", parts=Markup(", ").join(parts))
+        parts.append(sentence("{V} ({r} nm)", V=linked(V, f"{V.value:.3f} mV"), r=radius))
+    return sentence("50 pA into the head, by radius of the neck: {parts}.", parts=Markup(", ").join(parts))
 
 
 def layer(evidence: Evidence) -> Markup:
-    """What the full equations add to the law."""
+    """Statement on the potential that the Debye layer adds to the law."""
     parts = []
     for radius in (50, 75, 100):
         V = evidence.at(f"cylinder_{radius}", TOP, "100 pA")
         law = float(law_of(neck(radius)).voltage(100.0 * CURRENT.si)) / POTENTIAL.si
         added = f"{1e3 * (V.value - law):+.1f} uV"
-        parts.append(said("{V} ({r} nm)", V=linked(V, added), r=radius))
-    return said(
-        "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are held against laws at the head's centre, away "
+        parts.append(sentence("{V} ({r} nm)", V=linked(V, added), r=radius))
+    return sentence(
+        "Solved less eq. (13) at 100 pA: {parts}. Voltages of spines are compared with laws at the head's centre, away "
         "from the layer of the cap.",
         parts=Markup(", ").join(parts),
     )
 
 
 def channels(evidence: Evidence) -> Markup:
-    """What rings of channels add."""
+    """Statement on the potential that rings of channels add."""
     names = {"head_top": "head, top", "head_bottom": "head, bottom", "neck_top": "neck, top", "neck_base": "neck, base"}
     gains = ", ".join(f"{evidence.number('fig-001-3bc', f'gain_{n}'):.2f} mV ({text})" for n, text in names.items())
-    return said(
+    return sentence(
         "With those they add at most {gains} to the head ({link}).", gains=gains, link=figure("fig-001-3bc", "figure")
     )
 
 
 def three_species(evidence: Evidence) -> Markup:
-    """Two and three species at the same current."""
+    """Statement on two and three species at one current."""
     two, three = (evidence.at(case, TOP, "100 pA") for case in ("cylinder_100", "cylinder_three_species"))
     onset, end = (evidence.number("fig-001-3delay", name) for name in ("slow_onset", "slow_end"))
-    return said(
+    return sentence(
         "100 pA, 100 nm: two species {two}, three with other diffusivities {three}. In time, with slow sodium, the "
         "spine goes from {onset:.2f} to {end:.2f} mV instead of falling ({link}).",
         two=linked(two, f"{two.value:.7f} mV"),
@@ -219,19 +221,19 @@ def three_species(evidence: Evidence) -> Markup:
 
 
 def escape(evidence: Evidence) -> Markup:
-    """Escape times over their first term."""
+    """Statement on escape times against their first term."""
     parts = []
     for found in evidence.all("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T"):
         window = float(found.verdict.point.split()[0]) * 1e-9
         first = WindowEscapeLaw(BALL, window, DIFFUSIVITY).leading_time()
         text = linked(found, f"{1e3 * found.value:.3f} ms")
         off = percent(first, found.value)
-        parts.append(said("{n} for {w} (first term {off})", n=text, w=found.verdict.point, off=off))
-    return said("Mean escape from a ball of 500 nm, solved: {parts}.", parts=Markup("; ").join(parts))
+        parts.append(sentence("{n} for {w} (first term {off})", n=text, w=found.verdict.point, off=off))
+    return sentence("Mean escape from a ball of 500 nm, solved: {parts}.", parts=Markup("; ").join(parts))
 
 
 def logarithm(evidence: Evidence) -> Markup:
-    """The drop of Box 2 over its logarithm."""
+    """Statement on the drop of Box 2 against its logarithm."""
     quantity = f"{CENTRE} - wall.potential_{POTENTIAL.suffix} / V_T"
     parts = []
     for found in evidence.all("closed_ball", quantity)[-2:]:
@@ -240,7 +242,7 @@ def logarithm(evidence: Evidence) -> Markup:
         bare = law.large_charge_drop() - 12.0 / law.charge
         text = linked(found, f"{found.value:.4f}")
         parts.append(
-            said(
+            sentence(
                 "{n} against {b:.4f} at lambda = {c:.0f}, {off}",
                 n=text,
                 b=bare,
@@ -248,7 +250,7 @@ def logarithm(evidence: Evidence) -> Markup:
                 off=percent(bare, found.value),
             )
         )
-    return said(
+    return sentence(
         "Centre to wall in units of kT/e, solved against 2 ln(lambda) \N{MINUS SIGN} {k:.3f}: {parts}.",
         k=2.0 * math.log(4.0 * math.pi) + large_charge_constant(),
         parts=Markup("; ").join(parts),

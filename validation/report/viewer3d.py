@@ -1,4 +1,4 @@
-"""A body to turn in the page: its surface with colours, as HTML that needs nothing but a browser with WebGL."""
+"""Viewer of a body that the reader can turn: its coloured surface, as HTML for a browser with WebGL."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy as np
 
 from spinepnp.plots.style import ColourScale
 
-#: What the largest side becomes in the integers that places are kept in.
+#: Integer that stands for the largest distance from the middle: points are stored as 16-bit integers.
 REACH = 32767
 
 
-def solid_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
-    """A viewer of a body, cut open along its axis, that is coloured by one of several fields.
+def viewer_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
+    """HTML of a viewer of a body, cut open along its axis and coloured by one of several fields.
 
     Args:
-        grid: of tetrahedra, with arrays on its points.
-        fields: names of arrays, and how they are coloured.
+        grid: grid of tetrahedra, with arrays on its points.
+        fields: names of arrays, each with its colour scale.
     """
     triangles = _opened(grid)
     places = np.asarray(triangles.points, dtype=float)
@@ -31,7 +31,7 @@ def solid_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
     corners = triangles.faces.reshape(-1, 4)[:, 1:]
     data = {
         "points": _text(np.round((places - middle) / reach * REACH), np.int16),
-        "colours": [_text(_colours(triangles[name], look), np.uint8) for name, look in fields],
+        "colours": [_text(_colours(triangles[name], scale), np.uint8) for name, scale in fields],
         "triangles": _text(corners, np.uint32),
     }
     text = resources.files("spinepnp.validation.report").joinpath("viewer3d.html").read_text(encoding="utf-8")
@@ -39,9 +39,9 @@ def solid_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
 
 
 def _opened(grid: Any) -> Any:
-    """Triangles of the surface of the half behind the axis, and of the cut, with the arrays on their points.
+    """Triangles of the surface behind the axis and of the cut, with the arrays on their points.
 
-    Cells are taken as straight: a page need not be finer than its mesh.
+    Curved cells are drawn straight: the picture need not be finer than the mesh.
     """
     import pyvista
 
@@ -54,13 +54,13 @@ def _opened(grid: Any) -> Any:
     return whole.extract_surface(algorithm="dataset_surface").triangulate()
 
 
-def _colours(values: Any, look: ColourScale) -> np.ndarray:
-    """Red, green and blue of values, from 0 to 255."""
-    low, high = look.limits
+def _colours(values: Any, scale: ColourScale) -> np.ndarray:
+    """Colours of values: red, green and blue from 0 to 255."""
+    low, high = scale.limits
     scaled = np.clip((np.asarray(values) - low) / (high - low), 0.0, 1.0)
-    return np.asarray(matplotlib.colormaps[look.colours](scaled, bytes=True))[:, :3]
+    return np.asarray(matplotlib.colormaps[scale.colours](scaled, bytes=True))[:, :3]
 
 
 def _text(values: np.ndarray, kind: Any) -> str:
-    """Numbers as text that a page can hold, little endian."""
+    """Text (base64, little endian) of an array of numbers."""
     return base64.b64encode(np.ascontiguousarray(values, dtype=np.dtype(kind).newbyteorder("<")).tobytes()).decode()

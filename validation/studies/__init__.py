@@ -1,1 +1,1 @@
-"""Studies of pores by full PNP against constant-field laws."""
+"""Studies of pores in full PNP against constant-field laws: the reduction (`pore`), access and time (`pore_limits`)."""

@@ -1,10 +1,10 @@
-"""Pores of three dimensions held against the reduction of paper 002 (eqs. 1, 2, 13, 14).
+"""Study of pores in three dimensions against the reduction of paper 002 (eqs. 1, 2, 13, 14).
 
 The Poisson-Nernst-Planck equations are solved in a cylinder of radius 5 angstrom and length d = 5 nm (bare, or between
-two reservoirs), in which an ion of permeability P diffuses with D = P d; concentrations and potential are held at both
-ends, V inside and zero outside. The reduction takes the field for constant, which it is where the charge rho within the
-pore is weak: V_pnp - V xi is about rho d^2 / (8 eps), so that the deviation grows with (d / Debye length)^2 times the
-share of the charge that is left. SI units; currents are positive into the cell.
+two reservoirs), in which an ion of permeability P diffuses with D = P d; concentrations and potential are prescribed at
+both ends, V inside and zero outside. The reduction assumes a constant field, which holds where the charge rho within
+the pore is weak: V_pnp - V xi is about rho d^2 / (8 eps), so that the deviation grows with (d / Debye length)^2 times
+the share of the ionic charge that is not balanced. SI units; currents are positive into the cell.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from spinepnp.validation.gnp.channels import Channel, Permeant
 from spinepnp.validation.gnp.data import AREA
 from spinepnp.validation.laws.constant_field import B, conductance, ghk_current, harmonic_mean, profile
 
-#: Length of the pore, and its radius, m: paper 002.
-LENGTH, RADIUS = 5e-9, float(np.sqrt(AREA / np.pi))
+#: Length of the pore of paper 002, m.
+LENGTH = 5e-9
 
-#: Relative permittivity of the water in it.
+#: Radius of the pore of paper 002, m.
+RADIUS = float(np.sqrt(AREA / np.pi))
+
+#: Relative permittivity of the water in the pore.
 PERMITTIVITY = 80.0
 
-#: Permeability of an ion that is there for its charge, over the largest of the others.
+#: Permeability of an ion that is added for its charge only, over the largest one of the others.
 IMPERMEANT = 1e-3
 
-#: Places of profiles: x/d, the ends a hair inside.
+#: Places x/d of profiles; the ends lie slightly inside.
 PLACES = tuple(np.clip(np.linspace(0.0, 1.0, 11), 1e-6, 1.0 - 1e-6).tolist())
 
 Dimension = Literal["3d", "axisymmetric", "1d"]
@@ -43,13 +46,13 @@ class PoreState:
     """A pore at one voltage.
 
     Attributes:
-        voltage: inside relative to outside, V.
-        current: of each ion into the cell, A (eq. 14).
+        voltage: potential inside relative to outside, V.
+        current: current of each ion into the cell, A (eq. 14).
         xi: places x/d, 0 outside, 1 inside.
-        profile: mean over the cross-section of each ion at these places, mol/m^3 (eq. 13).
-        potential: the same mean of the potential, V (V xi).
+        profile: mean concentration of each ion over the cross-section at these places, mol/m^3 (eq. 13).
+        potential: mean potential over the cross-section at these places, V (V xi).
         mean: harmonic mean of each ion in the pore, mol/m^3 (eq. 2).
-        conductance: of each ion, S (eq. 1): z^2 F P cbar A / (RT/F) with that mean.
+        conductance: conductance of each ion, S (eq. 1): z^2 F P cbar A / (RT/F) with that mean.
     """
 
     voltage: float
@@ -63,7 +66,7 @@ class PoreState:
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far the reduction is from the equations; each number the largest over the ions that permeate.
+    """Deviation of the reduction from the equations; each number is the largest over the ions that permeate.
 
     Attributes:
         current: |I_pnp - I_gnp| over the larger of the two one-way currents of eq. 14, which is never zero.
@@ -79,13 +82,13 @@ class Deviation:
 
 
 def diluted(channel: Channel, factor: float) -> Channel:
-    """The channel with all concentrations times a factor; currents are in proportion by eq. 14."""
+    """Channel with all concentrations times a factor; by eq. 14 its currents scale with the factor."""
     sides = {p.name: (factor * p.inside, factor * p.outside) for p in channel.permeants}
     return channel.with_concentrations(**sides)
 
 
 def neutralised(channel: Channel, name: str = "X") -> Channel:
-    """The channel in neutral solutions: with a monovalent ion on both sides that hardly permeates.
+    """Channel in neutral solutions, by a monovalent ion on both sides that hardly permeates.
 
     Raises:
         ValueError: the solutions inside and outside have charges of opposite sign.
@@ -97,13 +100,13 @@ def neutralised(channel: Channel, name: str = "X") -> Channel:
 
 
 def isotonic(channel: Channel, salt: float = 1.0) -> Channel:
-    """A neutral channel of monovalent ions, with a salt that hardly permeates and makes both solutions equally strong.
+    """Neutral channel of monovalent ions with a salt that hardly permeates and makes both total concentrations equal.
 
-    There sum c has no gradient, so that eq. 13 is neutral everywhere and the reduction exact at any Debye length.
+    The sum of c then has no gradient, so that eq. 13 is neutral everywhere and the reduction exact at any Debye length.
 
     Args:
-        channel: neutral on both sides.
-        salt: what the stronger side gets of it, mol/m^3.
+        channel: channel that is neutral on both sides.
+        salt: concentration of the salt on the stronger side, mol/m^3.
     """
     inside, outside = (0.5 * sum(getattr(p, side) for p in channel.permeants) for side in ("inside", "outside"))
     sides = salt + max(0.0, outside - inside), salt + max(0.0, inside - outside)
@@ -111,22 +114,23 @@ def isotonic(channel: Channel, salt: float = 1.0) -> Channel:
 
 
 def _charges(channel: Channel) -> tuple[float, float]:
-    """sum z c inside and outside, mol/m^3."""
+    """Charges sum z c inside and outside, mol/m^3."""
     inside, outside = (sum(p.valence * getattr(p, side) for p in channel.permeants) for side in ("inside", "outside"))
     return inside, outside
 
 
 def _with(channel: Channel, *more: Permeant) -> Channel:
+    """Channel with more permeants."""
     P = IMPERMEANT * max(p.permeability for p in channel.permeants)
     return replace(channel, permeants=(*channel.permeants, *(replace(p, permeability=P) for p in more)))
 
 
 def reduction(channel: Channel, V: float, xi: Sequence[float] = PLACES) -> PoreState:
-    """What eqs. 1, 2, 13 and 14 say of a pore.
+    """State of a pore by the reduction, eqs. 1, 2, 13 and 14.
 
     Args:
-        channel: its ions and area.
-        V: inside relative to outside, V.
+        channel: ions and area of the pore.
+        V: potential inside relative to outside, V.
         xi: places x/d of the profile.
     """
     places, V_T = np.asarray(xi), channel.thermal_voltage
@@ -144,12 +148,12 @@ def reduction(channel: Channel, V: float, xi: Sequence[float] = PLACES) -> PoreS
 
 
 def electrolyte_of(channel: Channel, fixed_charge: float = 0.0, length: float = LENGTH) -> Electrolyte:
-    """The ions of a channel with D = P d, and a fixed charge within its pore.
+    """Electrolyte of the ions of a channel with D = P d, and a fixed charge within its pore.
 
     Args:
-        channel: its ions; the bulk is the mean of both solutions.
+        channel: channel with the ions; the bulk is the mean of both solutions.
         fixed_charge: immobile unit charges between z = 0 and z = d, mol/m^3.
-        length: d, m.
+        length: length d of the pore, m.
     """
     species = [
         {
@@ -172,7 +176,7 @@ def electrolyte_of(channel: Channel, fixed_charge: float = 0.0, length: float = 
 
 
 def boundaries_of(channel: Channel, V: float) -> dict[str, Boundary]:
-    """Both solutions, and V inside."""
+    """Boundary conditions: both solutions, and V inside."""
     return {
         side: Boundary.model_validate(
             {
@@ -189,11 +193,11 @@ class PorePNP:
 
     Args:
         comm: MPI communicator.
-        channel: decides which ions there are; concentrations and permeabilities can change between solves.
-        dimension: of the mesh. A bare pore has no gradient across, so that all three give the same.
-        reservoir_radius: of the half balls at both mouths, m; zero for a bare pore.
+        channel: channel with the ions; concentrations and permeabilities can change between solves.
+        dimension: dimension of the mesh. A bare pore has no gradient across, so that all three give one result.
+        reservoir_radius: radius of the half balls at both mouths, m; zero for a bare pore.
         size: target edge length, m.
-        degree: of the elements.
+        degree: degree of the elements.
         xi: places x/d of profiles.
     """
 
@@ -209,7 +213,7 @@ class PorePNP:
     ) -> None:
         self.xi = tuple(xi)
         geometry = pore_geometry(dimension, reservoir_radius)
-        # Ions that are scarce at an end change steeply there, and fixed charge has its layers there.
+        # Ions of low concentration at an end have steep profiles there, and fixed charge has layers there.
         grade = {} if dimension == "3d" else {end: {"size": f"{size / 16.0!r} m"} for end in ("outside", "inside")}
         options = {"size": f"{size!r} m", "element_degree": degree, "grade": {} if reservoir_radius else grade}
         self.mesh = generate(geometry, MeshOptions.model_validate(options), comm)
@@ -223,15 +227,15 @@ class PorePNP:
         self._problem = SteadyProblem(self.mesh, electrolyte, boundaries, probes=probes)
 
     def solve(self, channel: Channel, V: float, fixed_charge: float = 0.0) -> PoreState:
-        """The steady state.
+        """Steady state of the pore.
 
         Args:
-            channel: with the ions of the one at construction.
-            V: inside relative to outside, V.
+            channel: channel with the ions of construction.
+            V: potential inside relative to outside, V.
             fixed_charge: immobile unit charges within the pore, mol/m^3.
 
         Raises:
-            SolveError: Newton failed.
+            SolveError: Newton's method failed.
         """
         solution = self._problem.solve(electrolyte_of(channel, fixed_charge), boundaries_of(channel, V))
         weights = self._problem.weights
@@ -262,7 +266,7 @@ class PorePNP:
 
 
 def pore_geometry(dimension: Dimension, reservoir_radius: float = 0.0) -> Pore:
-    """The pore of paper 002."""
+    """Geometry of the pore of paper 002."""
     sizes = {"radius": RADIUS, "length": LENGTH, "reservoir_radius": reservoir_radius}
     return Pore.model_validate({"dimension": dimension, **{key: f"{x!r} m" for key, x in sizes.items()}})
 
@@ -274,12 +278,12 @@ def section_points(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def deviation(channel: Channel, pnp: PoreState, gnp: PoreState) -> Deviation:
-    """How far two states are from each other, over the ions that permeate.
+    """Deviation of two states, over the ions that permeate.
 
     Args:
-        channel: of both.
-        pnp: solved.
-        gnp: its reduction.
+        channel: channel of both states.
+        pnp: solved state.
+        gnp: state of the reduction.
     """
     top = IMPERMEANT * max(p.permeability for p in channel.permeants) * 1.01
     ions = [p for p in channel.permeants if p.permeability > top]
@@ -308,28 +312,29 @@ def deviation_map(
     charges: Sequence[float] = (0.0,),
     dimension: Dimension = "1d",
 ) -> list[dict[str, float]]:
-    """Where the reduction holds: its deviation over d / Debye length, and over the fixed charge. Collective.
+    """Table of the deviation of the reduction, by d / Debye length and by fixed charge. Collective.
 
     Args:
         comm: MPI communicator.
-        channel: at full concentrations.
-        voltages: V; the largest deviation over them is taken.
-        factors: of all concentrations.
+        channel: channel at full concentrations.
+        voltages: voltages over which the largest deviation is taken, V.
+        factors: factors of all concentrations.
         charges: fixed charge within the pore over the charge of the mobile ions, sum |z| c (mean of both sides).
-        dimension: of the mesh.
+        dimension: dimension of the mesh.
 
     Returns:
-        A row for each factor and charge: ``factor``, ``charge``, ``d_over_debye``, and the attributes of `Deviation`.
+        Rows, one for each factor and charge, with ``factor``, ``charge``, ``d_over_debye``, and the attributes of
+        `Deviation`.
     """
     solver, rows = PorePNP(comm, channel, dimension), []
     mobile = sum(abs(p.valence) * 0.5 * (p.inside + p.outside) for p in channel.permeants)
     for factor in factors:
         thin = diluted(channel, factor)
         for charge in charges:
-            found = [
+            deviations = [
                 deviation(thin, solver.solve(thin, V, charge * factor * mobile), reduction(thin, V)) for V in voltages
             ]
-            largest = {key: max(getattr(d, key) for d in found) for key in Deviation.__dataclass_fields__}
+            largest = {key: max(getattr(d, key) for d in deviations) for key in Deviation.__dataclass_fields__}
             rows.append(
                 {
                     "factor": factor,

@@ -1,4 +1,4 @@
-"""What the reduction of paper 002 leaves out of a pore: its access on both sides, and the time to a steady state."""
+"""Study of effects that the reduction of paper 002 neglects: access to a pore, and the time to a steady state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIFFUSIVITY = 4.5e-10
 
 
 def _salt(concentration: float, trace: float = 0.0) -> Electrolyte:
-    """A salt of two ions alike, mol/m^3, and a trace of another one."""
+    """Electrolyte of a salt of two equal ions, and a trace of another salt, mol/m^3."""
     ions = [
         {"name": n, "valence": z, "diffusivity": f"{DIFFUSIVITY!r} m^2/s", "concentration": f"{c!r} mM"}
         for c, names in ((concentration, "CA"), (trace, "ca"))
@@ -35,11 +35,12 @@ class Access:
     """Resistance of a pore between two reservoirs of the same salt, of conductivity kappa.
 
     Attributes:
-        total: Ohm, from the current of the solved equations.
-        pore: d / (pi a^2 kappa), Ohm: all that the reduction knows.
-        access: what is left for both sides with reservoirs without end, Ohm: total - pore + 1/(pi kappa R).
-        hall: 1/(2 a kappa), Ohm: both sides by Hall (J. Gen. Physiol. 66 (1975) 531). His equipotential mouths are a
-            lower bound; an even flux through them is an upper one, 8/(3 pi) over pi/4 of it (8 % more).
+        total: resistance from the current of the solved equations, Ohm.
+        pore: resistance d / (pi a^2 kappa) of the pore, Ohm, the only one in the reduction.
+        access: access resistance of both sides for infinite reservoirs, Ohm: total - pore + 1/(pi kappa R).
+        hall: access resistance 1/(2 a kappa) of both sides, Ohm, by Hall (J. Gen. Physiol. 66 (1975) 531). His
+            equipotential mouths give a lower bound; an even flux through them gives an upper one, 8/(3 pi) over pi/4 of
+            it (8 % more).
     """
 
     total: float
@@ -49,25 +50,25 @@ class Access:
 
     @property
     def end_correction(self) -> float:
-        """Length of pore that one side is worth, over the radius; pi/4 by Hall."""
+        """Length of pore that is equivalent to the access on one side, over the radius; pi/4 by Hall."""
         return self.access / self.hall * np.pi / 4.0
 
     @property
     def loss(self) -> float:
-        """Current of the reduction over the one with reservoirs without end, minus one."""
+        """Relative excess of the current of the reduction over that with infinite reservoirs."""
         return self.access / self.pore
 
 
 def access_resistance(
     comm: Any, reservoir_radius: float = 4.0 * LENGTH, concentration: float = 150.0, V: float = 1e-3
 ) -> Access:
-    """Solve a pore between reservoirs of one salt, in which all is Ohmic at any Debye length. Collective.
+    """Resistances of a pore between reservoirs of one salt, which is Ohmic at any Debye length. Collective.
 
     Args:
         comm: MPI communicator.
-        reservoir_radius: R of the half balls, m.
-        concentration: of the salt, mol/m^3.
-        V: across all, V.
+        reservoir_radius: radius R of the half balls, m.
+        concentration: concentration of the salt, mol/m^3.
+        V: potential difference between the reservoirs, V.
     """
     salt = _salt(concentration)
     mesh = generate(pore_geometry("axisymmetric", reservoir_radius), MeshOptions(element_degree=2), comm)
@@ -88,9 +89,9 @@ class ExitTimes:
 
     Attributes:
         xi: starting places x/d.
-        times: T(xi, w) from the transient.
-        unit: d^2/D, s.
-        slowest: decay of what is left in the end, times d^2/D; pi^2 + w^2/4 in a constant field.
+        times: exit times T(xi, w) from the transient.
+        unit: time d^2/D, s.
+        slowest: slowest decay rate, times d^2/D; pi^2 + w^2/4 in a constant field.
     """
 
     xi: np.ndarray
@@ -107,27 +108,27 @@ def exit_times(
     dimension: Literal["axisymmetric", "1d"] = "1d",
     tolerance: float = 1e-5,
 ) -> ExitTimes:
-    """Exit times of a cation from a transient: a trace that leaves a pore full of salt at both ends. Collective.
+    """Exit times of a cation from a transient: a trace that leaves a pore filled with salt at both ends. Collective.
 
-    T is the adjoint of the density: for an even start, int c(xi, t) dt / c(0) of an ion that drifts the other way is
-    the mean exit time of one that starts at xi. So the anion of the trace tells T(xi, w) of the cation. The salt, the
-    same on both sides, keeps the field constant.
+    The exit time is adjoint to the density: for an even start, int c(xi, t) dt / c(0) of an ion that drifts in the
+    other direction is the mean exit time of an ion that starts at xi. So the anion of the trace gives T(xi, w) of the
+    cation. The salt, equal on both sides, keeps the field constant.
 
     Args:
         comm: MPI communicator.
-        w: V / (RT/F), V inside relative to outside.
+        w: scaled potential V / (RT/F), inside relative to outside.
         xi: places x/d.
-        concentration: of the salt, mol/m^3; a millionth of it is the trace.
-        dimension: of the mesh.
-        tolerance: of each time step.
+        concentration: concentration of the salt, mol/m^3; that of the trace is a millionth of it.
+        dimension: dimension of the mesh.
+        tolerance: tolerance of each time step.
     """
     salt, unit = _salt(concentration, 1e-6 * concentration), LENGTH**2 / DIFFUSIVITY
     grade = {end: {"size": f"{LENGTH / 2000.0!r} m"} for end in ("outside", "inside")}
     options = {"size": f"{LENGTH / 40.0!r} m", "element_degree": 2, "grade": grade}
     mesh = generate(pore_geometry(dimension), MeshOptions.model_validate(options), comm)
-    held = {name: "0 mM" if name in "ca" else f"{c!r} mM" for name, c in salt.bulk.items()}
+    concentrations = {name: "0 mM" if name in "ca" else f"{c!r} mM" for name, c in salt.bulk.items()}
     ends = {
-        side: Boundary.model_validate({"potential": f"{value!r} V", "concentrations": held})
+        side: Boundary.model_validate({"potential": f"{value!r} V", "concentrations": concentrations})
         for side, value in (("outside", 0.0), ("inside", w * THERMAL_VOLTAGE))
     }
     probes = {f"p{i}": (0.0, 0.0, x * LENGTH) for i, x in enumerate(xi)}

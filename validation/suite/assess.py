@@ -21,8 +21,8 @@ from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import Check, Subject
 from spinepnp.validation.suite.solve import FIRST_ORDER, Row, observables, refinements
 
-#: Least reference that errors are relative to: where it is zero, nothing but zero agrees.
-TINY = 1e-300
+#: Smallest reference that errors are relative to: where the reference is zero, only zero agrees.
+SMALLEST_REFERENCE = 1e-300
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,21 @@ class Verdict:
 
     Attributes:
         case: name of the validation case.
-        quantity: what was computed; its unit is in its name.
+        quantity: name of the quantity, with its unit.
         point: value of the study's varied key, or time, if there is one.
-        reference: the number (or word) that it should be; ``None`` if the solve failed.
-        value: of the finest solve.
-        error: value over reference, less one.
-        estimate: what mesh and time steps may still change, relative to the reference.
-        parts: of the estimate, by what was made finer.
-        uncertainty: of the reference, relative.
+        reference: expected number (or word); ``None`` if the solve failed.
+        value: result of the finest solve.
+        error: error of the value, relative to the reference.
+        estimate: estimated error of mesh and time steps, relative to the reference.
+        parts: parts of the estimate, by what was refined.
+        uncertainty: relative uncertainty of the reference.
         tolerance: largest error and largest estimate that pass.
-        passed: whether both are within.
-        figure: of the papers.
-        why: what the tolerance stands for; for a number of a paper, what is to be expected of it.
+        passed: whether error and estimate are within the tolerance.
+        figure: figure of the papers.
+        why: reason for the tolerance; for a number of a paper, reason for the expected verdict.
         verdict: "agrees", "differs" or "vanishes".
-        reason: why it failed, if it has no value.
-        seconds: of the whole validation case.
+        reason: reason of the failure, if there is no value.
+        seconds: run time of the whole validation case, s.
     """
 
     case: str
@@ -67,15 +67,15 @@ class Verdict:
 
 
 def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
-    """The number that a check is about.
+    """Value of a check.
 
     Args:
-        check: which.
-        row: of observables.
+        check: the check.
+        row: observables by column.
         V_T: thermal voltage, V.
 
     Raises:
-        CaseError: a column that the results do not have.
+        CaseError: the results lack a column of the check.
     """
     for column in check.columns:
         if not isinstance(row.get(column), float):
@@ -86,26 +86,26 @@ def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
 
 
 def examine(subject: Subject, comm: Any) -> list[Verdict]:
-    """Solve a validation case, and finer ones, and judge it. Collective.
+    """Solve a validation case and finer cases, and assess the results. Collective.
 
     Returns:
-        A verdict a check and point; a single failed one a check, with the reason, where there is no solution.
+        One verdict for each check and point; where there is no solution, one failed verdict for each check.
     """
     start, plan = time.monotonic(), subject.plan
     if subject.case is None:
-        judged = [_of_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
+        assessed = [_verdict_on_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
     else:
         try:
-            judged = _of_case(subject, subject.case, comm)
+            assessed = _assess_case(subject, subject.case, comm)
         except Exception as error:  # one case that breaks must not take the verdicts of all others with it
             known = isinstance(error, CaseError | SolveError | NoConvergenceError)
             reason = str(error) if known else f"{type(error).__name__}: {error}"
-            judged = [_failure(subject, check, reason) for check in plan.checks]
+            assessed = [_failure(subject, check, reason) for check in plan.checks]
     seconds = time.monotonic() - start
-    return [replace(verdict, seconds=seconds) for verdict in judged]
+    return [replace(verdict, seconds=seconds) for verdict in assessed]
 
 
-def _of_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
+def _verdict_on_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
     return Verdict(
         case=subject.name,
         quantity=row.quantity,
@@ -125,7 +125,7 @@ def _of_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
 
 
 def _failure(subject: Subject, check: Check, reason: str) -> Verdict:
-    """What is known of a check whose case has no solution."""
+    """Failed verdict of a check whose case has no solution."""
     return Verdict(
         case=subject.name,
         quantity=check.name,
@@ -144,22 +144,22 @@ def _failure(subject: Subject, check: Check, reason: str) -> Verdict:
     )
 
 
-def _of_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
-    """Verdicts of all checks.
+def _assess_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
+    """Verdicts of all checks of a case.
 
     Raises:
-        CaseError, SolveError: no solution.
+        CaseError, SolveError: the case has no solution.
     """
     plan = subject.plan
     solves = {"": observables(case, comm)}
     for name, finer in refinements(case, plan.finer):
         solves[name] = observables(finer, comm)
     other = one_dimension.solved(case) if any(check.reference.one_dimension for check in plan.checks) else []
-    return [verdict for check in plan.checks for verdict in _judge(subject, case, check, solves, other)]
+    return [verdict for check in plan.checks for verdict in _assess_check(subject, case, check, solves, other)]
 
 
 def _numbers(check: Check, case: Case, rows: Sequence[Row], other: Sequence[tuple[Row, Row]]) -> list[float]:
-    """References of a check, one a point; some depend on what else was computed there."""
+    """References of a check, one for each point; some depend on other results at the point."""
     reference = check.reference
     if reference.law is not None:
         return [row[f"law.{reference.law}"] for row in rows]
@@ -175,26 +175,26 @@ def _numbers(check: Check, case: Case, rows: Sequence[Row], other: Sequence[tupl
 
 
 def _uncertainties(check: Check, case: Case, numbers: Sequence[float], other: Sequence[tuple[Row, Row]]) -> list[float]:
-    """How far the references may be off; that of another solver by its own coarser solve."""
+    """Uncertainties of the references; that of the other solver is the difference to its coarser solve."""
     if not check.reference.one_dimension:
         return [check.reference.uncertainty * abs(n) for n in numbers]
     coarser = [value_of(check, row, case.electrolyte.V_T) for _, row in other]
     return [abs(n - c) for n, c in zip(numbers, coarser, strict=True)]
 
 
-def _judge(
+def _assess_check(
     subject: Subject,
     case: Case,
     check: Check,
     solves: Mapping[str, Sequence[Row]],
     other: Sequence[tuple[Row, Row]],
 ) -> list[Verdict]:
-    """Verdicts of one check, one a point."""
+    """Verdicts of one check, one for each point."""
     V_T = case.electrolyte.V_T
     numbers = {name: np.array(_numbers(check, case, rows, other)) for name, rows in solves.items()}
     values = {name: np.array([value_of(check, row, V_T) for row in rows]) for name, rows in solves.items()}
     *_, last = solves
-    scale = np.maximum(np.abs(numbers[last]), TINY)
+    scale = np.maximum(np.abs(numbers[last]), SMALLEST_REFERENCE)
     scale[:] = scale.max() if check.relative_to == "largest" else scale
     errors = {name: (values[name] - numbers[name]) / scale for name in solves}
     parts = {after: np.abs(errors[after] - errors[before]) for before, after in itertools.pairwise(solves)}
@@ -229,7 +229,7 @@ def _judge(
 
 
 def by_case(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
-    """Verdicts of one case together, in their order."""
+    """Verdicts grouped by case, in their order."""
     parts: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         parts.setdefault(verdict.case, []).append(verdict)
@@ -237,7 +237,7 @@ def by_case(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
 
 
 def describe(verdicts: Sequence[Verdict]) -> str:
-    """One line on a validation case."""
+    """Line on a validation case."""
     first = verdicts[0]
     failed = [v for v in verdicts if not v.passed]
     reason = next((v.reason for v in failed if v.reason), "")
@@ -246,7 +246,7 @@ def describe(verdicts: Sequence[Verdict]) -> str:
 
 
 def summary(verdicts: Sequence[Verdict]) -> list[str]:
-    """A line for each failed case, and one for all."""
+    """Lines on each failed case, and one on all cases."""
     cases = by_case(verdicts)
     bad = [part for part in cases if not all(v.passed for v in part)]
     how = f"{len(bad)} FAILED" if bad else "all passed"
@@ -254,12 +254,12 @@ def summary(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _worst(verdicts: Sequence[Verdict]) -> str:
-    """The largest error of a case with an estimate, in words; of others how many numbers of the paper differ."""
+    """Text on the largest error of a case, or on the number of values of a paper that differ as expected."""
     of_paper = sum(v.verdict != "agrees" for v in verdicts if v.passed)
     if of_paper:
         return f", {of_paper} of the paper differ, as they should"
-    judged = [v for v in verdicts if v.error is not None and v.estimate is not None]
-    if not judged:
+    assessed = [v for v in verdicts if v.error is not None and v.estimate is not None]
+    if not assessed:
         return ""
-    worst = max(judged, key=lambda v: abs(v.error or 0.0) / v.tolerance)
+    worst = max(assessed, key=lambda v: abs(v.error or 0.0) / v.tolerance)
     return f", largest error {worst.error:+.1e} +- {worst.estimate:.1e} of {worst.tolerance:.0e} allowed"

@@ -1,4 +1,4 @@
-"""What a formula is asked for, and what a formula is."""
+"""Formulas of the validation, and the context from which they take their data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError
+from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Species
 from spinepnp.solvers.model.waveforms import Injection
@@ -17,13 +18,13 @@ from spinepnp.units import POTENTIAL, Kind, to_unit
 
 @dataclass(frozen=True)
 class FormulaContext:
-    """What a formula is asked for.
+    """Data from which a formula computes a reference.
 
     Attributes:
-        case: at the point of the study.
+        case: case at the point of the study.
         quantity: column of observables.csv.
-        row: all that was computed at that point, by column.
-        number: of a table, if the formula takes one.
+        row: results at that point, by column.
+        number: number of a table, if the formula takes one.
     """
 
     case: Case
@@ -38,21 +39,21 @@ class FormulaContext:
 
     @property
     def species(self) -> Species:
-        """The species of the quantity."""
+        """Species of the quantity."""
         electrolyte = self.case.electrolyte
         return electrolyte.species[electrolyte.index(self.quantity.split(".")[-1])]
 
     @property
     def boundary(self) -> Boundary:
-        """What is imposed at the place of the quantity."""
+        """Boundary condition at the place of the quantity."""
         return self.case.boundaries[self.place]
 
     @property
     def injection(self) -> tuple[str, Injection]:
-        """The one current of the case, and where it enters.
+        """The one injection of the case, with the name of its boundary.
 
         Raises:
-            CaseError: there are none or several.
+            CaseError: there is none, or there are several.
         """
         found = [(name, i) for name, b in self.case.boundaries.items() for i in b.injections]
         if len(found) != 1:
@@ -61,29 +62,43 @@ class FormulaContext:
 
     @property
     def current(self) -> float:
-        """The height of that current, A."""
+        """Amplitude of the injected current, A."""
         name, injection = self.injection
         return injection.total(self.case.geometry.exact_measures()[name])
 
+    def geometry[Shape: Geometry](self, kind: type[Shape]) -> Shape:
+        """Geometry of the case.
+
+        Args:
+            kind: class of the geometries for which the formula holds.
+
+        Raises:
+            CaseError: the case has another geometry.
+        """
+        geometry = self.case.geometry
+        if not isinstance(geometry, kind):
+            raise CaseError("checks.reference.formula", f"does not hold for a {geometry.shape}; take another formula")
+        return geometry
+
     def potential(self, column: str) -> float:
-        """A potential that was computed, V."""
+        """Potential of the results, V."""
         return float(self.row[column]) * POTENTIAL.si
 
 
 @dataclass(frozen=True)
 class Formula:
-    """A law.
+    """An analytic law.
 
     Attributes:
-        kind: of quantity that it gives; ``None`` for a plain number.
-        function: its value in SI.
-        takes_number: whether it needs a number of a table.
+        kind: kind of quantity that the law gives.
+        function: function that gives its value in SI.
+        takes_number: whether the law needs a number of a table.
     """
 
     kind: Kind
     function: Callable[[FormulaContext], float]
     takes_number: bool = False
 
-    def value(self, asked: FormulaContext) -> float:
-        """What it says, in the unit of the results."""
-        return float(to_unit(self.function(asked), self.kind))
+    def value(self, context: FormulaContext) -> float:
+        """Value of the law, in the unit of the results."""
+        return float(to_unit(self.function(context), self.kind))

@@ -7,7 +7,7 @@ from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
 from spinepnp.validation.suite.context import Formula
 
-#: Every formula by the name that it has in a validation case.
+#: Every formula by its name in a validation case.
 FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),

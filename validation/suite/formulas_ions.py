@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import brentq
 
+from spinepnp.errors import CaseError
 from spinepnp.geometries import BallWindow, Cylinder, Pore
 from spinepnp.units import POTENTIAL
 from spinepnp.validation.laws import (
@@ -21,103 +22,98 @@ from spinepnp.validation.reference import table as references
 from spinepnp.validation.suite.context import FormulaContext
 
 
-def gouy_chapman(asked: FormulaContext) -> float:
+def gouy_chapman(context: FormulaContext) -> float:
     """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
-    electrolyte = asked.case.electrolyte
+    electrolyte = context.case.electrolyte
     law = GouyChapmanLaw(electrolyte.ionic_strength(), absolute_permittivity(electrolyte), electrolyte.V_T)
-    membrane = asked.boundary.capacitance
+    membrane = context.boundary.capacitance
     if membrane is None:
-        assert asked.boundary.surface_charge is not None
-        return float(law.surface_potential(asked.boundary.surface_charge))
+        if context.boundary.surface_charge is None:
+            raise CaseError("checks.reference.formula", "needs a surface charge or a membrane; take another formula")
+        return float(law.surface_potential(context.boundary.surface_charge))
     low, high = sorted((0.0, membrane.outside))
     return float(
         brentq(lambda V: membrane.value * (membrane.outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16)
     )
 
 
-def _gel(asked: FormulaContext) -> tuple[list[int], list[float], float]:
-    electrolyte = asked.case.electrolyte
+def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:
+    """Valences, bulk concentrations and fixed charge of the one charged region."""
+    electrolyte = context.case.electrolyte
     (region,) = electrolyte.charged_regions
     return [s.valence for s in electrolyte.species], [s.concentration for s in electrolyte.species], region.value
 
 
-def donnan(asked: FormulaContext) -> float:
-    """V of the one region of fixed charge over its bath (Donnan)."""
-    return donnan_potential(*_gel(asked), asked.case.electrolyte.V_T)
+def donnan(context: FormulaContext) -> float:
+    """V of the one region of fixed charge relative to its bath (Donnan)."""
+    return donnan_potential(*_gel(context), context.case.electrolyte.V_T)
 
 
-def donnan_ions(asked: FormulaContext) -> float:
-    """Concentration of an ion in that region."""
-    return float(donnan_concentrations(*_gel(asked))[asked.case.electrolyte.index(asked.species.name)])
+def donnan_ions(context: FormulaContext) -> float:
+    """Concentration of an ion in the one region of fixed charge."""
+    return float(donnan_concentrations(*_gel(context))[context.case.electrolyte.index(context.species.name)])
 
 
-def junction(asked: FormulaContext) -> float:
-    """V at an end without net current, over the other end with another concentration of one salt (Nernst, Planck)."""
-    electrolyte = asked.case.electrolyte
+def junction(context: FormulaContext) -> float:
+    """V at an end without net current, relative to an end with another concentration of a salt (Nernst, Planck)."""
+    electrolyte = context.case.electrolyte
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
-    (left,) = (b for name, b in asked.case.boundaries.items() if name != asked.place)
-    c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, asked.boundary))
+    (left,) = (b for name, b in context.case.boundaries.items() if name != context.place)
+    c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, context.boundary))
     diffusivities = cation.diffusivity, anion.diffusivity
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
 
 
-def membrane(asked: FormulaContext) -> float:
-    """V at an end without net current, over the other end, of a neck with one region of fixed charge; a 1:1 salt."""
-    electrolyte, geometry = asked.case.electrolyte, asked.case.geometry
-    assert isinstance(geometry, Cylinder)
+def membrane(context: FormulaContext) -> float:
+    """V at an end without net current, relative to the other end, of a neck with one charged region; a 1:1 salt."""
+    electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
     (region,) = electrolyte.charged_regions
     low, high = region.region
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
-    assert (cation.valence, anion.valence) == (1, -1)
-    left, right = (asked.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
+    if (cation.valence, anion.valence) != (1, -1):
+        raise CaseError("checks.reference.formula", "needs a salt of monovalent ions; take another formula")
+    left, right = (context.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
     diffusivities = cation.diffusivity, anion.diffusivity
     lengths = low, high - low, geometry.length - high
     V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
-    return V if asked.place == "top" else -V
+    return V if context.place == "top" else -V
 
 
-def boltzmann(asked: FormulaContext) -> float:
-    """C exp(-z V/V_T) at a place, of an ion that crosses no boundary but that of its bulk: no flux, full PNP."""
-    V = asked.potential(f"{asked.place}.potential_{POTENTIAL.suffix}")
-    return float(asked.species.concentration * np.exp(-asked.species.valence * V / asked.case.electrolyte.V_T))
+def boltzmann(context: FormulaContext) -> float:
+    """Concentration C exp(-z V/V_T) of an ion without flux, with V of the full equations at the place."""
+    V = context.potential(f"{context.place}.potential_{POTENTIAL.suffix}")
+    return float(context.species.concentration * np.exp(-context.species.valence * V / context.case.electrolyte.V_T))
 
 
-def escape(asked: FormulaContext) -> float:
-    """Mean concentration of a tracer that is made evenly and leaves by a window: its source times the escape time."""
-    geometry, tracer = asked.case.geometry, asked.species
-    assert isinstance(geometry, BallWindow)
+def escape(context: FormulaContext) -> float:
+    """Mean concentration of a tracer with an even source that leaves by a window: source times mean escape time."""
+    geometry, tracer = context.geometry(BallWindow), context.species
     ratio = geometry.window_radius / geometry.radius
     times = dict(references.load("window_escape")["rows"])
-    unit = geometry.radius**2 / asked.case.electrolyte.effective_diffusivity(tracer)
+    unit = geometry.radius**2 / context.case.electrolyte.effective_diffusivity(tracer)
     return float(tracer.source * unit * times[round(ratio, 9)])
 
 
-def _pore(asked: FormulaContext) -> Pore:
-    geometry = asked.case.geometry
-    assert isinstance(geometry, Pore)
-    return geometry
-
-
-def _sides(asked: FormulaContext) -> tuple[float, float, float]:
-    """V inside relative to outside, and the concentrations of the ion inside and outside a pore."""
-    outside, inside = (asked.case.boundaries[side] for side in ("outside", "inside"))
+def _sides(context: FormulaContext) -> tuple[float, float, float]:
+    """Potential inside relative to outside of a pore, and concentrations of the ion inside and outside."""
+    outside, inside = (context.case.boundaries[side] for side in ("outside", "inside"))
     V = float(inside.prescribed_potential or 0.0) - float(outside.prescribed_potential or 0.0)
-    c_i, c_o = (side.prescribed(asked.case.electrolyte)[asked.species.name] for side in (inside, outside))
+    c_i, c_o = (side.prescribed(context.case.electrolyte)[context.species.name] for side in (inside, outside))
     return V, c_i, c_o
 
 
-def constant_field(asked: FormulaContext) -> float:
-    """Current of an ion into the cell through a pore with D = P d, by paper 002, eq. 14, A."""
-    case, ion, pore = asked.case, asked.species, _pore(asked)
-    V, c_i, c_o = _sides(asked)
+def constant_field(context: FormulaContext) -> float:
+    """Current of an ion into the cell through a pore with D = P d, A, by paper 002, eq. (14)."""
+    case, ion, pore = context.case, context.species, context.geometry(Pore)
+    V, c_i, c_o = _sides(context)
     permeability = case.electrolyte.effective_diffusivity(ion) / pore.length
     density = ghk_current(V, c_i, c_o, ion.valence, permeability, case.electrolyte.V_T)
     return float(density) * pore.exact_measures()["outside"]
 
 
-def constant_field_ions(asked: FormulaContext) -> float:
-    """Concentration of an ion at a probe in such a pore, by paper 002, eq. 13."""
-    case, ion, (*_, z) = asked.case, asked.species, asked.case.probes[asked.place]
-    length = _pore(asked).length
-    V, c_i, c_o = _sides(asked)
+def constant_field_ions(context: FormulaContext) -> float:
+    """Concentration of an ion at a probe in a pore, by paper 002, eq. (13)."""
+    case, ion, (*_, z) = context.case, context.species, context.case.probes[context.place]
+    length = context.geometry(Pore).length
+    V, c_i, c_o = _sides(context)
     return float(profile(z / length, V, c_i, c_o, ion.valence, case.electrolyte.V_T))

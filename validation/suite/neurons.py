@@ -1,4 +1,4 @@
-"""The rows of the table on paper 002 as verdicts: what should agree, and what is known to differ and why."""
+"""Rows of the table on paper 002 as verdicts: numbers that should agree, and numbers that are known to differ."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from spinepnp.validation.gnp import table
 
 @dataclass(frozen=True)
 class Compared:
-    """A row of the table; numbers that are not finite are none.
+    """A row of the table; a computed number that is not finite is ``None``.
 
     Attributes:
-        section, quantity, reason: of the row, the unit with the quantity.
-        paper, computed: number or word.
-        error: computed over paper, less one; ``None`` where one of them is no number.
-        tolerance: relative to the paper's number where there is one, else in its unit.
-        verdict, expected: of the row.
+        section, quantity, reason: texts of the row; the quantity with its unit.
+        paper, computed: number or word of the paper, and of this project.
+        error: relative error of the computed number; ``None`` where one of both is no number.
+        tolerance: largest error, relative to the paper's number where that is not zero, else in its unit.
+        verdict, expected: verdict on the row, and the expected one.
     """
 
     section: str
@@ -32,7 +32,7 @@ class Compared:
 
 
 def rows(section: str) -> list[Compared]:
-    """The rows of a section of `spinepnp.validation.gnp.table`."""
+    """Rows of a section of `spinepnp.validation.gnp.table`."""
     return [_compared(row) for row in table.rows(sections=(section,))]
 
 

@@ -1,4 +1,4 @@
-"""References from the independent solver in one dimension: the same case, solved twice as a check of itself."""
+"""References from the independent solver in one dimension, which solves the same case with two orders."""
 
 from __future__ import annotations
 
@@ -20,21 +20,26 @@ from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
 from spinepnp.validation.reference.onedimensional.problem import Current
 from spinepnp.validation.suite.stimuli import breaks, current, gated, opening
 
-#: Orders of the polynomials: of the reference, and of the one that says how good it is.
-ORDER, COARSER = 16, 12
+#: Order of the polynomials of the reference.
+ORDER = 16
 
-#: Tolerances of their steps in time: errors are far below that of what is held against them, as the two say.
+#: Order of the coarser solve, whose difference to the reference is its uncertainty.
+COARSER = 12
+
+#: Tolerance of time steps by order: errors are far below those of the results that are compared with them.
 RTOL = {ORDER: 1e-6, COARSER: 1e-5}
 
+#: Results by column of observables.csv.
 Row = dict[str, float]
 
 
 def _refusal(problem: str) -> CaseError:
+    """Error of a case that the solver in one dimension cannot solve."""
     return CaseError("checks.reference.one_dimension", f"the solver in one dimension needs {problem}; take another")
 
 
 def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]:
-    """The interval, and the names of its ends; a ball's centre has none."""
+    """Interval of a case, and the names of its ends; the centre of a ball has no name."""
     match case.geometry:
         case Cylinder() as shape:
             return onedimensional.line(shape.length, math.pi * shape.radius**2), ("base", "top")
@@ -46,11 +51,11 @@ def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]
 
 
 def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
-    """What holds at an end."""
+    """Conditions at an end."""
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
-    held = boundary.prescribed(electrolyte)
-    if held and set(held) != set(electrolyte.names):
+    prescribed = boundary.prescribed(electrolyte)
+    if prescribed and set(prescribed) != set(electrolyte.names):
         raise _refusal("ends that hold all concentrations or none")
     carriers = {i.species for i in boundary.injections} | {c.species for c in boundary.channels}
     currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
@@ -64,7 +69,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
-        concentrations=tuple(held[n] for n in electrolyte.names) if held else None,
+        concentrations=tuple(prescribed[n] for n in electrolyte.names) if prescribed else None,
         currents=currents if carriers else (),
         field_matched=boundary.field_matched,
         gates=tuple(Gate(partial(opening, gate), gate.time) for c in boundary.channels for gate in c.gates),
@@ -73,7 +78,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
 
 
 def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> Current:
-    """What enters with a species, A: a number, or a function of what it depends on; see `End`."""
+    """Current that enters with a species, A: a number, or a function of its variables; see `End`."""
     injections = [i for i in boundary.injections if i.species == species]
     firsts = itertools.accumulate((len(c.gates) for c in boundary.channels), initial=0)
     channels = [
@@ -101,10 +106,10 @@ def _current(species: str, boundary: Boundary, electrolyte: Electrolyte, area: f
 
 
 def problem_of(case: Case) -> Problem:
-    """The same case in one dimension.
+    """Problem in one dimension that is equivalent to a case.
 
     Raises:
-        CaseError: it is not one that varies in one direction only, or has what that solver does not know.
+        CaseError: the case varies in more than one direction, or has a feature that the solver lacks.
     """
     electrolyte, (interval, names) = case.electrolyte, _line(case)
     if case.geometry.obstacle is not None or electrolyte.charged_regions or any(s.source for s in electrolyte.species):
@@ -136,22 +141,24 @@ def problem_of(case: Case) -> Problem:
 
 
 def _states(case: Case, order: int) -> list[Any]:
+    """States of a case at its points or times."""
     study = case.study
     if study.kind == "transient":
-        assert study.times is not None
         if study.initial != "bulk":
             raise _refusal('initial = "bulk"')
         bends = sorted({t for b in case.boundaries.values() for i in b.injections for t in breaks(i) if t >= 0.0})
         problem, rtol = problem_of(case), RTOL[order]
         bulk = "bulk" if problem.closed else tuple(case.electrolyte.bulk.values())
         return [
-            *onedimensional.solve_transient(problem, study.times, initial=bulk, order=order, rtol=rtol, breaks=bends)
+            *onedimensional.solve_transient(
+                problem, study.times or (), initial=bulk, order=order, rtol=rtol, breaks=bends
+            )
         ]
     return [onedimensional.solve_steady(problem_of(point), order) for point in case.points()]
 
 
 def _row(case: Case, state: Any) -> Row:
-    """Columns of observables.csv that it knows: ends and probes."""
+    """Results of a state by column of observables.csv, for ends and probes."""
     interval, names = _line(case)
     places = {name: x for name, x in zip(names, (interval.start, interval.stop), strict=True) if name}
     for name, (x, y, z) in case.probes.items():
@@ -172,10 +179,10 @@ def _row(case: Case, state: Any) -> Row:
 
 
 def solved(case: Case) -> list[tuple[Row, Row]]:
-    """What the solver in one dimension says of every point of a case, and what a coarser solve says.
+    """Results of the solver in one dimension at every point of a case, each with those of a coarser solve.
 
     Raises:
-        CaseError: it cannot solve this case.
+        CaseError: the solver cannot solve this case.
     """
     good, coarser = (_states(case, order) for order in (ORDER, COARSER))
     points = [case] * len(good) if case.study.kind == "transient" else case.points()

@@ -1,4 +1,4 @@
-"""What a validation case is: a case file, and which of its results are held against which reference, and why.
+"""Validation case: a case file, and the references against which its results are compared.
 
 The files are in cases/validation; reference numbers are not in them but in validation/reference/references.toml.
 """
@@ -23,18 +23,18 @@ from spinepnp.validation.suite.one_dimension import problem_of
 
 
 class Reference(Table):
-    """Where the number comes from that a result is held against; one of four.
+    """Source of the number with which a result is compared; one of four kinds.
 
     Attributes:
-        law: what the case's own [compare] law says, by its key in summary.json ("potential_mV").
-        one_dimension: the independent solver in one dimension solves the same case.
-        formula: a law of `formulas`, which may take a number of a table.
-        section: of validation/reference/references.toml.
-        column: of its rows.
-        key: column that tells its rows apart.
-        keys: values of that column, one a point of the study.
+        law: key in summary.json ("potential_mV") of the case's own [compare] law.
+        one_dimension: whether the independent solver in one dimension solves the case as the reference.
+        formula: name of a law of `formulas`, which may take a number of a table.
+        section: section of references.toml.
+        column: column of the numbers.
+        key: column that tells the rows apart.
+        keys: values of the key column, one for each point of the study.
         where: other columns and the values that they must have.
-        uncertainty: of the numbers, relative.
+        uncertainty: relative uncertainty of the numbers.
     """
 
     law: str | None = None
@@ -49,7 +49,7 @@ class Reference(Table):
 
     @property
     def tabled(self) -> bool:
-        """Whether it has numbers of a table."""
+        """Whether the reference has numbers of a table."""
         return self.section is not None
 
     @model_validator(mode="after")
@@ -68,24 +68,24 @@ class Reference(Table):
         return self
 
     def numbers(self) -> list[float]:
-        """The numbers of the table, one a point.
+        """Numbers of the table, one for each point.
 
         Raises:
-            CaseError: no such section, column or row.
+            CaseError: the table has no such section, column or row.
         """
         try:
             rows = references.rows(str(self.section))
             rows = [row for row in rows if all(row[name] == value for name, value in self.where.items())]
-            found = [[row[str(self.column)] for row in rows if row[str(self.key)] == value] for value in self.keys]
+            matching = [[row[str(self.column)] for row in rows if row[str(self.key)] == value] for value in self.keys]
         except KeyError as error:
             raise CaseError(
                 "reference", f"validation/reference/references.toml has no {error}; give a name that it has"
             ) from None
-        if any(len(numbers) != 1 for numbers in found):
+        if any(len(numbers) != 1 for numbers in matching):
             raise CaseError(
                 "reference.keys", f"not one row of {self.section} for each of them; make key and where pick one"
             )
-        return [numbers[0] for numbers in found]
+        return [numbers[0] for numbers in matching]
 
 
 class Check(Table):
@@ -93,14 +93,14 @@ class Check(Table):
 
     Attributes:
         quantity: column of observables.csv.
-        plus: column that is added to it.
-        minus: column that is taken from it.
-        over: column that it is divided by.
+        plus: column that is added.
+        minus: column that is subtracted.
+        over: column by which the result is divided.
         per_thermal_voltage: whether a potential in mV is given in units of V_T.
-        reference: where the number comes from that it is held against.
+        reference: source of the number with which the result is compared.
         relative_to: errors are relative to "each" reference, or to the "largest" one where some are about zero.
         tolerance: largest error and largest estimate that pass.
-        why: what the tolerance stands for.
+        why: reason for the tolerance.
     """
 
     quantity: str
@@ -115,14 +115,14 @@ class Check(Table):
 
     @property
     def name(self) -> str:
-        """What is held against the reference, in one word or two."""
+        """Text of the quantity that is compared."""
         parts = (("+", self.plus), ("-", self.minus), ("/", self.over))
         text = " ".join([self.quantity, *(f"{sign} {column}" for sign, column in parts if column)])
         return text + (" / V_T" if self.per_thermal_voltage else "")
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns that it takes."""
+        """All columns that the check reads."""
         return tuple(filter(None, (self.quantity, self.plus, self.minus, self.over)))
 
 
@@ -130,15 +130,15 @@ class ValidationCase(Table):
     """A validation case: results of a case file, or sections of the table on paper 002.
 
     Attributes:
-        title: what is solved, in a line.
-        figure: of the papers that it belongs to.
-        base: case file, relative to this one.
-        set: keys of it that are changed.
-        finer: keys of mesh sizes that a second solve makes smaller, and of growths that it brings closer to one. The
-            time steps of a transient are made finer on their own.
-        full: whether only `validate --full` solves it.
-        checks: results and references.
-        neurons: sections of `spinepnp.validation.gnp.table`, in place of all that is about a case file.
+        title: title in one line.
+        figure: figure of the papers to which the case belongs.
+        base: case file, relative to this file.
+        set: keys of the case file that are changed.
+        finer: keys of mesh sizes that are smaller, and of growths that are closer to one, in a second solve. The time
+            steps of a transient are refined by themselves.
+        full: whether only `validate --full` solves the case.
+        checks: results and their references.
+        neurons: sections of `spinepnp.validation.gnp.table`, in place of a case file.
     """
 
     title: str
@@ -166,9 +166,9 @@ class Subject:
     """A validation case that was read.
 
     Attributes:
-        name: of its file.
-        plan: what the file says.
-        case: what is solved; ``None`` for neurons.
+        name: name of its file, without the ending.
+        plan: content of the file.
+        case: case to solve; ``None`` for neurons.
     """
 
     name: str
@@ -177,12 +177,12 @@ class Subject:
 
     @property
     def points(self) -> list[str]:
-        """Values of what is varied, or times; one empty word for a single state."""
+        """Values of the varied key, or times; one empty text for a single state."""
         return [] if self.case is None else points_of(self.case)
 
 
 def points_of(case: Case) -> list[str]:
-    """Values of what is varied, or times, as they stand in the case file; one empty word for a single state."""
+    """Values of the varied key, or times, as in the case file; one empty text for a single state."""
     if case.study.kind == "transient":
         return list(case.to_dict()["study"]["times"])
     return [str(value) for value in case.study.values or ("",)]
@@ -192,11 +192,11 @@ def load_subject(path: Path, plan: ValidationCase | None = None) -> Subject:
     """Read and check a validation case.
 
     Args:
-        path: of its file.
-        plan: what it says, where it was read before.
+        path: path of its file.
+        plan: content of the file, where it was read before.
 
     Raises:
-        CaseError: anything that is wrong with it or with the case that it is made from.
+        CaseError: an error in the file or in its case.
     """
     try:
         return _subject(path, plan or _plan(path))
@@ -206,6 +206,7 @@ def load_subject(path: Path, plan: ValidationCase | None = None) -> Subject:
 
 
 def _plan(path: Path) -> ValidationCase:
+    """Content of the file of a validation case."""
     return validated(parse_toml(read_text(path), str(path)), ValidationCase)
 
 
@@ -222,10 +223,10 @@ def _subject(path: Path, plan: ValidationCase) -> Subject:
 
 
 def _check(check: Check, case: Case) -> None:
-    """The reference can be had for the case.
+    """Check that the case has the reference.
 
     Raises:
-        CaseError: it cannot.
+        CaseError: it has not.
     """
     points = len(points_of(case))
     if check.reference.law is not None and case.compare is None:
@@ -237,15 +238,15 @@ def _check(check: Check, case: Case) -> None:
 
 
 def load_subjects(folder: Path, names: list[str], *, full: bool) -> list[Subject]:
-    """The validation cases of a folder, in the order of their names.
+    """Validation cases of a folder, in the order of their names.
 
     Args:
-        folder: with a file each.
-        names: those wanted; all without any.
-        full: whether those that take long are wanted, too; a name asks for its case in any case.
+        folder: folder with one file for each case.
+        names: names of the requested cases; empty for all.
+        full: whether to include cases that take long; a case that is named is always included.
 
     Raises:
-        CaseError: an unknown name, or anything that is wrong with a file.
+        CaseError: an unknown name, or an error in a file.
     """
     paths = {path.stem: path for path in sorted(folder.glob("*.toml"))}
     for name in names:

@@ -1,4 +1,4 @@
-"""All validation cases, shared between the ranks: each takes one after the other and solves it alone."""
+"""Run of all validation cases, shared between the ranks: each rank takes one case after the other."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ def share[Item, Result](
     work: Callable[[Item, Any], Result],
     line: Callable[[Result], str],
 ) -> list[Result]:
-    """Work that the ranks share: each takes one item after the other, alone; rank 0 says a line on each. Collective.
+    """Share work between the ranks: each takes one item after the other; rank 0 prints a line on each. Collective.
 
     Args:
-        items: the same on all ranks.
+        items: items of work, equal on all ranks.
         comm: MPI communicator.
-        title: of all of it.
-        name: of an item, while it is worked on.
-        work: on an item, with a communicator of this rank alone.
-        line: on a result.
+        title: title of the progress bar.
+        name: function that gives the name of an item, shown while it is worked on.
+        work: function that works on an item, with a communicator of this rank alone.
+        line: function that gives the line on a result.
 
     Returns:
-        On all ranks: the results, in the order of the items.
+        Results, on all ranks, in the order of the items.
     """
     world = comm.Dup()
     alone, counters = world.Split(world.rank), Counters(world, 1)
-    found = []
+    results = []
     with ProgressBar(world, len(items), title) as progress:
         listener = ProgressListener(RankGroups(world, alone, world.size), progress.done)
         while (place := counters.take(0)) < len(items):
             progress.doing(name(items[place]))
             result = work(items[place], alone)
-            found.append((place, result))
+            results.append((place, result))
             listener.report(line(result))
             if world.rank == 0:
                 listener.listen()
         listener.wait()
-    gathered = dict(pair for part in world.allgather(found) for pair in part)
+    gathered = dict(pair for part in world.allgather(results) for pair in part)
     counters.close()
     alone.Free()
     world.Free()
@@ -57,11 +57,11 @@ def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
     """Examine all validation cases, each on one rank. Collective.
 
     Args:
-        subjects: the cases, the same on all ranks.
+        subjects: the cases, equal on all ranks.
         comm: MPI communicator.
 
     Returns:
-        On all ranks: the verdicts, those of failed cases first, else in the order of the cases.
+        Verdicts, on all ranks: those of failed cases first, then in the order of the cases.
     """
     done = share(subjects, comm, "validation", lambda subject: subject.name, examine, describe)
     gathered = [verdict for verdicts in done for verdict in verdicts]

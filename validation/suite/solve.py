@@ -1,4 +1,4 @@
-"""Observables of the case of a validation case, and of the finer ones that say how large the error is."""
+"""Observables of a case, and of the finer cases from which the error is estimated."""
 
 from __future__ import annotations
 
@@ -16,29 +16,32 @@ from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
 
-#: Mesh sizes of a finer solve over those of the case, and tolerances of the steps of a transient.
-FINER, TIGHTER = 0.7, 0.3
+#: Ratio of the mesh sizes of a finer solve to those of the case: small enough to show convergence, cheap enough in 3D.
+FINER = 0.7
 
-#: Error of the finer mesh over the difference to the coarser one, if convergence is of first order: that of singular
-#: edges, the slowest there is. Of second order it is less than half of it.
+#: Ratio of the tolerances of time steps.
+TIGHTER = 0.3
+
+#: Ratio of the error of the finer mesh to the difference of both, for convergence of first order, as at singular edges,
+#: which is the slowest. For second order the ratio is less than half of this.
 FIRST_ORDER = FINER / (1.0 - FINER)
 
-#: Times that differ by less, relative, are one.
-SAME = 1e-9
+#: Relative difference below which two times are equal.
+SAME_TIME = 1e-9
 
+#: Results by column of observables.csv.
 Row = dict[str, Any]
 
 
 def finer_case(case: Case, keys: tuple[str, ...]) -> Case:
-    """The case with smaller cells.
+    """Case with smaller cells.
 
     Args:
-        case: any.
-        keys: of mesh sizes, which become smaller, of growths, which come closer to one, of inner planes, which do both,
-            or mesh.refine.
+        case: the case.
+        keys: mesh.refine, or keys of mesh sizes (made smaller), growths (made closer to one), inner planes (both).
 
     Raises:
-        CaseError: a key that the case does not have.
+        CaseError: the case does not set a key.
     """
     for key in keys:
         *names, name = key.split(".")
@@ -50,10 +53,10 @@ def finer_case(case: Case, keys: tuple[str, ...]) -> Case:
 
 
 def _finer(value: Any) -> Any:
-    """A mesh size, a growth, a number of refinements, or the tables of inner planes, for smaller cells."""
+    """Mesh size, growth, number of refinements, or tables of inner planes, changed to give smaller cells."""
     if isinstance(value, list):
         return [{k: v if k == "z" else _finer(v) for k, v in plane.items()} for plane in value]
-    if isinstance(value, int):  # how often all cells are divided
+    if isinstance(value, int):  # a number of refinements
         return value + 1
     if isinstance(value, float):  # a growth from cell to cell
         return 1.0 + FINER * (value - 1.0)
@@ -61,10 +64,10 @@ def _finer(value: Any) -> Any:
 
 
 def refinements(case: Case, keys: tuple[str, ...]) -> list[tuple[str, Case]]:
-    """Finer and finer cases, each with what is finer in it than in the one before.
+    """Finer and finer cases, each with the name of what is refined relative to the one before.
 
     Raises:
-        CaseError: a key that the case does not have.
+        CaseError: the case does not set a key.
     """
     found = []
     if case.study.kind == "transient":
@@ -75,11 +78,11 @@ def refinements(case: Case, keys: tuple[str, ...]) -> list[tuple[str, Case]]:
 
 
 def observables(case: Case, comm: Any) -> list[Row]:
-    """Observables of all points of a case. Collective.
+    """Observables of a case, one row for each point or time. Collective.
 
     Raises:
         CaseError: bad input.
-        SolveError: no solution.
+        SolveError: the case has no solution.
     """
     return _in_time(case, comm) if case.study.kind == "transient" else _steady(case, comm)
 
@@ -95,10 +98,9 @@ def _steady(case: Case, comm: Any) -> list[Row]:
 
 
 def _in_time(case: Case, comm: Any) -> list[Row]:
-    """A row for each of the times of a transient."""
+    """Rows of a transient, one for each of its times."""
     study, law, rows = case.study, case.law(), []
     assert study.times is not None
-    assert study.duration is not None
     assert study.tolerance is not None
     assert study.initial is not None
     on_root(comm, lambda: check_feasible(case))
@@ -108,8 +110,8 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
     )
     problem.begin(study.initial)
     for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):
-        if any(abs(step.time / time - 1.0) < SAME for time in study.times):
-            moment = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
-            rows.append(moment | flatten(state_of(step.solution, law)))
+        if any(abs(step.time / time - 1.0) < SAME_TIME for time in study.times):
+            row = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
+            rows.append(row | flatten(state_of(step.solution, law)))
     problem.destroy()
     return rows

@@ -1,4 +1,4 @@
-"""Currents and channels once more, for references: what they share with the solvers would not be checked by them."""
+"""Currents and channels for references, written anew: code that is shared with the solvers would not be checked."""
 
 from __future__ import annotations
 
@@ -14,57 +14,55 @@ from spinepnp.solvers.model.channels import Gate as GateTable
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import CURRENT, FARADAY, POTENTIAL, TIME, Kind
 
-#: Below it, x/(e^x - 1) is taken from its series: there the difference loses digits.
+#: Size of x below which x/(e^x - 1) is taken from its series, where the difference would lose digits.
 SMALL = 1e-2
 
 
 def starts(injection: Injection) -> list[float]:
-    """Onsets of all pulses or alpha functions of a train, of other waveforms of the one, s."""
+    """Onsets of all pulses or alpha functions of a train, s; one onset for other waveforms."""
     return [(injection.onset or 0.0) + k * (injection.interval or 0.0) for k in range(injection.count or 1)]
 
 
 def current(injection: Injection, area: float, time: float) -> float:
-    """What enters at a time, A; at a jump the side after it, as at the onset of a step.
+    """Current of an injection at a time, A; at a jump the value after it.
 
     Args:
-        injection: any.
-        area: of the boundary, m^2.
-        time: s.
+        injection: the injection.
+        area: area of the boundary, m^2.
+        time: time, s.
     """
     height = injection.density * area if injection.density is not None else injection.value or 0.0
-    begun, lasts = starts(injection), injection.duration
-    first = time - begun[0]
+    onsets, lasts = starts(injection), math.inf if injection.duration is None else injection.duration
+    first = time - onsets[0]
     match injection.waveform:
         case "step":
-            return height if time >= begun[0] else 0.0
+            return height if time >= onsets[0] else 0.0
         case "pulse":
-            assert lasts is not None
-            return height * any(start <= time < start + lasts for start in begun)  # as in `breaks`, to the last digit
+            return height * any(start <= time < start + lasts for start in onsets)  # as in `breaks`, to the last digit
         case "alpha":
-            assert injection.t_peak is not None
-            rising = [max(time - start, 0.0) / injection.t_peak for start in begun]
+            (t_peak,) = _required(injection.t_peak)
+            rising = [max(time - start, 0.0) / t_peak for start in onsets]
             return height * sum(s * math.exp(1.0 - s) for s in rising)
         case "ramp":
-            assert lasts is not None
             return height * sorted((0.0, first / lasts, 1.0))[1]
         case "sine":
-            assert injection.frequency is not None
-            on = time >= begun[0] and (lasts is None or time < begun[0] + lasts)
-            return height * math.sin(math.tau * injection.frequency * first + (injection.phase or 0.0)) if on else 0.0
+            (frequency,) = _required(injection.frequency)
+            on = onsets[0] <= time < onsets[0] + lasts
+            return height * math.sin(math.tau * frequency * first + (injection.phase or 0.0)) if on else 0.0
         case "table":
             rows = read_rows(injection.file or "", TIME, CURRENT)
-            return between(rows, first) if begun[0] + rows[0][0] <= time < begun[0] + rows[-1][0] else 0.0
+            return between(rows, first) if onsets[0] + rows[0][0] <= time < onsets[0] + rows[-1][0] else 0.0
     return height
 
 
 def breaks(injection: Injection) -> list[float]:
-    """Times at which it jumps, bends or sets in, s."""
-    found = starts(injection)
+    """Times at which the current of an injection jumps, bends or sets in, s."""
+    onsets = starts(injection)
     if injection.waveform == "constant":
         return []
     if injection.waveform == "table":
-        return [found[0] + time for time, _ in read_rows(injection.file or "", TIME, CURRENT)]
-    return found + [start + injection.duration for start in found if injection.duration is not None]
+        return [onsets[0] + time for time, _ in read_rows(injection.file or "", TIME, CURRENT)]
+    return onsets + [start + injection.duration for start in onsets if injection.duration is not None]
 
 
 @functools.lru_cache(maxsize=16)
@@ -81,18 +79,18 @@ def read_rows(file: str, rising: Kind, other: Kind) -> tuple[tuple[float, float]
 
 
 def _interval(rows: Sequence[tuple[float, float]], x: float) -> int:
-    """The interval of a table that holds a place: of its left row."""
+    """Index of the interval of a table that contains x, counted by its left row."""
     return max(0, min(len(rows) - 2, sum(at <= x for at, _ in rows) - 1))
 
 
 def between(rows: Sequence[tuple[float, float]], x: float) -> float:
-    """A straight line from row to row."""
+    """Value of the linear interpolation of a table at x."""
     (x0, y0), (x1, y1) = rows[(k := _interval(rows, x)) : k + 2]
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
 
 
 def monotone(rows: Sequence[tuple[float, float]], x: float) -> float:
-    """The monotone cubic of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5 (1984) 300), constant beyond the rows."""
+    """Monotone cubic of Fritsch and Butland (SIAM J. Sci. Stat. Comput. 5 (1984) 300) at x, constant outside."""
     x = min(max(x, rows[0][0]), rows[-1][0])
     k = _interval(rows, x)
     (x0, y0), (x1, y1) = rows[k : k + 2]
@@ -103,7 +101,7 @@ def monotone(rows: Sequence[tuple[float, float]], x: float) -> float:
 
 
 def _slope(rows: Sequence[tuple[float, float]], k: int) -> float:
-    """Of that cubic at a row: a weighted harmonic mean of the slopes beside it, zero where they differ in sign."""
+    """Slope of the cubic at a row: weighted harmonic mean of both chords, zero where they differ in sign."""
     widths = [b[0] - a[0] for a, b in itertools.pairwise(rows)]
     chords = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in itertools.pairwise(rows)]
     if 0 < k < len(rows) - 1:
@@ -127,7 +125,7 @@ def _slope(rows: Sequence[tuple[float, float]], k: int) -> float:
 
 
 def opening(gate: GateTable, V: float) -> float:
-    """Where a gate comes to rest at a potential in V, 1 / (1 + exp(-(V - V_half)/k))."""
+    """Steady-state value of a gate at a potential in V, 1 / (1 + exp(-(V - V_half)/k))."""
     return 0.5 * (1.0 + math.tanh(0.5 * (V - gate.half) / gate.slope))
 
 
@@ -141,42 +139,43 @@ def gated(
     valence: int = 0,
     thermal_voltage: float = math.nan,
 ) -> float:
-    """What a channel lets in, A.
+    """Current of a channel into the domain, A.
 
     A sigmoid I_max / (1 + exp(-(V - V_half)/k)) (facts pnp D4); a table; g (E - V); or the constant field,
     A P z F x (c_out - c e^x) / (e^x - 1) with x = z (V - V_out)/V_T; times its gates m^p (Hodgkin and Huxley).
 
     Args:
-        channel: any.
+        channel: the channel.
         V: potential, V.
-        c: concentration of the species, mol/m^3, for the constant field.
-        m: its gates; at rest by default.
-        area: of the boundary, m^2, for the constant field, and so are
-        valence: of the species,
-        thermal_voltage: V.
+        c: concentration of the species, mol/m^3; for the constant field only, as are the keyword arguments.
+        m: values of its gates; steady ones by default.
+        area: area of the boundary, m^2.
+        valence: valence of the species.
+        thermal_voltage: thermal voltage, V.
     """
     if m is None:
         m = [opening(gate, V) for gate in channel.gates]
     fraction = math.prod(x**gate.power for x, gate in zip(m, channel.gates, strict=True))
     match channel.law:
         case "sigmoid":
-            assert channel.maximum is not None
-            assert channel.half is not None
-            assert channel.slope is not None
-            return fraction * 0.5 * channel.maximum * (1.0 + math.tanh(0.5 * (V - channel.half) / channel.slope))
+            maximum, half, slope = _required(channel.maximum, channel.half, channel.slope)
+            return fraction * 0.5 * maximum * (1.0 + math.tanh(0.5 * (V - half) / slope))
         case "table":
             return fraction * monotone(read_rows(channel.file or "", POTENTIAL, CURRENT), V)
         case "gates":
-            assert channel.conductance is not None
-            assert channel.reversal is not None
-            return fraction * channel.conductance * (channel.reversal - V)
-    assert channel.permeability is not None
-    assert channel.outside is not None
+            conductance, reversal = _required(channel.conductance, channel.reversal)
+            return fraction * conductance * (reversal - V)
+    permeability, outside = _required(channel.permeability, channel.outside)
     x = valence * (V - (channel.outside_potential or 0.0)) / thermal_voltage
-    flux = (channel.outside - c * math.exp(x)) * _over(x)
-    return fraction * area * channel.permeability * valence * FARADAY * flux
+    flux = (outside - c * math.exp(x)) * _over(x)
+    return fraction * area * permeability * valence * FARADAY * flux
+
+
+def _required(*values: float | None) -> list[float]:
+    """Values of keys that the law or waveform needs; the checks of the case file ensure that they are there."""
+    return [value for value in values if value is not None]
 
 
 def _over(x: float) -> float:
-    """x / (e^x - 1)."""
+    """Bernoulli function x / (e^x - 1)."""
     return x / math.expm1(x) if abs(x) > SMALL else 1.0 - x / 2 + x**2 / 12 - x**4 / 720

@@ -1,4 +1,4 @@
-"""Fig 9: a block that stays (vGNP) or ends (iHH) when the stimulus ends, and the equilibria behind it."""
+"""Figure of Fig 9: a block that persists (vGNP) or ends (iHH) after the stimulus, and its equilibria."""
 
 from __future__ import annotations
 
@@ -37,27 +37,35 @@ from spinepnp.validation.gnp.models import Model
 from spinepnp.validation.gnp.simulation import Piece, Trace
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: p_eff (p_open = 0.83), the pump's largest rate, mM/s, and the run, ms; the paper does not give the times.
-P_EFF, PUMP_MAXIMUM, DURATION = 2.5, 0.7, 200e3
+#: Multiplier p_eff of the stimulus (p_open = 0.83).
+P_EFF = 2.5
 
-#: Shares of the run at which the stimulus begins and ends (10 and 40 s).
-ON, OFF = 0.05, 0.2
+#: Largest rate of the pump, mM/s.
+PUMP_MAXIMUM = 0.7
+
+#: Duration of the run, ms; the paper does not give the times.
+DURATION = 200e3
+
+#: Fractions of the run at which the stimulus begins and ends (10 and 40 s).
+ON = 0.05
+OFF = 0.2
 
 #: Voltages of the equilibria, mV.
 VOLTAGES = np.linspace(-100.0, 0.0, 1001)
 
-LOOKS = {"vgnp": BLACK, "ihh": RED}
+#: Colours of the models.
+MODEL_COLOURS = {"vgnp": BLACK, "ihh": RED}
 
-#: Where the pump currents of the Hopf points stand, points.
+#: Offsets of the labels with the pump currents of the Hopf points, in points.
 OFFSETS = {"vgnp": (-4, 5), "ihh": (5, -10)}
 
 
 def fig9(options: Options) -> Picture:
-    """Runs through a strong stimulus (a-c), equilibria (d-f) and their conductances (g-i) against the pump current."""
+    """Figure of runs through a strong stimulus (a-c), equilibria (d-f) and their conductances (g-i)."""
     drawn = canvas(11.5, 9.2)
     explain_ground(drawn)
     grid = drawn.add_gridspec(3, 3, height_ratios=(0.8, 1.0, 0.8))
-    models = {n: Model(n, "concentration", options.parameters(pump_maximum=PUMP_MAXIMUM)) for n in LOOKS}
+    models = {n: Model(n, "concentration", options.parameters(pump_maximum=PUMP_MAXIMUM)) for n in MODEL_COLOURS}
     traces = {n: _released(model, options) for n, model in models.items()}
     for i, trace in enumerate(traces.values()):
         _voltage(panel(drawn, grid[0, i], "ab"[i])[0], trace)
@@ -81,7 +89,7 @@ def fig9(options: Options) -> Picture:
 
 
 def _released(model: Model, options: Options) -> Trace:
-    """From the model's own rest through the stimulus and on."""
+    """Run from the model's own rest through the stimulus and after it."""
     span = DURATION if options.duration is None else options.duration
     p_eff = model.parameters.p_eff(options.opening(P_EFF))
     return simulated(model, (Piece(ON * span, 0.0), Piece(OFF * span, p_eff), Piece(span, 0.0)), own_rest=True)
@@ -89,7 +97,7 @@ def _released(model: Model, options: Options) -> Trace:
 
 def _voltage(axes: Axes, trace: Trace) -> None:
     name = trace.model.name
-    draw_voltage(axes, thinned(trace, 1_500), 1e3, color=LOOKS[name], linewidth=0.3)
+    draw_voltage(axes, thinned(trace, 1_500), 1e3, color=MODEL_COLOURS[name], linewidth=0.3)
     axes.axvline(trace.protocol[1].until / 1e3, color=GREY, linestyle=":", linewidth=1.0)
     axes.set(xlabel="time (s)", ylabel="V (mV)")
     mark_stimulus(axes, trace, 1e3)
@@ -97,11 +105,11 @@ def _voltage(axes: Axes, trace: Trace) -> None:
 
 
 def _pumps(axes: list[Axes], traces: list[Trace]) -> None:
-    """Pump currents and their limit."""
+    """Draw pump currents and their limit."""
     limit = traces[0].model.coefficients.pump_maximum
     for place, trace in zip(axes, traces, strict=True):
         table = thinned(trace, 5_000)
-        place.plot(table["time_ms"] / 1e3, table["I_NaK_uA_per_cm2"], color=LOOKS[trace.model.name])
+        place.plot(table["time_ms"] / 1e3, table["I_NaK_uA_per_cm2"], color=MODEL_COLOURS[trace.model.name])
         place.axhline(-limit, color=GREY, linestyle=":", linewidth=1.0)
         place.axvline(trace.protocol[1].until / 1e3, color=GREY, linestyle=":", linewidth=1.0)
         place.set(ylabel=NAMES[trace.model.name], ylim=(-1.1 * limit, 0.06 * limit))
@@ -111,7 +119,7 @@ def _pumps(axes: list[Axes], traces: list[Trace]) -> None:
 
 
 def _table(found: Branch) -> pd.DataFrame:
-    """Equilibria with their conductances, mS/cm^2; a row of gaps where there is none with K_o > 0."""
+    """Table of equilibria with their conductances, mS/cm^2; a row of gaps where there is none with K_o > 0."""
     model, p = found.model, found.model.parameters
     states = np.array([e.state for e in found.points])
     V, Na_i, Cl_i = states[:, 3], states[:, 4], states[:, 5]
@@ -133,7 +141,7 @@ def _table(found: Branch) -> pd.DataFrame:
 
 
 def _hopf(found: Branch) -> list[Equilibrium]:
-    """Hopf points at which stability changes: the others concern states that are unstable anyway."""
+    """Hopf points at which stability changes; the others belong to states that stay unstable."""
     at = [e.V for e in found.points]
     index = [int(np.searchsorted(at, h.V)) for h in found.hopf]
     return [
@@ -157,9 +165,9 @@ def _bifurcations(found: Branch) -> list[dict[str, float | str | bool]]:
 
 
 def _split(table: pd.DataFrame, column: str, *, stable: bool) -> tuple[np.ndarray, np.ndarray]:
-    """A curve of the stable or of the unstable equilibria, broken where there are none."""
+    """Curve of the stable or of the unstable equilibria, interrupted where there are none."""
     keep = table["stable"].to_numpy() == stable
-    if not stable:  # so that the dashes meet the line
+    if not stable:  # the dashed curve then meets the solid one
         keep = keep | np.roll(keep, 1) | np.roll(keep, -1)
     gap = np.flatnonzero(np.diff(table["V_mV"]) > 1.5 * (VOLTAGES[1] - VOLTAGES[0])) + 1
     pump = table["I_NaK_uA_per_cm2"].to_numpy()
@@ -170,9 +178,9 @@ def _split(table: pd.DataFrame, column: str, *, stable: bool) -> tuple[np.ndarra
 def _diagram(
     axes: Axes, branches: dict[str, Branch], tables: dict[str, pd.DataFrame], column: str, label: str, limit: float
 ) -> None:
-    """Equilibria against the pump current, with their bifurcations; beyond the limit the pump cannot go."""
+    """Draw equilibria against the pump current, with their bifurcations and the limit of the pump."""
     for name, found in branches.items():
-        look: dict[str, Any] = {"color": LOOKS[name], "linewidth": 1.3}
+        look: dict[str, Any] = {"color": MODEL_COLOURS[name], "linewidth": 1.3}
         axes.plot(*_split(tables[name], column, stable=True), **look, label=NAMES[name])
         axes.plot(*_split(tables[name], column, stable=False), **look, linestyle=(0, (3, 2)))
         marks = (("o", _hopf(found), "HB"), ("s", list(found.saddle_nodes), "SN"))
@@ -181,11 +189,11 @@ def _diagram(
                 y = {"V_mV": e.V, "K_o_mM": float(found.model.potassium_outside(e.state)), "Na_i_mM": e.state[4]}[
                     column
                 ]
-                axes.plot([e.pump], [y], marker, color=LOOKS[name], markersize=4, zorder=5)
+                axes.plot([e.pump], [y], marker, color=MODEL_COLOURS[name], markersize=4, zorder=5)
                 if word == "HB":
                     axes.annotate(
                         f"HB {number(e.pump, '.2f')}", (e.pump, y), xytext=OFFSETS[name], textcoords="offset points",
-                        color=LOOKS[name], fontsize=7, ha="right" if name == "vgnp" else "left",
+                        color=MODEL_COLOURS[name], fontsize=7, ha="right" if name == "vgnp" else "left",
                     )  # fmt: skip
     axes.axvline(-limit, color=GREY, linestyle=":", linewidth=1.0)
     axes.set(xlabel="$I_{NaK}$ (µA/cm²)", ylabel=label)
@@ -196,7 +204,7 @@ def _diagram(
 
 
 def _conductance_panel(axes: Axes, tables: dict[str, pd.DataFrame], names: tuple[str, ...]) -> None:
-    """Conductances of vGNP at its equilibria, and the constants of iHH (dotted)."""
+    """Draw conductances of vGNP at its equilibria, and the constants of iHH (dotted)."""
     for name in names:
         element = name.removesuffix("_leak").removesuffix("M")
         word = f"{ion(element)} leak" if name.endswith("_leak") else f"$G'_{{{name}}}$"

@@ -1,11 +1,11 @@
-"""The figures of paper 002, computed again: `draw("fig6")` gives the picture and its numbers.
+"""Catalogue of the figures of paper 002, computed again: `draw("fig6")` returns the picture and its numbers.
 
     from spinepnp.validation.gnp.figures import catalogue as figures
     picture = figures.draw("fig8", p_open=0.17, pump_maximum=0.3)
     picture.canvas.savefig("fig8.png")
     picture.tables["spikes"]
 
-Fig 4 is a drawing of ideas and has no numbers; Fig 1 likewise.
+Figs 1 and 4 are sketches without numbers.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ __all__ = [
     "forget", "s1", "s2", "s3",
 ]  # fmt: skip
 
-#: Longest and shortest run, ms.
-LONGEST, SHORTEST = 1e7, 1.0
+#: Longest run, ms.
+LONGEST = 1e7
+
+#: Shortest run, ms.
+SHORTEST = 1.0
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,13 @@ class Figure:
     """One figure of the paper.
 
     Attributes:
-        name: as the paper's, in short.
-        description: in one line.
-        work: computes and draws it.
-        preset: of the paper, in words.
+        name: short name, as in the paper.
+        description: description in one line.
+        work: function that computes and draws it.
+        preset: settings of the paper, in words.
         p_open: whether it has one opening, which can be changed.
-        duration: whether it has one duration, likewise.
-        parameters: names of those that it depends on; all of them if ``None``.
+        duration: whether it has one duration, which can be changed.
+        parameters: names of the parameters on which it depends; ``None`` for all.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Figure:
     parameters: tuple[str, ...] | None = None
 
 
+#: All figures, in the order of the paper.
 _ALL = (
     Figure(
         "fig2", "profiles within the membrane and their harmonic means", fig2, "K_o 4, Na_i 20, Cl_i 6, Ca_i 1e-4 mM",
@@ -94,15 +98,15 @@ _ALL = (
     ),
 )  # fmt: skip
 
-#: By name.
+#: All figures by name.
 FIGURES: dict[str, Figure] = {figure.name: figure for figure in _ALL}
 
 
 def checked_duration(duration: float) -> float:
-    """A duration, ms.
+    """Valid duration of a run, ms.
 
     Raises:
-        CaseError: one that no run can have.
+        CaseError: the duration is invalid.
     """
     if not (math.isfinite(duration) and duration > 0.0):
         raise CaseError("duration", "must be greater than zero", f"{duration:g} ms")
@@ -114,16 +118,16 @@ def checked_duration(duration: float) -> float:
 def checked(
     name: str, *, p_open: float | None = None, duration: float | None = None, **changes: float
 ) -> tuple[Figure, Options]:
-    """A figure and what is changed in it; nothing is computed.
+    """Figure and its options, checked; nothing is computed.
 
     Args:
-        name: of the figure.
-        p_open: instead of the paper's.
-        duration: of the run, ms.
+        name: name of the figure.
+        p_open: opening in place of the paper's.
+        duration: duration of the run, ms.
         changes: parameters by name.
 
     Raises:
-        CaseError: an unknown figure or parameter, or a value that one cannot have.
+        CaseError: the figure or a parameter is unknown, or a value is invalid.
     """
     if name not in FIGURES:
         raise CaseError("figure", f"no such figure; {nearest(name, FIGURES)}", name)
@@ -146,9 +150,9 @@ def draw(name: str, *, p_open: float | None = None, duration: float | None = Non
     """Compute and draw a figure.
 
     Args:
-        name: a key of `FIGURES`.
-        p_open: of the glutamate channels, instead of the paper's, where the figure has one.
-        duration: of the run, ms, likewise.
+        name: key of `FIGURES`.
+        p_open: opening of the glutamate channels in place of the paper's, where the figure has one.
+        duration: duration of the run in place of the paper's, ms, where the figure has one.
         changes: parameters by name, see `Parameters`.
 
     Raises:
@@ -161,5 +165,5 @@ def draw(name: str, *, p_open: float | None = None, duration: float | None = Non
 
 
 def forget() -> None:
-    """Free the runs that were kept for other figures."""
+    """Free the runs that were cached for other figures."""
     simulated.cache_clear()

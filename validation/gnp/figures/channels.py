@@ -1,6 +1,6 @@
 """Figures of single channels: profiles and means (Fig 2), GABA_A and AMPA (Fig 3), chords (S1), places (S2 Fig).
 
-Everything is SI inside; tables are in mV, mM, pA, pS.
+Computations are in SI units; tables are in mV, mM, pA, pS.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from spinepnp.validation.gnp.channels import Channel, Permeant, linear_ratio, permeabilities
+from spinepnp.validation.gnp.data import AREA, CALCIUM_RATIO, SLOPE
 from spinepnp.validation.gnp.figures.parts import (
     BLACK,
     COLOURS,
@@ -29,26 +30,28 @@ from spinepnp.validation.gnp.models import REST
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.laws.constant_field import harmonic_mean, profile, transit_time
 
-#: Area of a pore, m^2: the authors take the diameter of 5 A for its radius; currents do not depend on it.
-PORE = np.pi * 5e-10**2
+#: Total calcium, mM.
+CALCIUM = 2.0
 
-#: Measured slope of the linear curves, S, and P_Ca over P_K of AMPA channels without GluR2.
-SLOPE, CALCIUM_RATIO = 30e-12, 30.0
+#: Calcium inside, mM.
+CALCIUM_INSIDE = 1e-4
 
-#: Calcium, mM: total, and inside.
-CALCIUM, CALCIUM_INSIDE = 2.0, 1e-4
-
-#: Concentrations at which channels were measured, mM: inside, outside.
+#: Concentrations inside and outside in the measurement of GABA_A channels, mM.
 MEASURED = {"Cl": (147.0, 145.0), "HCO3": (15.0, 25.0)}
+
+#: Concentrations inside and outside of AMPA channels, mM, as the paper rounds them.
 AMPA = {"K": (96.83, 3.17), "Na": (23.58, 131.42)}
 
-#: Voltages of the curves of Fig 2, mV.
-PROFILES, SWEPT = (-80.0, -40.0, 0.0, 40.0, 80.0), (-80.0, -40.0, 0.0, 40.0)
+#: Voltages of the profiles of Fig 2, mV.
+PROFILES = (-80.0, -40.0, 0.0, 40.0, 80.0)
+
+#: Voltages of its curves over concentrations, mV.
+SWEPT = (-80.0, -40.0, 0.0, 40.0)
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """An ion of Fig 2: what is swept is its concentration on the side where there is less of it."""
+    """An ion of Fig 2; its concentration varies on the side where it is lower."""
 
     name: str
     valence: int
@@ -63,6 +66,7 @@ class _Kind:
 
 
 def _kinds(p: Parameters) -> tuple[_Kind, ...]:
+    """Ions of Fig 2."""
     return (
         _Kind("K", 1, p.K, "o", (4.0, 8.0, 12.0, 16.0)),
         _Kind("Na", 1, p.Na, "i", (20.0, 30.0, 40.0, 50.0)),
@@ -72,7 +76,7 @@ def _kinds(p: Parameters) -> tuple[_Kind, ...]:
 
 
 def fig2(options: Options) -> Picture:
-    """Profiles within the membrane (eq. 13) and their harmonic means (eq. 2) against voltage and concentration."""
+    """Figure of profiles within the membrane (eq. 13) and their harmonic means (eq. 2)."""
     p = options.parameters()
     phi, drawn = p.thermal_voltage * 1e-3, canvas(11.0, 7.4)
     grid = drawn.add_gridspec(3, 4)
@@ -129,30 +133,30 @@ def _sweep(axes: Axes, kind: _Kind, phi: float) -> pd.DataFrame:
 
 
 def gaba(phi: float, total: float) -> Channel:
-    """GABA_A at rest: permeabilities from a linear curve (eqs. 15, 16), chloride as at the authors' rest."""
+    """GABA_A channel at rest: permeabilities from a linear curve (eqs. 15, 16), chloride as at the authors' rest."""
     first, second = Permeant("Cl", -1, *MEASURED["Cl"]), Permeant("HCO3", -1, *MEASURED["HCO3"])
-    P_Cl, _ = permeabilities(first, second, SLOPE, PORE, phi)
+    P_Cl, _ = permeabilities(first, second, SLOPE, AREA, phi)
     P_HCO3 = linear_ratio(first, second) * P_Cl
     permeants = (Permeant("Cl", -1, REST[5], total - REST[5], P_Cl), Permeant("HCO3", -1, *MEASURED["HCO3"], P_HCO3))
-    return Channel("GABA_A", permeants, PORE, phi)
+    return Channel("GABA_A", permeants, AREA, phi)
 
 
 def ampa(phi: float, *, calcium: bool) -> Channel:
-    """AMPA with GluR2, whose curve is linear; or without, which lets calcium through."""
+    """AMPA channel with GluR2, whose curve is linear; or without, which is permeable to calcium."""
     first, second = Permeant("K", 1, *AMPA["K"]), Permeant("Na", 1, *AMPA["Na"])
-    P_K, P_Na = permeabilities(first, second, SLOPE, PORE, phi)
+    P_K, P_Na = permeabilities(first, second, SLOPE, AREA, phi)
     permeants = [Permeant("K", 1, *AMPA["K"], P_K), Permeant("Na", 1, *AMPA["Na"], P_Na)]
     if calcium:
         permeants.append(Permeant("Ca", 2, CALCIUM_INSIDE, CALCIUM, CALCIUM_RATIO * P_K))
-    return Channel("CP-AMPA" if calcium else "AMPA", tuple(permeants), PORE, phi)
+    return Channel("CP-AMPA" if calcium else "AMPA", tuple(permeants), AREA, phi)
 
 
 def channel_table(channel: Channel, V: np.ndarray, *, apparent: bool) -> pd.DataFrame:
-    """Outward currents, conductances and reversal potentials of a channel (eqs. 17-25).
+    """Table of outward currents, conductances and reversal potentials of a channel (eqs. 17-25).
 
     Args:
-        channel: of which.
-        V: mV.
+        channel: the channel.
+        V: voltages, mV.
         apparent: whether its permeants have one valence, so that apparent quantities exist.
     """
     at = V * 1e-3
@@ -173,7 +177,7 @@ def channel_table(channel: Channel, V: np.ndarray, *, apparent: bool) -> pd.Data
 
 
 def draw_channel(axes: list[Axes], table: pd.DataFrame, ions: tuple[str, ...], *, slope: bool = False) -> None:
-    """Current, conductance and reversal potential of a channel, in three panels."""
+    """Draw current, conductance and reversal potential of a channel in three panels."""
     V, some = table["V_mV"], slice(None, None, max(1, len(table) // 20))
     apparent = "E_apparent_mV" in table
     axes[0].plot(V, table["minus_i_pA"], color=BLACK, marker="D", markersize=3, markevery=some, label="$-i_c$")
@@ -199,7 +203,7 @@ def draw_channel(axes: list[Axes], table: pd.DataFrame, ions: tuple[str, ...], *
 
 
 def fig3(options: Options) -> Picture:
-    """Rectification of GABA_A and AMPA channels: currents, conductances, reversal potentials."""
+    """Figure of the rectification of GABA_A and AMPA channels: currents, conductances, reversal potentials."""
     p = options.parameters()
     phi, V, drawn = p.thermal_voltage * 1e-3, np.linspace(-100.0, 100.0, 401), canvas(11.0, 8.2)
     channels = (gaba(phi, p.Cl), ampa(phi, calcium=False), ampa(phi, calcium=True))
@@ -216,7 +220,7 @@ def fig3(options: Options) -> Picture:
 
 
 def _zoom(axes: Axes, table: pd.DataFrame) -> None:
-    """The reversal potentials near the voltage at which apparent and latent ones agree."""
+    """Draw the reversal potentials near the voltage at which apparent and latent ones agree."""
     E = table["E_apparent_mV"].iloc[0]
     inset = axes.inset_axes((0.52, 0.42, 0.42, 0.34))
     for column, line in (("E_apparent_mV", "-"), ("E_latent_mV", "--")):
@@ -227,7 +231,7 @@ def _zoom(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def s1(options: Options) -> Picture:
-    """Lines through a point of a curve and a reversal potential, apparent and latent: they give the same current."""
+    """Figure of lines through a point and a reversal potential, apparent and latent: both give one current."""
     p = options.parameters()
     phi, drawn = p.thermal_voltage * 1e-3, canvas(8.2, 7.0)
     grid = drawn.add_gridspec(2, 2)
@@ -282,7 +286,7 @@ def _chord(axes: Axes, channel: Channel, V: float, *, apparent: bool, named: boo
 
 
 def _chord_inset(axes: Axes, channel: Channel, V: float) -> None:
-    """Where the lines cross zero."""
+    """Draw an inset of the zeros of the lines."""
     inset = axes.inset_axes((0.15, 0.52, 0.36, 0.3))
     crossings = [float(np.asarray(channel.latent(V * 1e-3)[1])) * 1e3, float(channel.apparent(V * 1e-3)[1]) * 1e3]
     for line in axes.lines:
@@ -298,7 +302,7 @@ def _chord_inset(axes: Axes, channel: Channel, V: float) -> None:
 
 
 def s2(options: Options) -> Picture:
-    """Mean time until an ion leaves the membrane, against its place, at four voltages and for three valences."""
+    """Figure of the mean exit time from the membrane against the place, at four voltages and for three valences."""
     phi, drawn = options.parameters().thermal_voltage * 1e-3, canvas(11.0, 7.0)
     grid, xi, tables = drawn.add_gridspec(3, 4), np.linspace(0.0, 1.0, 201), []
     for row, (valence, name) in enumerate(((1, "K"), (-1, "Cl"), (2, "Ca"))):

@@ -1,4 +1,4 @@
-"""Fig 8 and S3 Fig: voltage-gated channels with Goldman-Hodgkin-Katz currents (vGNP, kvGNP, navGNP) against GNP."""
+"""Figures of Fig 8 and S3 Fig: voltage-gated channels with GHK currents (vGNP, kvGNP, navGNP) against GNP."""
 
 from __future__ import annotations
 
@@ -36,18 +36,23 @@ from spinepnp.validation.gnp.figures.parts import (
 from spinepnp.validation.gnp.models import REST, fits
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.gnp.simulation import Trace
+from spinepnp.validation.gnp.table_neurons import WINDOW, WINDOW_STEP
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: p_eff of the authors' programs; the paper rounds p_open = 0.1717 to 0.17, with which both models spike on.
-P_EFF, DURATION = 0.515, 150e3
+#: Multiplier p_eff of the authors' programs; the paper rounds p_open = 0.1717 to 0.17, with which both models spike on.
+P_EFF = 0.515
 
-#: Sliding windows of Fig 8h, i: width and step, ms.
-WINDOW, STEP = 8e3, 4e3
+#: Duration of the runs, ms.
+DURATION = 150e3
 
-#: Concentrations of the curves of Fig 8c beside those at rest, mM.
-K_OUTSIDE, NA_INSIDE = (8.0, 12.0, 16.0), (30.0, 40.0, 50.0)
+#: Potassium outside of the curves of Fig 8c besides that at rest, mM.
+K_OUTSIDE = (8.0, 12.0, 16.0)
 
-LOOKS = {"gnp": RED, "vgnp": BLACK, "kvgnp": COLOURS["K"], "navgnp": COLOURS["Na"]}
+#: Sodium inside of the curves of Fig 8c besides that at rest, mM.
+NA_INSIDE = (30.0, 40.0, 50.0)
+
+#: Colours of the models.
+MODEL_COLOURS = {"gnp": RED, "vgnp": BLACK, "kvgnp": COLOURS["K"], "navgnp": COLOURS["Na"]}
 
 
 def gated_maximum(
@@ -57,10 +62,10 @@ def gated_maximum(
 
     Args:
         p: parameters.
-        name: K or Na.
-        V: mV.
-        inside: concentration, mM.
-        outside: likewise.
+        name: ion, K or Na.
+        V: voltage, mV.
+        inside: concentration inside, mM.
+        outside: concentration outside, mM.
     """
     fit = fits(p)[0 if name == "K" else 1]
     permeability = p.P_KV if name == "K" else p.P_NaV
@@ -69,7 +74,7 @@ def gated_maximum(
 
 
 def fig8(options: Options) -> Picture:
-    """Currents of both kinds (a-c), and a block in vGNP where GNP spikes on (d-i)."""
+    """Figure of currents of both kinds (a-c), and of a block in vGNP where GNP spikes on (d-i)."""
     drawn, p = canvas(11.5, 9.8), options.parameters()
     explain_ground(drawn)
     grid = drawn.add_gridspec(3, 3)
@@ -92,7 +97,7 @@ def fig8(options: Options) -> Picture:
 
 
 def _curves(axes: list[Axes], p: Parameters, name: str) -> pd.DataFrame:
-    """Currents with all gates open in both forms, and their ratio with its fit (eqs. 42, 43)."""
+    """Draw currents with all gates open in both forms, and their ratio with its fit (eqs. 42, 43)."""
     V = np.linspace(-100.0, 100.0, 401)
     _, _, _, K_o, Na_i, _ = REST
     inside, outside = (p.K - K_o, K_o) if name == "K" else (Na_i, p.Na - Na_i)
@@ -116,7 +121,7 @@ def _curves(axes: list[Axes], p: Parameters, name: str) -> pd.DataFrame:
 
 
 def _maxima(axes: list[Axes], p: Parameters) -> pd.DataFrame:
-    """Largest conductances (eq. 45) against voltage at four concentrations."""
+    """Draw largest conductances (eq. 45) against voltage at four concentrations."""
     V, parts = np.linspace(-100.0, 100.0, 401), []
     _, _, _, K_o, Na_i, _ = REST
     for place, name, side, values in ((axes[0], "K", "o", (K_o, *K_OUTSIDE)), (axes[1], "Na", "i", (Na_i, *NA_INSIDE))):
@@ -137,7 +142,7 @@ def _maxima(axes: list[Axes], p: Parameters) -> pd.DataFrame:
 def _voltages(axes: list[Axes], traces: Sequence[Trace]) -> None:
     for place, trace in zip(axes, traces, strict=True):
         name = trace.model.name
-        draw_voltage(place, thinned(trace, 1_500), 1e3, color=LOOKS[name], linewidth=0.3)
+        draw_voltage(place, thinned(trace, 1_500), 1e3, color=MODEL_COLOURS[name], linewidth=0.3)
         place.set_ylabel(f"{NAMES[name]} (mV)")
         onset = trace.block_onset
         if onset is not None:
@@ -148,7 +153,7 @@ def _voltages(axes: list[Axes], traces: Sequence[Trace]) -> None:
 
 
 def _changes(axes: list[Axes], traces: Sequence[Trace]) -> None:
-    """Changes of concentrations in each model."""
+    """Draw changes of concentrations in each model."""
     for place, trace in zip(axes, traces, strict=True):
         table = thinned(trace, 5_000)
         for name, side in (("K", "o"), ("Na", "i"), ("Cl", "i")):
@@ -161,7 +166,7 @@ def _changes(axes: list[Axes], traces: Sequence[Trace]) -> None:
 
 
 def _conductances(axes: list[Axes], trace: Trace) -> pd.DataFrame:
-    """Largest conductances during a run: extremes, as they follow every spike, and means over a second or so."""
+    """Draw largest conductances during a run: extremes, as they follow every spike, and means over about a second."""
     c, p, table = trace.concentrations, trace.model.parameters, pd.DataFrame()
     for place, name in zip(axes, ("K", "Na"), strict=True):
         G = gated_maximum(p, name, trace.V, c[f"{name}_i"], c[f"{name}_o"])
@@ -183,7 +188,7 @@ def _conductances(axes: list[Axes], trace: Trace) -> pd.DataFrame:
 
 
 def _lags(axes: list[Axes], gnp: Trace, others: Sequence[Trace]) -> pd.DataFrame:
-    """How much later than in GNP the spike of the same number comes; some spikes of GNP above."""
+    """Draw the lag of each spike to the spike of the same number in GNP; some spikes of GNP are above."""
     shown = slice(None, None, max(1, len(gnp.spikes) // 150))
     axes[0].vlines(gnp.spikes[shown] / 1e3, 0.0, 1.0, color=RED, linewidth=0.5)
     axes[0].set(ylabel="GNP", yticks=[], ylim=(0.0, 1.0))
@@ -192,7 +197,7 @@ def _lags(axes: list[Axes], gnp: Trace, others: Sequence[Trace]) -> pd.DataFrame
     for place, trace in zip(below, others, strict=True):
         name, count = trace.model.name, min(len(trace.spikes), len(gnp.spikes))
         lag = trace.spikes[:count] - gnp.spikes[:count]
-        place.plot(gnp.spikes[:count] / 1e3, lag / 1e3, color=LOOKS[name], label=NAMES[name])
+        place.plot(gnp.spikes[:count] / 1e3, lag / 1e3, color=MODEL_COLOURS[name], label=NAMES[name])
         parts.append(pd.DataFrame({
             "model": NAMES[name], "spike": np.arange(1, count + 1), "GNP_time_ms": gnp.spikes[:count], "lag_ms": lag,
         }))  # fmt: skip
@@ -209,9 +214,9 @@ def _lags(axes: list[Axes], gnp: Trace, others: Sequence[Trace]) -> pd.DataFrame
 
 
 def _differences(vgnp: Trace, gnp: Trace) -> pd.DataFrame:
-    """Electrodiffusive currents of vGNP less those of GNP, in sliding windows (eq. 46)."""
+    """Table of electrodiffusive currents of vGNP minus those of GNP, in sliding windows (eq. 46)."""
     share = vgnp.time[-1] / DURATION
-    one, other = (diffusive_means(t, WINDOW * share, STEP * share) for t in (vgnp, gnp))
+    one, other = (diffusive_means(t, WINDOW * share, WINDOW_STEP * share) for t in (vgnp, gnp))
     columns = [c for c in one.columns if c.startswith("I_")]
     return pd.concat([one["time_ms"], (one[columns] - other[columns]).add_prefix("d")], axis=1)
 
@@ -237,7 +242,7 @@ def _difference_panels(axes: list[Axes], table: pd.DataFrame, trace: Trace) -> N
 
 
 def s3(options: Options) -> Picture:
-    """With one kind of channel only (kvGNP, navGNP) the neuron spikes on."""
+    """Figure of models with one kind of GHK channel (kvGNP, navGNP), which spike on."""
     drawn = canvas(9.6, 7.6)
     explain_ground(drawn)
     grid = drawn.add_gridspec(2, 2)
@@ -258,13 +263,13 @@ def s3(options: Options) -> Picture:
 
 
 def _compared(axes: Axes, tables: dict[str, pd.DataFrame], name: str, side: str, trace: Trace) -> None:
-    """A concentration in four models, and a closer look at 40 to 70 s of 150."""
+    """Draw a concentration in four models, with an enlarged part of 40 to 70 s of 150 s."""
     inset, low, high = axes.inset_axes((0.09, 0.5, 0.4, 0.42)), np.inf, -np.inf
     first, last = 40.0 / 150.0 * trace.time[-1] / 1e3, 70.0 / 150.0 * trace.time[-1] / 1e3
     for model, table in tables.items():
         c, time = table[f"{name}_{side}_mM"], table["time_ms"] / 1e3
         for place in (axes, inset):
-            place.plot(time, c - c[0], color=LOOKS[model], label=NAMES[model], linewidth=1.0)
+            place.plot(time, c - c[0], color=MODEL_COLOURS[model], label=NAMES[model], linewidth=1.0)
         inside = (c - c[0])[(time >= first) & (time <= last)]
         low, high = min(low, inside.min()), max(high, inside.max())
     inset.set(xlim=(first, last), ylim=(low - 0.05 * (high - low), high + 0.05 * (high - low)))

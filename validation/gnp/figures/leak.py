@@ -1,4 +1,4 @@
-"""Fig 5: the leak as a channel that rectifies, and what its rectification does to spikes (fGNP against cHH)."""
+"""Figure of Fig 5: the leak as a rectifying channel, and the effect of rectification on spikes (fGNP against cHH)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from spinepnp.validation.gnp.channels import Channel, Permeant
-from spinepnp.validation.gnp.figures.channels import PORE, channel_table, draw_channel
+from spinepnp.validation.gnp import data
+from spinepnp.validation.gnp.figures.channels import channel_table, draw_channel
 from spinepnp.validation.gnp.figures.parts import (
     BLACK,
     COLOURS,
@@ -25,41 +25,25 @@ from spinepnp.validation.gnp.figures.parts import (
     stimulated,
     thinned,
 )
-from spinepnp.validation.gnp.models import REST
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.gnp.simulation import Trace
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: p_eff of the authors' programs (p_open = 0.065), and the run, ms: the stimulus lasts 80 ms of it.
-P_EFF, DURATION = 0.195, 100.0
+#: Multiplier p_eff of the authors' programs (p_open = 0.065).
+P_EFF = 0.195
 
-#: Leak channels, 1/m^2 (1e7 a cm^2).
-DENSITY = 1e11
+#: Duration of the run, ms; the stimulus lasts 80 ms of it.
+DURATION = 100.0
 
-#: Valences, and rest concentrations (inside, outside) for totals, mM.
+#: Valences of the ions of the leak.
 VALENCES = {"K": 1, "Na": 1, "Cl": -1}
 
 
-def sides(p: Parameters) -> dict[str, tuple[float, float]]:
-    """Concentrations at the authors' rest, inside and outside, mM."""
-    _, _, _, K_o, Na_i, Cl_i = REST
-    return {"K": (p.K - K_o, K_o), "Na": (Na_i, p.Na - Na_i), "Cl": (Cl_i, p.Cl - Cl_i)}
-
-
-def leak_channel(p: Parameters) -> Channel:
-    """One leak channel: the membrane's permeabilities over the density and area of pores (eq. 30)."""
-    membrane = {"K": p.P_KL, "Na": p.P_NaL, "Cl": p.P_ClL}
-    permeants = tuple(
-        Permeant(name, VALENCES[name], *c, membrane[name] / (DENSITY * PORE)) for name, c in sides(p).items()
-    )
-    return Channel("leak", permeants, PORE, p.thermal_voltage * 1e-3)
-
-
 def fig5(options: Options) -> Picture:
-    """Rectification of the leak (a-c) lets fGNP fire once where cHH fires three times (d-i)."""
+    """Figure of the rectification of the leak (a-c), with which fGNP fires once where cHH fires three times (d-i)."""
     drawn, p = canvas(11.0, 8.2), options.parameters()
     grid = drawn.add_gridspec(3, 3)
-    channel = channel_table(leak_channel(p), np.linspace(-100.0, 100.0, 401), apparent=True)
+    channel = channel_table(data.leak(p), np.linspace(-100.0, 100.0, 401), apparent=True)
     draw_channel([panel(drawn, grid[0, i], "abc"[i])[0] for i in range(3)], channel, tuple(VALENCES))
     fgnp, chh = (stimulated(options, name, "constant", P_EFF, DURATION) for name in ("fgnp", "chh"))
     leak = _leak_table(fgnp, chh)
@@ -76,7 +60,7 @@ def fig5(options: Options) -> Picture:
 
 
 def _leak_table(fgnp: Trace, chh: Trace) -> pd.DataFrame:
-    """The leak of both models over time: currents, latent pair, means and conductances (eqs. 38-41)."""
+    """Table of the leak of both models over time: currents, latent pair, means and conductances (eqs. 38-41)."""
     p = fgnp.model.parameters
     every = max(1, len(fgnp.time) // 20_000)
     V, phi = fgnp.V[::every], p.thermal_voltage
@@ -84,7 +68,7 @@ def _leak_table(fgnp: Trace, chh: Trace) -> pd.DataFrame:
     table["I_leak_fGNP_uA_per_cm2"] = fgnp.model.currents(fgnp.states[::every])["leak"]
     table["I_leak_cHH_uA_per_cm2"] = chh.model.currents(chh.states[::every])["leak"]
     total, weighted = np.zeros(len(V)), np.zeros(len(V))
-    for name, (inside, outside) in sides(p).items():
+    for name, (inside, outside) in data.rest_concentrations(p).items():
         valence = VALENCES[name]
         mean = harmonic_mean(V, inside, outside, valence, phi)
         G = p.unit / phi * getattr(p, f"P_{name}L") * mean  # mS/cm^2
@@ -108,7 +92,7 @@ def _voltages(axes: Axes, fgnp: Trace, chh: Trace) -> None:
 
 
 def _currents(axes: Axes, leak: pd.DataFrame) -> None:
-    """Leak currents, and a bar in the colour of the model with the higher outward one."""
+    """Draw leak currents, and a bar in the colour of the model with the higher outward current."""
     t = leak["time_ms"].to_numpy()
     fgnp, chh = leak["I_leak_fGNP_uA_per_cm2"].to_numpy(), leak["I_leak_cHH_uA_per_cm2"].to_numpy()
     axes.plot(t, chh, color=RED, label="cHH")
@@ -134,7 +118,7 @@ def _latent(axes: list[Axes], leak: pd.DataFrame) -> None:
 
 
 def _ion(axes: Axes, leak: pd.DataFrame, name: str, p: Parameters) -> None:
-    """The mean of an ion and its conductance: one curve, as one is a multiple of the other (eq. 1)."""
+    """Draw the mean of an ion and its conductance: one curve, as they are proportional (eq. 1)."""
     axes.plot(leak["time_ms"], leak[f"mean_{name}_mM"], color=COLOURS[name])
     axes.set(xlabel="time (ms)", ylabel=rf"mean $\bar{{c}}$ of {ion(name)} (mM)")
     factor = p.unit / p.thermal_voltage * getattr(p, f"P_{name}L") * 1e3

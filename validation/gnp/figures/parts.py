@@ -1,4 +1,4 @@
-"""What the figures of paper 002 share: options, runs that several of them show, tables, panels.
+"""Parts that the figures of paper 002 share: options, runs that several figures show, tables, panels.
 
 Units are those of the models: mV, ms, mM, mS/cm^2, uA/cm^2. Every column of a table names its unit.
 """
@@ -49,18 +49,18 @@ NAMES = {
     "chh": "cHH", "fgnp": "fGNP", "gnp": "GNP", "vgnp": "vGNP", "kvgnp": "kvGNP", "navgnp": "navGNP", "ihh": "iHH",
 }  # fmt: skip
 
-#: Parameters that say what the charge of some concentrations is: with others the authors' start has another voltage.
+#: Parameters that relate charge to concentrations: if they change, the authors' start has another voltage.
 OF_CHARGE = ("anions", "K", "Na", "Cl", "capacitance", "surface_to_volume")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user changes in a figure.
+    """Options of a figure that a user can change.
 
     Attributes:
         changes: parameters by name (see `Parameters`).
-        p_open: of the glutamate channels, instead of the figure's.
-        duration: of the run, ms, instead of the figure's; the stimulus keeps its share of it.
+        p_open: opening of the glutamate channels in place of the figure's.
+        duration: duration of the run in place of the figure's, ms; the stimulus keeps its share of the run.
     """
 
     changes: Mapping[str, float] = field(default_factory=dict)
@@ -68,11 +68,11 @@ class Options:
     duration: float | None = None
 
     def parameters(self, **preset: float) -> Parameters:
-        """Of the figure, with what is changed."""
+        """Parameters of the figure, with the user's changes."""
         return Parameters().changed(**(preset | dict(self.changes)))
 
     def opening(self, p_eff: float) -> float:
-        """p_open where the authors' programs have p_eff."""
+        """Opening p_open of a stimulus for which the authors' programs have p_eff."""
         return p_eff / P_EFF_PER_P_OPEN if self.p_open is None else self.p_open
 
 
@@ -81,9 +81,9 @@ class Picture:
     """A figure with its numbers.
 
     Attributes:
-        canvas: matplotlib's figure.
-        tables: by name; each becomes a CSV file.
-        notes: what was run.
+        canvas: figure of matplotlib.
+        tables: tables by name; each becomes a CSV file.
+        notes: lines on the runs.
     """
 
     canvas: Canvas
@@ -100,7 +100,7 @@ def style() -> AbstractContextManager[None]:
 
 
 def start_of(model: Model) -> tuple[str, np.ndarray]:
-    """Where a run begins: the authors' point, or the model's own rest where that point would have another charge."""
+    """Initial state of a run and its name: the authors' point, or the model's rest if the point has another charge."""
     default = Parameters()
     moved = any(getattr(model.parameters, name) != getattr(default, name) for name in OF_CHARGE)
     return ("rest", model.rest()) if moved else ("authors", model.start())
@@ -113,20 +113,20 @@ def sample_of(duration: float) -> float:
 
 @lru_cache(maxsize=8)
 def simulated(model: Model, protocol: tuple[Piece, ...], own_rest: bool = False) -> Trace:
-    """A run, kept for the next figure that shows it."""
+    """Run of a protocol, cached for other figures that show it."""
     start = model.rest() if own_rest else start_of(model)[1]
     return run(model, protocol, start, sample=sample_of(protocol[-1].until))
 
 
 def stimulated(options: Options, name: str, pump: str, p_eff: float, duration: float) -> Trace:
-    """A run of the authors' protocol: the stimulus begins after a fifth of it."""
+    """Run of the authors' protocol: the stimulus begins after a fifth of it."""
     model = Model(name, pump, options.parameters())
     span = duration if options.duration is None else options.duration
     return simulated(model, stimulus(model, options.opening(p_eff), span))
 
 
 def note(trace: Trace) -> str:
-    """What was run, in one line."""
+    """Line on a run."""
     model, last = trace.model, max(piece.p_eff for piece in trace.protocol)
     density = model.parameters.glutamate_density
     opening = (
@@ -138,7 +138,7 @@ def note(trace: Trace) -> str:
 
 
 def counted(trace: Trace) -> str:
-    """The number of its spikes, in words."""
+    """Number of spikes of a run, in words."""
     return "1 spike" if len(trace.spikes) == 1 else f"{len(trace.spikes)} spikes"
 
 
@@ -146,9 +146,9 @@ def counted(trace: Trace) -> str:
 
 
 def thinned(trace: Trace, rows: int = ROWS) -> pd.DataFrame:
-    """A run as a table: state, concentrations, reversal potentials, pump.
+    """Table of a run: state, concentrations, reversal potentials, pump.
 
-    Where rows are left out, V_min_mV and V_max_mV are the extremes from a row to the next.
+    Where rows are left out, V_min_mV and V_max_mV are the extremes from one row to the next.
     """
     every = -(-len(trace.time) // rows)
     at = np.arange(0, len(trace.time), every)
@@ -170,7 +170,7 @@ def thinned(trace: Trace, rows: int = ROWS) -> pd.DataFrame:
 
 
 def spike_table(traces: Sequence[Trace]) -> pd.DataFrame:
-    """Times of the spikes of some runs."""
+    """Table of the times of the spikes of some runs."""
     parts = [
         pd.DataFrame({
             "model": NAMES[t.model.name],
@@ -183,7 +183,7 @@ def spike_table(traces: Sequence[Trace]) -> pd.DataFrame:
 
 
 def rate_table(trace: Trace, window: float) -> pd.DataFrame:
-    """Firing rates in windows (ms) that follow each other."""
+    """Table of firing rates in successive windows (ms)."""
     time, rate = trace.rates(window)
     return pd.DataFrame({"model": NAMES[trace.model.name], "time_ms": time, "rate_Hz": rate})
 
@@ -195,9 +195,9 @@ def diffusive_means(trace: Trace, width: float, step: float) -> pd.DataFrame:
     pump current: no spike is missed, however short it is.
 
     Args:
-        trace: of a model with changing concentrations.
-        width: of a window, ms.
-        step: from one to the next, ms.
+        trace: run of a model with changing concentrations.
+        width: width of a window, ms.
+        step: distance from one window to the next, ms.
     """
     first = np.arange(0.0, trace.time[-1] - width + 1e-6, step)
     a, b = (np.searchsorted(trace.time, t - 1e-9) for t in (first, first + width))
@@ -223,7 +223,7 @@ def diffusive_means(trace: Trace, width: float, step: float) -> pd.DataFrame:
 
 
 def canvas(width: float, height: float) -> Canvas:
-    """An empty figure, inches."""
+    """Empty figure of a size in inches."""
     drawn = Canvas(figsize=(width, height), dpi=170, layout="constrained")
     engine: Any = drawn.get_layout_engine()
     engine.set(w_pad=0.05, h_pad=0.04, wspace=0.02, hspace=0.02)
@@ -233,7 +233,7 @@ def canvas(width: float, height: float) -> Canvas:
 def panel(
     figure: Canvas, place: SubplotSpec, letter: str, parts: int = 1, ratios: Sequence[float] | None = None
 ) -> list[Axes]:
-    """Axes above each other that share their x axis, under one letter."""
+    """Axes in a column that share their x axis, with one letter."""
     inner = place.subgridspec(parts, 1, height_ratios=ratios)
     made: list[Axes] = []
     for i in range(parts):
@@ -245,18 +245,18 @@ def panel(
 
 
 def key(axes: Axes, columns: int = 4, **words: Any) -> None:
-    """A legend above an axis, beside its letter, where no data are."""
+    """Draw a legend above the axes, beside the letter, where there are no data."""
     look = {"handlelength": 1.3, "columnspacing": 0.9, "handletextpad": 0.4, "labelspacing": 0.25} | words
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.1, **look)
 
 
 def annotate(axes: Axes, text: str) -> None:
-    """Words above an axis, at its right end."""
+    """Write a text above the axes, at the right end."""
     axes.set_title(text, loc="right", fontsize=7)
 
 
 def draw_voltage(axes: Axes, table: pd.DataFrame, scale: float, **look: Any) -> None:
-    """A voltage over time; from its extremes where rows are left out. ``scale`` is ms a unit of the axis."""
+    """Draw a voltage over time, by its extremes where rows are left out; ``scale`` is ms per unit of the axis."""
     time = table["time_ms"].to_numpy() / scale
     if "V_min_mV" not in table:
         axes.plot(time, table["V_mV"], **look)
@@ -265,18 +265,18 @@ def draw_voltage(axes: Axes, table: pd.DataFrame, scale: float, **look: Any) -> 
 
 
 def band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, **look: Any) -> None:
-    """A curve that runs up and down between its extremes, from one point to the next."""
+    """Draw a curve that runs between its smallest and largest values from one point to the next."""
     axes.plot(np.repeat(x, 2), np.column_stack([low, high]).ravel(), **({"linewidth": 0.5} | look))
 
 
 def extremes(values: np.ndarray, rows: int = ROWS // 4) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions, and the smallest and largest values from one of them to the next."""
+    """Positions, and the smallest and largest values from each position to the next."""
     at = np.arange(0, len(values), -(-len(values) // rows))
     return at, np.minimum.reduceat(values, at), np.maximum.reduceat(values, at)
 
 
 def mark_stimulus(axes: Axes, trace: Trace, scale: float) -> None:
-    """A grey ground while the stimulus lasts. ``scale`` is ms a unit of the axis."""
+    """Draw a grey background during the stimulus; ``scale`` is ms per unit of the axis."""
     begin = 0.0
     for piece in trace.protocol:
         if piece.p_eff > 0.0:
@@ -285,15 +285,15 @@ def mark_stimulus(axes: Axes, trace: Trace, scale: float) -> None:
 
 
 def explain_ground(figure: Canvas) -> None:
-    """What `mark_stimulus` draws."""
+    """Write a note on the grey background of `mark_stimulus`."""
     figure.supxlabel("shaded: glutamate channels are stimulated", fontsize=7, x=0.99, ha="right")
 
 
 def number(value: float, form: str = ".1f") -> str:
-    """With a minus sign instead of a hyphen."""
+    """Text of a number with a minus sign in place of a hyphen."""
     return format(value, form).replace("-", "−")
 
 
 def ion(name: str, side: str = "") -> str:
-    """An ion, or its concentration on a side, as a label."""
+    """Label of an ion, or of its concentration on a side."""
     return rf"$[{WRITTEN[name]}]_{side}$" if side else rf"${WRITTEN[name]}$"

@@ -1,4 +1,4 @@
-"""Figs 6 and 7: concentrations that change, and a pump that follows them or does not."""
+"""Figures of Figs 6 and 7: changing concentrations, with a constant pump and with one that depends on them."""
 
 from __future__ import annotations
 
@@ -38,20 +38,33 @@ from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN
 from spinepnp.validation.gnp.simulation import Trace
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
-#: p_eff of the authors' programs in Fig 6 (p_open = 0.065) and in the rows of Fig 7 (0.033, 0.172, 0.177).
-P_EFF, ROWS_OF_7 = 0.195, (0.1, 0.515, 0.53)
+#: Multiplier p_eff of the authors' programs in Fig 6 (p_open = 0.065).
+P_EFF = 0.195
 
-#: Runs, ms: Fig 6a-c, d-f, g-i, Fig 7.
-SHORT, LONG, PUMPED, MINUTES = 500.0, 20e3, 5e3, 150e3
+#: Multipliers p_eff in the rows of Fig 7 (p_open = 0.033, 0.172, 0.177).
+ROWS_OF_7 = (0.1, 0.515, 0.53)
+
+#: Duration of the runs of Fig 6a-c, ms.
+SHORT = 500.0
+
+#: Duration of the runs of Fig 6d-f, ms.
+LONG = 20e3
+
+#: Duration of the run of Fig 6g-i, ms.
+PUMPED = 5e3
+
+#: Duration of the runs of Fig 7, ms.
+MINUTES = 150e3
 
 #: Times of the bars of Fig 6h, ms.
 BARS = (800.0, 1000.0, 3000.0, 5000.0)
 
+#: Ions whose changes are drawn, with the side.
 CHANGING = (("K", "o"), ("Na", "i"), ("Cl", "i"))
 
 
 def fig6(options: Options) -> Picture:
-    """Concentrations advance spikes (a-c), lead to a block (d-f), and end a burst if the pump follows them (g-i)."""
+    """Figure of earlier spikes (a-c), a block (d-f), and a burst that the pump ends (g-i)."""
     drawn = canvas(11.5, 10.2)
     explain_ground(drawn)
     grid = drawn.add_gridspec(3, 3, height_ratios=(1.0, 1.15, 0.85))
@@ -78,7 +91,7 @@ def fig6(options: Options) -> Picture:
 
 
 def _timing(axes: list[Axes], gnp: Trace, fgnp: Trace) -> pd.DataFrame:
-    """Spikes of both models, and how much earlier those of GNP come."""
+    """Draw spikes of both models, and the lead of those of GNP."""
     for trace, colour, name in ((fgnp, RED, "fGNP"), (gnp, BLACK, "GNP")):
         axes[0].plot(trace.time, trace.V, color=colour, linewidth=0.9, label=f"{name}, {counted(trace)}")
     count = min(len(gnp.spikes), len(fgnp.spikes))
@@ -97,7 +110,7 @@ def _timing(axes: list[Axes], gnp: Trace, fgnp: Trace) -> pd.DataFrame:
 
 
 def _ions(axes: list[Axes], trace: Trace, scale: float) -> None:
-    """Changes of concentrations, and of reversal potentials, since the start."""
+    """Draw changes of concentrations and of reversal potentials since the start."""
     table = thinned(trace, 5_000)
     time = table["time_ms"] / scale
     for name, side in CHANGING:
@@ -114,7 +127,7 @@ def _ions(axes: list[Axes], trace: Trace, scale: float) -> None:
 
 
 def _charges(axes: list[Axes], trace: Trace) -> pd.DataFrame:
-    """Net charge on both sides, as a concentration, uM."""
+    """Draw the net charge on both sides as a concentration, uM."""
     c, anions = trace.concentrations, trace.model.parameters.anions
     inside = (c["K_i"] + c["Na_i"] - c["Cl_i"] - anions) * 1e3
     outside = (c["K_o"] + c["Na_o"] - c["Cl_o"]) * 1e3
@@ -132,7 +145,7 @@ def _charges(axes: list[Axes], trace: Trace) -> pd.DataFrame:
 
 
 def _firing(axes: list[Axes], gnp: Trace, fgnp: Trace) -> pd.DataFrame:
-    """Voltages, and firing rates in forty windows."""
+    """Draw voltages, and firing rates in forty windows."""
     onset, tables = gnp.block_onset, []
     for place, trace, colour, name in ((axes[0], gnp, BLACK, "GNP"), (axes[1], fgnp, RED, "fGNP")):
         draw_voltage(place, thinned(trace, 4_000), 1e3, color=colour, linewidth=0.3)
@@ -152,7 +165,7 @@ def _firing(axes: list[Axes], gnp: Trace, fgnp: Trace) -> pd.DataFrame:
 
 
 def _means(axes: Axes, trace: Trace) -> pd.DataFrame:
-    """Harmonic means of the concentrations within the membrane (eq. 2): bands, as they follow every spike."""
+    """Draw harmonic means of the concentrations within the membrane (eq. 2): bands, as they follow every spike."""
     c, phi, table = trace.concentrations, trace.model.parameters.thermal_voltage, pd.DataFrame()
     for name, valence in (("Na", 1), ("Cl", -1), ("K", 1)):
         mean = harmonic_mean(trace.V, c[f"{name}_i"], c[f"{name}_o"], valence, phi)
@@ -175,7 +188,7 @@ def _pumped(axes: Axes, trace: Trace) -> None:
 
 
 def _bars(axes: Axes, trace: Trace) -> pd.DataFrame:
-    """Currents at four times; at a jump of the stimulus they are those behind it."""
+    """Draw currents at four times; at a jump of the stimulus they are those after it."""
     share = np.array(BARS) / PUMPED * trace.time[-1]
     at = np.minimum(np.searchsorted(trace.time, share - 1e-9), len(trace.time) - 1)
     ends = np.array([piece.until for piece in trace.protocol])
@@ -200,7 +213,7 @@ def _bars(axes: Axes, trace: Trace) -> pd.DataFrame:
 
 
 def _balance(axes: Axes, trace: Trace) -> pd.DataFrame:
-    """The pump current against the electrodiffusive one (eq. 40), in windows that spikes do not hide."""
+    """Draw the pump current against the electrodiffusive one (eq. 40), in windows that average over spikes."""
     every = trace.time[-1] / PUMPED
     table = diffusive_means(trace, 200.0 * every, 20.0 * every)
     time = table["time_ms"] / 1e3
@@ -215,7 +228,7 @@ def _balance(axes: Axes, trace: Trace) -> pd.DataFrame:
 
 
 def fig7(options: Options) -> Picture:
-    """Rest, tonic spikes or a block: how strong the stimulus is against a pump that follows concentrations."""
+    """Figure of rest, tonic spikes and block, with a pump that depends on concentrations."""
     drawn = canvas(11.5, 9.0)
     explain_ground(drawn)
     grid, traces, rates = drawn.add_gridspec(3, 3), [], []
@@ -242,7 +255,7 @@ def fig7(options: Options) -> Picture:
 
 
 def _input(drawn: Canvas, place: SubplotSpec, letter: str, trace: Trace) -> None:
-    """The opening of the glutamate channels, and the pump current."""
+    """Draw the opening of the glutamate channels, and the pump current."""
     axes = panel(drawn, place, letter, 2, (0.45, 1.0))
     density = trace.model.parameters.glutamate_density or 1.0
     ends = [0.0, *(piece.until / 1e3 for piece in trace.protocol)]
@@ -257,7 +270,7 @@ def _input(drawn: Canvas, place: SubplotSpec, letter: str, trace: Trace) -> None
 
 
 def _activity(axes: list[Axes], trace: Trace) -> pd.DataFrame:
-    """Firing rates, and the voltage."""
+    """Draw firing rates and the voltage."""
     rates = rate_table(trace, trace.time[-1] / 150.0)
     axes[0].step(rates["time_ms"] / 1e3, rates["rate_Hz"], where="mid", color=BLACK)
     axes[0].set(ylabel="rate (Hz)", ylim=(0.0, max(1.0, 1.08 * rates["rate_Hz"].max())))

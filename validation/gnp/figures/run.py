@@ -23,12 +23,12 @@ from spinepnp.validation.gnp.figures.parts import (
 )
 from spinepnp.validation.gnp.simulation import Trace
 
-#: From here on the axis is in seconds, ms.
+#: Duration from which on the axis is in seconds, ms.
 LONG = 2e3
 
 
 def trace_table(trace: Trace) -> pd.DataFrame:
-    """The run with its gates and all its currents, uA/cm^2."""
+    """Table of a run with its gates and all its currents, uA/cm^2."""
     table = thinned(trace).drop(columns="model")
     at = np.searchsorted(trace.time, table["time_ms"])
     for i, gate in enumerate(("m", "h", "n")):
@@ -40,7 +40,7 @@ def trace_table(trace: Trace) -> pd.DataFrame:
 
 
 def draw_trace(trace: Trace) -> Canvas:
-    """Voltage, firing rate, changes of concentrations, pump current."""
+    """Picture of a run: voltage, firing rate, changes of concentrations, pump current."""
     drawn = canvas(8.0, 6.2)
     scale, unit = (1e3, "s") if trace.time[-1] >= LONG else (1.0, "ms")
     axes = panel(drawn, drawn.add_gridspec(1, 1)[0], "", 4, (1.6, 1.0, 1.0, 1.0))

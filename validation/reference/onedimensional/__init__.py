@@ -1,10 +1,14 @@
-"""An independent reference: states of the full equations on a line, in a ball or a shell, of high order.
+"""Independent solver of high order for the full equations on a line, in a ball or in a shell.
 
 NumPy and SciPy only; nothing is shared with solvers/: Legendre spectral elements, ln c_i and V/V_T as unknowns.
 
-    problem     what is solved: geometry, ions, ends
-    steady      Newton with the loads applied in parts; `estimated_error`
-    transient   states at given times, by Radau IIA of order 5
+    problem     geometry, ions and conditions at the ends
+    scales      units of the equations, size of the first element
+    mesh        elements and their tables
+    system      discrete equations; `assembly` makes their sparse matrices
+    newton      Newton's method with limited steps
+    steady      steady states, with the loads applied in parts; `estimated_error`
+    transient   states at given times, by Radau IIA of order 5 (`radau`); `instant` has currents at an instant
     profile     values, slopes and currents of a state
 """
 

@@ -1,4 +1,4 @@
-"""Element blocks of `System` as sparse matrices, rows of held values replaced; unknowns field by field, flattened."""
+"""Assembly of the element blocks of `System` into sparse matrices; unknowns are flattened field by field."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Assembler:
     """Matrices of a system.
 
     Args:
-        system: whose.
-        replaced: rows that `matrix` leaves empty, shape of a state; held values are among them.
+        system: the system.
+        replaced: rows that `matrix` leaves empty, shape of a state; rows of prescribed values are among them.
     """
 
     def __init__(self, system: System, replaced: Rows) -> None:
@@ -28,28 +28,31 @@ class Assembler:
         self.size = system.shape[0] * system.shape[1]
 
     def _sparse(self, rows: Values, columns: Values, data: Values) -> csc_matrix:
-        keep = ~self.replaced.ravel()[rows]
-        return coo_matrix((data[keep], (rows[keep], columns[keep])), shape=(self.size, self.size)).tocsc()
+        """Sparse matrix of triplets, without the replaced rows."""
+        assembled = ~self.replaced.ravel()[rows]
+        triplets = data[assembled], (rows[assembled], columns[assembled])
+        return coo_matrix(triplets, shape=(self.size, self.size)).tocsc()
 
     def _triplets(self, blocks: list[tuple[int, int, Values]]) -> tuple[Values, Values, Values]:
+        """Triplets of element blocks by field of row and column."""
         n = self.system.shape[1]
         rows = np.concatenate([self._rows + f * n for f, _, _ in blocks])
         columns = np.concatenate([self._columns + f * n for _, f, _ in blocks])
         return rows, columns, np.concatenate([block.ravel() for _, _, block in blocks])
 
     def mass(self, state: Values) -> csc_matrix:
-        """dq, without the replaced rows."""
+        """Mass matrix dq, without the replaced rows."""
         last, n = len(self.system.z), self.system.shape[1]
         blocks = [(i, i, block) for i, block in enumerate(self.system.mass_blocks(state))]
-        found = self._sparse(*self._triplets(blocks))
+        mass = self._sparse(*self._triplets(blocks))
         if not self.system.open.any():
-            return found
+            return mass
         rows, columns, data = self._triplets([(last, last, self.system.stiffness_block())])
-        kept = self.system.open[rows - last * n]
-        return found + self._sparse(rows[kept], columns[kept], data[kept])
+        at_open = self.system.open[rows - last * n]
+        return mass + self._sparse(rows[at_open], columns[at_open], data[at_open])
 
     def matrix(self, state: Values, loads: Loads) -> csc_matrix:
-        """dF, without the replaced rows."""
+        """Jacobian dF, without the replaced rows."""
         n = self.system.shape[1]
         rows, columns, data = self._triplets(self.system.blocks(state))
         ends = self.system.end_entries(state, loads)
@@ -59,7 +62,7 @@ class Assembler:
         return self._sparse(*self._opened(rows, columns, data))
 
     def _opened(self, rows: Values, columns: Values, data: Values) -> tuple[Values, Values, Values]:
-        """The same where the rows of the species make that of the potential, at open ends."""
+        """Triplets in which, at open ends, the sum of the species' rows takes the place of the potential's row."""
         system = self.system
         if not system.open.any():
             return rows, columns, data
@@ -75,18 +78,18 @@ class Assembler:
         )
 
     def identity(self, rows: Rows) -> csc_matrix:
-        """One on the diagonal of the given rows."""
+        """Matrix with ones on the diagonal of the given rows."""
         where = np.flatnonzero(rows.ravel())
         return coo_matrix((np.ones(len(where)), (where, where)), shape=(self.size, self.size)).tocsc()
 
     def row(self, index: int, columns: NDArray[np.intp], data: Values) -> csc_matrix:
-        """A matrix of a single row."""
+        """Matrix with entries in a single row."""
         rows = np.full(len(columns), index)
         return coo_matrix((data, (rows, columns)), shape=(self.size, self.size)).tocsc()
 
 
 class Gauge:
-    """What replaces one equation of a potential that no end holds: its mean, or its value at the left end, is zero."""
+    """Gauge of a potential that no end prescribes: its mean, or its value at the left end, is zero."""
 
     def __init__(self, system: System) -> None:
         self.active, self.node = system.problem.floating, system.pin
@@ -100,11 +103,11 @@ class Gauge:
             self._weights /= np.sum(self._weights)
 
     def value(self, state: Values) -> float:
-        """Zero when met."""
+        """Residual of the gauge."""
         return float(self._weights @ state[-1])
 
     def matrix(self, assembler: Assembler) -> csc_matrix:
-        """Its row."""
+        """Matrix with the row of the gauge."""
         fields, n = assembler.system.shape
         columns = (fields - 1) * n + np.arange(n)
         return assembler.row((fields - 1) * n + self.node, columns, self._weights)

@@ -1,4 +1,4 @@
-"""What holds at an instant of a transient: the potential of given ions, and the rates at which all changes."""
+"""Instants of a transient: the potential of given ions, and the rates of change from which currents follow."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from spinepnp.validation.reference.onedimensional.system import BALANCE, Loads
 
 Values = NDArray[np.float64]
 
-#: Part of the time over which the difference is taken that is the rate of a current.
+#: Step of the difference for the rate of a current, relative to the time: its error is of second order in it.
 INTERVAL = 1e-4
 
 
 def settled(equations: Equations, state: Values, time: float) -> Values:
-    """The state with the values that its ends hold and with the potential that its ions have.
+    """State with the prescribed values at the ends and the potential that follows from the ions.
 
     Args:
-        equations: of the system.
-        state: (species + 1, nodes); its potential is a guess.
-        time: of the currents, s.
+        equations: equations of the system.
+        state: state, (species + 1, nodes); its potential is a guess.
+        time: time of the currents, s.
 
     Raises:
-        NoConvergenceError: no potential found.
+        NoConvergenceError: Newton's method finds no potential.
     """
     system, n = equations.system, state.shape[1]
     ions = state[:-1] - system.misfit(state, system.loads(time))[:-1]
-    # At once only the field can change, and no current passes an open end: what displacement it has stays.
+    # In an instant only the field can change; no current passes an open end, so its displacement stays.
     displaced, is_open = system.stiffness(state[-1]), system.open
     closed, opened = diags((~is_open).astype(float)), diags(is_open.astype(float))
 
@@ -54,10 +54,10 @@ def settled(equations: Equations, state: Values, time: float) -> Values:
 
 
 def check_charge(equations: Equations, state: Values, loads: Loads) -> None:
-    """Refuse fields at the ends that are not those of the charge, where nothing ties the potential to ground.
+    """Refuse fields at the ends that violate Gauss' law, where the potential is floating.
 
     Raises:
-        ValueError: Gauss' law and the fields disagree.
+        ValueError: fields and charge do not balance.
     """
     if not equations.gauge.active:
         return
@@ -70,7 +70,7 @@ def check_charge(equations: Equations, state: Values, loads: Loads) -> None:
 
 
 def _drift(equations: Equations, state: Values, time: float) -> Values:
-    """Rate of du/dn at a state that rests, (2,): what matched ends make of currents that vary in time."""
+    """Rate of du/dn at a fixed state, (2,), from currents that vary in time at ends with a matched field."""
     system = equations.system
     if not any(end.field_matched and end.varying for end in system.problem.ends):
         return np.zeros(2)
@@ -81,7 +81,7 @@ def _drift(equations: Equations, state: Values, time: float) -> Values:
 
 
 def _rates(equations: Equations, state: Values, time: float) -> Values:
-    """d/dt of the state, of the discrete equations with Poisson's differentiated in time, scaled."""
+    """Rate of the state from the discrete equations, with Poisson's equation differentiated in time, scaled."""
     system, ends = equations.system, equations.system.end_nodes
     loads = system.loads(time)
     algebraic = equations.replaced.copy()
@@ -94,12 +94,12 @@ def _rates(equations: Equations, state: Values, time: float) -> Values:
 
 
 def flows(equations: Equations, state: Values, time: float) -> tuple[Values, Values, Values]:
-    """Currents at the ends in a transient, by the rates of the equations: they do not know of steps in time.
+    """Currents at the ends in a transient, from the rates of the equations, independent of time steps.
 
     Args:
-        equations: of the system.
-        state: which meets them, (species + 1, nodes).
-        time: s, after the start; the side of a jump is that of the function.
+        equations: equations of the system.
+        state: state that meets them, (species + 1, nodes).
+        time: time after the start, s; at a jump, the side that the functions of the currents take.
 
     Returns:
         Electric currents that enter (2, species), A; displacement currents that enter, (2,), A; dV/dn (2,), V/m.
@@ -108,6 +108,6 @@ def flows(equations: Equations, state: Values, time: float) -> tuple[Values, Val
     rates = _rates(equations, state, time)
     storing = system.storing(state, rates)
     entering, field = end_flows(system, state, system.loads(time), storing)
-    # Gauss' law at the ends, differentiated: what the field there takes and the ions around do not.
+    # Gauss' law at the ends, differentiated in time: displacement that the charge of the ions does not supply.
     through = (system.stiffness(rates[-1]) - np.tensordot(system.z, storing[:-1], 1))[system.end_nodes]
     return entering, through * FARADAY * system.scale.rate, field

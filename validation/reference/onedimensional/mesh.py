@@ -1,4 +1,4 @@
-"""Spectral elements on an interval: Gauss-Lobatto nodes, Gauss quadrature, sizes that grow from the ends."""
+"""Mesh of spectral elements on an interval: Gauss-Lobatto nodes, Gauss quadrature, sizes that grow from the ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 
 Values = NDArray[np.float64]
 
-#: Quadrature points of an element beyond its order: exponentials of polynomials are integrated.
+#: Quadrature points of an element beyond its order, as exponentials of polynomials are integrated.
 EXTRA_POINTS = 4
 
 #: Largest growth from one element to the next that `count` allows.
@@ -60,7 +60,7 @@ def _graded(count: int, first: float, length: float) -> Values:
 
 
 def count(first: float, both: bool) -> int:
-    """Elements that keep the growth below `GROWTH` where the first has ``first`` of the whole length."""
+    """Number of elements that keep the growth below `GROWTH` if the first one has the share ``first`` of the length."""
     length = 0.5 if both else 1.0
     one_side = math.ceil(math.log1p((GROWTH - 1.0) * length / min(first, length)) / math.log(GROWTH))
     return max(4, 2 * one_side if both else one_side)
@@ -72,9 +72,9 @@ def edges(start: float, stop: float, elements: int, first: float, both: bool) ->
     Args:
         start: left end.
         stop: right end.
-        elements: how many.
-        first: size at the end.
-        both: whether the left end is fine too.
+        elements: number of elements.
+        first: size of the element at the fine end.
+        both: whether the left end is fine as well.
     """
     length = stop - start
     if both:
@@ -82,9 +82,9 @@ def edges(start: float, stop: float, elements: int, first: float, both: bool) ->
         sizes = np.concatenate([left, _graded(elements - elements // 2, first, 0.5 * length)[::-1]])
     else:
         sizes = _graded(elements, first, length)[::-1]
-    found = start + np.concatenate([[0.0], np.cumsum(sizes)])
-    found[-1] = stop
-    return found
+    places = start + np.concatenate([[0.0], np.cumsum(sizes)])
+    places[-1] = stop
+    return places
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class Mesh:
     """Nodes, quadrature and tables of elements between given edges.
 
     Attributes:
-        edges: shape (elements + 1,).
-        order: of the polynomials.
+        edges: edges of the elements, shape (elements + 1,).
+        order: order of the polynomials.
     """
 
     edges: Values
@@ -101,7 +101,7 @@ class Mesh:
 
     @property
     def elements(self) -> int:
-        """How many."""
+        """Number of elements."""
         return len(self.edges) - 1
 
     @cached_property
@@ -134,12 +134,12 @@ class Mesh:
 
     @property
     def local_slopes(self) -> Values:
-        """Their derivatives on [-1, 1], (points, order + 1)."""
+        """Derivatives of the nodal functions on [-1, 1], (points, order + 1)."""
         return tables(self.order)[3]
 
     @cached_property
     def stretch(self) -> Values:
-        """What makes derivatives on [-1, 1] those on the elements, (elements, 1)."""
+        """Factor from derivatives on [-1, 1] to derivatives on the elements, (elements, 1)."""
         return np.asarray(2.0 / np.diff(self.edges)[:, None])
 
     @cached_property
@@ -158,11 +158,11 @@ class Mesh:
         return np.asarray(total / sides)
 
     def interpolate(self, f: Values, x: Values) -> Values:
-        """Nodal values at places, (..., nodes) and (places,) to (..., places)."""
+        """Values at places of functions given at the nodes, (..., nodes) and (places,) to (..., places)."""
         element = np.clip(np.searchsorted(self.edges, x, side="right") - 1, 0, self.elements - 1)
-        found = np.empty((*f.shape[:-1], len(x)))
+        values = np.empty((*f.shape[:-1], len(x)))
         for e in np.unique(element):
             inside = element == e
             nodes = self.connectivity[e]
-            found[..., inside] = BarycentricInterpolator(self.x[nodes], f[..., nodes], axis=-1)(x[inside])
-        return found
+            values[..., inside] = BarycentricInterpolator(self.x[nodes], f[..., nodes], axis=-1)(x[inside])
+        return values

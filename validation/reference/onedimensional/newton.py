@@ -1,4 +1,4 @@
-"""Newton's method whose steps are limited, for unknowns that are logarithms and potentials of order one."""
+"""Newton's method with limited steps, for unknowns that are logarithms and potentials of order one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from scipy.sparse.linalg import splu
 
 Values = NDArray[np.float64]
 
-#: Largest change of an unknown in a step: beyond a factor of e^2 the exponentials are not linear at all.
+#: Largest change of an unknown in a step: beyond a factor of e^2 the exponentials are far from linear.
 LIMIT = 2.0
 
 
 class NoConvergenceError(ArithmeticError):
-    """Newton's method found nothing."""
+    """Newton's method did not converge."""
 
 
 def newton(
@@ -31,16 +31,16 @@ def newton(
 
     Args:
         function: residual (n,) and Jacobian (n, n) at a point.
-        start: (n,).
-        tolerance: of the largest change in a step; what is left is of its square.
-        iterations: at most.
-        polish: further iterations, which bring what is left down to rounding.
+        start: initial guess, (n,).
+        tolerance: largest change of an unknown in the last step; the error is of its square.
+        iterations: largest number of iterations.
+        polish: number of further iterations, which reduce the error to rounding.
 
     Returns:
-        (n,).
+        The root, (n,).
 
     Raises:
-        NoConvergenceError: too many iterations, or a Jacobian that is singular or not finite.
+        NoConvergenceError: there are too many iterations, or the Jacobian is singular or not finite.
     """
     point, left = start.copy(), polish
     for _ in range(iterations):
@@ -50,7 +50,7 @@ def newton(
             raise NoConvergenceError("not finite")
         try:
             step = splu(jacobian).solve(residual)
-        except RuntimeError as error:  # how SuperLU says singular
+        except RuntimeError as error:  # from SuperLU for a singular matrix
             raise NoConvergenceError(str(error)) from None
         largest = float(np.max(np.abs(step)))
         if not np.isfinite(largest):

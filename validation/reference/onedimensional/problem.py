@@ -1,4 +1,4 @@
-"""What is solved: geometry, ions, ends and charges of a one-dimensional Poisson-Nernst-Planck problem, all SI."""
+"""One-dimensional Poisson-Nernst-Planck problem: geometry, ions, ends and charges, all in SI units."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ from numpy.typing import NDArray
 from spinepnp.units import FARADAY
 
 Values = NDArray[np.float64]
+
+#: Electric current at an end, A: a number, or a function (see `End`).
 Current = float | Callable[..., float]
 
-#: Potentials without a fixed value are given a mean of zero, or are zero at the left end (a ball's centre).
+#: Gauges of a floating potential: its mean is zero, or its value at the left end (a ball's centre).
 GAUGES = ("mean", "left")
 
 
 def refuse(key: str, value: object, problem: str) -> None:
-    """Raise the ValueError of a bad value.
+    """Raise the ValueError of a bad value, with its key, the value and the problem.
 
     Raises:
-        ValueError: always; the message has the key, the value and the problem.
+        ValueError: always.
     """
     raise ValueError(f"{key} = {value!r}: {problem}")
 
 
 def _number(key: str, value: Any, *, positive: bool = False) -> None:
+    """Refuse a value that is no finite number, or not positive where it must be."""
     real = isinstance(value, int | float | np.floating | np.integer) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or (positive and value <= 0):
         refuse(key, value, "a finite number greater than zero is needed" if positive else "a finite number is needed")
@@ -39,32 +42,32 @@ def _number(key: str, value: Any, *, positive: bool = False) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _required(f: Callable[..., Any]) -> int:
-    """How many arguments a function needs; defaults are the caller's own business (``lambda t, I=5e-11: ...``)."""
+    """Number of arguments of a function that have no default (``lambda t, I=5e-11: ...`` has one)."""
     try:
-        found = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):  # some builtins do not tell: of time
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):  # some builtins have no signature: a function of time
         return 1
     fixed = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in fixed and p.default is inspect.Parameter.empty for p in found)
+    return sum(p.kind in fixed and p.default is inspect.Parameter.empty for p in parameters)
 
 
 def _amperes(current: Current, *arguments: Any) -> float:
-    """A current at a time (s), a potential (V), ...; not a number where its function has none."""
+    """Current at a time (s), a potential (V), ...; not a number where its function fails."""
     if not callable(current):
         return float(current)
     try:
         return float(current(*arguments[: _required(current)]))
-    except ArithmeticError:  # an exponential far from where a channel works, on Newton's way
+    except ArithmeticError:  # an exponential overflows at an iterate of Newton's method far from the solution
         return math.nan
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """An interval and the cross-section that the fluxes pass; made by `line`, `ball` or `shell`.
+    """Interval with the cross-section for the fluxes; made by `line`, `ball` or `shell`.
 
     Attributes:
         start: x or r of the left end, m.
-        stop: of the right end, m.
+        stop: x or r of the right end, m.
         area: cross-section at places x (m, any shape), m^2, smooth; it may vanish at the left end of a ball only.
         closed_left: whether nothing passes the left end because it is a centre.
     """
@@ -76,7 +79,7 @@ class Geometry:
 
 
 def line(length: float, area: float | Callable[[Values], Values]) -> Geometry:
-    """A line from 0 to ``length`` (m) of cross-section ``area`` (m^2; of x in m where it varies)."""
+    """Line from 0 to ``length`` (m) of cross-section ``area`` (m^2; of x in m where it varies)."""
     _number("length", length, positive=True)
     if callable(area):
         return Geometry(0.0, float(length), area)
@@ -90,13 +93,13 @@ def _sphere(r: Values) -> Values:
 
 
 def ball(radius: float) -> Geometry:
-    """A ball; x is the distance from its centre, the left end."""
+    """Geometry of a ball; x is the distance from its centre, the left end."""
     _number("radius", radius, positive=True)
     return Geometry(0.0, float(radius), _sphere, closed_left=True)
 
 
 def shell(inner: float, outer: float) -> Geometry:
-    """A spherical shell between two radii, m."""
+    """Geometry of a spherical shell between two radii, m."""
     _number("inner", inner, positive=True)
     _number("outer", outer, positive=True)
     if outer <= inner:
@@ -106,7 +109,7 @@ def shell(inner: float, outer: float) -> Geometry:
 
 @dataclass(frozen=True)
 class Ion:
-    """A species: valence z (0 for a neutral one) and diffusivity, m^2/s."""
+    """Species with a valence z (0 for a neutral one) and a diffusivity, m^2/s."""
 
     name: str
     valence: int
@@ -119,11 +122,11 @@ class Ion:
 
 @dataclass(frozen=True)
 class Gate:
-    """Something at an end that follows the potential there late, such as the open fraction of a channel's gates.
+    """Variable m at an end that follows the potential there with a delay, as a channel's gate does.
 
     Attributes:
-        settled: where it comes to rest, of the potential in V.
-        time: constant of dm/dt = (settled(V) - m) / time, s.
+        settled: steady-state value as a function of the potential in V.
+        time: time constant of dm/dt = (settled(V) - m) / time, s.
     """
 
     settled: Callable[[float], float]
@@ -135,22 +138,24 @@ class Gate:
 
 @dataclass(frozen=True)
 class End:
-    """What holds at an end; by default nothing passes, neither ions nor field.
+    """Conditions at an end; by default there is neither flux nor field.
 
     Attributes:
-        potential: held, V; ``None`` where the field is given instead.
-        concentrations: held, mol/m^3, one for each species, all positive; ``None`` where currents are given instead.
+        potential: prescribed potential, V; ``None`` where the field is given instead.
+        concentrations: prescribed concentrations, mol/m^3, one for each species, all positive; ``None`` where currents
+            are given instead.
         currents: electric current that enters with each species, A; where it varies a function of the time in s, or of
             that and of the potential at this end in V (a channel), of these and of the concentration of the species
             here in mol/m^3, or of these and of the gates, as an array; empty for none.
-        gates: what those currents may depend on; a steady state has them at rest.
-        normal_field: dV/dn, outward, V/m; ``None`` for what Gauss' law asks of a closed problem.
-        capacitance: of a membrane that is grounded outside, F/m^2: eps dV/dn = eps normal_field - capacitance V.
-        field_matched: dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
+        gates: gates on which those currents may depend; in a steady state they have their steady-state values.
+        normal_field: dV/dn, outward, V/m; ``None`` for the value that Gauss' law requires in a closed problem.
+        capacitance: capacitance of a membrane that is grounded outside, F/m^2; the condition at the end is then
+            eps dV/dn = eps normal_field - capacitance V.
+        field_matched: whether dV/dn is the electroneutral slope of the currents at this end, so that no layer arises:
             du/dn = sum_i z_i j_i/D_i / sum_i z_i^2 c_i with j_i the molar flux that enters. Assumes that the fixed
             charge does not vary there.
-        open_circuit: whether the potential is one unknown value, at which no current passes in all: of ions in a steady
-            state, of ions and displacement in time. Needs concentrations, and a potential that the other end holds.
+        open_circuit: whether the potential is an unknown at which the total current is zero: of ions in a steady state,
+            of ions and displacement in time. Needs concentrations here, and a potential at the other end.
     """
 
     potential: float | None = None
@@ -164,7 +169,7 @@ class End:
 
     @property
     def plain(self) -> bool:
-        """Whether nothing passes."""
+        """Whether there is neither flux nor field."""
         return self == End()
 
     @cached_property
@@ -183,7 +188,7 @@ class End:
         return any(callable(I) for I in self.currents)
 
     def check(self, key: str, species: tuple[Ion, ...]) -> None:
-        """Raise ValueError for what cannot be meant, naming ``key``."""
+        """Raise a ValueError that names ``key`` for conditions that are invalid or contradict each other."""
         for name in ("potential", "normal_field", "capacitance"):
             if getattr(self, name) is not None:
                 _number(f"{key}.{name}", getattr(self, name))
@@ -215,7 +220,7 @@ class End:
                 refuse(f"{key}.currents[{ion.name}]", current, "a neutral species carries no current")
 
     def rest(self, potential: float) -> Values:
-        """The gates at rest at a potential here (V)."""
+        """Steady-state values of the gates at a potential (V)."""
         return np.array([gate.settled(potential) for gate in self.gates])
 
     def inflow(
@@ -230,10 +235,10 @@ class End:
 
         Args:
             species: the ions.
-            time: s.
-            potential: here, V.
-            concentrations: here, mol/m^3, (species,); none by default.
-            gates: at rest by default.
+            time: time, s.
+            potential: potential at this end, V.
+            concentrations: concentrations at this end, mol/m^3, (species,); zero by default.
+            gates: values of the gates; steady-state values by default.
         """
         if not self.currents:
             return np.zeros(len(species))
@@ -246,19 +251,19 @@ class End:
 
 @dataclass(frozen=True)
 class Problem:
-    """dc_i/dt + div J_i = 0, J_i = -D_i (grad c_i + z_i c_i grad u), -div(eps grad V) = F (sum z_i c_i + rho).
+    """Problem dc_i/dt + div J_i = 0, J_i = -D_i (grad c_i + z_i c_i grad u), -div(eps grad V) = F (sum z_i c_i + rho).
 
     Attributes:
-        geometry: `line`, `ball` or `shell`.
+        geometry: geometry by `line`, `ball` or `shell`.
         species: the ions.
-        permittivity: absolute, F/m.
+        permittivity: absolute permittivity, F/m.
         thermal_voltage: V_T = kT/e, V; u = V/V_T.
-        left: end at x = 0 (or the inner radius; a ball's centre takes none).
-        right: the other end.
-        fixed_charge: rho, mol/m^3 of elementary charges; of x (m, any shape) where it varies.
-        amounts: mol of each species, for a closed problem (no concentration held at either end): of a steady state, or
-            of the uniform state at the start of a transient.
-        gauge: "mean" or "left", where the potential is zero if no end holds it.
+        left: conditions at x = 0 or the inner radius (a ball's centre has none).
+        right: conditions at the other end.
+        fixed_charge: rho, mol/m^3 of elementary charges; a function of x (m, any shape) where it varies.
+        amounts: amount of each species, mol, in a closed problem (no end prescribes concentrations): of the steady
+            state, or of the uniform state at the start of a transient.
+        gauge: gauge of a floating potential, "mean" or "left".
     """
 
     geometry: Geometry
@@ -290,6 +295,7 @@ class Problem:
         self._check_amounts()
 
     def _check_amounts(self) -> None:
+        """Refuse amounts that do not fit the problem."""
         if self.amounts is None:
             return
         if not self.closed:
@@ -301,22 +307,22 @@ class Problem:
 
     @property
     def ends(self) -> tuple[End, End]:
-        """Left and right."""
+        """Left and right end."""
         return self.left, self.right
 
     @property
     def closed(self) -> bool:
-        """Whether no end holds concentrations."""
+        """Whether no end prescribes concentrations."""
         return self.left.concentrations is None and self.right.concentrations is None
 
     @property
     def floating(self) -> bool:
-        """Whether nothing ties the potential to ground, so that it needs the gauge."""
+        """Whether no end ties the potential to ground, so that it needs the gauge."""
         return all(end.potential is None and end.capacitance == 0.0 for end in self.ends)
 
     @property
     def valences(self) -> Values:
-        """z, shape (species,)."""
+        """Valences z, shape (species,)."""
         return np.array([ion.valence for ion in self.species], dtype=float)
 
     def charge(self, x: Values) -> Values:

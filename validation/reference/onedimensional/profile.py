@@ -1,4 +1,4 @@
-"""What a solution is: concentrations and potential along the interval, and what enters at its ends, all SI."""
+"""Profile of a solution: concentrations and potential along the interval, and currents at its ends, all in SI units."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Profile:
     """A state of a problem.
 
     Attributes:
-        system: the discretisation it belongs to.
-        state: its unknowns, (species + 1, nodes).
+        system: discretisation of the state.
+        state: unknowns, (species + 1, nodes).
         entering: electric current that enters with each species, left and right, A, (2, species); not a number in an
             initial state.
         displacement: displacement current that enters, left and right, A, (2,); zero in steady state.
-        end_fields: dV/dn at the ends as the discrete Gauss law has it, V/m, (2,).
+        end_fields: dV/dn at the ends by the discrete Gauss law, V/m, (2,).
     """
 
     system: System
@@ -39,17 +39,17 @@ class Profile:
 
     @property
     def concentrations(self) -> Values:
-        """mol/m^3, (species, nodes)."""
+        """Concentrations at the nodes, mol/m^3, (species, nodes)."""
         return np.asarray(self.system.scale.concentration * np.exp(self.state[:-1]))
 
     @property
     def potential(self) -> Values:
-        """V, (nodes,)."""
+        """Potential at the nodes, V, (nodes,)."""
         return np.asarray(self.system.problem.thermal_voltage * self.state[-1])
 
     @property
     def amounts(self) -> Values:
-        """mol of each species, (species,)."""
+        """Amount of each species, mol, (species,)."""
         return np.asarray(np.sum(self.system.storage(self.state)[:-1], axis=1) * self.system.scale.amount)
 
     @property
@@ -61,19 +61,19 @@ class Profile:
         """Concentrations (species, places), mol/m^3, and potential (places,), V, at places x, m, (places,).
 
         Raises:
-            ValueError: a place outside the geometry.
+            ValueError: a place lies outside the geometry.
         """
         places = np.atleast_1d(np.asarray(x, dtype=float))
         geometry = self.system.problem.geometry
         outside = (places < geometry.start) | (places > geometry.stop)
         if np.any(outside):
             raise ValueError(f"x = {float(places[outside][0])!r}: outside {geometry.start!r} to {geometry.stop!r} m")
-        found = self.system.mesh.interpolate(self.state, places / self.system.scale.length)
-        c = self.system.scale.concentration * np.exp(found[:-1])
-        return c, self.system.problem.thermal_voltage * found[-1]
+        values = self.system.mesh.interpolate(self.state, places / self.system.scale.length)
+        c = self.system.scale.concentration * np.exp(values[:-1])
+        return c, self.system.problem.thermal_voltage * values[-1]
 
     def currents(self, species: int) -> Values:
-        """Electric current of a species toward the right, by its slopes at nodes, A, (nodes,)."""
+        """Electric current of a species toward the right, from its slopes at the nodes, A, (nodes,)."""
         system, z = self.system, self.system.z[species]
         slope = system.mesh.nodal_slope(self.state[species] + z * self.state[-1])
         area = system.problem.geometry.area(self.x) / system.scale.area

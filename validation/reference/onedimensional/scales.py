@@ -1,4 +1,4 @@
-"""The one scaling inside, and the sizes of what is to be resolved."""
+"""Scales of the equations, and size of the first element."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Scales:
     """Units in which the equations have coefficients of order one.
 
     Attributes:
-        length: m.
-        concentration: mol/m^3.
-        diffusivity: m^2/s.
-        area: m^2.
+        length: unit of length, m.
+        concentration: unit of concentration, mol/m^3.
+        diffusivity: unit of diffusivity, m^2/s.
+        area: unit of area, m^2.
         delta2: eps V_T / (F concentration length^2), the square of a Debye length.
     """
 
@@ -35,37 +35,37 @@ class Scales:
 
     @property
     def time(self) -> float:
-        """Of diffusion along the length, s."""
+        """Time of diffusion along the length, s."""
         return self.length**2 / self.diffusivity
 
     @property
     def rate(self) -> float:
-        """Molar, through the area, mol/s."""
+        """Unit of molar rates through the area, mol/s."""
         return self.diffusivity * self.concentration * self.area / self.length
 
     @property
     def amount(self) -> float:
-        """Mol."""
+        """Unit of amounts, mol."""
         return self.concentration * self.area * self.length
 
 
 def integral(problem: Problem, f: Values | float = 1.0, power: int = 1) -> float:
-    """Integral of f S^power over the interval, f at `mesh_of_integrals`' points."""
+    """Integral of f S^power over the interval, with f at the points of `mesh_of_integrals`."""
     one = mesh_of_integrals(problem)
     return float(np.sum(one.weights * f * problem.geometry.area(one.points) ** power))
 
 
 def mesh_of_integrals(problem: Problem) -> mesh.Mesh:
-    """A mesh for integrals of given functions."""
+    """Mesh for integrals of given functions."""
     geometry = problem.geometry
     return mesh.Mesh(np.linspace(geometry.start, geometry.stop, 33), 16)
 
 
 def reference_concentrations(problem: Problem) -> Values:
-    """A uniform state to start from: geometric mean of what the ends hold, or amount over volume; mol/m^3."""
-    held = [end.concentrations for end in problem.ends if end.concentrations is not None]
-    if held:
-        return np.asarray(np.exp(np.mean(np.log(np.array(held)), axis=0)))
+    """Concentrations of a uniform initial state, mol/m^3: geometric mean of prescribed ones, or amount over volume."""
+    prescribed = [end.concentrations for end in problem.ends if end.concentrations is not None]
+    if prescribed:
+        return np.asarray(np.exp(np.mean(np.log(np.array(prescribed)), axis=0)))
     if problem.amounts is None:
         raise ValueError("amounts = None: a closed problem needs the amount of each species, mol")
     return np.array(problem.amounts) / integral(problem)
@@ -81,13 +81,13 @@ def scales(problem: Problem, reference: Values) -> Scales:
 
 
 def finest(problem: Problem, reference: Values, time: float) -> float:
-    """Size of the first element, m: of a Debye length where the ions are densest, or a Gouy-Chapman length of the wall.
+    """Size of the first element, m: the shortest Debye length, or the Gouy-Chapman length of a charged wall.
 
-    How dense the ions get is guessed as if those that enter diffused to the other end alone.
+    The largest concentration is estimated as if the ions that enter only diffused to the other end.
     """
     z, species = problem.valences, problem.species
-    held = [np.array(end.concentrations) for end in problem.ends if end.concentrations is not None]
-    strength = max(float(np.sum(z**2 * c)) for c in [reference, *held])
+    prescribed = [np.array(end.concentrations) for end in problem.ends if end.concentrations is not None]
+    strength = max(float(np.sum(z**2 * c)) for c in [reference, *prescribed])
     far = 0.0 if problem.geometry.closed_left else integral(problem, power=-1)
     D = np.array([ion.diffusivity for ion in species])
     strength += sum(float(np.sum(np.abs(z) * np.abs(end.inflow(species, time)) / D)) * far for end in problem.ends)
@@ -99,17 +99,16 @@ def finest(problem: Problem, reference: Values, time: float) -> float:
 
 
 def total_charge(problem: Problem) -> float:
-    """Charge of a closed problem, fixed and of its amounts, C."""
-    assert problem.amounts is not None
+    """Charge of a closed problem, from fixed charge and amounts, C."""
     fixed = integral(problem, problem.charge(mesh_of_integrals(problem).points))
-    return FARADAY * (float(np.dot(problem.valences, problem.amounts)) + fixed)
+    return FARADAY * (float(np.dot(problem.valences, problem.amounts or ())) + fixed)
 
 
 def balanced_field(problem: Problem) -> float:
-    """dV/dn that Gauss' law asks of the ends that leave it open, the same at each, V/m.
+    """Field dV/dn that Gauss' law requires at the ends without a given field, equal at each, V/m.
 
     Raises:
-        ValueError: the problem is not closed, or nothing says the charge.
+        ValueError: the problem is not closed, or its amounts are not given.
     """
     if problem.amounts is None or not problem.floating:
         raise ValueError("normal_field = None: only a closed problem with amounts and no held potential has a balance")

@@ -1,4 +1,4 @@
-"""Steady states: Newton from the uniform, electroneutral state, loads applied in as many parts as it takes."""
+"""Steady states by Newton's method from the uniform electroneutral state, with the loads applied in parts."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from spinepnp.validation.reference.onedimensional.system import Loads, System
 
 Values = NDArray[np.float64]
 
-#: Order of the polynomials unless told; `estimated_error` compares with `FINER` more.
-ORDER, FINER = 12, 4
+#: Default order of the polynomials.
+ORDER = 12
 
-#: Smallest part of the loads that is tried.
-SMALLEST = 1e-4
+#: Increase of the order in the finer solve of `estimated_error`.
+FINER = 4
+
+#: Smallest part of the loads that is tried, below which the state counts as lost.
+SMALLEST_PART = 1e-4
 
 
 class Steady(Profile):
@@ -31,17 +34,17 @@ class Steady(Profile):
 
 
 def discretise(problem: Problem, order: int, elements: int | None, time: float, reference: Values) -> System:
-    """The system of a problem.
+    """System of a problem.
 
     Args:
-        problem: what.
-        order: of the polynomials, 2 or more.
-        elements: how many, 2 or more; ``None`` for as many as resolve a Debye length at the ends.
-        time: s, at which currents are taken for the Debye length.
+        problem: the problem.
+        order: order of the polynomials, 2 or more.
+        elements: number of elements, 2 or more; ``None`` for as many as resolve a Debye length at the ends.
+        time: time of the currents from which the Debye length is estimated, s.
         reference: uniform state, mol/m^3, (species,).
 
     Raises:
-        ValueError: order or elements too small.
+        ValueError: order or elements are too small.
     """
     for key, value in (("order", order), ("elements", elements)):
         if value is not None and (value != int(value) or value < 2):
@@ -56,11 +59,11 @@ def discretise(problem: Problem, order: int, elements: int | None, time: float, 
 
 
 class SteadyEquations:
-    """F = 0 with held values, amounts and gauge in their rows."""
+    """Steady equations F = 0, with prescribed values, amounts and gauge in their rows."""
 
     def __init__(self, system: System) -> None:
         self.system, self.gauge = system, Gauge(system)
-        self.replaced = system.held.copy()
+        self.replaced = system.prescribed.copy()
         self.pinned = range(len(system.z)) if system.problem.closed else range(0)
         for i in self.pinned:
             self.replaced[i, self.gauge.node] = True
@@ -74,7 +77,7 @@ class SteadyEquations:
         system, node = self.system, self.gauge.node
         state = point.reshape(system.shape)
         F = np.where(self.replaced, system.misfit(state, loads), system.residual(state, loads))
-        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.held)
+        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.prescribed)
         stored, n = system.storage(state), system.shape[1]
         for i in self.pinned:
             F[i, node] = np.sum(stored[i]) - self.amounts[i]
@@ -88,14 +91,14 @@ class SteadyEquations:
 
 
 def continued(solve: Callable[[Values, float], Values], start: Values) -> Values:
-    """Apply the loads in parts, halved where Newton fails and doubled where it does not."""
+    """State after all loads, applied in parts that are halved where Newton fails and doubled where it converges."""
     state, done, part = start, 0.0, 1.0
     while done < 1.0:
         try:
             state = solve(state, min(1.0, done + part))
         except NoConvergenceError as error:
             part *= 0.5
-            if part < SMALLEST:
+            if part < SMALLEST_PART:
                 raise NoConvergenceError(f"state lost at {done:.4f} of the loads: {error}") from None
         else:
             done, part = min(1.0, done + part), 2.0 * part
@@ -103,7 +106,7 @@ def continued(solve: Callable[[Values, float], Values], start: Values) -> Values
 
 
 def solve_state(system: System, time: float) -> Values:
-    """Steady state of a system under the currents of a time, (species + 1, nodes)."""
+    """Steady state of a system with the currents of a time (s), (species + 1, nodes)."""
     responsive = any(end.responsive for end in system.problem.ends)
     if not responsive:
         system.check_balance(time, system.uniform())
@@ -111,8 +114,8 @@ def solve_state(system: System, time: float) -> Values:
 
     def solve(state: Values, part: float) -> Values:
         loads = system.loads(time, part)
-        found = newton(lambda p: equations(p, loads), state.ravel(), polish=1 if part == 1.0 else 0)
-        return found.reshape(system.shape)
+        point = newton(lambda p: equations(p, loads), state.ravel(), polish=1 if part == 1.0 else 0)
+        return point.reshape(system.shape)
 
     state = continued(solve, system.uniform())
     if responsive:  # only now are the currents known
@@ -121,20 +124,20 @@ def solve_state(system: System, time: float) -> Values:
 
 
 def end_flows(system: System, state: Values, loads: Loads, storing: Values | None = None) -> tuple[Values, Values]:
-    """Electric currents that enter (2, species), A, and dV/dn (2,), V/m, as the discrete balances have them.
+    """Electric currents that enter (2, species), A, and dV/dn (2,), V/m, from the discrete balances.
 
     Args:
-        system: of the state.
-        state: (species + 1, nodes).
-        loads: at its time.
-        storing: dq/dt, scaled, (species + 1, nodes); ``None`` in steady state.
+        system: system of the state.
+        state: state, (species + 1, nodes).
+        loads: loads at its time.
+        storing: rate dq/dt, scaled, (species + 1, nodes); ``None`` in steady state.
     """
     supplied = system.volume_terms(state, loads) + (0.0 if storing is None else storing)
-    held = system.held[:, system.end_nodes].T
-    inflow = np.where(held[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
+    prescribed = system.prescribed[:, system.end_nodes].T
+    inflow = np.where(prescribed[:, :-1], supplied[:-1, system.end_nodes].T, system.inflow(state, loads))
     with np.errstate(divide="ignore", invalid="ignore"):
         by_balance = supplied[-1, system.end_nodes] / (system.scale.delta2 * system.end_area)
-    by_residual = held[:, -1] | system.open[system.end_nodes]
+    by_residual = prescribed[:, -1] | system.open[system.end_nodes]
     slopes = np.where(by_residual, by_balance, system.end_slopes(state, loads))
     field = slopes * system.problem.thermal_voltage / system.scale.length
     return inflow * system.z * FARADAY * system.scale.rate, field
@@ -144,17 +147,17 @@ def solve_steady(problem: Problem, order: int = ORDER, elements: int | None = No
     """Steady state of a problem.
 
     Args:
-        problem: what.
-        order: of the polynomials.
-        elements: how many, graded to the ends; ``None`` for as many as resolve a Debye length there.
-        time: s, at which currents that vary are taken.
+        problem: the problem.
+        order: order of the polynomials.
+        elements: number of elements, graded to the ends; ``None`` for as many as resolve a Debye length there.
+        time: time of currents that vary, s.
 
     Returns:
-        The state; `estimated_error` says how good.
+        The state; `estimated_error` estimates its error.
 
     Raises:
-        ValueError: a problem without a steady state, or a bad order or number of elements.
-        NoConvergenceError: none found, as beyond a limiting current.
+        ValueError: the problem has no steady state, or order or number of elements are invalid.
+        NoConvergenceError: Newton's method does not converge, as beyond a limiting current.
     """
     system = discretise(problem, order, elements, time, reference_concentrations(problem))
     state = solve_state(system, time)
@@ -166,12 +169,12 @@ def estimated_error(problem: Problem, quantity: Callable[[Steady], ArrayLike], o
     """Difference of a quantity between two resolutions: orders ``order`` and four more, each on its own mesh.
 
     Args:
-        problem: what.
-        quantity: of a steady state, any shape.
-        order: of the coarser one.
+        problem: the problem.
+        quantity: function of a steady state, any shape.
+        order: order of the coarser solve.
 
     Returns:
-        Magnitude, shape of the quantity; the finer solution is usually much better than that.
+        Magnitude of the difference, shape of the quantity; the error of the finer solution is usually far smaller.
     """
     coarse = solve_steady(problem, order)
     fine = solve_steady(problem, order + FINER, coarse.system.mesh.elements + 2)

@@ -1,15 +1,15 @@
-"""Discrete equations: Galerkin with the cross-section as weight, unknowns ln c_i and u = V/V_T, all scaled.
+"""Discrete equations by Galerkin's method with the cross-section as weight, unknowns ln c_i and u = V/V_T, all scaled.
 
 With q_i(v) = int S c_i v and F(v) below, the equations are dq/dt + F = 0 for every nodal function v:
 
     F_i(v) = int S D_i c_i (ln c_i + z_i u)' v' - [inflow_i v],
     F_u(v) = delta^2 int S u' v' - int S (sum z_i c_i + rho) v - delta^2 [S du/dn v].
 
-At the node of an end in open circuit the divergence of the total current takes the place of Poisson's equation, with
-nothing that enters: q_u(v) = delta^2 int S u' v', F_u(v) = sum_i z_i int S D_i c_i (ln c_i + z_i u)' v'.
+At the node of an end in open circuit the divergence of the total current takes the place of Poisson's equation, and
+no current enters: q_u(v) = delta^2 int S u' v', F_u(v) = sum_i z_i int S D_i c_i (ln c_i + z_i u)' v'.
 
-Concentrations are positive by construction. Fluxes at ends that hold a value are the residual of the equation that the
-value replaces, so that amounts and charge balance to rounding.
+Concentrations are positive by construction. The flux at an end with a prescribed value is the residual of the equation
+that the value replaces, so that amounts and charge balance to rounding.
 """
 
 from __future__ import annotations
@@ -27,28 +27,31 @@ from spinepnp.validation.reference.onedimensional.scales import Scales, balanced
 
 Values = NDArray[np.float64]
 
-#: Step in u of the difference that is the derivative of a channel's current; its error is of the fourth power.
+#: Step in u of the difference for the derivative of a channel's current; its error is of the fourth power.
 STEP = 1e-3
 
-#: Step in a gate, of which currents are polynomials, and in V_T for the slope of where it comes to rest.
-OPENING, ASIDE = 1e-3, 1e-4
+#: Step in a gate of the difference for the derivative of currents, which are polynomials of the gates.
+OPENING = 1e-3
 
-#: Relative mismatch of charge and fields that is still rounding.
+#: Step, in units of V_T, of the difference for the slope of a gate's steady-state value.
+ASIDE = 1e-4
+
+#: Relative mismatch of charge and fields that counts as rounding.
 BALANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class Loads:
-    """What drives the equations, scaled; not-a-number marks what an end leaves free.
+    """Loads of the equations, scaled; not-a-number marks values that an end does not prescribe.
 
     Attributes:
-        time: s, at which currents are taken.
-        part: of the currents.
-        potentials: held, (2,).
-        logs: held ln c, (2, species).
+        time: time of the currents, s.
+        part: part of the currents that is applied.
+        potentials: prescribed potentials, (2,).
+        logs: prescribed ln c, (2, species).
         slopes: du/dn without a membrane, (2,).
-        charge: rho at the quadrature points, (elements, points).
-        gates: of each end; ``None`` where they are at rest.
+        charge: fixed charge rho at the quadrature points, (elements, points).
+        gates: values of the gates of each end; ``None`` for their steady-state values.
     """
 
     time: float
@@ -64,10 +67,10 @@ class System:
     """Residuals and Jacobians of a problem on a mesh (in scaled x); states have the shape (species + 1, nodes).
 
     Args:
-        problem: in SI.
-        mesh: scaled.
-        scale: of the problem.
-        reference: uniform state at load zero, mol/m^3, (species,).
+        problem: problem in SI units.
+        mesh: mesh in scaled x.
+        scale: scales of the problem.
+        reference: uniform state at zero load, mol/m^3, (species,).
     """
 
     def __init__(self, problem: Problem, mesh: Mesh, scale: Scales, reference: Values) -> None:
@@ -82,10 +85,10 @@ class System:
         self.capacity = np.array([end.capacitance for end in problem.ends]) * scale.length / problem.permittivity
         self.matched = [end.field_matched for end in problem.ends]
         self.shape = (len(self.z) + 1, len(mesh.x))
-        self.held = np.zeros(self.shape, dtype=bool)
+        self.prescribed = np.zeros(self.shape, dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
-            self.held[:-1, node] = end.concentrations is not None
-            self.held[-1, node] = end.potential is not None
+            self.prescribed[:-1, node] = end.concentrations is not None
+            self.prescribed[-1, node] = end.potential is not None
         self.open = np.zeros(self.shape[1], dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.open[node] = end.open_circuit
@@ -95,13 +98,13 @@ class System:
         self._stiffness = scale.delta2 * stiffness
 
     def uniform(self) -> Values:
-        """The state at load zero."""
+        """Uniform state at zero load."""
         state = np.zeros(self.shape)
         state[:-1] = np.log(self.reference)[:, None]
         return state
 
     def loads(self, time: float, part: float = 1.0) -> Loads:
-        """Loads at a time (s), of which ``part`` is applied; none leaves the uniform state in equilibrium."""
+        """Loads at a time (s), of which ``part`` is applied; with part 0 the uniform state is in equilibrium."""
         problem, scale = self.problem, self.scale
         free = np.full(len(self.z), np.nan)
         start = np.log(self.reference)
@@ -123,15 +126,15 @@ class System:
         )
 
     def rest(self, state: Values) -> tuple[Values, ...]:
-        """The gates of each end where the potentials of a state would hold them."""
+        """Steady-state values of the gates of each end at the potentials of a state."""
         V_T, at_ends = self.problem.thermal_voltage, state[-1, self.end_nodes]
         return tuple(end.rest(float(u) * V_T) for end, u in zip(self.problem.ends, at_ends, strict=True))
 
     def check_balance(self, time: float, state: Values) -> None:
-        """Refuse a floating potential that the charge does not allow; currents are those at the state's potentials.
+        """Refuse a closed problem whose currents or fields do not balance; currents depend on the state's potentials.
 
         Raises:
-            ValueError: Gauss' law and the ends' fields disagree, or currents fill a closed problem.
+            ValueError: the fields at the ends violate Gauss' law, or the net current of a species is not zero.
         """
         if not self.problem.closed:
             return
@@ -154,7 +157,7 @@ class System:
     # -- pieces at the quadrature points ----------------------------------------------------------------------------
 
     def _at_points(self, state: Values) -> tuple[Values, Values, Values]:
-        """Concentrations (species, elements, points), (ln c + z u)' likewise, u' (elements, points)."""
+        """Concentrations and (ln c + z u)', (species, elements, points) each, and u', (elements, points)."""
         local = state[:, self.mesh.connectivity]
         c = np.exp(local[:-1] @ self.mesh.values.T)
         slopes = (local @ self.mesh.local_slopes.T) * self.mesh.stretch
@@ -166,7 +169,7 @@ class System:
         return np.array([np.bincount(self.mesh.connectivity.ravel(), f.ravel(), minlength=n) for f in local])
 
     def storage(self, state: Values) -> Values:
-        """q, of the potential at open ends only; shape of the state."""
+        """Storage q, for the potential at open ends only; shape of the state."""
         c = self._at_points(state)[0]
         stored = np.zeros(self.shape)
         stored[:-1] = self._scatter((self.weight * c) @ self.mesh.values)
@@ -174,19 +177,19 @@ class System:
         return stored
 
     def storing(self, state: Values, rates: Values) -> Values:
-        """dq/dt where the state changes at given rates, shape of the state."""
+        """Rate dq/dt where the state changes at given rates, shape of the state."""
         local = rates[:-1, self.mesh.connectivity]
-        found = np.zeros(self.shape)
-        found[:-1] = self._scatter(np.einsum("feij,fej->fei", self.mass_blocks(state), local))
-        found[-1, self.open] = self.stiffness(rates[-1])[self.open]
-        return found
+        rate = np.zeros(self.shape)
+        rate[:-1] = self._scatter(np.einsum("feij,fej->fei", self.mass_blocks(state), local))
+        rate[-1, self.open] = self.stiffness(rates[-1])[self.open]
+        return rate
 
     def stiffness(self, u: Values) -> Values:
-        """delta^2 int S u' v', (nodes,)."""
+        """Integral delta^2 int S u' v', (nodes,)."""
         return self._scatter(np.einsum("eij,ej->ei", self._stiffness, u[self.mesh.connectivity])[None])[0]
 
     def volume_terms(self, state: Values, loads: Loads) -> Values:
-        """F without what the ends add."""
+        """Residual F without the terms of the ends."""
         c, drive, field = self._at_points(state)
         out = np.empty((self.shape[0], *self.mesh.connectivity.shape))
         weight, slopes = self.weight * self.mesh.stretch, self.mesh.local_slopes
@@ -197,13 +200,13 @@ class System:
         return self._scatter(out)
 
     def inflow(self, state: Values, loads: Loads, shift: float = 0.0, denser: float = 0.0) -> Values:
-        """What enters of each species where currents are given, (2, species).
+        """Molar rates at which species enter where currents are given, (2, species).
 
         Args:
-            state: (species + 1, nodes).
-            loads: with the time.
-            shift: is added to u at the ends.
-            denser: is added to every ln c there.
+            state: state, (species + 1, nodes).
+            loads: loads with the time.
+            shift: shift of u at the ends.
+            denser: shift of every ln c at the ends.
         """
         problem, at_ends = self.problem, state[-1, self.end_nodes] + shift
         dense = np.exp(state[:-1, self.end_nodes].T + denser) * self.scale.concentration
@@ -215,7 +218,7 @@ class System:
         return loads.part * np.array(rates) / self.scale.rate
 
     def inflow_slopes(self, state: Values, loads: Loads) -> tuple[Values, Values]:
-        """Derivatives of `inflow` by u and by the ln c of the same species at its end, (2, species) each."""
+        """Derivatives of `inflow` by u and by ln c of the same species at the end, (2, species) each."""
         none = np.zeros((2, len(self.z)))
         ends = self.problem.ends
 
@@ -231,27 +234,27 @@ class System:
         """Derivative of `inflow` by u at its end through the gates there, (2, species).
 
         Args:
-            state: (species + 1, nodes).
-            loads: with the gates.
-            rate: 1/s, at which everything changes: a gate then follows where it would come to rest by the part
+            state: state, (species + 1, nodes).
+            loads: loads with the gates.
+            rate: rate at which all unknowns change, 1/s; a gate then follows its steady-state value by the factor
                 1 / (1 + rate time).
         """
-        found = np.zeros((2, len(self.z)), dtype=np.result_type(rate, float))
-        assert loads.gates is not None
+        slopes = np.zeros((2, len(self.z)), dtype=np.result_type(rate, float))
+        gates = loads.gates or ()
         for k, end in enumerate(self.problem.ends):
             V = float(state[-1, self.end_nodes[k]]) * self.problem.thermal_voltage
             aside = ASIDE * self.problem.thermal_voltage
             for g, gate in enumerate(end.gates):
                 up, down = (
-                    self.inflow(state, replace(loads, gates=_moved(loads.gates, k, g, step)))[k]
+                    self.inflow(state, replace(loads, gates=_moved(gates, k, g, step)))[k]
                     for step in (OPENING, -OPENING)
                 )
                 by_V = (gate.settled(V + aside) - gate.settled(V - aside)) / (2.0 * ASIDE)
-                found[k] += (up - down) / (2.0 * OPENING) * by_V / (1.0 + rate * gate.time)
-        return found
+                slopes[k] += (up - down) / (2.0 * OPENING) * by_V / (1.0 + rate * gate.time)
+        return slopes
 
     def end_slopes(self, state: Values, loads: Loads) -> Values:
-        """du/dn at the ends as their conditions give it, (2,)."""
+        """Slopes du/dn at the ends by their conditions, (2,)."""
         slopes = loads.slopes - self.capacity * state[-1, self.end_nodes]
         inflow = self.inflow(state, loads)
         for k, node in enumerate(self.end_nodes):
@@ -261,7 +264,7 @@ class System:
         return slopes
 
     def residual(self, state: Values, loads: Loads) -> Values:
-        """F with what the ends give; rows of held values as well (they are what the end must supply)."""
+        """Residual F with the terms of the ends; in rows of prescribed values it is what the end must supply."""
         F = self.volume_terms(state, loads)
         F[:-1, self.end_nodes] -= self.inflow(state, loads).T
         F[-1, self.end_nodes] -= self.scale.delta2 * self.end_area * self.end_slopes(state, loads)
@@ -269,61 +272,61 @@ class System:
         return F
 
     def misfit(self, state: Values, loads: Loads) -> Values:
-        """State minus held value, zero where nothing is held."""
-        found = np.zeros(self.shape)
+        """State minus prescribed value, zero where no value is prescribed."""
+        difference = np.zeros(self.shape)
         for k, node in enumerate(self.end_nodes):
-            found[:-1, node] = state[:-1, node] - loads.logs[k]
-            found[-1, node] = state[-1, node] - loads.potentials[k]
-        return np.where(self.held, found, 0.0)
+            difference[:-1, node] = state[:-1, node] - loads.logs[k]
+            difference[-1, node] = state[-1, node] - loads.potentials[k]
+        return np.where(self.prescribed, difference, 0.0)
 
     # -- Jacobians ---------------------------------------------------------------------------------------------------
 
     def stiffness_block(self) -> Values:
-        """d `stiffness` of each element, (elements, n, n)."""
+        """Derivative of `stiffness` for each element, (elements, n, n)."""
         return self._stiffness
 
     def mass_blocks(self, state: Values) -> Values:
-        """dq_i/d ln c_i of each element, (species, elements, n, n)."""
+        """Derivatives dq_i/d ln c_i for each element, (species, elements, n, n)."""
         c = self._at_points(state)[0]
         B = self.mesh.values
         return np.asarray(B.T @ ((self.weight * c)[..., None] * B))
 
     def blocks(self, state: Values) -> list[tuple[int, int, Values]]:
-        """dF by field of row and column, element by element."""
+        """Element blocks of dF, by field of row and column."""
         c, drive, _ = self._at_points(state)
         B, G, last = self.mesh.values, self.mesh.slopes, len(self.z)
         mass = self.mass_blocks(state)
-        found = [(last, last, self._stiffness)]
+        blocks = [(last, last, self._stiffness)]
         for i, z in enumerate(self.z):
             conductance = self.weight * self.D[i] * c[i]
             GT = np.swapaxes(G, 1, 2)
             stiff = GT @ (conductance[..., None] * G)
-            found.append((i, i, stiff + GT @ ((conductance * drive[i])[..., None] * B)))
-            found.append((i, last, z * stiff))
-            found.append((last, i, -z * mass[i]))
-        return found
+            blocks.append((i, i, stiff + GT @ ((conductance * drive[i])[..., None] * B)))
+            blocks.append((i, last, z * stiff))
+            blocks.append((last, i, -z * mass[i]))
+        return blocks
 
     def end_entries(self, state: Values, loads: Loads) -> list[tuple[int, int, int, float]]:
-        """What the ends' conditions add to dF: (node, row field, column field, value)."""
-        last, found = len(self.z), []
+        """Entries of dF from the conditions of the ends: (node, row field, column field, value)."""
+        last, entries = len(self.z), []
         inflow, (derivative, by_c) = self.inflow(state, loads), self.inflow_slopes(state, loads)
         for k, node in enumerate(self.end_nodes):
             factor = self.scale.delta2 * self.end_area[k]
             diagonal = factor * self.capacity[k]
-            found += [(int(node), i, last, -float(d)) for i, d in enumerate(derivative[k])]
-            found += [(int(node), i, i, -float(d)) for i, d in enumerate(by_c[k])]
+            entries += [(int(node), i, last, -float(d)) for i, d in enumerate(derivative[k])]
+            entries += [(int(node), i, i, -float(d)) for i, d in enumerate(by_c[k])]
             if self.matched[k]:
                 strength = self.z**2 * np.exp(state[:-1, node])
                 entering, more = (self.z @ (j / self.D) / self.end_area[k] for j in (inflow[k], derivative[k]))
                 diagonal -= factor * more / np.sum(strength)
                 share = factor * entering / np.sum(strength) ** 2
-                found += [(int(node), last, i, float(share * s)) for i, s in enumerate(strength)]
-            found.append((int(node), last, last, float(diagonal)))
-        return found
+                entries += [(int(node), last, i, float(share * s)) for i, s in enumerate(strength)]
+            entries.append((int(node), last, last, float(diagonal)))
+        return entries
 
 
 def _moved(gates: tuple[Values, ...], end: int, gate: int, step: float) -> tuple[Values, ...]:
-    """The gates with one of them moved."""
-    found = [m.copy() for m in gates]
-    found[end][gate] += step
-    return tuple(found)
+    """Values of the gates with one of them moved by a step."""
+    moved = [m.copy() for m in gates]
+    moved[end][gate] += step
+    return tuple(moved)

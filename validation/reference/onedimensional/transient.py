@@ -1,7 +1,7 @@
-"""Transients: Radau IIA of order 5 in steps that an estimate of their error sizes; times from nanoseconds to seconds.
+"""Transients by Radau IIA of order 5 with adaptive steps, for times from nanoseconds to seconds.
 
-Currents are on from t = 0. What ends hold, and the potential, which has no memory, follow at once: the state at t = 0
-is that just after. Other jumps of currents in time belong into ``breaks``.
+Currents are on from t = 0. Prescribed values and the potential, which has no memory, follow at once: the state at t = 0
+is the one just after. Other jumps of currents in time must be listed in ``breaks``.
 """
 
 from __future__ import annotations
@@ -27,40 +27,50 @@ from spinepnp.validation.reference.onedimensional.system import System
 
 Values = NDArray[np.float64]
 
-#: Tolerance of a step unless told; see `solve_transient`.
+#: Default tolerance of a step; see `solve_transient`.
 TOLERANCE = 1e-7
 
-#: Steps change by these factors at most, aim at this part of what the tolerance allows, and start at this part of a
-#: Debye time.
-SHRINK, GROW, SAFETY, FIRST = 0.1, 6.0, 0.85, 1e-3
+#: Smallest factor from one step size to the next.
+SHRINK = 0.1
 
-#: A step may be longer than the one before by this factor where the polynomial of that one is to be extrapolated.
+#: Largest factor from one step size to the next.
+GROW = 6.0
+
+#: Ratio of the step size that is taken to the one that the tolerance allows.
+SAFETY = 0.85
+
+#: First step size, in Debye times.
+FIRST = 1e-3
+
+#: Largest ratio of a step size to the one before at which the polynomial of that step is extrapolated as a guess.
 EXTRAPOLATED = 4.0
 
-#: Smallest step, as a part of a Debye time.
-SMALLEST = 1e-9
+#: Smallest step size, in Debye times.
+SMALLEST_STEP = 1e-9
 
-#: Steps shorter than this part of a Debye time get nowhere if there are so many in a row.
-HASTY, MOST = 1e-5, 200
+#: Step size, in Debye times, below which a step counts as too short.
+TOO_SHORT = 1e-5
 
-#: Ions are taken for used up where ln of a concentration, in units of the largest at the start, is below this and steps
-#: are that short.
+#: Number of steps in a row that are too short after which the transient is given up.
+MOST_SHORT = 200
+
+#: ln of a concentration, in units of the largest one at the start, below which ions are used up if steps are too short.
 EXHAUSTED = -25.0
 
-#: Tolerances that can be asked for; see `smallest_tolerance` as well.
+#: Smallest and largest tolerance that are accepted; see also `smallest_tolerance`.
 TOLERANCES = (1e-12, 1e-2)
 
 
 @dataclass(frozen=True, eq=False)
 class State(Profile):
-    """A state of a transient; currents that are displaced and that enter are those of its instant.
+    """State of a transient, with the currents of its instant.
 
     Attributes:
-        time: s after the start.
+        time: time after the start, s.
         passed: charge that has entered with each species since the start, left and right, C, (2, species); a neutral
             species has none.
-        steps: of the integration so far.
-        gates: of each end, if there are any.
+        steps: number of steps so far.
+        gates: values of the gates of each end, if there are any.
     """
 
     time: float
@@ -70,15 +80,16 @@ class State(Profile):
 
 
 def smallest_tolerance(system: System) -> float:
-    """Tolerance of a step below which its estimate is rounding: charge is a difference of concentrations.
+    """Smallest tolerance of a step; below it the error estimate is rounding.
 
-    What their rounding leaves in it, the potential has over the square of the Debye length. Measured in 167 mM: steps
-    crawl from 1e-11 at a length of 1 um, from 2e-8 at 10 um.
+    Charge is a difference of concentrations. Its rounding error enters the potential divided by the square of the Debye
+    length. Measured in 167 mM: steps become tiny from 1e-11 at a length of 1 um, from 2e-8 at 10 um.
     """
     return max(4.0 * float(np.finfo(float).eps) / system.scale.delta2, TOLERANCES[0])
 
 
 def _check(times: Sequence[float], rtol: float | None, step: float | None, breaks: Sequence[float]) -> None:
+    """Refuse invalid arguments of `solve_transient`."""
     given: tuple[tuple[str, Any], ...] = (("times", times), ("breaks", breaks))
     for key, values in given:
         if not isinstance(values, Sequence | np.ndarray) or isinstance(values, str):
@@ -99,6 +110,7 @@ def _check(times: Sequence[float], rtol: float | None, step: float | None, break
 
 
 def _check_currents(problem: Problem, time: float, potentials: Values) -> None:
+    """Refuse currents that are not finite at a time."""
     for key, end, V in zip(("left", "right"), problem.ends, potentials, strict=True):
         if not np.all(np.isfinite(end.inflow(problem.species, time, float(V)))):
             refuse(f"{key}.currents", end.currents, f"not finite at t = {time:.6g} s, V = {V:.6g} V")
@@ -111,7 +123,7 @@ def _begin(
     elements: int | None,
     times: Sequence[float],
 ) -> tuple[System, Values]:
-    """Discretisation and state at the start; an initial state stays on its mesh unless told otherwise."""
+    """Discretisation and state at the start; an initial state keeps its mesh unless order or elements are given."""
     if not isinstance(initial, Profile):
         if initial == "bulk":
             reference = reference_concentrations(problem)
@@ -143,14 +155,14 @@ def _begin(
 
 
 def _strongest(problem: Problem, times: Sequence[float]) -> float:
-    """Of the times the one of the largest currents."""
+    """Time at which the currents are largest, s."""
     for time in (0.0, *times):
         _check_currents(problem, time, np.zeros(2))
     return max(times, key=lambda t: sum(float(np.sum(np.abs(e.inflow(problem.species, t)))) for e in problem.ends))
 
 
 class _Run:
-    """An integration under way."""
+    """State of an integration."""
 
     def __init__(self, system: System, state: Values, rtol: float | None, fixed: float | None) -> None:
         least = smallest_tolerance(system)
@@ -168,7 +180,7 @@ class _Run:
         self.start()
 
     def start(self) -> None:
-        """Begin anew where currents jump."""
+        """Restart at a time at which currents jump."""
         potentials = self.state[-1, self.system.end_nodes] * self.system.problem.thermal_voltage
         _check_currents(self.system.problem, self.time, potentials)
         self.state = settled(self.equations, self.state, self.time)
@@ -177,63 +189,64 @@ class _Run:
         self.next = FIRST * self.debye
 
     def advance(self, end: float) -> None:
-        """Go to a time, exactly."""
-        hasty = 0
+        """Integrate to a time, exactly."""
+        short = 0
         while self.time < end:
             self._advance_once(end)
-            hasty = hasty + 1 if self.fixed is None and self.next < HASTY * self.debye else 0
-            if hasty and np.min(self.state[:-1]) < EXHAUSTED:
+            short = short + 1 if self.fixed is None and self.next < TOO_SHORT * self.debye else 0
+            if short and np.min(self.state[:-1]) < EXHAUSTED:
                 raise NoConvergenceError(f"transient lost: ions are used up at t = {self.time:.6g} s")
-            if hasty > MOST:
+            if short > MOST_SHORT:
                 raise NoConvergenceError(f"transient lost at t = {self.time:.6g} s: steps of {self.next:.1e} s only")
         loads = self.system.loads(math.nextafter(end, 0.0))
         check_charge(self.equations, self.state, loads)
 
     def _advance_once(self, end: float) -> None:
+        """Take one accepted step that does not pass ``end``."""
         length = self.next if self.fixed is None else self.fixed
         left = end - self.time
         if length >= left * (1.0 - 1e-9):
             stop, cut = end, True
         else:
-            cut = self.fixed is None and length > 0.5 * left  # two alike rather than one and a rest
+            cut = self.fixed is None and length > 0.5 * left  # two equal steps rather than a long and a short one
             stop = self.time + (0.5 * left if cut else length)
         failed = False
         while True:
-            found, factor = self._attempt(stop, failed)
-            if found is not None:
+            step, factor = self._attempt(stop, failed)
+            if step is not None:
                 break
             failed = True
             stop = self.time + factor * (stop - self.time)
             cut = False
-            if stop - self.time < SMALLEST * self.debye or self.fixed is not None:
+            if stop - self.time < SMALLEST_STEP * self.debye or self.fixed is not None:
                 raise NoConvergenceError(f"transient lost at t = {self.time:.6g} s: steps fail")
         proposal = (stop - self.time) * (min(factor, 1.0) if failed else factor)
         self.next = max(proposal, self.next) if cut else proposal
-        self.time, self.state, self.last = stop, found.state, found
-        self.passed, self.system.gates = self.passed + found.passed, found.gates
+        self.time, self.state, self.last = stop, step.state, step
+        self.passed, self.system.gates = self.passed + step.passed, step.gates
         self.steps += 1
 
     def _attempt(self, stop: float, failed: bool) -> tuple[Step | None, float]:
-        """A step, if it is good, and the factor for the next."""
+        """Step, if its error is within the tolerance, and the factor to the next step size."""
         length, last = stop - self.time, self.last
         if last is None or length > EXTRAPOLATED * last.length or failed:
             guess = np.repeat(self.state[None], len(C), axis=0)
         else:
             guess = last.extrapolated(self.time + C * length)
         try:
-            found = self.stepper.step(self.time, stop, self.state, guess, filtered=last is None or failed)
+            step = self.stepper.step(self.time, stop, self.state, guess, filtered=last is None or failed)
         except NoConvergenceError:
             return None, 0.25
         if self.fixed is not None:
-            return found, 1.0
-        if not math.isfinite(found.error):
+            return step, 1.0
+        if not math.isfinite(step.error):
             return None, SHRINK
-        factor = SAFETY * (self.rtol / max(found.error, 1e-300)) ** 0.25
-        good = found.error <= self.rtol
-        return (found if good else None), min(max(factor, SHRINK), GROW if good else 0.9)
+        factor = SAFETY * (self.rtol / max(step.error, 1e-300)) ** 0.25
+        good = step.error <= self.rtol
+        return (step if good else None), min(max(factor, SHRINK), GROW if good else 0.9)
 
     def snapshot(self) -> State:
-        """The state of this time."""
+        """State at the current time."""
         at = self.time if self.time == 0.0 else math.nextafter(self.time, 0.0)
         entering, displaced, field = flows(self.equations, self.state, at)
         passed = self.passed * self.system.z * FARADAY * self.system.scale.amount
@@ -256,36 +269,37 @@ def solve_transient(
     """States of a problem at given times after its currents are switched on.
 
     Args:
-        problem: what; closed ones need amounts, or an initial state.
-        times: s, growing, at least 0; at 0 the ions are those of the start.
-        initial: "bulk" for the uniform state (geometric mean of what the ends hold, or amounts over volume), the
+        problem: the problem; a closed one needs amounts, or an initial state.
+        times: rising times from 0 on, s; at 0 the ions are those of the start.
+        initial: "bulk" for the uniform state (geometric mean of prescribed concentrations, or amounts over volume), the
             concentrations of another uniform state, mol/m^3, or a state of the same interval and ions, such as a steady
             one, whose mesh is kept unless order or elements are given.
             Uniform ions do not screen a fixed charge (or a field at an end): start from a steady state there.
-        order: of the polynomials; ``None`` for 12.
-        elements: how many; ``None`` for as many as resolve a Debye length at the ends.
-        rtol: estimated error of a step, relative in each concentration and in units of V_T in the potential; the
-            error of the result is usually far smaller, as the estimate is of order 3 and the method of order 5.
-            ``None`` for 1e-7, or what rounding leaves of it; see `smallest_tolerance`.
-        step: constant length of steps, s, without control of the error; ``None`` for steps that keep ``rtol``.
-        breaks: times at which currents jump or set in, s; steps end there, and start small (a pulse between the stages
-            of a long step is not seen). For a time that is in ``times`` as well the state before the jump is given.
+        order: order of the polynomials; ``None`` for 12.
+        elements: number of elements; ``None`` for as many as resolve a Debye length at the ends.
+        rtol: largest estimated error of a step, relative in each concentration and in units of V_T in the potential;
+            the error of the result is usually far smaller, as the estimate is of order 3 and the method of order 5.
+            ``None`` for 1e-7, or for `smallest_tolerance` if that is larger.
+        step: constant step size, s, without control of the error; ``None`` for steps that keep ``rtol``.
+        breaks: times at which currents jump or set in, s; steps end there, and restart small (a pulse between the
+            stages of a long step would be missed). At a time that is also in ``times`` the state before the jump is
+            returned.
 
     Returns:
-        A state for each time, in their order.
+        States at the times, in their order.
 
     Raises:
-        ValueError: a bad argument, or a floating potential with fields that the charge does not allow.
-        NoConvergenceError: no state can be found, as when a current exhausts the ions.
+        ValueError: an argument is invalid, or fields do not balance the charge of a floating potential.
+        NoConvergenceError: Newton's method does not converge, as when a current exhausts the ions.
     """
     _check(times, rtol, step, breaks)
     system, state = _begin(problem, initial, order, elements, times)
     run = _Run(system, state, rtol, step)
-    wanted, jumps = {float(t) for t in times}, {float(t) for t in breaks if 0.0 < t < times[-1]}
-    states = [run.snapshot()] if 0.0 in wanted else []
-    for time in sorted((wanted | jumps) - {0.0}):
+    requested, jumps = {float(t) for t in times}, {float(t) for t in breaks if 0.0 < t < times[-1]}
+    states = [run.snapshot()] if 0.0 in requested else []
+    for time in sorted((requested | jumps) - {0.0}):
         run.advance(time)
-        if time in wanted:
+        if time in requested:
             states.append(run.snapshot())
         if time in jumps:
             run.start()

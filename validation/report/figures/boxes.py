@@ -16,32 +16,43 @@ from spinepnp.validation.report.figures.cases import case_of, concentrations, dr
 from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.style import LAW, OHM, SERIES, SOLVED, panels, style
 
-#: Places on the axis of Box 1 and on the radius of Box 2, um.
+#: Places on the axis of Box 1, um.
 AXIS = np.linspace(-0.499, 0.499, 61).tolist()
+
+#: Places on the radius of Box 2, um.
 RADIUS = (0.5 - np.geomspace(2e-4, 0.5, 50)[::-1]).tolist()
 
-#: Ball of both boxes, m, and diffusivity, m^2/s.
-BALL, DIFFUSIVITY = 500e-9, 2e-10
+#: Radius of the ball of both boxes, m.
+BALL = 500e-9
 
-#: Numbers of Box 2, by ions in the ball.
+#: Diffusivity of all species, m^2/s.
+DIFFUSIVITY = 2e-10
+
+#: Charge numbers lambda of Box 2, in the order of the points of the case.
 CHARGES = (1, 10, 100, 1000)
 
-#: Onset of the current of Box 1, and times of rows, ms.
+#: Onset of the current of Box 1, ms.
 ONSET = 1.0
+
+#: Times of rows, ms.
 TIMES = (0.9, 1.000001, 1.00001, 1.0001, 1.001, 1.01, 1.1, 1.5, 2.5, 5.0, 9.0, 15.0, 25.0, 40.0, 80.0)
 
-#: A mesh of Box 1 for figures.
+#: Keys of a mesh of Box 1 that is good enough for figures.
 MESH = {"mesh.size": "45 nm", "mesh.grade": {n: {"size": "2 nm", "growth": 1.5} for n in ("window", "cap")}}
 
 
 def box1(evidence: Evidence, comm: Any) -> Sheet:
-    """Box 1: the ball, potential and salt along its axis, in time, and escape by diffusion."""
+    """Figure of Box 1: the ball, potential and salt along its axis and in time, and escape by diffusion."""
     steady = {"boundaries.cap": {"current": {"species": "C", "value": "50 pA"}}, "study": {"kind": "steady"}}
     (row,) = solved("box1_influx", MESH | steady | {"mesh.element_degree": 2, "probes": probes(AXIS)}, comm)
-    in_time = {"study.duration": f"{TIMES[-1]} ms", "study.times": [f"{t} ms" for t in TIMES], "study.tolerance": 1e-3}
-    rows = solved("box1_influx", MESH | in_time, comm)
+    transient = {
+        "study.duration": f"{TIMES[-1]} ms",
+        "study.times": [f"{t} ms" for t in TIMES],
+        "study.tolerance": 1e-3,
+    }
+    rows = solved("box1_influx", MESH | transient, comm)
     with style():
-        canvas, (shape, along, course, escape) = panels(2, 2, height=3.1)
+        canvas, (shape, along, in_time, escape) = panels(2, 2, height=3.1)
         draw_meridian(shape, case_of("box1_influx", MESH), comm)
         for y, text in ((0.5, "cations enter"), (-0.5, "window: V = 0, bulk")):
             shape.annotate(text, (0.0, y), (0.62, y), va="center", arrowprops={"arrowstyle": "->"})
@@ -51,7 +62,7 @@ def box1(evidence: Evidence, comm: Any) -> Sheet:
         salt.set_ylabel("anions (mM)", color=SERIES[0])
         along.set(xlabel="z (um)", ylim=(0.0, None))
         along.set_ylabel("potential (mV)", color=SOLVED)
-        numbers = _draw_course(course, rows)
+        numbers = _draw_in_time(in_time, rows)
         _draw_escape(escape, evidence)
     caption = (
         "(a) Mesh of the meridian. (b) 50 pA into the ball with 167 mM salt, along the axis: potential (left scale) "
@@ -68,8 +79,8 @@ def box1(evidence: Evidence, comm: Any) -> Sheet:
     return Sheet(canvas, caption, alt, numbers)
 
 
-def _draw_course(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Voltage and salt at the centre after the onset, on a logarithmic time."""
+def _draw_in_time(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Draw voltage and salt at the centre after the onset, on a logarithmic time axis."""
     times = np.array(TIMES[1:]) - ONSET
     V = np.array([row[f"centre.potential_{POTENTIAL.suffix}"] for row in rows[1:]])
     c = np.array([row[f"centre.concentration_{CONCENTRATION.suffix}.A"] for row in rows])
@@ -83,7 +94,7 @@ def _draw_course(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _draw_escape(axes: Any, evidence: Evidence) -> None:
-    """Escape times of diffusion alone, from the verdicts."""
+    """Draw mean escape times of a neutral tracer, from the verdicts."""
     found = evidence.any("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
     windows = np.array([float(f.verdict.point.split()[0]) for f in found])
     x = np.geomspace(20.0, 250.0, 60)
@@ -99,24 +110,22 @@ def _draw_escape(axes: Any, evidence: Evidence) -> None:
 
 
 def box2(evidence: Evidence, comm: Any) -> Sheet:
-    """Box 2: potential and concentration over the radius, and the drop against the charge."""
-    case = case_of("closed_ball", {"mesh.grade": {"wall": {"size": "0.5 nm", "growth": 1.4}}, "probes": probes(RADIUS)})
-    rows = solved(
-        "closed_ball", {"mesh.grade": {"wall": {"size": "0.5 nm", "growth": 1.4}}, "probes": probes(RADIUS)}, comm
-    )
+    """Figure of Box 2: potential and concentration over the radius, and the drop against the charge."""
+    changes = {"mesh.grade": {"wall": {"size": "0.5 nm", "growth": 1.4}}, "probes": probes(RADIUS)}
+    case, rows = case_of("closed_ball", changes), solved("closed_ball", changes, comm)
     V_T, r = 1e3 * case.electrolyte.V_T, np.array(RADIUS) / 0.5
     with style():
-        canvas, (potential, crowd, drop) = panels(1, 3, height=3.5)
+        canvas, (potential, concentration, drop) = panels(1, 3, height=3.5)
         for colour, charge, row in zip(SERIES, CHARGES, rows, strict=True):
             law, wall = ClosedBallLaw.of_lambda(charge), row[f"wall.potential_{POTENTIAL.suffix}"]
             mean = row[f"volume.concentration_{CONCENTRATION.suffix}.P"]
             potential.plot(r, (potentials(row, RADIUS) - wall) / V_T, color=colour, linewidth=2.6, label=f"{charge}")
             potential.plot(r, law.potential(r) - float(law.potential(1.0)), "--", color="black", linewidth=0.9)
-            crowd.plot(r, concentrations(row, RADIUS, "P") / mean, color=colour, linewidth=2.6)
-            crowd.plot(r, law.concentration(r), "--", color="black", linewidth=0.9)
-        potential.set(xlabel="r/R", ylabel="(V - V at the wall)/V_T".replace("V_T", "$V_T$"))
+            concentration.plot(r, concentrations(row, RADIUS, "P") / mean, color=colour, linewidth=2.6)
+            concentration.plot(r, law.concentration(r), "--", color="black", linewidth=0.9)
+        potential.set(xlabel="r/R", ylabel="(V - V at the wall)/$V_T$")
         potential.legend(title="$\\lambda$")
-        crowd.set(xlabel="r/R", ylabel="concentration over the mean", yscale="log")
+        concentration.set(xlabel="r/R", ylabel="concentration over the mean", yscale="log")
         _draw_drop(drop, evidence)
     numbers = {"log_100": 2.0 * math.log(100.0 / (4.0 * math.pi)) - large_charge_constant()}
     caption = (
@@ -130,14 +139,14 @@ def box2(evidence: Evidence, comm: Any) -> Sheet:
 
 
 def charge_of(found: Found) -> float:
-    """lambda of a point of the case closed_ball, whose points are numbers of ions."""
+    """Charge number lambda at a point of the case closed_ball, whose points are numbers of ions."""
     case = case_of("closed_ball", {})
     eps, V_T = absolute_permittivity(case.electrolyte), case.electrolyte.V_T
     return 4.0 * math.pi * charge_number(float(found.verdict.point.split()[0]), BALL, eps, V_T)
 
 
 def _draw_drop(axes: Any, evidence: Evidence) -> None:
-    """u(0) - u(R) against lambda: solved, exact, and its limits."""
+    """Draw u(0) - u(R) against lambda: solved, exact, and the limits."""
     quantity = f"centre.potential_{POTENTIAL.suffix} - wall.potential_{POTENTIAL.suffix} / V_T"
     found = evidence.all("closed_ball", quantity)
     x = np.geomspace(0.5, 3000.0, 60)

@@ -1,4 +1,4 @@
-"""Small solves for figures: a case file of the project with some keys changed, and numbers by place."""
+"""Small solves for figures: a case file with some keys changed, and its results by place."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from spinepnp.run.fields import gather_mesh
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.suite.solve import Row, observables
 
-#: How probes along an axis are called.
+#: Names of probes along an axis, by their index.
 PROBE = "at_{:03d}"
 
 
 def case_of(name: str, changes: Mapping[str, object]) -> Case:
-    """A case file of cases/ with some keys changed, checked.
+    """Case of a file of cases/ with some keys changed, checked.
 
     Args:
-        name: of the file, without its ending.
+        name: name of the file, without its ending.
         changes: values by dotted key.
     """
     path = validation_folder().parent / f"{name}.toml"
@@ -34,13 +34,13 @@ def probes(places: Sequence[float]) -> dict[str, list[str]]:
     """Probes on the z axis.
 
     Args:
-        places: heights, um.
+        places: heights of the probes, um.
     """
     return {PROBE.format(i): ["0 nm", "0 nm", f"{z!r} um"] for i, z in enumerate(places)}
 
 
 def solved(name: str, changes: Mapping[str, object], comm: Any) -> list[Row]:
-    """Rows of observables of a case with some keys changed, one a point or time."""
+    """Observables of a case with some keys changed, one row for each point or time."""
     return observables(case_of(name, changes), comm)
 
 
@@ -50,25 +50,25 @@ def potentials(row: Row, places: Sequence[float]) -> np.ndarray:
 
 
 def concentrations(row: Row, places: Sequence[float], ion: str) -> np.ndarray:
-    """Concentration of an ion at them, mM."""
+    """Concentration of an ion at the probes of `probes`, mM."""
     return np.array([row[f"{PROBE.format(i)}.concentration_{CONCENTRATION.suffix}.{ion}"] for i in range(len(places))])
 
 
-def draw_meridian(axes: Any, case: Case, comm: Any, **look: Any) -> Any:
-    """The cells of a meridian, and their mirror image, as a drawing of the body.
+def draw_meridian(axes: Any, case: Case, comm: Any, **line_style: Any) -> Any:
+    """Draw the cells of a meridian and their mirror image, which show the section of the body.
 
     Args:
-        axes: of matplotlib.
-        case: whose mesh it is.
+        axes: axes of matplotlib.
+        case: case whose mesh is drawn.
         comm: communicator of one rank.
-        look: of the lines.
+        line_style: properties of the lines.
 
     Returns:
         The grid that was drawn.
     """
     grid = gather_mesh(generate(case.geometry, case.mesh, comm))
     corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :3]
-    lines = {"color": "#8a939c", "linewidth": 0.35, "rasterized": True} | look
+    lines = {"color": "#8a939c", "linewidth": 0.35, "rasterized": True} | line_style
     for side in (-1.0, 1.0):
         axes.triplot(side * grid.points[:, 0], grid.points[:, 1], corners, **lines)
     axes.set_aspect("equal")

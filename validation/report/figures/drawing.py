@@ -1,7 +1,7 @@
-"""The figures of the page: which there are, and how the ranks share them.
+"""Figures of the page as jobs that the ranks share.
 
-A figure is a `Job`: what the paper shows, and a function that solves something small and draws it. A job that fails
-becomes a drawing with an error in words, so that the page stays whole.
+A `Job` has a text on what the paper shows, and a function that solves a small case and draws the figure. A job that
+fails leaves its error in place of the figure, so that the page stays complete.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from spinepnp.validation.report.figures.style import style
 from spinepnp.validation.suite.assess import Verdict
 from spinepnp.validation.suite.run import share
 
-#: Colours of a picture that is made of pixels, enough for lines and small enough for a page.
+#: Number of colours of a picture in pixels: enough for lines, and a small file.
 COLOURS = 200
 
 
 class LeftOutError(Exception):
-    """A figure that this machine or this run cannot have; not a failure of the validation."""
+    """A figure cannot be drawn on this machine or in this run; the validation has not failed."""
 
 
-#: Dots an inch of what is pixels in a picture made of lines.
+#: Resolution (dots per inch) of parts in pixels in a picture made of lines.
 DOTS = 140
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What a job gives.
+    """Result of a job.
 
     Attributes:
-        canvas: matplotlib's figure.
-        caption: what was solved, and what is to be seen in the numbers.
-        alt: what the picture shows, for those who do not see it.
-        numbers: that it was made from and that the page quotes.
-        vector: whether it is kept as lines (SVG) or as pixels (PNG).
-        palette: whether pixels take the colours of a palette, which suits lines.
-        extra: HTML to follow the picture; made by the project, not escaped.
+        canvas: figure of matplotlib.
+        caption: text on what was solved, and on the numbers that it shows.
+        alt: description of the picture, for readers who do not see it.
+        numbers: numbers of the figure that the page quotes, by name.
+        vector: whether the picture is saved as lines (SVG) or as pixels (PNG).
+        palette: whether pixels are reduced to a palette, which suits lines.
+        extra: HTML after the picture; made by the project, not escaped.
     """
 
     canvas: Any
@@ -59,12 +59,12 @@ class Job:
     """A figure of the page.
 
     Attributes:
-        name: its anchor.
-        paper: "000", "001", "002", or "" for one that belongs to none.
-        title: of the figure.
-        shows: what the paper shows in it.
-        work: draws it; takes the verdicts and a communicator of its own.
-        cases: validation cases that it belongs to.
+        name: name, which is its anchor on the page.
+        paper: "000", "001", "002", or "" for a figure of no paper.
+        title: title of the figure.
+        shows: text on what the paper shows in it.
+        work: function that draws it from the evidence, with a communicator of its own rank.
+        cases: validation cases to which it belongs.
     """
 
     name: str
@@ -77,16 +77,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as it stands on the page.
+    """A figure ready for the page.
 
     Attributes:
-        name, paper, title, shows: of the job.
+        name, paper, title, shows: texts of the job.
         uri: picture as a data URI; empty where there is none.
-        size: of the picture on the page, in pixels.
-        caption, alt, numbers, extra: of the sheet.
-        error: why it failed.
-        left_out: why it is not there, if that is no failure.
-        seconds: that it took.
+        size: width and height of the picture on the page, in pixels.
+        caption, alt, numbers, extra: values of the sheet.
+        error: reason of a failure.
+        left_out: reason why the figure was left out, which is no failure.
+        seconds: run time, s.
     """
 
     name: str
@@ -104,8 +104,8 @@ class Drawn:
     seconds: float = 0.0
 
 
-def wanted(jobs: Sequence[Job], names: Collection[str]) -> list[Job]:
-    """Figures that belong to some validation cases; all of them without names."""
+def select_jobs(jobs: Sequence[Job], names: Collection[str]) -> list[Job]:
+    """Figures that belong to some validation cases; all figures if `names` is empty."""
     return [job for job in jobs if not names or set(job.cases) & set(names)]
 
 
@@ -113,12 +113,12 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
     """Draw figures, each on one rank. Collective.
 
     Args:
-        jobs: the same on all ranks.
-        verdicts: likewise.
+        jobs: the figures, equal on all ranks.
+        verdicts: the verdicts, equal on all ranks.
         comm: MPI communicator.
 
     Returns:
-        On all ranks: the figures, in the order of the jobs.
+        Figures, on all ranks, in the order of the jobs.
     """
     evidence = Evidence(verdicts)
     return share(
@@ -127,7 +127,7 @@ def draw_all(jobs: Sequence[Job], verdicts: Sequence[Verdict], comm: Any) -> lis
 
 
 def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
-    """A figure, or why there is none."""
+    """Figure of a job, or the reason why there is none."""
     start = time.monotonic()
     plain = Drawn(job.name, job.paper, job.title, minus(job.shows))
     try:
@@ -150,19 +150,19 @@ def _drawn(job: Job, evidence: Evidence, comm: Any) -> Drawn:
 
 
 def describe(drawn: Drawn) -> str:
-    """One line on a figure."""
+    """Line on a figure."""
     word = f"FAILED {drawn.error}" if drawn.error else f"left out, {drawn.left_out}" if drawn.left_out else "drawn"
     return f"figure {drawn.name}: {word} ({drawn.seconds:.1f} s)"
 
 
 def _words(error: BaseException) -> str:
-    """A message in one line."""
+    """Message of an error in one line."""
     text = " ".join(str(error).split())[:400]
     return f"this run has no {text}" if isinstance(error, MissingError) else text or "no reason given"
 
 
 def encoded(sheet: Sheet) -> tuple[str, tuple[int, int]]:
-    """A picture as a data URI, and its size on a page in pixels."""
+    """Picture as a data URI, and its size on a page in pixels."""
     buffer = io.BytesIO()
     size = tuple(round(96 * side) for side in sheet.canvas.get_size_inches())
     if sheet.vector:
@@ -175,7 +175,7 @@ def encoded(sheet: Sheet) -> tuple[str, tuple[int, int]]:
 
 
 def fewer_colours(png: bytes) -> bytes:
-    """A picture with a palette: a third of the size, and no difference to be seen in lines on white."""
+    """Picture with a palette: a third of the size, with no visible difference for lines on white."""
     from PIL import Image
 
     picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
@@ -185,7 +185,7 @@ def fewer_colours(png: bytes) -> bytes:
 
 
 def minus(text: str) -> str:
-    """A text with minus signs before and in its numbers, where hyphens stood."""
+    """Text with minus signs in place of the hyphens of its numbers."""
     return re.sub(r"(?<![\w#-])-(?=\d)|(?<=\de)-(?=\d)", "\N{MINUS SIGN}", text)
 
 

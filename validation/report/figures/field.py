@@ -1,4 +1,4 @@
-"""The full equations in space: potential and concentrations of one spine on tetrahedra."""
+"""Figure of the full equations in space: potential and concentrations of one spine on tetrahedra."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.report.evidence import Evidence
 from spinepnp.validation.report.figures.cases import case_of, probes
 from spinepnp.validation.report.figures.drawing import LeftOutError, Sheet
-from spinepnp.validation.report.viewer3d import solid_html
+from spinepnp.validation.report.viewer3d import viewer_html
 
-#: A mesh of a spine that is solved in a few seconds.
+#: Keys of a mesh of a spine that is solved in a few seconds.
 COARSE = {"mesh.size": "90 nm", "mesh.grade": {"cap": {"size": "4 nm", "growth": 1.8}}}
 
 #: Height of the head's centre, um.
 CENTRE = 1.4899
 
-#: Highest value of a scale of colours over that of the head's centre: the cap is far hotter, and small.
+#: Ratio of the highest value of the colour scale to that of the head's centre: the small cap lies far above.
 TOP = 1.12
 
 
 def spine(_evidence: Evidence, comm: Any) -> Sheet:
-    """Potential and sodium in a spine, cut open."""
+    """Figure of potential and sodium in a spine, cut open."""
     if not can_render():
         raise LeftOutError("VTK cannot draw here; install libegl1 (or libosmesa6)")
     case = case_of("ball_neck_steady", COARSE | {"probes": probes([CENTRE])})
@@ -43,15 +43,15 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
          centre.concentration["Na"] / CONCENTRATION.si),
     )  # fmt: skip
     view = View(grid, opened=True)
-    pictures, looks = [], []
+    pictures, scales = [], []
     for name, label, colours, highest in fields:
-        look = ColourScale(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
-        pictures.append((view.picture(name, look), look))
-        looks.append((name, look))
+        scale = ColourScale(label, colours, (float(grid.get_data_range(name)[0]), TOP * highest), extend="max")
+        pictures.append((view.picture(name, scale), scale))
+        scales.append((name, scale))
     canvas, _, title = page(pictures, view.extent, "", flat=False)
     title.set_text("")
     view.close()
-    extra = solid_html(grid, looks)
+    extra = viewer_html(grid, scales)
     caption = (
         f"A steady state with 50 pA of sodium into a cap of 10 nm, on {cells} tetrahedra, cut open; white lines are "
         f"levels. The neck carries the drop, the head is level but for the cap, which is at about {cap:.0f} mV. This "

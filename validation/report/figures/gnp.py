@@ -1,4 +1,4 @@
-"""Paper 002: its figures as `./spine gnp` draws them."""
+"""Figures of paper 002, as `./spine gnp` draws them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spinepnp.validation.gnp.figures import catalogue as figures
 from spinepnp.validation.report.evidence import Evidence
 from spinepnp.validation.report.figures.drawing import Job, Sheet
 
-#: What the paper shows, by figure, and the validation cases with its numbers.
+#: Title, text on what the paper shows, and validation cases with its numbers, by figure.
 SHOWN = {
     "fig2": (
         "Fig 2: profiles in the membrane and their harmonic means",
@@ -72,22 +72,22 @@ SHOWN = {
 
 
 def draw(name: str, _: Evidence, _comm: Any) -> Sheet:
-    """One figure of the paper."""
+    """Figure of the paper by its name."""
     picture = figures.draw(name)
     figure = figures.FIGURES[name]
     caption = f"{figure.description[0].upper()}{figure.description[1:]}"
     caption += f" ({figure.preset})." if figure.preset else "."
     alt = f"Paper 002, {title_of(name)}: {figure.description}; computed again."
-    return Sheet(picture.canvas, caption, alt, vector=False, extra=told(picture.notes))
+    return Sheet(picture.canvas, caption, alt, vector=False, extra=runs_html(picture.notes))
 
 
 def title_of(name: str) -> str:
-    """Number of a figure as the paper has it."""
+    """Number of a figure in the paper, such as "Fig 5"."""
     return SHOWN[name][0].partition(":")[0]
 
 
-def told(notes: Sequence[str]) -> str:
-    """What was run, folded, as HTML."""
+def runs_html(notes: Sequence[str]) -> str:
+    """List of the runs of a figure as folded HTML."""
     if not notes:
         return ""
     items = Markup("").join(Markup("<li>{}</li>").format(note) for note in notes)
@@ -95,6 +95,7 @@ def told(notes: Sequence[str]) -> str:
     return str(Markup('<details class="runs">{}<div class="body"><ul>{}</ul></div></details>').format(head, items))
 
 
+#: Jobs of all figures of the paper.
 GNP = tuple(
     Job(f"fig-002-{name}", "002", title, shows, partial(draw, name), cases)
     for name, (title, shows, cases) in SHOWN.items()

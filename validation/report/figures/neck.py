@@ -1,4 +1,4 @@
-"""Paper 001, Fig 1: a straight neck, solved along a line by the full equations, and its laws."""
+"""Figures of paper 001, Fig 1: a straight neck, solved along a line by the full equations, and its laws."""
 
 from __future__ import annotations
 
@@ -16,24 +16,29 @@ from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.style import IONS, LAW, OHM, SERIES, SOLVED, panels, style
 from spinepnp.validation.suite.solve import observables
 
-#: Radii of the paper, nm, and its current, pA.
-RADII, SHOWN = (50, 75, 100), 100.0
+#: Radii of the paper, nm.
+RADII = (50, 75, 100)
 
-#: Places along the neck, um, and currents, pA.
+#: Current of the paper for the profiles, pA.
+PROFILE_CURRENT = 100.0
+
+#: Places along the neck, um.
 PLACES = np.linspace(0.0, 1.0, 41).tolist()
+
+#: Currents of the sweep, pA.
 CURRENTS = (5.0, 20.0, 40.0, 60.0, 80.0, 100.0, 125.0, 150.0, 175.0, 200.0)
 
-#: The neck on a line, with the layer at the injector resolved.
+#: Keys of the neck on a line, with the layer at the injector resolved.
 LINE = {"geometry.dimension": "1d", "mesh.size": "10 nm", "mesh.element_degree": 2}
 
 
 def neck(radius: int, **changes: object) -> Case:
-    """The neck with Na, K and anions of a radius in nm."""
+    """Case of the neck of a radius in nm, with Na, K and anions."""
     return case_of("cylinder_iv_three_species", LINE | {"geometry.radius": f"{radius} nm"} | changes)
 
 
 def law_of(case: Case) -> CylinderLaw:
-    """The law of that neck."""
+    """Law of the neck of a case."""
     electrolyte, shape = case.electrolyte, case.geometry
     assert isinstance(shape, Cylinder)
     na, _, anion = electrolyte.species
@@ -48,7 +53,7 @@ def law_of(case: Case) -> CylinderLaw:
 
 
 def profiles(_: Evidence, comm: Any) -> Sheet:
-    """Fig 1 B-D: potential and concentrations along the neck at 100 pA."""
+    """Figure of Fig 1 B to D: potential and concentrations along the neck at 100 pA."""
     with style():
         canvas, axes = panels(2, 2, height=2.9)
         numbers: dict[str, float] = {}
@@ -56,7 +61,7 @@ def profiles(_: Evidence, comm: Any) -> Sheet:
             case = neck(radius, **{"probes": probes(PLACES), "study": {"kind": "steady"}})
             (row,) = observables(case, comm)
             law, z = law_of(case), np.array(PLACES)
-            V = 1e3 * np.array([float(law.voltage(SHOWN * CURRENT.si, x * 1e-6)) for x in PLACES])
+            V = 1e3 * np.array([float(law.voltage(PROFILE_CURRENT * CURRENT.si, x * 1e-6)) for x in PLACES])
             axes[0].plot(z, potentials(row, PLACES), color=colour, linewidth=2.8, label=f"{radius} nm")
             axes[0].plot(z, V, "--", color="black", linewidth=0.9)
             numbers[f"V_{radius}"], numbers[f"law_{radius}"] = float(potentials(row, PLACES)[-1]), float(V[-1])
@@ -65,11 +70,11 @@ def profiles(_: Evidence, comm: Any) -> Sheet:
         axes[0].plot([], [], "--", color="black", linewidth=0.9, label="eq. (13)")
         axes[0].legend(title="radius of the neck")
     differences = [1e3 * (numbers[f"V_{r}"] - numbers[f"law_{r}"]) for r in RADII]
-    told = ", ".join(f"{d:.1f}" for d in differences)
+    layers = ", ".join(f"{d:.1f}" for d in differences)
     caption = (
-        f"Full equations on a line, {SHOWN:g} pA of Na among Na, K and anions; dashed: the paper's eqs. (12) and (13). "
-        f"At the injector the potential is {_list(numbers, 'V')} mV for 50, 75 and 100 nm; the full equations lie "
-        f"{told} uV from the law there, which is the Debye layer at the injector."
+        f"Full equations on a line, {PROFILE_CURRENT:g} pA of Na among Na, K and anions; dashed: the paper's eqs. "
+        f"(12) and (13). At the injector the potential is {_list(numbers, 'V')} mV for 50, 75 and 100 nm; the full "
+        f"equations lie {layers} uV from the law there, which is the Debye layer at the injector."
     )
     alt = "Potential and concentrations of Na, K and anions along necks of three radii; solved curves lie on the laws."
     return Sheet(canvas, caption, alt, numbers)
@@ -80,9 +85,9 @@ def _list(numbers: dict[str, float], what: str) -> str:
 
 
 def _draw_ions(axes: Any, row: dict[str, Any], law: CylinderLaw, radius: int) -> None:
-    """Concentrations along one neck."""
+    """Draw concentrations along one neck."""
     z = np.array(PLACES)
-    Na, K, A = np.array([law.concentrations(SHOWN * CURRENT.si, x * 1e-6) for x in PLACES]).T
+    Na, K, A = np.array([law.concentrations(PROFILE_CURRENT * CURRENT.si, x * 1e-6) for x in PLACES]).T
     for ion, exact in (("Na", Na), ("K", K), ("A", A)):
         axes.plot(
             z, concentrations(row, PLACES, ion), color=IONS[ion], linewidth=2.8, label={"A": "anions"}.get(ion, ion)
@@ -94,7 +99,7 @@ def _draw_ions(axes: Any, row: dict[str, Any], law: CylinderLaw, radius: int) ->
 
 
 def current_voltage(evidence: Evidence, comm: Any) -> Sheet:
-    """Fig 1 E, F: V(I) and R(I)."""
+    """Figure of Fig 1 E, F: V(I) and R(I)."""
     with style():
         canvas, (left, right) = panels(1, 2, height=3.7)
         numbers: dict[str, float] = {}
@@ -133,7 +138,7 @@ def current_voltage(evidence: Evidence, comm: Any) -> Sheet:
 
 
 def _draw_verdicts(axes: Any, evidence: Evidence) -> None:
-    """What the validation solved on tetrahedra, where it did."""
+    """Draw the potentials that the validation solved on tetrahedra, if it did."""
     found = evidence.any("cylinder_3d", "top.potential_mV")
     points = [(float(f.verdict.point.split()[0]), f.value) for f in found]
     axes.plot([x for x, _ in points], [y for _, y in points], "D", color="none", markeredgecolor=SOLVED, markersize=8)

@@ -1,4 +1,4 @@
-"""One picture of all verdicts: each error against its bar."""
+"""Figure of all verdicts: each error against its bar."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from spinepnp.validation.report.evidence import Evidence, MissingError
 from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.style import AGREES, FAILS, GREY, style
 
-#: Errors below this are rounding, and are drawn at it.
+#: Smallest error and bar that are drawn; smaller ones are rounding, and are drawn here.
 FLOOR = 1e-13
 
 
 def overview(evidence: Evidence, _comm: Any) -> Sheet:
-    """Errors against error bars, on logarithmic axes."""
-    found = pairs(evidence.verdicts)
-    if not found:
+    """Figure of errors against error bars, on logarithmic axes."""
+    measured = pairs(evidence.verdicts)
+    if not measured:
         raise MissingError("number with an error bar")
     with style():
         canvas = matplotlib.figure.Figure(figsize=(7.0, 4.6), layout="constrained")
         axes = canvas.add_subplot()
         for passed, colour, marker, label in ((True, AGREES, "o", "passed"), (False, FAILS, "X", "failed")):
-            part = [(max(e, FLOOR), max(b, FLOOR)) for v, e, b in found if v.passed == passed]
+            part = [(max(e, FLOOR), max(b, FLOOR)) for v, e, b in measured if v.passed == passed]
             if part:
                 axes.plot(*zip(*part, strict=True), marker, color=colour, alpha=0.65, markersize=5.5, label=label)
         ends = [FLOOR / 3.0, 1e-2]
@@ -37,9 +37,9 @@ def overview(evidence: Evidence, _comm: Any) -> Sheet:
         axes.text(0.03, 0.95, "cautious", transform=axes.transAxes, va="top", color=GREY)
         axes.text(0.97, 0.05, "too bold", transform=axes.transAxes, ha="right", color=GREY)
         axes.legend(loc="center right")
-    covered = sum(error <= bar for _, error, bar in found)
+    covered = sum(error <= bar for _, error, bar in measured)
     return Sheet(
         canvas,
-        f"{len(found)} errors against their bars; {covered} of them are covered, which is above the diagonal.",
-        f"Errors against their bars, logarithmic; {covered} of {len(found)} points lie on or above the diagonal.",
+        f"{len(measured)} errors against their bars; {covered} of them are covered, which is above the diagonal.",
+        f"Errors against their bars, logarithmic; {covered} of {len(measured)} points lie on or above the diagonal.",
     )

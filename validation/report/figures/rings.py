@@ -1,4 +1,4 @@
-"""Paper 001 on channels: two rings on the neck, and channels that open late."""
+"""Figures of paper 001 on channels: two rings on the neck, and channels that open late."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.spine import V_HEAD, column, in_time
 from spinepnp.validation.report.figures.style import GREY, SOLVED, panels, style
 
-#: Times of rows, ms, and the onset of the current.
+#: Times of rows, ms.
 LATE = (9.9, 10.001, 11.0, 14.0, 20.0, 30.0, 45.0, 65.0, 90.0, 120.0, 155.0, 190.0, 215.0, 240.0, 270.0, 300.0, 340.0,
         400.0, 475.0, 550.0, 650.0, 800.0, 1000.0, 1500.0)  # fmt: skip
+
+#: Onset of the current, ms.
 ONSET = 10.0
 
-#: Where the channels of the two cases are half open, mV.
+#: Potentials at which the channels of the two cases are half open, mV.
 HALF = {"equal": 5.0, "slow": 14.0}
 
 
 def rings_apart(_: Evidence, comm: Any) -> Sheet:
-    """Two rings on the neck, 25 pA each, at several distances."""
-    case = case_of("two_rings", {"mesh.size": "60 nm", "mesh.element_degree": 2})
-    rows = solved("two_rings", {"mesh.size": "60 nm", "mesh.element_degree": 2}, comm)
+    """Figure of two rings on the neck, 25 pA each, at several distances."""
+    changes = {"mesh.size": "60 nm", "mesh.element_degree": 2}
+    case, rows = case_of("two_rings", changes), solved("two_rings", changes, comm)
     heights = [float(str(value).split()[0]) for value in case.study.values or ()]
     first, second, head = (
         column(rows, f"{place}.potential_{POTENTIAL.suffix}") for place in ("first", "second", "head")
@@ -54,7 +56,7 @@ def rings_apart(_: Evidence, comm: Any) -> Sheet:
 
 
 def delayed(_: Evidence, comm: Any) -> Sheet:
-    """Channels at the entrance of the neck: equal diffusivities, and slow sodium."""
+    """Figure of channels at the entrance of the neck: equal diffusivities, and slow sodium."""
     slow = in_time("spine_rings_neck_top_delayed", LATE, comm)
     equal = in_time("spine_rings_neck_top_step", LATE, comm)
     numbers: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Paper 001, Fig 3: a spine in time, with and without channels in rings."""
+"""Figures of paper 001, Fig 3: a spine in time, with and without channels in rings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.style import GREY, SOLVED, style
 from spinepnp.validation.suite.solve import Row
 
-#: Colours of the rings, as in the paper, and how they are called.
+#: Colours of the rings, as in the paper, and their labels.
 RINGS = {
     "head_top": ("#1f5fc4", "head, top"),
     "head_bottom": ("#1b8a5a", "head, bottom"),
@@ -24,7 +24,7 @@ RINGS = {
     "neck_base": ("#c1272d", "neck, base"),
 }
 
-#: A mesh with linear elements that is good to two thousandths at the head's centre, and steps to match.
+#: Keys of a mesh with linear elements whose error at the head's centre is 0.2 %, and of time steps to match.
 COARSE = {
     "geometry.dimension": "axisymmetric",
     "mesh.size": "60 nm",
@@ -33,42 +33,47 @@ COARSE = {
     "study.tolerance": 1e-3,
 }
 
-#: Times of rows, ms.
+#: Times of rows after a step of current, ms.
 STEP = (9.9, 10.001, 10.5, 11.0, 12.0, 14.0, 17.0, 21.0, 27.0, 35.0, 45.0, 55.0, 70.0, 85.0, 100.0, 120.0, 140.0, 170.0,
         200.0, 240.0, 280.0, 330.0)  # fmt: skip
+
+#: Times of rows for an alpha current, ms.
 ALPHA = (0.2, 0.6, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.5, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.5, 17.0, 18.5,
          20.0, 22.0, 24.0, 27.0, 30.0, 35.0, 40.0, 45.0, 50.0, 57.0, 65.0, 80.0, 100.0)  # fmt: skip
 
-#: Where the channels of the cases are half open, mV.
+#: Potential at which the channels of the cases are half open, mV.
 HALF = 5.0
 
+#: Column of the potential of the head.
 V_HEAD = f"head.potential_{POTENTIAL.suffix}"
+
+#: Column of the anions of the head.
 C_HEAD = f"head.concentration_{CONCENTRATION.suffix}.A"
 
 
 def in_time(name: str, times: Sequence[float], comm: Any) -> list[Row]:
-    """A spine of cases/ in time."""
+    """Rows of a spine of cases/ at some times (ms)."""
     study = {"study.duration": f"{times[-1]} ms", "study.times": [f"{t} ms" for t in times]}
     return solved(name, COARSE | study, comm)
 
 
 def column(rows: Sequence[Mapping[str, Any]], name: str) -> np.ndarray:
-    """A column of the rows."""
+    """Values of a column of the rows."""
     return np.array([row[name] for row in rows])
 
 
 def step(evidence: Evidence, comm: Any) -> Sheet:
-    """Fig 3 B, C: a step of 50 pA."""
+    """Figure of Fig 3 B, C: a step of 50 pA."""
     return _responses(evidence, comm, "step", STEP)
 
 
 def alpha(evidence: Evidence, comm: Any) -> Sheet:
-    """Fig 3 D to G: an alpha current of 50 pA at its peak."""
+    """Figure of Fig 3 D to G: an alpha current of 50 pA at its peak."""
     return _responses(evidence, comm, "alpha", ALPHA)
 
 
 def _responses(evidence: Evidence, comm: Any, waveform: str, times: Sequence[float]) -> Sheet:
-    """Voltage and concentration at the head's centre: alone, and with a ring of channels in each place."""
+    """Figure of voltage and concentration at the head's centre: alone, and with a ring of channels in each place."""
     plain = in_time(f"spine_{waveform}", times, comm)
     with style():
         canvas = matplotlib.figure.Figure(figsize=(9.4, 5.4), dpi=180, layout="constrained")
@@ -95,9 +100,10 @@ def _responses(evidence: Evidence, comm: Any, waveform: str, times: Sequence[flo
             place.set(xlabel="time (ms)", ylabel=label, xlim=(0.0, times[-1]))
         rings.axhline(HALF, color=GREY, linewidth=0.9, linestyle=":")
         voltage.legend(loc="upper right" if waveform == "alpha" else "lower right")
-    return Sheet(canvas, _told(numbers, waveform), _ALT.format(waveform=waveform), numbers)
+    return Sheet(canvas, _caption(numbers, waveform), _ALT.format(waveform=waveform), numbers)
 
 
+#: Labels of the vertical axes.
 _LABELS = (
     "potential of the head (mV)",
     "what the channels add (mV)",
@@ -107,7 +113,7 @@ _LABELS = (
 
 
 def _draw_places(axes: Any, comm: Any) -> None:
-    """The mesh of the spine, with its cap and the places of the rings."""
+    """Draw the mesh of the spine, with its cap and the places of the rings."""
     case = case_of("spine_step", COARSE)
     draw_meridian(axes, case, comm)
     shape = case.geometry
@@ -128,16 +134,18 @@ def _draw_places(axes: Any, comm: Any) -> None:
     axes.annotate("cap", (0.0, middle + R), (0.0, middle + 1.3 * R), ha="center", arrowprops={"arrowstyle": "->"})
 
 
+#: Description of the figure, by waveform.
 _ALT = "Potential and anions of the head in time after a current ({waveform}), with rings of channels in four places."
 
 
-def _told(numbers: Mapping[str, float], waveform: str) -> str:
+def _caption(numbers: Mapping[str, float], waveform: str) -> str:
+    """Caption of the figure of a waveform."""
     gains = ", ".join(f"{numbers[f'gain_{name}']:.2f} mV ({label})" for name, (_, label) in RINGS.items())
-    course = "The voltage jumps with the current and then falls as salt gathers" if waveform == "step" else (
+    response = "The voltage jumps with the current and then falls as salt gathers" if waveform == "step" else (
         "The voltage follows the current at once; the salt outlasts it"
     )  # fmt: skip
     return (
-        f"Full equations in the meridian, probe at the head's centre; crosses: references of the verdicts. {course}: "
+        f"Full equations in the meridian, probe at the head's centre; crosses: references of the verdicts. {response}: "
         f"peak {numbers['peak']:.2f} mV, {numbers['end']:.2f} mV at the end. The cap itself reaches about "
         f"{numbers['cap']:.0f} mV. The channels of the paper are not given; here they carry 10 pA and are half open at "
         f"{HALF:g} mV (dotted). They add at most {gains}."
@@ -145,7 +153,7 @@ def _told(numbers: Mapping[str, float], waveform: str) -> str:
 
 
 def _draw_verdicts(voltage: Any, salt: Any, evidence: Evidence, case: str) -> None:
-    """Reference points, where the case is part of this run."""
+    """Draw reference points, where the case is part of this run."""
     for axes, quantity in ((voltage, V_HEAD), (salt, C_HEAD)):
         found = evidence.any(case, quantity)
         points = [(float(f.verdict.point.split()[0]), f.reference) for f in found]

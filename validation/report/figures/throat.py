@@ -1,4 +1,4 @@
-"""Paper 001, Fig 2: a constricted neck, solved in its meridian, against eq. (18) and the exact law."""
+"""Figures of paper 001, Fig 2: a constricted neck, solved in its meridian, against eq. (18) and the exact law."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from spinepnp.validation.report.figures.drawing import Sheet
 from spinepnp.validation.report.figures.style import LAW, OHM, SERIES, SOLVED, panels, style
 from spinepnp.validation.suite.solve import observables
 
-#: Waists of the paper, nm, and its two currents, pA.
-WAISTS, LARGE, SMALL = (25, 50, 90), 50.0, 10.0
+#: Waists of the paper, nm.
+WAISTS = (25, 50, 90)
 
-#: Places on the axis, um, and currents, pA.
+#: The two currents of the paper's caption, pA.
+LARGE = 50.0
+SMALL = 10.0
+
+#: Places on the axis, um.
 PLACES = np.linspace(-0.5, 0.5, 41).tolist()
+
+#: Currents of the sweep, pA.
 CURRENTS = (5.0, 10.0, 25.0, 50.0, 75.0, 100.0)
 
-#: A throat in its meridian, without a layer at the injector.
+#: Keys of a throat in its meridian, without a layer at the injector.
 MERIDIAN = {
     "geometry.dimension": "axisymmetric",
     "mesh.size": "25 nm",
@@ -34,24 +40,24 @@ MERIDIAN = {
 
 
 def throat(waist: float, **changes: object) -> Case:
-    """A throat of a waist in nm and c = 100 nm with flat ends."""
+    """Case of a throat of a waist in nm and c = 100 nm with flat ends."""
     return case_of("hyperboloid_constriction", MERIDIAN | {"geometry.a": f"{waist} nm"} | changes)
 
 
 def law_of(case: Case) -> HyperboloidLaw:
-    """The laws of that throat."""
+    """Law of the throat of a case."""
     assert isinstance(case.geometry, Hyperboloid)
     return throat_of(case.geometry)
 
 
 def strength(case: Case) -> float:
-    """2 D F C of its salt, A/m."""
+    """Strength 2 D F C of the salt of a case, A/m."""
     cation, anion = case.electrolyte.species
     return 2.0 * cation.diffusivity * FARADAY * anion.concentration
 
 
 def profiles(_: Evidence, comm: Any) -> Sheet:
-    """Fig 2 A, D, E: the throat, potential and concentration along its axis."""
+    """Figure of Fig 2 A, D, E: the throat, potential and concentration along its axis."""
     with style():
         canvas, (shape, left, right) = panels(1, 3, height=3.6)
         numbers: dict[str, float] = {}
@@ -77,19 +83,19 @@ def profiles(_: Evidence, comm: Any) -> Sheet:
         left.legend()
     caption = (
         f"Full equations in the meridian, c = 100 nm, half length 500 nm, {LARGE:g} pA; dashed: eq. (18). At the end "
-        f"of the axis the potential is {_told(numbers, 'V')} mV where eq. (18) says {_told(numbers, 'printed')} mV; "
-        f"with {SMALL:g} pA, the other current of the caption, {_told(numbers, 'small')} mV."
+        f"of the axis the potential is {_listed(numbers, 'V')} mV where eq. (18) says {_listed(numbers, 'printed')} "
+        f"mV; with {SMALL:g} pA, the other current of the caption, {_listed(numbers, 'small')} mV."
     )
     alt = "Mesh of a throat; potential and cations along its axis for three waists; eq. (18) lies a little below."
     return Sheet(canvas, caption, alt, numbers)
 
 
-def _told(numbers: dict[str, float], what: str) -> str:
+def _listed(numbers: dict[str, float], what: str) -> str:
     return ", ".join(f"{numbers[f'{what}_{waist}']:.2f}" for waist in WAISTS)
 
 
 def current_voltage(_: Evidence, comm: Any) -> Sheet:
-    """Fig 2 F, G: V(I) and R(I)."""
+    """Figure of Fig 2 F, G: V(I) and R(I)."""
     with style():
         canvas, (left, right) = panels(1, 2, height=3.6)
         fine, low = np.linspace(0.5, CURRENTS[-1], 100), []
@@ -124,7 +130,7 @@ def current_voltage(_: Evidence, comm: Any) -> Sheet:
 
 
 def ratio(evidence: Evidence, _comm: Any) -> Sheet:
-    """Solved and exact G over that of eq. (18), by a/c."""
+    """Figure of solved and exact G over that of eq. (18), by a/c."""
     found = evidence.all("throat_ratio", f"top.potential_{POTENTIAL.suffix}")
     base = case_of("hyperboloid_constriction", MERIDIAN)
     shape = law_of(base)
