@@ -17,27 +17,19 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONSAFEPATH=1 \
     VTK_DEFAULT_OPENGL_WINDOW=vtkEGLRenderWindow
 
-# For work on spinepnp itself (.devcontainer): all of the lock, the checkout is mounted.
+# For work on spinepnp itself (.devcontainer): both locks, the checkout is mounted.
 FROM system AS devel
 RUN apt-get update && apt-get install -y --no-install-recommends git && apt-get clean && rm -rf /var/lib/apt/lists/*
-COPY requirements.lock /opt/
-RUN python3 -m venv /opt/venv && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock
+COPY requirements.lock requirements-dev.lock /opt/
+RUN python3 -m venv /opt/venv \
+ && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock -r /opt/requirements-dev.lock
 ENV HOME=/root
 
 FROM system AS runtime
 COPY requirements.lock /opt/
-# The packages are a layer of their own, which a change of the code does not touch. What only tests and checks need goes.
+# The packages are a layer of their own, which a change of the code does not touch.
 RUN python3 -m venv /opt/venv \
  && pip install --no-cache-dir --require-hashes -r /opt/requirements.lock \
- && pip uninstall --quiet --yes \
-      accessible-pygments alabaster ast-serialize asttokens babel beautifulsoup4 build comm debugpy docutils execnet \
-      executing fastjsonschema furo hypothesis imagesize iniconfig ipykernel ipython ipython-pygments-lexers jedi \
-      jsonschema jsonschema-specifications jupyter-client jupyter-core latex2mathml librt matplotlib-inline \
-      mdit-py-plugins mypy mypy_extensions myst-parser nbclient nbformat nest-asyncio2 parso pathspec pexpect pluggy \
-      prompt-toolkit ptyprocess pure-eval pyproject-hooks pytest pytest-xdist pyyaml pyzmq referencing roman-numerals \
-      rpds-py ruff snowballstemmer sortedcontainers soupsieve sphinx sphinx-basic-ng sphinxcontrib-applehelp \
-      sphinxcontrib-devhelp sphinxcontrib-htmlhelp sphinxcontrib-jsmath sphinxcontrib-qthelp \
-      sphinxcontrib-serializinghtml stack-data tornado traitlets wcwidth \
  && find /opt/venv/lib -type d -name tests -prune -exec rm -rf {} + \
  # What nothing here loads (VTK's accelerators, Arrow's network), and symbols of the largest packages that come with them.
  # Only these five are stripped: strip may break libraries that a wheel's maker patched after linking (NAME.libs). Then it must load.

@@ -106,7 +106,9 @@ def _reference(reference: Reference) -> str:
         return f"law of the case, `{reference.law}`"
     if reference.one_dimension:
         return "independent solver in one dimension"
-    table = f"[references.toml](../validation/references.toml), `{reference.section}`" if reference.tabled else ""
+    table = (
+        f"[references.toml](../validation/reference/references.toml), `{reference.section}`" if reference.tabled else ""
+    )
     formula = f"formula `{reference.formula}`" if reference.formula is not None else ""
     return " of ".join(filter(None, [formula, table]))
 

@@ -7,15 +7,11 @@ import os
 import re
 import shutil
 import subprocess
-import tomllib
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
-from spinepnp.commands import test as selftest
+from spinepnp import checkout
 from support import ROOT
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -45,45 +41,18 @@ def test_the_image_runs_as_nobody_in_particular():
     assert re.search(r"HOME=/tmp\b", stages()["system"])
 
 
-def test_packages_are_locked_and_a_layer_before_the_code():
+def test_the_image_has_only_the_packages_that_run_in_a_layer_before_the_code():
+    what_runs, added = "requirements.lock", "requirements-dev.lock"  # tests/project/test_packaging.py: what is in them
+    for stage, locks in (("runtime", [what_runs]), ("devel", [what_runs, added])):
+        (packages,) = re.findall(r"pip install --no-cache-dir --require-hashes (.*)", stages()[stage])
+        assert packages.removesuffix(" \\") == " ".join(f"-r /opt/{lock}" for lock in locks)
+        assert re.findall(r"[\w-]+\.lock", stages()[stage]) == [*locks, *locks]  # copied, installed
     runtime = stages()["runtime"]
-    assert "--require-hashes -r /opt/requirements.lock" in runtime
-    assert runtime.index("requirements.lock") < runtime.index("COPY pyproject.toml")
-    assert "--no-deps --no-build-isolation" in runtime
-
-
-def needed_by(names: list[str]) -> set[str]:
-    """Packages and all that they need in turn, of those that are installed."""
-    found: set[str] = set()
-    waiting = [Requirement(name) for name in names]
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        applies = requirement.marker is None or any(
-            requirement.marker.evaluate({"extra": extra}) for extra in ("", *requirement.extras)
-        )
-        if name in found or not applies:
-            continue
-        try:
-            inner = metadata.requires(name) or []
-        except metadata.PackageNotFoundError:
-            continue
-        found.add(name)
-        waiting += [Requirement(text) for text in inner]
-    return found
-
-
-def test_what_only_tests_and_the_site_need_is_removed_and_nothing_else():
-    words = re.search(r"pip uninstall --quiet --yes (.*?)\\\n &&", DOCKERFILE, flags=re.S)[1]
-    removed = {canonicalize_name(word) for word in words.replace("\\", "").split()}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needed = needed_by([*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["wheels"]])
-    tools = needed_by(project["dependency-groups"]["dev"])
-    assert "sphinx" in tools
-    assert not removed & needed
-    assert removed <= tools
-    # setuptools, which the compiling of equations needs as well, is of both.
-    assert not tools - needed - removed, "these stay in the image for nothing"
+    assert runtime.index(what_runs) < runtime.index("COPY pyproject.toml")
+    # Nothing else brings packages, and none has to be taken out again.
+    assert runtime.count("pip install ") == 2
+    assert "--no-deps --no-build-isolation /opt/spinepnp" in runtime
+    assert "uninstall" not in DOCKERFILE
 
 
 def test_what_is_cut_from_the_image_is_cut_in_the_layer_that_brings_it():
@@ -105,8 +74,8 @@ def test_the_shipped_cases_are_where_the_verbs_look():
     assert re.search(r'^RUN ln -s /cases "\$\(.*get_path\("purelib"\).*\)/cases"$', stages()["runtime"], flags=re.M)
     # What of_checkout takes for the root, for an installed package, is the folder that holds the package.
     assert (
-        selftest.of_checkout("cases/validation", "list", "", "").parents[1]
-        == Path(selftest.__file__).parents[1].resolve()
+        checkout.of_checkout("cases/validation", "list", "", "").parents[1]
+        == Path(checkout.__file__).parents[1].resolve()
     )
 
 

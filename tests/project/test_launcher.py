@@ -12,6 +12,7 @@ import pytest
 
 from support import ROOT
 
+LOCKS = ("requirements.lock", "requirements-dev.lock")
 TOOLS = "bash env cat chmod mkdir rm mv ln cp readlink sha256sum tail df uname getconf grep sleep dirname flock"
 
 # Runs the launcher's own questions in a real interpreter, with the answers of this machine replaced.
@@ -81,7 +82,8 @@ class Machine:
         for new in (self.checkout, self.bin, self.home, folder / "include"):
             new.mkdir()
         shutil.copy(ROOT / "spine", self.checkout / "spine")
-        (self.checkout / "requirements.lock").write_text("nothing==1.0\n")
+        for lock in LOCKS:
+            (self.checkout / lock).write_text("nothing==1.0\n")
         (self.checkout / "pyproject.toml").write_text("[project]\n")
         (folder / "include" / "Python.h").touch()
         self.bash = shutil.which("bash")
@@ -202,7 +204,8 @@ def test_first_call_installs_and_later_calls_reuse(machine: Machine, tmp_path: P
 def test_packages_are_checked_against_hashes_and_the_project_is_editable(machine: Machine) -> None:
     machine.spine("info")
     packages, project = machine.record()[1:3]
-    assert f"install --quiet --require-hashes -r {machine.checkout}/requirements.lock" in packages
+    locks = " ".join(f"-r {machine.checkout}/{lock}" for lock in LOCKS)
+    assert f"install --quiet --require-hashes {locks} nobytecode" in packages
     assert f"--no-deps --no-build-isolation --editable {machine.checkout} " in project
     assert not any("http" in line for line in machine.record())
 
@@ -228,10 +231,11 @@ def test_called_through_a_link_with_a_relative_path(machine: Machine, tmp_path: 
     assert machine.environments()
 
 
-def test_changed_lock_makes_a_new_environment_and_removes_the_old(machine: Machine) -> None:
+@pytest.mark.parametrize("lock", LOCKS)
+def test_changed_lock_makes_a_new_environment_and_removes_the_old(machine: Machine, lock: str) -> None:
     machine.spine("info")
     (old,) = machine.environments()
-    (machine.checkout / "requirements.lock").write_text("nothing==2.0\n")
+    (machine.checkout / lock).write_text("nothing==2.0\n")
     assert machine.spine("info").returncode == 0
     (new,) = machine.environments()
     assert new != old
@@ -623,6 +627,7 @@ def test_ranks_are_started_by_the_environments_own_mpiexec(machine: Machine) -> 
     assert result.stdout.startswith(f"spinepnp <-m> <spinepnp.runtime.launch> {mpiexec} <run> <a case.toml> <-n> <5> ")
 
 
-def test_incomplete_checkout(machine: Machine) -> None:
-    (machine.checkout / "requirements.lock").unlink()
+@pytest.mark.parametrize("file", [*LOCKS, "pyproject.toml"])
+def test_incomplete_checkout(machine: Machine, file: str) -> None:
+    (machine.checkout / file).unlink()
     assert "run spine in a complete checkout" in complaint(machine.spine("info"), 2)

@@ -1,4 +1,4 @@
-"""What is shipped: one version everywhere, a lock without addresses, the licence, and a wheel that holds every room."""
+"""What is shipped: one version everywhere, locks without addresses, the licence, and a wheel that holds every room."""
 
 import email
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -24,14 +25,45 @@ PACKAGES = PROJECT["tool"]["setuptools"]["packages"]
 LOCKED = re.compile(r"([A-Za-z0-9._-]+)==([^ ;]+)( ; [^@/]+?)?((?: --hash=sha256:[0-9a-f]{64})+)")
 
 
-def locked() -> dict[str, str]:
-    """Names and versions of ``requirements.lock``; every requirement must have its hashes, and nothing else."""
-    pinned = {}
-    for line in (ROOT / "requirements.lock").read_text().replace(" \\\n   ", "").splitlines():
+#: What runs, and what is added to test, check and make the site.
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def locked(lock: str) -> list[Requirement]:
+    """Requirements of a lock file; each must have one version and its hashes, and nothing else is there."""
+    pinned = []
+    for line in (ROOT / lock).read_text().replace(" \\\n   ", "").splitlines():
         match = LOCKED.fullmatch(line)
         assert match, line
-        pinned[canonicalize_name(match[1])] = match[2]
+        pinned.append(Requirement(f"{match[1]}=={match[2]}{match[3] or ''}"))
     return pinned
+
+
+def names_of(requirements: list[Requirement]) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements}
+
+
+def asked_for() -> tuple[list[Requirement], list[Requirement]]:
+    """What pyproject.toml asks for to run (the build tool as well: images install the project), and to develop."""
+    project = PROJECT["project"]
+    runs = [*project["dependencies"], *project["optional-dependencies"]["wheels"], *PROJECT["build-system"]["requires"]]
+    return [Requirement(text) for text in runs], [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
+
+
+def needed_by(requirements: list[Requirement]) -> set[str]:
+    """Names of packages and of all that they need in turn, here, as the metadata of the installed packages tell."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(requirement, "") for requirement in requirements]
+    while waiting:
+        requirement, extra = waiting.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for extra in {"", *requirement.extras}:
+            if (name, extra) not in found:
+                found.add((name, extra))
+                waiting += [(Requirement(text), extra) for text in metadata.requires(name) or []]
+    return {name for name, _ in found}
 
 
 def packages_on_disk() -> list[str]:
@@ -42,7 +74,7 @@ def packages_on_disk() -> list[str]:
     return sorted(found)
 
 
-# --- version, lock, licence
+# --- version, locks, licence
 
 
 def test_one_version_everywhere() -> None:
@@ -59,26 +91,40 @@ def test_citation_has_what_the_format_asks_for() -> None:
     assert [author["name"] for author in citation["authors"]] == ["The spinepnp developers"]
 
 
-def test_lock_names_no_addresses() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_lock_names_no_addresses(lock: str) -> None:
+    text = (ROOT / lock).read_text()
     assert "//" not in text
     assert "@ " not in text
-    assert len(locked()) > 20
+    assert len(locked(lock)) > 20
 
 
-def test_lock_holds_what_the_project_asks_for() -> None:
-    project = PROJECT["project"]
-    wanted = [
-        *project["dependencies"],
-        *project["optional-dependencies"]["wheels"],
-        *PROJECT["dependency-groups"]["dev"],
+def test_locks_hold_what_the_project_asks_for() -> None:
+    pinned: list[Requirement] = []
+    for lock, wanted in zip(LOCKS, asked_for(), strict=True):
+        pinned += locked(lock)  # the second one is added to the first
+        for requirement in wanted:
+            found = [entry for entry in pinned if names_of([entry]) == names_of([requirement])]
+            assert found, f"{requirement} is not in {lock}"
+            for (version,) in (entry.specifier for entry in found):
+                assert requirement.specifier.contains(version.version), f"{requirement}, but {lock} has {version}"
+
+
+def test_no_package_is_in_both_locks() -> None:
+    # So their versions cannot differ.
+    runs, develops = map(locked, LOCKS)
+    assert not names_of(runs) & names_of(develops)
+
+
+def test_each_lock_holds_what_is_needed_and_nothing_else() -> None:
+    if not any(metadata.distributions(name="dolfinx-solver-real")):
+        pytest.skip("the packages are not those of the locks")
+    pinned = [
+        names_of([entry for entry in locked(lock) if entry.marker is None or entry.marker.evaluate()]) for lock in LOCKS
     ]
-    wanted += PROJECT["build-system"]["requires"]
-    pinned = locked()
-    for requirement in map(Requirement, wanted):
-        version = pinned.get(canonicalize_name(requirement.name))
-        assert version, f"{requirement} is not in requirements.lock"
-        assert requirement.specifier.contains(version), f"{requirement}, but requirements.lock has {version}"
+    runs, develops = map(needed_by, asked_for())
+    assert {"pytest", "sphinx", "mypy", "ruff", "ipykernel"} <= develops - runs
+    assert pinned == [runs, develops - runs]
 
 
 def test_licence_texts_are_complete() -> None:

@@ -22,7 +22,7 @@ def test_the_commands_of_the_readme_name_files_that_exist():
     assert len(named) >= 5
     for command, case in named:
         if " batch " in command:
-            assert len(load_sweep(ROOT / case).items) == 60  # as the text says
+            assert len(load_sweep(ROOT / case).jobs) == 60  # as the text says
         else:
             load_case(ROOT / case).points()
 
@@ -98,4 +98,4 @@ def test_every_key_of_a_sweep_is_documented():
 def test_the_sweep_of_the_docs_is_one(tmp_path):
     text = re.search(r"```toml\n(.*?)```", (ROOT / "docs" / "batch.md").read_text(), flags=re.S)[1]
     (tmp_path / "sweep.toml").write_text(text.replace('"cylinder_iv.toml"', f'"{ROOT / "cases" / "cylinder_iv.toml"}"'))
-    assert len(load_sweep(tmp_path / "sweep.toml").items) == 9
+    assert len(load_sweep(tmp_path / "sweep.toml").jobs) == 9

@@ -124,7 +124,7 @@ def test_nohup_keeps_its_promise():
 def test_one_rank_that_ends_before_mpi_has_begun_does_not_keep_the_others_waiting(mpiexec, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, signal, sys, time\nfrom spinepnp import supervisor\nsys.argv = ['spinepnp', 'run', 'x']\n"
+        "import os, signal, sys, time\nfrom spinepnp.runtime import supervisor\nsys.argv = ['spinepnp', 'run', 'x']\n"
         "supervisor.begin()\nif os.environ['PMI_RANK'] == '1':\n    os.kill(os.getpid(), signal.SIGINT)\n"
         "from mpi4py import MPI\nMPI.COMM_WORLD.Barrier()\ntime.sleep(60)\n"
     )

@@ -125,7 +125,7 @@ STRONG_CURRENTS = {-200.46: -105.19614, -150.0: -34.000262, 100.0: 10.1335091, 1
 #: V(inner) of `charged_sphere`, mV, by the same program from the Poisson-Boltzmann equation in r.
 CHARGED_SPHERE = 99.83425
 
-#: V(top) of a gel of -100 mM in the middle of a neck between 167 and 50 mM, mV; see validation/references.toml.
+#: V(top) of a gel of -100 mM in the middle of a neck between 167 and 50 mM, mV; see references.toml.
 MEMBRANE = 4.530548
 
 #: V(top) of `charged_end`, mV.

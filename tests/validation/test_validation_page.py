@@ -154,8 +154,8 @@ def test_images_can_be_decoded():
 
 def test_what_the_page_is_made_of_is_packaged():
     packaged = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
-    there = {path.name for path in (ROOT / "spinepnp" / "validate").iterdir() if path.suffix not in (".py", "")}
-    assert there == set(packaged["spinepnp.validation.suite"])
+    there = {path.name for path in (ROOT / "validation" / "report").iterdir() if path.suffix not in (".py", "")}
+    assert there == set(packaged["spinepnp.validation.report"])
 
 
 # --- figures and findings

@@ -87,7 +87,7 @@ def strength(asked: FormulaContext) -> float:
 def _band(asked: FormulaContext) -> float:
     """w of a band of the spine in a steady state: w_i = sum_j G_ij I_j(V_j) / (2 D F C), c = C (1 + w), u = ln(1 + w).
 
-    The bands and their mean G are those of `spine_rings` in validation/references.toml (facts pnp B8). Exact for given
+    The bands and their mean G are those of `spine_rings` in validation/reference/references.toml (facts pnp B8). Exact for given
     currents; channels see the mean V of their band, which is that of the mean w to the square of its spread.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a validation case is: a case file, and which of its results are held against which reference, and why.
 
-The files are in cases/validation; reference numbers are not in them but in validation/references.toml.
+The files are in cases/validation; reference numbers are not in them but in validation/reference/references.toml.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Reference(Table):
         law: what the case's own [compare] law says, by its key in summary.json ("potential_mV").
         one_dimension: the independent solver in one dimension solves the same case.
         formula: a law of `formulas`, which may take a number of a table.
-        section: of validation/references.toml.
+        section: of validation/reference/references.toml.
         column: of its rows.
         key: column that tells its rows apart.
         keys: values of that column, one a point of the study.
@@ -79,7 +79,7 @@ class Reference(Table):
             found = [[row[str(self.column)] for row in rows if row[str(self.key)] == value] for value in self.keys]
         except KeyError as error:
             raise CaseError(
-                "reference", f"validation/references.toml has no {error}; give a name that it has"
+                "reference", f"validation/reference/references.toml has no {error}; give a name that it has"
             ) from None
         if any(len(numbers) != 1 for numbers in found):
             raise CaseError(
