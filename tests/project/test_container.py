@@ -42,7 +42,7 @@ def test_the_image_runs_as_nobody_in_particular():
 
 
 def test_the_image_has_only_the_packages_that_run_in_a_layer_before_the_code():
-    what_runs, added = "requirements.lock", "requirements-dev.lock"  # tests/test_packaging.py: what is in them
+    what_runs, added = "requirements.lock", "requirements-dev.lock"  # tests/project/test_packaging.py: what is in them
     for stage, locks in (("runtime", [what_runs]), ("devel", [what_runs, added])):
         (packages,) = re.findall(r"pip install --no-cache-dir --require-hashes (.*)", stages()[stage])
         assert packages.removesuffix(" \\") == " ".join(f"-r /opt/{lock}" for lock in locks)

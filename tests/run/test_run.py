@@ -319,18 +319,8 @@ def test_force_replaces_results_and_leaves_other_files(tmp_path):
 @pytest.mark.parametrize(("number", "ranks"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGINT, 2)])
 def test_interruption_keeps_what_was_solved(tmp_path, mpiexec, number, ranks):
     values = ",".join(f'"{i} pA"' for i in range(1, 400))
-    command = [
-        sys.executable,
-        "-m",
-        "spinepnp",
-        "run",
-        TWO,
-        "--output",
-        "out",
-        *COARSE,
-        "--set",
-        f"study.values=[{values}]",
-    ]
+    words = ["run", TWO, "--output", "out", *COARSE, "--set", f"study.values=[{values}]"]
+    command = [sys.executable, "-m", "spinepnp", *words]
     process = subprocess.Popen(
         ([mpiexec, "-n", str(ranks)] if ranks else []) + command,
         cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
@@ -373,9 +363,10 @@ class TestRanks:
         for name in a.point_data:
             assert np.allclose(a[name], b[name], rtol=1e-9, atol=1e-12)
 
-    @pytest.mark.parametrize("ranks", [2, 3])
-    @pytest.mark.parametrize("arguments", [["run", THREE, *IMPOSSIBLE], ["run", "nowhere.toml"], ["rnu"]])
-    def test_bad_input_is_said_once(self, tmp_path, spinepnp, mpiexec, ranks, arguments):
+    @pytest.mark.parametrize(
+        ("arguments", "ranks"), [(["run", THREE, *IMPOSSIBLE], 3), (["run", "nowhere.toml"], 2), (["rnu"], 3)]
+    )
+    def test_bad_input_is_said_once(self, tmp_path, spinepnp, mpiexec, arguments, ranks):
         done = spinepnp(*arguments, ranks=ranks, mpiexec=mpiexec)
         assert done.returncode == 2
         assert len(done.stderr.splitlines()) == 1, done.stderr
