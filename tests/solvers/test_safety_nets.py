@@ -102,7 +102,7 @@ class TestSteady:
         data = {"base": GROUND, "top": injected("N", "1 pA")}
         problem = SteadyProblem(line, THREE, data, SolverOptions(formulation="log"))
         statistics = problem.solve(THREE, data).statistics
-        unknowns = problem.system.state.keep()
+        unknowns = problem.system.state.local_unknowns()
         unknowns[len(unknowns) // 2, 0] = -400.0
         problem.system.state.restore(unknowns)
         with pytest.raises(NewtonError, match="the concentration of N has vanished somewhere"):

@@ -280,8 +280,8 @@ def test_two_pi_r_omitted_is_found(comm, monkeypatch):
 def test_a_lost_displacement_current_is_found(comm, monkeypatch):
     correct = dirk._rates
 
-    def without(*arguments):
-        rates = correct(*arguments)
+    def without(*arguments, **keys):
+        rates = correct(*arguments, **keys)
         return replace(rates, charge_rate=0.0 * rates.charge_rate)
 
     monkeypatch.setattr(dirk, "_rates", without)
