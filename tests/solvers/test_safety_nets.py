@@ -246,7 +246,7 @@ class TestBodies:
         weights, errors = problem.weights, []
         for k in range(20):
             low, high = (0.1 + 0.013 * k) * 1e-6, (0.6 + 0.017 * k) * 1e-6
-            part = weights.sum(weights.region((low, high))[: weights.owned]) / weights.total_volume
+            part = weights.sum(weights.slab((low, high))[: weights.owned]) / weights.total_volume
             errors.append((part * 1e-6 - (high - low)) / 50e-9)
         problem.destroy()
         assert np.sqrt(np.mean(np.square(errors))) < 0.04
