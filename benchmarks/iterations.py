@@ -88,9 +88,8 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     """
     system = problem.system
     system.set_data(problem_data)
-    system.equations.coefficients.storage_rate = system.step_data.scales.length**2 / (
-        system.step_data.scales.diffusivity * step
-    )
+    scales = system.step_data.scales
+    system.equations.coefficients.storage_rate = scales.length**2 / (scales.diffusivity * step)
     system.state.start_from(system.state.bulk(problem_data.electrolyte))
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)

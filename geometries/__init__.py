@@ -22,6 +22,9 @@ from spinepnp.geometries.shapes.surface_import import ImportedSurface
 from spinepnp.geometries.shapes.tube import Tube
 from spinepnp.geometries.sizes import MODEL_UNIT, Grading, InnerPlane, Sizes
 
+#: Former name of a linear mesh.
+StraightMesh = LinearMesh
+
 #: Every shape by the name it has in a case file.
 SHAPES: dict[str, type[Geometry]] = {
     "cylinder": Cylinder,
@@ -63,5 +66,6 @@ __all__ = [
     "Pore",
     "Shell",
     "Sizes",
+    "StraightMesh",
     "Tube",
 ]
