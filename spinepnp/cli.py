@@ -11,7 +11,7 @@ from spinepnp import __version__
 
 app = typer.Typer(
     name="spinepnp",
-    help="Full 3D Poisson-Nernst-Planck in dendritic spines, held against analytic laws.",
+    help="Full 3D Poisson-Nernst-Planck in dendritic spines, validated against analytic laws.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -46,7 +46,7 @@ def _main(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Full 3D Poisson-Nernst-Planck in dendritic spines, held against analytic laws."""
+    """Full 3D Poisson-Nernst-Planck in dendritic spines, validated against analytic laws."""
     # --debug is read by `spinepnp.__main__` as well, which handles every error.
 
 
@@ -55,8 +55,10 @@ def run(
     case: CaseFile,
     output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
     set_: OverrideOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Solve only what the directory does not hold.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Solve only the points that are missing in the directory.")
+    ] = False,
 ) -> int:
     """Solve one case: steady, a sweep over one key, or a transient.
 
@@ -84,8 +86,12 @@ def run(
 def batch(
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="Sweep file (TOML): a base case and axes.")],
     output: Annotated[Path | None, typer.Option(help="Directory of the batch; runs/STEM by default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Begin anew; a batch goes on where it was otherwise.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where it was, which it does anyway.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Start again; without it an unfinished batch is continued.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue an unfinished batch; this is the default.")
+    ] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Solve again what has failed.")] = False,
     retry_version: Annotated[
         bool, typer.Option("--retry-version", help="Solve again what another version of the code has solved.")
@@ -117,7 +123,7 @@ def mesh(
     case: CaseFile,
     output: Annotated[Path | None, typer.Option(help="Directory; runs/STEM by default.")] = None,
     set_: OverrideOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a mesh that the directory holds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a mesh in the directory.")] = False,
 ) -> int:
     """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
     from spinepnp.commands.mesh import mesh_case
@@ -157,7 +163,7 @@ def run_suite(context: typer.Context) -> int:
 @app.command()
 def validate(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME ...]", help="Cases; all by default.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Those that take long, too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Include the cases that take long.")] = False,
     output: Annotated[
         Path | None,
         typer.Option(help="Directory of report.html and report.json; runs/validate, or runs/validate-NAMES."),
@@ -165,7 +171,7 @@ def validate(
     force: Annotated[bool, typer.Option("--force", help="Replace a report of a batch.")] = False,
     no_figures: Annotated[bool, typer.Option("--no-figures", help="No figures on the page.")] = False,
 ) -> int:
-    """Hold solutions against laws and references: errors, estimates, verdicts and the papers' figures on one page."""
+    """Compare solutions with laws and references: errors, estimates, verdicts and the papers' figures on one page."""
     from spinepnp.commands.validate import validate as work
     from spinepnp.runtime.stack import MPI
 
@@ -201,7 +207,7 @@ def report(
     y: Annotated[str | None, typer.Option("--y", help="Column along the ordinate of the heat map.")] = None,
     value: Annotated[str | None, typer.Option("--value", help="Column that is shown; a potential by default.")] = None,
 ) -> int:
-    """Write one page on a batch: current-voltage families, heat maps over any two axes, what has failed."""
+    """Write one page on a batch: current-voltage families, heat maps over any two axes, failed cases."""
     from spinepnp.batch.report import View, write_report
 
     for path in write_report(directory, View(x, y, value)):
@@ -216,11 +222,13 @@ def gnp(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change a parameter; see gnp list.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace results that the directory holds.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
     model: Annotated[str | None, typer.Option(help="For run: chh, fgnp, gnp, vgnp, kvgnp, navgnp, ihh.")] = None,
     p_open: Annotated[float | None, typer.Option(help="Opening of the glutamate channels, 0 to 1.")] = None,
-    duration: Annotated[str | None, typer.Option(help='Of the run, for example "150 s".')] = None,
-    onset: Annotated[str | None, typer.Option(help="For run: of the stimulus; a fifth of the run by default.")] = None,
+    duration: Annotated[str | None, typer.Option(help='Duration of the run, for example "150 s".')] = None,
+    onset: Annotated[
+        str | None, typer.Option(help="For run: onset of the stimulus; a fifth of the run by default.")
+    ] = None,
     pump: Annotated[str | None, typer.Option(help="For run: constant or concentration.")] = None,
 ) -> int:
     """Gauss-Nernst-Planck neurons and channels: the figures and numbers of their paper, and runs of one model."""
@@ -236,7 +244,7 @@ def new(
         str, typer.Argument(metavar="SHAPE", help="cylinder, ball_neck, ...; see spinepnp list shapes.")
     ] = "",
     output: Annotated[Path | None, typer.Option(help="File to write; printed by default.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that new has made.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that new has written.")] = False,
 ) -> int:
     """Print a commented case file for a shape, which runs as it is; keys to change next stand in it as comments."""
     from spinepnp.reference.templates import new_case
@@ -250,7 +258,7 @@ def list_(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help=NAME_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
-    """Say what there is: shapes, laws, cases, ...; the reference of all keys; a JSON Schema for editors."""
+    """List shapes, laws, cases, ...; the reference of all keys; a JSON Schema for editors."""
     from spinepnp.commands.list import list_topics
 
     return list_topics(topic, name, as_json=as_json)
@@ -268,7 +276,7 @@ def docs(
 
 @app.command()
 def info(as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False) -> int:
-    """Say what this installation is, for reports of errors: versions, machine, compiler, caches."""
+    """Describe this installation for reports of errors: versions, machine, compiler, caches."""
     from spinepnp.commands.info import print_info
 
     print_info(as_json=as_json)

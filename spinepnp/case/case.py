@@ -86,7 +86,7 @@ class Case(Table):
         study: what is done with it.
         probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
         regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
-        compare: the law that the result is held against.
+        compare: the law with which the result is compared.
         solver: how it is solved.
     """
 

@@ -68,7 +68,7 @@ class Timing(NamedTuple):
 
 
 class Study(Table):
-    """What to do with the model.
+    """Kind of calculation: one steady state, a sweep over one key, or a transient.
 
     Attributes:
         kind: "steady" solves once, "sweep" once for each value, "transient" goes in time (once, or for each value).

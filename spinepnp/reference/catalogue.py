@@ -152,7 +152,7 @@ def benchmarks() -> list[Entry]:
 #: Function that lists each topic, and the use of its entries.
 TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
     "shapes": (shapes, "of [geometry]; a case file: ./spine new SHAPE; a drawing: ./spine list shapes SHAPE"),
-    "laws": (laws, "of [compare], what the voltage at the injector is held against"),
+    "laws": (laws, "of [compare], for the voltage at the injector"),
     "formulas": (formulas, "of validation cases, beside laws and tables"),
     "waveforms": (waveforms, "of a current in a transient"),
     "channels": (channels, "laws of [[boundaries.NAME.channel]]; all need species"),

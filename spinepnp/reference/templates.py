@@ -321,7 +321,7 @@ def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield Line(f"slice = {starter.region}", "between two heights", ("region",))
     if starter.law:
         spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle")
-        yield from (Line(""), Line("[compare]", "the result is held against a law", (), spoiled))
+        yield from (Line(""), Line("[compare]", "the result is compared with a law", (), spoiled))
         yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
     yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))
     values = {"formulation": '"log"', "linear": '"direct"'}

@@ -35,7 +35,7 @@ def overview(evidence: Evidence, _comm: Any) -> Sheet:
         axes.set_xlabel("size of the error, relative")
         axes.set_ylabel("error bar: estimate and uncertainty")
         axes.text(0.03, 0.95, "cautious", transform=axes.transAxes, va="top", color=GREY)
-        axes.text(0.97, 0.05, "too bold", transform=axes.transAxes, ha="right", color=GREY)
+        axes.text(0.97, 0.05, "too optimistic", transform=axes.transAxes, ha="right", color=GREY)
         axes.legend(loc="center right")
     covered = sum(error <= bar for _, error, bar in measured)
     return Sheet(
