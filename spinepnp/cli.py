@@ -56,9 +56,7 @@ def run(
     output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
     set_: OverrideOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Solve only the points that are missing in the directory.")
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Solve only points that are missing there.")] = False,
 ) -> int:
     """Solve one case: steady, a sweep over one key, or a transient.
 
@@ -86,15 +84,11 @@ def run(
 def batch(
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP", help="Sweep file (TOML): a base case and axes.")],
     output: Annotated[Path | None, typer.Option(help="Directory of the batch; runs/STEM by default.")] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Start again; without it an unfinished batch is continued.")
-    ] = False,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue an unfinished batch; this is the default.")
-    ] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Solve again what has failed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Start again instead of continuing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an unfinished batch (default).")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Solve failed cases again.")] = False,
     retry_version: Annotated[
-        bool, typer.Option("--retry-version", help="Solve again what another version of the code has solved.")
+        bool, typer.Option("--retry-version", help="Solve again the cases of another version.")
     ] = False,
     ranks_per_case: Annotated[
         int | None, typer.Option(min=1, help="Ranks that solve a case together; by size and memory by default.")
@@ -226,9 +220,7 @@ def gnp(
     model: Annotated[str | None, typer.Option(help="For run: chh, fgnp, gnp, vgnp, kvgnp, navgnp, ihh.")] = None,
     p_open: Annotated[float | None, typer.Option(help="Opening of the glutamate channels, 0 to 1.")] = None,
     duration: Annotated[str | None, typer.Option(help='Duration of the run, for example "150 s".')] = None,
-    onset: Annotated[
-        str | None, typer.Option(help="For run: onset of the stimulus; a fifth of the run by default.")
-    ] = None,
+    onset: Annotated[str | None, typer.Option(help="For run: onset of the stimulus; a fifth by default.")] = None,
     pump: Annotated[str | None, typer.Option(help="For run: constant or concentration.")] = None,
 ) -> int:
     """Gauss-Nernst-Planck neurons and channels: the figures and numbers of their paper, and runs of one model."""
