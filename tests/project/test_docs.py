@@ -157,7 +157,7 @@ def test_the_gallery_is_that_of_the_validation_cases():
 
 # --- commands
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMANDS = typer.main.get_command(app)
 
 #: Words of a command that stand for others.
