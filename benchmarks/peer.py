@@ -25,7 +25,7 @@ TOLERANCE = 1e-10
 
 
 def peer_cylinder(
-    comm: Any, size: str, own_size: float | None, degree: int = 1, graded: bool = False, repeats: int = 2
+    comm: Any, size: str, own_size: float | None = None, degree: int = 1, graded: bool = False, repeats: int = 2
 ) -> list[dict[str, Any]]:
     """Rows of the cylinder on one straight mesh in both programs, and on the curved mesh that each program makes.
 
