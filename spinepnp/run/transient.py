@@ -27,7 +27,6 @@ from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.stack import MPI
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
-from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
@@ -52,7 +51,7 @@ class _Run:
         spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
-        self._duration = case.study.timing.duration
+        self._duration = case.study.schedule.duration
         self._since = problem.time / self._duration
         self._start = self._said = time.monotonic()
 
@@ -216,14 +215,13 @@ def _go(
     pending: interrupts.Pending,
     point: SweepPoint,
 ) -> None:
-    timing = case.study.timing
     first = _first(case, recorder, problem)
     if problem.remark:
         progress.log(problem.remark)
     run = _Run(case, recorder, progress, problem, first)
     reason, interrupted = "", False
     try:
-        for step in problem.steps(Schedule(timing.duration, timing.times, timing.tolerance)):
+        for step in problem.steps(case.study.schedule):
             run.take(step)
             interrupted = comm.allreduce(pending.received, op=MPI.LOR)
             if interrupted or recorder.is_due(step):
@@ -254,7 +252,7 @@ def _go(
 def _first(case: Case, recorder: TransientRecorder, problem: TransientProblem) -> Solution:
     """Solution to start from: that of the checkpoint, or the initial one, which is recorded."""
     if not recorder.resumed:
-        solution = problem.begin(case.study.timing.initial)
+        solution = problem.begin(case.study.initial or "bulk")
         recorder.begin(problem, solution)
         return solution
     try:
