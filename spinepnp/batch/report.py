@@ -289,9 +289,7 @@ def _page(
     potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
     shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
-    environment.filters["number"] = lambda v: (
-        "" if v != v or v is None else f"{v:.6g}" if isinstance(v, float) else str(v)
-    )
+    environment.filters["number"] = _number
     return environment.get_template("report.html.j2").render(
         title=listing["title"] or directory.resolve().name,
         cases=len(listing["cases"]),

@@ -19,7 +19,18 @@ from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
 from spinepnp.run import checkpoints
-from spinepnp.run.columns import STEP, TIME_COLUMN, has_peak, summary_of, transient_row, values
+from spinepnp.run.columns import (
+    BALANCE,
+    BEGINNING,
+    STATUS,
+    STEP,
+    TIME_COLUMN,
+    flatten,
+    has_peak,
+    state_of,
+    summary_of,
+    values,
+)  # fmt: skip
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.fields import gather, save
 from spinepnp.run.growing_table import GrowingTable
@@ -142,7 +153,7 @@ class TransientRecorder(Recorder):
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
-        row = transient_row(0.0, 0, solution, self.case.law(), problem.gates, {})
+        row = self._row(problem, solution, 0.0, 0, {})
         grid = gather(problem, solution) if self.case.study.fields == "times" else None
 
         def write(directory: ResultDirectory) -> None:
@@ -153,9 +164,23 @@ class TransientRecorder(Recorder):
 
         self.write(write)
 
+    def _row(
+        self, problem: TransientProblem, solution: Solution, time_: float, step: int, defect: dict[str, float]
+    ) -> dict[str, Any]:
+        """Row of observables.csv at a time (s); `defect` is what the balance of a species leaves open, mol."""
+        defects = {name: defect.get(name, 0.0) for name in solution.electrolyte.names}
+        record = SimpleNamespace(time=time_, step=step, ion_balance=solution.ion_balance, defect=defects)
+        return {
+            **values(BEGINNING, record, solution),
+            **flatten(state_of(solution, self.case.law())),
+            **flatten(values(BALANCE, record, solution)),
+            **problem.gates,
+            **values([STATUS], record, solution),
+        }
+
     def step(self, problem: TransientProblem, step: Step) -> None:
         """Record an accepted step, and the attempts that were rejected before it."""
-        row = transient_row(step.time, step.number, step.solution, self.case.law(), problem.gates, step.defect)
+        row = self._row(problem, step.solution, step.time, step.number, step.defect)
         recorded = step.listed or self.case.study.record == "steps"
         grid = gather(problem, step.solution) if step.listed and self.case.study.fields == "times" else None
 
