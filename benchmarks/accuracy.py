@@ -54,14 +54,7 @@ class Meshes:
 
 
 def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) -> list[dict[str, Any]]:
-    """Rows of all variants of a problem in one dimension.
-
-    Args:
-        comm: MPI communicator.
-        problem: name of the problem.
-        dimension: "3d" or "axisymmetric".
-        coarsest: whether to solve only the coarsest mesh of each kind and no logarithms, for tests.
-    """
+    """Rows of all variants of a problem in one dimension ("3d", "axisymmetric"); for tests only the coarsest meshes."""
     # The time of meshing is part of the time of an answer, so the cache is off.
     os.environ["SPINEPNP_MESH_CACHE"] = "off"
     given, meshes, rows = PROBLEMS[problem](), Meshes(comm), []
@@ -84,15 +77,7 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
 
 
 def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> dict[str, Any]:
-    """Unknowns, seconds and the potential (mV) of one solve, everything after the mesh.
-
-    Args:
-        case: case to solve.
-        mesh: mesh of the case.
-        place: probe or boundary whose potential is returned.
-        comm: MPI communicator.
-        warm: whether its kernels may have to be compiled first.
-    """
+    """Unknowns, seconds and potential (mV) at a place of one solve; `warm`: kernels may have to be compiled first."""
     best: dict[str, Any] = {}
     for _ in range(3 if warm else 2):
         try:

@@ -14,11 +14,8 @@ def neuron(comm: Any, model: str, p_eff: float, seconds: float, tolerance: float
     """A run of a neuron model, and the error of its spike times against a tight reference of the same run.
 
     Args:
-        comm: MPI communicator; one rank works.
-        model: name of the model.
         p_eff: multiplier of the glutamate densities, from a fifth of the run on.
         seconds: duration of the run in model time, s.
-        tolerance: tolerance of the integrator.
     """
     neuron_model = gnp.Model(model, "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]

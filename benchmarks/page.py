@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import platform
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ import pandas
 from benchmarks import verdicts
 from benchmarks.places import ROOT
 from benchmarks.suites import SUITES
+from spinepnp.commands.info import processor
 
 #: Columns of the tables of docs/performance.md, by suite.
 COLUMNS = {
@@ -41,13 +42,7 @@ IMAGES = {
 
 def about() -> dict[str, str]:
     """Date and machine of a run."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    machine = f"{names[0]}, {len(names)} cores" if names else platform.machine()
-    return {"date": datetime.date.today().isoformat(), "machine": machine}
+    return {"date": datetime.date.today().isoformat(), "machine": f"{processor()}, {os.cpu_count()} cores"}
 
 
 def shown(value: Any) -> str:
@@ -105,12 +100,7 @@ def rewrite(path: Path, name: str, text: str) -> None:
 
 
 def write(output: Path, root: Path = ROOT) -> None:
-    """Rewrite both pages, and the plots that they show, from a folder; suites that it does not hold stay as they are.
-
-    Args:
-        output: folder with the tables of the suites.
-        root: folder of the checkout.
-    """
+    """Rewrite both pages, and the plots that they show, from a folder; suites that it lacks stay as they are."""
     for name in COLUMNS:
         if (output / f"{name}.csv").exists():
             facts = json.loads((output / f"{name}.json").read_text(encoding="utf-8"))

@@ -134,10 +134,8 @@ def peer_neuron(
     """Rows of a tonic neuron by this integrator and by LSODA, on one compiled right-hand side, at several tolerances.
 
     Args:
-        comm: MPI communicator; one rank works.
         seconds: duration of the run in model time, s.
         p_eff: multiplier of the glutamate densities, from a fifth of the run on.
-        rtols: relative tolerances of LSODA.
     """
     model = gnp.Model("gnp", "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]

@@ -72,10 +72,6 @@ def _store() -> Path:
 def solve(python: Path, **arguments: Any) -> dict[str, Any]:
     """Run the script in NGSolve and return its row.
 
-    Args:
-        python: interpreter of its environment.
-        **arguments: arguments of the script.
-
     Raises:
         NoPeerError: the script failed.
     """

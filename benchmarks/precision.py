@@ -54,10 +54,6 @@ def precision(
     """Rows for each tolerance, with the error against a run of far smaller tolerance on the same mesh.
 
     Args:
-        comm: MPI communicator.
-        run: name of the run, see `RUNS`.
-        tolerances: tolerances of the steps.
-        reference: tolerance of the reference run.
         independent: whether the solver in one dimension solves the run as well, where it can.
     """
     file, overrides, places, line = RUNS[run]

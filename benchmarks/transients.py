@@ -21,15 +21,7 @@ def spent(steps: list[Step]) -> list[NewtonStatistics]:
 
 
 def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolerance: float = 1e-4) -> dict[str, Any]:
-    """Row of a transient of a shipped case, all steps, against a steady solve of its final current.
-
-    Args:
-        comm: MPI communicator.
-        case: name of the case.
-        dimension: dimension of its geometry.
-        linear: linear solver.
-        tolerance: tolerance of the steps.
-    """
+    """Row of a transient of a shipped case, all steps, against a steady solve of its final current."""
     overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
     made = load_case(CASES / f"{case}.toml", overrides)
     schedule = made.study.schedule

@@ -25,11 +25,9 @@ LAYOUT = 1
 
 
 def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
-    """Outcomes of all finished cases, by key. On one rank.
+    """Outcomes of all finished cases of a batch, by key. On one rank.
 
-    Args:
-        directory: directory of a batch.
-        write: whether the index is brought up to date, which needs the lock of `Store.alone`.
+    With `write`, which needs the lock of `Store.alone`, the index is brought up to date.
     """
     store = Store(directory)
     stamps = store.stamps()

@@ -82,12 +82,9 @@ class BatchListener(ProgressListener):
         self._start = time.monotonic()
 
     def report_case(self, job: Job, reason: str, seconds: float | None) -> None:
-        """Report that a case is finished. Called by the first rank of a group.
+        """Report, by the first rank of a group, a finished case: reason of a failure, and seconds.
 
-        Args:
-            job: the case.
-            reason: why it failed; empty if it did not.
-            seconds: that it took; ``None`` if another batch has solved it meanwhile.
+        Seconds are ``None`` if another batch has solved it meanwhile.
         """
         self.report((job.number, reason, seconds))
 

@@ -41,13 +41,7 @@ class RankGroups:
 
 
 def divide(comm: Any, ranks_per_case: int | str, jobs: Sequence[Job]) -> RankGroups:
-    """Divide the ranks of a communicator into groups. Collective.
-
-    Args:
-        comm: MPI communicator.
-        ranks_per_case: number of ranks, or "auto".
-        jobs: cases to solve.
-    """
+    """Divide the ranks of a communicator into groups of a number of ranks, or "auto" by the cases. Collective."""
     world = comm.Dup()
     node = world.Split_type(MPI.COMM_TYPE_SHARED)
     share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank

@@ -124,9 +124,6 @@ class Plan:
 def load_sweep(path: Path) -> Plan:
     """Read a sweep file and check all its cases. On one rank.
 
-    Args:
-        path: of a TOML file.
-
     Returns:
         The plan; a case that is impossible beside others that are not carries its error.
 
@@ -258,11 +255,7 @@ def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
 
 
 def named_columns(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Values by the names of their columns, quantities in one unit a column.
-
-    Args:
-        settings: values by path; tables give a column for each of their keys.
-    """
+    """Values, given by path, by the names of their columns: a column for each key of a table, with one unit."""
     flat = [dict(_flat(setting)) for setting in settings]
     paths = list(dict.fromkeys(path for row in flat for path in row))
     kinds = {path: common_kind(row[path] for row in flat if path in row) for path in paths}

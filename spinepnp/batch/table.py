@@ -102,24 +102,6 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
     return table, _frame(solver, ["case", "key"], ())
 
 
-def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
-    """Write the tables of a batch.
-
-    Args:
-        directory: directory of the batch.
-        found: outcomes of its cases, by key.
-
-    Raises:
-        OutputError: the tables cannot be written.
-    """
-    table, statistics = assemble(read_listing(directory), found)
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False)
-    files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
-    for name, content in files.items():
-        write_atomically(directory / name, content, then="run it again")
-
-
 def refresh(directory: Path) -> dict[str, dict[str, Any]]:
     """Bring index and tables of a batch up to date, under its lock.
 
@@ -131,7 +113,12 @@ def refresh(directory: Path) -> dict[str, dict[str, Any]]:
     """
     with Store(directory).alone():
         found = outcomes(directory, write=True)
-        write_tables(directory, found)
+        table, statistics = assemble(read_listing(directory), found)
+        parquet = io.BytesIO()
+        table.to_parquet(parquet, index=False)
+        files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
+        for name, content in files.items():
+            write_atomically(directory / name, content, then="run it again")
     return found
 
 

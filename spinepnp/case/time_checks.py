@@ -16,13 +16,6 @@ def check_time(
 ) -> None:
     """Refuse waveforms, boundaries and laws that do not fit the kind of the study.
 
-    Args:
-        study: steady or in time.
-        electrolyte: its species.
-        boundaries: their conditions, by name.
-        law: analytic law that the case is compared with.
-        formulation: of the solver.
-
     Raises:
         CaseError: names the key and what to do.
     """

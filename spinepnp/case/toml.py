@@ -128,12 +128,7 @@ _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """Refuse a file that is of another kind.
-
-    Args:
-        data: its tables.
-        name: how errors call it.
-        kind: "case", "sweep" or "validation".
+    """Refuse a file that is not of a kind: "case", "sweep" or "validation"; `name` is how the error calls it.
 
     Raises:
         CaseError: it is of another kind.

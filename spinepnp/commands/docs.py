@@ -18,10 +18,7 @@ TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
 
 
 def build_docs(output: Path) -> int:
-    """Build the site.
-
-    Args:
-        output: its folder.
+    """Build the site in a folder.
 
     Returns:
         0 if all is right, 1 otherwise.
@@ -50,12 +47,7 @@ def build_docs(output: Path) -> int:
 
 
 def command(source: Path, output: Path) -> list[str]:
-    """Command of Sphinx that makes every warning an error.
-
-    Args:
-        source: folder with docs/index.md, the checkout.
-        output: folder of the site.
-    """
+    """Command of Sphinx for the pages of a folder with docs/index.md (the checkout); every warning is an error."""
     folder = of_checkout("docs", "docs", "the pages are", "use ./spine docs there")
     options = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env", "--write-all"]
     # Doctrees go beside the pages; nobody needs them afterwards, but Sphinx does not do without.

@@ -121,10 +121,6 @@ def _milliseconds(name: str, text: str) -> float:
 class Output(ResultDirectory):
     """Directory for results, which is removed where it is new and stays empty.
 
-    Args:
-        path: of the directory.
-        force: replace the results that it holds.
-
     Raises:
         CaseError: it cannot be used.
     """

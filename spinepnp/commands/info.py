@@ -93,7 +93,7 @@ def _machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "libc": " ".join(platform.libc_ver()),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": psutil.cpu_count(logical=False),
         "threads": os.cpu_count(),
         "usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -102,7 +102,8 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     with suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

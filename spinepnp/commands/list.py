@@ -25,12 +25,7 @@ NAMES = 16
 
 
 def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
-    """Print one topic, or all that are lists.
-
-    Args:
-        topic: of `catalogue.TOPICS`, "keys", "results" or "schema".
-        name: of a shape, a table or a kind of file.
-        as_json: print JSON.
+    """Print one topic, or all that are lists; `name` is that of a shape, a table or a kind of file.
 
     Raises:
         CaseError: no such topic, or no such name in it.

@@ -30,13 +30,6 @@ AGAIN = "run it again"
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
 
-    Args:
-        path: of the case file.
-        comm: MPI communicator.
-        output: directory for the three files.
-        overrides: ``key=value`` texts that change the case.
-        force: replace those that are there.
-
     Raises:
         CaseError: bad input, or a mesh is there already.
         SolveError: Gmsh failed.

@@ -14,11 +14,7 @@ NEEDED = ("case.toml", "observables.csv")
 
 
 def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
-    """Draw all pictures of a run again, finished or not.
-
-    Args:
-        directory: of the results.
-        animation: whether to make a film of a transient too.
+    """Draw all pictures of a run again, finished or not, and the film of a transient if wanted.
 
     Returns:
         Files that were made; what cannot be drawn is a warning.

@@ -57,9 +57,6 @@ def run_tests(arguments: list[str]) -> int:
 def run_benchmarks(arguments: list[str]) -> int:
     """Run `python -m benchmarks` of the checkout.
 
-    Args:
-        arguments: passed on.
-
     Returns:
         0 if every job gave numbers, 1 or 2 otherwise.
 

@@ -40,11 +40,7 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
 
 
 def attempt(work: Callable[[], list[Path]]) -> list[Path]:
-    """Files that a drawing makes; none, and a warning, where it fails.
-
-    Args:
-        work: draws, and names its files.
-    """
+    """Files that a drawing makes; none, and a warning, where it fails."""
     try:
         return work()
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures

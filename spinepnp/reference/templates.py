@@ -51,7 +51,6 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
-        shape: name of the shape.
         chosen: alternatives that are not comments.
         surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
             default.
@@ -74,10 +73,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
-    Args:
-        shape: name of the shape.
-        output: file, or ``None`` to print.
-        force: replace a file that is there.
+    A file that is there is replaced only with `force`.
 
     Raises:
         CaseError: no such shape, a file that is there, or one that cannot be written.

@@ -32,12 +32,7 @@ DIGEST = "sha256"
 
 
 def write(directory: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-    """Write a checkpoint, and keep the one before it.
-
-    Args:
-        directory: directory of the run.
-        arrays: arrays by name.
-        about: description of them, plain data.
+    """Write a checkpoint of arrays with a description of them (plain data), and keep the one before it.
 
     Raises:
         OutputError: the checkpoint cannot be written.

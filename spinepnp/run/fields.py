@@ -42,15 +42,7 @@ def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
 
 
 def gather(problem: Problem, solution: Solution) -> Any:
-    """A PyVista grid of the whole mesh with all unknowns in the units of the results. Collective.
-
-    Args:
-        problem: problem that was solved.
-        solution: its solution.
-
-    Returns:
-        `pyvista.UnstructuredGrid` on rank 0 (coordinates in um), ``None`` elsewhere.
-    """
+    """A PyVista grid (um) of the whole mesh with all unknowns in result units; ``None`` but on rank 0. Collective."""
     names = field_names(solution.electrolyte.names)
     si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
     return _gather(problem.mesh, _nodal_values(problem, solution.unknowns) / np.array(si), names)
@@ -118,12 +110,7 @@ def _layout_of(spine: SpineMesh) -> _Layout:
 
 
 def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
-    """Write a grid as VTK XML, whole or not at all.
-
-    Args:
-        grid: grid of VTK.
-        path: path of the file.
-        then: advice for a full disk, in the message of the error.
+    """Write a grid of VTK as XML, whole or not at all; `then` is the advice for a full disk in the error.
 
     Raises:
         OutputError: the file cannot be written.

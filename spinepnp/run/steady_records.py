@@ -26,11 +26,7 @@ class SteadyRecorder(Recorder):
     Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
 
     Args:
-        comm: MPI communicator.
-        output: result directory.
-        case: whole case.
         points: all points; those that the directory holds get their rows where the run is resumed.
-        options: options of the run.
 
     Raises:
         CaseError: the directory cannot be used.

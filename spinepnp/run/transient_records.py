@@ -60,12 +60,6 @@ SPENT = ("newton", "krylov", "assembly_s", "solve_s")
 class TransientRecorder(Recorder):
     """Recorder of a transient in its result directory. All public methods are collective unless they say otherwise.
 
-    Args:
-        comm: MPI communicator.
-        output: result directory.
-        case: whole case.
-        options: options of the run.
-
     Attributes:
         packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
         rows: rows of observables.csv, on rank 0.
@@ -250,10 +244,6 @@ class TransientRecorder(Recorder):
         """Write the summary, the last fields and the pictures.
 
         Args:
-            problem: problem that was solved.
-            last: last solution.
-            totals: statistics of all steps.
-            seconds: duration of the run, s.
             reason: reason of an early end; empty without one.
             pictured: whether there is time for pictures.
         """

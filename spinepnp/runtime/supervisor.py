@@ -129,11 +129,7 @@ def _at_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def end(number: int = signal.SIGINT) -> NoReturn:
-    """End this process and its job at once, with one line on standard error for all its ranks.
-
-    Args:
-        number: number of the signal.
-    """
+    """End this process and its job at once after a signal, with one line on standard error for all its ranks."""
     code = EXIT_CODES[signal.Signals(number)]
     with suppress(Exception):  # the process must end, whatever happens to the output
         if sys.stdout is not None:
