@@ -287,14 +287,7 @@ def printed(group: Group) -> list[tuple[str, str, str]]:
 
 
 def values(columns: Iterable[Column], state: Any, solution: Solution, name: str = "") -> dict[str, Any]:
-    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own.
-
-    Args:
-        columns: of one group.
-        state: object whose attributes they are.
-        solution: that the state belongs to.
-        name: of the place.
-    """
+    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own."""
     result: dict[str, Any] = {}
     for column in columns:
         value = column.si(Source(state, solution, name))

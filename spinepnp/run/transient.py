@@ -72,7 +72,7 @@ class _Run:
         self.recorder.step(self.problem, step)
         fraction = step.time / self._duration
         where = f"t = {format_quantity(float(f'{step.time:.4g}'), TIME)}"
-        self.progress.at(fraction, where)
+        self.progress.doing(where, fraction)
         if step.listed or time.monotonic() - self._said > LINE_EVERY:
             self._said = time.monotonic()
             self.progress.log(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")

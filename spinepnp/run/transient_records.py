@@ -18,19 +18,7 @@ from spinepnp.case.digest import table_digests
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
-from spinepnp.run import checkpoints
-from spinepnp.run.columns import (
-    BALANCE,
-    BEGINNING,
-    STATUS,
-    STEP,
-    TIME_COLUMN,
-    flatten,
-    has_peak,
-    state_of,
-    summary_of,
-    values,
-)  # fmt: skip
+from spinepnp.run import checkpoints, columns
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.fields import gather, save
 from spinepnp.run.growing_table import GrowingTable
@@ -165,11 +153,11 @@ class TransientRecorder(Recorder):
         defects = {name: defect.get(name, 0.0) for name in solution.electrolyte.names}
         record = SimpleNamespace(time=time_, step=step, ion_balance=solution.ion_balance, defect=defects)
         return {
-            **values(BEGINNING, record, solution),
-            **flatten(state_of(solution, self.case.law())),
-            **flatten(values(BALANCE, record, solution)),
+            **columns.values(columns.BEGINNING, record, solution),
+            **columns.flatten(columns.state_of(solution, self.case.law())),
+            **columns.flatten(columns.values(columns.BALANCE, record, solution)),
             **problem.gates,
-            **values([STATUS], record, solution),
+            **columns.values([columns.STATUS], record, solution),
         }
 
     def step(self, problem: TransientProblem, step: Step) -> None:
@@ -249,9 +237,9 @@ class TransientRecorder(Recorder):
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
         grid = gather(problem, last) if self.options.fields else None
-        where = {TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
+        where = {columns.TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
         total = replace(last, statistics=totals)
-        summary = summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
+        summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
 
         def write(directory: ResultDirectory) -> None:
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
@@ -287,17 +275,21 @@ def _whole(row: dict[str, Any]) -> bool:
 def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, rejected: str) -> dict[str, Any]:
     of_solver = statistics.row() if statistics is not None else dict.fromkeys(step.statistics.row(), "")
     state = SimpleNamespace(time=step.time, step=step.number, length=length, error=step.error if not rejected else "")
-    return {**values(STEP, state, step.solution), **of_solver, "reason": rejected or of_solver["reason"]}
+    return {
+        **columns.values(columns.STEP, state, step.solution),
+        **of_solver,
+        "reason": rejected or of_solver["reason"],
+    }
 
 
 def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Largest value of every column that has a peak, and the time at which it is reached."""
     peaks = {}
     for key in rows[0] if rows else ():
-        numbers = [float(row[key]) for row in rows if row.get(key) not in (None, "")] if has_peak(key) else []
+        numbers = [float(row[key]) for row in rows if row.get(key) not in (None, "")] if columns.has_peak(key) else []
         if numbers:
             highest = int(np.argmax(numbers))
-            peaks[key] = {"value": numbers[highest], TIME_COLUMN: float(rows[highest][TIME_COLUMN])}
+            peaks[key] = {"value": numbers[highest], columns.TIME_COLUMN: float(rows[highest][columns.TIME_COLUMN])}
     return peaks
 
 
