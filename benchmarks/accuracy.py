@@ -8,11 +8,10 @@ from typing import Any
 
 from benchmarks.accuracy_problems import PROBLEMS, AccuracyProblem, Variant
 from benchmarks.front import lasting
-from benchmarks.measure import poisson_unit, timed
+from benchmarks.measure import poisson_unit, solve_once, timed
 from spinepnp.case.case import Case
 from spinepnp.errors import SpineError
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers import SteadyProblem
 
 #: Seconds of a solve below which it is measured again: what is short is noisy.
 SHORT = 1.0
@@ -81,7 +80,7 @@ def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> di
     best: dict[str, Any] = {}
     for _ in range(3 if warm else 2):
         try:
-            found, seconds = timed(comm, lambda: _once(case, mesh, place))
+            found, seconds = timed(comm, lambda: solve_once(case, mesh, place))
         except SpineError as error:
             return {"unknowns": 0, "solve_s": float("nan"), "V_mV": float("nan"), "status": str(error)}
         if not best or seconds < best["solve_s"]:
@@ -90,15 +89,6 @@ def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> di
             break
         warm = False
     return best
-
-
-def _once(case: Case, mesh: SpineMesh, place: str) -> dict[str, Any]:
-    steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
-    solution = steady.solve(case.electrolyte, case.boundaries)
-    state = solution.probes[place] if place in solution.probes else solution.boundary[place]
-    found = {"unknowns": solution.statistics.dofs, "V_mV": 1e3 * state.potential}
-    steady.destroy()
-    return found
 
 
 def _row(problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -> dict[str, Any]:

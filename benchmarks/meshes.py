@@ -17,7 +17,7 @@ SPINE = BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um",
 
 
 def meshes(comm: Any, cells: float, refine: int) -> list[dict[str, Any]]:
-    """Rows of meshes of about as many cells by Gmsh, and of the default mesh with refinements; memory is that so far."""
+    """Rows of meshes of about as many cells by Gmsh and of the default mesh with refinements; memory is that so far."""
     size = brentq(lambda s: MeshOptions(size=f"{s} nm").cells(SPINE) - cells, 5.0, 80.0, xtol=0.1)
     fine, rows = MeshOptions(size=f"{size:.4g} nm"), []
     kinds = {"default, refined": MeshOptions(refine=refine), "by Gmsh on one rank": fine, "from the cache": fine}

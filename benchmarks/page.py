@@ -19,17 +19,7 @@ from benchmarks.suites import SUITES
 from spinepnp.commands.info import processor
 
 #: Columns of the tables of docs/performance.md, by suite.
-COLUMNS = {
-    "accuracy": ("problem", "variant", "size", "unknowns", "mesh_s", "solve_s", "units", "error", "is"),
-    "precision": (
-        "case", "tolerance", "number", "newton", "run_s", "step_over_linear", "error_V", "error_c", "error_line",
-    ),
-    "peer": (
-        "case", "program", "mesh", "degree", "graded", "unknowns", "newton", "mesh_s", "solve_s", "error",
-        "solve_ratio", "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
-    ),
-    "start": ("kind", "what", "seconds", "target", "share"),
-}  # fmt: skip
+COLUMNS = {name: suite.page for name, suite in SUITES.items() if suite.page}
 
 #: Plots that the page shows, and their names in docs/images.
 IMAGES = {

@@ -34,6 +34,7 @@ class Suite:
     jobs: list[Job]
     by_default: bool = True
     split: str = ""
+    page: tuple[str, ...] = ()
 
 
 def _suite(name: str, jobs: list[dict[str, Any]], **keys: Any) -> Suite:

@@ -74,17 +74,10 @@ class BatchOptions:
 def run_batch(
     path: Path, comm: Any, output: Path, options: BatchOptions, on_case: Callable[[], None] | None = None
 ) -> BatchSummary:
-    """Solve all cases of a sweep that the directory does not hold yet. Collective.
+    """Solve all cases of a sweep that the directory does not hold yet, and count them. Collective.
 
     Args:
-        path: path of the sweep file.
-        comm: MPI communicator.
-        output: directory of the batch.
-        options: further options.
         on_case: function that each rank calls after each of its cases.
-
-    Returns:
-        Numbers of solved, failed and missing cases.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.

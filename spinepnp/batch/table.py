@@ -103,10 +103,7 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
 
 
 def refresh(directory: Path) -> dict[str, dict[str, Any]]:
-    """Bring index and tables of a batch up to date, under its lock.
-
-    Returns:
-        Outcomes of all its cases, by key.
+    """Bring index and tables of a batch up to date, under its lock; returns the outcomes of its cases, by key.
 
     Raises:
         OutputError: they cannot be written.

@@ -267,11 +267,7 @@ def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
 
 
 def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
-    """Read and check a case file.
-
-    Args:
-        path: of a TOML file.
-        overrides: ``key=value`` texts.
+    """Read and check a case file (TOML), with ``key=value`` overrides.
 
     Raises:
         CaseError: anything that is wrong with it.

@@ -18,10 +18,7 @@ TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
 
 
 def build_docs(output: Path) -> int:
-    """Build the site in a folder.
-
-    Returns:
-        0 if all is right, 1 otherwise.
+    """Build the site in a folder; returns 0 if all is right, 1 otherwise.
 
     Raises:
         CaseError: no checkout, or the tools are not there.

@@ -14,11 +14,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 
 
 def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
-    """Potential and concentrations along a line.
-
-    Returns:
-        The figure, its lines by the name of the array (with values in the order of the places), and the title.
-    """
+    """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title."""
     figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])

@@ -24,9 +24,6 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
         rows: rows of observables.csv, numbers or as they are read.
         fields: of the last point that was solved: a grid, or the path of a file, which need not be there.
         directory: that gets them.
-
-    Returns:
-        Files that were made.
     """
     solved = [row for row in rows if row.get("status") == "ok"]
     made = []

@@ -64,15 +64,7 @@ def rows(
     without: Mapping[str, tuple[str, ...]] | None = None,
     notes: dict[str, str] | None = None,
 ) -> Iterator[Line]:
-    """Lines of a table: keys with values, and behind each what the model says of it.
-
-    Args:
-        model: of the table.
-        values: values by key.
-        only: see `Line`, by key.
-        without: likewise.
-        notes: what is said instead of the model's own words.
-    """
+    """Lines of a table: keys with values, and behind each what a note or the model says of it; see `Line`."""
     keys = {key.name: key for key in keys_of(model)}
     width = max(map(len, values))
     for name, value in values.items():

@@ -21,9 +21,7 @@ class ProgressBar:
     """Progress over a known number of points; silent on every rank but 0.
 
     Args:
-        comm: MPI communicator.
         total: number of points.
-        title: title of the run.
         quiet: whether lines go to the log only.
         tick: function that is called with each report of progress.
     """

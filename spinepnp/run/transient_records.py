@@ -96,11 +96,7 @@ class TransientRecorder(Recorder):
         self.begun = True
 
     def _try(self, directory: ResultDirectory, name: str) -> str:
-        """Resume from a checkpoint, unless one has been found before.
-
-        Returns:
-            Reason why it cannot be used, and remedy; empty if it can.
-        """
+        """Resume from a checkpoint, unless one has been found before; returns why it cannot be used, and the remedy."""
         if self.packed is not None:
             return ""
         stored = checkpoints.read(directory.path / name)

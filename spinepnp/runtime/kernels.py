@@ -179,10 +179,7 @@ def compile_form(expression: Any, **options: Any) -> Any:
 
 
 def _heal(folder: Path, error: Exception) -> bool:
-    """Repair the cache after a form could not be compiled or loaded. On rank 0.
-
-    Returns:
-        Whether another attempt may succeed.
+    """Repair the cache after a form could not be compiled or loaded; whether to try again. On rank 0.
 
     Raises:
         OutputError: no directory can take kernels.

@@ -115,10 +115,9 @@ def guarded(command: list[str]) -> list[str]:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of mpiexec and forward signals; mpiexec is killed where its ranks do not end in time.
+    """Wait for the end of mpiexec and forward signals; returns the first one, or 0.
 
-    Returns:
-        The signal that has arrived; 0 if none has.
+    Mpiexec is killed where its ranks do not end in time.
     """
     awaited = watched() | {signal.SIGCHLD}
     received, deadline, last, started = 0, math.inf, 0.0, time.monotonic()
