@@ -51,11 +51,7 @@ def command(name: str, about: dict[str, Any], folder: Path, output: Path) -> lis
 
 
 def solve(name: str, about: dict[str, Any], folder: Path) -> dict[str, str]:
-    """Digests of all numbers of one case, by file and column or array.
-
-    Raises:
-        SystemExit: the case fails.
-    """
+    """Digests of all numbers of one case, by file and column or array."""
     output = folder / name
     shutil.rmtree(output, ignore_errors=True)
     variables = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / "cache")}

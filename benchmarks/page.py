@@ -16,7 +16,7 @@ import pandas
 from benchmarks import verdicts
 from benchmarks.places import ROOT
 from benchmarks.suites import SUITES
-from spinepnp.commands.info import processor
+from spinepnp.runtime.memory import processor_name
 
 #: Columns of the tables of docs/performance.md, by suite.
 COLUMNS = {name: suite.page for name, suite in SUITES.items() if suite.page}
@@ -32,7 +32,7 @@ IMAGES = {
 
 def about() -> dict[str, str]:
     """Date and machine of a run."""
-    return {"date": datetime.date.today().isoformat(), "machine": f"{processor()}, {os.cpu_count()} cores"}
+    return {"date": datetime.date.today().isoformat(), "machine": f"{processor_name()}, {os.cpu_count()} cores"}
 
 
 def shown(value: Any) -> str:
@@ -76,11 +76,7 @@ def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def rewrite(path: Path, name: str, text: str) -> None:
-    """Put a text between the marks of a page.
-
-    Raises:
-        ValueError: the page does not have them once.
-    """
+    """Put a text between the marks of a page, which it must have once."""
     begin, end = f"<!-- bench {name}: written by ./spine bench --readme -->", f"<!-- end of bench {name} -->"
     page = path.read_text(encoding="utf-8")
     if page.count(begin) != 1 or page.count(end) != 1:

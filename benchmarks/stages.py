@@ -20,11 +20,7 @@ MARK = "stages: "
 
 
 class Watch:
-    """Stopwatch of named stages; seconds of a stage within another one are not counted in the outer one.
-
-    Attributes:
-        seconds: time of each stage so far, s.
-    """
+    """Stopwatch of named stages; seconds of a stage within another one are not counted in the outer one."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}

@@ -98,11 +98,7 @@ def run_batch(
 
 
 def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
-    """Prepare the directory, and list the cases to solve. On rank 0.
-
-    Raises:
-        CaseError: the directory cannot be used.
-    """
+    """Prepare the directory, and list the cases to solve. On rank 0."""
     if holds_results(output) and not ((output / LISTING).exists() or (output / "cases").is_dir()):
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
     check_place(output, plan.sources)
@@ -296,11 +292,7 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _close(output: Path, plan: Plan, listener: BatchListener, groups: RankGroups, start: float) -> BatchSummary:
-    """Write the tables, and count solved and failed cases. On rank 0.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
+    """Write the tables, and count solved and failed cases. On rank 0."""
     listener.progress.log_to(output / LOG)
     known = refresh(output)
     failures = [

@@ -172,11 +172,7 @@ def load_sweep(path: Path) -> Plan:
 
 
 def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name of the base and values of the keys, for each case.
-
-    Raises:
-        CaseError: axes that do not go together.
-    """
+    """Name of the base and values of the keys, for each case."""
     bases = (sweep.base.case,) if isinstance(sweep.base.case, str) else sweep.base.case
     if sweep.csv is not None and sweep.combine != "csv":
         raise CaseError("csv", 'belongs to combine = "csv"; set that, or drop it', sweep.csv)
@@ -205,11 +201,7 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a CSV file, whose columns are paths of keys.
-
-    Raises:
-        CaseError: it cannot be read, or is no such table.
-    """
+    """Rows of a CSV file, whose columns are paths of keys."""
     number = 0
     try:
         for number, row in enumerate(rows_of(path), 1):
@@ -223,11 +215,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
-    """Fill a job with its checked case and its cost.
-
-    Raises:
-        CaseError: it is impossible.
-    """
+    """Fill a job with its checked case and its cost."""
     data = copy.deepcopy(base)
     for path, value in values.items():
         set_value(data, path, copy.deepcopy(value))

@@ -46,11 +46,7 @@ def check_time(
 
 
 def _check_pace(name: str, boundary: Boundary, duration: float) -> None:
-    """Refuse waveforms that steps in time cannot follow over a duration, s.
-
-    Raises:
-        CaseError: names the key.
-    """
+    """Refuse waveforms that steps in time cannot follow over a duration, s."""
     key = f"boundaries.{name}.current"
     for i in boundary.injections:
         steps = STEPS_A_PERIOD * (i.frequency or 0.0) * min(duration, i.duration or duration)

@@ -89,11 +89,7 @@ def _refuse(request: Request, names: Iterable[str], why: str) -> None:
 
 
 def _changes(texts: Sequence[str]) -> dict[str, float]:
-    """Parameters by name.
-
-    Raises:
-        CaseError: no ``NAME=VALUE``, or no number.
-    """
+    """Parameters by name."""
     found = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -135,11 +131,7 @@ class Output(ResultDirectory):
         self.discard()
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole or not at all.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Write a file whole or not at all."""
         write_atomically(self.path / name, content, then="try again")
 
     def csv(self, name: str, table: pd.DataFrame) -> None:
@@ -178,11 +170,7 @@ def _figure(request: Request) -> int:
 def _write_figure(
     name: str, output: Output, p_open: float | None, duration: float | None, changes: dict[str, float]
 ) -> tuple[str, ...]:
-    """Draw a figure and write its files.
-
-    Returns:
-        Lines on the runs of the figure.
-    """
+    """Draw a figure and write its files; returns lines on the runs of the figure."""
     begin = time.monotonic()
     picture = figures.draw(name, p_open=p_open, duration=duration, **changes)
     with style():

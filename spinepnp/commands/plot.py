@@ -34,11 +34,7 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
 
 
 def _read(directory: Path) -> tuple[Case, list[dict[str, str]]]:
-    """The case of a result directory, and its complete rows.
-
-    Raises:
-        CaseError: see `plot_run`.
-    """
+    """The case of a result directory, and its complete rows."""
     if not directory.is_dir():
         raise CaseError(str(directory), "is no directory; give the result directory of a run")
     missing = [name for name in NEEDED if not (directory / name).is_file()]

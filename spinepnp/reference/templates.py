@@ -113,12 +113,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _with_surface(output: Path) -> Path:
-    """Copy the surface of the checkout beside a case file, so that both can go elsewhere.
-
-    Raises:
-        CaseError: there is another file of its name.
-        OSError: it cannot be written.
-    """
+    """Copy the surface of the checkout beside a case file, so that both can go elsewhere."""
     copy = output.with_name(SURFACE.name)
     if copy.exists() and copy.read_bytes() == SURFACE.read_bytes():
         return copy

@@ -89,12 +89,7 @@ class ResultDirectory:
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
     def _take(self, *, shared: bool, patience: float) -> None:
-        """Mark the directory, and lock it unless it is shared.
-
-        Raises:
-            CaseError: another process writes there.
-            OSError: it cannot be written.
-        """
+        """Mark the directory, and lock it unless it is shared."""
         mark = self.path / MARK
         if shared:
             mark.touch()
