@@ -121,12 +121,7 @@ def _row(row: dict[str, Any], ours: dict[str, Any], answer: float, **keys: Any) 
 def peer_neuron(
     comm: Any, seconds: float = 15.0, p_eff: float = 0.515, rtols: tuple[float, ...] = (1e-5, 1e-6, 1e-7, 1e-8)
 ) -> list[dict[str, Any]]:
-    """Rows of a tonic neuron by this integrator and by LSODA, on one compiled right-hand side, at several tolerances.
-
-    Args:
-        seconds: duration of the run in model time, s.
-        p_eff: multiplier of the glutamate densities, from a fifth of the run on.
-    """
+    """Rows of a tonic neuron by this integrator and by LSODA on one compiled right-hand side, at several tolerances."""
     model = gnp.Model("gnp", "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]
     gnp.run(model, [gnp.Piece(1.0, p_eff)])

@@ -16,9 +16,6 @@ def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
 
     A byte order mark, which spreadsheets write, is no part of the first name.
 
-    Args:
-        path: path of the file.
-
     Raises:
         ValueError: the file cannot be read, is no text in UTF-8, or a row has more or fewer values than columns.
     """

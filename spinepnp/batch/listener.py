@@ -63,12 +63,6 @@ class ProgressListener:
 class BatchListener(ProgressListener):
     """Reports of the cases of a batch, and counts, rate and time left, which rank 0 says.
 
-    Args:
-        groups: of the ranks.
-        jobs: the cases to solve.
-        title: of the batch.
-        log: its log file.
-
     Attributes:
         progress: bar and lines on the screen.
         solved: number of cases that were solved, failed ones among them, on rank 0.

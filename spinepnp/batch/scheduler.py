@@ -64,12 +64,7 @@ def _number(ranks: int, ranks_per_case: int | str, jobs: Sequence[Job], share: f
 
 
 class Counters:
-    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not.
-
-    Args:
-        comm: MPI communicator of all that take numbers.
-        number: of counters.
-    """
+    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not."""
 
     def __init__(self, comm: Any, number: int) -> None:
         self._values = np.zeros(number, dtype=np.int64)

@@ -96,9 +96,7 @@ def read_tables(
     """Unchecked tables of TOML text, with overrides and paths of files.
 
     Args:
-        text: the file's content.
         name: how errors call it.
-        overrides: keys to set, in order.
         folder: to which paths in the case are relative; those that are not found there stay as they are.
 
     Raises:

@@ -63,10 +63,7 @@ class Request:
 
 
 def gnp(request: Request) -> int:
-    """Carry out a request.
-
-    Returns:
-        Exit code.
+    """Carry out a request; returns the exit code.
 
     Raises:
         CaseError: bad input.
@@ -115,11 +112,7 @@ def _milliseconds(name: str, text: str) -> float:
 
 
 class Output(ResultDirectory):
-    """Directory for results, which is removed where it is new and stays empty.
-
-    Raises:
-        CaseError: it cannot be used.
-    """
+    """Directory for results, which is removed where it is new and stays empty."""
 
     def __init__(self, path: Path, *, force: bool) -> None:
         super().__init__(path, force=force, names=RESULT_FILES)

@@ -63,11 +63,7 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
 
 
 class View:
-    """A body, cut open or whole, or a meridian; it draws one field after another.
-
-    Args:
-        grid: whose arrays are drawn.
-        opened: whether to cut a body along its axis.
+    """A body, cut open along its axis or whole, or a meridian; it draws one array of a grid after another.
 
     Attributes:
         extent: left, right, lower and upper end of its pictures in the plane of view, um.

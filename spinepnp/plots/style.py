@@ -75,11 +75,7 @@ def snapshot(figure: Any) -> np.ndarray:
 
 
 def write(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would."""
     import PIL.Image
 
     PIL.Image.fromarray(snapshot(figure)).save(path, dpi=(figure.dpi, figure.dpi))

@@ -70,11 +70,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
 
 
 def go_back(directory: Path) -> None:
-    """Replace a newest checkpoint that cannot be used by the older one.
-
-    Raises:
-        OutputError: the file cannot be replaced.
-    """
+    """Replace a newest checkpoint that cannot be used by the older one."""
     try:
         (directory / OLDER).replace(directory / NEWEST)
     except OSError as error:

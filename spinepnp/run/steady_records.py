@@ -27,9 +27,6 @@ class SteadyRecorder(Recorder):
 
     Args:
         points: all points; those that the directory holds get their rows where the run is resumed.
-
-    Raises:
-        CaseError: the directory cannot be used.
     """
 
     def __init__(self, comm: Any, output: Path, case: Case, points: list[SweepPoint], options: RunOptions) -> None:

@@ -53,9 +53,6 @@ class TransientRecorder(Recorder):
         rows: rows of observables.csv, on rank 0.
         resumed: whether there is a checkpoint to resume from.
         spent: sums of the statistics before the checkpoint, and seconds.
-
-    Raises:
-        CaseError: the directory cannot be used.
     """
 
     def __init__(self, comm: Any, output: Path, case: Case, options: RunOptions) -> None:

@@ -179,11 +179,7 @@ def graceful() -> Iterator[None]:
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """Let this process be killed when its parent ends.
-
-    Args:
-        parent: process number of the parent, which may have ended already.
-    """
+    """Let this process be killed when its parent, which may have ended already, ends."""
     _control(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
