@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,9 +141,9 @@ def load_sweep(path: Path) -> Plan:
                 data[key] = table.pop(key)
     sweep = validated(data, Sweep)
     folder = path.parent
-    settings = list(_settings(sweep, folder))
-    jobs = [Job(number) for number in range(1, len(settings) + 1)]
     names = [sweep.base.case] if isinstance(sweep.base.case, str) else list(sweep.base.case)
+    settings = list(_settings(sweep, names, folder))
+    jobs = [Job(number) for number in range(1, len(settings) + 1)]
     if len({Path(name).stem for name in names}) < len(names):
         raise CaseError("base.case", "two of the cases have the same name; rename one")
     bases = {name: read_tables(read_text(folder / name), name, sweep.base.set.items(), folder / Path(name).parent)
@@ -160,20 +162,16 @@ def load_sweep(path: Path) -> Plan:
     labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
     for job, columns in zip(jobs, named_columns(labels), strict=True):
         job.columns = columns
-    seen: dict[str, set[Any]] = {}
-    for job in jobs:
-        for name, value in job.columns.items():
-            seen.setdefault(name, set()).add(value)
-    differing = {name for name, values in seen.items() if len(values) > 1}
+    entries = {entry for job in jobs for entry in job.columns.items()}
+    differing = {name for name, number in Counter(name for name, _ in entries).items() if number > 1}
     for job in jobs:
         job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in job.columns.items() if name in differing) or "the case"  # fmt: skip
     return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
-def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _settings(sweep: Sweep, bases: list[str], folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name of the base and values of the keys, for each case."""
-    bases = (sweep.base.case,) if isinstance(sweep.base.case, str) else sweep.base.case
     if sweep.csv is not None and sweep.combine != "csv":
         raise CaseError("csv", 'belongs to combine = "csv"; set that, or drop it', sweep.csv)
     if sweep.combine == "csv":
@@ -189,9 +187,7 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
             raise CaseError("axes", f'zip takes as many values of each axis, but {counts}; or use combine = "product"')
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in zip(*sweep.axes.values(), strict=True)]
     else:
-        count = len(bases)
-        for values in sweep.axes.values():
-            count *= len(values)
+        count = math.prod(map(len, (bases, *sweep.axes.values())))
         if count > MOST_CASES:
             raise CaseError("axes", f"ask for {count} cases, {MOST_CASES} are allowed; split the sweep")
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]

@@ -21,9 +21,6 @@ LISTING = "batch.json"
 #: Version of the layout of the list.
 LAYOUT = 1
 
-#: First column, which is no observable.
-FIRST = ("case",)
-
 #: Last columns, which are no observables.
 LAST = ("key", "version", "reason", "status")
 
@@ -97,7 +94,7 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
         if case["key"] not in done:  # the same case twice in a sweep was solved once
             solver += [{"case": case["case"], "key": case["key"], **row} for row in outcome["solver"]]
         done.add(case["key"])
-    table = _frame(rows, [*FIRST, *axes], LAST)
+    table = _frame(rows, ["case", *axes], LAST)
     table.attrs[AXES] = axes
     return table, _frame(solver, ["case", "key"], ())
 

@@ -43,9 +43,6 @@ STACK = ("numpy", "scipy", "numba", "pandas", "matplotlib")
 #: Words that can follow `gnp`, beside names of figures.
 OTHERS = ("all", "table", "run", "list")
 
-#: Verdicts of the table that need no `expected`.
-AGREES = "agrees"
-
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -242,7 +239,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         grid.add_column(name, justify="right" if name in ("paper", "computed") else "left", overflow="fold")
     for row in rows:
         cells = [Text(_shown(row[name])) for name in names]
-        grid.add_row(*cells, style="bold red" if _unexpected(row) else "" if row["verdict"] == AGREES else "yellow")
+        grid.add_row(*cells, style="bold red" if _unexpected(row) else "" if row["verdict"] == "agrees" else "yellow")
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(grid)
 
 
