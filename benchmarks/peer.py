@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.accuracy_problems import cylinder, neutral_cylinder
 from benchmarks.measure import solve_once, timed
+from benchmarks.neurons import spike_errors
 from benchmarks.peer_environment import NoPeerError, peer_python
 from benchmarks.peer_environment import solve as peer_solve
 from benchmarks.places import CASES
@@ -130,21 +131,15 @@ def peer_neuron(
     for tolerance in (1e-5, 1e-6, 1e-7, 1e-8):
         trace, run_s = timed(comm, lambda t=tolerance: gnp.run(model, protocol, tolerance=t))
         rows.append({"program": "spinepnp", "tolerance": tolerance, "solve_s": run_s,
-                     "evaluations": 6 * trace.steps, **_spikes(trace.spikes, truth)})  # fmt: skip
+                     "evaluations": 6 * trace.steps, **spike_errors(trace.spikes, truth)})  # fmt: skip
     for rtol in rtols:
         (spikes, count), run_s = timed(comm, lambda t=rtol: _lsoda(model, protocol, t))
         rows.append({"program": "LSODA", "tolerance": rtol, "solve_s": run_s,
-                     "evaluations": count, **_spikes(spikes, truth)})  # fmt: skip
+                     "evaluations": count, **spike_errors(spikes, truth)})  # fmt: skip
     own = [r for r in rows if r["program"] == "spinepnp"]
     for row in rows:
         row |= {"case": f"neuron, {seconds:g} s", "status": "ok", "solve_ratio": _at_equal_error(row, own)}
     return rows
-
-
-def _spikes(spikes: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    same = len(spikes) == len(truth)
-    error = float(np.abs(spikes - truth).max()) if same else float("nan")
-    return {"spikes": len(spikes), "spike_error_ms": error}
 
 
 def _lsoda(model: gnp.Model, protocol: list[gnp.Piece], rtol: float) -> tuple[np.ndarray, int]:
