@@ -8,11 +8,10 @@ from typing import Any
 
 from benchmarks.accuracy_problems import PROBLEMS, AccuracyProblem, Variant
 from benchmarks.front import lasting
-from benchmarks.measure import poisson_unit, timed
+from benchmarks.measure import poisson_unit, solve_once, timed
 from spinepnp.case.case import Case
 from spinepnp.errors import SpineError
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers import SteadyProblem
 
 #: Seconds of a solve below which it is measured again: what is short is noisy.
 SHORT = 1.0
@@ -46,22 +45,14 @@ class Meshes:
             self.mesh, self.unit = replace(self.mesh, options=case.mesh.resolved(case.geometry)), 0.0
         return self.mesh
 
-    def poisson(self) -> float:
-        """Seconds of a scalar Poisson solve on the mesh."""
-        assert self.mesh is not None
-        self.unit = self.unit or poisson_unit(self.mesh)
+    def poisson(self, mesh: SpineMesh) -> float:
+        """Seconds of a scalar Poisson solve on the mesh that fits."""
+        self.unit = self.unit or poisson_unit(mesh)
         return self.unit
 
 
 def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) -> list[dict[str, Any]]:
-    """Rows of all variants of a problem in one dimension.
-
-    Args:
-        comm: MPI communicator.
-        problem: name of the problem.
-        dimension: "3d" or "axisymmetric".
-        coarsest: whether to solve only the coarsest mesh of each kind and no logarithms, for tests.
-    """
+    """Rows of all variants of a problem in one dimension ("3d", "axisymmetric"); for tests only the coarsest meshes."""
     # The time of meshing is part of the time of an answer, so the cache is off.
     os.environ["SPINEPNP_MESH_CACHE"] = "off"
     given, meshes, rows = PROBLEMS[problem](), Meshes(comm), []
@@ -79,24 +70,16 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
             continue
         measured = _solve(case, mesh, given.place, comm, warm=variant.name not in seen)
         seen.add(variant.name)
-        rows.append(_row(given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson()}))
+        rows.append(_row(given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson(mesh)}))
     return _without_luck(rows)
 
 
 def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> dict[str, Any]:
-    """Unknowns, seconds and the potential (mV) of one solve, everything after the mesh.
-
-    Args:
-        case: case to solve.
-        mesh: mesh of the case.
-        place: probe or boundary whose potential is returned.
-        comm: MPI communicator.
-        warm: whether its kernels may have to be compiled first.
-    """
+    """Unknowns, seconds and potential (mV) at a place of one solve; `warm`: kernels may have to be compiled first."""
     best: dict[str, Any] = {}
     for _ in range(3 if warm else 2):
         try:
-            found, seconds = timed(comm, lambda: _once(case, mesh, place))
+            found, seconds = timed(comm, lambda: solve_once(case, mesh, place))
         except SpineError as error:
             return {"unknowns": 0, "solve_s": float("nan"), "V_mV": float("nan"), "status": str(error)}
         if not best or seconds < best["solve_s"]:
@@ -105,15 +88,6 @@ def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> di
             break
         warm = False
     return best
-
-
-def _once(case: Case, mesh: SpineMesh, place: str) -> dict[str, Any]:
-    steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
-    solution = steady.solve(case.electrolyte, case.boundaries)
-    state = solution.probes[place] if place in solution.probes else solution.boundary[place]
-    found = {"unknowns": solution.statistics.dofs, "V_mV": 1e3 * state.potential}
-    steady.destroy()
-    return found
 
 
 def _row(problem: AccuracyProblem, variant: Variant, measured: dict[str, Any]) -> dict[str, Any]:

@@ -31,17 +31,7 @@ SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0),
 
 @dataclass(frozen=True)
 class Variant:
-    """Settings that a user can choose.
-
-    Attributes:
-        degree: degree of the elements.
-        order: order of the cells, 2 for curved ones.
-        graded: whether cells become small toward the boundary where the current enters.
-        dimension: dimension of the geometry.
-        formulation: formulation of the unknowns.
-        size: size of the cells over the default of the dimension.
-        refine: number of refinements.
-    """
+    """Settings that a user can choose: cells of order 2 are curved, and sizes are over the default of the dimension."""
 
     degree: int
     order: int

@@ -38,11 +38,6 @@ ABOUT = ("about", "sha256")
 TIMEOUT = 600.0
 
 
-def cases() -> dict[str, dict[str, Any]]:
-    """Tables of identity.toml, by the name of the case."""
-    return tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
-
-
 def command(name: str, about: dict[str, Any], folder: Path, output: Path) -> list[str]:
     """Command line that solves one case into `output`."""
     python, case = [sys.executable, "-m", "spinepnp"], CASES / about["case"]
@@ -56,11 +51,7 @@ def command(name: str, about: dict[str, Any], folder: Path, output: Path) -> lis
 
 
 def solve(name: str, about: dict[str, Any], folder: Path) -> dict[str, str]:
-    """Digests of all numbers of one case, by file and column or array.
-
-    Raises:
-        SystemExit: the case fails.
-    """
+    """Digests of all numbers of one case, by file and column or array."""
     output = folder / name
     shutil.rmtree(output, ignore_errors=True)
     variables = os.environ | {"OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(folder / "cache")}
@@ -92,10 +83,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         import pyvista
 
         grid = pyvista.read(path)
-        yield "points", np.ascontiguousarray(grid.points).tobytes()
-        yield "cells", np.ascontiguousarray(grid.cells).tobytes()
-        for key in sorted(grid.point_data):
-            yield key, np.ascontiguousarray(grid.point_data[key]).tobytes()
+        for key, array in (("points", grid.points), ("cells", grid.cells), *sorted(grid.point_data.items())):
+            yield key, np.ascontiguousarray(array).tobytes()
     elif path.name == "case.toml":
         yield "text", path.read_bytes().replace(str(ROOT).encode(), b"")
 
@@ -109,7 +98,8 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = arguments.folder.resolve() / arguments.verb
     file = arguments.folder.resolve() / "kept.json"
-    chosen = {name: about for name, about in cases().items() if not arguments.names or name in arguments.names}
+    cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+    chosen = {name: about for name, about in cases.items() if not arguments.names or name in arguments.names}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     before = json.loads(file.read_text()) if file.exists() else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from benchmarks.measure import timed
@@ -41,7 +42,7 @@ def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "
             continue
         key = f"{problem.shape} {problem.mesh}"
         if key not in meshes:
-            changed = Problem(**{**vars(problem), "mesh": {**problem.mesh, **({"refine": refine} if refine else {})}})
+            changed = replace(problem, mesh=problem.mesh | ({"refine": refine} if refine else {}))
             meshes[key] = changed.make_mesh(size if problem.shape == "cylinder" else "", degree, comm)
         rows.append({"problem": problem.name, "degree": degree, **_iterations(problem, meshes[key], comm)})
     if not only:

@@ -20,13 +20,7 @@ JOB_TIMEOUT = 3600
 
 
 def run(name: str, suite: Suite, largest: float) -> tuple[list[dict[str, Any]], int]:
-    """Rows of all jobs of a suite, and the number of jobs that failed.
-
-    Args:
-        name: name of the suite.
-        suite: the suite with its jobs.
-        largest: number of unknowns above which a job is left out.
-    """
+    """Rows of all jobs of a suite up to a number of unknowns, and the number of jobs that failed."""
     jobs = [job for job in suite.jobs if job.dofs <= largest]
     rows: list[dict[str, Any]] = []
     failed = 0

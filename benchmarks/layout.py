@@ -10,9 +10,13 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from benchmarks.places import ROOT
+from benchmarks.problems import Problem
+from spinepnp import solvers
+from spinepnp.runtime.stack import MPI
 
 #: The package whose modules are counted; a function belongs to the module of its globals, a generated one, too.
 PACKAGE = "spinepnp.solvers."
@@ -25,12 +29,7 @@ EQUATIONS = ("System", "BlockPreconditioner")
 
 
 class Trace:
-    """Modules of solvers/ whose functions run while the trace is on.
-
-    Attributes:
-        files: names of all modules of which a function has run.
-        newton: names of those of which one has run within Newton's method but not within the equations.
-    """
+    """Modules of solvers/ with a function that runs while the trace is on: all, and those of Newton's method."""
 
     def __init__(self) -> None:
         self._newton = self._equations = 0  # how deep the calls are nested
@@ -63,51 +62,25 @@ class Trace:
 
 def trace_solve() -> Trace:
     """The trace of a steady solve of two ions in a cylinder with a current of 100 pA, on one rank."""
-    from mpi4py import MPI
-
-    from spinepnp import solvers
-    from spinepnp.geometries import Cylinder
-    from spinepnp.meshes import MeshOptions, generate
-
-    ions = [
-        {"name": name, "valence": z, "diffusivity": "200 um^2/s", "concentration": "167 mM"}
-        for name, z in (("C", 1), ("A", -1))
-    ]
-    electrolyte = solvers.Electrolyte(thermal_voltage="25.26 mV", species=ions)
-    boundaries = {
-        "base": solvers.Boundary(potential="0 mV", concentrations="bulk"),
-        "top": solvers.Boundary(current={"species": "C", "value": "100 pA"}),
-    }
-    mesh = generate(Cylinder(radius="50 nm", length="1 um"), MeshOptions(size="50 nm"), MPI.COMM_SELF)
+    problem = Problem("")
+    mesh, conditions = problem.make_mesh("50 nm", 1, MPI.COMM_SELF), problem.conditions()
     solve = solvers.solve_steady  # imports what it needs
     with Trace() as trace:
-        solve(mesh, electrolyte, boundaries)
+        solve(mesh, problem.electrolyte, conditions)
     return trace
 
 
-def count_lines() -> tuple[int, int]:
-    """Lines of the Python files that git knows: outside of tests/, and in it."""
-    root = Path(__file__).resolve().parents[1]
-    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=root, capture_output=True, text=True, check=True)
-    code = tests = 0
-    for name in listed.stdout.splitlines():
-        lines = (root / name).read_text(encoding="utf-8").count("\n")
-        if name.startswith("tests/"):
-            tests += lines
-        else:
-            code += lines
-    return code, tests
-
-
 def main() -> None:
-    """Print the counts."""
+    """Print the counts of files, and of lines of the Python files that git knows."""
     trace = trace_solve()
     print(f"files of solvers/ that run during one steady solve: {len(trace.files)}")
     print("  " + " ".join(sorted(trace.files)))
     print(f"files of solvers/ that run in Newton's method, without assembly and preconditioner: {len(trace.newton)}")
     print("  " + " ".join(sorted(trace.newton)))
-    code, tests = count_lines()
-    print(f"lines of Python: {code} outside of tests, {tests} in tests")
+    listed = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = {name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name in listed.stdout.splitlines()}
+    tests = sum(number for name, number in lines.items() if name.startswith("tests/"))
+    print(f"lines of Python: {sum(lines.values()) - tests} outside of tests, {tests} in tests")
 
 
 if __name__ == "__main__":

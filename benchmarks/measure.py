@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.problems import Problem
+from spinepnp.case.case import Case
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.kernels import compile_form
 from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
@@ -71,3 +72,12 @@ def warm_up(comm: Any, degree: int = 1) -> None:
         steady.solve(problem.electrolyte, conditions)
         steady.destroy()
     poisson_unit(mesh, 1)
+
+
+def solve_once(case: Case, mesh: SpineMesh, place: str) -> dict[str, Any]:
+    """Potential (mV) at a probe or boundary of a steady solve, unknowns and Newton steps."""
+    steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes)
+    solution = steady.solve(case.electrolyte, case.boundaries)
+    state, statistics = (solution.probes | solution.boundary)[place], solution.statistics
+    steady.destroy()
+    return {"V_mV": 1e3 * state.potential, "unknowns": statistics.dofs, "newton": statistics.newton}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-import platform
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,19 +16,10 @@ import pandas
 from benchmarks import verdicts
 from benchmarks.places import ROOT
 from benchmarks.suites import SUITES
+from spinepnp.runtime.memory import processor_name
 
 #: Columns of the tables of docs/performance.md, by suite.
-COLUMNS = {
-    "accuracy": ("problem", "variant", "size", "unknowns", "mesh_s", "solve_s", "units", "error", "is"),
-    "precision": (
-        "case", "tolerance", "number", "newton", "run_s", "step_over_linear", "error_V", "error_c", "error_line",
-    ),
-    "peer": (
-        "case", "program", "mesh", "degree", "graded", "unknowns", "newton", "mesh_s", "solve_s", "error",
-        "solve_ratio", "step_ratio", "total_ratio", "tolerance", "evaluations", "spike_error_ms",
-    ),
-    "start": ("kind", "what", "seconds", "target", "share"),
-}  # fmt: skip
+COLUMNS = {name: suite.page for name, suite in SUITES.items() if suite.page}
 
 #: Plots that the page shows, and their names in docs/images.
 IMAGES = {
@@ -41,13 +32,7 @@ IMAGES = {
 
 def about() -> dict[str, str]:
     """Date and machine of a run."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    machine = f"{names[0]}, {len(names)} cores" if names else platform.machine()
-    return {"date": datetime.date.today().isoformat(), "machine": machine}
+    return {"date": datetime.date.today().isoformat(), "machine": f"{processor_name()}, {os.cpu_count()} cores"}
 
 
 def shown(value: Any) -> str:
@@ -91,11 +76,7 @@ def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def rewrite(path: Path, name: str, text: str) -> None:
-    """Put a text between the marks of a page.
-
-    Raises:
-        ValueError: the page does not have them once.
-    """
+    """Put a text between the marks of a page, which it must have once."""
     begin, end = f"<!-- bench {name}: written by ./spine bench --readme -->", f"<!-- end of bench {name} -->"
     page = path.read_text(encoding="utf-8")
     if page.count(begin) != 1 or page.count(end) != 1:
@@ -105,12 +86,7 @@ def rewrite(path: Path, name: str, text: str) -> None:
 
 
 def write(output: Path, root: Path = ROOT) -> None:
-    """Rewrite both pages, and the plots that they show, from a folder; suites that it does not hold stay as they are.
-
-    Args:
-        output: folder with the tables of the suites.
-        root: folder of the checkout.
-    """
+    """Rewrite both pages, and the plots that they show, from a folder; suites that it lacks stay as they are."""
     for name in COLUMNS:
         if (output / f"{name}.csv").exists():
             facts = json.loads((output / f"{name}.json").read_text(encoding="utf-8"))

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy_problems import cylinder, neutral_cylinder
-from benchmarks.measure import timed
+from benchmarks.measure import solve_once, timed
+from benchmarks.neurons import spike_errors
 from benchmarks.peer_environment import NoPeerError, peer_python
 from benchmarks.peer_environment import solve as peer_solve
 from benchmarks.places import CASES
 from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.runtime.stack import cell_nodes
-from spinepnp.solvers import SteadyProblem
 from spinepnp.validation import gnp
 
 #: Tolerance of Newton's method in both programs, relative to the residual of the bulk state.
@@ -25,7 +25,7 @@ TOLERANCE = 1e-10
 
 
 def peer_cylinder(
-    comm: Any, size: str, own_size: float | None, degree: int = 1, graded: bool = False, repeats: int = 2
+    comm: Any, size: str, own_size: float | None = None, degree: int = 1, graded: bool = False, repeats: int = 2
 ) -> list[dict[str, Any]]:
     """Rows of the cylinder on one straight mesh in both programs, and on the curved mesh that each program makes.
 
@@ -69,16 +69,7 @@ def _case(size: str, degree: int, order: int, graded: bool) -> Case:
 
 def _solve(case: Case, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     """Row of the fastest of three solves, everything after the mesh; the first solve may include compilation."""
-
-    def once() -> dict[str, Any]:
-        steady = SteadyProblem(mesh, case.electrolyte, case.boundaries, case.solver)
-        solution = steady.solve(case.electrolyte, case.boundaries)
-        s = solution.statistics
-        found = {"V_mV": 1e3 * solution.boundary["top"].potential, "unknowns": s.dofs, "newton": s.newton}
-        steady.destroy()
-        return found
-
-    runs = [timed(comm, once) for _ in range(3)]
+    runs = [timed(comm, lambda: solve_once(case, mesh, "top")) for _ in range(3)]
     return runs[0][0] | {"solve_s": min(seconds for _, seconds in runs)}
 
 
@@ -131,14 +122,7 @@ def _row(row: dict[str, Any], ours: dict[str, Any], answer: float, **keys: Any) 
 def peer_neuron(
     comm: Any, seconds: float = 15.0, p_eff: float = 0.515, rtols: tuple[float, ...] = (1e-5, 1e-6, 1e-7, 1e-8)
 ) -> list[dict[str, Any]]:
-    """Rows of a tonic neuron by this integrator and by LSODA, on one compiled right-hand side, at several tolerances.
-
-    Args:
-        comm: MPI communicator; one rank works.
-        seconds: duration of the run in model time, s.
-        p_eff: multiplier of the glutamate densities, from a fifth of the run on.
-        rtols: relative tolerances of LSODA.
-    """
+    """Rows of a tonic neuron by this integrator and by LSODA on one compiled right-hand side, at several tolerances."""
     model = gnp.Model("gnp", "concentration")
     protocol = [gnp.Piece(200.0 * seconds, 0.0), gnp.Piece(1e3 * seconds, p_eff)]
     gnp.run(model, [gnp.Piece(1.0, p_eff)])
@@ -147,21 +131,15 @@ def peer_neuron(
     for tolerance in (1e-5, 1e-6, 1e-7, 1e-8):
         trace, run_s = timed(comm, lambda t=tolerance: gnp.run(model, protocol, tolerance=t))
         rows.append({"program": "spinepnp", "tolerance": tolerance, "solve_s": run_s,
-                     "evaluations": 6 * trace.steps, **_spikes(trace.spikes, truth)})  # fmt: skip
+                     "evaluations": 6 * trace.steps, **spike_errors(trace.spikes, truth)})  # fmt: skip
     for rtol in rtols:
         (spikes, count), run_s = timed(comm, lambda t=rtol: _lsoda(model, protocol, t))
         rows.append({"program": "LSODA", "tolerance": rtol, "solve_s": run_s,
-                     "evaluations": count, **_spikes(spikes, truth)})  # fmt: skip
+                     "evaluations": count, **spike_errors(spikes, truth)})  # fmt: skip
     own = [r for r in rows if r["program"] == "spinepnp"]
     for row in rows:
         row |= {"case": f"neuron, {seconds:g} s", "status": "ok", "solve_ratio": _at_equal_error(row, own)}
     return rows
-
-
-def _spikes(spikes: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    same = len(spikes) == len(truth)
-    error = float(np.abs(spikes - truth).max()) if same else float("nan")
-    return {"spikes": len(spikes), "spike_error_ms": error}
 
 
 def _lsoda(model: gnp.Model, protocol: list[gnp.Piece], rtol: float) -> tuple[np.ndarray, int]:

@@ -46,15 +46,13 @@ def peer_python() -> Path:
     try:
         venv.create(folder, with_pip=True)
         install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *PACKAGES]
-        done = subprocess.run(install, capture_output=True, text=True, timeout=PEER_TIMEOUT)
-        errors = done.stderr.strip().splitlines()
-        if done.returncode == 0:
-            done = subprocess.run([str(python), "-c", "import ngsolve"], capture_output=True, text=True, timeout=60)
-            errors = done.stderr.strip().splitlines()
+        for command in (install, [str(python), "-c", "import ngsolve"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PEER_TIMEOUT)
+            if done.returncode != 0:
+                reasons = done.stderr.strip().splitlines() or ["no reason was given"]
+                raise NoPeerError(f"NGSolve cannot be installed: {reasons[-1]}")
     except (OSError, subprocess.SubprocessError) as error:
         raise NoPeerError(f"NGSolve cannot be installed: {error}") from None
-    if done.returncode != 0:
-        raise NoPeerError(f"NGSolve cannot be installed: {errors[-1] if errors else 'no reason was given'}")
     complete.touch()
     return python
 
@@ -71,10 +69,6 @@ def _store() -> Path:
 
 def solve(python: Path, **arguments: Any) -> dict[str, Any]:
     """Run the script in NGSolve and return its row.
-
-    Args:
-        python: interpreter of its environment.
-        **arguments: arguments of the script.
 
     Raises:
         NoPeerError: the script failed.

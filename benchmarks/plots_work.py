@@ -22,12 +22,7 @@ STYLES = {
 
 
 def plot_accuracy(table: pandas.DataFrame, folder: Path) -> list[Path]:
-    """Plot error against time for each problem, with the front of each dimension and the default settings.
-
-    Args:
-        table: rows of the suite.
-        folder: folder for the files.
-    """
+    """Plot error against time for each problem, with the front of each dimension and the default settings."""
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 

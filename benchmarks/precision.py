@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from benchmarks.places import CASES
 from benchmarks.transients import spent
 from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
-from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.validation.suite import one_dimension
@@ -54,10 +54,6 @@ def precision(
     """Rows for each tolerance, with the error against a run of far smaller tolerance on the same mesh.
 
     Args:
-        comm: MPI communicator.
-        run: name of the run, see `RUNS`.
-        tolerances: tolerances of the steps.
-        reference: tolerance of the reference run.
         independent: whether the solver in one dimension solves the run as well, where it can.
     """
     file, overrides, places, line = RUNS[run]
@@ -85,10 +81,8 @@ def precision(
 
 def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict[str, Any]:
     """Steps of a run, their cost, and the cost of one linear solve."""
-    study = case.study
-    assert study.duration is not None
     problem = TransientProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed)
-    schedule = Schedule(study.duration, study.times or (), tolerance)
+    schedule = replace(case.study.schedule, tolerance=tolerance)
     steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
     newton = sum(s.newton for s in spent(steps))
     linear = _linear_solve(problem, comm)

@@ -20,11 +20,7 @@ MARK = "stages: "
 
 
 class Watch:
-    """Stopwatch of named stages; seconds of a stage within another one are not counted in the outer one.
-
-    Attributes:
-        seconds: time of each stage so far, s.
-    """
+    """Stopwatch of named stages; seconds of a stage within another one are not counted in the outer one."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -76,19 +72,17 @@ def _watch_run(watch: Watch) -> None:
     from spinepnp.runtime.stack import fem
 
     watch.wrap(steady, "load_case", "case file")
-    watch.wrap(steady, "check_feasible", "feasibility")
-    watch.wrap(steady, "generate", "mesh")
     watch.wrap(fem, "form", "kernels: generate, compile, load")
-    watch.wrap(steady.SteadyProblem, "__init__", "set-up of the solver")
+    for module in (steady, transient):
+        watch.wrap(module, "check_feasible", "feasibility")
+        watch.wrap(module, "generate", "mesh")
+    for problem in (steady.SteadyProblem, transient.TransientProblem):
+        watch.wrap(problem, "__init__", "set-up of the solver")
     watch.wrap(steady.SteadyProblem, "solve", "solve")
-    watch.wrap(steady_records.SteadyRecorder, "solved", "tables and fields")
-    watch.wrap(steady_records.SteadyRecorder, "finish", "tables and fields")
-    problem = transient.TransientProblem
-    watch.wrap(transient, "generate", "mesh")
-    watch.wrap(transient, "check_feasible", "feasibility")
-    watch.wrap(problem, "__init__", "set-up of the solver")
-    watch.wrap(problem, "begin", "solve")
-    watch.wrap_each(problem, "steps", "solve")
+    watch.wrap(transient.TransientProblem, "begin", "solve")
+    watch.wrap_each(transient.TransientProblem, "steps", "solve")
+    for name in ("solved", "finish"):
+        watch.wrap(steady_records.SteadyRecorder, name, "tables and fields")
     for name in ("begin", "step", "checkpoint", "end"):
         watch.wrap(transient.TransientRecorder, name, "tables and fields")
     watch.wrap(pictures, "draw", "pictures")

@@ -36,14 +36,7 @@ Row = dict[str, Any]
 def start(
     comm: Any, case: str = "cylinder_iv.toml", sweep: str = "sweeps/necks.toml", others: Sequence[str] = OTHERS
 ) -> list[Row]:
-    """Rows of three kinds: times with their targets, stages of the runs, the slowest imports.
-
-    Args:
-        comm: MPI communicator; one rank works.
-        case: case file that is run with an empty cache of kernels and meshes, and again.
-        sweep: sweep file that is run by two ranks; empty for none.
-        others: names of cases that are run twice.
-    """
+    """Rows of three kinds: times with their targets, stages of the runs, the slowest imports."""
     bare = _best([sys.executable, "-c", "pass"])
     rows = [_time("an interpreter", bare, bare)]
     rows.append(_time("--help", _best([sys.executable, "-m", "spinepnp", "--help"]), bare))

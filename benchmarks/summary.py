@@ -17,11 +17,7 @@ Line = tuple[str, str]
 
 
 def summary(output: Path) -> list[str]:
-    """Lines of the table, from the suites in a folder.
-
-    Args:
-        output: folder with the tables of the suites.
-    """
+    """Lines of the table, from the suites in a folder."""
     lines, machines = [], set()
     for name, describe in SOURCES.items():
         table, about = output / f"{name}.csv", output / f"{name}.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.accuracy import accuracy
 from benchmarks.batches import batch, memory
 from benchmarks.iterations import krylov
+from benchmarks.meshes import meshes
 from benchmarks.neurons import neuron
 from benchmarks.peer import peer_cylinder, peer_neuron
 from benchmarks.precision import precision
@@ -12,16 +13,7 @@ from benchmarks.start import start
 from benchmarks.steady import solve
 from benchmarks.transients import transient
 
-__all__ = [
-    "accuracy",
-    "batch",
-    "krylov",
-    "memory",
-    "neuron",
-    "peer_cylinder",
-    "peer_neuron",
-    "precision",
-    "solve",
-    "start",
-    "transient",
-]
+#: Every task by its name.
+TASKS = {task.__name__: task for task in (
+    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start, transient,
+)}  # fmt: skip

@@ -10,7 +10,6 @@ from spinepnp.case.case import load_case
 from spinepnp.meshes import generate
 from spinepnp.solvers import SteadyProblem
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
-from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.transient import TransientProblem
 
@@ -22,26 +21,17 @@ def spent(steps: list[Step]) -> list[NewtonStatistics]:
 
 
 def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolerance: float = 1e-4) -> dict[str, Any]:
-    """Row of a transient of a shipped case, all steps, against a steady solve of its final current.
-
-    Args:
-        comm: MPI communicator.
-        case: name of the case.
-        dimension: dimension of its geometry.
-        linear: linear solver.
-        tolerance: tolerance of the steps.
-    """
+    """Row of a transient of a shipped case, all steps, against a steady solve of its final current."""
     overrides = [f'geometry.dimension="{dimension}"', f'solver.linear="{linear}"', f"study.tolerance={tolerance}"]
     made = load_case(CASES / f"{case}.toml", overrides)
-    assert made.study.duration is not None
-    constant = made.problem_data.at(made.study.duration, made.study.duration)
+    schedule = made.study.schedule
+    constant = made.problem_data.at(schedule.duration, schedule.duration)
     mesh, mesh_s = timed(comm, lambda: generate(made.geometry, made.mesh, comm))
     steady = SteadyProblem(mesh, made.electrolyte, constant.boundaries, made.solver)
     steady.solve(made.electrolyte, constant.boundaries)
     _, steady_s = timed(comm, lambda: steady.solve(made.electrolyte, constant.boundaries))
     steady.destroy()
     problem = TransientProblem(mesh, made.electrolyte, made.boundaries, made.solver, made.probes, made.closed)
-    schedule = Schedule(made.study.duration, made.study.times or (), tolerance)
     steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
     statistics = spent(steps)
     row = {

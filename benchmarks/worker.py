@@ -6,7 +6,7 @@ import json
 import sys
 import warnings
 
-from benchmarks import tasks
+from benchmarks.tasks import TASKS
 from spinepnp.runtime.stack import MPI
 
 #: Mark before the rows in the output of a job, which may hold other lines.
@@ -17,7 +17,7 @@ def main() -> None:
     """Run the task that the command line names."""
     warnings.simplefilter("ignore")
     task, arguments = sys.argv[1], json.loads(sys.argv[2])
-    rows = getattr(tasks, task)(MPI.COMM_WORLD, **arguments)
+    rows = TASKS[task](MPI.COMM_WORLD, **arguments)
     if MPI.COMM_WORLD.rank == 0:
         print(MARK + json.dumps(rows), flush=True)
 

@@ -40,16 +40,11 @@ def _world() -> Any:
 
 
 def _leave(code: int, line: str, *, orderly: bool = False) -> int:
-    """Print ``line`` once for all ranks and end with an exit code.
+    """Print ``line`` once for all ranks and end with an exit code, which is returned where this process may end itself.
 
     Args:
-        code: exit code of the whole job.
-        line: message on standard error.
         orderly: whether the error, if a rank has it, occurs on all ranks at the same place, so that MPI can be shut
             down; otherwise the job is aborted, because MPI would wait for other ranks for ever.
-
-    Returns:
-        The exit code, where this process may end by itself.
     """
     import time
 

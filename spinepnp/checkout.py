@@ -20,8 +20,6 @@ def of_checkout(folder: str, verb: str, what: str, instead: str) -> Path:
     """A folder that only a checkout has.
 
     Args:
-        folder: path relative to the checkout.
-        verb: verb that needs the folder.
         what: content of the folder, and "is" or "are".
         instead: remedy without a checkout.
 

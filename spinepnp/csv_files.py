@@ -1,10 +1,12 @@
-"""Reader of the CSV tables that users give: profiles, waveforms, channels, lists of cases."""
+"""CSV tables: reader of those that users give (profiles, waveforms, channels, lists of cases), and text of rows."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from spinepnp.errors import reason_of
 
@@ -13,9 +15,6 @@ def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
     """Rows of a CSV table by the names of its columns, without blanks around names and values.
 
     A byte order mark, which spreadsheets write, is no part of the first name.
-
-    Args:
-        path: path of the file.
 
     Raises:
         ValueError: the file cannot be read, is no text in UTF-8, or a row has more or fewer values than columns.
@@ -31,3 +30,13 @@ def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
         raise ValueError(f"cannot be read ({reason_of(error)}); give the path of a CSV file") from None
     except (UnicodeDecodeError, csv.Error):
         raise ValueError("is no CSV table; save it as CSV in UTF-8") from None
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, header: bool = True) -> str:
+    """Rows as CSV text, with or without the names of the columns; values without a column are left out."""
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()

@@ -20,12 +20,7 @@ ION_COLOURS = {
 
 @contextmanager
 def figure_style(size: float, changes: Mapping[str, Any]) -> Iterator[None]:
-    """Type, lines and frames of matplotlib for the time of a drawing.
-
-    Args:
-        size: of the text, points; that of ticks and legends is a point smaller.
-        changes: further parameters of matplotlib, by its names.
-    """
+    """Type (size in points), lines and frames of matplotlib for the time of a drawing, with changes by its names."""
     import matplotlib
 
     style: Any = {

@@ -25,24 +25,18 @@ LAYOUT = 1
 
 
 def outcomes(directory: Path, *, write: bool) -> dict[str, dict[str, Any]]:
-    """Outcomes of all finished cases, by key. On one rank.
+    """Outcomes of all finished cases of a batch, by key. On one rank.
 
-    Args:
-        directory: directory of a batch.
-        write: whether the index is brought up to date, which needs the lock of `Store.alone`.
+    With `write`, which needs the lock of `Store.alone`, the index is brought up to date.
     """
     store = Store(directory)
     stamps = store.stamps()
     known = {key: value for key, value in _read(directory / NAME).items() if stamps.get(key) == value[0]}
-    found: dict[str, dict[str, Any]] = {key: content for key, (_, content) in known.items()}
-    new: dict[str, dict[str, Any]] = {}
-    for key in sorted(stamps.keys() - known.keys()):
-        outcome = store.outcome(key)
-        if outcome is not None:
-            new[key] = outcome
+    missing = sorted(stamps.keys() - known.keys())
+    new = {key: outcome for key in missing if (outcome := store.outcome(key)) is not None}
     if write:
         _write(directory, stamps, new)
-    return {**found, **new}
+    return {**{key: content for key, (_, content) in known.items()}, **new}
 
 
 def _read(path: Path) -> dict[str, tuple[int, dict[str, Any]]]:

@@ -63,12 +63,6 @@ class ProgressListener:
 class BatchListener(ProgressListener):
     """Reports of the cases of a batch, and counts, rate and time left, which rank 0 says.
 
-    Args:
-        groups: of the ranks.
-        jobs: the cases to solve.
-        title: of the batch.
-        log: its log file.
-
     Attributes:
         progress: bar and lines on the screen.
         solved: number of cases that were solved, failed ones among them, on rank 0.
@@ -82,12 +76,9 @@ class BatchListener(ProgressListener):
         self._start = time.monotonic()
 
     def report_case(self, job: Job, reason: str, seconds: float | None) -> None:
-        """Report that a case is finished. Called by the first rank of a group.
+        """Report, by the first rank of a group, a finished case: reason of a failure, and seconds.
 
-        Args:
-            job: the case.
-            reason: why it failed; empty if it did not.
-            seconds: that it took; ``None`` if another batch has solved it meanwhile.
+        Seconds are ``None`` if another batch has solved it meanwhile.
         """
         self.report((job.number, reason, seconds))
 

@@ -59,14 +59,7 @@ class View:
 
 
 def write_report(directory: Path, view: View) -> list[Path]:
-    """Write the page and its pictures into the directory of a batch.
-
-    Args:
-        directory: directory of the batch.
-        view: columns that it shows.
-
-    Returns:
-        Files that were made.
+    """Write the page and its pictures into the directory of a batch; returns the files that were made.
 
     Raises:
         CaseError: no batch, no row that was solved, or a column that it does not have.
@@ -178,17 +171,7 @@ def _figure(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
 
 
 def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]) -> Any:
-    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them.
-
-    Args:
-        table: rows that were solved.
-        x: column along the abscissa.
-        value: column that is shown.
-        others: what else was varied.
-
-    Returns:
-        A figure of matplotlib.
-    """
+    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them."""
     import matplotlib
 
     panels = _panels(table, others)
@@ -223,15 +206,7 @@ def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator
 def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others: list[str]) -> Any:
     """A value over two axes as a map with numbers; a panel for each combination of the others.
 
-    Args:
-        table: rows that were solved.
-        x: column along the abscissa.
-        y: column along the ordinate; by default what has most values in a panel.
-        value: column that is shown.
-        others: what else was varied.
-
-    Returns:
-        A figure of matplotlib; ``None`` where nothing has two axes.
+    The ordinate is by default what has most values in a panel; ``None`` where nothing has two axes.
     """
     panels = list(_maps(table, y, others))[:PANELS]
     if not panels:
@@ -289,9 +264,7 @@ def _page(
     potentials = [c for c in table.columns if c.endswith(f".potential_{POTENTIAL.suffix}") and table[c].abs().max() > 0]
     shown = ["case", *varied, *dict.fromkeys([value, *potentials]), "status"]
     environment = jinja2.Environment(loader=jinja2.PackageLoader("spinepnp.batch", "."), autoescape=True)
-    environment.filters["number"] = lambda v: (
-        "" if v != v or v is None else f"{v:.6g}" if isinstance(v, float) else str(v)
-    )
+    environment.filters["number"] = _number
     return environment.get_template("report.html.j2").render(
         title=listing["title"] or directory.resolve().name,
         cases=len(listing["cases"]),

@@ -74,17 +74,10 @@ class BatchOptions:
 def run_batch(
     path: Path, comm: Any, output: Path, options: BatchOptions, on_case: Callable[[], None] | None = None
 ) -> BatchSummary:
-    """Solve all cases of a sweep that the directory does not hold yet. Collective.
+    """Solve all cases of a sweep that the directory does not hold yet, and count them. Collective.
 
     Args:
-        path: path of the sweep file.
-        comm: MPI communicator.
-        output: directory of the batch.
-        options: further options.
         on_case: function that each rank calls after each of its cases.
-
-    Returns:
-        Numbers of solved, failed and missing cases.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.
@@ -105,11 +98,7 @@ def run_batch(
 
 
 def _open(output: Path, plan: Plan, options: BatchOptions) -> list[Job]:
-    """Prepare the directory, and list the cases to solve. On rank 0.
-
-    Raises:
-        CaseError: the directory cannot be used.
-    """
+    """Prepare the directory, and list the cases to solve. On rank 0."""
     if holds_results(output) and not ((output / LISTING).exists() or (output / "cases").is_dir()):
         raise CaseError("--output", "holds results of a run; give a directory of its own to the batch", str(output))
     check_place(output, plan.sources)
@@ -182,7 +171,7 @@ def _solve_all(comm: Any, scheduler: Scheduler, worker: _Worker, on_case: Callab
     while busy and comm.bcast(time.monotonic() < deadline, root=0):
         time.sleep(0.2)
         busy = [job for job in busy if not worker.solve(job)]
-    worker.close()
+    worker.model.close()
 
 
 class _Worker:
@@ -192,11 +181,7 @@ class _Worker:
         self._comm, self._listener, self._store = groups.comm, listener, store
         tick = listener.listen if groups.world.rank == 0 else None
         self._options = RunOptions(quiet=True, within=True, fields=sweep.fields, pictures=sweep.pictures, tick=tick)
-        self._model = Model(groups.comm)
-
-    def close(self) -> None:
-        """Free mesh and problem, which were kept for the next case."""
-        self._model.close()
+        self.model = Model(groups.comm)
 
     def solve(self, job: Job) -> bool:
         """Solve a case, unless another process has; false if another one is solving it now."""
@@ -247,7 +232,7 @@ class _Worker:
                 raise SingleRankError(str(error)) from error
             if isinstance(error, OSError) and error.errno in DISK_ERRORS:
                 raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
-            self._model = Model(self._comm)
+            self.model = Model(self._comm)
             return [], f"unexpected {type(error).__name__}: {' '.join(str(error).split())}"
         failures = [str(point.failure) for point in points if point.failure is not None]
         return [typed(point.row) for point in points], failures[0] if failures else ""
@@ -255,14 +240,14 @@ class _Worker:
     def _points(self, job: Job, begun: bool) -> list[SweepPoint]:
         place, case = self._store.place(job.key), job.case()
         try:
-            return solve_case(case, self._comm, place, replace(self._options, resume=begun), self._model)
+            return solve_case(case, self._comm, place, replace(self._options, resume=begun), self.model)
         except CaseError as error:
             if error.key == "--output":
                 raise OutputError(str(error)) from None
             if error.key != "--resume":
                 raise
         on_root(self._comm, lambda: self._store.discard_work(job.key))  # what was begun is of no use
-        return solve_case(case, self._comm, place, self._options, self._model)
+        return solve_case(case, self._comm, place, self._options, self.model)
 
     def _outcome(self, job: Job, rows: list[dict[str, Any]], reason: str, seconds: float) -> dict[str, Any]:
         """Outcome of a case: its rows and status, beside its files. On one rank."""
@@ -307,11 +292,7 @@ def typed(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _close(output: Path, plan: Plan, listener: BatchListener, groups: RankGroups, start: float) -> BatchSummary:
-    """Write the tables, and count solved and failed cases. On rank 0.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
+    """Write the tables, and count solved and failed cases. On rank 0."""
     listener.progress.log_to(output / LOG)
     known = refresh(output)
     failures = [

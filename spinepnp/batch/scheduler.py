@@ -41,13 +41,7 @@ class RankGroups:
 
 
 def divide(comm: Any, ranks_per_case: int | str, jobs: Sequence[Job]) -> RankGroups:
-    """Divide the ranks of a communicator into groups. Collective.
-
-    Args:
-        comm: MPI communicator.
-        ranks_per_case: number of ranks, or "auto".
-        jobs: cases to solve.
-    """
+    """Divide the ranks of a communicator into groups of a number of ranks, or "auto" by the cases. Collective."""
     world = comm.Dup()
     node = world.Split_type(MPI.COMM_TYPE_SHARED)
     share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank
@@ -70,12 +64,7 @@ def _number(ranks: int, ranks_per_case: int | str, jobs: Sequence[Job], share: f
 
 
 class Counters:
-    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not.
-
-    Args:
-        comm: MPI communicator of all that take numbers.
-        number: of counters.
-    """
+    """Counters in the memory of rank 0, from 0 on. Making and closing them is collective, taking is not."""
 
     def __init__(self, comm: Any, number: int) -> None:
         self._values = np.zeros(number, dtype=np.int64)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,9 +126,6 @@ class Plan:
 def load_sweep(path: Path) -> Plan:
     """Read a sweep file and check all its cases. On one rank.
 
-    Args:
-        path: of a TOML file.
-
     Returns:
         The plan; a case that is impossible beside others that are not carries its error.
 
@@ -142,9 +141,9 @@ def load_sweep(path: Path) -> Plan:
                 data[key] = table.pop(key)
     sweep = validated(data, Sweep)
     folder = path.parent
-    settings = list(_settings(sweep, folder))
-    jobs = [Job(number) for number in range(1, len(settings) + 1)]
     names = [sweep.base.case] if isinstance(sweep.base.case, str) else list(sweep.base.case)
+    settings = list(_settings(sweep, names, folder))
+    jobs = [Job(number) for number in range(1, len(settings) + 1)]
     if len({Path(name).stem for name in names}) < len(names):
         raise CaseError("base.case", "two of the cases have the same name; rename one")
     bases = {name: read_tables(read_text(folder / name), name, sweep.base.set.items(), folder / Path(name).parent)
@@ -163,24 +162,16 @@ def load_sweep(path: Path) -> Plan:
     labels = [{**({BASE_COLUMN: Path(name).stem} if len(names) > 1 else {}), **values} for name, values in settings]
     for job, columns in zip(jobs, named_columns(labels), strict=True):
         job.columns = columns
-    seen: dict[str, set[Any]] = {}
-    for job in jobs:
-        for name, value in job.columns.items():
-            seen.setdefault(name, set()).add(value)
-    differing = {name for name, values in seen.items() if len(values) > 1}
+    entries = {entry for job in jobs for entry in job.columns.items()}
+    differing = {name for name, number in Counter(name for name, _ in entries).items() if number > 1}
     for job in jobs:
         job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in job.columns.items() if name in differing) or "the case"  # fmt: skip
     return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
 
 
-def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name of the base and values of the keys, for each case.
-
-    Raises:
-        CaseError: axes that do not go together.
-    """
-    bases = (sweep.base.case,) if isinstance(sweep.base.case, str) else sweep.base.case
+def _settings(sweep: Sweep, bases: list[str], folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name of the base and values of the keys, for each case."""
     if sweep.csv is not None and sweep.combine != "csv":
         raise CaseError("csv", 'belongs to combine = "csv"; set that, or drop it', sweep.csv)
     if sweep.combine == "csv":
@@ -196,9 +187,7 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
             raise CaseError("axes", f'zip takes as many values of each axis, but {counts}; or use combine = "product"')
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in zip(*sweep.axes.values(), strict=True)]
     else:
-        count = len(bases)
-        for values in sweep.axes.values():
-            count *= len(values)
+        count = math.prod(map(len, (bases, *sweep.axes.values())))
         if count > MOST_CASES:
             raise CaseError("axes", f"ask for {count} cases, {MOST_CASES} are allowed; split the sweep")
         rows = [dict(zip(sweep.axes, values, strict=True)) for values in itertools.product(*sweep.axes.values())]
@@ -208,11 +197,7 @@ def _settings(sweep: Sweep, folder: Path) -> Iterator[tuple[str, dict[str, Any]]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a CSV file, whose columns are paths of keys.
-
-    Raises:
-        CaseError: it cannot be read, or is no such table.
-    """
+    """Rows of a CSV file, whose columns are paths of keys."""
     number = 0
     try:
         for number, row in enumerate(rows_of(path), 1):
@@ -226,11 +211,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _resolve(job: Job, base: dict[str, Any], values: dict[str, Any], folder: Path) -> None:
-    """Fill a job with its checked case and its cost.
-
-    Raises:
-        CaseError: it is impossible.
-    """
+    """Fill a job with its checked case and its cost."""
     data = copy.deepcopy(base)
     for path, value in values.items():
         set_value(data, path, copy.deepcopy(value))
@@ -258,11 +239,7 @@ def _without_varied(data: dict[str, Any], paths: Iterable[str]) -> None:
 
 
 def named_columns(settings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Values by the names of their columns, quantities in one unit a column.
-
-    Args:
-        settings: values by path; tables give a column for each of their keys.
-    """
+    """Values, given by path, by the names of their columns: a column for each key of a table, with one unit."""
     flat = [dict(_flat(setting)) for setting in settings]
     paths = list(dict.fromkeys(path for row in flat for path in row))
     kinds = {path: common_kind(row[path] for row in flat if path in row) for path in paths}

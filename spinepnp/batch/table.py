@@ -21,9 +21,6 @@ LISTING = "batch.json"
 #: Version of the layout of the list.
 LAYOUT = 1
 
-#: First column, which is no observable.
-FIRST = ("case",)
-
 #: Last columns, which are no observables.
 LAST = ("key", "version", "reason", "status")
 
@@ -97,41 +94,25 @@ def assemble(listing: dict[str, Any], found: dict[str, dict[str, Any]]) -> tuple
         if case["key"] not in done:  # the same case twice in a sweep was solved once
             solver += [{"case": case["case"], "key": case["key"], **row} for row in outcome["solver"]]
         done.add(case["key"])
-    table = _frame(rows, [*FIRST, *axes], LAST)
+    table = _frame(rows, ["case", *axes], LAST)
     table.attrs[AXES] = axes
     return table, _frame(solver, ["case", "key"], ())
 
 
-def write_tables(directory: Path, found: dict[str, dict[str, Any]]) -> None:
-    """Write the tables of a batch.
-
-    Args:
-        directory: directory of the batch.
-        found: outcomes of its cases, by key.
-
-    Raises:
-        OutputError: the tables cannot be written.
-    """
-    table, statistics = assemble(read_listing(directory), found)
-    parquet = io.BytesIO()
-    table.to_parquet(parquet, index=False)
-    files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
-    for name, content in files.items():
-        write_atomically(directory / name, content, then="run it again")
-
-
 def refresh(directory: Path) -> dict[str, dict[str, Any]]:
-    """Bring index and tables of a batch up to date, under its lock.
-
-    Returns:
-        Outcomes of all its cases, by key.
+    """Bring index and tables of a batch up to date, under its lock; returns the outcomes of its cases, by key.
 
     Raises:
         OutputError: they cannot be written.
     """
     with Store(directory).alone():
         found = outcomes(directory, write=True)
-        write_tables(directory, found)
+        table, statistics = assemble(read_listing(directory), found)
+        parquet = io.BytesIO()
+        table.to_parquet(parquet, index=False)
+        files = {TABLE: _csv(table), SOLVER: _csv(statistics), PARQUET: parquet.getvalue()}
+        for name, content in files.items():
+            write_atomically(directory / name, content, then="run it again")
     return found
 
 

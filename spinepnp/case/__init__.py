@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spinepnp.case.case import Case, MeshCase, load_case
 
-#: Modules of the public names.
-_PLACES = {
-    "Case": "case",
-    "MeshCase": "case",
-    "load_case": "case",
-}
-
 __all__ = ["Case", "MeshCase", "load_case"]
 
 
 def __getattr__(name: str) -> Any:
     """Public names come when they are asked for: some bring DOLFINx."""
-    if name in _PLACES:
-        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    if name in __all__:
+        return getattr(importlib.import_module("spinepnp.case.case"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

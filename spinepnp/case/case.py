@@ -121,11 +121,7 @@ class Case(Table):
             self.law()
 
     def _check_names(self) -> None:
-        """Check the names of probes and regions, and the boundaries that regions exclude.
-
-        Raises:
-            CaseError: names the key.
-        """
+        """Check the names of probes and regions, and the boundaries that regions exclude."""
         seen = {"volume", "law", *self.geometry.boundaries}
         for name in self.probes:
             check_name("probes", name, seen)
@@ -233,11 +229,7 @@ def make_case(data: dict[str, Any]) -> Case:
 
 
 def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kind:
-    """A checked case, or what only makes a mesh, from plain data.
-
-    Raises:
-        CaseError: the first thing that is wrong with it.
-    """
+    """A checked case, or what only makes a mesh, from plain data."""
     if isinstance(data.get("geometry"), dict):
         shape = data["geometry"].get("shape")
         if shape is None:
@@ -267,11 +259,7 @@ def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
 
 
 def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
-    """Read and check a case file.
-
-    Args:
-        path: of a TOML file.
-        overrides: ``key=value`` texts.
+    """Read and check a case file (TOML), with ``key=value`` overrides.
 
     Raises:
         CaseError: anything that is wrong with it.

@@ -30,14 +30,7 @@ def digest(data: object) -> str:
 
 
 def case_digest(case: Case) -> str:
-    """Digest of a resolved case, without its title, and with the content of the files that it names.
-
-    Args:
-        case: checked, with its defaults.
-
-    Returns:
-        Hexadecimal digits, fit for the name of a folder.
-    """
+    """Digest of a resolved case, without its title, and with the content of the files that it names."""
     contents = table_digests(case)
     files = case.geometry.files()
 

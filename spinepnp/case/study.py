@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from spinepnp.units import (
-    Duration,
-    Kind,
-    Number,
-    Table,
-    Time,
-    Whole,
-    kind_of_quantity,
-    parse_quantity,
-    to_unit,
-)
+from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.units import Duration, Kind, Number, Table, Time, Whole, kind_of_quantity, parse_quantity, to_unit
 
 #: Shortest duration of a transient, s: a shorter one is taken for a slip.
 SHORTEST_DURATION = 1e-15
@@ -49,22 +40,6 @@ def column_of(path: str, kind: Kind | None) -> str:
 def number_of(value: object, kind: Kind | None) -> Any:
     """Entry of that column: a quantity in the unit of its kind, without the digits of conversion; else the value."""
     return value if kind is None else float(f"{to_unit(parse_quantity(value, kind), kind):.15g}")
-
-
-class Timing(NamedTuple):
-    """Keys of a transient with their defaults.
-
-    Attributes:
-        duration: duration, s.
-        times: times that are hit exactly, s.
-        tolerance: error of each step.
-        initial: state at the start, "bulk" or "steady".
-    """
-
-    duration: float
-    times: tuple[float, ...]
-    tolerance: float
-    initial: Literal["bulk", "steady"]
 
 
 class Study(Table):
@@ -136,16 +111,16 @@ class Study(Table):
         return self
 
     @property
-    def timing(self) -> Timing:
-        """Timing of a transient.
+    def schedule(self) -> Schedule:
+        """Schedule of a transient.
 
         Raises:
             ValueError: the study is steady.
         """
         study = self.resolved()
-        if study.duration is None or study.times is None or study.tolerance is None or study.initial is None:
-            raise ValueError("a steady study has no timing")
-        return Timing(study.duration, study.times, study.tolerance, study.initial)
+        if study.duration is None or study.times is None or study.tolerance is None:
+            raise ValueError("a steady study has no schedule")
+        return Schedule(study.duration, study.times, study.tolerance)
 
     def single(self) -> Study:
         """Study of one value of a sweep, which is in the case."""

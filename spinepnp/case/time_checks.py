@@ -16,13 +16,6 @@ def check_time(
 ) -> None:
     """Refuse waveforms, boundaries and laws that do not fit the kind of the study.
 
-    Args:
-        study: steady or in time.
-        electrolyte: its species.
-        boundaries: their conditions, by name.
-        law: analytic law that the case is compared with.
-        formulation: of the solver.
-
     Raises:
         CaseError: names the key and what to do.
     """
@@ -53,11 +46,7 @@ def check_time(
 
 
 def _check_pace(name: str, boundary: Boundary, duration: float) -> None:
-    """Refuse waveforms that steps in time cannot follow over a duration, s.
-
-    Raises:
-        CaseError: names the key.
-    """
+    """Refuse waveforms that steps in time cannot follow over a duration, s."""
     key = f"boundaries.{name}.current"
     for i in boundary.injections:
         steps = STEPS_A_PERIOD * (i.frequency or 0.0) * min(duration, i.duration or duration)

@@ -96,9 +96,7 @@ def read_tables(
     """Unchecked tables of TOML text, with overrides and paths of files.
 
     Args:
-        text: the file's content.
         name: how errors call it.
-        overrides: keys to set, in order.
         folder: to which paths in the case are relative; those that are not found there stay as they are.
 
     Raises:
@@ -128,12 +126,7 @@ _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """Refuse a file that is of another kind.
-
-    Args:
-        data: its tables.
-        name: how errors call it.
-        kind: "case", "sweep" or "validation".
+    """Refuse a file that is not of a kind: "case", "sweep" or "validation"; `name` is how the error calls it.
 
     Raises:
         CaseError: it is of another kind.

@@ -39,11 +39,6 @@ LARGEST_FACTOR = 2.0
 def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tuple[Case, dict[str, Any]]:
     """Facts about a case before it is solved. Collective.
 
-    Args:
-        path: of the case file.
-        comm: MPI communicator.
-        overrides: ``key=value`` texts that change the case.
-
     Returns:
         The case, and the facts by name, with units in the names; ``None`` for what has no value.
 

@@ -18,13 +18,7 @@ TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
 
 
 def build_docs(output: Path) -> int:
-    """Build the site.
-
-    Args:
-        output: its folder.
-
-    Returns:
-        0 if all is right, 1 otherwise.
+    """Build the site in a folder; returns 0 if all is right, 1 otherwise.
 
     Raises:
         CaseError: no checkout, or the tools are not there.
@@ -50,12 +44,7 @@ def build_docs(output: Path) -> int:
 
 
 def command(source: Path, output: Path) -> list[str]:
-    """Command of Sphinx that makes every warning an error.
-
-    Args:
-        source: folder with docs/index.md, the checkout.
-        output: folder of the site.
-    """
+    """Command of Sphinx for the pages of a folder with docs/index.md (the checkout); every warning is an error."""
     folder = of_checkout("docs", "docs", "the pages are", "use ./spine docs there")
     options = ["--fail-on-warning", "--keep-going", "--quiet", "--fresh-env", "--write-all"]
     # Doctrees go beside the pages; nobody needs them afterwards, but Sphinx does not do without.

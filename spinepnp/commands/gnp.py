@@ -43,9 +43,6 @@ STACK = ("numpy", "scipy", "numba", "pandas", "matplotlib")
 #: Words that can follow `gnp`, beside names of figures.
 OTHERS = ("all", "table", "run", "list")
 
-#: Verdicts of the table that need no `expected`.
-AGREES = "agrees"
-
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -63,10 +60,7 @@ class Request:
 
 
 def gnp(request: Request) -> int:
-    """Carry out a request.
-
-    Returns:
-        Exit code.
+    """Carry out a request; returns the exit code.
 
     Raises:
         CaseError: bad input.
@@ -89,11 +83,7 @@ def _refuse(request: Request, names: Iterable[str], why: str) -> None:
 
 
 def _changes(texts: Sequence[str]) -> dict[str, float]:
-    """Parameters by name.
-
-    Raises:
-        CaseError: no ``NAME=VALUE``, or no number.
-    """
+    """Parameters by name."""
     found = {}
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -119,15 +109,7 @@ def _milliseconds(name: str, text: str) -> float:
 
 
 class Output(ResultDirectory):
-    """Directory for results, which is removed where it is new and stays empty.
-
-    Args:
-        path: of the directory.
-        force: replace the results that it holds.
-
-    Raises:
-        CaseError: it cannot be used.
-    """
+    """Directory for results, which is removed where it is new and stays empty."""
 
     def __init__(self, path: Path, *, force: bool) -> None:
         super().__init__(path, force=force, names=RESULT_FILES)
@@ -139,11 +121,7 @@ class Output(ResultDirectory):
         self.discard()
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file whole or not at all.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Write a file whole or not at all."""
         write_atomically(self.path / name, content, then="try again")
 
     def csv(self, name: str, table: pd.DataFrame) -> None:
@@ -182,11 +160,7 @@ def _figure(request: Request) -> int:
 def _write_figure(
     name: str, output: Output, p_open: float | None, duration: float | None, changes: dict[str, float]
 ) -> tuple[str, ...]:
-    """Draw a figure and write its files.
-
-    Returns:
-        Lines on the runs of the figure.
-    """
+    """Draw a figure and write its files; returns lines on the runs of the figure."""
     begin = time.monotonic()
     picture = figures.draw(name, p_open=p_open, duration=duration, **changes)
     with style():
@@ -265,7 +239,7 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
         grid.add_column(name, justify="right" if name in ("paper", "computed") else "left", overflow="fold")
     for row in rows:
         cells = [Text(_shown(row[name])) for name in names]
-        grid.add_row(*cells, style="bold red" if _unexpected(row) else "" if row["verdict"] == AGREES else "yellow")
+        grid.add_row(*cells, style="bold red" if _unexpected(row) else "" if row["verdict"] == "agrees" else "yellow")
     Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160).print(grid)
 
 

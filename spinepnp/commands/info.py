@@ -10,7 +10,6 @@ import platform
 import shlex
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,7 +18,7 @@ from spinepnp import __version__
 from spinepnp.errors import SpineError
 from spinepnp.runtime import compiler
 from spinepnp.runtime.cache_dirs import cache_dir
-from spinepnp.runtime.memory import available_memory
+from spinepnp.runtime.memory import available_memory, processor_name
 from spinepnp.runtime.ranks import rank_from_launcher
 from spinepnp.runtime.versions import PACKAGE, code_version
 
@@ -93,21 +92,13 @@ def _machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
         "libc": " ".join(platform.libc_ver()),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": psutil.cpu_count(logical=False),
         "threads": os.cpu_count(),
         "usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_GB": round(memory.total / 1e9, 2),
         "free_memory_GB": round(available_memory() / 1e9, 2),
     }
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _compiler() -> dict[str, str]:

@@ -25,12 +25,7 @@ NAMES = 16
 
 
 def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
-    """Print one topic, or all that are lists.
-
-    Args:
-        topic: of `catalogue.TOPICS`, "keys", "results" or "schema".
-        name: of a shape, a table or a kind of file.
-        as_json: print JSON.
+    """Print one topic, or all that are lists; `name` is that of a shape, a table or a kind of file.
 
     Raises:
         CaseError: no such topic, or no such name in it.
@@ -44,10 +39,14 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
         raise CaseError("list", f"{topic} takes no name; drop it", name)
     if topic == "schema":
         print(json.dumps(schema.schema_of(name or "case"), indent=1, ensure_ascii=False))
+    elif as_json and topic == "keys":
+        raise CaseError("--json", "is not for keys; ./spine list schema prints them as a JSON Schema")
+    elif as_json and topic == "results":
+        raise CaseError("--json", "is not for results; drop it")
     elif topic == "keys":
-        _keys(name, as_json=as_json)
+        print(keys_page.page() if name is None else keys_page.part(name), end="")
     elif topic == "results":
-        _results(as_json=as_json)
+        print(results_page.page(), end="")
     elif topic == "shapes" and name is not None:
         _shape(name, as_json=as_json)
     elif as_json:
@@ -59,18 +58,6 @@ def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
         if topic is None:
             print("More: ./spine list keys [TABLE], list results, list schema, list TOPIC --json")
     return 0
-
-
-def _keys(table: str | None, *, as_json: bool) -> None:
-    if as_json:
-        raise CaseError("--json", "is not for keys; ./spine list schema prints them as a JSON Schema")
-    print(keys_page.page() if table is None else keys_page.part(table), end="")
-
-
-def _results(*, as_json: bool) -> None:
-    if as_json:
-        raise CaseError("--json", "is not for results; drop it")
-    print(results_page.page(), end="")
 
 
 def _shape(name: str, *, as_json: bool) -> None:

@@ -30,37 +30,27 @@ AGAIN = "run it again"
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
 
-    Args:
-        path: of the case file.
-        comm: MPI communicator.
-        output: directory for the three files.
-        overrides: ``key=value`` texts that change the case.
-        force: replace those that are there.
-
     Raises:
         CaseError: bad input, or a mesh is there already.
         SolveError: Gmsh failed.
     """
     case = on_root(comm, lambda: load_mesh_case(path, overrides))
-
-    opened: list[ResultDirectory] = []  # on rank 0
-
-    def open_directory() -> None:
-        if (output / "mesh.json").exists() and not force:
-            raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        opened.append(ResultDirectory(output, resume=True))
-
     on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
     grid = gather_mesh(mesh)
-    on_root(comm, open_directory)
-    try:
-        on_root(comm, lambda: _write(case, facts, grid, output))
-    finally:
-        for directory in opened:
+
+    def write() -> None:
+        if (output / "mesh.json").exists() and not force:
+            raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
+        directory = ResultDirectory(output, resume=True)
+        try:
+            _write(case, facts, grid, output)
+        finally:
             directory.discard()
+
+    on_root(comm, write)
 
 
 def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:

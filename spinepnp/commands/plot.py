@@ -14,11 +14,7 @@ NEEDED = ("case.toml", "observables.csv")
 
 
 def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
-    """Draw all pictures of a run again, finished or not.
-
-    Args:
-        directory: of the results.
-        animation: whether to make a film of a transient too.
+    """Draw all pictures of a run again, finished or not, and the film of a transient if wanted.
 
     Returns:
         Files that were made; what cannot be drawn is a warning.
@@ -38,11 +34,7 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
 
 
 def _read(directory: Path) -> tuple[Case, list[dict[str, str]]]:
-    """The case of a result directory, and its complete rows.
-
-    Raises:
-        CaseError: see `plot_run`.
-    """
+    """The case of a result directory, and its complete rows."""
     if not directory.is_dir():
         raise CaseError(str(directory), "is no directory; give the result directory of a run")
     missing = [name for name in NEEDED if not (directory / name).is_file()]

@@ -55,13 +55,7 @@ def run_tests(arguments: list[str]) -> int:
 
 
 def run_benchmarks(arguments: list[str]) -> int:
-    """Run `python -m benchmarks` of the checkout.
-
-    Args:
-        arguments: passed on.
-
-    Returns:
-        0 if every job gave numbers, 1 or 2 otherwise.
+    """Run `python -m benchmarks` of the checkout; returns 0 if every job gave numbers, 1 or 2 otherwise.
 
     Raises:
         CaseError: this is an installed package without its benchmarks.

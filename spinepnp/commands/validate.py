@@ -11,12 +11,12 @@ from spinepnp.checkout import validation_folder
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.communication import on_root
 from spinepnp.validation.report.environment import environment
-from spinepnp.validation.report.figures.drawing import Drawn, describe, draw_all, select_jobs
+from spinepnp.validation.report.figures.drawing import describe, draw_all, select_jobs
 from spinepnp.validation.report.figures.list import jobs
 from spinepnp.validation.report.page import Contents, write_page
 from spinepnp.validation.report.previous import read_previous
 from spinepnp.validation.report.record import default_folder, make_folder, write_report
-from spinepnp.validation.suite.assess import Verdict, summary
+from spinepnp.validation.suite.assess import summary
 from spinepnp.validation.suite.plan import Subject, load_subjects
 from spinepnp.validation.suite.run import run_validation
 
@@ -28,8 +28,6 @@ def validate(
 
     Args:
         names: names of the cases; all cases without any.
-        output: directory of the reports; see `default_folder`.
-        comm: MPI communicator.
         full: whether cases that take long are wanted, too.
         figures: whether any are drawn.
         force: whether a report of something else that the directory holds is replaced.
@@ -58,7 +56,8 @@ def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: boo
     previous = on_root(comm, lambda: read_previous(folder))
     verdicts = run_validation(subjects, comm)
     path = on_root(comm, lambda: write_report(verdicts, folder))
-    drawn = draw(subjects, verdicts, comm, whole=whole) if figures else []
+    names = [subject.name for subject in subjects]
+    drawn = draw_all(select_jobs(jobs(names), () if whole else names), verdicts, comm) if figures else []
 
     def finish() -> Path:
         here = environment(comm.size, time.monotonic() - start)
@@ -73,16 +72,3 @@ def _examine(subjects: Sequence[Subject], folder: Path, comm: Any, *, whole: boo
                 print(describe(figure))
         print(f"report: {path}, {page}")
     return int(not all(v.passed for v in verdicts) or any(figure.error for figure in drawn))
-
-
-def draw(subjects: Sequence[Subject], verdicts: Sequence[Verdict], comm: Any, *, whole: bool) -> list[Drawn]:
-    """The figures that belong to some cases. Collective.
-
-    Args:
-        subjects: the cases.
-        verdicts: on them.
-        comm: MPI communicator.
-        whole: whether all cases were asked for; then all figures are.
-    """
-    names = [subject.name for subject in subjects]
-    return draw_all(select_jobs(jobs(names), () if whole else names), verdicts, comm)

@@ -54,17 +54,10 @@ Film = tuple[Any, Any, Callable[[int], None], np.ndarray]
 
 
 def draw_animation(case: Case, directory: Path) -> list[Path]:
-    """Potential and concentration of a transient as ``animation.gif``.
+    """Potential and concentration of a transient as ``animation.gif``; none with fewer than two fields.
 
     A body is seen as in ``potential.png``, the potential at the left and the species that is injected at the right; of
     a line there are curves. What is hot in less than a two-hundredth of the volume lies beyond the scale of colours.
-
-    Args:
-        case: what was run.
-        directory: with ``fields.pvd`` and what it lists; gets the file.
-
-    Returns:
-        The file that was made; none where there are fewer than two fields.
     """
     series = [(time, path) for time, path in _series(directory / "fields.pvd") if path.exists()]
     if len(series) < 2:
@@ -157,11 +150,7 @@ def _film_of_body(case: Case, grid: Any, fields: dict[str, np.ndarray], at_end: 
 
 
 def node_weights(grid: Any) -> np.ndarray:
-    """Volume around each node of a body, or of the body that a meridian stands for (up to a factor), shape (nodes,).
-
-    Args:
-        grid: of tetrahedra or triangles.
-    """
+    """Volume around each node of a body, or of the body that a meridian stands for (up to a factor), shape (nodes,)."""
     dim = 3 if is_solid(grid) else 2
     corners = grid.cell_connectivity.reshape(grid.n_cells, -1)[:, : dim + 1]
     x = grid.points[corners][:, :, :dim]
@@ -209,11 +198,9 @@ def _frame(figure: Any) -> np.ndarray:
 
 
 def _gif(frames: list[np.ndarray], colours: np.ndarray) -> bytes:
-    """Frames as one file that plays again and again.
+    """Frames, each of shape (height, width, 3), as one file that plays again and again.
 
-    Args:
-        frames: each of shape (height, width, 3).
-        colours: that they are made of, beside greys, 0 to 1: the same for all frames, so that nothing flickers.
+    Colours (0 to 1) and greys are the same for all frames, so that nothing flickers.
     """
     import PIL.Image
     from scipy.spatial import KDTree

@@ -25,14 +25,7 @@ ARROW_LENGTH = 0.045
 
 
 def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
-    """The potential on the surface of the domain, cut open along its axis; in a meridian; or along a line.
-
-    Args:
-        grid: fields with an array ``potential_mV``.
-        path: of the PNG.
-        title: above the picture.
-        opened: whether to cut it open.
-    """
+    """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line."""
     if is_line(grid):
         figure, _, _ = profiles(grid, title)
     else:
@@ -45,14 +38,7 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
 
 
 def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
-    """The cells of a mesh, coloured by their quality: a body cut open along its axis, a meridian, or sizes on a line.
-
-    Args:
-        grid: the mesh (`fields.gather_mesh`).
-        path: of the PNG.
-        title: above the picture.
-        opened: whether to cut a body.
-    """
+    """Cells of a mesh, coloured by their quality: a body, cut open or not, or a meridian; sizes of those of a line."""
     import pyvista
 
     if is_line(grid):
@@ -77,11 +63,7 @@ def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None
 
 
 class View:
-    """A body, cut open or whole, or a meridian; it draws one field after another.
-
-    Args:
-        grid: whose arrays are drawn.
-        opened: whether to cut a body along its axis.
+    """A body, cut open along its axis or whole, or a meridian; it draws one array of a grid after another.
 
     Attributes:
         extent: left, right, lower and upper end of its pictures in the plane of view, um.
@@ -98,12 +80,7 @@ class View:
         self.extent = self._scene.extent
 
     def picture(self, name: str, look: ColourScale) -> np.ndarray:
-        """A picture of a field with lines of equal values, shape (height, width, 3).
-
-        Args:
-            name: of an array of the grid.
-            look: its colours.
-        """
+        """A picture of an array of the grid with lines of equal values, shape (height, width, 3)."""
         self._scene.paint(self._surface, name, look)
         self._scene.draw_lines(self._surface.contour(np.linspace(*look.limits, 12)[1:-1], scalars=name))
         return self._scene.picture()

@@ -37,11 +37,7 @@ def is_solid(grid: Any) -> bool:
 
 
 def facets(grid: Any) -> np.ndarray:
-    """Nodes of the facets that belong to one cell only, corners first, shape (facets, nodes).
-
-    Args:
-        grid: `pyvista.UnstructuredGrid` of tetrahedra or of triangles, straight or curved.
-    """
+    """Nodes of the facets that belong to one cell only, of a body or meridian, corners first, shape (facets, nodes)."""
     cells = grid.cell_connectivity.reshape(grid.n_cells, -1)
     known, corners = (TRIANGLES, 3) if is_solid(grid) else (EDGES, 2)
     found = np.vstack([cells[:, [node for node in facet if node < cells.shape[1]]] for facet in known])
@@ -54,15 +50,9 @@ def facets(grid: Any) -> np.ndarray:
 
 
 def surface(grid: Any) -> Any:
-    """Triangles of the surface of a body, with its arrays, or of a meridian itself.
+    """Triangles (`pyvista.PolyData`) of the surface of a body, with its arrays, or of a meridian itself.
 
     VTK's own surface of curved cells has facets of the interior, too.
-
-    Args:
-        grid: `pyvista.UnstructuredGrid` of tetrahedra or of triangles.
-
-    Returns:
-        `pyvista.PolyData`.
     """
     import pyvista
 

@@ -18,12 +18,7 @@ POINTS = 20_000
 
 
 def column_of(rows: Sequence[dict[str, Any]], name: str) -> np.ndarray:
-    """Numbers of a column of a table, NaN where it is empty.
-
-    Args:
-        rows: of the table, numbers or as they are read.
-        name: of the column.
-    """
+    """Numbers of a column of rows, numbers or as they are read; NaN where it is empty."""
     return np.array([np.nan if row.get(name) in (None, "") else float(row[name]) for row in rows])
 
 

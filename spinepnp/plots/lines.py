@@ -14,15 +14,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 
 
 def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
-    """Potential and concentrations along a line.
-
-    Args:
-        grid: fields on the line.
-        title: above the picture.
-
-    Returns:
-        The figure, its lines by the name of the array (with values in the order of the places), and the title.
-    """
+    """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title."""
     figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])
@@ -45,13 +37,7 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
 
 
 def draw_profile(grid: Any, path: Path, title: str) -> None:
-    """The potential along the axis and along the wall of a body of revolution, above its outline.
-
-    Args:
-        grid: fields with an array ``potential_mV``, of a body around the z axis or of its meridian.
-        path: of the PNG.
-        title: above the picture.
-    """
+    """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline."""
     import pyvista
 
     name, solid = f"potential_{POTENTIAL.suffix}", is_solid(grid)
@@ -82,13 +68,7 @@ def draw_profile(grid: Any, path: Path, title: str) -> None:
 
 
 def draw_sizes(grid: Any, path: Path, title: str) -> None:
-    """Size of the cells of a line against their place.
-
-    Args:
-        grid: the line.
-        path: of the PNG.
-        title: above the picture.
-    """
+    """Size of the cells of a line against their place."""
     ends = grid.points[grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :2], 0]
     figure = new_figure(6.4, 4.6)
     axes = figure.add_subplot()

@@ -24,9 +24,6 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
         rows: rows of observables.csv, numbers or as they are read.
         fields: of the last point that was solved: a grid, or the path of a file, which need not be there.
         directory: that gets them.
-
-    Returns:
-        Files that were made.
     """
     solved = [row for row in rows if row.get("status") == "ok"]
     made = []
@@ -40,11 +37,7 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
 
 
 def attempt(work: Callable[[], list[Path]]) -> list[Path]:
-    """Files that a drawing makes; none, and a warning, where it fails.
-
-    Args:
-        work: draws, and names its files.
-    """
+    """Files that a drawing makes; none, and a warning, where it fails."""
     try:
         return work()
     except Exception as error:  # drawing libraries raise anything; the results are complete without pictures

@@ -109,14 +109,7 @@ class Scene:
         return actor
 
     def paint(self, surface: Any, name: str, look: ColourScale, *, edges: bool = False) -> None:
-        """Show a surface, in place of the one before.
-
-        Args:
-            surface: `pyvista.PolyData`.
-            name: of the array of its points or, where these have none, of its cells that gives the colours.
-            look: the colours.
-            edges: whether to show those of the triangles.
-        """
+        """Show a surface (`pyvista.PolyData`) coloured by an array of its points or cells, in place of the last one."""
         mapper, properties = self._painted.GetMapper(), self._painted.GetProperty()
         mapper.SetInputData(surface)
         mapper.SetLookupTable(_table(look.colours))
@@ -136,11 +129,7 @@ class Scene:
         self._renderer.AddActor(self._painted)
 
     def draw_lines(self, lines: Any) -> None:
-        """Show white lines on a surface, in place of those before.
-
-        Args:
-            lines: `pyvista.PolyData`; it is moved a little towards the eye.
-        """
+        """Show white lines (`pyvista.PolyData`), moved a little towards the eye, in place of those before."""
         lines.points += self._nearer
         self._lines.GetMapper().SetInputData(lines)
         self._lines.GetMapper().ScalarVisibilityOff()

@@ -59,13 +59,7 @@ def level_limits(low: float, high: float) -> tuple[float, float]:
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
-    """An empty figure of matplotlib, without pyplot, which takes longer to import than a figure to draw.
-
-    Args:
-        width: of it, inches.
-        height: of it, inches.
-        layout: matplotlib's name of what places the axes.
-    """
+    """An empty figure (inches) of matplotlib, without pyplot, which takes longer to import than a figure to draw."""
     import matplotlib.figure
 
     return matplotlib.figure.Figure(figsize=(width, height), dpi=DPI, layout=layout)
@@ -81,26 +75,14 @@ def snapshot(figure: Any) -> np.ndarray:
 
 
 def write(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would."""
     import PIL.Image
 
     PIL.Image.fromarray(snapshot(figure)).save(path, dpi=(figure.dpi, figure.dpi))
 
 
 def set_title(figure: Any, title: str) -> Any:
-    """Write a title over a figure, on two lines if it is long and never beyond its sides.
-
-    Args:
-        figure: of matplotlib.
-        title: plain text, not read as a formula.
-
-    Returns:
-        Matplotlib's text, which can be changed.
-    """
+    """Write plain text over a figure, on two lines if it is long, never beyond its sides; returns matplotlib's text."""
     return figure.suptitle(fitted(title, figure), fontsize=10, parse_math=False)
 
 
@@ -111,14 +93,7 @@ def fitted(title: str, figure: Any) -> str:
 
 
 def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None = None) -> None:
-    """Put a legend at the right side of an axis, outside of it.
-
-    Args:
-        axes: of matplotlib.
-        keys: lines that it shows.
-        names: of each, plain text.
-        heading: above them.
-    """
+    """Put a legend with plain names of lines at the right side of an axis, outside of it."""
     legend = axes.legend(
         keys, names, loc="upper left", bbox_to_anchor=(1.0, 1.03), frameon=False, fontsize=9,
         title=heading, title_fontsize=9, alignment="left",

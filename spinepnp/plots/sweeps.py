@@ -18,13 +18,7 @@ from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
     """Potential at the injecting boundary (or each one that prescribes something) against the varied value.
 
-    Args:
-        case: what was run.
-        rows: rows that were solved.
-        directory: gets ``iv.png`` if a current was varied, else ``sweep.png``.
-
-    Returns:
-        The file that was made; none where words were varied.
+    The file is ``iv.png`` if a current was varied, else ``sweep.png``; there is none where words were varied.
     """
     kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
     x = _varied(case, rows)
@@ -63,15 +57,9 @@ def _varied_label(case: Case) -> str:
 
 
 def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
-    """Peaks of transients against the varied value: potentials, and the injected species, at probes if there are any.
+    """Peaks of transients against the varied value, as ``sweep.png``; none where words were varied.
 
-    Args:
-        case: what was run.
-        rows: one for each value, with columns ``peak.*``.
-        directory: gets ``sweep.png``.
-
-    Returns:
-        The file that was made; none where words were varied.
+    Potentials, and the injected species, at probes if there are any; rows have columns ``peak.*``.
     """
     x = _varied(case, rows)
     if not len(x):

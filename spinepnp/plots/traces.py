@@ -53,16 +53,7 @@ class _Chart:
 
 
 def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
-    """Potentials, concentrations, currents and gates of a transient over time.
-
-    Args:
-        case: what was run.
-        rows: of observables.csv, numbers or as they are read.
-        directory: gets ``trace.png``.
-
-    Returns:
-        The file that was made.
-    """
+    """Potentials, concentrations, currents and gates of a transient over time, as ``trace.png``."""
     times, first = np.unique(column_of(rows, f"time_{TIME.suffix}"), return_index=True)
     rows = [rows[i] for i in first]
     charts = [chart(case, rows) for chart in (_potentials, _concentrations, _currents, _gates)]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,18 +132,13 @@ def figures() -> list[Entry]:
 def benchmarks() -> list[Entry]:
     """Suites of `spinepnp bench`."""
     try:
-        path = of_checkout("benchmarks", "list", "the benchmarks are", "use ./spine list") / "suites.py"
+        path = of_checkout("benchmarks", "list", "the benchmarks are", "use ./spine list") / "suites.toml"
     except CaseError:
         return []
-    # The folder belongs to no package that is installed.
-    spec = importlib.util.spec_from_file_location("_spinepnp_suites", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    spec.loader.exec_module(module)
+    suites = parse_toml(read_text(path), str(path))
     return [
-        {"name": name, "title": suite.title, "by default": suite.by_default} for name, suite in module.SUITES.items()
+        {"name": name, "title": suite["title"], "by default": suite.get("by_default", True)}
+        for name, suite in suites.items()
     ]
 
 

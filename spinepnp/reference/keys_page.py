@@ -34,10 +34,7 @@ def page() -> str:
 
 
 def part(table: str) -> str:
-    """The sections of a table of a case file, and of those in it.
-
-    Args:
-        table: its path, such as "mesh" or "boundaries.NAME.current".
+    """The sections of a table of a case file, such as "mesh" or "boundaries.NAME.current", and of those in it.
 
     Raises:
         CaseError: there is none.

@@ -32,10 +32,7 @@ def models() -> dict[str, tuple[type[Table], str]]:
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a kind of file.
-
-    Args:
-        kind: "case", "sweep" or "validation".
+    """The JSON Schema of a kind of file: "case", "sweep" or "validation".
 
     Raises:
         CaseError: another kind.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spinepnp.reference.describe import Key, keys_of
 from spinepnp.units import Table
@@ -44,28 +46,31 @@ class Line:
         return "\n".join([*before, *first, *(" " * COMMENTS + f"# {piece}" for piece in pieces)])
 
 
+def as_toml(value: Any) -> str:
+    """A value as it stands in the file, on one line, but for a list of several tables."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {as_toml(inner)}' for key, inner in value.items())} }}"
+    if not isinstance(value, list | tuple):
+        return json.dumps(value)
+    if len(value) > 1 and isinstance(value[0], dict):
+        return "[\n" + "".join(f"  {as_toml(table)},\n" for table in value) + "]"
+    return f"[{', '.join(map(as_toml, value))}]"
+
+
 def rows(
     model: type[Table],
-    values: dict[str, str],
+    values: dict[str, Any],
     only: Mapping[str, tuple[str, ...]] | None = None,
     without: Mapping[str, tuple[str, ...]] | None = None,
     notes: dict[str, str] | None = None,
 ) -> Iterator[Line]:
-    """Lines of a table: keys with values, and behind each what the model says of it.
-
-    Args:
-        model: of the table.
-        values: TOML by key.
-        only: see `Line`, by key.
-        without: likewise.
-        notes: what is said instead of the model's own words.
-    """
+    """Lines of a table: keys with values, and behind each what a note or the model says of it; see `Line`."""
     keys = {key.name: key for key in keys_of(model)}
     width = max(map(len, values))
     for name, value in values.items():
-        comment = (notes or {}).get(name) or _comment(keys[name], value)
-        text = f"{name:<{width}} = {value}"
-        yield Line(text, comment, (only or {}).get(name, ()), (without or {}).get(name, ()))
+        text = as_toml(value)
+        comment = (notes or {}).get(name) or _comment(keys[name], text)
+        yield Line(f"{name:<{width}} = {text}", comment, (only or {}).get(name, ()), (without or {}).get(name, ()))
 
 
 def _comment(key: Key, value: str) -> str:

@@ -10,10 +10,10 @@ import json
 import os
 import shutil
 import textwrap
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from spinepnp.case.study import Study
 from spinepnp.errors import CaseError, nearest, reason_of
@@ -21,7 +21,7 @@ from spinepnp.geometries import SHAPES, Geometry
 from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of
-from spinepnp.reference.template_lines import WIDTH, Line, rows
+from spinepnp.reference.template_lines import WIDTH, Line, as_toml, rows
 from spinepnp.reference.template_values import STARTERS, SURFACE, Starter
 from spinepnp.runtime.ranks import rank_from_launcher
 from spinepnp.solvers.model.boundaries import Boundary
@@ -40,16 +40,17 @@ HOW_TO = (
     'and "#:schema ./case.schema.json" as first line of this file.'
 )
 
+#: Conditions of a grounded boundary.
+GROUND = {"potential": "0 mV", "concentrations": "bulk"}
 
-#: Comments on the conditions of a grounded boundary.
-GROUND = {"potential": "held here", "concentrations": 'held here; or "absorbing", or { Na = "12 mM", ... }'}
+#: Comments on these conditions.
+GROUND_NOTES = {"potential": "held here", "concentrations": 'held here; or "absorbing", or { Na = "12 mM", ... }'}
 
 
 def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
-        shape: name of the shape.
         chosen: alternatives that are not comments.
         surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
             default.
@@ -64,7 +65,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     starter = STARTERS[shape]
     if "file" in starter.sizes:
         surface = surface or (os.path.relpath(SURFACE) if SURFACE.is_file() else SURFACE.name)
-        starter = replace(starter, sizes=starter.sizes | {"file": json.dumps(surface)})
+        starter = replace(starter, sizes=starter.sizes | {"file": surface})
     lines = [line.written(set(chosen)) for line in _lines(SHAPES[shape], starter)]
     return "\n".join(lines).strip() + "\n"
 
@@ -72,10 +73,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
-    Args:
-        shape: name of the shape.
-        output: file, or ``None`` to print.
-        force: replace a file that is there.
+    A file that is there is replaced only with `force`.
 
     Raises:
         CaseError: no such shape, a file that is there, or one that cannot be written.
@@ -115,12 +113,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _with_surface(output: Path) -> Path:
-    """Copy the surface of the checkout beside a case file, so that both can go elsewhere.
-
-    Raises:
-        CaseError: there is another file of its name.
-        OSError: it cannot be written.
-    """
+    """Copy the surface of the checkout beside a case file, so that both can go elsewhere."""
     copy = output.with_name(SURFACE.name)
     if copy.exists() and copy.read_bytes() == SURFACE.read_bytes():
         return copy
@@ -140,10 +133,9 @@ def alternatives(shape: str) -> list[str]:
 def named_boundaries(shape: str) -> list[str]:
     """Boundaries of a shape with everything that it can have."""
     starter, kind = STARTERS[shape], SHAPES[shape]
-    values = tomllib.loads("\n".join(f"{k} = {v}" for k, v in (starter.sizes | starter.options).items()))
     if "file" in kind.model_fields:  # its own names, and the rest
-        return [*(patch["name"] for patch in values["patches"]), "wall"]
-    return list(kind.model_validate(values).boundaries)
+        return [*(patch["name"] for patch in starter.sizes["patches"]), "wall"]
+    return list(kind.model_validate(starter.sizes | starter.options).boundaries)
 
 
 def _lines(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
@@ -168,57 +160,42 @@ def _head(shape: type[Geometry]) -> Iterator[Line]:
 def _geometry(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[geometry]"))
     name = shape.model_fields["shape"].default
-    options = dict(starter.options)
+    options, named = dict(starter.options), (starter.ground, starter.injector, starter.wall)
     if "axisymmetric" in shape.dimensions:
-        options["dimension"] = '"axisymmetric"'
-    values = {"shape": f'"{name}"', **starter.sizes, **options}
+        options["dimension"] = "axisymmetric"
+    values = {"shape": name, **starter.sizes, **options}
     only = {key: ("channels",) if key == "rings" else (key,) for key in options}
     notes = {
-        "shape": "boundaries: " + ", ".join(_named(starter)),
+        "shape": "boundaries: " + ", ".join(dict.fromkeys(filter(None, named))),
         "file": "relative to this file, or to the current directory"
         if SURFACE.is_file()
         else "a file of yours; a checkout has one, cases/surfaces/spine.ply",
-        "dimension": f"the meridian in two dimensions, much faster; {_choices(shape)}",
+        "dimension": "the meridian in two dimensions, much faster; or "
+        + ", ".join(f'"{dimension}"' for dimension in shape.dimensions if dimension != "axisymmetric"),
     }
     yield from rows(shape, values, only, notes=notes)
 
 
-def _choices(shape: type[Geometry]) -> str:
-    return "or " + ", ".join(f'"{name}"' for name in shape.dimensions if name != "axisymmetric")
-
-
-def _named(starter: Starter) -> list[str]:
-    """Names of the boundaries of the template."""
-    found = [starter.ground, starter.injector, starter.wall]
-    return list(dict.fromkeys(filter(None, found)))
-
-
 def _mesh(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[mesh]"))
-    size = _size(shape, starter)
-    values = {"size": f'"{size}"'} if size else {}
-    values |= {"element_degree": "2", "refine": "1"}
+    values: dict[str, Any] = {}
+    if "file" not in shape.model_fields:  # three quarters of the size that the shape has by default
+        size = 0.75 * shape.model_validate(starter.sizes).default_size()
+        values["size"] = format_quantity(float(f"{size:.2g}"), LENGTH)
+    values |= {"element_degree": 2, "refine": 1}
     if starter.grade:
-        values["grade"] = f"{{ {starter.injector} = {starter.grade} }}"
+        values["grade"] = {starter.injector: starter.grade}
     yield from rows(MeshOptions, values | starter.mesh, {key: (key,) for key in values if key not in starter.mesh})
-
-
-def _size(shape: type[Geometry], starter: Starter) -> str:
-    """Three quarters of the size that the shape has by default."""
-    if "file" in shape.model_fields:
-        return ""
-    values = tomllib.loads("\n".join(f"{key} = {value}" for key, value in starter.sizes.items()))
-    return format_quantity(float(f"{0.75 * shape.model_validate(values).default_size():.2g}"), LENGTH)
 
 
 def _electrolyte(starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[electrolyte]"))
-    region = f'[{{ region = {starter.region}, value = "-20 mM" }}]'
+    region = [{"region": starter.region, "value": "-20 mM"}]
     values = {
-        "thermal_voltage": '"25.26 mV"', "temperature": '"20 degC"', "permittivity": "80", "tortuosity": "1.5",
-        **({"fixed_charge": region} if starter.ground else {"neutral": "false"}),
+        "thermal_voltage": "25.26 mV", "temperature": "20 degC", "permittivity": 80, "tortuosity": 1.5,
+        **({"fixed_charge": region} if starter.ground else {"neutral": False}),
     }  # fmt: skip
-    only = {"temperature": ("temperature",), "tortuosity": ("tortuosity",), "fixed_charge": ("fixed_charge",)}
+    only = {name: (name,) for name in ("temperature", "tortuosity", "fixed_charge")}
     notes = {
         "fixed_charge": "; ".join(filter(None, ("immobile charge between two heights", _no_law(starter)))),
         "temperature": "instead of thermal_voltage",
@@ -241,8 +218,7 @@ def _species(
 ) -> Iterator[Line]:
     """A species; its concentration where there is potassium, too, is an alternative."""
     yield from (Line(""), Line("[[electrolyte.species]]", "a third one" if only else "", only))
-    values = {"name": f'"{name}"', "valence": f"{valence}", "diffusivity": f'"{diffusivity}"'}
-    values["concentration"] = f'"{bulk}"'
+    values = {"name": name, "valence": valence, "diffusivity": diffusivity, "concentration": bulk}
     yield from rows(Species, values, dict.fromkeys(values, only), {"concentration": ("K",) if with_K else ()})
     if with_K:
         yield Line(f'concentration = "{with_K}"', "instead, with the K below", ("K",))
@@ -253,7 +229,7 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
         yield from _closed(starter)
         return
     yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting"))
-    yield from rows(Boundary, {"potential": '"0 mV"', "concentrations": '"bulk"'}, notes=GROUND)
+    yield from rows(Boundary, GROUND, notes=GROUND_NOTES)
     yield from (Line(""), Line(f"[boundaries.{starter.injector}]"))
     current = '{ species = "Na", value = "50 pA" }'
     alpha = '{ species = "Na", waveform = "alpha", value = "50 pA", t_peak = "5 ms" }'
@@ -271,21 +247,15 @@ def _wall(starter: Starter) -> Iterator[Line]:
         return
     both = ("surface_charge", "capacitance")
     yield from (Line(""), Line(f"[boundaries.{starter.wall}]", _no_law(starter), both))
-    values = {"surface_charge": '"-0.01 C/m^2"', "capacitance": '{ value = "0.01 F/m^2", outside = "-70 mV" }'}
-    yield from rows(
-        Boundary,
-        values,
-        {name: (name,) for name in both},
-        notes={"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"},
-    )
+    values = {"surface_charge": "-0.01 C/m^2", "capacitance": {"value": "0.01 F/m^2", "outside": "-70 mV"}}
+    notes = {"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"}
+    yield from rows(Boundary, values, {name: (name,) for name in both}, notes=notes)
 
 
 def _channels() -> Iterator[Line]:
     only = ("channels",)
     yield from (Line(""), Line("[[boundaries.ring.channel]]", "with geometry.rings above", only))
-    values = {
-        "law": '"sigmoid"', "species": '"Na"', "maximum": '"10 pA"', "half": '"5 mV"', "slope": '"0.5 mV"',
-    }  # fmt: skip
+    values = {"law": "sigmoid", "species": "Na", "maximum": "10 pA", "half": "5 mV", "slope": "0.5 mV"}
     yield from rows(Channel, values, dict.fromkeys(values, only))
 
 
@@ -293,36 +263,35 @@ def _closed(starter: Starter) -> Iterator[Line]:
     """A body that nothing enters or leaves, and what makes it an open one."""
     open_ = ("potential",)
     yield from (Line(""), Line("[closed]", "nothing enters or leaves", (), open_))
-    yield from rows(Closed, {"amounts": '{ P = "5584 ions" }'}, without={"amounts": open_})
+    yield from rows(Closed, {"amounts": {"P": "5584 ions"}}, without={"amounts": open_})
     yield from (Line(""), Line(f"[boundaries.{starter.wall}]", "instead of [closed]", open_))
-    values = {"potential": '"0 mV"', "concentrations": '"bulk"'}
-    yield from rows(Boundary, values, dict.fromkeys(values, open_), notes=GROUND)
+    yield from rows(Boundary, GROUND, dict.fromkeys(GROUND, open_), notes=GROUND_NOTES)
 
 
 def _study(starter: Starter) -> Iterator[Line]:
-    path, values = f"boundaries.{starter.injector}.current.value", '["10 pA", "50 pA", "100 pA"]'
+    path, values = f"boundaries.{starter.injector}.current.value", ["10 pA", "50 pA", "100 pA"]
     if not starter.ground:
-        path, values = "closed.amounts.P", '["558.4 ions", "5584 ions"]'
+        path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
     yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha"))
     yield Line("")
-    sweep = {"kind": '"sweep"', "vary": f'"{path}"', "values": values}
+    sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
-    times = {"kind": '"transient"', "duration": '"20 ms"', "times": '["1 ms", "5 ms", "20 ms"]', "tolerance": "1e-3"}
+    times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
     only = dict.fromkeys(times, ("transient", "alpha"))
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
 
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[probes]", "points by a name of yours", ("probe",)))
-    yield Line(f"middle = {starter.probe}", "x, y, z", ("probe",))
+    yield Line(f"middle = {as_toml(starter.probe)}", "x, y, z", ("probe",))
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
-    yield Line(f"slice = {starter.region}", "between two heights", ("region",))
+    yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:
         spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle")
         yield from (Line(""), Line("[compare]", "the result is compared with a law", (), spoiled))
         yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
     yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))
-    values = {"formulation": '"log"', "linear": '"direct"'}
+    values = {"formulation": "log", "linear": "direct"}
     yield from rows(SolverOptions, values, {name: (name,) for name in values})

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spinepnp.run.steady import run_case, solve_case
 
-#: Modules of the public names.
-_PLACES = {
-    "run_case": "steady",
-    "solve_case": "steady",
-}
-
 __all__ = ["run_case", "solve_case"]
 
 
 def __getattr__(name: str) -> Any:
     """Public names come when they are asked for: some bring DOLFINx."""
-    if name in _PLACES:
-        return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    if name in __all__:
+        return getattr(importlib.import_module("spinepnp.run.steady"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

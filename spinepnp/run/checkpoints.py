@@ -32,12 +32,7 @@ DIGEST = "sha256"
 
 
 def write(directory: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-    """Write a checkpoint, and keep the one before it.
-
-    Args:
-        directory: directory of the run.
-        arrays: arrays by name.
-        about: description of them, plain data.
+    """Write a checkpoint of arrays with a description of them (plain data), and keep the one before it.
 
     Raises:
         OutputError: the checkpoint cannot be written.
@@ -75,11 +70,7 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
 
 
 def go_back(directory: Path) -> None:
-    """Replace a newest checkpoint that cannot be used by the older one.
-
-    Raises:
-        OutputError: the file cannot be replaced.
-    """
+    """Replace a newest checkpoint that cannot be used by the older one."""
     try:
         (directory / OLDER).replace(directory / NEWEST)
     except OSError as error:

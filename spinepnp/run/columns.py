@@ -36,10 +36,6 @@ class Source(NamedTuple):
     name: str = ""
 
 
-def _not_here(_: Source) -> None:
-    """Value of a column that a recorder writes by itself."""
-
-
 @dataclass(frozen=True)
 class Column:
     """A column of a table, and a key of summary.json.
@@ -48,7 +44,7 @@ class Column:
         name: with the unit at its end. Behind a dot stands a part of the quantity; SPECIES is one part a species.
         meaning: in docs/results.md.
         value: SI value of the source, or the attribute of its state; the name without its unit by default. Where it
-            gives ``None`` there is no such column.
+            is or gives ``None`` there is no such column, or a recorder writes it by itself.
         then: applied to the value in the unit of the column.
         peak: whether the largest value of a transient is reported.
         printed: position, heading and format in the printed table; empty for a column that is not printed.
@@ -56,7 +52,7 @@ class Column:
 
     name: str
     meaning: str
-    value: str | Callable[[Source], Any] = ""
+    value: str | Callable[[Source], Any] | None = ""
     then: Callable[[Any], Any] | None = None
     peak: bool = False
     printed: tuple[int, str, str] | tuple[()] = ()
@@ -70,7 +66,7 @@ class Column:
     def si(self, source: Source) -> Any:
         """Value in SI, by species where it has several; ``None`` where there is no such column."""
         if not isinstance(self.value, str):
-            return self.value(source)
+            return None if self.value is None else self.value(source)
         quantity = self.name.split(".")[0].removesuffix(f"_{self.kind.suffix}" if self.kind else "")
         return getattr(source.state, self.value or quantity)
 
@@ -161,7 +157,7 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
-    Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", _not_here),
+    Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", None),
 ))  # fmt: skip
 
 PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
@@ -201,7 +197,7 @@ LAW = Group("law", "With `[compare]`: the law, and the solution over it.", (
 #: First columns of a row; those of a transient.
 BEGINNING = (
     Column("PATH", "first column of a sweep: the varied key, with its unit (`boundaries.top.current.value_pA`)",
-           _not_here),
+           None),
     Column(TIME_COLUMN, "first column of a transient", then=lambda time: float(f"{time:.15g}")),
     Column("step", "of a transient: number of the step"),
 )  # fmt: skip
@@ -245,10 +241,10 @@ GROUPS = {
 #: Further keys of summary.json: of the whole run, whose state is a `SimpleNamespace` of mesh and seconds.
 SUMMARY = (
     STATUS,
-    Column("reason", "why, if failed", _not_here),
-    Column("failed_points", "of a sweep: how many values failed", _not_here),
+    Column("reason", "why, if failed", None),
+    Column("failed_points", "of a sweep: how many values failed", None),
     Column("versions", "of the program and of what it stands on", lambda _: versions()),
-    Column("case_digest", "of case.toml: `--resume` knows by it whose results these are", _not_here),
+    Column("case_digest", "of case.toml: `--resume` knows by it whose results these are", None),
     Column("mesh.cells", "number of cells", lambda s: s.state.mesh.cells),
     Column("mesh.vertices", "number of vertices", lambda s: s.state.mesh.vertices),
     Column("mesh.dofs", "number of unknowns", lambda s: s.solution.statistics.dofs),
@@ -261,10 +257,10 @@ SUMMARY = (
     Column("krylov_iterations", "linear iterations, in all", lambda s: s.solution.statistics.krylov),
     Column("min_concentration_mM", "smallest of all concentrations",
            lambda s: s.solution.volume.min_concentration, lambda by_species: min(by_species.values())),
-    Column(TIME_COLUMN, "of a transient: time of the last state", _not_here),
-    Column("steps", "of a transient: number of steps", _not_here),
-    Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration", _not_here),
-    Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", _not_here),
+    Column(TIME_COLUMN, "of a transient: time of the last state", None),
+    Column("steps", "of a transient: number of steps", None),
+    Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration", None),
+    Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", None),
 )  # fmt: skip
 
 #: Columns of solver.csv in a transient, before those of the nonlinear solve.
@@ -291,14 +287,7 @@ def printed(group: Group) -> list[tuple[str, str, str]]:
 
 
 def values(columns: Iterable[Column], state: Any, solution: Solution, name: str = "") -> dict[str, Any]:
-    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own.
-
-    Args:
-        columns: of one group.
-        state: object whose attributes they are.
-        solution: that the state belongs to.
-        name: of the place.
-    """
+    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own."""
     result: dict[str, Any] = {}
     for column in columns:
         value = column.si(Source(state, solution, name))
@@ -332,35 +321,6 @@ def summary_of(mesh: SpineMesh, solution: Solution, law: LawValue | None, second
     """All of summary.json for a point that was solved."""
     run = SimpleNamespace(mesh=mesh, seconds=seconds)
     return values(SUMMARY, run, solution) | values(BALANCE[:1], solution, solution) | state_of(solution, law)
-
-
-def transient_row(
-    time: float,
-    step: int,
-    solution: Solution,
-    law: LawValue | None,
-    gates: dict[str, float],
-    defect: dict[str, float],
-) -> dict[str, Any]:
-    """Row of observables.csv at a time.
-
-    Args:
-        time: of the solution, s.
-        step: number of the step that ends there.
-        solution: at that time.
-        law: that it is compared with.
-        gates: open fraction by column.
-        defect: amount by species that the balance leaves open, mol; zero for species that are not named.
-    """
-    defects = {name: defect.get(name, 0.0) for name in solution.electrolyte.names}
-    record = SimpleNamespace(time=time, step=step, ion_balance=solution.ion_balance, defect=defects)
-    return {
-        **values(BEGINNING, record, solution),
-        **flatten(state_of(solution, law)),
-        **flatten(values(BALANCE, record, solution)),
-        **gates,
-        **values([STATUS], record, solution),
-    }
 
 
 def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError, OutputError, reason_of
 from spinepnp.run.place import FOLDERS, MARK, OTHER_FILES, RESULT_FILES, check_place, holds_results, is_told_by_files
 from spinepnp.runtime.claims import Claim, claim, owner
@@ -90,12 +89,7 @@ class ResultDirectory:
             raise CaseError("--output", f"cannot be written ({reason}); give another --output", str(path)) from None
 
     def _take(self, *, shared: bool, patience: float) -> None:
-        """Mark the directory, and lock it unless it is shared.
-
-        Raises:
-            CaseError: another process writes there.
-            OSError: it cannot be written.
-        """
+        """Mark the directory, and lock it unless it is shared."""
         mark = self.path / MARK
         if shared:
             mark.touch()
@@ -212,11 +206,7 @@ class ResultDirectory:
         """Write a CSV table; its columns are those of all rows in the order of their first appearance."""
         columns = list(dict.fromkeys(key for row in rows for key in row))
         columns.sort(key="status".__eq__)  # the status is the last column
-        buffer = io.StringIO(newline="")
-        writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.path / name, buffer.getvalue())
+        write_atomically(self.path / name, csv_text(columns, rows))
 
     def write_summary(self, summary: dict[str, Any]) -> None:
         """Write summary.json; it knows the case that it belongs to."""
@@ -226,35 +216,43 @@ class ResultDirectory:
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
-@dataclass
-class Writer:
-    """Writer of a run, whose errors reach every rank. Nothing is written before there is something to keep.
+class Recorder:
+    """Recorder of a run, whose errors reach every rank. Nothing is written before there is something to keep.
 
     Attributes:
-        comm: MPI communicator.
-        case: whole case, which is kept beside the results.
         directory: result directory, on rank 0 once it is open.
         begun: whether anything was written, on rank 0.
+        remarks: remarks on damaged files, on rank 0.
     """
 
-    comm: Any
-    case: Case
-    directory: ResultDirectory | None = None
-    begun: bool = False
+    def __init__(self, comm: Any, case: Case, options: RunOptions) -> None:
+        self.comm, self.case, self.options = comm, case, options
+        self.directory: ResultDirectory | None = None
+        self.begun = False
+        self.remarks: list[str] = []
 
     @property
     def log(self) -> Path | None:
         """Log file, on rank 0 and once there is something to keep. Not collective."""
         return self.directory.path / "run.log" if self.directory is not None and self.begun else None
 
-    def open(self, output: Path, options: RunOptions) -> ResultDirectory:
-        """Open and lock a directory, on rank 0, until `close`. Not collective.
+    def open[T](self, output: Path, recall: Callable[[ResultDirectory], T]) -> T:
+        """Open and lock a directory until `close`, and recall on rank 0 what it holds. Collective.
 
         Raises:
             CaseError: it cannot be used.
         """
-        self.directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
-        return self.directory
+
+        def work() -> T:
+            options = self.options
+            self.directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
+            return recall(self.directory)
+
+        try:
+            return on_root(self.comm, work)
+        except BaseException:
+            self.close()
+            raise
 
     def write(self, work: Callable[[ResultDirectory], None]) -> None:
         """Do work on rank 0. Collective.

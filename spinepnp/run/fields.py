@@ -7,7 +7,6 @@ is the same on any number of ranks.
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +41,7 @@ def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
 
 
 def gather(problem: Problem, solution: Solution) -> Any:
-    """A PyVista grid of the whole mesh with all unknowns in the units of the results. Collective.
-
-    Args:
-        problem: problem that was solved.
-        solution: its solution.
-
-    Returns:
-        `pyvista.UnstructuredGrid` on rank 0 (coordinates in um), ``None`` elsewhere.
-    """
+    """A PyVista grid (um) of the whole mesh with all unknowns in result units; ``None`` but on rank 0. Collective."""
     names = field_names(solution.electrolyte.names)
     si = [CONCENTRATION.si] * (len(names) - 1) + [POTENTIAL.si]
     return _gather(problem.mesh, _nodal_values(problem, solution.unknowns) / np.array(si), names)
@@ -61,39 +52,30 @@ def gather_mesh(mesh: SpineMesh) -> Any:
     return _gather(mesh, np.zeros((len(mesh.mesh.geometry.x), 0)), [])
 
 
-@dataclass
-class _Layout:
-    """Layout of the nodes of a mesh in a file; empty on other ranks than 0.
-
-    Attributes:
-        places: position of each point of the grid among the nodes of all ranks, one rank after the other.
-        grid: points and cells, without values.
-    """
-
-    places: Any = None
-    grid: Any = None
-
-
 #: Layouts of meshes that are still in use: the next point of a sweep, or the next time, has the same.
-_layouts: weakref.WeakKeyDictionary[SpineMesh, _Layout] = weakref.WeakKeyDictionary()
+_layouts: weakref.WeakKeyDictionary[SpineMesh, tuple[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 def _gather(spine: SpineMesh, values: np.ndarray, names: list[str]) -> Any:
-    layout = _layouts.get(spine)
-    if layout is None:
-        layout = _layouts[spine] = _layout_of(spine)
+    if spine not in _layouts:
+        _layouts[spine] = _layout_of(spine)
+    places, points = _layouts[spine]
     # The values at the nodes of owned cells are complete on each rank; ghosts come along and are overwritten alike.
     parts = spine.mesh.comm.gather(values, root=0)
     if parts is None:
         return None
-    grid = layout.grid.copy(deep=False)
-    for name, column in zip(names, np.concatenate(parts)[layout.places].T, strict=True):
+    grid = points.copy(deep=False)
+    for name, column in zip(names, np.concatenate(parts)[places].T, strict=True):
         grid.point_data[name] = column
     return grid
 
 
-def _layout_of(spine: SpineMesh) -> _Layout:
-    """Layout of a mesh. Collective."""
+def _layout_of(spine: SpineMesh) -> tuple[Any, Any]:
+    """Layout of a mesh in a file, on rank 0. Collective.
+
+    Returns:
+        Position of each point among the nodes of all ranks, one after the other; grid of points and cells.
+    """
     mesh = spine.mesh
     owned = mesh.topology.index_map(mesh.topology.dim).size_local
     to_vtk = np.argsort(dolfinx.cpp.io.perm_vtk(mesh.topology.cell_type, cell_nodes(mesh).shape[1]))
@@ -101,7 +83,7 @@ def _layout_of(spine: SpineMesh) -> _Layout:
     local = (spine.cell_order[:owned], nodes[cell_nodes(mesh)[:owned][:, to_vtk]], nodes, mesh.geometry.x)
     parts = mesh.comm.gather(local, root=0)
     if parts is None:
-        return _Layout()
+        return None, None
     import pyvista
 
     order = np.concatenate([p[0] for p in parts])
@@ -114,16 +96,11 @@ def _layout_of(spine: SpineMesh) -> _Layout:
     places = place[np.searchsorted(known, used[np.argsort(first)])]
     points = np.concatenate([p[3] for p in parts])[places]
     connectivity = renumbered[numbers.reshape(cells.shape)]
-    return _Layout(places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points))
+    return places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
 
 
 def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
-    """Write a grid as VTK XML, whole or not at all.
-
-    Args:
-        grid: grid of VTK.
-        path: path of the file.
-        then: advice for a full disk, in the message of the error.
+    """Write a grid of VTK as XML, whole or not at all; `then` is the advice for a full disk in the error.
 
     Raises:
         OutputError: the file cannot be written.

@@ -80,7 +80,6 @@ def check_place(path: Path, sources: Iterable[Path] = ()) -> None:
     """Refuse a place for results where files are that the program has not written.
 
     Args:
-        path: of the directory; there may be none yet.
         sources: files that are read, such as the case: none of them may be in it.
 
     Raises:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from spinepnp.errors import plain
@@ -22,9 +21,7 @@ class ProgressBar:
     """Progress over a known number of points; silent on every rank but 0.
 
     Args:
-        comm: MPI communicator.
         total: number of points.
-        title: title of the run.
         quiet: whether lines go to the log only.
         tick: function that is called with each report of progress.
     """
@@ -57,9 +54,7 @@ class ProgressBar:
             self._task = self._bar.add_task(self._title, total=self._total)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -70,12 +65,12 @@ class ProgressBar:
             self.log(line)
         self._held.clear()
 
-    def doing(self, what: str) -> None:
-        """Show a description of the work at hand (on a terminal only)."""
+    def doing(self, what: str, done: float | None = None) -> None:
+        """Show a description of the work at hand, and the number of points that are done (on a terminal only)."""
         if self._tick is not None:
             self._tick()
         if self._bar is not None:
-            self._bar.update(self._task, description=what)
+            self._bar.update(self._task, completed=done, description=what)
 
     def log(self, line: str) -> None:
         """Print a plain line on the screen and keep it for the log (`log_to`)."""
@@ -85,7 +80,7 @@ class ProgressBar:
         if self._bar is not None:
             self._bar.console.print(line, markup=False, highlight=False)
         elif not self._quiet:
-            print(line, file=sys.stderr, flush=True)
+            print_line(line)
         self._unlogged.append(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}")
 
     def log_to(self, path: Path | None) -> None:
@@ -94,13 +89,6 @@ class ProgressBar:
             with suppress(OSError), path.open("a", encoding="utf-8") as file:  # the results say it, too
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
-
-    def at(self, done: float, what: str) -> None:
-        """Show the progress of one long point (on a terminal only): ``done`` of its total."""
-        if self._tick is not None:
-            self._tick()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=done, description=what)
 
     def left(self, fraction: float, since: float) -> str:
         """Time left, as text, at a fraction of a work that was begun at the fraction ``since``."""

@@ -95,14 +95,7 @@ def solve_case(
     first one's error is raised and nothing is written.
 
     Args:
-        case: checked.
-        comm: MPI communicator.
-        output: result directory.
-        options: options of the run.
-        model: model of the case before, used where it fits and left open for the next case.
-
-    Returns:
-        All points with their observables; failed ones with their reason.
+        model: model of the case before, used where it fits and left open for the next case; others as in `run_case`.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.

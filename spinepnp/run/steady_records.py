@@ -9,10 +9,9 @@ from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
 from spinepnp.run.columns import flatten, state_of, summary_of
-from spinepnp.run.directory import ResultDirectory, Writer
+from spinepnp.run.directory import Recorder, ResultDirectory
 from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions, SweepPoint
-from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
@@ -21,55 +20,32 @@ from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
 
 
-class SteadyRecorder:
+class SteadyRecorder(Recorder):
     """Recorder of a steady run in its result directory. All public methods are collective.
 
     Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
 
     Args:
-        comm: MPI communicator.
-        output: result directory.
-        case: whole case.
         points: all points; those that the directory holds get their rows where the run is resumed.
-        options: options of the run.
-
-    Attributes:
-        remarks: remarks on damaged files, on rank 0.
-
-    Raises:
-        CaseError: the directory cannot be used.
     """
 
     def __init__(self, comm: Any, output: Path, case: Case, points: list[SweepPoint], options: RunOptions) -> None:
-        self._comm, self._case, self._points, self._options = comm, case, points, options
-        self._writer = Writer(comm, case)
+        super().__init__(comm, case, options)
+        self._points = points
         self._solver_rows: list[dict[str, Any]] = []
         self._summarised = -1
         self._last: tuple[SweepPoint | None, Any] = (None, None)
-        self.remarks: list[str] = []
-
-        def open_directory() -> list[dict[str, Any]]:
-            directory = self._writer.open(output, options)
-            return self._recall(directory) if options.resume else [{} for _ in points]
-
-        try:
-            rows = on_root(comm, open_directory)
-        except BaseException:
-            self.close()
-            raise
+        rows: list[dict[str, Any]] = self.open(
+            output, lambda directory: self._recall(directory) if options.resume else [{} for _ in points]
+        )
         for point, row in zip(points, rows, strict=True):
             point.row = row
             if row:
                 self._summarised = point.index
 
-    @property
-    def log(self) -> Path | None:
-        """Log file, on rank 0 and once there is something to keep. Not collective."""
-        return self._writer.log
-
     def _recall(self, directory: ResultDirectory) -> list[dict[str, Any]]:
         """Rows of points that the directory holds already, in the order of the points (empty where it does not)."""
-        self.remarks = [remark for remark in [directory.check_same_case(self._case.to_toml())] if remark]
+        self.remarks = [remark for remark in [directory.check_same_case(self.case.to_toml())] if remark]
         names = tuple(self._points[0].key)  # none in a steady study, whose only row is then its own
 
         def identity(row: dict[str, Any]) -> tuple[str, ...]:
@@ -98,7 +74,7 @@ class SteadyRecorder:
         found = []
         if solved and not directory.has_summary():
             found.append(("summary.json", solved[-1]))
-        if self._options.fields:
+        if self.options.fields:
             paths = [(self._fields_of(directory, point), point) for point in solved]
             found += [(str(path.relative_to(directory.path)), point) for path, point in paths if not is_whole(path)]
         return found
@@ -108,7 +84,7 @@ class SteadyRecorder:
     ) -> None:
         """Record a solution."""
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = gather(problem, solution) if self._options.fields else None
+        grid = gather(problem, solution) if self.options.fields else None
         summary = summary_of(problem.mesh, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:
@@ -118,25 +94,22 @@ class SteadyRecorder:
                 self._last = (point, grid)  # to be drawn, if it stays the last: its file need not be read again
             self._write_tables(directory, point, summary)
 
-        self._writer.write(write)
+        self.write(write)
 
     def failed(self, point: SweepPoint, error: SpineError) -> None:
         """Record a failure; bad input that was found before the solve is written with the next other result."""
         point.failure = error
         point.row = {**point.key, "status": f"failed: {error}"}
-        if isinstance(error, CaseError) and not self._begun_anywhere():
+        if isinstance(error, CaseError) and not self.comm.bcast(self.begun, root=0):
             return
-        summary = {"status": "failed", "reason": str(error), "versions": versions(), "ranks": self._comm.size}
+        summary = {"status": "failed", "reason": str(error), "versions": versions(), "ranks": self.comm.size}
 
         def write(directory: ResultDirectory) -> None:
             if isinstance(error, NewtonError):
                 self._solver_rows.append({**point.key, **error.statistics.row()})
             self._write_tables(directory, point, summary)
 
-        self._writer.write(write)
-
-    def _begun_anywhere(self) -> bool:
-        return bool(self._comm.bcast(self._writer.begun, root=0))
+        self.write(write)
 
     def _write_tables(self, directory: ResultDirectory, point: SweepPoint, summary: dict[str, Any]) -> None:
         directory.write_table("solver.csv", self._solver_rows)
@@ -149,18 +122,18 @@ class SteadyRecorder:
     def finish(self) -> None:
         """Write the fields of the last point and the pictures."""
         solved = [point for point in self._points if point.row.get("status") == "ok"]
-        if not solved or not (self._options.fields or self._options.pictures):
+        if not solved or not (self.options.fields or self.options.pictures):
             return
 
         def write(directory: ResultDirectory) -> None:
             last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
-            if self._options.pictures:
+            if self.options.pictures:
                 drawn = self._last[1] if self._last[0] is solved[-1] else fields
-                pictures.draw(self._case, [p.row for p in self._points], drawn, directory.path)
+                pictures.draw(self.case, [p.row for p in self._points], drawn, directory.path)
 
-        self._writer.write(write)
+        self.write(write)
 
     @staticmethod
     def _fields_of(directory: ResultDirectory, point: SweepPoint) -> Path:
@@ -169,7 +142,3 @@ class SteadyRecorder:
             return directory.path / "fields.vtu"
         (directory.path / "points").mkdir(exist_ok=True)
         return directory.path / "points" / f"{point.index + 1:04d}.vtu"
-
-    def close(self) -> None:
-        """Unlock the directory; one that nothing was written to is removed. Not collective."""
-        self._writer.close()

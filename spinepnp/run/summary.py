@@ -50,12 +50,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
 
 
 def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
-    """Remarks on the accuracy of a run: Debye layers, estimated errors, the unknowns that were taken.
-
-    Args:
-        rows: rows of observables.csv.
-        has_ions: whether any species carries charge.
-    """
+    """Remarks on the accuracy of rows of observables.csv: Debye layers, estimated errors, unknowns that were taken."""
     if not has_ions:
         return ["no species carries charge: there are no Debye layers"]
     solved = [row for row in rows if "layers_resolved" in row]

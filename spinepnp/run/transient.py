@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots import pictures
-from spinepnp.run.directory import ResultDirectory
+from spinepnp.run.directory import Recorder, ResultDirectory
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar
@@ -27,7 +26,6 @@ from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.stack import MPI
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
-from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
@@ -45,14 +43,14 @@ class _Run:
     """Running transient: its steps so far, and the lines on them."""
 
     def __init__(
-        self, case: Case, recorder: TransientRecorder, progress: ProgressBar, problem: TransientProblem, first: Solution
+        self, recorder: TransientRecorder, progress: ProgressBar, problem: TransientProblem, first: Solution
     ) -> None:
-        self.case, self.recorder, self.progress, self.problem = case, recorder, progress, problem
+        self.recorder, self.progress, self.problem = recorder, progress, problem
         self.last = first
         spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
         self.steps = self.rejected = 0
-        self._duration = case.study.timing.duration
+        self._duration = recorder.case.study.schedule.duration
         self._since = problem.time / self._duration
         self._start = self._said = time.monotonic()
 
@@ -74,7 +72,7 @@ class _Run:
         self.recorder.step(self.problem, step)
         fraction = step.time / self._duration
         where = f"t = {format_quantity(float(f'{step.time:.4g}'), TIME)}"
-        self.progress.at(fraction, where)
+        self.progress.doing(where, fraction)
         if step.listed or time.monotonic() - self._said > LINE_EVERY:
             self._said = time.monotonic()
             self.progress.log(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")
@@ -82,7 +80,7 @@ class _Run:
 
     def _describe(self, step: Step) -> str:
         solution = step.solution
-        shown = {n: solution.boundary[n].potential for n in self.case.shown_boundaries}
+        shown = {n: solution.boundary[n].potential for n in self.recorder.case.shown_boundaries}
         shown |= {name: state.potential for name, state in solution.probes.items()}
         parts = [f"V({n}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}" for n, value in shown.items()]
         length = format_quantity(float(f"{step.length:.2g}"), TIME)
@@ -95,15 +93,6 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
     state and the peaks. One that fails does not stop the others.
 
-    Args:
-        case: case of a transient.
-        comm: MPI communicator.
-        output: result directory.
-        options: options of the run.
-
-    Returns:
-        A point for each value.
-
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
@@ -115,47 +104,32 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
         return [point]
     cases = [p.model_copy(update={"study": p.study.single()}) for p in case.points()]
     points = [SweepPoint(i, case, value) for i, value in enumerate(values)]
-    opened: list[ResultDirectory] = []  # on rank 0
-    on_root(comm, lambda: opened.append(_open(case, output, options)))
+    recorder = Recorder(comm, case, options)
+
+    def recall(directory: ResultDirectory) -> None:
+        remark = directory.check_same_case(case.to_toml()) if options.resume else ""
+        if remark and not options.quiet:
+            print(remark, file=sys.stderr)
+
+    recorder.open(output, recall)
     try:
-        _solve_points(points, cases, comm, output, options, partial(_write_points, case, opened, points, options))
+        recorder.write(lambda _: None)  # case.toml
+        for point, single in zip(points, cases, strict=True):
+            below, one = output / "points" / f"{point.index + 1:04d}", SweepPoint(0, single)
+            try:
+                begun = on_root(comm, partial(holds_results, below))
+                solve_transient(one, comm, below, replace(options, resume=options.resume and begun, within=True))
+            except CaseError as error:
+                one.failure, one.row = error, {"status": f"failed: {error}"}
+            point.failure, point.row = one.failure, {**point.key, **one.row}
+            recorder.write(lambda directory: _write_points(case, directory, points, options))
     finally:
-        for directory in opened:
-            directory.release()
+        recorder.close()
     return points
 
 
-def _solve_points(
-    points: list[SweepPoint], cases: list[Case], comm: Any, output: Path, options: RunOptions, write: Callable[[], None]
-) -> None:
-    """Run each value, and write the tables above them after each. Collective."""
-    for point, single in zip(points, cases, strict=True):
-        below, one = output / "points" / f"{point.index + 1:04d}", SweepPoint(0, single)
-        try:
-            begun = on_root(comm, partial(holds_results, below))
-            solve_transient(one, comm, below, replace(options, resume=options.resume and begun, within=True))
-        except CaseError as error:
-            one.failure, one.row = error, {"status": f"failed: {error}"}
-        point.failure, point.row = one.failure, {**point.key, **one.row}
-        on_root(comm, write)
-
-
-def _open(case: Case, output: Path, options: RunOptions) -> ResultDirectory:
-    directory = ResultDirectory(output, force=options.force, resume=options.resume, within=options.within)
-    try:
-        if options.resume:
-            remark = directory.check_same_case(case.to_toml())
-            if remark and not options.quiet:
-                print(remark, file=sys.stderr)
-        directory.begin(case.to_toml())
-    except BaseException:
-        directory.release()
-        raise
-    return directory
-
-
-def _write_points(case: Case, opened: list[ResultDirectory], points: list[SweepPoint], options: RunOptions) -> None:
-    directory = opened[0]
+def _write_points(case: Case, directory: ResultDirectory, points: list[SweepPoint], options: RunOptions) -> None:
+    """Write the tables above the points, and the fields and pictures of the last one. On rank 0."""
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
     failures = [str(point.failure) for point in points if point.failure is not None]
@@ -176,12 +150,6 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
 
-    Args:
-        point: point with its case.
-        comm: MPI communicator.
-        output: result directory.
-        options: options of the run.
-
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
@@ -201,29 +169,27 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
                 mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
             )
             with interrupts.graceful() as pending:
-                _go(case, comm, recorder, progress, problem, pending, point)
+                _go(recorder, progress, problem, pending, point)
             problem.destroy()
     finally:
         recorder.close()
 
 
 def _go(
-    case: Case,
-    comm: Any,
     recorder: TransientRecorder,
     progress: ProgressBar,
     problem: TransientProblem,
     pending: interrupts.Pending,
     point: SweepPoint,
 ) -> None:
-    timing = case.study.timing
-    first = _first(case, recorder, problem)
+    case, comm = recorder.case, recorder.comm
+    first = _first(recorder, problem)
     if problem.remark:
         progress.log(problem.remark)
-    run = _Run(case, recorder, progress, problem, first)
+    run = _Run(recorder, progress, problem, first)
     reason, interrupted = "", False
     try:
-        for step in problem.steps(Schedule(timing.duration, timing.times, timing.tolerance)):
+        for step in problem.steps(case.study.schedule):
             run.take(step)
             interrupted = comm.allreduce(pending.received, op=MPI.LOR)
             if interrupted or recorder.is_due(step):
@@ -251,10 +217,10 @@ def _go(
         raise KeyboardInterrupt
 
 
-def _first(case: Case, recorder: TransientRecorder, problem: TransientProblem) -> Solution:
+def _first(recorder: TransientRecorder, problem: TransientProblem) -> Solution:
     """Solution to start from: that of the checkpoint, or the initial one, which is recorded."""
     if not recorder.resumed:
-        solution = problem.begin(case.study.timing.initial)
+        solution = problem.begin(recorder.case.study.initial or "bulk")
         recorder.begin(problem, solution)
         return solution
     try:

@@ -48,15 +48,11 @@ class Claim:
 
 
 def claim(path: Path, *, patience: float = 0.0, stays: bool = False) -> Claim | None:
-    """Claim exclusive access to a case or a directory.
+    """Claim exclusive access to a case or a directory by a file; ``None`` if another process has it.
 
     Args:
-        path: path of the claim's file, in a directory that exists.
         patience: seconds to wait for another owner: a process that was killed may not have ended yet.
         stays: whether the file stays behind; it then names its last owner.
-
-    Returns:
-        The claim, or ``None`` if another process has it.
     """
     deadline = time.monotonic() + patience
     while (result := _claim(path)) is None and time.monotonic() < deadline:

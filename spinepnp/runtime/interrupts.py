@@ -78,11 +78,7 @@ _active: list[Pending] = []
 
 @contextmanager
 def graceful() -> Iterator[Pending]:
-    """Defer the first signal during a loop, which checks for it where it can end; the second signal interrupts.
-
-    Yields:
-        Signals that have arrived.
-    """
+    """Defer the first signal during a loop, which checks for it where it can end; the second signal interrupts."""
     with supervisor.graceful(), _deferring(Pending(tolerated=1)) as pending:
         _active.append(pending)
         try:

@@ -38,15 +38,7 @@ MADE_SUFFIX = ".c.cached"
 
 
 def remove_dead_entries(folder: Path, age: float) -> int:
-    """Remove sources of compilations that never ended.
-
-    Args:
-        folder: directory of the cache.
-        age: age above which an entry is removed, s.
-
-    Returns:
-        Number of removed entries.
-    """
+    """Remove sources of compilations that never ended and are older than an age (s); returns their number."""
     removed = 0
     for source in folder.glob("*.c"):
         try:
@@ -59,14 +51,7 @@ def remove_dead_entries(folder: Path, age: float) -> int:
 
 
 def remove_damaged_entries(folder: Path) -> int:
-    """Remove kernels that are missing, cut, or changed after they were made.
-
-    Args:
-        folder: directory of the cache.
-
-    Returns:
-        Number of removed kernels.
-    """
+    """Remove kernels that are missing, cut, or changed after they were made; returns their number."""
     removed = 0
     for mark in folder.glob(f"*{MADE_SUFFIX}"):
         name = mark.name.removesuffix(MADE_SUFFIX)
@@ -103,13 +88,9 @@ def remove_entry(folder: Path, name: str) -> None:
 
 @contextmanager
 def _lock(folder: Path, kind: int) -> Iterator[bool]:
-    """Hold the lock of a directory until the block or the process ends.
+    """Hold a lock of a directory, of a kind of `fcntl.flock`, until the block or the process ends.
 
     Processes that compile share the lock, so that a process that has it exclusively knows that no other compiles.
-
-    Args:
-        folder: directory of the cache.
-        kind: kind of the lock, as in `fcntl.flock`.
 
     Yields:
         Whether the lock is held: not where another process works, or the file system has no locks.
@@ -176,13 +157,6 @@ def _kernel_dir(comm: Any) -> tuple[Path, bool]:
 def compile_form(expression: Any, **options: Any) -> Any:
     """`dolfinx.fem.form` with the project's kernel cache. Collective over the communicator of the form's mesh.
 
-    Args:
-        expression: a UFL form.
-        **options: further arguments of `dolfinx.fem.form`.
-
-    Returns:
-        The compiled form.
-
     Raises:
         CaseError: SPINEPNP_KERNELS is neither "native" nor "portable".
         OutputError: no directory can take kernels.
@@ -205,10 +179,7 @@ def compile_form(expression: Any, **options: Any) -> Any:
 
 
 def _heal(folder: Path, error: Exception) -> bool:
-    """Repair the cache after a form could not be compiled or loaded. On rank 0.
-
-    Returns:
-        Whether another attempt may succeed.
+    """Repair the cache after a form could not be compiled or loaded; whether to try again. On rank 0.
 
     Raises:
         OutputError: no directory can take kernels.

@@ -105,11 +105,7 @@ def _begin_rank() -> None:
 
 
 def guarded(command: list[str]) -> list[str]:
-    """The command of mpiexec, with signals blocked in each rank until it can handle them.
-
-    Args:
-        command: mpiexec, ``-n``, number of ranks, and the command of a rank.
-    """
+    """The command of mpiexec (``mpiexec -n N ...``), with signals blocked in each rank until it can handle them."""
     block = ["env", f"--block-signal={','.join(number.name.removeprefix('SIG') for number in SIGNALS)}"]
     try:  # only the env of coreutils has the option
         supported = subprocess.run(block, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
@@ -119,10 +115,9 @@ def guarded(command: list[str]) -> list[str]:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end of mpiexec and forward signals; mpiexec is killed where its ranks do not end in time.
+    """Wait for the end of mpiexec and forward signals; returns the first one, or 0.
 
-    Returns:
-        The signal that has arrived; 0 if none has.
+    Mpiexec is killed where its ranks do not end in time.
     """
     awaited = watched() | {signal.SIGCHLD}
     received, deadline, last, started = 0, math.inf, 0.0, time.monotonic()

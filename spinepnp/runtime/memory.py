@@ -1,6 +1,10 @@
-"""Available memory of this machine."""
+"""Available memory of this machine, and the name of its processor."""
 
 from __future__ import annotations
+
+import platform
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -15,3 +19,12 @@ def available_memory() -> float:
         except (OSError, ValueError):  # no such control group, or its limit is "max"
             continue
     return available
+
+
+def processor_name() -> str:
+    """Name of the processor, where the system tells it, else of the architecture."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -89,11 +89,7 @@ def finish() -> None:
 
 
 def silence(*streams: int) -> None:
-    """Discard further output of this process, also from C.
-
-    Args:
-        streams: numbers of the streams, 1 and 2.
-    """
+    """Discard further output of this process to streams (1 and 2), also from C."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in streams:
         os.dup2(nowhere, stream)

@@ -129,11 +129,7 @@ def _at_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def end(number: int = signal.SIGINT) -> NoReturn:
-    """End this process and its job at once, with one line on standard error for all its ranks.
-
-    Args:
-        number: number of the signal.
-    """
+    """End this process and its job at once after a signal, with one line on standard error for all its ranks."""
     code = EXIT_CODES[signal.Signals(number)]
     with suppress(Exception):  # the process must end, whatever happens to the output
         if sys.stdout is not None:
@@ -183,11 +179,7 @@ def graceful() -> Iterator[None]:
 
 
 def end_with_parent(parent: int | None = None) -> None:
-    """Let this process be killed when its parent ends.
-
-    Args:
-        parent: process number of the parent, which may have ended already.
-    """
+    """Let this process be killed when its parent, which may have ended already, ends."""
     _control(PR_SET_PDEATHSIG, signal.SIGKILL)
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -6,8 +6,8 @@ import os
 import platform
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from spinepnp.runtime.memory import processor_name
 from spinepnp.runtime.versions import STACK, code_version, versions
 
 #: Modules on which the numbers and figures of a validation depend.
@@ -45,19 +45,8 @@ def environment(ranks: int, seconds: float) -> Environment:
     return Environment(
         versions=versions(MODULES),
         code=code_version(),
-        machine=f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        machine=f"{processor_name()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         ranks=ranks,
         when=time.strftime("%Y-%m-%d %H:%M %Z"),
         seconds=seconds,
     )
-
-
-def _processor() -> str:
-    """Name of the processor, where the system tells it, else of the architecture."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
