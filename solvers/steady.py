@@ -14,7 +14,6 @@ from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
@@ -41,31 +40,13 @@ LARGEST_STEP = 0.5
 class SteadyProblem(Problem):
     """The steady equations on one mesh, for one structure of boundary data.
 
-    Args:
-        mesh: see `Problem`.
-        electrolyte: the species; values can change between solves.
-        boundaries: boundary conditions by name; values can change between solves.
-        options: see `Problem`.
-        probes: see `Problem`.
-        closed: amounts of species that no boundary prescribes.
-        regions: see `Problem`.
+    The arguments are those of `Problem`; amounts are those of the steady state.
 
     Raises:
         CaseError: see `Problem`.
     """
 
-    def __init__(
-        self,
-        mesh: SpineMesh,
-        electrolyte: Electrolyte,
-        boundaries: Boundaries,
-        options: SolverOptions | None = None,
-        probes: dict[str, Position] | None = None,
-        closed: Closed | None = None,
-        regions: dict[str, Region] | None = None,
-    ) -> None:
-        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed), options, probes, regions)
-        self._previous: np.ndarray | None = None
+    _previous: np.ndarray | None = None
 
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
         """Solve for given values. Collective.

@@ -45,9 +45,8 @@ def _reference_points(element: Any, nodes: np.ndarray, x: np.ndarray) -> np.ndar
     dim = nodes.shape[2]
     result = np.full((len(nodes), dim), 1.0 / (dim + 1))
     for _ in range(INVERSION_STEPS):
-        tables = np.stack(
-            [element.tabulate(1, point[None])[:, 0, :, 0] for point in result]
-        )  # (cell, derivative, node)
+        # Cell, derivative, node.
+        tables = np.stack([element.tabulate(1, point[None])[:, 0, :, 0] for point in result])
         residual = np.einsum("cn,cni->ci", tables[:, 0], nodes) - x
         jacobian = np.einsum("cdn,cni->cid", tables[:, 1:], nodes)
         step = np.linalg.solve(jacobian, residual[:, :, None])[:, :, 0]

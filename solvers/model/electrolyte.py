@@ -143,6 +143,11 @@ class Electrolyte(Table):
         return DEFAULT_THERMAL_VOLTAGE if self.thermal_voltage is None else self.thermal_voltage
 
     @property
+    def absolute_permittivity(self) -> float:
+        """Absolute permittivity, F/m."""
+        return self.permittivity * VACUUM_PERMITTIVITY
+
+    @property
     def uniform_charge(self) -> float:
         """Uniform fixed charge, the bulk included, mol/m^3."""
         return self.fixed_charge if isinstance(self.fixed_charge, float) else 0.0
@@ -184,12 +189,14 @@ class Electrolyte(Table):
         """Ionic strength of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
         return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
 
-    def debye_length(self) -> float:
-        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)) of the bulk, m; infinite without ions."""
-        strength = 2.0 * self.ionic_strength()
-        if strength == 0.0:
-            return math.inf
-        return math.sqrt(self.permittivity * VACUUM_PERMITTIVITY * self.V_T / (FARADAY * strength))
+    def debye_length(self, strength: float | None = None) -> float:
+        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m; infinite without ions.
+
+        Args:
+            strength: sum z_i^2 c_i of a solution, mol/m^3; by default that of the bulk.
+        """
+        strength = 2.0 * self.ionic_strength() if strength is None else strength
+        return math.sqrt(self.absolute_permittivity * self.V_T / (FARADAY * strength)) if strength > 0.0 else math.inf
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
         """Net charge sum z_i c_i + uniform fixed charge of a solution, mol/m^3."""

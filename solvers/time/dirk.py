@@ -152,7 +152,7 @@ def take_step(
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     time_state = TimeState(end, history[-1][1], stages[-1], passed, history)
-    return TrialStep(time_state, error, _sum(statistics))
+    return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
@@ -225,11 +225,6 @@ def _smallest_scale(problem: Problem) -> float:
     return max(TRACE * whole / scale, float(np.finfo(float).tiny))
 
 
-def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
-    """Statistics of all stages of a step together."""
-    return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
-
-
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
@@ -246,8 +241,3 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
     return TimeState(time, system.state.local_unknowns(), rates, nothing)
-
-
-def new_interval(time_state: TimeState) -> TimeState:
-    """The state as the start of a smooth interval, without the history that steps are extrapolated from."""
-    return replace(time_state, history=[])

@@ -17,7 +17,6 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.validation.laws import debye_layer, tube
 from spinepnp.validation.laws.assumptions import (
     Setting,
-    absolute_permittivity,
     electroneutral_of,
     refusal,
     refuse_other_than_monovalent,
@@ -76,7 +75,7 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
         injected=species.concentration,
         anions=sum(s.concentration for s in electrolyte.species if s.valence == -1),
         thermal_voltage=electrolyte.V_T,
-        permittivity=absolute_permittivity(electrolyte),
+        permittivity=electrolyte.absolute_permittivity,
     )
     return law, setting
 
@@ -218,7 +217,7 @@ def _value(
     current = setting.current
     potential, ohmic = float(law.voltage(current, G)), law.ohmic_resistance(G)
     u = potential / law.thermal_voltage
-    length = debye_layer.screening_length(law.strength(u), absolute_permittivity(electrolyte), law.thermal_voltage)
+    length = debye_layer.screening_length(law.strength(u), electrolyte.absolute_permittivity, law.thermal_voltage)
     drop = debye_layer.injector_drop(law.injector_slope(current, G, setting.area), length, law.thermal_voltage)
     return LawValue(
         injector=setting.injector,

@@ -9,7 +9,6 @@ import numpy as np
 
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.laws import ClosedBallLaw, WindowEscapeLaw
-from spinepnp.validation.laws.assumptions import absolute_permittivity
 from spinepnp.validation.laws.closed_ball import charge_number, large_charge_constant
 from spinepnp.validation.report.evidence import Evidence, Found
 from spinepnp.validation.report.figures.cases import case_of, concentrations, draw_meridian, potentials, probes, solved
@@ -141,7 +140,7 @@ def box2(evidence: Evidence, comm: Any) -> Sheet:
 def charge_of(found: Found) -> float:
     """Charge number lambda at a point of the case closed_ball, whose points are numbers of ions."""
     case = case_of("closed_ball", {})
-    eps, V_T = absolute_permittivity(case.electrolyte), case.electrolyte.V_T
+    eps, V_T = case.electrolyte.absolute_permittivity, case.electrolyte.V_T
     return 4.0 * math.pi * charge_number(float(found.verdict.point.split()[0]), BALL, eps, V_T)
 
 
