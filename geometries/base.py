@@ -180,10 +180,6 @@ class Geometry(Table, ABC):
         own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
         return {name: value for name, value in own.items() if isinstance(value, float) and value > 0.0}
 
-    def largest_length(self) -> float:
-        """Largest of the shape's lengths, m."""
-        return max(self.lengths().values(), default=0.0)
-
     def files(self) -> dict[str, str]:
         """Digest of each file that the shape is read from, by its key; part of the key of a cached mesh."""
         return {}

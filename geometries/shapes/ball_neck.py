@@ -120,8 +120,7 @@ class BallNeck(Revolved):
     @property
     def _head_end(self) -> float:
         """Angle from the north pole at which the head's sphere ends, rad."""
-        inward, reach = self.neck_radius + self.fillet, self.head_radius + self.fillet
-        return math.pi - math.asin(inward / reach)
+        return math.pi - math.asin((self.neck_radius + self.fillet) / (self.head_radius + self.fillet))
 
     def check(self) -> None:
         """Refuse a neck wider than the head, and a cap or rings that do not lie on the body or overlap."""

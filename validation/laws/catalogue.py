@@ -107,8 +107,7 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
 
 def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
     """Law of a throat in closed form."""
-    b = geometry.a if geometry.b is None else geometry.b
-    return HyperboloidLaw(a=geometry.a, b=b, c=geometry.c, half_length=geometry.half_length)
+    return HyperboloidLaw(a=geometry.a, b=geometry.along_x, c=geometry.c, half_length=geometry.half_length)
 
 
 def _confocal_G(law: str, geometry: Hyperboloid) -> float:

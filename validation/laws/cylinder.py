@@ -12,12 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation.laws.debye_layer import injector_drop, screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, injector_drop, screening_length
 
 
 @dataclass(frozen=True)

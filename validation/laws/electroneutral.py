@@ -19,12 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY
-from spinepnp.validation.laws.debye_layer import screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, screening_length
 
 #: Relative charge of the bulk (over sum |z| C) below which it counts as neutral: rounding of the input.
 NEUTRALITY = 1e-9

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinepnp.units import AVOGADRO, FARADAY
-from spinepnp.validation.laws.debye_layer import screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, screening_length
 
 
 def surface_charge_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -211,14 +212,8 @@ def _differences(vgnp: Trace, gnp: Trace) -> pd.DataFrame:
 def _difference_panels(axes: list[Axes], table: pd.DataFrame, trace: Trace) -> None:
     time = table["time_ms"] / 1e3
     for name in ("K", "Na", "Cl"):
-        axes[0].plot(
-            time,
-            table[f"dI_{name}_uA_per_cm2"],
-            color=parts.COLOURS[name],
-            marker="o",
-            markersize=2,
-            label=f"$dI$ of {parts.ion(name)}",
-        )
+        look: dict[str, Any] = {"color": parts.COLOURS[name], "label": f"$dI$ of {parts.ion(name)}"}
+        axes[0].plot(time, table[f"dI_{name}_uA_per_cm2"], marker="o", markersize=2, **look)
     axes[1].plot(time, table["dI_diff_uA_per_cm2"], color=parts.BLACK, marker="o", markersize=2)
     parts.annotate(axes[1], "vGNP less GNP, all ions")
     for place, label in zip(axes, ("$dI_q$ (µA/cm²)", "$dI_{diff}$ (µA/cm²)"), strict=True):
