@@ -162,11 +162,7 @@ class Geometry(Table, ABC):
         return []
 
     def weight(self, x: np.ndarray) -> np.ndarray:
-        """Volume of the body per unit of volume, area or length of the mesh: 1, 2 pi r, or the cross-section.
-
-        Args:
-            x: points in space, model units, shape (n, dimension).
-        """
+        """Volume of the body per unit of the mesh: 1, 2 pi r, or the cross-section, at points (n, dimension)."""
         if self.dimension == "axisymmetric":
             return 2.0 * np.pi * x[:, 0]
         return np.ones(len(x)) if self.dimension == "3d" else self.cross_section(x[:, 0])

@@ -33,11 +33,7 @@ class Revolved(Geometry):
         """Closed chains of pieces in model units: the outer surface first, then those of cavities."""
 
     def refinements(self, scale: float) -> list[Refinement]:
-        """Refinements of the shape in addition to those of every meridian.
-
-        Args:
-            scale: target edge length over the default one, at most one: all edges shrink together.
-        """
+        """Refinements beside those of every meridian; ``scale`` is the edge length over the default one, at most 1."""
         return []
 
     def core(self, wall_layers: list[WallLayers]) -> Self:

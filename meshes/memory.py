@@ -45,14 +45,7 @@ def check_memory(geometry: Geometry, options: ResolvedMeshOptions, solver: float
 
 
 def _culprit(geometry: Geometry, options: ResolvedMeshOptions, cells: float, share: float) -> tuple[str, object, str]:
-    """The key that makes a mesh too large, its value, and what to do.
-
-    Args:
-        geometry: shape to mesh.
-        options: options of the mesh.
-        cells: estimated number of cells.
-        share: fraction of these cells that would fit.
-    """
+    """The key that makes a mesh too large, its value, and what to do; ``share`` of the estimated cells would fit."""
 
     def fits(**changed: object) -> bool:
         return options.model_copy(update=changed).cells(geometry) <= share * cells

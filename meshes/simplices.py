@@ -6,11 +6,7 @@ import numpy as np
 
 
 def edge_lengths(vertices: np.ndarray) -> np.ndarray:
-    """Lengths of all edges of simplices, shape (edges,).
-
-    Args:
-        vertices: vertices of the simplices, shape (cells, dimension + 1, 3).
-    """
+    """Lengths of all edges, shape (edges,), of simplices with vertices of shape (cells, dimension + 1, 3)."""
     count = vertices.shape[1]
     pairs = [(i, j) for i in range(count) for j in range(i)]
     return np.concatenate([np.linalg.norm(vertices[:, i] - vertices[:, j], axis=1) for i, j in pairs])

@@ -146,11 +146,7 @@ class SteadyProblem(Problem):
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]
     ) -> NewtonStatistics:
-        """Solve by Newton from each start until one succeeds; failures are added to ``failures``. Collective.
-
-        Raises:
-            NewtonError: all fail; the error of the last one.
-        """
+        """Solve by Newton from each start until one succeeds, or raise the last error; adds failures. Collective."""
         for start in starts:
             try:
                 return self._attempt(start, problem_data, line_search_fallback=True).after(failures)
@@ -169,20 +165,10 @@ class SteadyProblem(Problem):
         return self._continue_from_bulk(problem_data, failures)
 
     def _continue_from_bulk(self, problem_data: ProblemData, failures: list[NewtonError]) -> NewtonStatistics:
-        """Solve by continuation, in steps that Newton can take. Collective.
+        """Solve by continuation in steps that Newton can take; a failure tells how far it came. Collective.
 
         The data of the boundaries are raised from the bulk state (currents, voltages, charges, concentrations, amounts,
         all in proportion), or the Debye length shrinks to its value (for a bulk that is not neutral).
-
-        Args:
-            problem_data: data of the last step.
-            failures: failed attempts before; those on the way are added.
-
-        Returns:
-            Statistics of all attempts together.
-
-        Raises:
-            NewtonError: a step fails however small it is; tells the fraction that could be reached.
         """
         # Where nothing is grounded, data on the way would not fit Gauss' law.
         continuation = self.options.continuation

@@ -16,7 +16,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.kernels import compile_form
-from spinepnp.runtime.stack import MPI, dolfinx, fem, ufl
+from spinepnp.runtime.stack import MPI, dolfinx, fem, reduced, ufl
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model.electrolyte import ChargedRegion
 from spinepnp.units import LENGTH, format_quantity
@@ -176,15 +176,10 @@ class IntegrationWeights:
         Returns:
             Integral of each function, shape (functions,).
         """
-        local = weights[: self.owned] @ values[: self.owned]
-        total = np.empty_like(local)
-        self.comm.Allreduce(local, total, op=MPI.SUM)
-        return total
+        return reduced(self.comm, weights[: self.owned] @ values[: self.owned], MPI.SUM)
 
 
 def minimum(comm: MPI.Comm, values: np.ndarray) -> np.ndarray:
     """Smallest value of each column over all ranks. Collective."""
     local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
-    smallest = np.empty_like(local)
-    comm.Allreduce(np.ascontiguousarray(local), smallest, op=MPI.MIN)
-    return smallest
+    return reduced(comm, np.ascontiguousarray(local), MPI.MIN)

@@ -161,14 +161,7 @@ class _Choice:
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
 
     def add_plane(self, z: float, length: float, room: float, *, coarse: bool) -> None:
-        """Grade toward an inner plane, if it lies within the body and no other plane is closer than a cell.
-
-        Args:
-            z: height of the plane, m.
-            length: thickness of the layer, m.
-            room: distance of the next plane, m.
-            coarse: whether the last level suffices, see `_sizes`.
-        """
+        """Grade toward a plane within the body: height, thickness of the layer, distance of the next plane, m."""
         if self.geometry.why_no_planes() is not None or self.no_planes:
             return
         low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())

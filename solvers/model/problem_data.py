@@ -165,11 +165,7 @@ class ProblemData:
         return min(V for V, _ in levels), max(V for V, _ in levels)
 
     def _check_blocking(self) -> None:
-        """Refuse walls that attract so many ions that double precision loses the others.
-
-        Raises:
-            CaseError: names the potential.
-        """
+        """Refuse walls that attract so many ions that double precision loses the others."""
         baths = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
         ground = next((V for V in baths if V is not None), None)
         valence = max(abs(s.valence) for s in self.electrolyte.species)

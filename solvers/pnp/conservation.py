@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.units import FARADAY
 
@@ -68,9 +68,7 @@ def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
-    total = np.empty_like(sums)
-    comm.Allreduce(sums, total, op=MPI.SUM)
-    error, at_boundaries, entered, amount = np.abs(total)
+    error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
     allowed = CONSERVED_FLOW * np.maximum(at_boundaries, entered) + CONSERVED_AMOUNT * amount
     return bool(np.all(error <= allowed))
 

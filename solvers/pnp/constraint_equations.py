@@ -68,11 +68,7 @@ class ConstraintEquations:
         return terms
 
     def values(self, nodal_flux: np.ndarray) -> np.ndarray:
-        """Residual of each equation: net currents, then amounts, then means, shape (constants,). Collective.
-
-        Args:
-            nodal_flux: see `System.nodal_flux`.
-        """
+        """Residuals: net currents, amounts, means, shape (constants,), by `System.nodal_flux`. Collective."""
         state, step_data, names = self._state, self._step_data, self._signature.names
         if not state.layout.count:
             return np.empty(0)

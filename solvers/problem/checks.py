@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
+from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -109,9 +109,7 @@ def locate_not_a_number(error: NewtonError, system: System, comm: Any) -> Newton
     """The error, with the equations that have a residual that is not a number named. Collective."""
     if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
         return error
-    broken = ~np.isfinite(system.nodal_flux()).all(axis=0)
-    anywhere = np.empty_like(broken)
-    comm.Allreduce(broken, anywhere, op=MPI.LOR)
+    anywhere = reduced(comm, ~np.isfinite(system.nodal_flux()).all(axis=0), MPI.LOR)
     names = [n for n, bad in zip((*system.signature.names, "the potential"), anywhere, strict=True) if bad]
     where = f"in the equation of {', '.join(names)}: " if names else ""
     return NewtonError(f"{where}{error}", error.statistics)

@@ -150,11 +150,7 @@ class Problem:
         return self.discretisation.weights
 
     def factorise_instead(self, error: NewtonError) -> bool:
-        """Let a factorisation replace the block solver for good, where "auto" chose that and it failed. Collective.
-
-        Returns:
-            Whether it does.
-        """
+        """Let a factorisation replace a block solver that "auto" chose and that failed: whether it does. Collective."""
         block_failed = error.statistics.reason == LINEAR_SOLVE_FAILED.lower() and self.linear == "block"
         if not block_failed or self.options.linear != "auto":
             return False
@@ -173,16 +169,7 @@ class Problem:
     def _attempt(
         self, start: np.ndarray | None, problem_data: ProblemData, *, line_search_fallback: bool = False
     ) -> NewtonStatistics:
-        """One Newton solve, repeated with a factorisation where the block solver of "auto" fails. Collective.
-
-        Args:
-            start: nodal values (SI, potential relative to its zero); the present state by default.
-            problem_data: data to solve for.
-            line_search_fallback: see `Newton.solve`.
-
-        Raises:
-            NewtonError: it failed; the state is that of before.
-        """
+        """One Newton solve, by default from the present state; by MUMPS where the block solver fails. Collective."""
         if start is None:
             start = self.system.state.concentrations_and_potential()  # in SI: scales may change
         try:

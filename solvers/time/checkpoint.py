@@ -18,11 +18,7 @@ ON_MESH = ("content", "content_rate")
 
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """Progress of a transient as arrays. Collective.
-
-    Returns:
-        Arrays by name on rank 0, none elsewhere; those on the mesh in the order of its cells.
-    """
+    """Progress of a transient as arrays by name on rank 0, those on the mesh in the order of its cells. Collective."""
     progress, ordering = problem.progress, problem.ordering
     time_state = progress.time_state
     on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -212,10 +212,8 @@ def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: 
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = concentrations.max(axis=0, initial=0.0)
-    both = np.array([largest, [*scale, 1.0, 1.0]])
-    total = np.empty_like(both)
-    problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
-    return float((total[0] / np.maximum(total[1], _smallest_scale(problem))).max())
+    largest, scale = reduced(problem.mesh.mesh.comm, np.array([largest, [*scale, 1.0, 1.0]]), MPI.MAX)
+    return float((largest / np.maximum(scale, _smallest_scale(problem))).max())
 
 
 def _smallest_scale(problem: Problem) -> float:

@@ -127,11 +127,7 @@ class TransientProblem(Problem):
         return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
 
     def resume(self, progress: TransientProgress) -> Solution:
-        """Set the progress of another run of the same case. Collective.
-
-        Returns:
-            The state that was reached.
-        """
+        """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)
@@ -172,13 +168,9 @@ class TransientProblem(Problem):
     ) -> NewtonStatistics:
         """Solve Poisson's equation for the potential of given concentrations. Collective.
 
-        It is a step that is too short for any ion to move, with all conditions of the boundaries.
-
-        Args:
-            nodal: nodal values without the prescribed values of the boundaries.
-            problem_data: data of the case.
-            charges: charges on the boundaries in that state, scaled, by name. The prescribed concentrations of a
-                floating boundary bring ions into its cells, whose charge its own has to balance.
+        It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
+        boundaries are scaled. The prescribed concentrations of a floating boundary bring ions into its cells, whose
+        charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)

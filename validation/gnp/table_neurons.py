@@ -132,11 +132,7 @@ def pump() -> dict[str, float | str]:
 
 
 def fits(code: Mapping[str, Sequence[float]]) -> dict[str, float | str]:
-    """Coefficients of the cubic fits (eq. 43) and their residuals.
-
-    Args:
-        code: coefficients of the authors for K and Na, highest power first.
-    """
+    """Coefficients of the cubic fits (eq. 43), residuals, and distance from the authors' (highest power first)."""
     p, (_, _, _, K_o, Na_i, _) = Parameters(), models.REST
     values: dict[str, float | str] = {}
     distance = 0.0

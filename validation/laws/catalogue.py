@@ -111,11 +111,7 @@ def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
 
 
 def _confocal_G(law: str, geometry: Hyperboloid) -> float:
-    """Exact G of a throat between confocal ends.
-
-    Raises:
-        CaseError: the throat is so short that an even injection differs from that of the law.
-    """
+    """Exact G of a throat between confocal ends; refuses one so short that an even injection differs from the law's."""
     throat = throat_of(geometry)
     if throat.unevenness() > EVEN:
         raise refusal(law, f"half_length so large that the flux varies by less than {EVEN:.0%} over the ends")
@@ -139,11 +135,7 @@ def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Bounda
 
 
 def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
-    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact.
-
-    Raises:
-        CaseError: the radius varies too fast.
-    """
+    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact."""
     if geometry.dimension == "1d":
         return bounds.lower, 0.0
     if not bounds.valid(SLENDER):

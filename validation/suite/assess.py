@@ -87,11 +87,7 @@ def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
 
 
 def examine(subject: Subject, comm: Any) -> list[Verdict]:
-    """Solve a validation case and finer cases, and assess the results. Collective.
-
-    Returns:
-        One verdict for each check and point; where there is no solution, one failed verdict for each check.
-    """
+    """Solve a case and finer ones; a verdict for each check and point, or a failed one a check. Collective."""
     start, plan = time.monotonic(), subject.plan
     if subject.case is None:
         assessed = [_verdict_on_row(subject, row) for part in plan.neurons for row in table.rows(sections=(part,))]
@@ -145,11 +141,7 @@ def _failure(subject: Subject, check: Check, reason: str, point: str = "") -> Ve
 
 
 def _assess_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
-    """Verdicts of all checks of a case.
-
-    Raises:
-        CaseError, SolveError: the case has no solution.
-    """
+    """Verdicts of all checks of a case; raises where it has no solution."""
     plan = subject.plan
     solves = {"": observables(case, comm)}
     for name, finer in refinements(case, plan.finer):

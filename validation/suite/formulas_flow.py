@@ -146,11 +146,6 @@ def _enclosed(
     As G is positive, the smallest and the largest currents of the channels between two bounds give narrower bounds.
     Where currents of all channels rise with the potential, the limits are the smallest and the largest solution
     (Tarski).
-
-    Args:
-        excess: function that gives w from the potential of each channel.
-        bands: number of bands.
-        V_T: thermal voltage, V.
     """
 
     def bound(rising: np.ndarray, falling: np.ndarray) -> np.ndarray:

@@ -223,11 +223,7 @@ def _subject(path: Path, plan: ValidationCase) -> Subject:
 
 
 def _check(check: Check, case: Case) -> None:
-    """Check that the case has the reference.
-
-    Raises:
-        CaseError: it has not.
-    """
+    """Refuse a check whose reference the case does not have."""
     points = len(points_of(case))
     if check.reference.law is not None and case.compare is None:
         raise CaseError("checks.reference.law", "the case has no [compare]; add one", check.reference.law)

@@ -31,11 +31,7 @@ def case_of(name: str, changes: Mapping[str, object]) -> Case:
 
 
 def probes(places: Sequence[float]) -> dict[str, list[str]]:
-    """Probes on the z axis.
-
-    Args:
-        places: heights of the probes, um.
-    """
+    """Probes on the z axis at some heights, um."""
     return {PROBE.format(i): ["0 nm", "0 nm", f"{z!r} um"] for i, z in enumerate(places)}
 
 
