@@ -84,17 +84,10 @@ def interval_mesh(x: np.ndarray, start: str | None, end: str) -> LinearMesh:
 
 
 def add_wall_layers(mesh: LinearMesh, wall_layers: list[WallLayers]) -> LinearMesh:
-    """Cover boundaries with layers of thin cells.
+    """Cover boundaries of a core mesh with layers of thin cells, one wall after another; boundaries move outside.
 
     The facets are extruded outward layer by layer; each prism is divided into simplices in the order of its vertices'
     numbers, so that neighbours fit. Where the covered boundaries end, the sides of the prisms join the boundary there.
-
-    Args:
-        mesh: mesh of the core.
-        wall_layers: layers to add, one wall after another.
-
-    Returns:
-        The mesh of core and layers, with the boundaries on the outside of the layers.
     """
     return functools.reduce(_add_layers, wall_layers, mesh)
 

@@ -72,12 +72,7 @@ class Revolved(Geometry):
         return float((c * z - s * r).min()), float((c * z + s * r).max())
 
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
-        """Refinements of the body: regions with smaller edges than in the bulk.
-
-        Args:
-            sizes: target sizes of the case.
-            default: default size of the whole shape, m.
-        """
+        """Refinements of the body: regions with smaller edges than in the bulk, whose default size is given in m."""
         own = self.refinements(min(1.0, sizes.size * MODEL_UNIT / default))
         return refinements_of(self.meridian(), self.obstacle, own, sizes, default / MODEL_UNIT)
 

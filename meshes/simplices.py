@@ -34,13 +34,10 @@ def determinants(gradients: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def shape_quality(vertices: np.ndarray) -> np.ndarray:
-    """The inscribed over the circumscribed radius, times the dimension: 1 for a regular simplex, 0 for a flat one.
+    """Inscribed over circumscribed radius times the dimension, (cells,): 1 for a regular simplex, 0 for a flat one.
 
     Args:
         vertices: vertices of tetrahedra, triangles or intervals, shape (cells, dimension + 1, 3).
-
-    Returns:
-        Quality of each cell, shape (cells,).
     """
     if vertices.shape[1] == 2:
         return np.ones(len(vertices))

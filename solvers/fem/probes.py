@@ -91,14 +91,7 @@ class Probes:
                 self._local[name] = (space.dofmap.list[cell], basis)
 
     def values(self, nodal: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of several fields at each probe, on every rank. Collective.
-
-        Args:
-            nodal: values at the local degrees of freedom, shape (n, fields).
-
-        Returns:
-            Values of the fields by name of the probe, shape (fields,).
-        """
+        """Values (fields,) of several fields (local dofs, fields) at each probe by name, on every rank. Collective."""
         result = np.zeros((len(self.names), nodal.shape[1]))
         for i, name in enumerate(self.names):
             if name in self._local:

@@ -167,15 +167,7 @@ class IntegrationWeights:
         return float(self.comm.allreduce(float(np.sum(values[: self.owned])), op=MPI.SUM))
 
     def integral(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Integrals of several functions by their nodal values. Collective.
-
-        Args:
-            weights: weight vector, shape (n,).
-            values: nodal values, shape (n, functions).
-
-        Returns:
-            Integral of each function, shape (functions,).
-        """
+        """Integrals (functions,) of functions by weights (n,) and nodal values (n, functions). Collective."""
         return reduced(self.comm, weights[: self.owned] @ values[: self.owned], MPI.SUM)
 
 

@@ -171,11 +171,7 @@ class Electrolyte(units.Table):
         return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
 
     def debye_length(self, strength: float | None = None) -> float:
-        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m; infinite without ions.
-
-        Args:
-            strength: sum z_i^2 c_i of a solution, mol/m^3; by default that of the bulk.
-        """
+        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m, by that sum or the bulk's; infinite without ions."""
         strength = 2.0 * self.ionic_strength() if strength is None else strength
         if strength <= 0.0:
             return math.inf

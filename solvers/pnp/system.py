@@ -96,12 +96,9 @@ class System:
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
-        """Charge lambda^2 int dn phi on each boundary, scaled. Collective.
+        """Charge lambda^2 int dn phi on each boundary, scaled, from the last column of `nodal_flux`. Collective.
 
         It is known where the potential is prescribed or floats and at membranes, and zero elsewhere.
-
-        Args:
-            poisson: column of the potential, the last one of `nodal_flux`.
         """
         charges = dict.fromkeys(self.constraints.indicators, 0.0)
         for name, holders in self.constraints.potential_dofs.items():

@@ -97,12 +97,7 @@ class Problem:
         return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
     def use_formulation(self, formulation: str, reason: str = "") -> None:
-        """Change to another formulation, with new equations where it is not the present one. Collective.
-
-        Args:
-            formulation: "density", "log" or "nodal".
-            reason: reason for the solution's record.
-        """
+        """Change to the formulation "density", "log" or "nodal", for a reason that the solution records. Collective."""
         self.formulation_reason = reason
         if formulation != self.formulation:
             self._free_solver()
@@ -251,13 +246,9 @@ class Problem:
         )
 
     def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
-        """Smallest known current of each species through each boundary at the state, A. Collective.
+        """Smallest known currents (N + 1,) through each boundary, A, displacement last, by name. Collective.
 
-        Args:
-            nodal_flux: see `System.nodal_flux`, shape (owned dofs, N + 1).
-
-        Returns:
-            Floors by boundary, shape (N + 1,), displacement last; zero for a neutral species.
+        A neutral species has zero. The argument is `System.nodal_flux`, shape (owned dofs, N + 1).
         """
         system = self.system
         charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)

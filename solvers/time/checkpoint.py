@@ -46,14 +46,7 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
 
 
 def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution:
-    """Resume a transient from the arrays of `pack`. Collective.
-
-    Args:
-        problem: problem of the same case.
-        packed: arrays on rank 0; ignored on other ranks.
-
-    Returns:
-        The state that was reached.
+    """Resume a transient from the arrays of `pack` on rank 0, and return the state that it had reached. Collective.
 
     Raises:
         KeyError, ValueError: the arrays do not fit the problem.

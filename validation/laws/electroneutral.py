@@ -124,14 +124,7 @@ class ElectroneutralLaw:
         return direction * math.inf, -math.inf if balances else float(self.phi(direction * self._farthest))
 
     def scaled_potential(self, phi: ArrayLike) -> Values:
-        """Scaled potential u with Phi(u) = phi, the inverse of `phi`.
-
-        Args:
-            phi: flux potential, mol/m^3, any shape.
-
-        Returns:
-            Scaled potential, shape of ``phi``; not a number at and beyond `depletion`.
-        """
+        """Scaled potential u with Phi(u) = phi, mol/m^3, any shape; not a number at and beyond `depletion`."""
         phi = np.asarray(phi, dtype=float)
         end = self.depletion()
         return np.array([self._invert(float(p), end) for p in phi.ravel()]).reshape(phi.shape)

@@ -189,11 +189,7 @@ def points_of(case: Case) -> list[str]:
 
 
 def load_subject(path: Path, plan: ValidationCase | None = None) -> Subject:
-    """Read and check a validation case.
-
-    Args:
-        path: path of its file.
-        plan: content of the file, where it was read before.
+    """Read and check a validation case from its path; its plan may have been read before.
 
     Raises:
         CaseError: an error in the file or in its case.
