@@ -162,11 +162,7 @@ class Geometry(Table, ABC):
         return []
 
     def weight(self, x: np.ndarray) -> np.ndarray:
-        """Volume of the body per unit of volume, area or length of the mesh: 1, 2 pi r, or the cross-section.
-
-        Args:
-            x: points in space, model units, shape (n, dimension).
-        """
+        """Volume of the body per unit of the mesh: 1, 2 pi r, or the cross-section, at points (n, dimension)."""
         if self.dimension == "axisymmetric":
             return 2.0 * np.pi * x[:, 0]
         return np.ones(len(x)) if self.dimension == "3d" else self.cross_section(x[:, 0])
@@ -179,10 +175,6 @@ class Geometry(Table, ABC):
         """Lengths among the shape's parameters that are given and not zero, m, by key."""
         own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
         return {name: value for name, value in own.items() if isinstance(value, float) and value > 0.0}
-
-    def largest_length(self) -> float:
-        """Largest of the shape's lengths, m."""
-        return max(self.lengths().values(), default=0.0)
 
     def files(self) -> dict[str, str]:
         """Digest of each file that the shape is read from, by its key; part of the key of a cached mesh."""

@@ -192,12 +192,22 @@ class Extruded(Geometry):
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""
         radius, length, start = self.reference()
-        z, z_weights = _gauss_composite(start, start + length, AXIAL_PANELS, AXIAL_POINTS)
+        panels = itertools.pairwise(np.linspace(start, start + length, AXIAL_PANELS + 1))
+        z, z_weights = (
+            np.concatenate(parts) for parts in zip(*(_gauss(*p, AXIAL_POINTS) for p in panels), strict=True)
+        )
         angles, angle_weights = _around()
         steps = (radius * DIFFERENCE_STEP, DIFFERENCE_STEP, length * DIFFERENCE_STEP)
         density = _area_density(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), steps[1:])
         wall = float(angle_weights @ density @ z_weights)
-        volume = _volume(self._at, *_gauss(0.0, radius, RADIAL_POINTS), angles, angle_weights, z, z_weights, steps)
+        # The determinant of the map in cylindrical coordinates (r, angle, z), by central differences.
+        s, s_weights = _gauss(0.0, radius, RADIAL_POINTS)
+        grid, columns = [s[:, None, None], angles[None, ::8, None], z[None, None, :]], []
+        for i, step in enumerate(steps):
+            right, left = ([g + sign * step if j == i else g for j, g in enumerate(grid)] for sign in (1.0, -1.0))
+            columns.append((self._at(*right) - self._at(*left)) / (2.0 * step))
+        determinant = np.abs(np.linalg.det(np.stack(columns, axis=-1)))
+        volume = float(np.einsum("rtz,r,t,z->", determinant, s_weights, 8.0 * angle_weights[::8], z_weights))
         ends = {name: self.end_area(name) for name in ("base", "top")}
         return {"volume": volume * MODEL_UNIT**3, **ends, "wall": wall * MODEL_UNIT**2}
 
@@ -239,29 +249,3 @@ def _area_density(
 def _gauss(low: float, high: float, points: int) -> tuple[np.ndarray, np.ndarray]:
     nodes, weights = np.polynomial.legendre.leggauss(points)
     return 0.5 * (high - low) * (nodes + 1.0) + low, 0.5 * (high - low) * weights
-
-
-def _gauss_composite(low: float, high: float, panels: int, points: int) -> tuple[np.ndarray, np.ndarray]:
-    edges = np.linspace(low, high, panels + 1)
-    parts = [_gauss(a, b, points) for a, b in itertools.pairwise(edges)]
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-
-def _volume(
-    at: Callable[..., np.ndarray],
-    s: np.ndarray,
-    s_weights: np.ndarray,
-    angles: np.ndarray,
-    angle_weights: np.ndarray,
-    z: np.ndarray,
-    z_weights: np.ndarray,
-    steps: tuple[float, float, float],
-) -> float:
-    """Integral of the determinant of the map in cylindrical coordinates (r, angle, z)."""
-    grid = [s[:, None, None], angles[None, ::8, None], z[None, None, :]]
-    columns = []
-    for i, step in enumerate(steps):
-        right, left = ([g + sign * step if j == i else g for j, g in enumerate(grid)] for sign in (1.0, -1.0))
-        columns.append((at(*right) - at(*left)) / (2.0 * step))
-    determinant = np.abs(np.linalg.det(np.stack(columns, axis=-1)))
-    return float(np.einsum("rtz,r,t,z->", determinant, s_weights, 8.0 * angle_weights[::8], z_weights))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries.linear_mesh import LinearMesh
+from spinepnp.geometries.linear_mesh import LinearMesh, renumbered
 
 #: Gmsh's element types of straight simplices, by dimension.
 SIMPLEX_TYPES = {1: 1, 2: 2, 3: 4}
@@ -42,10 +42,8 @@ def read_model(gmsh: Any, names: tuple[str, ...], dim: int) -> LinearMesh:
         for entity in model.getEntitiesForPhysicalGroup(dim - 1, groups[name]):
             facets.append(elements(dim - 1, entity))
             values.append(np.full(len(facets[-1]), value))
-    used, renumbered = np.unique(cells, return_inverse=True)
-    number_of = np.full(len(points), -1)
-    number_of[used] = np.arange(len(used))
+    used, cells, number_of = renumbered(cells, len(points))
     points = points[used] if dim == 3 else points[used][:, [0, 2]]
     sides = number_of[np.concatenate(facets)]
     assert sides.min() >= 0, "a facet that belongs to no cell"
-    return LinearMesh(points, renumbered.reshape(cells.shape), sides, np.concatenate(values), names)
+    return LinearMesh(points, cells, sides, np.concatenate(values), names)

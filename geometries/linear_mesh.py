@@ -5,6 +5,7 @@ Cells and facets are simplices of any dimension; facets carry the index of the b
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -39,10 +40,16 @@ class LinearMesh:
         """The mesh of the vertices alone."""
         dim = self.points.shape[1]
         cells, facets = self.cells[:, : dim + 1], self.facets[:, :dim]
-        used, numbers = np.unique(cells, return_inverse=True)
-        number_of = np.full(len(self.points), -1)
-        number_of[used] = np.arange(len(used))
-        return LinearMesh(self.points[used], numbers.reshape(cells.shape), number_of[facets], self.values, self.names)
+        used, cells, number_of = renumbered(cells, len(self.points))
+        return LinearMesh(self.points[used], cells, number_of[facets], self.values, self.names)
+
+
+def renumbered(cells: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points that cells use, the cells numbered in them, and the new number of each point, -1 for unused ones."""
+    used, numbers = np.unique(cells, return_inverse=True)
+    number_of = np.full(points, -1)
+    number_of[used] = np.arange(len(used))
+    return used, numbers.reshape(cells.shape), number_of
 
 
 def grid_mesh(r: np.ndarray, z: np.ndarray) -> LinearMesh:
@@ -77,21 +84,12 @@ def interval_mesh(x: np.ndarray, start: str | None, end: str) -> LinearMesh:
 
 
 def add_wall_layers(mesh: LinearMesh, wall_layers: list[WallLayers]) -> LinearMesh:
-    """Cover boundaries with layers of thin cells.
+    """Cover boundaries of a core mesh with layers of thin cells, one wall after another; boundaries move outside.
 
     The facets are extruded outward layer by layer; each prism is divided into simplices in the order of its vertices'
     numbers, so that neighbours fit. Where the covered boundaries end, the sides of the prisms join the boundary there.
-
-    Args:
-        mesh: mesh of the core.
-        wall_layers: layers to add, one wall after another.
-
-    Returns:
-        The mesh of core and layers, with the boundaries on the outside of the layers.
     """
-    for layers in wall_layers:
-        mesh = _add_layers(mesh, layers)
-    return mesh
+    return functools.reduce(_add_layers, wall_layers, mesh)
 
 
 def _add_layers(mesh: LinearMesh, layers: WallLayers) -> LinearMesh:

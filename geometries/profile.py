@@ -101,6 +101,7 @@ def _evaluate(node: ast.AST, names: dict[str, Dimensional], depth: int = 0) -> D
     raise ValueError("only numbers, lengths, z, pi, + - * / ** and functions of one argument can stand in it")
 
 
+@functools.lru_cache(maxsize=64)
 def _expression(text: str) -> Profile:
     lengths: dict[str, Dimensional] = {}
 
@@ -127,7 +128,8 @@ def _expression(text: str) -> Profile:
     return profile
 
 
-def _table(path: str) -> tuple[Profile, tuple[float, float]]:
+@functools.lru_cache(maxsize=64)
+def _table(path: str, _changed: int) -> tuple[Profile, tuple[float, float]]:
     """Monotone cubic interpolation of a CSV file (``z_nm`` and ``radius_nm``, or ``_um``), and its ends, m."""
     from scipy.interpolate import PchipInterpolator
 
@@ -173,7 +175,7 @@ def read_profile(text: str) -> Profile:
     """
     if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")
-    return _table_of(text)[0] if is_table(text) else _cached_expression(text)
+    return _table_of(text)[0] if is_table(text) else _expression(text)
 
 
 def table_range(text: str) -> tuple[float, float]:
@@ -190,14 +192,4 @@ def _table_of(text: str) -> tuple[Profile, tuple[float, float]]:
         changed = os.stat(text).st_mtime_ns
     except OSError as error:
         raise ValueError(f"the table cannot be read ({reason_of(error)}); give the path of a CSV file") from None
-    return _cached_table(text, changed)
-
-
-@functools.lru_cache(maxsize=64)
-def _cached_expression(text: str) -> Profile:
-    return _expression(text)
-
-
-@functools.lru_cache(maxsize=64)
-def _cached_table(path: str, _changed: int) -> tuple[Profile, tuple[float, float]]:
-    return _table(path)
+    return _table(text, changed)

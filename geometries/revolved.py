@@ -33,11 +33,7 @@ class Revolved(Geometry):
         """Closed chains of pieces in model units: the outer surface first, then those of cavities."""
 
     def refinements(self, scale: float) -> list[Refinement]:
-        """Refinements of the shape in addition to those of every meridian.
-
-        Args:
-            scale: target edge length over the default one, at most one: all edges shrink together.
-        """
+        """Refinements beside those of every meridian; ``scale`` is the edge length over the default one, at most 1."""
         return []
 
     def core(self, wall_layers: list[WallLayers]) -> Self:
@@ -76,12 +72,7 @@ class Revolved(Geometry):
         return float((c * z - s * r).min()), float((c * z + s * r).max())
 
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
-        """Refinements of the body: regions with smaller edges than in the bulk.
-
-        Args:
-            sizes: target sizes of the case.
-            default: default size of the whole shape, m.
-        """
+        """Refinements of the body: regions with smaller edges than in the bulk, whose default size is given in m."""
         own = self.refinements(min(1.0, sizes.size * MODEL_UNIT / default))
         return refinements_of(self.meridian(), self.obstacle, own, sizes, default / MODEL_UNIT)
 

@@ -18,11 +18,7 @@ _VERTEX = re.compile(rb"^v\s+[-+.\d]", re.MULTILINE)
 
 
 def check_whole(path: str, suffix: str) -> None:
-    """Refuse a file that is empty, cut off, or of another format than its name says.
-
-    Args:
-        path: path of the file.
-        suffix: ".stl", ".obj", ".ply" or ".msh".
+    """Refuse a file that is empty, cut off, or of another format than its suffix (".stl", ".obj", ...) says.
 
     Raises:
         ValueError: says what is wrong and what to do.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import reason_of
-from spinepnp.geometries.linear_mesh import TETRAHEDRON_EDGES
+from spinepnp.geometries.linear_mesh import TETRAHEDRON_EDGES, renumbered
 from spinepnp.geometries.surface_files import check_whole
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation
 
@@ -171,10 +171,8 @@ def _with_cells(
 ) -> Triangulation:
     """Triangulation of a volume mesh: its outer facets, with the names that the file gives them."""
     kind, cells, _ = block
-    used, numbers = np.unique(cells, return_inverse=True)  # a file may hold points that belong to no cell
-    number_of = np.full(len(points), -1)
-    number_of[used] = np.arange(len(used))
-    points, cells, nodes = points[used], _reordered(kind, numbers.reshape(cells.shape)), number_of[nodes]
+    used, cells, number_of = renumbered(cells, len(points))  # a file may hold points that belong to no cell
+    points, cells, nodes = points[used], _reordered(kind, cells), number_of[nodes]
     columns = [[j for j in range(4) if j != i] for i in range(4)]
     if kind == "tetra10":
         number = {edge: 4 + i for i, edge in enumerate(BASIX_EDGES["tetra10"])}

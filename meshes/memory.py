@@ -45,14 +45,7 @@ def check_memory(geometry: Geometry, options: ResolvedMeshOptions, solver: float
 
 
 def _culprit(geometry: Geometry, options: ResolvedMeshOptions, cells: float, share: float) -> tuple[str, object, str]:
-    """The key that makes a mesh too large, its value, and what to do.
-
-    Args:
-        geometry: shape to mesh.
-        options: options of the mesh.
-        cells: estimated number of cells.
-        share: fraction of these cells that would fit.
-    """
+    """The key that makes a mesh too large, its value, and what to do; ``share`` of the estimated cells would fit."""
 
     def fits(**changed: object) -> bool:
         return options.model_copy(update=changed).cells(geometry) <= share * cells
@@ -63,7 +56,7 @@ def _culprit(geometry: Geometry, options: ResolvedMeshOptions, cells: float, sha
         if fits(grade={other: g for other, g in options.grade.items() if other != name}):
             return f"mesh.grade.{name}.size", format_quantity(grade.size, LENGTH), "make it or its growth larger"
     size = format_quantity(float(f"{options.size:.6g}"), LENGTH)
-    small = SMALL_LENGTH * geometry.largest_length()
+    small = SMALL_LENGTH * max(geometry.lengths().values(), default=0.0)
     lengths = {name: value for name, value in geometry.lengths().items() if value < small}
     if options.size >= DEFAULT_SIZE * MeshOptions().resolved(geometry).size and lengths:
         name = min(lengths, key=lambda key: lengths[key])

@@ -116,11 +116,7 @@ class MeshOptions(Table):
         return sizes
 
     def _check_planes(self, geometry: Geometry, size: float) -> None:
-        """Refuse inner planes outside the body or too near to each other.
-
-        Raises:
-            CaseError: names the plane by its number, or the key where the shape has no such planes.
-        """
+        """Refuse inner planes outside the body, too near to each other, or in a shape that has no such planes."""
         planes = self.grade_planes or ()
         if not planes:
             return

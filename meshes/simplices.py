@@ -6,11 +6,7 @@ import numpy as np
 
 
 def edge_lengths(vertices: np.ndarray) -> np.ndarray:
-    """Lengths of all edges of simplices, shape (edges,).
-
-    Args:
-        vertices: vertices of the simplices, shape (cells, dimension + 1, 3).
-    """
+    """Lengths of all edges, shape (edges,), of simplices with vertices of shape (cells, dimension + 1, 3)."""
     count = vertices.shape[1]
     pairs = [(i, j) for i in range(count) for j in range(i)]
     return np.concatenate([np.linalg.norm(vertices[:, i] - vertices[:, j], axis=1) for i, j in pairs])
@@ -38,13 +34,10 @@ def determinants(gradients: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def shape_quality(vertices: np.ndarray) -> np.ndarray:
-    """The inscribed over the circumscribed radius, times the dimension: 1 for a regular simplex, 0 for a flat one.
+    """Inscribed over circumscribed radius times the dimension, (cells,): 1 for a regular simplex, 0 for a flat one.
 
     Args:
         vertices: vertices of tetrahedra, triangles or intervals, shape (cells, dimension + 1, 3).
-
-    Returns:
-        Quality of each cell, shape (cells,).
     """
     if vertices.shape[1] == 2:
         return np.ones(len(vertices))

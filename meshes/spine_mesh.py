@@ -41,5 +41,4 @@ class SpineMesh:
     @property
     def element_degree(self) -> int:
         """Degree of the Lagrange elements of all unknowns."""
-
         return self.options.element_degree

@@ -14,7 +14,6 @@ from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
@@ -41,31 +40,13 @@ LARGEST_STEP = 0.5
 class SteadyProblem(Problem):
     """The steady equations on one mesh, for one structure of boundary data.
 
-    Args:
-        mesh: see `Problem`.
-        electrolyte: the species; values can change between solves.
-        boundaries: boundary conditions by name; values can change between solves.
-        options: see `Problem`.
-        probes: see `Problem`.
-        closed: amounts of species that no boundary prescribes.
-        regions: see `Problem`.
+    The arguments are those of `Problem`; amounts are those of the steady state.
 
     Raises:
         CaseError: see `Problem`.
     """
 
-    def __init__(
-        self,
-        mesh: SpineMesh,
-        electrolyte: Electrolyte,
-        boundaries: Boundaries,
-        options: SolverOptions | None = None,
-        probes: dict[str, Position] | None = None,
-        closed: Closed | None = None,
-        regions: dict[str, Region] | None = None,
-    ) -> None:
-        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed), options, probes, regions)
-        self._previous: np.ndarray | None = None
+    _previous: np.ndarray | None = None
 
     def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
         """Solve for given values. Collective.
@@ -165,11 +146,7 @@ class SteadyProblem(Problem):
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]
     ) -> NewtonStatistics:
-        """Solve by Newton from each start until one succeeds; failures are added to ``failures``. Collective.
-
-        Raises:
-            NewtonError: all fail; the error of the last one.
-        """
+        """Solve by Newton from each start until one succeeds, or raise the last error; adds failures. Collective."""
         for start in starts:
             try:
                 return self._attempt(start, problem_data, line_search_fallback=True).after(failures)
@@ -188,20 +165,10 @@ class SteadyProblem(Problem):
         return self._continue_from_bulk(problem_data, failures)
 
     def _continue_from_bulk(self, problem_data: ProblemData, failures: list[NewtonError]) -> NewtonStatistics:
-        """Solve by continuation, in steps that Newton can take. Collective.
+        """Solve by continuation in steps that Newton can take; a failure tells how far it came. Collective.
 
         The data of the boundaries are raised from the bulk state (currents, voltages, charges, concentrations, amounts,
         all in proportion), or the Debye length shrinks to its value (for a bulk that is not neutral).
-
-        Args:
-            problem_data: data of the last step.
-            failures: failed attempts before; those on the way are added.
-
-        Returns:
-            Statistics of all attempts together.
-
-        Raises:
-            NewtonError: a step fails however small it is; tells the fraction that could be reached.
         """
         # Where nothing is grounded, data on the way would not fit Gauss' law.
         continuation = self.options.continuation

@@ -120,36 +120,20 @@ class BallNeck(Revolved):
     @property
     def _head_end(self) -> float:
         """Angle from the north pole at which the head's sphere ends, rad."""
-        inward, reach = self.neck_radius + self.fillet, self.head_radius + self.fillet
-        return math.pi - math.asin(inward / reach)
+        return math.pi - math.asin((self.neck_radius + self.fillet) / (self.head_radius + self.fillet))
 
     def check(self) -> None:
         """Refuse a neck wider than the head, and a cap or rings that do not lie on the body or overlap."""
-        refuse_unless(
-            self.neck_radius < self.head_radius,
-            "neck_radius",
-            "must be smaller than head_radius; make the neck narrower or the head larger",
-            self.neck_radius,
-        )
-        refuse_unless(
-            self.fillet == 0.0 or self.neck_radius <= WIDEST_ROUNDED * self.head_radius,
-            "fillet",
-            "there is no edge to round where neck_radius is nearly head_radius; leave fillet out",
-            self.fillet,
-        )
-        refuse_unless(
-            self._fillet_centre >= 0.0,
-            "fillet",
-            "reaches below the base of the neck; make it smaller or the neck longer",
-            self.fillet,
-        )
-        if self.cap_radius is not None:
-            refuse_unless(
-                self.cap_radius <= self.head_radius,
-                "cap_radius",
-                "must not be larger than head_radius, it is the radius of the cap's rim; make it smaller",
-                self.cap_radius,
-            )
+        wide = "must be smaller than head_radius; make the neck narrower or the head larger"
+        refuse_unless(self.neck_radius < self.head_radius, "neck_radius", wide, self.neck_radius)
+        has_edge = self.fillet == 0.0 or self.neck_radius <= WIDEST_ROUNDED * self.head_radius
+        no_edge = "there is no edge to round where neck_radius is nearly head_radius; leave fillet out"
+        refuse_unless(has_edge, "fillet", no_edge, self.fillet)
+        low = "reaches below the base of the neck; make it smaller or the neck longer"
+        refuse_unless(self._fillet_centre >= 0.0, "fillet", low, self.fillet)
+        fits = self.cap_radius is None or self.cap_radius <= self.head_radius
+        large = "must not be larger than head_radius, it is the radius of the cap's rim; make it smaller"
+        refuse_unless(fits, "cap_radius", large, self.cap_radius)
         self._check_names()
         for ring in self.rings:
             self._check_ring(ring)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.meridian import Piece, trapezium
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
@@ -39,6 +39,10 @@ class Cone(Extruded):
     def _largest(self) -> float:
         return max(self.base_radius, self.top_radius)
 
+    def _scale(self, fraction: np.ndarray) -> np.ndarray:
+        """Radius over the largest one at fractions of the length."""
+        return (self.base_radius + (self.top_radius - self.base_radius) * fraction) / self._largest
+
     def default_size(self) -> float:
         """Default edge length: a quarter of the larger radius; cells shrink with the cross-section."""
         return min(self._largest / 4.0, self.length / 4.0)
@@ -49,25 +53,15 @@ class Cone(Extruded):
 
     def relative_size(self, z: np.ndarray) -> np.ndarray:
         """Radius over the largest one."""
-        fraction = np.clip(z * MODEL_UNIT / self.length, 0.0, 1.0)
-        return (self.base_radius + (self.top_radius - self.base_radius) * fraction) / self._largest
+        return self._scale(np.clip(z * MODEL_UNIT / self.length, 0.0, 1.0))
 
     def map_cylinder(self, x: np.ndarray) -> np.ndarray:
         """Map from the cylinder: every cross-section is scaled to its radius."""
-        z = x[:, 2:] * MODEL_UNIT / self.length
-        scale = (self.base_radius + (self.top_radius - self.base_radius) * z) / self._largest
-        return np.hstack([x[:, :2] * scale, x[:, 2:]])
+        return np.hstack([x[:, :2] * self._scale(x[:, 2:] * MODEL_UNIT / self.length), x[:, 2:]])
 
     def meridian(self) -> list[list[Piece]]:
         """Meridian: a trapezium."""
-        r, R, length = (x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length))
-        return [
-            [
-                Piece("base", (0.0, 0.0), (r, 0.0)),
-                Piece("wall", (r, 0.0), (R, length)),
-                Piece("top", (R, length), (0.0, length)),
-            ]
-        ]
+        return trapezium(*(x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length)))
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.meridian import Piece, trapezium
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
@@ -42,14 +42,8 @@ class Cylinder(Extruded):
 
     def meridian(self) -> list[list[Piece]]:
         """Meridian: a rectangle."""
-        r, length = self.radius / MODEL_UNIT, self.length / MODEL_UNIT
-        return [
-            [
-                Piece("base", (0.0, 0.0), (r, 0.0)),
-                Piece("wall", (r, 0.0), (r, length)),
-                Piece("top", (r, length), (0.0, length)),
-            ]
-        ]
+        r = self.radius / MODEL_UNIT
+        return trapezium(r, r, self.length / MODEL_UNIT)
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""

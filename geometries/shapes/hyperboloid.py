@@ -43,10 +43,14 @@ class Hyperboloid(Extruded):
     ends: Literal["flat", "confocal"] = "flat"
 
     @property
+    def along_x(self) -> float:
+        """Half axis of the throat along x, m."""
+        return self.a if self.b is None else self.b
+
+    @property
     def _axes(self) -> tuple[float, float, float, float]:
         """Half axes along y and x, c and half_length in model units."""
-        b = self.a if self.b is None else self.b
-        return self.a / MODEL_UNIT, b / MODEL_UNIT, self.c / MODEL_UNIT, self.half_length / MODEL_UNIT
+        return self.a / MODEL_UNIT, self.along_x / MODEL_UNIT, self.c / MODEL_UNIT, self.half_length / MODEL_UNIT
 
     def _opening(self, z: np.ndarray) -> np.ndarray:
         """Radius at a height over that of the throat, flat ends: sqrt(1 + z^2/c^2)."""
@@ -55,8 +59,7 @@ class Hyperboloid(Extruded):
     def check(self) -> None:
         """Refuse a meridian of an elliptic throat, and a line with confocal ends."""
         super().check()
-        circular = self.b is None or self.b == self.a
-        if self.dimension == "axisymmetric" and not circular:
+        if self.dimension == "axisymmetric" and self.along_x != self.a:
             raise CaseError("geometry.dimension", 'an elliptic throat needs "3d"; or let b be a', self.dimension)
         if self.dimension == "1d" and self.ends != "flat":
             raise CaseError("geometry.ends", 'a line needs "flat" ends', self.ends)
@@ -109,13 +112,12 @@ class Hyperboloid(Extruded):
         """Volume in m^3 and areas in m^2; closed forms where the ends are flat, but for the wall."""
         measures = super().body_measures()
         if self.ends == "flat":
-            b, L = self.a if self.b is None else self.b, self.half_length
-            measures["volume"] = math.pi * self.a * b * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))
+            L = self.half_length
+            measures["volume"] = math.pi * self.a * self.along_x * (2.0 * L + 2.0 * L**3 / (3.0 * self.c**2))
         return measures
 
     def end_area(self, name: str) -> float:
         """Area of "base" or "top", m^2; in closed form where the ends are flat."""
         if self.ends != "flat":
             return super().end_area(name)
-        b = self.a if self.b is None else self.b
-        return math.pi * self.a * b * (1.0 + (self.half_length / self.c) ** 2)
+        return math.pi * self.a * self.along_x * (1.0 + (self.half_length / self.c) ** 2)

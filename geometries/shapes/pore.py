@@ -44,12 +44,9 @@ class Pore(Revolved):
 
     def check(self) -> None:
         """Refuse a reservoir that is not wider than the pore."""
-        refuse_unless(
-            self.reservoir_radius == 0.0 or self.reservoir_radius > 1.01 * self.radius,
-            "reservoir_radius",
-            "must be larger than radius, or zero for a bare pore",
-            self.reservoir_radius,
-        )
+        wide = self.reservoir_radius == 0.0 or self.reservoir_radius > 1.01 * self.radius
+        narrow = "must be larger than radius, or zero for a bare pore"
+        refuse_unless(wide, "reservoir_radius", narrow, self.reservoir_radius)
         bare = self.dimension != "1d" or self.reservoir_radius == 0.0
         refuse_unless(bare, "reservoir_radius", 'must be zero with dimension = "1d"', self.reservoir_radius)
         super().check()

@@ -47,12 +47,8 @@ class Shell(Revolved):
 
     def check(self) -> None:
         """Refuse an inner sphere that does not lie in the outer one, with room between them."""
-        refuse_unless(
-            self.inner_radius < self.outer_radius * (1.0 - 1e-4),
-            "inner_radius",
-            "leaves no room inside outer_radius; make it smaller",
-            self.inner_radius,
-        )
+        fits = self.inner_radius < self.outer_radius * (1.0 - 1e-4)
+        refuse_unless(fits, "inner_radius", "leaves no room inside outer_radius; make it smaller", self.inner_radius)
         super().check()
 
     def default_size(self) -> float:

@@ -112,11 +112,7 @@ class ImportedSurface(Geometry):
             raise CaseError("geometry.unit", f"{error}", self.unit) from None
 
     def _read(self) -> Triangulation:
-        """The triangles of the file.
-
-        Raises:
-            CaseError: the file cannot be read.
-        """
+        """The triangles of the file; a `CaseError` where it cannot be read."""
         try:
             return read_triangulation(self.file)
         except ValueError as error:

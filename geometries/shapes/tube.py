@@ -74,11 +74,7 @@ class Tube(Extruded):
             )
 
     def _check_table_covers(self, first: float, last: float) -> None:
-        """Refuse a table from ``first`` to ``last`` (m) that does not reach from the base to the top.
-
-        Raises:
-            CaseError: names the first or last height of the table.
-        """
+        """Refuse a table from ``first`` to ``last`` (m) that does not reach from the base to the top."""
         margin = END_TOLERANCE * self.length
         if first > margin:
             problem = f"the table starts at z = {first * 1e9:.6g} nm; add a row at z = 0"

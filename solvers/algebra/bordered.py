@@ -41,12 +41,9 @@ class BorderedLayout:
         """Unknowns of this rank (a view), and all constants on every rank. Collective where there are constants."""
         values = vector.array_r
         constants = values[self.owned :].copy() if self._last else None
-        return values[: self.owned], self._share(constants)
-
-    def _share(self, constants: np.ndarray | None) -> np.ndarray:
-        if not self.count:
-            return np.empty(0)
-        return np.asarray(self.comm.bcast(constants, root=self.comm.size - 1))
+        if self.count:
+            constants = self.comm.bcast(constants, root=self.comm.size - 1)
+        return values[: self.owned], np.empty(0) if constants is None else constants
 
     def join(self, vector: PETSc.Vec, unknowns: np.ndarray, constants: np.ndarray) -> None:
         """Fill a vector with the unknowns of this rank and the constants."""
@@ -143,9 +140,8 @@ class _Operator:
     """Context of the PETSc matrix of Python type."""
 
     def __init__(self, system: BorderedSystem) -> None:
-        self._system = weakref.proxy(
-            system
-        )  # no cycle through PETSc: it keeps this object, and the system keeps the matrix
+        # No cycle through PETSc: it keeps this object, and the system keeps the matrix.
+        self._system = weakref.proxy(system)
 
     def mult(self, _matrix: PETSc.Mat, x: PETSc.Vec, y: PETSc.Vec) -> None:
         self._system.mult(x, y)

@@ -61,11 +61,7 @@ class Convergence:
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
 
     def begin(self, reference: float) -> None:
-        """Reset for another solve.
-
-        Args:
-            reference: reference norm of the residual (that of the bulk state).
-        """
+        """Reset for another solve with a reference norm of the residual (that of the bulk state)."""
         self.scale = reference if reference > 0.0 else 1.0
         self.most_krylov = 0
 

@@ -146,11 +146,7 @@ class LinearSolver:
             raise SolveError("the linear solve for the error of a time step failed")
 
     def forget_failure(self, *, failed: bool) -> None:
-        """Reset for new matrices. Collective.
-
-        Args:
-            failed: whether the last solve failed: MUMPS then refuses every later matrix.
-        """
+        """Reset for new matrices; after a failed solve MUMPS would refuse every later one. Collective."""
         if self._preconditioner is not None:
             self._preconditioner.failure = ""
         if failed and self._by_mumps():

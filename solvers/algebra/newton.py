@@ -14,7 +14,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError, SolveError, petsc_reason
 from spinepnp.runtime import interrupts
-from spinepnp.runtime.stack import MPI, PETSc
+from spinepnp.runtime.stack import MPI, PETSc, reduced
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.convergence import Convergence
 from spinepnp.solvers.algebra.linear import DIRECT_OPTIONS, LinearSolver, Preconditioner
@@ -207,7 +207,7 @@ class Newton:
         if before is not None:
             krylov = (self.linear.factorisation_solves or 0) - before
         seconds = np.array([self.callbacks.seconds, time.perf_counter() - start])
-        assembly_s, solve_s = _maximum_over_ranks(self._comm, seconds)
+        assembly_s, solve_s = reduced(self._comm, seconds, MPI.MAX).tolist()
         statistics = NewtonStatistics(
             dofs=x.getSize(),
             ranks=self._comm.size,
@@ -224,11 +224,7 @@ class Newton:
         return statistics
 
     def _attempts(self, x: PETSc.Vec, line_search_fallback: bool) -> tuple[int, int]:
-        """Attempts with full steps, then with a line search from the same guess; or one with the user's line search.
-
-        Returns:
-            Newton steps and linear iterations of all attempts, by the count of SNES.
-        """
+        """Newton steps and linear iterations of all attempts: full steps and a line search, or the user's search."""
         snes, most_steps = self._snes, self._options.max_newton
         if self.petsc_options.is_set_by_user("snes_linesearch_type"):
             self._attempt(x, None, most_steps)
@@ -269,11 +265,7 @@ class Newton:
         return self._snes.getConvergedReason()
 
     def _refuse_failure(self, statistics: NewtonStatistics) -> None:
-        """Raise unless the last attempt has converged by `Convergence`.
-
-        Raises:
-            NewtonError: names the reason.
-        """
+        """Raise a `NewtonError` with the reason unless the last attempt has converged by `Convergence`."""
         code, reasons = self._reason, PETSc.SNES.ConvergedReason
         if code in (reasons.CONVERGED_FNORM_ABS, reasons.CONVERGED_FNORM_RELATIVE):
             return
@@ -312,9 +304,3 @@ def _adjust_step(
         enforce_constraints(x, step)
     if fraction is not None:
         step.scale(fraction(step))
-
-
-def _maximum_over_ranks(comm: Any, values: np.ndarray) -> tuple[float, ...]:
-    largest = np.empty_like(values)
-    comm.Allreduce(values, largest, op=MPI.MAX)
-    return tuple(float(v) for v in largest)

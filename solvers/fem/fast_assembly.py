@@ -133,14 +133,7 @@ def _tensors(
 
 
 def _inverse(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Determinants of n maps, and gradients of the reference coordinates.
-
-    Args:
-        jacobian: derivatives of the coordinates, shape (derivative, coordinate, n), in two or three dimensions.
-
-    Returns:
-        Determinants, shape (n,), and gradients, shape (derivative, coordinate, n).
-    """
+    """Determinants (n,) and gradients of the reference coordinates of maps (derivative, coordinate, n), in 2D or 3D."""
     if len(jacobian) == 2:
         (a, b), (c, d) = jacobian
         adjugate, determinant = np.array([[d, -c], [-b, a]]), a * d - b * c

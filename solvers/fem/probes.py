@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, cell_nodes, coordinate_element, fem
+from spinepnp.runtime.stack import MPI, cell_nodes, coordinate_element, fem, reduced
 from spinepnp.units import LENGTH, format_quantity
 
 #: Position (x, y, z), m.
@@ -35,19 +35,12 @@ def mesh_coordinates(position: Position, mesh: SpineMesh) -> np.ndarray:
 
 
 def _reference_points(element: Any, nodes: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Reference coordinates of one point in each of several cells.
-
-    Args:
-        element: Basix element of the cells' map.
-        nodes: coordinates of the nodes of the cells, shape (cells, nodes, dimension).
-        x: coordinates of the point, shape (dimension,).
-    """
+    """Reference coordinates of a point x (dimension,) in cells with nodes (cells, nodes, dimension)."""
     dim = nodes.shape[2]
     result = np.full((len(nodes), dim), 1.0 / (dim + 1))
     for _ in range(INVERSION_STEPS):
-        tables = np.stack(
-            [element.tabulate(1, point[None])[:, 0, :, 0] for point in result]
-        )  # (cell, derivative, node)
+        # Cell, derivative, node.
+        tables = np.stack([element.tabulate(1, point[None])[:, 0, :, 0] for point in result])
         residual = np.einsum("cn,cni->ci", tables[:, 0], nodes) - x
         jacobian = np.einsum("cdn,cni->cid", tables[:, 1:], nodes)
         step = np.linalg.solve(jacobian, residual[:, :, None])[:, :, 0]
@@ -98,19 +91,10 @@ class Probes:
                 self._local[name] = (space.dofmap.list[cell], basis)
 
     def values(self, nodal: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of several fields at each probe, on every rank. Collective.
-
-        Args:
-            nodal: values at the local degrees of freedom, shape (n, fields).
-
-        Returns:
-            Values of the fields by name of the probe, shape (fields,).
-        """
+        """Values (fields,) of several fields (local dofs, fields) at each probe by name, on every rank. Collective."""
         result = np.zeros((len(self.names), nodal.shape[1]))
         for i, name in enumerate(self.names):
             if name in self._local:
                 dofs, basis = self._local[name]
                 result[i] = basis @ nodal[dofs]
-        total = np.empty_like(result)
-        self._comm.Allreduce(result, total, op=MPI.SUM)
-        return dict(zip(self.names, total, strict=True))
+        return dict(zip(self.names, reduced(self._comm, result, MPI.SUM), strict=True))

@@ -8,7 +8,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT
-from spinepnp.runtime.stack import MPI, fem
+from spinepnp.runtime.stack import MPI, fem, reduced
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.regions import Region
 
@@ -67,6 +67,5 @@ class RegionOnMesh:
         """Smallest and largest nodal value of each column in the region. Collective."""
         inside = values[: len(self.nodes)][self.nodes]
         both = np.array([-inside.min(axis=0, initial=np.inf), inside.max(axis=0, initial=-np.inf)])
-        total = np.empty_like(both)
-        comm.Allreduce(both, total, op=MPI.MAX)
-        return -total[0], total[1]
+        lowest, highest = reduced(comm, both, MPI.MAX)
+        return -lowest, highest

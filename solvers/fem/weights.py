@@ -16,7 +16,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.kernels import compile_form
-from spinepnp.runtime.stack import MPI, dolfinx, fem, ufl
+from spinepnp.runtime.stack import MPI, dolfinx, fem, reduced, ufl
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model.electrolyte import ChargedRegion
 from spinepnp.units import LENGTH, format_quantity
@@ -167,24 +167,11 @@ class IntegrationWeights:
         return float(self.comm.allreduce(float(np.sum(values[: self.owned])), op=MPI.SUM))
 
     def integral(self, weights: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Integrals of several functions by their nodal values. Collective.
-
-        Args:
-            weights: weight vector, shape (n,).
-            values: nodal values, shape (n, functions).
-
-        Returns:
-            Integral of each function, shape (functions,).
-        """
-        local = weights[: self.owned] @ values[: self.owned]
-        total = np.empty_like(local)
-        self.comm.Allreduce(local, total, op=MPI.SUM)
-        return total
+        """Integrals (functions,) of functions by weights (n,) and nodal values (n, functions). Collective."""
+        return reduced(self.comm, weights[: self.owned] @ values[: self.owned], MPI.SUM)
 
 
 def minimum(comm: MPI.Comm, values: np.ndarray) -> np.ndarray:
     """Smallest value of each column over all ranks. Collective."""
     local = values.min(axis=0) if len(values) else np.full(values.shape[1], np.inf)
-    smallest = np.empty_like(local)
-    comm.Allreduce(np.ascontiguousarray(local), smallest, op=MPI.MIN)
-    return smallest
+    return reduced(comm, np.ascontiguousarray(local), MPI.MIN)

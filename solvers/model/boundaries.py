@@ -15,14 +15,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.waveforms import Injection
-from spinepnp.units import (
-    Capacitance,
-    Concentration,
-    Flag,
-    Potential,
-    SurfaceCharge,
-    Table,
-)
+from spinepnp.units import Capacitance, Concentration, Flag, Potential, SurfaceCharge, Table
 
 
 class Membrane(Table):

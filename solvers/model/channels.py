@@ -19,22 +19,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from spinepnp import units
 from spinepnp.solvers.model.tables import check_keys, read_columns
-from spinepnp.units import (
-    CURRENT,
-    FARADAY,
-    POTENTIAL,
-    Concentration,
-    Conductance,
-    Current,
-    Duration,
-    Permeability,
-    Potential,
-    Table,
-    Whole,
-)
 
 #: Keys that each law needs, and keys that it may have, beside species and gates.
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -54,7 +42,11 @@ def _not_zero(value: float) -> float:
     return value
 
 
-class Gate(Table):
+#: Potential over which a gate or channel opens, not zero.
+Slope = Annotated[units.Potential, AfterValidator(_not_zero)]
+
+
+class Gate(units.Table):
     """One kind of gate of a channel.
 
     Attributes:
@@ -64,18 +56,13 @@ class Gate(Table):
         power: number of these gates in a channel.
     """
 
-    half: Potential
-    slope: Potential
-    time: Duration
-    power: Annotated[Whole, Field(ge=1, le=8)] = 1
-
-    @field_validator("slope")
-    @classmethod
-    def _steep(cls, value: float) -> float:
-        return _not_zero(value)
+    half: units.Potential
+    slope: Slope
+    time: units.Duration
+    power: Annotated[units.Whole, Field(ge=1, le=8)] = 1
 
 
-class Channel(Table):
+class Channel(units.Table):
     """Channels of one kind, spread evenly over a boundary.
 
     Attributes:
@@ -95,26 +82,21 @@ class Channel(Table):
 
     law: Literal["sigmoid", "table", "gates", "ghk"]
     species: str
-    maximum: Current | None = None
-    half: Potential | None = None
-    slope: Potential | None = None
+    maximum: units.Current | None = None
+    half: units.Potential | None = None
+    slope: Slope | None = None
     file: str | None = None
-    conductance: Conductance | None = None
-    reversal: Potential | None = None
-    permeability: Permeability | None = None
-    outside: Concentration | None = None
-    outside_potential: Potential | None = None
+    conductance: units.Conductance | None = None
+    reversal: units.Potential | None = None
+    permeability: units.Permeability | None = None
+    outside: units.Concentration | None = None
+    outside_potential: units.Potential | None = None
     gates: tuple[Gate, ...] = ()
 
     @field_validator("gates", mode="before", json_schema_input_type=Gate | tuple[Gate, ...])
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, dict | Gate) else value
-
-    @field_validator("slope")
-    @classmethod
-    def _steep(cls, value: float | None) -> float | None:
-        return None if value is None else _not_zero(value)
 
     @model_validator(mode="after")
     def _whole(self) -> Channel:
@@ -128,7 +110,7 @@ class Channel(Table):
             ValueError: the table cannot be used.
         """
         if self.file is not None:
-            read_columns(self.file, POTENTIAL, CURRENT)
+            read_columns(self.file, units.POTENTIAL, units.CURRENT)
 
     @property
     def needs_concentration(self) -> bool:
@@ -166,7 +148,7 @@ def table_current(V: float, file: str) -> tuple[float, float]:
     """Current interpolated in a table, A, and its derivative by the potential."""
     from scipy.interpolate import PchipInterpolator
 
-    potential, current = read_columns(file, POTENTIAL, CURRENT)
+    potential, current = read_columns(file, units.POTENTIAL, units.CURRENT)
     inside = float(np.clip(V, potential[0], potential[-1]))
     curve = PchipInterpolator(potential, current)
     return float(curve(inside)), float(curve(inside, 1)) if inside == V else 0.0
@@ -200,7 +182,7 @@ def ghk_current(
         thermal_voltage: kT/e, V.
     """
     x = valence * drop / thermal_voltage
-    strength = area * permeability * valence * FARADAY
+    strength = area * permeability * valence * units.FARADAY
     (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
     by_x = into_slope * outside + out_slope * c
     return strength * (into * outside - out * c), strength * by_x * valence / thermal_voltage, -strength * out

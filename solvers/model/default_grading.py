@@ -17,7 +17,7 @@ from spinepnp.meshes.options import SAME_PLANE, GradeOptions, GradePlane, MeshOp
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
-from spinepnp.units import FARADAY, LENGTH, VACUUM_PERMITTIVITY, format_quantity
+from spinepnp.units import FARADAY, LENGTH, format_quantity
 
 #: Cells per thickness of the layer at the wall, and growth, by the degree of the elements; the first pair whose number
 #: of cells is affordable is taken. Measured errors of a wall's potential, in that order: degree 1 0.13, 0.2, 0.7 and
@@ -85,8 +85,8 @@ def grade_layers(
     choice = _Choice(options, geometry)
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
     fixed = max((abs(region.value) for region in electrolyte.charged_regions), default=0.0)
-    debye = _debye_length(electrolyte, max(mobile, fixed))
-    gouy_chapman = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * electrolyte.V_T
+    debye = electrolyte.debye_length(max(mobile, fixed))
+    gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T
     lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
     for name, charge in blocking.items():
         choice.add_blocking(name, min(debye, gouy_chapman / charge))
@@ -96,7 +96,7 @@ def grade_layers(
         choice.add_boundary(name, length, coarse=True)
     coarse = geometry.dimension == "3d"
     for z, charge, room in _edges(electrolyte):
-        choice.add_plane(z, _debye_length(electrolyte, max(mobile, charge)), room, coarse=coarse)
+        choice.add_plane(z, electrolyte.debye_length(max(mobile, charge)), room, coarse=coarse)
     wall = geometry.dimension != "1d" and "wall" in walls and "wall" in choice.options.grade
     for name in _baths_at_charge(geometry, electrolyte, boundaries, wall=wall):
         choice.add_boundary(name, debye, coarse=coarse)
@@ -161,14 +161,7 @@ class _Choice:
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
 
     def add_plane(self, z: float, length: float, room: float, *, coarse: bool) -> None:
-        """Grade toward an inner plane, if it lies within the body and no other plane is closer than a cell.
-
-        Args:
-            z: height of the plane, m.
-            length: thickness of the layer, m.
-            room: distance of the next plane, m.
-            coarse: whether the last level suffices, see `_sizes`.
-        """
+        """Grade toward a plane within the body: height, thickness of the layer, distance of the next plane, m."""
         if self.geometry.why_no_planes() is not None or self.no_planes:
             return
         low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
@@ -210,15 +203,9 @@ def _blocking_walls(electrolyte: Electrolyte, boundaries: Boundaries) -> dict[st
         u = (boundary.prescribed_potential - ground) / electrolyte.V_T
         if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_WALL_POTENTIAL:
             energy = sum(s.concentration * math.expm1(-s.valence * u) for s in electrolyte.species)
-            unit = 2.0 * electrolyte.permittivity * VACUUM_PERMITTIVITY * FARADAY * electrolyte.V_T
+            unit = 2.0 * electrolyte.absolute_permittivity * FARADAY * electrolyte.V_T
             charges[name] = math.sqrt(unit * max(energy, 0.0))
     return {name: charge for name, charge in charges.items() if charge > 0.0}
-
-
-def _debye_length(electrolyte: Electrolyte, strength: float) -> float:
-    """Debye length sqrt(eps eps_0 V_T / (F sum z^2 c)), m; infinite without ions."""
-    permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY
-    return math.sqrt(permittivity * electrolyte.V_T / (FARADAY * strength)) if strength > 0.0 else math.inf
 
 
 def charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:

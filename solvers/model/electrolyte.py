@@ -9,27 +9,8 @@ from typing import Annotated
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from spinepnp import units
 from spinepnp.errors import CaseError
-from spinepnp.units import (
-    BOLTZMANN,
-    CONCENTRATION,
-    ELEMENTARY_CHARGE,
-    FARADAY,
-    LENGTH,
-    VACUUM_PERMITTIVITY,
-    ChargeDensity,
-    Concentration,
-    Coordinate,
-    Diffusivity,
-    Flag,
-    Number,
-    Rate,
-    Table,
-    Temperature,
-    ThermalVoltage,
-    Whole,
-    format_quantity,
-)
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
 DEFAULT_THERMAL_VOLTAGE = 25.26e-3
@@ -47,7 +28,7 @@ NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
 LONGEST_NAME = 40
 
 
-class Species(Table):
+class Species(units.Table):
     """One dissolved species.
 
     Attributes:
@@ -59,10 +40,10 @@ class Species(Table):
     """
 
     name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
-    valence: Whole = Field(ge=-6, le=6)
-    diffusivity: Diffusivity
-    concentration: Concentration
-    source: Rate = 0.0
+    valence: units.Whole = Field(ge=-6, le=6)
+    diffusivity: units.Diffusivity
+    concentration: units.Concentration
+    source: units.Rate = 0.0
 
     @field_validator("name")
     @classmethod
@@ -76,7 +57,7 @@ class Species(Table):
         return name
 
 
-class ChargedRegion(Table):
+class ChargedRegion(units.Table):
     """Immobile charge between two planes z = const.
 
     Attributes:
@@ -84,8 +65,8 @@ class ChargedRegion(Table):
         value: concentration of unit charges between them, mol/m^3, signed.
     """
 
-    region: tuple[Coordinate, Coordinate]
-    value: ChargeDensity
+    region: tuple[units.Coordinate, units.Coordinate]
+    value: units.ChargeDensity
 
     @field_validator("region")
     @classmethod
@@ -96,12 +77,12 @@ class ChargedRegion(Table):
 
 
 FixedCharge = Annotated[
-    Annotated[ChargeDensity, Tag("uniform")] | Annotated[tuple[ChargedRegion, ...], Tag("regions")],
+    Annotated[units.ChargeDensity, Tag("uniform")] | Annotated[tuple[ChargedRegion, ...], Tag("regions")],
     Discriminator(lambda value: "regions" if isinstance(value, list | tuple) else "uniform"),
 ]
 
 
-class Electrolyte(Table):
+class Electrolyte(units.Table):
     """Species and the medium.
 
     Attributes:
@@ -115,12 +96,12 @@ class Electrolyte(Table):
         neutral: false to allow a bulk that is not neutral.
     """
 
-    thermal_voltage: ThermalVoltage | None = None
-    temperature: Temperature | None = None
-    permittivity: Number = Field(default=80.0, gt=0.0, le=1e6)
-    tortuosity: Number = Field(default=1.0, ge=1.0, le=1e3)
+    thermal_voltage: units.ThermalVoltage | None = None
+    temperature: units.Temperature | None = None
+    permittivity: units.Number = Field(default=80.0, gt=0.0, le=1e6)
+    tortuosity: units.Number = Field(default=1.0, ge=1.0, le=1e3)
     fixed_charge: FixedCharge = 0.0
-    neutral: Flag = True
+    neutral: units.Flag = True
     species: tuple[Species, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -139,8 +120,13 @@ class Electrolyte(Table):
     def V_T(self) -> float:
         """Thermal voltage kT/e, V."""
         if self.temperature is not None:
-            return BOLTZMANN * self.temperature / ELEMENTARY_CHARGE
+            return units.BOLTZMANN * self.temperature / units.ELEMENTARY_CHARGE
         return DEFAULT_THERMAL_VOLTAGE if self.thermal_voltage is None else self.thermal_voltage
+
+    @property
+    def absolute_permittivity(self) -> float:
+        """Absolute permittivity, F/m."""
+        return self.permittivity * units.VACUUM_PERMITTIVITY
 
     @property
     def uniform_charge(self) -> float:
@@ -184,12 +170,12 @@ class Electrolyte(Table):
         """Ionic strength of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
         return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
 
-    def debye_length(self) -> float:
-        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)) of the bulk, m; infinite without ions."""
-        strength = 2.0 * self.ionic_strength()
-        if strength == 0.0:
+    def debye_length(self, strength: float | None = None) -> float:
+        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m, by that sum or the bulk's; infinite without ions."""
+        strength = 2.0 * self.ionic_strength() if strength is None else strength
+        if strength <= 0.0:
             return math.inf
-        return math.sqrt(self.permittivity * VACUUM_PERMITTIVITY * self.V_T / (FARADAY * strength))
+        return math.sqrt(self.absolute_permittivity * self.V_T / (units.FARADAY * strength))
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
         """Net charge sum z_i c_i + uniform fixed charge of a solution, mol/m^3."""
@@ -232,16 +218,17 @@ class Electrolyte(Table):
             self.is_neutral(concentrations, fixed) for fixed in (self.uniform_charge, *regional)
         ):
             return
-        charge = self.net_charge(concentrations)
-        there = " or ".join(f'"{format_quantity(fixed, CONCENTRATION)}"' for fixed in dict.fromkeys(regional) if fixed)
+        net = self.net_charge(concentrations)
+        charge, rest = (units.format_quantity(value, units.CONCENTRATION) for value in (net, -net))
+        fixed = (units.format_quantity(fixed, units.CONCENTRATION) for fixed in dict.fromkeys(regional) if fixed)
+        there = " or ".join(f'"{value}"' for value in fixed)
         raise CaseError(
             key,
-            f"the charges sum z c + fixed_charge leave {format_quantity(charge, CONCENTRATION)}"
+            f"the charges sum z c + fixed_charge leave {charge}"
             + (
                 f" without the fixed charge by region, which is {there} there; change a concentration"
                 if there
-                else "; change a concentration, balance it by "
-                f'electrolyte.fixed_charge = "{format_quantity(-charge, CONCENTRATION)}"'
+                else f'; change a concentration, balance it by electrolyte.fixed_charge = "{rest}"'
             )
             + ", or set electrolyte.neutral = false if it is meant",
         )
@@ -259,10 +246,7 @@ class Electrolyte(Table):
         for below, above in itertools.pairwise(by_height):
             (_, end), (start, _) = below.region, above.region
             if start < end - ROUNDING_OF_HEIGHTS * max(abs(start), abs(end)):
-                raise CaseError(
-                    "electrolyte.fixed_charge",
-                    f"two regions overlap from {format_quantity(start, LENGTH)} to "
-                    f"{format_quantity(min(end, above.region[1]), LENGTH)}; let each height have one value (the sum, "
-                    "if both are there)",
-                )
+                first, last = (units.format_quantity(z, units.LENGTH) for z in (start, min(end, above.region[1])))
+                problem = f"two regions overlap from {first} to {last}; let each height have one value"
+                raise CaseError("electrolyte.fixed_charge", f"{problem} (the sum, if both are there)")
         self.check_neutral("electrolyte.species.concentration", self.bulk)

@@ -39,14 +39,7 @@ class Electroneutral:
         return self.electrolyte.species[self.electrolyte.index(self.injected)].valence
 
     def concentrations(self, u: np.ndarray) -> np.ndarray:
-        """Concentration of each species at the scaled potential ``u`` (bulk at u = 0).
-
-        Args:
-            u: potential V/V_T relative to the grounded bulk, any shape.
-
-        Returns:
-            Concentrations, mol/m^3, shape (number of species, *u.shape).
-        """
+        """Concentrations (species, *u.shape), mol/m^3, at u = V/V_T relative to the grounded bulk, any shape."""
         u = np.asarray(u, dtype=float)
         k = self.electrolyte.index(self.injected)
         c = np.stack([s.concentration * np.exp(-s.valence * u) for s in self.electrolyte.species])
@@ -87,16 +80,10 @@ class Electroneutral:
         return -sign * math.inf, limit
 
     def potential(self, phi: np.ndarray) -> np.ndarray:
-        """Scaled potential u with Phi(u) = phi.
-
-        Args:
-            phi: values of Phi, mol/m^3, shape (n,), all above the limit of `depletion`.
-
-        Returns:
-            Potential u = V/V_T, shape (n,).
+        """Scaled potential u = V/V_T with Phi(u) = phi, mol/m^3, both of shape (n,); inverse of `phi`.
 
         Raises:
-            ValueError: a value at or beyond the limit.
+            ValueError: a value at or beyond the limit of `depletion`.
         """
         phi = np.asarray(phi, dtype=float)
         u_limit, phi_limit = self.depletion()

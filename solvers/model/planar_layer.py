@@ -62,11 +62,7 @@ class PlanarLayer:
     def neutral_trace(self, largest: float) -> float | None:
         """Potential w of the neutral solution relative to here, V_T: sum_i z_i C_i exp(-z_i w) + rho = 0.
 
-        Args:
-            largest: largest |w| of the search, V_T.
-
-        Returns:
-            The potential; ``None`` where none makes the solution neutral.
+        It is ``None`` where no |w| up to the largest one of the search makes the solution neutral.
         """
         from scipy.optimize import brentq
 

@@ -165,11 +165,7 @@ class ProblemData:
         return min(V for V, _ in levels), max(V for V, _ in levels)
 
     def _check_blocking(self) -> None:
-        """Refuse walls that attract so many ions that double precision loses the others.
-
-        Raises:
-            CaseError: names the potential.
-        """
+        """Refuse walls that attract so many ions that double precision loses the others."""
         baths = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
         ground = next((V for V in baths if V is not None), None)
         valence = max(abs(s.valence) for s in self.electrolyte.species)
@@ -253,7 +249,10 @@ def _boundary_scaled_from_bulk(boundary: Boundary, fraction: float, electrolyte:
         outside = zero + fraction * (boundary.capacitance.outside - zero)
         update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
     if boundary.current is not None:
-        update["current"] = tuple(_injection_scaled(i, fraction) for i in boundary.current)
+        update["current"] = tuple(
+            i.model_copy(update={k: fraction * v for k in ("value", "density") if (v := getattr(i, k)) is not None})
+            for i in boundary.current
+        )
     if boundary.channels:
         strength = ("maximum", "conductance", "permeability")
         update["channel"] = tuple(
@@ -265,11 +264,6 @@ def _boundary_scaled_from_bulk(boundary: Boundary, fraction: float, electrolyte:
         prescribed = boundary.prescribed(electrolyte)
         update["concentrations"] = {n: bulk[n] + fraction * (c - bulk[n]) for n, c in prescribed.items()}
     return boundary.model_copy(update=update)
-
-
-def _injection_scaled(injection: Injection, fraction: float) -> Injection:
-    sizes = {"value": injection.value, "density": injection.density}
-    return injection.model_copy(update={k: fraction * v for k, v in sizes.items() if v is not None})
 
 
 def check_positive(electrolyte: Electrolyte, boundaries: Boundaries) -> None:

@@ -6,12 +6,11 @@ div D_i (grad c_i + z_i c_i grad phi) = 0 with D_i near one. Unscaled, the condi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
+from spinepnp.units import FARADAY
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,10 @@ class Scales:
         """Scales of an electrolyte, by its ionic strength (1 mM without ions) and its largest diffusivity."""
         fixed = [electrolyte.uniform_charge, *(region.value for region in electrolyte.charged_regions)]
         concentration = max(electrolyte.ionic_strength(), *map(abs, fixed)) or 1.0
-        permittivity = electrolyte.permittivity * VACUUM_PERMITTIVITY
         return cls(
             potential=electrolyte.V_T,
             concentration=concentration,
             diffusivity=max(electrolyte.effective_diffusivity(s) for s in electrolyte.species),
             length=MODEL_UNIT,
-            debye=math.sqrt(permittivity * electrolyte.V_T / (FARADAY * concentration)) / MODEL_UNIT,
+            debye=electrolyte.debye_length(concentration) / MODEL_UNIT,
         )

@@ -40,11 +40,7 @@ class Schedule:
         return time + SAME_TIME * self.duration
 
     def ends(self, waveforms: Iterable[WaveformFunction]) -> dict[float, bool]:
-        """Times at which a step must end, rising, and whether a current jumps there.
-
-        Args:
-            waveforms: waveforms of all currents.
-        """
+        """Times at which a step must end, rising, and whether a current of these waveforms jumps there."""
         marked = [(t, False) for t in (*self.times, self.duration)]
         marked += [(t, t in waveform.jumps) for waveform in waveforms for t in waveform.breaks]
         ends: list[tuple[float, bool]] = []

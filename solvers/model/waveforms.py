@@ -183,11 +183,7 @@ class Injection(Table):
         return bool(self.value or self.density) or self.waveform == "table"
 
     def total(self, area: float) -> float:
-        """Current through a boundary, A; of a waveform its height.
-
-        Args:
-            area: area of the boundary, m^2.
-        """
+        """Current through a boundary of an area (m^2), A; of a waveform its height."""
         if self.density is not None:
             return self.density * area
         return self.value or 0.0

@@ -88,12 +88,7 @@ class ChannelCurrents:
         return current, by_V * scales.potential, by_c * scales.concentration
 
     def currents(self, means: np.ndarray, species: int) -> dict[str, np.ndarray]:
-        """Current of each species through the channels of each boundary, A, shape (species,).
-
-        Args:
-            means: unknown means, scaled.
-            species: number of species.
-        """
+        """Currents (species,) through the channels of each boundary, A, by name, at scaled unknown means."""
         total: dict[str, np.ndarray] = {}
         for entry in self._entries:
             at = total.setdefault(entry.boundary, np.zeros(species))

@@ -5,12 +5,11 @@ One norm of the whole residual does not show it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.units import FARADAY
 
@@ -69,24 +68,9 @@ def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
-    total = np.empty_like(sums)
-    comm.Allreduce(sums, total, op=MPI.SUM)
-    error, at_boundaries, entered, amount = np.abs(total)
+    error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
     allowed = CONSERVED_FLOW * np.maximum(at_boundaries, entered) + CONSERVED_AMOUNT * amount
     return bool(np.all(error <= allowed))
-
-
-@dataclass(frozen=True)
-class TransientBalance:
-    """Balance of amounts against the charge that has passed since the start.
-
-    Attributes:
-        defect: |N - N_start - passed| of each species, mol; zero for a neutral species, whose flow is no current.
-        error: largest defect beyond rounding, over the largest amount that has passed.
-    """
-
-    defect: np.ndarray
-    error: float
 
 
 def transient_balance(
@@ -98,8 +82,8 @@ def transient_balance(
     volume: float,
     time: float,
     unit: float,
-) -> TransientBalance:
-    """The balance of a transient.
+) -> tuple[np.ndarray, float]:
+    """Balance of the amounts of a transient against the charge that has passed since the start.
 
     Args:
         amounts: amount of each species, scaled, shape (N,).
@@ -110,6 +94,10 @@ def transient_balance(
         volume: volume of the body, m^3.
         time: time since the start, s.
         unit: amount that one scaled unit stands for, mol.
+
+    Returns:
+        Defect |N - N_start - passed| of each species, mol, zero for a neutral one, whose flow is no current; and the
+        largest defect beyond rounding, over the largest amount that has passed.
     """
     charge = FARADAY * np.array([float(s.valence) for s in electrolyte.species])
     produced = np.array([s.source for s in electrolyte.species]) * volume * time
@@ -117,4 +105,4 @@ def transient_balance(
     defect = np.abs((amounts - start) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
     through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())
     missed = float((defect - (ROUNDING * amounts + rounding) * unit).max())
-    return TransientBalance(defect, missed / through if through > rounding * unit and missed > 0.0 else 0.0)
+    return defect, missed / through if through > rounding * unit and missed > 0.0 else 0.0

@@ -53,10 +53,8 @@ class ConstraintEquations:
         """Terms of the net current through each floating boundary, shape (floating boundaries, N + 2). Collective.
 
         In a steady state: the current of each species, zero, and the injected current. In a step: the charge of each
-        species, of the displacement field, and of the injection. At the solution each row adds up to zero.
-
-        Args:
-            nodal_flux: see `System.nodal_flux`.
+        species, of the displacement field, and of the injection. At the solution each row adds up to zero. The argument
+        is that of `System.nodal_flux`.
         """
         step_data, floating = self._step_data, self._signature.floating
         terms = np.zeros((len(floating), self._state.components + 1))
@@ -68,11 +66,7 @@ class ConstraintEquations:
         return terms
 
     def values(self, nodal_flux: np.ndarray) -> np.ndarray:
-        """Residual of each equation: net currents, then amounts, then means, shape (constants,). Collective.
-
-        Args:
-            nodal_flux: see `System.nodal_flux`.
-        """
+        """Residuals: net currents, amounts, means, shape (constants,), by `System.nodal_flux`. Collective."""
         state, step_data, names = self._state, self._step_data, self._signature.names
         if not state.layout.count:
             return np.empty(0)
@@ -125,14 +119,10 @@ class ConstraintEquations:
         return weights
 
     def fill(self, border: BorderedSystem, matrix: Any) -> None:
-        """Fill the columns, rows and corner of the border. Collective.
+        """Fill the columns, rows and corner of the border of a matrix of blocks without constraints. Collective.
 
         A constant moves the degrees of freedom that share it (its direction), or is the mean of a patch, which moves
         none but drives a flux.
-
-        Args:
-            border: border to fill.
-            matrix: matrix of the blocks, without constraints.
         """
         directions = [column.duplicate() for column in border.columns]
         charges, driven = self._charges(), self._driven()

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemSignature
@@ -154,9 +154,7 @@ class Constraints:
         if not self.constants:
             return np.empty(0)
         local = np.array([unknowns[c.dofs, c.component].max(initial=-np.inf) for c in self._unknown])
-        largest = np.empty_like(local)
-        comm.Allreduce(local, largest, op=MPI.MAX)
-        return largest
+        return reduced(comm, local, MPI.MAX)
 
 
 def _one_node(space: Any) -> np.ndarray:

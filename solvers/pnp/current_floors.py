@@ -71,13 +71,9 @@ class CurrentFloors:
         return terms
 
     def floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
-        """Floor of the net current of each species through each boundary. Collective.
+        """Floors (N + 1,) of the net currents through each boundary, by name, displacement last. Collective.
 
-        Args:
-            nodal_flux: see `System.nodal_flux`, shape (owned dofs, N + 1).
-
-        Returns:
-            Floors in units of the residual by boundary, shape (N + 1,), displacement last.
+        They have the unit of the residual, `System.nodal_flux` (owned dofs, N + 1), from which they follow.
         """
         ones, lost = np.ones(len(nodal_flux)), self._lost(nodal_flux)
         squares = self._terms() ** 2

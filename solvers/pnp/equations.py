@@ -1,6 +1,6 @@
 """Discrete equations without constraints: their residual, and the blocks of its derivative.
 
-The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of a `Variables`,
+The unknowns are N species and the potential, each in one scalar Lagrange space. With the terms of `variables`,
 
     R_i   = D_i flux_i + alpha storage_i,
     R_phi = lambda^2 K phi - sum_i z_i storage_i - rho w + membranes and matched injectors,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.bordered import BorderedLayout
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -151,9 +151,7 @@ class State:
         owned = unknowns[: self._owned]
         values = np.column_stack([self._variables.concentrations(owned[:, :-1]), owned[:, -1]])
         local = np.array([weights @ values[:, component] for weights, component in self.patches])
-        total = np.empty_like(local)
-        self._weights.comm.Allreduce(local, total, op=MPI.SUM)
-        return total
+        return reduced(self._weights.comm, local, MPI.SUM)
 
     def amounts(self) -> np.ndarray:
         """Amount of each species, the integral of its concentration, scaled. Collective."""

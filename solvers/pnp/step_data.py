@@ -113,8 +113,7 @@ class StepData:
         self._update_loads(boundaries)
 
     def _update_loads(self, boundaries: Boundaries) -> None:
-        entering = loads(boundaries, self._electrolyte, self.scales, self._weights)
-        self.load[:] = self._closing + entering
+        self.load[:] = self._closing + loads(boundaries, self._electrolyte, self.scales, self._weights)
         areas = {name: self._weights.area[name] * self.scales.length**2 for name in self._signature.floating}
         self.injected = {
             name: sum(i.total(area) for i in boundaries[name].injections) / self.scales.current

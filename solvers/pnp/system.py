@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.stack import MPI, PETSc
+from spinepnp.runtime.stack import MPI, PETSc, reduced
 from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -96,12 +96,9 @@ class System:
         return residual
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
-        """Charge lambda^2 int dn phi on each boundary, scaled. Collective.
+        """Charge lambda^2 int dn phi on each boundary, scaled, from the last column of `nodal_flux`. Collective.
 
         It is known where the potential is prescribed or floats and at membranes, and zero elsewhere.
-
-        Args:
-            poisson: column of the potential, the last one of `nodal_flux`.
         """
         charges = dict.fromkeys(self.constraints.indicators, 0.0)
         for name, holders in self.constraints.potential_dofs.items():
@@ -196,9 +193,7 @@ class System:
         free, nodal_flux = self.constraints.free[:, :-1], self._nodal_flux[:, :-1]
         boundaries = [indicator * ~free for indicator in self.constraints.indicators.values()]
         sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *boundaries)])
-        total = np.empty_like(sums)
-        self._comm.Allreduce(sums, total, op=MPI.SUM)
-        lost, *through = np.abs(total)
+        lost, *through = np.abs(reduced(self._comm, sums, MPI.SUM))
         return currents_are_met(lost, np.max(through, axis=0), self._can_flow)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:

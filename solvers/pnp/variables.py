@@ -20,7 +20,6 @@ difference d.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any, override
 
 import numpy as np
@@ -30,8 +29,10 @@ from spinepnp.solvers.fem.forms import drift, mass, stiffness
 from spinepnp.solvers.fem.operators import Operators
 
 
-class Variables(ABC):
-    """Unknowns of the species with their storage and flux terms; all methods but the conversions are collective.
+class ConcentrationVariables:
+    """Unknowns of the species with their storage and flux terms: here the concentrations themselves.
+
+    All methods but the conversions are collective.
 
     Args:
         operators: matrices of the scalar space.
@@ -47,69 +48,10 @@ class Variables(ABC):
     def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
         self._operators, self._phi, self._volume = operators, phi, volume
         self._petsc_objects: list[Any] = []
+        self._compile()
 
-    @abstractmethod
-    def concentration(self, unknown: Any) -> Any:
-        """Concentration of an unknown, in UFL."""
-
-    @abstractmethod
-    def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
-        """Nodal concentrations of nodal unknowns."""
-
-    @abstractmethod
-    def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
-        """Nodal unknowns of nodal concentrations."""
-
-    @abstractmethod
-    def slope(self, concentrations: np.ndarray) -> np.ndarray:
-        """Derivative dc/d(unknown) at nodal concentrations."""
-
-    @abstractmethod
-    def digits(self, unknowns: np.ndarray) -> np.ndarray:
-        """Relative rounding error of the concentrations in the diffusive flux, in machine precisions, by node."""
-
-    @abstractmethod
-    def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        """Integrals of the flux over the diffusivity with each owned basis function."""
-
-    @abstractmethod
-    def storage(self, unknown: Any) -> np.ndarray:
-        """Integrals of the concentration with each owned basis function."""
-
-    @abstractmethod
-    def amount_slope(self, unknown: Any) -> np.ndarray:
-        """Derivative of the integral of the concentration by the owned unknowns."""
-
-    @abstractmethod
-    def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """Fill a matrix with the derivative of the flux by the unknown of the species."""
-
-    @abstractmethod
-    def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        """Fill a matrix with K(c), the derivative of the flux by the potential over the valence."""
-
-    @abstractmethod
-    def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        """Fill a matrix with the derivative of the storage by the unknown of the species."""
-
-    def add_mass(self, matrix: Any, weight: Any) -> None:
-        """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
-        mass_ = self._operators.M.copy()
-        mass_.diagonalScale(weight, weight)
-        matrix.axpy(1.0, mass_, structure=True)
-        mass_.destroy()
-
-    def destroy(self) -> None:
-        """Free the PETSc objects."""
-        for item in self._petsc_objects:
-            item.destroy()
-
-
-class ConcentrationVariables(Variables):
-    """Variables with the concentrations themselves as unknowns; the arguments are those of `Variables`."""
-
-    def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
-        super().__init__(operators, phi, volume)
+    def _compile(self) -> None:
+        operators, phi = self._operators, self._phi
         if operators.fast_assembly is None:
             self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
             self._conduction_form = operators.compile_gradient_form(stiffness(self._weight, u, v))
@@ -118,24 +60,24 @@ class ConcentrationVariables(Variables):
         self._terms = operators.vector(), operators.vector()
         self._petsc_objects += [self._drift, *self._terms]
 
-    @override
     def concentration(self, unknown: Any) -> Any:
+        """Concentration of an unknown, in UFL."""
         return unknown
 
-    @override
     def concentrations(self, unknowns: np.ndarray) -> np.ndarray:
+        """Nodal concentrations of nodal unknowns."""
         return unknowns
 
-    @override
     def unknowns(self, concentrations: np.ndarray) -> np.ndarray:
+        """Nodal unknowns of nodal concentrations."""
         return concentrations
 
-    @override
     def slope(self, concentrations: np.ndarray) -> np.ndarray:
+        """Derivative dc/d(unknown) at nodal concentrations."""
         return np.ones_like(concentrations)
 
-    @override
     def digits(self, unknowns: np.ndarray) -> np.ndarray:
+        """Relative rounding error of the concentrations in the diffusive flux, in machine precisions, by node."""
         return np.ones_like(unknowns)
 
     def _drift_matrix(self) -> Any:
@@ -153,50 +95,59 @@ class ConcentrationVariables(Variables):
                 self._operators.fill(self._drift, self._drift_form)
         return self._drift
 
-    @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
+        """Integrals of the flux over the diffusivity with each owned basis function."""
         diffusion, drift_ = self._terms
         self._operators.K.mult(unknown.x.petsc_vec, diffusion)
         self._drift_matrix().mult(unknown.x.petsc_vec, drift_)
         return np.asarray(diffusion.array_r + valence * drift_.array_r)
 
-    @override
     def storage(self, unknown: Any) -> np.ndarray:
+        """Integrals of the concentration with each owned basis function."""
         self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
         return np.array(self._terms[0].array_r)
 
-    @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
+        """Derivative of the integral of the concentration by the owned unknowns."""
         return self._volume[: self._operators.owned]
 
-    @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
+        """Fill a matrix with the derivative of the flux by the unknown of the species."""
         self._operators.K.copy(matrix, structure=True)
         matrix.axpy(valence, self._drift_matrix(), structure=True)
 
-    @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
+        """Fill a matrix with K(c), the derivative of the flux by the potential over the valence."""
         if self._operators.fast_assembly is not None:
             self._operators.fast_assembly.stiffness(matrix, unknown.x.array)
             return
         self._weight.x.array[:] = unknown.x.array
         self._operators.fill(matrix, self._conduction_form)
 
-    @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
+        """Fill a matrix with the derivative of the storage by the unknown of the species."""
         self._operators.M.copy(matrix, structure=True)
 
+    def add_mass(self, matrix: Any, weight: Any) -> None:
+        """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
+        mass_ = self._operators.M.copy()
+        mass_.diagonalScale(weight, weight)
+        matrix.axpy(1.0, mass_, structure=True)
+        mass_.destroy()
 
-class LogVariables(Variables):
-    """Variables with the logarithms of the concentrations as unknowns; the arguments are those of `Variables`."""
+    def destroy(self) -> None:
+        """Free the PETSc objects."""
+        for item in self._petsc_objects:
+            item.destroy()
+
+
+class LogVariables(ConcentrationVariables):
+    """Variables with the logarithms of the concentrations as unknowns; the arguments are those of the base."""
 
     #: Degree by which quadrature exceeds that of a polynomial concentration: exponentials need more points.
     EXTRA_DEGREE = 2
 
-    def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
-        super().__init__(operators, phi, volume)
-        self._compile()
-
+    @override
     def _compile(self) -> None:
         operators, phi, extra = self._operators, self._phi, self.EXTRA_DEGREE
         u, v = operators.u, operators.v
@@ -338,9 +289,9 @@ class EdgeFluxVariables(NodalChargeVariables):
         matrix.setDiagonal(self._nodal_vector, addv=True)
 
 
-def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> Variables:
-    """The variables of a formulation, "density", "log" or "nodal"; for the other arguments see `Variables`."""
-    kinds: dict[str, type[Variables]] = {
+def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> ConcentrationVariables:
+    """The variables of a formulation, "density", "log" or "nodal", with the arguments of `ConcentrationVariables`."""
+    kinds: dict[str, type[ConcentrationVariables]] = {
         "density": ConcentrationVariables,
         "log": LogVariables,
         "nodal": EdgeFluxVariables if operators.degree == 1 else NodalChargeVariables,

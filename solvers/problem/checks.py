@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME
+from spinepnp.runtime.stack import MPI, NOT_A_NUMBER_NAME, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -23,6 +23,10 @@ NEGATIVE_OF_SCALE = 1e-12
 #: Bulk concentration over ionic strength up to which a species is a trace.
 TRACE = 1e-3
 
+#: Fraction of its largest concentration by which a trace may be negative in a transient: the front of a species that
+#: enters a nearly empty domain is steeper than any cell and undershoots, by less than half of its height.
+UNDERSHOOT = 0.5
+
 #: Excess of the potential over its bounds, V_T, that an equilibrium may have: elements that are not monotone overshoot.
 OVERSHOOT = 1e-2
 
@@ -37,7 +41,6 @@ def refuse_negative(
     statistics: NewtonStatistics,
     *,
     logarithms: bool,
-    undershoot: float,
 ) -> None:
     """Refuse a converged state with negative or vanished concentrations: it is not physical. Collective.
 
@@ -47,7 +50,6 @@ def refuse_negative(
         problem_data: data that were solved for.
         statistics: statistics of the Newton solve, for the error.
         logarithms: whether the unknowns are logarithms of concentrations.
-        undershoot: fraction of its largest value by which a trace may be negative in a transient.
 
     Raises:
         NewtonError: names the species and its lowest value.
@@ -57,11 +59,10 @@ def refuse_negative(
     lowest, largest = minimum(comm, values), -minimum(comm, -values)
     allowed = np.full(len(names), NEGATIVE * largest.max() + NEGATIVE_OF_SCALE * system.step_data.scales.concentration)
     if problem_data.transient:
-        # The front of a species that enters a nearly empty domain is steeper than any cell: linear combinations of
-        # basis functions undershoot next to it, the more the shorter the step. It passes; results say how far.
+        # The undershoot is the larger the shorter the step. It passes; results say how far.
         bulk = np.array([*problem_data.electrolyte.bulk.values()])
         trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()
-        allowed = np.where(trace, np.maximum(allowed, undershoot * largest), allowed)
+        allowed = np.where(trace, np.maximum(allowed, UNDERSHOOT * largest), allowed)
     worst = int(np.argmin(lowest + allowed))
     injected = any(i.flows for b in problem_data.boundaries.values() for i in b.injections)
     limit = "a current is beyond its limit, or " if injected else ""
@@ -108,9 +109,7 @@ def locate_not_a_number(error: NewtonError, system: System, comm: Any) -> Newton
     """The error, with the equations that have a residual that is not a number named. Collective."""
     if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
         return error
-    broken = ~np.isfinite(system.nodal_flux()).all(axis=0)
-    anywhere = np.empty_like(broken)
-    comm.Allreduce(broken, anywhere, op=MPI.LOR)
+    anywhere = reduced(comm, ~np.isfinite(system.nodal_flux()).all(axis=0), MPI.LOR)
     names = [n for n, bad in zip((*system.signature.names, "the potential"), anywhere, strict=True) if bad]
     where = f"in the equation of {', '.join(names)}: " if names else ""
     return NewtonError(f"{where}{error}", error.statistics)

@@ -237,15 +237,11 @@ class _Layers:
         return replace(layer, drop=drop * V_T, error=error * V_T, moves_potential=moves)
 
     def _error_at_edge(self, end: float, size: float) -> float:
-        """Error of the potential that flows need across an edge of fixed charge, V_T. Collective.
+        """Error, V_T, of the potential that flows need across an edge at a height, m; cell size scaled. Collective.
 
         With the resistance int dx/c_i of each ion the flux J_i changes its electrochemical potential by
         J_i/D_i int dx/c_i; without a change of the current, the potential follows by the ions' shares of the
         conductivity.
-
-        Args:
-            end: height of the edge, m.
-            size: size of the cells there along z, scaled.
         """
         mesh, weights, scales, electrolyte = self._mesh, self._weights, self._scales, self._electrolyte
         owned, valence, diffusivity = weights.owned, self._valence, self._diffusivity

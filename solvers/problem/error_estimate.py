@@ -14,7 +14,7 @@ import numpy as np
 
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import cell_contents, owned_cells
-from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem
+from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, reduced
 from spinepnp.solvers.model.electrolyte import Electrolyte
 
 #: Fraction of the largest concentration of a species below which its concentrations do not count.
@@ -50,7 +50,6 @@ def dissipation_error(
     volume = cell_contents(mesh, owned_cells(mesh.mesh))
     dofs = space.dofmap.list[: len(volume)]
     gradients = _gradients_at_corners(mesh, space, len(volume))
-    total = np.zeros(2)
     weight = fem.Function(space).x
 
     def summed(values: np.ndarray) -> np.ndarray:
@@ -84,9 +83,8 @@ def dissipation_error(
         means = np.stack([summed(shares * at_corners[:, :, d]) / around for d in range(at_corners.shape[2])], axis=-1)
         for part, field in enumerate((at_corners - means[dofs[:, :corners]], at_corners)):
             parts[part] += float(conductivity @ _square(field))
-    comm.Allreduce(parts, total, op=MPI.SUM)
-    total /= corners * (corners + 1.0)
-    return float(total[0]), float(total[1]), ranges
+    error, dissipation = reduced(comm, parts, MPI.SUM) / (corners * (corners + 1.0))
+    return float(error), float(dissipation), ranges
 
 
 def _square(field: np.ndarray) -> np.ndarray:

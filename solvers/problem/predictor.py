@@ -125,11 +125,7 @@ class Predictor:
         self._solver, self._matrix = solver, matrix
 
     def _factorise(self) -> bool:
-        """Let MUMPS replace multigrid for good, where its factors fit into half of the memory. Collective.
-
-        Returns:
-            Whether it does.
-        """
+        """Let MUMPS replace multigrid for good, if its factors fit into half of the memory: whether it does."""
         comm, nodes = self._space.mesh.comm, self._space.dofmap.index_map.size_global
         enough = memory("direct", nodes) < available_memory() / 2.0
         if self._solver.getType() == "preonly" or not comm.allreduce(enough, op=MPI.LAND):

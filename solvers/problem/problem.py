@@ -17,6 +17,9 @@ from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_u
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -27,10 +30,6 @@ from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_b
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
 
-#: Fraction of its largest concentration by which a trace may be negative in a transient: the front of a species that
-#: enters a nearly empty domain is steeper than any cell and undershoots, by less than half of its height.
-UNDERSHOOT = 0.5
-
 #: Prefixes of PETSc options that belong to one sparse matrix and its factors.
 MATRIX_PREFIXES = ("pc_factor_", "mat_")
 
@@ -40,9 +39,11 @@ class Problem:
 
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
-        problem_data: data that decide the structure; values can change between solves.
+        electrolyte: the species; values can change between solves.
+        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves.
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
+        closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
 
     Attributes:
@@ -59,14 +60,20 @@ class Problem:
             outside of the domain.
     """
 
+    #: Whether amounts follow from an initial state, so that the data of a closed domain are those at the start.
+    transient = False
+
     def __init__(
         self,
         mesh: SpineMesh,
-        problem_data: ProblemData,
+        electrolyte: Electrolyte,
+        boundaries: Boundaries,
         options: SolverOptions | None = None,
         probes: dict[str, Position] | None = None,
+        closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
     ) -> None:
+        problem_data = ProblemData(electrolyte, boundaries, closed, transient=self.transient)
         self.mesh, self.options = mesh, options or SolverOptions()
         problem_data.check(mesh.geometry, self.options.formulation)
         self.signature = problem_data.signature
@@ -90,12 +97,7 @@ class Problem:
         return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
     def use_formulation(self, formulation: str, reason: str = "") -> None:
-        """Change to another formulation, with new equations where it is not the present one. Collective.
-
-        Args:
-            formulation: "density", "log" or "nodal".
-            reason: reason for the solution's record.
-        """
+        """Change to the formulation "density", "log" or "nodal", for a reason that the solution records. Collective."""
         self.formulation_reason = reason
         if formulation != self.formulation:
             self._free_solver()
@@ -143,11 +145,7 @@ class Problem:
         return self.discretisation.weights
 
     def factorise_instead(self, error: NewtonError) -> bool:
-        """Let a factorisation replace the block solver for good, where "auto" chose that and it failed. Collective.
-
-        Returns:
-            Whether it does.
-        """
+        """Let a factorisation replace a block solver that "auto" chose and that failed: whether it does. Collective."""
         block_failed = error.statistics.reason == LINEAR_SOLVE_FAILED.lower() and self.linear == "block"
         if not block_failed or self.options.linear != "auto":
             return False
@@ -166,16 +164,7 @@ class Problem:
     def _attempt(
         self, start: np.ndarray | None, problem_data: ProblemData, *, line_search_fallback: bool = False
     ) -> NewtonStatistics:
-        """One Newton solve, repeated with a factorisation where the block solver of "auto" fails. Collective.
-
-        Args:
-            start: nodal values (SI, potential relative to its zero); the present state by default.
-            problem_data: data to solve for.
-            line_search_fallback: see `Newton.solve`.
-
-        Raises:
-            NewtonError: it failed; the state is that of before.
-        """
+        """One Newton solve, by default from the present state; by MUMPS where the block solver fails. Collective."""
         if start is None:
             start = self.system.state.concentrations_and_potential()  # in SI: scales may change
         try:
@@ -257,13 +246,9 @@ class Problem:
         )
 
     def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
-        """Smallest known current of each species through each boundary at the state, A. Collective.
+        """Smallest known currents (N + 1,) through each boundary, A, displacement last, by name. Collective.
 
-        Args:
-            nodal_flux: see `System.nodal_flux`, shape (owned dofs, N + 1).
-
-        Returns:
-            Floors by boundary, shape (N + 1,), displacement last; zero for a neutral species.
+        A neutral species has zero. The argument is `System.nodal_flux`, shape (owned dofs, N + 1).
         """
         system = self.system
         charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
@@ -277,9 +262,7 @@ class Problem:
             NewtonError: names the species and its lowest value.
         """
         logarithms = self.formulation != "density"
-        refuse_negative(
-            self.system, self.weights, problem_data, statistics, logarithms=logarithms, undershoot=UNDERSHOOT
-        )
+        refuse_negative(self.system, self.weights, problem_data, statistics, logarithms=logarithms)
 
     def destroy(self) -> None:
         """Free the factorisation and all other PETSc objects. Collective."""

@@ -91,22 +91,9 @@ class TransientProgress:
     rounding: float = 0.0
 
 
-@dataclass(frozen=True)
-class AcceptedStep:
-    """An accepted trial step, with the rejected ones before it.
-
-    Attributes:
-        accepted: accepted trial step.
-        length: length of the step, s.
-        rejected: rejected trial steps before it.
-    """
-
-    accepted: TrialStep
-    length: float
-    rejected: list[Rejected]
-
-
-def advance(problem: Problem, progress: TransientProgress, target: float, schedule: Schedule) -> AcceptedStep:
+def advance(
+    problem: Problem, progress: TransientProgress, target: float, schedule: Schedule
+) -> tuple[TrialStep, float, list[Rejected]]:
     """Solve trial steps toward a time until one is accepted. Collective.
 
     Args:
@@ -115,10 +102,14 @@ def advance(problem: Problem, progress: TransientProgress, target: float, schedu
         target: time that no step may pass, s.
         schedule: schedule with the tolerance, or a fixed step.
 
+    Returns:
+        The accepted trial step, its length, s, and the rejected trial steps before it.
+
     Raises:
         SolveError: the step would have to be too short to go on.
     """
-    time_state, control, rejected = progress.time_state, progress.control, []
+    time_state, control = progress.time_state, progress.control
+    rejected: list[Rejected] = []
     method, remaining = ESDIRK if progress.started else EULER, target - progress.time_state.time
     while True:
         if schedule.fixed_step is not None and progress.started:
@@ -130,7 +121,9 @@ def advance(problem: Problem, progress: TransientProgress, target: float, schedu
         except SolveError as error:
             lost, factor = _lost(error, time_state, length), FAILURE_REDUCTION
             rejected.append((length, str(error), error.statistics if isinstance(error, NewtonError) else None))
-            _recover(problem, error, time_state)
+            if isinstance(error, NewtonError) and problem.factorise_instead(error):
+                problem.system.set_data(problem.problem_data)
+            problem.system.state.restore(time_state.unknowns)
         else:
             if schedule.fixed_step is not None or trial.error <= 1.0:
                 break
@@ -145,14 +138,7 @@ def advance(problem: Problem, progress: TransientProgress, target: float, schedu
         control.succeeded(trial.error ** (-1.0 / method.order) if trial.error > 0.0 else GROWTH, length)
     else:
         control.step = SECOND_STEP * problem.system.step_data.scales.debye_time
-    return AcceptedStep(trial, length, rejected)
-
-
-def _recover(problem: Problem, error: SolveError, time_state: TimeState) -> None:
-    """Restore the state before a failed step, with a factorisation if the block solver of "auto" failed. Collective."""
-    if isinstance(error, NewtonError) and problem.factorise_instead(error):
-        problem.system.set_data(problem.problem_data)
-    problem.system.state.restore(time_state.unknowns)
+    return trial, length, rejected
 
 
 def _lost(error: SolveError, time_state: TimeState, length: float) -> SolveError:

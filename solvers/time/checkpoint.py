@@ -18,11 +18,7 @@ ON_MESH = ("content", "content_rate")
 
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """Progress of a transient as arrays. Collective.
-
-    Returns:
-        Arrays by name on rank 0, none elsewhere; those on the mesh in the order of its cells.
-    """
+    """Progress of a transient as arrays by name on rank 0, those on the mesh in the order of its cells. Collective."""
     progress, ordering = problem.progress, problem.ordering
     time_state = progress.time_state
     on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
@@ -50,14 +46,7 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
 
 
 def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution:
-    """Resume a transient from the arrays of `pack`. Collective.
-
-    Args:
-        problem: problem of the same case.
-        packed: arrays on rank 0; ignored on other ranks.
-
-    Returns:
-        The state that was reached.
+    """Resume a transient from the arrays of `pack` on rank 0, and return the state that it had reached. Collective.
 
     Raises:
         KeyError, ValueError: the arrays do not fit the problem.

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -152,7 +152,7 @@ def take_step(
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     time_state = TimeState(end, history[-1][1], stages[-1], passed, history)
-    return TrialStep(time_state, error, _sum(statistics))
+    return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
@@ -212,10 +212,8 @@ def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: 
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = concentrations.max(axis=0, initial=0.0)
-    both = np.array([largest, [*scale, 1.0, 1.0]])
-    total = np.empty_like(both)
-    problem.mesh.mesh.comm.Allreduce(both, total, op=MPI.MAX)
-    return float((total[0] / np.maximum(total[1], _smallest_scale(problem))).max())
+    largest, scale = reduced(problem.mesh.mesh.comm, np.array([largest, [*scale, 1.0, 1.0]]), MPI.MAX)
+    return float((largest / np.maximum(scale, _smallest_scale(problem))).max())
 
 
 def _smallest_scale(problem: Problem) -> float:
@@ -223,11 +221,6 @@ def _smallest_scale(problem: Problem) -> float:
     electrolyte, scale = problem.problem_data.electrolyte, problem.system.step_data.scales.concentration
     whole = scale if electrolyte.has_ions else max(electrolyte.bulk.values())
     return max(TRACE * whole / scale, float(np.finfo(float).tiny))
-
-
-def _sum(statistics: list[NewtonStatistics]) -> NewtonStatistics:
-    """Statistics of all stages of a step together."""
-    return statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
 
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:
@@ -246,8 +239,3 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         floor=np.zeros((boundaries, content.shape[1] + 1)),
     )
     return TimeState(time, system.state.local_unknowns(), rates, nothing)
-
-
-def new_interval(time_state: TimeState) -> TimeState:
-    """The state as the start of a smooth interval, without the history that steps are extrapolated from."""
-    return replace(time_state, history=[])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -19,7 +20,6 @@ from spinepnp.solvers.model.closed import Closed, amounts_of, species_without_di
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
@@ -27,8 +27,8 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import spread_by_charge
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.time.adaptive import GROWTH, AcceptedStep, Step, TransientProgress, advance
-from spinepnp.solvers.time.dirk import TimeState, new_interval, state_at_rest
+from spinepnp.solvers.time.adaptive import GROWTH, Rejected, Step, TransientProgress, advance
+from spinepnp.solvers.time.dirk import TimeState, TrialStep, state_at_rest
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -46,14 +46,7 @@ BARE_WALLS = 'surface charges start bare, without Debye layers; study.initial = 
 class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data.
 
-    Args:
-        mesh: see `Problem`.
-        electrolyte: the species.
-        boundaries: boundary conditions by name, with waveforms and channels.
-        options: see `Problem`.
-        probes: see `Problem`.
-        closed: amounts at the start of species that no boundary prescribes.
-        regions: see `Problem`.
+    The arguments are those of `Problem`.
 
     Attributes:
         remark: remark on the initial state for the user; empty without one.
@@ -62,21 +55,9 @@ class TransientProblem(Problem):
         CaseError: see `Problem`.
     """
 
-    def __init__(
-        self,
-        mesh: SpineMesh,
-        electrolyte: Electrolyte,
-        boundaries: Boundaries,
-        options: SolverOptions | None = None,
-        probes: dict[str, Position] | None = None,
-        closed: Closed | None = None,
-        regions: dict[str, Region] | None = None,
-    ) -> None:
-        super().__init__(mesh, ProblemData(electrolyte, boundaries, closed, transient=True), options, probes, regions)
-        self._progress: TransientProgress | None = None
-        self.remark = ""
-        # Tables are read once, here.
-        self._waveforms = [i.time_profile for b in boundaries.values() for i in b.injections]
+    transient = True
+    remark = ""
+    _progress: TransientProgress | None = None
 
     @property
     def progress(self) -> TransientProgress:
@@ -146,11 +127,7 @@ class TransientProblem(Problem):
         return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
 
     def resume(self, progress: TransientProgress) -> Solution:
-        """Set the progress of another run of the same case. Collective.
-
-        Returns:
-            The state that was reached.
-        """
+        """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)
@@ -191,13 +168,9 @@ class TransientProblem(Problem):
     ) -> NewtonStatistics:
         """Solve Poisson's equation for the potential of given concentrations. Collective.
 
-        It is a step that is too short for any ion to move, with all conditions of the boundaries.
-
-        Args:
-            nodal: nodal values without the prescribed values of the boundaries.
-            problem_data: data of the case.
-            charges: charges on the boundaries in that state, scaled, by name. The prescribed concentrations of a
-                floating boundary bring ions into its cells, whose charge its own has to balance.
+        It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
+        boundaries are scaled. The prescribed concentrations of a floating boundary bring ions into its cells, whose
+        charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
@@ -231,26 +204,28 @@ class TransientProblem(Problem):
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
-        jumps = schedule.ends(self._waveforms)
+        waveforms = [i.time_profile for b in self.problem_data.boundaries.values() for i in b.injections]
+        jumps = schedule.ends(waveforms)
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
             after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
             if not progress.started:
                 control.step = FIRST_STEP * debye_time
-            control.largest = min([schedule.duration, *(waveform.longest_step(after) for waveform in self._waveforms)])
+            control.largest = min([schedule.duration, *(waveform.longest_step(after) for waveform in waveforms)])
             control.step = min(control.step, control.largest)
-            step = advance(self, progress, target, schedule)
-            time_state = step.accepted.time_state
+            accepted, length, rejected = advance(self, progress, target, schedule)
+            time_state = accepted.time_state
             at_end = time_state.time == target
             progress.number += 1
-            progress.rounding += ROUNDING_OF_SUMS * step.accepted.statistics.rounding
+            progress.rounding += ROUNDING_OF_SUMS * accepted.statistics.rounding
             progress.started = not (at_end and jumps[target])
-            progress.time_state = time_state if progress.started else new_interval(time_state)
-            yield self._result(step, listed=at_end and schedule.is_listed(target))
+            # Steps of a new smooth interval are not extrapolated from the history of the last one.
+            progress.time_state = time_state if progress.started else replace(time_state, history=[])
+            yield self._result(accepted, length, rejected, listed=at_end and schedule.is_listed(target))
 
-    def _result(self, step: AcceptedStep, *, listed: bool) -> Step:
-        accepted, names = step.accepted, self.signature.names
+    def _result(self, accepted: TrialStep, length: float, rejected: list[Rejected], *, listed: bool) -> Step:
+        names = self.signature.names
         solution, defect = self._solution_at(accepted.time_state, accepted.statistics)
         passed = {
             name: dict(zip(names, row.tolist(), strict=True))
@@ -259,11 +234,11 @@ class TransientProblem(Problem):
         return Step(
             number=self.progress.number,
             time=accepted.time_state.time,
-            length=step.length,
+            length=length,
             error=accepted.error,
             solution=solution,
             statistics=accepted.statistics,
-            rejected=step.rejected,
+            rejected=rejected,
             listed=listed,
             defect=dict(zip(names, defect.tolist(), strict=True)),
             passed=passed,
@@ -273,7 +248,7 @@ class TransientProblem(Problem):
     def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
         state = self.system.state
-        balance = transient_balance(
+        defect, error = transient_balance(
             amounts=state.amounts(),
             start=self.progress.first,
             rounding=self.progress.rounding,
@@ -291,9 +266,9 @@ class TransientProblem(Problem):
             dict(zip(names, rates.current, strict=True)),
             dict(zip(names, rates.floor, strict=True)),
             displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
-            balance_error=balance.error,
+            balance_error=error,
         )
-        return solution, balance.defect
+        return solution, defect
 
 
 def solve_transient(

@@ -133,6 +133,13 @@ def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
     return of_ffcx, {name: default for name, (default, _) in dolfinx.jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
 
 
+def reduced(comm: MPI.Comm, values: Any, operation: Any) -> Any:
+    """Array of an MPI operation over the arrays of all ranks, element by element. Collective."""
+    result = values.copy(order="K")
+    comm.Allreduce(values, result, op=operation)
+    return result
+
+
 def matrix_of(comm: MPI.Comm, pattern: Any) -> PETSc.Mat:
     """A PETSc matrix with a sparsity pattern. Collective."""
     # The value for PETSc's default type depends on the version; a name does not.
@@ -154,6 +161,7 @@ __all__ = [
     "dolfinx",
     "fem",
     "matrix_of",
+    "reduced",
     "ufl",
     "with_geometry",
 ]

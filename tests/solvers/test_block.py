@@ -13,14 +13,13 @@ from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, BallNeck, Cylinder, Hyperboloid
 from spinepnp.meshes import GradeOptions, MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc, fem
-from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
+from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, TransientProblem
 from spinepnp.solvers.algebra.cost import linear_solver
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.forms import drift, stiffness
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.problem.problem import Problem
 from support.cases import GROUND
 from support.ions import ion
 
@@ -169,9 +168,9 @@ def test_the_basis_stays_orthogonal_in_a_closed_domain(comm, step):
     neck = Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric")
     options = MeshOptions(size="20 nm", element_degree=1, grade={"wall": GradeOptions(size="1 nm", growth=1.6)})
     electrolyte = ions((1, 1330, 10.0), (-1, 2030, 9.0), neutral=False)
-    problem_data = ProblemData(electrolyte, {}, Closed(), transient=True)
-    problem = Problem(generate(neck, options, comm), problem_data, SolverOptions(linear="block", petsc=FIXED))
-    b, x = euler_step(problem, problem_data, step)
+    chosen = SolverOptions(linear="block", petsc=FIXED)
+    problem = TransientProblem(generate(neck, options, comm), electrolyte, {}, chosen, closed=Closed())
+    b, x = euler_step(problem, problem.problem_data, step)
     solver = problem._newton.linear.ksp
     with problem._newton.petsc_options.in_force():
         solver.setOperators(problem.system.A)

@@ -40,7 +40,8 @@ EVIL = '<script>alert("x")</script>'
 
 def verdict(case="line", quantity="top.potential_mV", point="10 pA", **changes):
     plain = Verdict(
-        case, quantity, point, 2.0, 2.00002, 1e-5, 2e-5, 1e-6, 1e-4, True, "001 Fig 1", "why so", seconds=0.5
+        case=case, quantity=quantity, point=point, reference=2.0, value=2.00002, error=1e-5, estimate=2e-5,
+        uncertainty=1e-6, tolerance=1e-4, passed=True, figure="001 Fig 1", why="why so", seconds=0.5,
     )  # fmt: skip
     return replace(plain, **changes)
 

@@ -13,13 +13,7 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.units import FARADAY
-from spinepnp.validation.laws.constant_field import (
-    Values,
-    conductance,
-    ghk_current,
-    harmonic_mean,
-    reversal_potential,
-)
+from spinepnp.validation.laws.constant_field import Values, conductance, ghk_current, harmonic_mean, reversal_potential
 
 
 @dataclass(frozen=True)

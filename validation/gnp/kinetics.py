@@ -114,8 +114,7 @@ def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
     """Currents (K, Na, Cl leak; K, Na glutamate; K, Na gated; pump; other leak; other glutamate), uA/cm^2."""
     voltage, Na_i, Cl_i = y[3], y[4], y[5]
     K_i, Na_o, Cl_o = c.K - K_o, c.Na - Na_i, c.Cl - Cl_i
-    w = voltage / c.phi
-    zero = 0.0 * voltage
+    w, zero = voltage / c.phi, 0.0 * voltage
     K_flux, Na_flux = ghk(w, K_i, K_o), ghk(w, Na_i, Na_o)
     E_K, E_Na = c.phi * np.log(K_o / K_i), c.phi * np.log(Na_o / Na_i)
     K_L, Na_L, Cl_L, L = zero, zero, zero, zero
@@ -183,8 +182,7 @@ def slopes(y: Any, open_: float, c: Coefficients, out: Any) -> None:
     out[2] = a_n * (1.0 - y[2]) - b_n * y[2]
     K_L, Na_L, Cl_L, K_G, Na_G, K_V, Na_V, pump, L, G = currents(y, potassium_outside(y, c), open_, c)
     out[3] = (K_L + Na_L + Cl_L + K_G + Na_G + K_V + Na_V + pump + L + G) / c.capacitance
-    out[4] = 0.0 * voltage
-    out[5] = 0.0 * voltage
+    out[4] = out[5] = 0.0 * voltage
     if c.frozen == 0:
         out[4] = c.gamma * (Na_V + Na_L + Na_G + 3.0 * pump)
         out[5] = -c.gamma * Cl_L
@@ -220,8 +218,7 @@ def all_currents(states: np.ndarray, opens: np.ndarray, c: Coefficients) -> np.n
 def _in_range(y: np.ndarray, c: Coefficients) -> bool:
     """Whether concentrations are positive and the voltage has not run away."""
     K_o = potassium_outside(y, c)
-    ions = 0.0 < K_o < c.K and 0.0 < y[4] < c.Na and 0.0 < y[5] < c.Cl
-    return ions and abs(y[3]) < RUNAWAY
+    return 0.0 < K_o < c.K and 0.0 < y[4] < c.Na and 0.0 < y[5] < c.Cl and abs(y[3]) < RUNAWAY
 
 
 @compiled

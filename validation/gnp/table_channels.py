@@ -91,11 +91,7 @@ def channels() -> dict[str, float | str]:
 
 
 def table1(printed: Mapping[str, Any]) -> dict[str, float | str]:
-    """Values of Table 1, computed from other data of the paper.
-
-    Args:
-        printed: values of the section "channels", from which eq. 30 gives the permeabilities of the leak.
-    """
+    """Values of Table 1 from other data; the printed section "channels" gives those of the leak (eq. 30)."""
     p, model = Parameters(), Model("gnp")
     V = float(model.rest()[3])
     leak, ampa = data.leak(), data.ampa()

@@ -13,6 +13,7 @@ from spinepnp.validation.gnp.kinetics import CL, NA
 from spinepnp.validation.gnp.models import FIT_VOLTAGES, Model
 from spinepnp.validation.gnp.parameters import P_EFF_PER_P_OPEN, Parameters
 from spinepnp.validation.gnp.simulation import Piece, Trace, run, stimulus
+from spinepnp.validation.gnp.table_channels import trend
 from spinepnp.validation.laws.constant_field import harmonic_mean
 
 #: Glutamate conductances of iHH for K and Na in Table 1, mS/cm^2.
@@ -55,9 +56,7 @@ def fig9(name: str, p_eff: float, **parameters: float) -> tuple[Trace, str]:
 
 def _rate(trace: Trace, parts: Sequence[tuple[float, float]]) -> str:
     """Trend of the number of spikes over intervals of equal length."""
-    counts = [len(trace.between(*part)) for part in parts]
-    steps = np.diff(counts)
-    return "rises" if np.all(steps > 0) else "falls" if np.all(steps < 0) else "neither"
+    return trend([len(trace.between(*part)) for part in parts])
 
 
 def rest() -> dict[str, float | str]:
@@ -133,11 +132,7 @@ def pump() -> dict[str, float | str]:
 
 
 def fits(code: Mapping[str, Sequence[float]]) -> dict[str, float | str]:
-    """Coefficients of the cubic fits (eq. 43) and their residuals.
-
-    Args:
-        code: coefficients of the authors for K and Na, highest power first.
-    """
+    """Coefficients of the cubic fits (eq. 43), residuals, and distance from the authors' (highest power first)."""
     p, (_, _, _, K_o, Na_i, _) = Parameters(), models.REST
     values: dict[str, float | str] = {}
     distance = 0.0

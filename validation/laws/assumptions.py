@@ -8,7 +8,6 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
-from spinepnp.units import VACUUM_PERMITTIVITY
 from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 
 
@@ -91,11 +90,6 @@ def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: s
         raise refusal(law, "a neutral bulk with anions")
     if electrolyte.species[electrolyte.index(injected)].valence != 1:
         raise refusal(law, "an injected cation")
-
-
-def absolute_permittivity(electrolyte: Electrolyte) -> float:
-    """Absolute permittivity, F/m."""
-    return electrolyte.permittivity * VACUUM_PERMITTIVITY
 
 
 def electroneutral_of(electrolyte: Electrolyte, injected: str) -> ElectroneutralLaw:

@@ -17,7 +17,6 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.validation.laws import debye_layer, tube
 from spinepnp.validation.laws.assumptions import (
     Setting,
-    absolute_permittivity,
     electroneutral_of,
     refusal,
     refuse_other_than_monovalent,
@@ -76,7 +75,7 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
         injected=species.concentration,
         anions=sum(s.concentration for s in electrolyte.species if s.valence == -1),
         thermal_voltage=electrolyte.V_T,
-        permittivity=absolute_permittivity(electrolyte),
+        permittivity=electrolyte.absolute_permittivity,
     )
     return law, setting
 
@@ -108,16 +107,11 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
 
 def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
     """Law of a throat in closed form."""
-    b = geometry.a if geometry.b is None else geometry.b
-    return HyperboloidLaw(a=geometry.a, b=b, c=geometry.c, half_length=geometry.half_length)
+    return HyperboloidLaw(a=geometry.a, b=geometry.along_x, c=geometry.c, half_length=geometry.half_length)
 
 
 def _confocal_G(law: str, geometry: Hyperboloid) -> float:
-    """Exact G of a throat between confocal ends.
-
-    Raises:
-        CaseError: the throat is so short that an even injection differs from that of the law.
-    """
+    """Exact G of a throat between confocal ends; refuses one so short that an even injection differs from the law's."""
     throat = throat_of(geometry)
     if throat.unevenness() > EVEN:
         raise refusal(law, f"half_length so large that the flux varies by less than {EVEN:.0%} over the ends")
@@ -141,11 +135,7 @@ def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Bounda
 
 
 def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
-    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact.
-
-    Raises:
-        CaseError: the radius varies too fast.
-    """
+    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact."""
     if geometry.dimension == "1d":
         return bounds.lower, 0.0
     if not bounds.valid(SLENDER):
@@ -218,7 +208,7 @@ def _value(
     current = setting.current
     potential, ohmic = float(law.voltage(current, G)), law.ohmic_resistance(G)
     u = potential / law.thermal_voltage
-    length = debye_layer.screening_length(law.strength(u), absolute_permittivity(electrolyte), law.thermal_voltage)
+    length = debye_layer.screening_length(law.strength(u), electrolyte.absolute_permittivity, law.thermal_voltage)
     drop = debye_layer.injector_drop(law.injector_slope(current, G, setting.area), length, law.thermal_voltage)
     return LawValue(
         injector=setting.injector,

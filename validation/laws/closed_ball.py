@@ -111,11 +111,7 @@ class ClosedBallLaw:
         return self.wall_concentration() * math.exp(-self.drop())
 
     def potential(self, r: ArrayLike) -> Values:
-        """Potential u(r) - u(0), negative, by Newton's method on the integrated curve.
-
-        Args:
-            r: distance from the centre over R, from 0 to 1, any shape.
-        """
+        """Potential u(r) - u(0), negative, at r from 0 to 1 (over R), any shape, by Newton on the integrated curve."""
         end, curve = _integrate(self.charge)
         r = np.asarray(r, dtype=float)
         first = math.log(START * min(1.0, self.charge))

@@ -12,12 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation.laws.debye_layer import injector_drop, screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, injector_drop, screening_length
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,7 @@ class CylinderLaw:
         return np.where(small, self.ohmic_resistance(), self.voltage(current) / np.where(small, 1.0, current))
 
     def concentrations(self, current: ArrayLike, x: float | None = None) -> tuple[Values, Values, Values]:
-        """Concentrations at x of the injected cation (eq. (12)), of the other cations together and of the anions.
-
-        Returns:
-            (injected, other cations, anions), mol/m^3, each of the shape of ``current``.
-        """
+        """Concentrations at x of the injected cation (eq. (12)), the other cations together and the anions, mol/m^3."""
         x = self.length if x is None else x
         anions = self.anions * (1.0 + np.asarray(current, dtype=float) * x / self._slope)
         others = (self.anions - self.injected) * self.anions / anions

@@ -77,11 +77,9 @@ class CylinderTransientLaw:
         return mu, np.asarray(2.0 / self.length * np.cos(math.pi * n) / mu**2, dtype=float)
 
     def step_rise(self, x: ArrayLike, time: float) -> Values:
-        """Rise (c - C)/c'(L) after a step of current, m, to rounding: by eigenfunctions, or images at short times.
+        """Rise (c - C)/c'(L), m, (n,), at places x (m, (n,)) and a time (s) after a step of current, to rounding.
 
-        Args:
-            x: places from 0 to L, m, shape (n,).
-            time: time after the step, s.
+        It is a sum over eigenfunctions, or over images at short times.
         """
         x = np.atleast_1d(np.asarray(x, dtype=float))
         if time <= 0.0:

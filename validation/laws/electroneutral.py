@@ -19,12 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY
-from spinepnp.validation.laws.debye_layer import screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, screening_length
 
 #: Relative charge of the bulk (over sum |z| C) below which it counts as neutral: rounding of the input.
 NEUTRALITY = 1e-9
@@ -126,14 +124,7 @@ class ElectroneutralLaw:
         return direction * math.inf, -math.inf if balances else float(self.phi(direction * self._farthest))
 
     def scaled_potential(self, phi: ArrayLike) -> Values:
-        """Scaled potential u with Phi(u) = phi, the inverse of `phi`.
-
-        Args:
-            phi: flux potential, mol/m^3, any shape.
-
-        Returns:
-            Scaled potential, shape of ``phi``; not a number at and beyond `depletion`.
-        """
+        """Scaled potential u with Phi(u) = phi, mol/m^3, any shape; not a number at and beyond `depletion`."""
         phi = np.asarray(phi, dtype=float)
         end = self.depletion()
         return np.array([self._invert(float(p), end) for p in phi.ravel()]).reshape(phi.shape)

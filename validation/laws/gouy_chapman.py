@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spinepnp.units import AVOGADRO, FARADAY
-from spinepnp.validation.laws.debye_layer import screening_length
-
-Values = NDArray[np.float64]
+from spinepnp.validation.laws.debye_layer import Values, screening_length
 
 
 def surface_charge_of(
@@ -82,12 +80,7 @@ class GouyChapmanLaw:
         return 2.0 * self._unit * np.arcsinh(np.asarray(surface_charge, dtype=float) / scale)
 
     def potential(self, distance: ArrayLike, voltage: float) -> Values:
-        """Potential V(x) = (4 V_T/z) artanh(tanh(z V_0/(4 V_T)) exp(-x/lambda_D)), V.
-
-        Args:
-            distance: distance x from the wall, m.
-            voltage: potential V_0 at the wall, V.
-        """
+        """Potential (4 V_T/z) artanh(tanh(z V_0/(4 V_T)) exp(-x/lambda_D)), V, at x (m) from a wall at V_0 (V)."""
         decay = np.exp(-np.asarray(distance, dtype=float) / self.debye_length)
         return 4.0 * self._unit * np.arctanh(np.tanh(0.25 * voltage / self._unit) * decay)
 

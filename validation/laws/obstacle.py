@@ -118,11 +118,7 @@ class ObstacleLaw:
         return np.asarray(np.linalg.solve(matrix, np.eye(count)[0]))
 
     def extra_length(self, multipoles: int | None = None) -> float:
-        """Extra length dL = 4 B_1/a^2, m; relative error about 1e-13 by default (5 s for s/a = 0.99, 0.05 s for 0.95).
-
-        Args:
-            multipoles: number of multipoles; see `strengths`.
-        """
+        """Extra length dL = 4 B_1/a^2, m, see `strengths`; relative error about 1e-13 (5 s for s/a = 0.99)."""
         return 4.0 * float(self.strengths(multipoles)[0]) * self.ratio**2 * self.obstacle_radius
 
     def leading_length(self) -> float:
@@ -137,19 +133,11 @@ class ObstacleLaw:
         return self.radius * (2.0 * math.asin(s) / math.sqrt((1.0 - s) * (1.0 + s)) - 2.0 * s)
 
     def G(self, length: float) -> float:
-        """G = (L + dL)/(pi a^2) between the flat ends, 1/m; the sphere is far from both (`leading_error`).
-
-        Args:
-            length: length L of the tube, m.
-        """
+        """G = (L + dL)/(pi a^2) of a tube of length L (m), 1/m; the sphere is far from its ends (`leading_error`)."""
         return (length + self.extra_length()) / (math.pi * self.radius**2)
 
     def leading_error(self, distance: float) -> float:
-        """Relative error of dL, about exp(-2 j_1 d/a), j_1 = 3.83, from the field that an end reflects.
-
-        Args:
-            distance: distance d from the middle of the sphere to the nearer end, m.
-        """
+        """Relative error of dL, about exp(-2 j_1 d/a), j_1 = 3.83, by the end at a distance d, m, from the middle."""
         from scipy.special import jn_zeros
 
         return math.exp(-2.0 * float(jn_zeros(1, 1)[0]) * distance / self.radius)

@@ -139,11 +139,7 @@ class RingsLaw:
         return (linear + near) / (math.pi * self.radius**2)
 
     def matrix(self, bands: Sequence[Band]) -> Values:
-        """Matrix of the `mean` over each band for the flux of each band, 1/m, (n, n); symmetric.
-
-        Args:
-            bands: lower and upper height of n bands, m.
-        """
+        """Matrix of the `mean` over each of n bands for the flux of each, 1/m, (n, n), symmetric."""
         G = np.zeros((len(bands), len(bands)))
         for i, first in enumerate(bands):
             for j, second in enumerate(bands[: i + 1]):

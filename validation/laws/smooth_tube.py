@@ -182,11 +182,7 @@ def _sampled(
     pieces: int,
     order: int,
 ) -> _Along:
-    """Profile at the points of a quadrature, lengths in units of L.
-
-    Raises:
-        ValueError: the radius is not positive and finite at a point.
-    """
+    """Profile at the points of a quadrature, lengths in units of L; refuses a radius that is not positive."""
     nodes, weights = legendre.leggauss(2 * order + 4)
     half = np.full(pieces, 0.5 / pieces)
     z = half[:, None] * (2.0 * np.arange(pieces)[:, None] + 1.0 + nodes)

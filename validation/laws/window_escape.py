@@ -103,11 +103,7 @@ class WindowEscapeLaw:
 def neumann_green(r: ArrayLike, cosine: ArrayLike) -> Values:
     """Surface Neumann Green's function of the unit ball, of zero mean over it (Cheviakov et al. 2010).
 
-    Lap G = 1/|Omega|, dG/dn = delta at the source on the surface.
-
-    Args:
-        r: distance from the centre.
-        cosine: cosine of the angle to the source.
+    Lap G = 1/|Omega|, dG/dn = delta at the source on the surface; r from the centre, cosine of the angle to the source.
     """
     r, cosine = np.asarray(r, dtype=float), np.asarray(cosine, dtype=float)
     distance = np.sqrt(np.maximum(1.0 - 2.0 * r * cosine + r**2, 0.0))

@@ -10,10 +10,7 @@ from typing import Any
 
 @functools.cache
 def load(section: str) -> dict[str, Any]:
-    """Section of ``references.toml`` as plain data.
-
-    Args:
-        section: name of a table; a table within another one has a dotted name.
+    """Section of ``references.toml`` as plain data; a table within another one has a dotted name.
 
     Raises:
         KeyError: the file has no such section.

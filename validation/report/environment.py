@@ -36,12 +36,7 @@ class Environment:
 
 
 def environment(ranks: int, seconds: float) -> Environment:
-    """Environment of this run.
-
-    Args:
-        ranks: number of MPI ranks.
-        seconds: run time since the start, s.
-    """
+    """Environment of this run: number of MPI ranks, run time since the start (s), versions, machine, date."""
     return Environment(
         versions=versions(MODULES),
         code=code_version(),

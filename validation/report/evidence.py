@@ -27,6 +27,11 @@ class Found:
     reference: float
     anchor: str
 
+    @property
+    def point(self) -> float:
+        """Number of the point of the study, in its unit there."""
+        return float(self.verdict.point.split()[0])
+
 
 def anchors(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, str]]:
     """Verdicts, each with its anchor on the page."""

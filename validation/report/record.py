@@ -18,11 +18,7 @@ LONGEST = 80
 
 
 def default_folder(names: Sequence[str]) -> Path:
-    """Default folder of the report; named cases have another one than all cases, whose record stays.
-
-    Args:
-        names: names of the cases; empty for all.
-    """
+    """Default folder of the report; named cases have another one than all cases (no names), whose record stays."""
     if not names:
         return Path("runs/validate")
     first, *others = cases = sorted(set(names))

@@ -109,7 +109,7 @@ def throat(evidence: Evidence) -> Markup:
     parts = []
     for case, c in (("throat_flat", 100), ("throat_wide", 50)):
         for found in evidence.all(case, END):
-            a = float(found.verdict.point.split()[0])
+            a = found.point
             (row,) = (r for r in references.rows("throat_voltage") if (r["a"], r["c"]) == (a, c))
             text = f"{found.value:.3f} against {row['printed_50']:.3f} mV"
             off = percent(row["printed_50"], found.value)
@@ -224,7 +224,7 @@ def escape(evidence: Evidence) -> Markup:
     """Statement on escape times against their first term."""
     parts = []
     for found in evidence.all("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T"):
-        window = float(found.verdict.point.split()[0]) * 1e-9
+        window = found.point * 1e-9
         first = WindowEscapeLaw(BALL, window, DIFFUSIVITY).leading_time()
         text = linked(found, f"{1e3 * found.value:.3f} ms")
         off = percent(first, found.value)
@@ -240,16 +240,8 @@ def logarithm(evidence: Evidence) -> Markup:
         charge = charge_of(found)
         law = ClosedBallLaw.of_lambda(charge)
         bare = law.large_charge_drop() - 12.0 / law.charge
-        text = linked(found, f"{found.value:.4f}")
-        parts.append(
-            sentence(
-                "{n} against {b:.4f} at lambda = {c:.0f}, {off}",
-                n=text,
-                b=bare,
-                c=charge,
-                off=percent(bare, found.value),
-            )
-        )
+        text, off = linked(found, f"{found.value:.4f}"), percent(bare, found.value)
+        parts.append(sentence("{n} against {b:.4f} at lambda = {c:.0f}, {off}", n=text, b=bare, c=charge, off=off))
     return sentence(
         "Centre to wall in units of kT/e, solved against 2 ln(lambda) \N{MINUS SIGN} {k:.3f}: {parts}.",
         k=2.0 * math.log(4.0 * math.pi) + large_charge_constant(),

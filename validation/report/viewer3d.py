@@ -18,12 +18,7 @@ REACH = 32767
 
 
 def viewer_html(grid: Any, fields: Sequence[tuple[str, ColourScale]]) -> str:
-    """HTML of a viewer of a body, cut open along its axis and coloured by one of several fields.
-
-    Args:
-        grid: grid of tetrahedra, with arrays on its points.
-        fields: names of arrays, each with its colour scale.
-    """
+    """HTML of a viewer of a grid of tetrahedra, cut open along its axis and coloured by one of several arrays."""
     triangles = _opened(grid)
     places = np.asarray(triangles.points, dtype=float)
     middle = 0.5 * (places.max(axis=0) + places.min(axis=0))

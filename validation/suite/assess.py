@@ -14,8 +14,9 @@ import numpy as np
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.units import POTENTIAL, to_unit
+from spinepnp.validation.gnp import table
 from spinepnp.validation.reference.onedimensional import NoConvergenceError
-from spinepnp.validation.suite import neurons, one_dimension
+from spinepnp.validation.suite import one_dimension
 from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import Check, Subject
@@ -25,7 +26,7 @@ from spinepnp.validation.suite.solve import FIRST_ORDER, Row, observables, refin
 SMALLEST_REFERENCE = 1e-300
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """One number beside its reference.
 
@@ -50,12 +51,12 @@ class Verdict:
 
     case: str
     quantity: str
-    point: str
-    reference: float | str | None
-    value: float | str | None
-    error: float | None
-    estimate: float | None
-    uncertainty: float
+    point: str = ""
+    reference: float | str | None = None
+    value: float | str | None = None
+    error: float | None = None
+    estimate: float | None = None
+    uncertainty: float = 0.0
     tolerance: float
     passed: bool
     figure: str
@@ -86,14 +87,10 @@ def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
 
 
 def examine(subject: Subject, comm: Any) -> list[Verdict]:
-    """Solve a validation case and finer cases, and assess the results. Collective.
-
-    Returns:
-        One verdict for each check and point; where there is no solution, one failed verdict for each check.
-    """
+    """Solve a case and finer ones; a verdict for each check and point, or a failed one a check. Collective."""
     start, plan = time.monotonic(), subject.plan
     if subject.case is None:
-        assessed = [_verdict_on_neurons(subject, row) for section in plan.neurons for row in neurons.rows(section)]
+        assessed = [_verdict_on_row(subject, row) for part in plan.neurons for row in table.rows(sections=(part,))]
     else:
         try:
             assessed = _assess_case(subject, subject.case, comm)
@@ -105,17 +102,20 @@ def examine(subject: Subject, comm: Any) -> list[Verdict]:
     return [replace(verdict, seconds=seconds) for verdict in assessed]
 
 
-def _verdict_on_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
+def _verdict_on_row(subject: Subject, row: table.Row) -> Verdict:
+    """Verdict on a row of the table on paper 002; errors are relative to the paper's number where that is not zero."""
+    computed, error, tolerance = row.computed, None, row.tolerance
+    value = computed if isinstance(computed, str) else float(computed) if math.isfinite(computed) else None
+    if isinstance(row.paper, float | int) and row.paper != 0.0:
+        tolerance = row.tolerance / abs(row.paper)
+        error = None if value is None else (float(value) - row.paper) / abs(row.paper)
     return Verdict(
         case=subject.name,
-        quantity=row.quantity,
-        point="",
+        quantity=f"{row.quantity} ({row.unit})" if row.unit else row.quantity,
         reference=row.paper,
-        value=row.computed,
-        error=row.error,
-        estimate=None,
-        uncertainty=0.0,
-        tolerance=row.tolerance,
+        value=value,
+        error=error,
+        tolerance=tolerance,
         passed=row.verdict == row.expected,
         figure=row.section,
         why=row.reason,
@@ -124,16 +124,12 @@ def _verdict_on_neurons(subject: Subject, row: neurons.Compared) -> Verdict:
     )
 
 
-def _failure(subject: Subject, check: Check, reason: str) -> Verdict:
+def _failure(subject: Subject, check: Check, reason: str, point: str = "") -> Verdict:
     """Failed verdict of a check whose case has no solution."""
     return Verdict(
         case=subject.name,
         quantity=check.name,
-        point="",
-        reference=None,
-        value=None,
-        error=None,
-        estimate=None,
+        point=point,
         uncertainty=check.reference.uncertainty,
         tolerance=check.tolerance,
         passed=False,
@@ -145,11 +141,7 @@ def _failure(subject: Subject, check: Check, reason: str) -> Verdict:
 
 
 def _assess_case(subject: Subject, case: Case, comm: Any) -> list[Verdict]:
-    """Verdicts of all checks of a case.
-
-    Raises:
-        CaseError, SolveError: the case has no solution.
-    """
+    """Verdicts of all checks of a case; raises where it has no solution."""
     plan = subject.plan
     solves = {"": observables(case, comm)}
     for name, finer in refinements(case, plan.finer):
@@ -204,7 +196,7 @@ def _assess_check(
     for i, point in enumerate(subject.points):
         error, estimate = float(errors[last][i]), float(sum(part[i] for part in parts.values()))
         if not (math.isfinite(error) and math.isfinite(estimate)):
-            verdicts.append(replace(_failure(subject, check, "a number that is not finite"), point=point))
+            verdicts.append(_failure(subject, check, "a number that is not finite", point))
             continue
         passed = abs(error) <= check.tolerance and estimate <= check.tolerance
         verdicts.append(

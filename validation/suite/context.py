@@ -67,10 +67,7 @@ class FormulaContext:
         return injection.total(self.case.geometry.exact_measures()[name])
 
     def geometry[Shape: Geometry](self, kind: type[Shape]) -> Shape:
-        """Geometry of the case.
-
-        Args:
-            kind: class of the geometries for which the formula holds.
+        """Geometry of the case, of the class for which the formula holds.
 
         Raises:
             CaseError: the case has another geometry.

@@ -14,7 +14,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import ObstacleLaw, RingsLaw, smooth_tube
-from spinepnp.validation.laws.assumptions import absolute_permittivity, electroneutral_of
+from spinepnp.validation.laws.assumptions import electroneutral_of
 from spinepnp.validation.laws.catalogue import throat_of
 from spinepnp.validation.laws.liquid_junction import conductivity
 from spinepnp.validation.laws.relaxation import charging, debye_time
@@ -146,11 +146,6 @@ def _enclosed(
     As G is positive, the smallest and the largest currents of the channels between two bounds give narrower bounds.
     Where currents of all channels rise with the potential, the limits are the smallest and the largest solution
     (Tarski).
-
-    Args:
-        excess: function that gives w from the potential of each channel.
-        bands: number of bands.
-        V_T: thermal voltage, V.
     """
 
     def bound(rising: np.ndarray, falling: np.ndarray) -> np.ndarray:
@@ -182,7 +177,7 @@ def relaxation(context: FormulaContext) -> float:
     electrolyte, (_, injection) = context.case.electrolyte, context.injection
     ions = electrolyte.species
     c, z, D = ([getattr(s, key) for s in ions] for key in ("concentration", "valence", "diffusivity"))
-    tau = debye_time(absolute_permittivity(electrolyte), conductivity(c, z, D, electrolyte.V_T))
+    tau = debye_time(electrolyte.absolute_permittivity, conductivity(c, z, D, electrolyte.V_T))
     elapsed = float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
     return float(charging(elapsed, context.number * POTENTIAL.si, tau))
 

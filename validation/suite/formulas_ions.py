@@ -16,7 +16,6 @@ from spinepnp.validation.laws import (
     donnan_potential,
     ghk_current,
 )
-from spinepnp.validation.laws.assumptions import absolute_permittivity
 from spinepnp.validation.laws.constant_field import profile
 from spinepnp.validation.reference import table as references
 from spinepnp.validation.suite.context import FormulaContext
@@ -25,7 +24,7 @@ from spinepnp.validation.suite.context import FormulaContext
 def gouy_chapman(context: FormulaContext) -> float:
     """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
     electrolyte = context.case.electrolyte
-    law = GouyChapmanLaw(electrolyte.ionic_strength(), absolute_permittivity(electrolyte), electrolyte.V_T)
+    law = GouyChapmanLaw(electrolyte.ionic_strength(), electrolyte.absolute_permittivity, electrolyte.V_T)
     membrane = context.boundary.capacitance
     if membrane is None:
         if context.boundary.surface_charge is None:

@@ -14,7 +14,6 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import amounts_of, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
-from spinepnp.validation.laws.assumptions import absolute_permittivity
 from spinepnp.validation.reference import onedimensional
 from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
 from spinepnp.validation.reference.onedimensional.problem import Current
@@ -61,11 +60,11 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
     currents = tuple(_current(n, boundary, electrolyte, area) if n in carriers else 0.0 for n in electrolyte.names)
     field: dict[str, Any] = {}
     if boundary.surface_charge is not None:
-        field["normal_field"] = boundary.surface_charge / absolute_permittivity(electrolyte)
+        field["normal_field"] = boundary.surface_charge / electrolyte.absolute_permittivity
     if boundary.capacitance is not None:
         field["capacitance"] = boundary.capacitance.value
         field["normal_field"] = boundary.capacitance.value * boundary.capacitance.outside
-        field["normal_field"] /= absolute_permittivity(electrolyte)
+        field["normal_field"] /= electrolyte.absolute_permittivity
     return End(
         potential=boundary.prescribed_potential,
         open_circuit=boundary.floating,
@@ -131,7 +130,7 @@ def problem_of(case: Case) -> Problem:
     return Problem(
         interval,
         tuple(Ion(s.name, s.valence, electrolyte.effective_diffusivity(s)) for s in electrolyte.species),
-        absolute_permittivity(electrolyte),
+        electrolyte.absolute_permittivity,
         electrolyte.V_T,
         left,
         right,

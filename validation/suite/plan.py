@@ -189,11 +189,7 @@ def points_of(case: Case) -> list[str]:
 
 
 def load_subject(path: Path, plan: ValidationCase | None = None) -> Subject:
-    """Read and check a validation case.
-
-    Args:
-        path: path of its file.
-        plan: content of the file, where it was read before.
+    """Read and check a validation case from its path; its plan may have been read before.
 
     Raises:
         CaseError: an error in the file or in its case.
@@ -223,11 +219,7 @@ def _subject(path: Path, plan: ValidationCase) -> Subject:
 
 
 def _check(check: Check, case: Case) -> None:
-    """Check that the case has the reference.
-
-    Raises:
-        CaseError: it has not.
-    """
+    """Refuse a check whose reference the case does not have."""
     points = len(points_of(case))
     if check.reference.law is not None and case.compare is None:
         raise CaseError("checks.reference.law", "the case has no [compare]; add one", check.reference.law)

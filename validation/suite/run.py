@@ -54,14 +54,9 @@ def share[Item, Result](
 
 
 def run_validation(subjects: Sequence[Subject], comm: Any) -> list[Verdict]:
-    """Examine all validation cases, each on one rank. Collective.
+    """Examine all validation cases (equal on all ranks), each on one rank; verdicts on all ranks. Collective.
 
-    Args:
-        subjects: the cases, equal on all ranks.
-        comm: MPI communicator.
-
-    Returns:
-        Verdicts, on all ranks: those of failed cases first, then in the order of the cases.
+    The verdicts of failed cases come first, then the others in the order of the cases.
     """
     done = share(subjects, comm, "validation", lambda subject: subject.name, examine, describe)
     gathered = [verdict for verdicts in done for verdict in verdicts]

@@ -14,18 +14,7 @@ from matplotlib.axes import Axes
 
 from spinepnp.validation.gnp.channels import Channel, Permeant, linear_ratio, permeabilities
 from spinepnp.validation.gnp.data import AREA, CALCIUM_RATIO, SLOPE
-from spinepnp.validation.gnp.figures.parts import (
-    BLACK,
-    COLOURS,
-    RED,
-    SHADES,
-    Options,
-    Picture,
-    canvas,
-    ion,
-    key,
-    panel,
-)
+from spinepnp.validation.gnp.figures import parts
 from spinepnp.validation.gnp.models import REST
 from spinepnp.validation.gnp.parameters import Parameters
 from spinepnp.validation.laws.constant_field import harmonic_mean, profile, transit_time
@@ -75,61 +64,63 @@ def _kinds(p: Parameters) -> tuple[_Kind, ...]:
     )
 
 
-def fig2(options: Options) -> Picture:
+def fig2(options: parts.Options) -> parts.Picture:
     """Figure of profiles within the membrane (eq. 13) and their harmonic means (eq. 2)."""
     p = options.parameters()
-    phi, drawn = p.thermal_voltage * 1e-3, canvas(11.0, 7.4)
+    phi, drawn = p.thermal_voltage * 1e-3, parts.canvas(11.0, 7.4)
     grid = drawn.add_gridspec(3, 4)
     profiles, means, sweeps = [], [], []
     for column, kind in enumerate(_kinds(p)):
-        axes = [panel(drawn, grid[row, column], "abcdefghijkl"[4 * row + column])[0] for row in range(3)]
+        axes = [parts.panel(drawn, grid[row, column], "abcdefghijkl"[4 * row + column])[0] for row in range(3)]
         profiles.append(_profiles(axes[0], kind, phi))
         means.append(_means(axes[1], kind, phi))
         sweeps.append(_sweep(axes[2], kind, phi))
         for place in axes:
-            key(place, 5, handlelength=0.9, columnspacing=0.7)
+            parts.key(place, 5, handlelength=0.9, columnspacing=0.7)
     tables = {"profiles": profiles, "means": means, "sweeps": sweeps}
-    return Picture(drawn, {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()})
+    return parts.Picture(drawn, {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()})
 
 
 def _profiles(axes: Axes, kind: _Kind, phi: float) -> pd.DataFrame:
-    xi, (inside, outside), parts = np.linspace(0.0, 1.0, 201), kind.sides(kind.values[0]), []
-    for V, colour in zip(PROFILES, SHADES, strict=True):
+    xi, (inside, outside), frames = np.linspace(0.0, 1.0, 201), kind.sides(kind.values[0]), []
+    for V, colour in zip(PROFILES, parts.SHADES, strict=True):
         unit = " mV" if PROFILES[0] == V else ""
         c = profile(xi, V * 1e-3, inside, outside, kind.valence, phi)
         axes.plot(xi, c, color=colour, label=f"{V:g}{unit}")
-        parts.append(pd.DataFrame({"ion": kind.name, "V_mV": V, "x_over_d": xi, "c_mM": c}))
-    axes.set(xlabel="place $x/d$ (0 outside, 1 inside)", ylabel=f"{ion(kind.name)} in the membrane (mM)")
-    return pd.concat(parts)
+        frames.append(pd.DataFrame({"ion": kind.name, "V_mV": V, "x_over_d": xi, "c_mM": c}))
+    axes.set(xlabel="place $x/d$ (0 outside, 1 inside)", ylabel=f"{parts.ion(kind.name)} in the membrane (mM)")
+    return pd.concat(frames)
 
 
 def _means(axes: Axes, kind: _Kind, phi: float) -> pd.DataFrame:
-    V, parts = np.linspace(-300.0, 300.0, 601), []
-    for value, colour in zip(kind.values, SHADES, strict=False):
+    V, frames = np.linspace(-300.0, 300.0, 601), []
+    for value, colour in zip(kind.values, parts.SHADES, strict=False):
         mean = harmonic_mean(V * 1e-3, *kind.sides(value), kind.valence, phi)
         unit = " mM" if value == kind.values[0] else ""
         word = f"{value:g}" if value > 1e-3 else f"$10^{{{round(np.log10(value))}}}$"
         axes.plot(V, mean, color=colour, label=f"{word}{unit}")
-        parts.append(
+        frames.append(
             pd.DataFrame({"ion": kind.name, "side": kind.side, "concentration_mM": value, "V_mV": V, "mean_mM": mean})
         )
-    axes.set(xlabel="membrane potential (mV)", ylabel=rf"mean $\bar{{c}}$ of {ion(kind.name)} (mM)")
-    return pd.concat(parts)
+    axes.set(xlabel="membrane potential (mV)", ylabel=rf"mean $\bar{{c}}$ of {parts.ion(kind.name)} (mM)")
+    return pd.concat(frames)
 
 
 def _sweep(axes: Axes, kind: _Kind, phi: float) -> pd.DataFrame:
     scarce = np.linspace(min(1.0, kind.values[0]), 0.5 * kind.total, 300)
     inside, outside = kind.sides(scarce)
-    parts = []
-    for V, colour in zip(SWEPT, SHADES, strict=False):
+    frames = []
+    for V, colour in zip(SWEPT, parts.SHADES, strict=False):
         mean = harmonic_mean(V * 1e-3, inside, outside, kind.valence, phi)
         axes.plot(scarce, mean, color=colour, label=f"{V:g}{' mV' if SWEPT[0] == V else ''}")
-        parts.append(pd.DataFrame({
+        frames.append(pd.DataFrame({
             "ion": kind.name, "V_mV": V, "inside_mM": inside, "outside_mM": outside,
             "difference_mM": np.abs(inside - outside), "mean_mM": mean,
         }))  # fmt: skip
-    axes.set(xlabel=f"{ion(kind.name, kind.side)} (mM)", ylabel=rf"mean $\bar{{c}}$ of {ion(kind.name)} (mM)")
-    return pd.concat(parts)
+    axes.set(
+        xlabel=f"{parts.ion(kind.name, kind.side)} (mM)", ylabel=rf"mean $\bar{{c}}$ of {parts.ion(kind.name)} (mM)"
+    )
+    return pd.concat(frames)
 
 
 def gaba(phi: float, total: float) -> Channel:
@@ -180,43 +171,43 @@ def draw_channel(axes: list[Axes], table: pd.DataFrame, ions: tuple[str, ...], *
     """Draw current, conductance and reversal potential of a channel in three panels."""
     V, some = table["V_mV"], slice(None, None, max(1, len(table) // 20))
     apparent = "E_apparent_mV" in table
-    axes[0].plot(V, table["minus_i_pA"], color=BLACK, marker="D", markersize=3, markevery=some, label="$-i_c$")
+    axes[0].plot(V, table["minus_i_pA"], color=parts.BLACK, marker="D", markersize=3, markevery=some, label="$-i_c$")
     for name in ions:
         for place, column in zip(axes, (f"minus_i_{name}_pA", f"g_{name}_pS", f"E_{name}_mV"), strict=True):
-            place.plot(V, table[column], color=COLOURS[name], label=ion(name))
+            place.plot(V, table[column], color=parts.COLOURS[name], label=parts.ion(name))
     letter = ("g", "E")
     for place, column, word in zip(axes[1:], ("g_{}_pS", "E_{}_mV"), letter, strict=True):
         if apparent:
-            place.plot(V, table[column.format("apparent")], color=BLACK, label=f"${word}_{{c,a}}$")
-            place.axvline(table["E_apparent_mV"].iloc[0], color=BLACK, linestyle=":", linewidth=0.8)
-        place.plot(V, table[column.format("latent")], color=BLACK, linestyle="--", label=f"${word}_{{c,l}}$")
+            place.plot(V, table[column.format("apparent")], color=parts.BLACK, label=f"${word}_{{c,a}}$")
+            place.axvline(table["E_apparent_mV"].iloc[0], color=parts.BLACK, linestyle=":", linewidth=0.8)
+        place.plot(V, table[column.format("latent")], color=parts.BLACK, linestyle="--", label=f"${word}_{{c,l}}$")
     if slope:
         axes[1].plot(
-            V, table["slope_pS"], color=BLACK, linestyle="none", marker="D", markersize=3, markevery=some,
+            V, table["slope_pS"], color=parts.BLACK, linestyle="none", marker="D", markersize=3, markevery=some,
             markerfacecolor="none", label="slope of $-i_c$",
         )  # fmt: skip
-    axes[0].axhline(0.0, color=BLACK, linewidth=0.5)
-    axes[0].axvline(0.0, color=BLACK, linewidth=0.5)
+    axes[0].axhline(0.0, color=parts.BLACK, linewidth=0.5)
+    axes[0].axvline(0.0, color=parts.BLACK, linewidth=0.5)
     for place, label in zip(axes, ("current $-i$ (pA)", "conductance (pS)", "reversal potential (mV)"), strict=True):
         place.set(xlabel="membrane potential (mV)", ylabel=label)
-        key(place, 6)
+        parts.key(place, 6)
 
 
-def fig3(options: Options) -> Picture:
+def fig3(options: parts.Options) -> parts.Picture:
     """Figure of the rectification of GABA_A and AMPA channels: currents, conductances, reversal potentials."""
     p = options.parameters()
-    phi, V, drawn = p.thermal_voltage * 1e-3, np.linspace(-100.0, 100.0, 401), canvas(11.0, 8.2)
+    phi, V, drawn = p.thermal_voltage * 1e-3, np.linspace(-100.0, 100.0, 401), parts.canvas(11.0, 8.2)
     channels = (gaba(phi, p.Cl), ampa(phi, calcium=False), ampa(phi, calcium=True))
     grid, tables = drawn.add_gridspec(3, 3), []
     for row, channel in enumerate(channels):
-        axes = [panel(drawn, grid[row, i], "abcdefghi"[3 * row + i])[0] for i in range(3)]
+        axes = [parts.panel(drawn, grid[row, i], "abcdefghi"[3 * row + i])[0] for i in range(3)]
         table = channel_table(channel, V, apparent=row < 2)
         draw_channel(axes, table, tuple(q.name for q in channel.permeants), slope=row == 0)
         axes[0].text(0.03, 0.95, channel.name.replace("GABA_A", "GABA$_A$"), transform=axes[0].transAxes, va="top")
         if row == 0:
             _zoom(axes[2], table)
         tables.append(table)
-    return Picture(drawn, {"channels": pd.concat(tables, ignore_index=True)})
+    return parts.Picture(drawn, {"channels": pd.concat(tables, ignore_index=True)})
 
 
 def _zoom(axes: Axes, table: pd.DataFrame) -> None:
@@ -224,16 +215,16 @@ def _zoom(axes: Axes, table: pd.DataFrame) -> None:
     E = table["E_apparent_mV"].iloc[0]
     inset = axes.inset_axes((0.52, 0.42, 0.42, 0.34))
     for column, line in (("E_apparent_mV", "-"), ("E_latent_mV", "--")):
-        inset.plot(table["V_mV"], table[column], color=BLACK, linestyle=line, linewidth=1.0)
-    inset.axvline(E, color=BLACK, linestyle=":", linewidth=0.8)
+        inset.plot(table["V_mV"], table[column], color=parts.BLACK, linestyle=line, linewidth=1.0)
+    inset.axvline(E, color=parts.BLACK, linestyle=":", linewidth=0.8)
     inset.set(xlim=(E - 10.0, E + 10.0), ylim=(E - 1.5, E + 1.5))
     inset.tick_params(labelsize=6)
 
 
-def s1(options: Options) -> Picture:
+def s1(options: parts.Options) -> parts.Picture:
     """Figure of lines through a point and a reversal potential, apparent and latent: both give one current."""
     p = options.parameters()
-    phi, drawn = p.thermal_voltage * 1e-3, canvas(8.2, 7.0)
+    phi, drawn = p.thermal_voltage * 1e-3, parts.canvas(8.2, 7.0)
     grid = drawn.add_gridspec(2, 2)
     inhibitory = gaba(phi, p.Cl)
     E = inhibitory.resting_potential() * 1e3
@@ -243,24 +234,24 @@ def s1(options: Options) -> Picture:
     )  # fmt: skip
     curves, chords = [], []
     for i, (channel, voltages) in enumerate(cases):
-        axes = panel(drawn, grid[i // 2, i % 2], "abcd"[i])[0]
+        axes = parts.panel(drawn, grid[i // 2, i % 2], "abcd"[i])[0]
         V = np.linspace(-100.0, 100.0, 401)
         table = channel_table(channel, V, apparent=i < 2)
-        axes.plot(V, table["minus_i_pA"], color=RED, linewidth=1.8, label="$-i_c$")
+        axes.plot(V, table["minus_i_pA"], color=parts.RED, linewidth=1.8, label="$-i_c$")
         for j, at in enumerate(voltages):
             chords += _chord(axes, channel, at, apparent=i < 2, named=j == 0)
         low, high = table["minus_i_pA"].min(), table["minus_i_pA"].max()
         axes.set(xlabel="membrane potential (mV)", ylabel="current $-i$ (pA)", ylim=(1.15 * low, 1.15 * high))
-        axes.axhline(0.0, color=BLACK, linewidth=0.5)
+        axes.axhline(0.0, color=parts.BLACK, linewidth=0.5)
         name = channel.name.replace("GABA_A", "GABA$_A$")
         where = ", ".join(f"{V:.4g}" for V in voltages)
         axes.text(0.03, 0.96, f"{name}, at {where} mV", transform=axes.transAxes, va="top")
-        key(axes)
+        parts.key(axes)
         if i < 2:
             _chord_inset(axes, channel, voltages[0])
         if i != 1:  # the second is the first's channel
             curves.append(table)
-    return Picture(drawn, {"curves": pd.concat(curves, ignore_index=True), "chords": pd.DataFrame(chords)})
+    return parts.Picture(drawn, {"curves": pd.concat(curves, ignore_index=True), "chords": pd.DataFrame(chords)})
 
 
 def _chord(axes: Axes, channel: Channel, V: float, *, apparent: bool, named: bool) -> list[dict[str, Any]]:
@@ -275,8 +266,8 @@ def _chord(axes: Axes, channel: Channel, V: float, *, apparent: bool, named: boo
         ends = np.array([-100.0, 100.0])
         word = f"$g_{{c,{kind[0]}}}(V - E_{{c,{kind[0]}}})$"
         axes.plot(
-            ends, g * (ends - E) * 1e-3, color=BLACK, linestyle="-" if kind == "apparent" else "--", linewidth=1.0,
-            label=word if named else None,
+            ends, g * (ends - E) * 1e-3, color=parts.BLACK, linestyle="-" if kind == "apparent" else "--",
+            linewidth=1.0, label=word if named else None,
         )  # fmt: skip
         rows.append({
             "channel": channel.name, "kind": kind, "V_mV": V, "minus_i_pA": i, "g_pS": g, "E_mV": E,
@@ -297,21 +288,21 @@ def _chord_inset(axes: Axes, channel: Channel, V: float) -> None:
     middle = 0.5 * sum(crossings)
     inset.plot(crossings, [0.0, 0.0], "o", color="#0000a7", markerfacecolor="none", markersize=4)
     inset.set(xlim=(middle - reach, middle + reach), ylim=(-0.02 * reach, 0.02 * reach))
-    inset.axhline(0.0, color=BLACK, linewidth=0.5)
+    inset.axhline(0.0, color=parts.BLACK, linewidth=0.5)
     inset.tick_params(labelsize=6)
 
 
-def s2(options: Options) -> Picture:
+def s2(options: parts.Options) -> parts.Picture:
     """Figure of the mean exit time from the membrane against the place, at four voltages and for three valences."""
-    phi, drawn = options.parameters().thermal_voltage * 1e-3, canvas(11.0, 7.0)
+    phi, drawn = options.parameters().thermal_voltage * 1e-3, parts.canvas(11.0, 7.0)
     grid, xi, tables = drawn.add_gridspec(3, 4), np.linspace(0.0, 1.0, 201), []
     for row, (valence, name) in enumerate(((1, "K"), (-1, "Cl"), (2, "Ca"))):
         for column, V in enumerate(SWEPT):
-            axes = panel(drawn, grid[row, column], "abcdefghijkl"[4 * row + column])[0]
+            axes = parts.panel(drawn, grid[row, column], "abcdefghijkl"[4 * row + column])[0]
             T = transit_time(xi, V * 1e-3, valence, phi)
             top = int(np.argmax(T))
-            axes.plot(xi, T, color=COLOURS[name])
-            axes.plot(xi[top], T[top], "o", color=BLACK, markersize=3)
+            axes.plot(xi, T, color=parts.COLOURS[name])
+            axes.plot(xi[top], T[top], "o", color=parts.BLACK, markersize=3)
             axes.annotate(
                 f"{T[top]:.4f}", (xi[top], T[top]), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=7
             )
@@ -320,4 +311,4 @@ def s2(options: Options) -> Picture:
                 axes.set_ylabel("$T\\,D/d^2$")
             axes.set_title(f"$z = {valence:+d}$, $V = {V:g}$ mV", loc="right", fontsize=7.5)
             tables.append(pd.DataFrame({"valence": valence, "V_mV": V, "x_over_d": xi, "T_over_d2_per_D": T}))
-    return Picture(drawn, {"times": pd.concat(tables, ignore_index=True)})
+    return parts.Picture(drawn, {"times": pd.concat(tables, ignore_index=True)})

@@ -6,21 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from spinepnp.validation.gnp.figures.parts import (
-    BLACK,
-    COLOURS,
-    annotate,
-    canvas,
-    counted,
-    draw_voltage,
-    ion,
-    key,
-    mark_stimulus,
-    note,
-    panel,
-    rate_table,
-    thinned,
-)
+from spinepnp.validation.gnp.figures import parts
 from spinepnp.validation.gnp.simulation import Trace
 
 #: Duration from which on the axis is in seconds, ms.
@@ -29,7 +15,7 @@ LONG = 2e3
 
 def trace_table(trace: Trace) -> pd.DataFrame:
     """Table of a run with its gates and all its currents, uA/cm^2."""
-    table = thinned(trace).drop(columns="model")
+    table = parts.thinned(trace).drop(columns="model")
     at = np.searchsorted(trace.time, table["time_ms"])
     for i, gate in enumerate(("m", "h", "n")):
         table[gate] = trace.states[at, i]
@@ -41,22 +27,24 @@ def trace_table(trace: Trace) -> pd.DataFrame:
 
 def draw_trace(trace: Trace) -> Canvas:
     """Picture of a run: voltage, firing rate, changes of concentrations, pump current."""
-    drawn = canvas(8.0, 6.2)
+    drawn = parts.canvas(8.0, 6.2)
     scale, unit = (1e3, "s") if trace.time[-1] >= LONG else (1.0, "ms")
-    axes = panel(drawn, drawn.add_gridspec(1, 1)[0], "", 4, (1.6, 1.0, 1.0, 1.0))
-    table, rates = thinned(trace, 10_000), rate_table(trace, trace.time[-1] / 50.0)
+    axes = parts.panel(drawn, drawn.add_gridspec(1, 1)[0], "", 4, (1.6, 1.0, 1.0, 1.0))
+    table, rates = parts.thinned(trace, 10_000), parts.rate_table(trace, trace.time[-1] / 50.0)
     time = table["time_ms"] / scale
-    draw_voltage(axes[0], thinned(trace, 3_000) if scale > 1.0 else table, scale, color=BLACK, linewidth=0.6)
-    axes[1].step(rates["time_ms"] / scale, rates["rate_Hz"], where="mid", color=BLACK)
+    parts.draw_voltage(
+        axes[0], parts.thinned(trace, 3_000) if scale > 1.0 else table, scale, color=parts.BLACK, linewidth=0.6
+    )
+    axes[1].step(rates["time_ms"] / scale, rates["rate_Hz"], where="mid", color=parts.BLACK)
     for name, side in (("K", "o"), ("Na", "i"), ("Cl", "i")):
         c = table[f"{name}_{side}_mM"]
-        axes[2].plot(time, c - c[0], color=COLOURS[name], label=ion(name, side))
-    axes[3].plot(time, table["I_NaK_uA_per_cm2"], color=COLOURS["K"])
-    key(axes[2])
+        axes[2].plot(time, c - c[0], color=parts.COLOURS[name], label=parts.ion(name, side))
+    axes[3].plot(time, table["I_NaK_uA_per_cm2"], color=parts.COLOURS["K"])
+    parts.key(axes[2])
     for place, label in zip(axes, ("V (mV)", "rate (Hz)", "change (mM)", "$I_{NaK}$ (µA/cm²)"), strict=True):
         place.set_ylabel(label)
-        mark_stimulus(place, trace, scale)
+        parts.mark_stimulus(place, trace, scale)
     axes[3].set_xlabel(f"time ({unit}); shaded: glutamate channels are stimulated")
     drawn.align_ylabels(axes)
-    annotate(axes[0], f"{note(trace).split(';')[0]}; {counted(trace)}, {trace.state}")
+    parts.annotate(axes[0], f"{parts.note(trace).split(';')[0]}; {parts.counted(trace)}, {trace.state}")
     return drawn

@@ -5,7 +5,7 @@ NumPy and SciPy only; nothing is shared with solvers/: Legendre spectral element
     problem     geometry, ions and conditions at the ends
     scales      units of the equations, size of the first element
     mesh        elements and their tables
-    system      discrete equations; `assembly` makes their sparse matrices
+    system      discrete equations; `assembly` makes their sparse matrices, `equations` replaces rows
     newton      Newton's method with limited steps
     steady      steady states, with the loads applied in parts; `estimated_error`
     transient   states at given times, by Radau IIA of order 5 (`radau`); `instant` has currents at an instant

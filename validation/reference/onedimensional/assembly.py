@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csc_matrix
 
+from spinepnp.validation.reference.onedimensional.problem import Values
 from spinepnp.validation.reference.onedimensional.system import Loads, System
 
-Values = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 
 
@@ -47,7 +47,7 @@ class Assembler:
         mass = self._sparse(*self._triplets(blocks))
         if not self.system.open.any():
             return mass
-        rows, columns, data = self._triplets([(last, last, self.system.stiffness_block())])
+        rows, columns, data = self._triplets([(last, last, self.system.stiffness_blocks)])
         at_open = self.system.open[rows - last * n]
         return mass + self._sparse(rows[at_open], columns[at_open], data[at_open])
 

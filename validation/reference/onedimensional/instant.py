@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, diags
 from scipy.sparse.linalg import splu
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.equations import Equations
 from spinepnp.validation.reference.onedimensional.newton import newton
-from spinepnp.validation.reference.onedimensional.problem import refuse
-from spinepnp.validation.reference.onedimensional.radau import Equations
+from spinepnp.validation.reference.onedimensional.problem import Values, refuse
 from spinepnp.validation.reference.onedimensional.steady import continued, end_flows
 from spinepnp.validation.reference.onedimensional.system import BALANCE, Loads
-
-Values = NDArray[np.float64]
 
 #: Step of the difference for the rate of a current, relative to the time: its error is of second order in it.
 INTERVAL = 1e-4

@@ -167,11 +167,6 @@ class End:
     gates: tuple[Gate, ...] = ()
     open_circuit: bool = False
 
-    @property
-    def plain(self) -> bool:
-        """Whether there is neither flux nor field."""
-        return self == End()
-
     @cached_property
     def responsive(self) -> bool:
         """Whether a current depends on the potential here."""
@@ -290,7 +285,7 @@ class Problem:
         for key, end, other in (("left", self.left, self.right), ("right", self.right, self.left)):
             if end.open_circuit and other.potential is None:
                 refuse(f"{key}.open_circuit", True, "needs a potential that the other end holds")
-        if self.geometry.closed_left and not self.left.plain:
+        if self.geometry.closed_left and self.left != End():
             refuse("left", self.left, "the centre of a ball takes no end")
         self._check_amounts()
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.problem import Values
 from spinepnp.validation.reference.onedimensional.system import System
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,16 +18,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.interpolate import BarycentricInterpolator
 from scipy.sparse import csc_matrix
 from scipy.sparse.linalg import splu
 
-from spinepnp.validation.reference.onedimensional.assembly import Assembler, Gauge
+from spinepnp.validation.reference.onedimensional.equations import Equations
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError
-from spinepnp.validation.reference.onedimensional.system import Loads, System
-
-Values = NDArray[np.float64]
+from spinepnp.validation.reference.onedimensional.problem import Values
+from spinepnp.validation.reference.onedimensional.system import Loads
 
 #: Nodes c_i of the stages, as fractions of the step.
 C = np.array([(4.0 - math.sqrt(6.0)) / 10.0, (4.0 + math.sqrt(6.0)) / 10.0, 1.0])
@@ -74,43 +72,6 @@ ORDERING = "MMD_AT_PLUS_A"
 
 #: Ratio of successive Newton corrections above which the iteration is given up as too slow.
 SLOW = 0.7
-
-
-class Equations:
-    """Storage and residual of a system, with prescribed values and gauge in the rows that they replace.
-
-    Args:
-        system: the system.
-    """
-
-    def __init__(self, system: System) -> None:
-        self.system, self.gauge = system, Gauge(system)
-        self.replaced = system.prescribed.copy()
-        if self.gauge.active:
-            self.replaced[-1, self.gauge.node] = True
-        self.assembler = Assembler(system, self.replaced)
-
-    def storage(self, state: Values) -> Values:
-        """Storage q, zero in equations without storage, shape of the state."""
-        return np.where(self.replaced, 0.0, self.system.storage(state))
-
-    def residual(self, state: Values, loads: Loads) -> Values:
-        """Residual F, shape of the state."""
-        F = np.where(self.replaced, self.system.misfit(state, loads), self.system.residual(state, loads))
-        if self.gauge.active:
-            F[-1, self.gauge.node] = self.gauge.value(state)
-        return F
-
-    def matrix(self, state: Values, loads: Loads) -> csc_matrix:
-        """Jacobian dF."""
-        jacobian = self.assembler.matrix(state, loads) + self.assembler.identity(self.system.prescribed)
-        if self.gauge.active:
-            jacobian = jacobian + self.gauge.matrix(self.assembler)
-        return jacobian.tocsc()
-
-    def mass(self, state: Values) -> csc_matrix:
-        """Mass matrix dq."""
-        return self.assembler.mass(state)
 
 
 @dataclass(frozen=True, eq=False)

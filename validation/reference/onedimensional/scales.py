@@ -6,13 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference.onedimensional import mesh
-from spinepnp.validation.reference.onedimensional.problem import Problem
-
-Values = NDArray[np.float64]
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values
 
 
 @dataclass(frozen=True)

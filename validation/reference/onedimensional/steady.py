@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csc_matrix
+from numpy.typing import ArrayLike
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference.onedimensional import mesh as meshes
-from spinepnp.validation.reference.onedimensional.assembly import Assembler, Gauge
+from spinepnp.validation.reference.onedimensional.equations import SteadyEquations
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError, newton
-from spinepnp.validation.reference.onedimensional.problem import Problem, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
 from spinepnp.validation.reference.onedimensional.profile import Profile
 from spinepnp.validation.reference.onedimensional.scales import finest, reference_concentrations, scales
 from spinepnp.validation.reference.onedimensional.system import Loads, System
-
-Values = NDArray[np.float64]
 
 #: Default order of the polynomials.
 ORDER = 12
@@ -56,38 +53,6 @@ def discretise(problem: Problem, order: int, elements: int | None, time: float, 
     many = meshes.count(first / (1.0 - start), both) if elements is None else int(elements)
     edges = meshes.edges(start, 1.0, many, first, both)
     return System(problem, meshes.Mesh(edges, int(order)), scale, reference)
-
-
-class SteadyEquations:
-    """Steady equations F = 0, with prescribed values, amounts and gauge in their rows."""
-
-    def __init__(self, system: System) -> None:
-        self.system, self.gauge = system, Gauge(system)
-        self.replaced = system.prescribed.copy()
-        self.pinned = range(len(system.z)) if system.problem.closed else range(0)
-        for i in self.pinned:
-            self.replaced[i, self.gauge.node] = True
-        if self.gauge.active:
-            self.replaced[-1, self.gauge.node] = True
-        self.assembler = Assembler(system, self.replaced)
-        self.amounts = np.sum(system.weight) * system.reference
-
-    def __call__(self, point: Values, loads: Loads) -> tuple[Values, csc_matrix]:
-        """Residual (n,) and Jacobian (n, n)."""
-        system, node = self.system, self.gauge.node
-        state = point.reshape(system.shape)
-        F = np.where(self.replaced, system.misfit(state, loads), system.residual(state, loads))
-        J = self.assembler.matrix(state, loads) + self.assembler.identity(system.prescribed)
-        stored, n = system.storage(state), system.shape[1]
-        for i in self.pinned:
-            F[i, node] = np.sum(stored[i]) - self.amounts[i]
-            mass = system.mass_blocks(state)[i].sum(axis=1)
-            row = np.bincount(system.mesh.connectivity.ravel(), mass.ravel(), minlength=n)
-            J = J + self.assembler.row(i * n + node, i * n + np.arange(n), row)
-        if self.gauge.active:
-            F[-1, node] = self.gauge.value(state)
-            J = J + self.gauge.matrix(self.assembler)
-        return F.ravel(), J.tocsc()
 
 
 def continued(solve: Callable[[Values, float], Values], start: Values) -> Values:

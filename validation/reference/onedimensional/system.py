@@ -22,10 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spinepnp.validation.reference.onedimensional.mesh import Mesh
-from spinepnp.validation.reference.onedimensional.problem import Problem, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
 from spinepnp.validation.reference.onedimensional.scales import Scales, balanced_field
-
-Values = NDArray[np.float64]
 
 #: Step in u of the difference for the derivative of a channel's current; its error is of the fourth power.
 STEP = 1e-3
@@ -71,6 +69,9 @@ class System:
         mesh: mesh in scaled x.
         scale: scales of the problem.
         reference: uniform state at zero load, mol/m^3, (species,).
+
+    Attributes:
+        stiffness_blocks: derivative of `stiffness` for each element, (elements, n, n).
     """
 
     def __init__(self, problem: Problem, mesh: Mesh, scale: Scales, reference: Values) -> None:
@@ -85,17 +86,15 @@ class System:
         self.capacity = np.array([end.capacitance for end in problem.ends]) * scale.length / problem.permittivity
         self.matched = [end.field_matched for end in problem.ends]
         self.shape = (len(self.z) + 1, len(mesh.x))
-        self.prescribed = np.zeros(self.shape, dtype=bool)
+        self.prescribed, self.open = np.zeros(self.shape, dtype=bool), np.zeros(self.shape[1], dtype=bool)
         for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.prescribed[:-1, node] = end.concentrations is not None
             self.prescribed[-1, node] = end.potential is not None
-        self.open = np.zeros(self.shape[1], dtype=bool)
-        for node, end in zip(self.end_nodes, problem.ends, strict=True):
             self.open[node] = end.open_circuit
         self.gates: tuple[Values, ...] | None = None  # of each end, in a transient: what `loads` has
         self.pin = 0 if problem.gauge == "left" else len(mesh.x) // 2
         stiffness = np.swapaxes(mesh.slopes, 1, 2) @ (self.weight[:, :, None] * mesh.slopes)
-        self._stiffness = scale.delta2 * stiffness
+        self.stiffness_blocks = scale.delta2 * stiffness
 
     def uniform(self) -> Values:
         """Uniform state at zero load."""
@@ -186,7 +185,7 @@ class System:
 
     def stiffness(self, u: Values) -> Values:
         """Integral delta^2 int S u' v', (nodes,)."""
-        return self._scatter(np.einsum("eij,ej->ei", self._stiffness, u[self.mesh.connectivity])[None])[0]
+        return self._scatter(np.einsum("eij,ej->ei", self.stiffness_blocks, u[self.mesh.connectivity])[None])[0]
 
     def volume_terms(self, state: Values, loads: Loads) -> Values:
         """Residual F without the terms of the ends."""
@@ -281,10 +280,6 @@ class System:
 
     # -- Jacobians ---------------------------------------------------------------------------------------------------
 
-    def stiffness_block(self) -> Values:
-        """Derivative of `stiffness` for each element, (elements, n, n)."""
-        return self._stiffness
-
     def mass_blocks(self, state: Values) -> Values:
         """Derivatives dq_i/d ln c_i for each element, (species, elements, n, n)."""
         c = self._at_points(state)[0]
@@ -296,7 +291,7 @@ class System:
         c, drive, _ = self._at_points(state)
         B, G, last = self.mesh.values, self.mesh.slopes, len(self.z)
         mass = self.mass_blocks(state)
-        blocks = [(last, last, self._stiffness)]
+        blocks = [(last, last, self.stiffness_blocks)]
         for i, z in enumerate(self.z):
             conductance = self.weight * self.D[i] * c[i]
             GT = np.swapaxes(G, 1, 2)

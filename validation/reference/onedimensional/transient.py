@@ -13,19 +13,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spinepnp.units import FARADAY
+from spinepnp.validation.reference.onedimensional.equations import Equations
 from spinepnp.validation.reference.onedimensional.instant import check_charge, flows, settled
 from spinepnp.validation.reference.onedimensional.newton import NoConvergenceError
-from spinepnp.validation.reference.onedimensional.problem import Problem, refuse
+from spinepnp.validation.reference.onedimensional.problem import Problem, Values, refuse
 from spinepnp.validation.reference.onedimensional.profile import Profile
-from spinepnp.validation.reference.onedimensional.radau import C, Equations, Step, Stepper
+from spinepnp.validation.reference.onedimensional.radau import C, Step, Stepper
 from spinepnp.validation.reference.onedimensional.scales import integral, reference_concentrations, scales
 from spinepnp.validation.reference.onedimensional.steady import ORDER, discretise
 from spinepnp.validation.reference.onedimensional.system import System
-
-Values = NDArray[np.float64]
 
 #: Default tolerance of a step; see `solve_transient`.
 TOLERANCE = 1e-7

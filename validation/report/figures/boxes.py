@@ -9,7 +9,6 @@ import numpy as np
 
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.laws import ClosedBallLaw, WindowEscapeLaw
-from spinepnp.validation.laws.assumptions import absolute_permittivity
 from spinepnp.validation.laws.closed_ball import charge_number, large_charge_constant
 from spinepnp.validation.report.evidence import Evidence, Found
 from spinepnp.validation.report.figures.cases import case_of, concentrations, draw_meridian, potentials, probes, solved
@@ -66,11 +65,9 @@ def box1(evidence: Evidence, comm: Any) -> Sheet:
         _draw_escape(escape, evidence)
     caption = (
         "(a) Mesh of the meridian. (b) 50 pA into the ball with 167 mM salt, along the axis: potential (left scale) "
-        "and "
-        f"anions (right, dashed). (c) At the centre, after the onset: the voltage is {numbers['early']:.2f} mV within "
-        f"a microsecond and {numbers['late']:.2f} mV in the end, the concentration takes tens of ms. (d) Mean escape "
-        f"time of a "
-        "neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three "
+        f"and anions (right, dashed). (c) At the centre, after the onset: the voltage is {numbers['early']:.2f} mV "
+        f"within a microsecond and {numbers['late']:.2f} mV in the end, the concentration takes tens of ms. (d) Mean "
+        "escape time of a neutral tracer over its first term, |Omega|/(4 a D): solved points, and the law with three "
         "terms, which leaves out terms of (a/R)²."
     )
     alt = (
@@ -96,7 +93,7 @@ def _draw_in_time(axes: Any, rows: list[dict[str, Any]]) -> dict[str, float]:
 def _draw_escape(axes: Any, evidence: Evidence) -> None:
     """Draw mean escape times of a neutral tracer, from the verdicts."""
     found = evidence.any("box1_escape", f"volume.concentration_{CONCENTRATION.suffix}.T")
-    windows = np.array([float(f.verdict.point.split()[0]) for f in found])
+    windows = np.array([f.point for f in found])
     x = np.geomspace(20.0, 250.0, 60)
     laws = [WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY) for a in x]
     first = np.array([WindowEscapeLaw(BALL, a * 1e-9, DIFFUSIVITY).leading_time() for a in windows])
@@ -141,8 +138,8 @@ def box2(evidence: Evidence, comm: Any) -> Sheet:
 def charge_of(found: Found) -> float:
     """Charge number lambda at a point of the case closed_ball, whose points are numbers of ions."""
     case = case_of("closed_ball", {})
-    eps, V_T = absolute_permittivity(case.electrolyte), case.electrolyte.V_T
-    return 4.0 * math.pi * charge_number(float(found.verdict.point.split()[0]), BALL, eps, V_T)
+    eps, V_T = case.electrolyte.absolute_permittivity, case.electrolyte.V_T
+    return 4.0 * math.pi * charge_number(found.point, BALL, eps, V_T)
 
 
 def _draw_drop(axes: Any, evidence: Evidence) -> None:

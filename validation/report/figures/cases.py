@@ -20,22 +20,13 @@ PROBE = "at_{:03d}"
 
 
 def case_of(name: str, changes: Mapping[str, object]) -> Case:
-    """Case of a file of cases/ with some keys changed, checked.
-
-    Args:
-        name: name of the file, without its ending.
-        changes: values by dotted key.
-    """
+    """Case of a file of cases/ (by its name without ending), checked, with values changed by dotted key."""
     path = validation_folder().parent / f"{name}.toml"
     return make_case(read_tables(read_text(path), str(path), list(changes.items()), path.parent))
 
 
 def probes(places: Sequence[float]) -> dict[str, list[str]]:
-    """Probes on the z axis.
-
-    Args:
-        places: heights of the probes, um.
-    """
+    """Probes on the z axis at some heights, um."""
     return {PROBE.format(i): ["0 nm", "0 nm", f"{z!r} um"] for i, z in enumerate(places)}
 
 

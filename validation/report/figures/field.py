@@ -55,8 +55,7 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
     caption = (
         f"A steady state with 50 pA of sodium into a cap of 10 nm, on {cells} tetrahedra, cut open; white lines are "
         f"levels. The neck carries the drop, the head is level but for the cap, which is at about {cap:.0f} mV. This "
-        f"mesh is made for the "
-        "picture; the case spine_head_3d (with --full) holds a finer one against the law."
+        "mesh is made for the picture; the case spine_head_3d (with --full) holds a finer one against the law."
     )
     alt = "A spherical spine head on a neck, cut open, coloured by potential and by sodium; both rise along the neck."
     return Sheet(canvas, caption, alt, {"cap": float(cap)}, vector=False, palette=False, extra=extra)

@@ -143,11 +143,7 @@ FIELD = (
 
 
 def jobs(cases: Sequence[str]) -> list[Job]:
-    """Jobs of all figures, in the order of the page.
-
-    Args:
-        cases: names of all validation cases of this run, to which the overview belongs.
-    """
+    """Jobs of all figures, in the order of the page; the overview belongs to all validation cases of this run."""
     return [
         Job("overview", "", "Errors and their bars", "", overview, tuple(cases)),
         *NECK,

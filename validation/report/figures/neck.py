@@ -42,14 +42,8 @@ def law_of(case: Case) -> CylinderLaw:
     electrolyte, shape = case.electrolyte, case.geometry
     assert isinstance(shape, Cylinder)
     na, _, anion = electrolyte.species
-    return CylinderLaw(
-        shape.length,
-        shape.radius,
-        na.diffusivity,
-        na.concentration,
-        anion.concentration,
-        electrolyte.V_T,
-    )
+    concentrations = na.concentration, anion.concentration
+    return CylinderLaw(shape.length, shape.radius, na.diffusivity, *concentrations, electrolyte.V_T)
 
 
 def profiles(_: Evidence, comm: Any) -> Sheet:
@@ -140,5 +134,5 @@ def current_voltage(evidence: Evidence, comm: Any) -> Sheet:
 def _draw_verdicts(axes: Any, evidence: Evidence) -> None:
     """Draw the potentials that the validation solved on tetrahedra, if it did."""
     found = evidence.any("cylinder_3d", "top.potential_mV")
-    points = [(float(f.verdict.point.split()[0]), f.value) for f in found]
-    axes.plot([x for x, _ in points], [y for _, y in points], "D", color="none", markeredgecolor=SOLVED, markersize=8)
+    currents, values = [f.point for f in found], [f.value for f in found]
+    axes.plot(currents, values, "D", color="none", markeredgecolor=SOLVED, markersize=8)

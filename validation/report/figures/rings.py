@@ -48,8 +48,7 @@ def rings_apart(_: Evidence, comm: Any) -> Sheet:
     caption = (
         "Steady states; mesh with the rings in red and blue. Each ring lets in 25 pA, the second one moves down. The "
         f"potential at the first falls from {first[0]:.2f} to {first[-1]:.2f} mV: the part of the neck that both "
-        f"currents "
-        "pass is what they share."
+        "currents pass is what they share."
     )
     alt = "Mesh of a spine with two rings on its neck, and the potentials at both rings against their distance."
     return Sheet(canvas, caption, alt, numbers)

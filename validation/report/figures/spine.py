@@ -156,13 +156,5 @@ def _draw_verdicts(voltage: Any, salt: Any, evidence: Evidence, case: str) -> No
     """Draw reference points, where the case is part of this run."""
     for axes, quantity in ((voltage, V_HEAD), (salt, C_HEAD)):
         found = evidence.any(case, quantity)
-        points = [(float(f.verdict.point.split()[0]), f.reference) for f in found]
-        axes.plot(
-            [x for x, _ in points],
-            [y for _, y in points],
-            "x",
-            color=SOLVED,
-            markersize=7,
-            markeredgewidth=1.6,
-            zorder=6,
-        )
+        times, references = [f.point for f in found], [f.reference for f in found]
+        axes.plot(times, references, "x", color=SOLVED, markersize=7, markeredgewidth=1.6, zorder=6)

@@ -135,11 +135,9 @@ def ratio(evidence: Evidence, _comm: Any) -> Sheet:
     base = case_of("hyperboloid_constriction", MERIDIAN)
     shape = law_of(base)
     current = 0.01 * CURRENT.si
-    waists, solved = [], []
-    for number in found:
-        waist = float(number.verdict.point.split()[0])
+    waists, solved = [number.point for number in found], []
+    for waist, number in zip(waists, found, strict=True):
         G = np.expm1(number.value * POTENTIAL.si / base.electrolyte.V_T) * strength(base) / current
-        waists.append(waist)
         solved.append(G / float(HyperboloidLaw(waist * 1e-9, waist * 1e-9, shape.c, shape.half_length).G_printed()))
     x = np.geomspace(0.08, 5.0, 120)
     confocal = [HyperboloidLaw(r * shape.c, r * shape.c, shape.c, shape.half_length) for r in x]
