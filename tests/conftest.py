@@ -1,7 +1,5 @@
 """Shared fixtures. MPI comes first: the wheels of PETSc and DOLFINx find its library only once mpi4py has loaded it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Batches: sweeps, groups of ranks, what survives a crash, tables, reports."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -1,7 +1,5 @@
 """Case files: what is read, filled in, overridden and refused, each refusal with its key, its value and a way out."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 

@@ -1,7 +1,5 @@
 """The verb `check`, and PETSc's options on the command line."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Nothing that a terminal obeys comes from a file or an argument to the screen, and no part of `--set` is lost."""
 
-from __future__ import annotations
-
 import os
 import pty
 import re

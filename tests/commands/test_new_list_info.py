@@ -1,7 +1,5 @@
 """The verbs new, list and info, the JSON Schemas, and the page of all keys: what they say is what the models do."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os

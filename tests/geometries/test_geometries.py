@@ -1,7 +1,5 @@
 """Shapes that are meshed as a cylinder and put in place: measures, quality, maps, profiles, impossible parameters."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

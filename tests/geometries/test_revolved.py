@@ -1,7 +1,5 @@
 """Ball, ball with neck or window, shell and pore: measures, tags, quality, sizes, and the law of a ball on a neck."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

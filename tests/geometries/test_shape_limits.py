@@ -1,7 +1,5 @@
 """Shapes and tables at their limits: each is meshed, or refused in one line that names the right key and what to do."""
 
-from __future__ import annotations
-
 import pytest
 
 from spinepnp.batch.sweep import _rows

@@ -1,7 +1,5 @@
 """Domains from files: formats, patches, and what is refused."""
 
-from __future__ import annotations
-
 import os
 
 import meshio

@@ -1,7 +1,5 @@
 """The mesh is that of the body: volume, areas and boundary vertices, for every shape and every verb."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Refinement series, thin layers on walls, obstacles, and meshes of fewer dimensions."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

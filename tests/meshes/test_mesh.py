@@ -1,7 +1,5 @@
 """Geometry and mesh of the cylinder: measures, tags, grading, the same mesh on any number of ranks."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,7 +1,5 @@
 """The documentation: the site builds without a warning, links and anchors lead somewhere, commands are commands."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import json

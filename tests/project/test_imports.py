@@ -1,7 +1,5 @@
 """Imports run one way only, --help starts nothing heavy, and what needs no DOLFINx runs without it."""
 
-from __future__ import annotations
-
 import pytest
 
 from support import ROOT

@@ -1,7 +1,5 @@
 """What README and docs say is what the program does."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import tomllib

@@ -1,7 +1,5 @@
 """Quantities with units: what is read, what is refused and how it is said."""
 
-from __future__ import annotations
-
 import math
 import subprocess
 import sys

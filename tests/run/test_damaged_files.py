@@ -1,7 +1,5 @@
 """Files that are deleted, cut or damaged: made again, or told of in one line; never a traceback, never a wrong row."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

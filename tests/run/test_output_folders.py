@@ -1,7 +1,5 @@
 """Directories of results: one run at a time, nothing replaced that the program has not written, nothing outside."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Pictures: curves that keep to the rows, surfaces without their inside, films on one scale, the verb `plot`."""
 
-from __future__ import annotations
-
 import csv
 import json
 import subprocess

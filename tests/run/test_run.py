@@ -1,7 +1,5 @@
 """Runs through the command line: the result directory of the contract, resuming, failures, ranks."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Transients through the command line: files, checkpoints, interruptions, ranks."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -4,8 +4,6 @@ Every number comes from outside: Donnan, Teorell, Meyer and Sievers, Gouy and Ch
 independent solvers of full PNP.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

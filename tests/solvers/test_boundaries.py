@@ -1,7 +1,5 @@
 """Charged walls, membranes, matched injectors and current densities, held against their laws."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

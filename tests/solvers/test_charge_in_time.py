@@ -1,7 +1,5 @@
 """Fixed charges in time: where transients start, how many steps and iterations they take, and what they conserve."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

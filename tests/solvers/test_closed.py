@@ -1,7 +1,5 @@
 """Closed domains: Box 2 against its table, the contact theorem, mixed signs, membranes; and what has no answer."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """What reviews have found, each with the case that showed it."""
 
-from __future__ import annotations
-
 import copy
 import math
 

@@ -1,7 +1,5 @@
 """PETSc options of a case file: none of them writes a file, reads one, or runs code."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from pathlib import Path

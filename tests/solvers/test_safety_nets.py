@@ -1,7 +1,5 @@
 """Safety nets: each situation here makes one of them act, and the test fails where its constant is made large."""
 
-from __future__ import annotations
-
 import basix.ufl
 import meshio
 import numpy as np

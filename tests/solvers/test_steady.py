@@ -1,7 +1,5 @@
 """Steady Poisson-Nernst-Planck on the real stack: laws, rates, balances, the Jacobian, ranks."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 

@@ -1,7 +1,5 @@
 """Waveforms, channels and the keys that describe them."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """The systems of the papers, each against a law of its own: junctions, gels, windows, cytosol, constrictions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Transients: laws, rates of convergence, balances, and the same answer on any number of ranks."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

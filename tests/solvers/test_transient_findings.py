@@ -1,7 +1,5 @@
 """What a hostile review of transients has found, one test each."""
 
-from __future__ import annotations
-
 import json
 import math
 

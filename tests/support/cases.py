@@ -1,7 +1,5 @@
 """Boundaries, meshes, shapes and case data that tests share."""
 
-from __future__ import annotations
-
 from spinepnp.geometries import BallNeck, Cylinder, ImportedSurface
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary

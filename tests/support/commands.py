@@ -1,7 +1,5 @@
 """Commands, benchmarks and code in processes of their own, and what modules import."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os

@@ -19,8 +19,6 @@ with the defaults every voltage, and so the flux function G, is 1.2e-5 to 1.4e-5
 within 4e-6 of that of the bulk; one refinement leaves 4.8e-6 and 1.3e-6. The time steps take part with less than 2e-7.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -4,8 +4,6 @@ A command is interrupted, called again and interrupted again, some times in a ro
 must be what an unbroken one leaves.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

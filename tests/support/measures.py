@@ -1,7 +1,5 @@
 """Measures of meshes: volume and areas, their errors, and the flux function G of one patch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from spinepnp.meshes import generate

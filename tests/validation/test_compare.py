@@ -1,7 +1,5 @@
 """[compare]: the law of a case, what it refuses, and what is solved against it."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The GNP models: identities of electrodiffusion, channels, neurons against independent integration, bad input."""
 
-from __future__ import annotations
-
 import math
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The verbs `gnp ...`: figures, table and runs of paper 002, as a user types them."""
 
-from __future__ import annotations
-
 import csv
 import dataclasses
 import json

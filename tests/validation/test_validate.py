@@ -1,7 +1,5 @@
 """Validation cases: what they refuse, what they report, and that faults of the physics do not pass them."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The page of a validation: what stands on it, that it is safe and whole, and how it looks in a browser."""
 
-from __future__ import annotations
-
 import base64
 import html.parser
 import json
