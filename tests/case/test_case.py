@@ -1,5 +1,7 @@
 """Case files: what is read, filled in, overridden and refused, each refusal with its key, its value and a way out."""
 
+import datetime
+import pickle
 import re
 import tomllib
 
@@ -280,8 +282,6 @@ def test_a_sweep_without_axes_is_told_so(tmp_path):
 
 def test_no_value_is_answered_by_a_type_of_python(tmp_path):
     """Nor by a regular expression, for any key of a case."""
-    import datetime
-
     data = load_case(THREE).to_dict()
     values = (None, True, 3, 2.5, 2**70, "", "x", [], [[]], [1], {}, {"": 1}, {"x": 1}, [{}], datetime.date(2000, 1, 1))
     python = re.compile(
@@ -357,7 +357,5 @@ def test_the_nearest_word_is_named():
 
 
 def test_an_error_survives_the_way_between_ranks():
-    import pickle
-
     error = CaseError("a.b", "is bad", {"x": [1, 2]})
     assert str(pickle.loads(pickle.dumps(error))) == str(error)

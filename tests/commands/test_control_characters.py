@@ -11,16 +11,9 @@ import pytest
 from spinepnp.case.case import load_mesh_case
 from spinepnp.case.toml import parse_override
 from spinepnp.errors import CONTROL
+from support.cases import CASE
 
-SMALL = """
-[geometry]
-shape = "cylinder"
-length = "500 nm"
-radius = "50 nm"
-dimension = "1d"
-[mesh]
-size = "50 nm"
-"""
+SMALL = CASE.partition("[electrolyte]")[0]
 
 #: A terminal's title, a bell, colour, deletion, the same in one byte, a new line, one that is written backwards.
 NASTY = {

@@ -13,6 +13,7 @@ import pytest
 
 from spinepnp.case.case import Case, read_case
 from spinepnp.case.toml import set_value
+from spinepnp.commands.list import list_topics
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, keys_page, schema, templates
@@ -20,7 +21,7 @@ from spinepnp.reference.describe import keys_of, walk
 from spinepnp.reference.template_values import STARTERS
 from spinepnp.validation.laws.catalogue import LAWS
 from support import CASES, ROOT
-from support.commands import STACK, run_code
+from support.commands import BLOCK, STACK, run_code
 
 
 def validator(kind: str) -> jsonschema.Draft7Validator:
@@ -165,8 +166,6 @@ def test_an_unknown_shape_names_the_nearest(spinepnp):
 
 
 def test_only_the_first_rank_speaks(monkeypatch, capsys):
-    from spinepnp.commands.list import list_topics
-
     monkeypatch.setenv("PMI_RANK", "1")
     assert templates.new_case("cone", None, force=False) == 0
     assert list_topics("laws", None, as_json=False) == 0
@@ -216,8 +215,6 @@ def test_boundaries_are_those_of_the_shape():
 
 @pytest.mark.parametrize("topic", [None, *catalogue.TOPICS])
 def test_json_of_every_topic(topic, capsys):
-    from spinepnp.commands.list import list_topics
-
     list_topics(topic, None, as_json=True)
     found = json.loads(capsys.readouterr().out)
     entries = found if topic else [entry for entries in found.values() for entry in entries]
@@ -226,8 +223,6 @@ def test_json_of_every_topic(topic, capsys):
 
 
 def test_one_shape_is_drawn(capsys):
-    from spinepnp.commands.list import list_topics
-
     list_topics("shapes", "pore", as_json=False)
     text = capsys.readouterr().out
     assert "|____   ____|" in text
@@ -246,8 +241,6 @@ def test_one_shape_is_drawn(capsys):
     ],
 )
 def test_an_unknown_topic_or_name_is_one_line(words, problem):
-    from spinepnp.commands.list import list_topics
-
     with pytest.raises(CaseError) as error:
         list_topics(*[*words, None][:2], as_json=False)
     assert problem in str(error.value)
@@ -271,17 +264,15 @@ def test_info_for_people_and_programs(spinepnp, mpiexec):
 
 
 def test_info_without_dolfinx_and_without_a_compiler_says_so(tmp_path):
-    code = f"""
-import os, sys
+    code = (
+        BLOCK.format(names=STACK)
+        + """
+import os
 os.environ["CC"] = "no-such-compiler"
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {STACK!r}:
-            raise ImportError(f"{{name}} is blocked")
-sys.meta_path.insert(0, Block())
 from spinepnp.__main__ import _run
 sys.exit(_run(["info"], False))
 """
+    )
     done = run_code(code, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "finite elements: MISSING: DOLFINx with PETSc and mpi4py is needed" in done.stdout

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Cone, Cylinder, Hyperboloid, Tube
+from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.profile import read_profile
-from spinepnp.meshes import GradeOptions, MeshOptions, generate
+from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
 from support.measures import UnitFlux, measures
 
 SHAPES = {
@@ -39,8 +40,6 @@ def test_volume_areas_and_quality_of_default_meshes(comm, name):
 
 @pytest.mark.parametrize("shape", [SHAPES["cylinder"], SHAPES["steep cone"]], ids=["cylinder", "cone"])
 def test_quadrature_of_the_map_gives_the_closed_forms(shape):
-    from spinepnp.geometries.extruded import Extruded
-
     exact = shape.exact_measures()
     assert Extruded.body_measures(shape) == pytest.approx(exact, rel=1e-8)
     assert {n: Extruded.end_area(shape, n) for n in ("base", "top")} == pytest.approx(
@@ -87,8 +86,6 @@ def test_the_resistance_of_a_hyperboloid():
 
 
 def test_grading_survives_the_map(comm):
-    from spinepnp.meshes import boundary_layer_heights
-
     mesh = generate(SHAPES["cone"], MeshOptions(grade={"top": GradeOptions(size="0.1 nm")}), comm)
     assert boundary_layer_heights(mesh, "top").max() < 1.02e-4
 

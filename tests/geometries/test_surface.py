@@ -74,10 +74,7 @@ def push(points, triangles):
 
 BROKEN = {
     "open": (lambda p, t: (p, t[1:]), "is not watertight: 3 open edges, one at ("),
-    "flipped": (
-        lambda p, t: (p, np.vstack([t[:1, ::-1], t[1:]])),
-        "is not oriented: its triangles disagree at 3",
-    ),
+    "flipped": (lambda p, t: (p, np.vstack([t[:1, ::-1], t[1:]])), "is not oriented: its triangles disagree at 3"),
     "crossing": (push, "intersects itself at ("),
     "doubled": (lambda p, t: (np.vstack([p, p + 5.0]), np.vstack([t, t + len(p)])), "has 2 separate pieces"),
     "with a fin": (lambda p, t: (np.vstack([p, p[:1] + 1.0]), np.vstack([t, [t[0, 0], t[0, 1], len(p)]])), "edges"),
@@ -222,13 +219,9 @@ def test_a_file_cut_off_anywhere_is_refused_in_our_words(tmp_path, suffix):
 
 
 def gmsh_box(path, order, dim=3, extra=None):
-    """A cylinder of 100 nm with the names "left" and "right", in nm.
+    """A cylinder of 100 nm with the names "left" and "right", in nm; with dim 2 its surface alone.
 
-    Args:
-        path: of the msh file.
-        order: of its cells.
-        dim: 2 for its surface alone.
-        extra: name of a physical group of one point beside it, or of "prism" for cells that are none.
+    Extra is the name of a physical group of one point beside it, or "prism" for cells that are none.
     """
     import gmsh
 

@@ -1,5 +1,8 @@
 """Imports run one way only, --help starts nothing heavy, and what needs no DOLFINx runs without it."""
 
+import re
+import tomllib
+
 import pytest
 
 from support import ROOT
@@ -50,11 +53,7 @@ FACADES = (
 OF_CASES = ("spinepnp.validation.laws.catalogue", "spinepnp.validation.laws.assumptions")
 
 #: Parts that run where DOLFINx is not installed, with what they may import beside the ground floor and each other.
-PURE = {
-    "validation.laws": (),
-    "validation.gnp": ("spinepnp.validation.laws",),
-    "validation.reference": (),
-}
+PURE = {"validation.laws": (), "validation.gnp": ("spinepnp.validation.laws",), "validation.reference": ()}
 
 
 def modules():
@@ -126,9 +125,6 @@ def test_pure_parts_import_nothing_of_the_finite_element_side(part):
 
 def test_no_reference_number_stands_in_the_solver_rooms():
     """Numbers of the reference table, as written there, in any file of geometries/, meshes/ or solvers/."""
-    import re
-    import tomllib
-
     table = tomllib.loads((ROOT / "validation" / "reference" / "references.toml").read_text())["cylinder"]
     numbers = {f"{value}" for row in table["rows"] for value in row if isinstance(value, float)}
     numbers |= {str(abs(v)) for v in table["limiting_current"].values() if isinstance(v, float)}

@@ -169,9 +169,6 @@ def test_results_of_another_case_are_refused_without_their_case_too(results, nam
 # --- all other files
 
 
-TRANSIENT = ["summary.json", "solver.csv", "fields.vtu", "fields.pvd", "fields/0001.vtu", "run.log"]
-
-
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["summary.json", "observables.csv", "solver.csv", "points/0001.vtu", "fields.vtu"])
 def test_what_is_missing_of_a_sweep_is_solved_again(results, name, damage, capfd):

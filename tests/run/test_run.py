@@ -6,12 +6,15 @@ import subprocess
 import sys
 import time
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pandas
 import pytest
 
 from spinepnp.__main__ import _run
+from spinepnp.geometries import Cylinder
+from spinepnp.plots import pictures
 from support import CASES, ROOT
 from support.commands import call
 
@@ -227,8 +230,6 @@ def test_a_failed_solve_keeps_its_reason_and_is_never_ok(tmp_path):
 
 
 def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
-    from spinepnp.geometries import Cylinder
-
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     monkeypatch.setattr(Cylinder, "linear_mesh", lambda self, gmsh, sizes: 1 / 0)
     assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 1
@@ -239,8 +240,6 @@ def test_a_failure_of_gmsh_is_a_failed_run(tmp_path, monkeypatch):
 
 
 def test_a_picture_that_cannot_be_drawn_is_a_warning(tmp_path, monkeypatch, capfd):
-    from spinepnp.plots import pictures
-
     monkeypatch.setattr(pictures, "draw_potential", lambda *arguments, **_: 1 / 0)
     assert call("run", TWO, "--output", str(tmp_path / "out"), *COARSE) == 0
     assert "a picture could not be drawn: division by zero" in capfd.readouterr().err
@@ -254,8 +253,6 @@ def test_a_title_is_no_formula(tmp_path):
 
 def test_a_full_disk_is_one_line_and_keeps_what_is_whole(tmp_path, monkeypatch, capfd):
     """The disk is full from the second point on."""
-    from pathlib import Path
-
     write = Path.write_bytes
 
     def full(self, content):

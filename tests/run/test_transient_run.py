@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -202,8 +203,6 @@ def test_gates_and_history_survive(tmp_path):
 
 
 def test_a_bad_checkpoint_is_one_line(tmp_path, whole, capfd):
-    import shutil
-
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     (out / "checkpoint.npz").write_bytes(b"no checkpoint")

@@ -30,10 +30,7 @@ THREE = salt((12, 155, 167), names=("Na", "K", "A"), z=(1, 1, -1))
 
 
 def neck(species="C", current="100 pA"):
-    return {
-        "base": GROUND,
-        "top": Boundary(current={"species": species, "value": current}),
-    }
+    return {"base": GROUND, "top": Boundary(current={"species": species, "value": current})}
 
 
 def cylinder(radius="100 nm", length="1 um"):
@@ -299,9 +296,7 @@ def test_several_patches_beyond_the_limit(comm):
 
 @pytest.mark.parametrize(
     ("petsc", "complaint"),
-    [
-        ({"ksp_chebyshev_kind": "fourth"}, "solver.petsc.ksp_chebyshev_kind: is read by no part of this solver"),
-    ],
+    [({"ksp_chebyshev_kind": "fourth"}, "solver.petsc.ksp_chebyshev_kind: is read by no part of this solver")],
 )
 def test_wrong_petsc_options_are_refused(comm, petsc, complaint):
     with pytest.raises(CaseError) as caught:
@@ -324,10 +319,7 @@ def test_divalent_ions_and_fixed_charge_follow_the_predictor(comm):
 
 def test_without_a_predictor_newton_starts_from_the_bulk(comm):
     """Unequal reservoirs: the liquid junction between 150 and 15 mM of one salt carries its diffusion flux."""
-    ends = {
-        "base": GROUND,
-        "top": Boundary(potential="0 mV", concentrations={"C": "15 mM", "A": "15 mM"}),
-    }
+    ends = {"base": GROUND, "top": Boundary(potential="0 mV", concentrations={"C": "15 mM", "A": "15 mM"})}
     solution = solve(salt(150), ends, comm, MeshOptions())
     flux = 2e-10 * (150.0 - 15.0) / 1e-6 * np.pi * 1e-14 * 96485.33212331
     assert solution.electroneutral == {}

@@ -173,10 +173,7 @@ def test_a_law_of_given_currents_refuses_channels():
     case = {
         "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
         "electrolyte": SALT.model_dump(mode="json", exclude_none=True),
-        "boundaries": {
-            "base": BATH,
-            "top": {"current": {"species": "C", "value": "10 pA"}, "channel": SIGMOID},
-        },
+        "boundaries": {"base": BATH, "top": {"current": {"species": "C", "value": "10 pA"}, "channel": SIGMOID}},
         "compare": {"law": "cylinder"},
     }
     with pytest.raises(CaseError, match="no channels"):

@@ -7,6 +7,9 @@ import pytest
 
 from spinepnp.case.case import Case, make_case
 from spinepnp.errors import CaseError
+from spinepnp.meshes import generate
+from spinepnp.run.columns import state_of
+from spinepnp.solvers import SteadyProblem
 from spinepnp.validation.laws import HyperboloidLaw, tube
 
 THROAT = {"shape": "hyperboloid", "a": "50 nm", "c": "100 nm", "half_length": "500 nm", "ends": "confocal"}
@@ -128,10 +131,6 @@ SOLVED: list[tuple[str, dict[str, Any], dict[str, Any], float]] = [
     ("law", "geometry", "more", "tolerance"), SOLVED, ids=[f"{s[1]['shape']}-{i}" for i, s in enumerate(SOLVED)]
 )
 def test_what_is_solved_meets_the_law(comm, law, geometry, more, tolerance):
-    from spinepnp.meshes import generate
-    from spinepnp.run.columns import state_of
-    from spinepnp.solvers import SteadyProblem
-
     one = case(geometry, law, mesh={"element_degree": 2}, **more)
     value = one.law()
     assert value is not None

@@ -10,6 +10,7 @@ import pytest
 from scipy import interpolate
 
 from spinepnp.case.case import make_case
+from spinepnp.case.toml import set_value
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model import waveforms
@@ -204,26 +205,23 @@ def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
 # --- deliberate faults: each kills a case that has a name
 
 
-def test_permittivity_times_two_is_found(comm):
-    def double(data):
-        data["electrolyte"]["permittivity"] = 160.0
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("cylinder_50", {"electrolyte.permittivity": 160.0}),
+        ("cylinder_50", {"geometry.radius": f"{50 * 1.03**0.5} nm"}),  # three percent of area
+        ("cylinder_three_species", {"electrolyte.tortuosity": 1.9}),
+        # The valence of the anion; the cylinder law refuses it.
+        ("line", {"electrolyte.species.1.valence": -2, "electrolyte.species.1.concentration": "83.5 mM",
+                  "compare.law": "electroneutral"}),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_found(comm, name, changes):
+    def change(data):
+        for path, value in changes.items():
+            set_value(data, path, value)
 
-    assert failing([changed("cylinder_50", double)], comm)
-
-
-def test_three_percent_of_area_are_found(comm):
-    def widen(data):
-        data["geometry"]["radius"] = f"{50 * 1.03**0.5} nm"
-
-    assert failing([changed("cylinder_50", widen)], comm)
-
-
-def test_the_valence_of_the_anion_is_found(comm):
-    def divalent(data):
-        data["electrolyte"]["species"][1] |= {"valence": -2, "concentration": "83.5 mM"}
-        data["compare"]["law"] = "electroneutral"  # the other one refuses it
-
-    assert failing([changed("line", divalent)], comm)
+    assert failing([changed(name, change)], comm)
 
 
 def test_swapped_diffusivities_are_found(comm):
@@ -322,28 +320,17 @@ def slower_gates(monkeypatch):
     monkeypatch.setattr(GateStep, "end", lambda step, *rest: correct(replace(step, length=step.length / 1.05), *rest))
 
 
-def late_phase(monkeypatch):
-    """By a hundredth of a radian."""
-    correct = waveforms.sine
-    monkeypatch.setattr(waveforms, "sine", lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01))
+#: Waveforms that are wrong: by a hundredth of a radian, a hundredth of a millisecond, one pulse of two, a hundredth.
+WRONG = {
+    "sine": lambda correct: lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01),
+    "table": lambda correct: lambda file, onset: correct(file, onset + 1e-5),
+    "pulses": lambda correct: lambda starts, lasts: correct(starts[:1], lasts),
+    "ramp": lambda correct: lambda onset, lasts: correct(onset, 1.01 * lasts),
+}
 
 
-def bent_table(monkeypatch):
-    """A table of currents that ends a hundredth of a millisecond late."""
-    correct = waveforms.table
-    monkeypatch.setattr(waveforms, "table", lambda file, onset: correct(file, onset + 1e-5))
-
-
-def one_pulse(monkeypatch):
-    """Of two."""
-    correct = waveforms.pulses
-    monkeypatch.setattr(waveforms, "pulses", lambda starts, lasts: correct(starts[:1], lasts))
-
-
-def longer_ramp(monkeypatch):
-    """By a hundredth."""
-    correct = waveforms.ramp
-    monkeypatch.setattr(waveforms, "ramp", lambda onset, lasts: correct(onset, 1.01 * lasts))
+def wrong_waveform(kind):
+    return lambda patch: patch.setattr(waveforms, kind, WRONG[kind](getattr(waveforms, kind)))
 
 
 def outside_at_zero(monkeypatch):
@@ -376,10 +363,10 @@ def powerless_gates(monkeypatch):
     ("fault", "name", "times"),
     [
         (slower_gates, "line_gates", ["0.3 ms", "0.6 ms"]),
-        (late_phase, "line_sine", ["0.3 ms", "0.5 ms"]),
-        (bent_table, "line_sine", ["0.3 ms", "0.75 ms"]),
-        (one_pulse, "line_pulses", ["0.25 ms", "0.7 ms"]),
-        (longer_ramp, "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (wrong_waveform("sine"), "line_sine", ["0.3 ms", "0.5 ms"]),
+        (wrong_waveform("table"), "line_sine", ["0.3 ms", "0.75 ms"]),
+        (wrong_waveform("pulses"), "line_pulses", ["0.25 ms", "0.7 ms"]),
+        (wrong_waveform("ramp"), "line_pulses", ["0.25 ms", "0.7 ms"]),
         (outside_at_zero, "line_constant_field", []),
         (powerless_gates, "line_constant_field", []),
         (straight_table, "line_table", []),
@@ -469,10 +456,6 @@ def test_the_only_state_of_channels_solves_their_equations(changes):
 def test_channels_that_the_scalar_equations_do_not_know_are_refused():
     with pytest.raises(CaseError, match="plain sigmoids"):
         band(on_all_bands(gates=[{"half": "0 mV", "slope": "1 mV", "time": "1 ms"}]))
-
-
-def test_a_wrong_tortuosity_is_found(comm):
-    assert failing([changed("cylinder_three_species", lambda data: data["electrolyte"].update(tortuosity=1.9))], comm)
 
 
 # --- what breaks one case does not take the others with it

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from xml.etree import ElementTree
 
 import matplotlib.figure
@@ -273,8 +273,6 @@ def test_a_body_to_turn_holds_the_colours_of_its_field():
 
 
 def as_previous(verdicts):
-    from dataclasses import asdict
-
     return previous.PreviousReport("yesterday", tuple(asdict(v) for v in verdicts))
 
 
