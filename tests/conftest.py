@@ -1,7 +1,5 @@
 """Shared fixtures. MPI comes first: the wheels of PETSc and DOLFINx find its library only once mpi4py has loaded it."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -51,11 +49,13 @@ def spinepnp(tmp_path: Path) -> Any:
     """Runs the command line in a process of its own, in a temporary directory."""
 
     def run(
-        *arguments: str, ranks: int = 0, mpiexec: str = "", timeout: float = 120.0
+        *arguments: str, ranks: int = 0, mpiexec: str = "", timeout: float = 120.0, exit_code: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "spinepnp", *arguments]
         if ranks:
             command = [mpiexec, "-n", str(ranks), *command]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
+        assert exit_code in (None, done.returncode), done.stderr
+        return done
 
     return run

@@ -1,11 +1,13 @@
 """Batches: sweeps, groups of ranks, what survives a crash, tables, reports."""
 
-from __future__ import annotations
-
+import errno
+import fcntl
 import itertools
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,9 +27,13 @@ from spinepnp.batch.scheduler import Counters, Scheduler, _number, chains_of, di
 from spinepnp.batch.store import OUTCOME
 from spinepnp.batch.sweep import Job, load_sweep, named_columns
 from spinepnp.errors import CaseError
+from spinepnp.run import directory
+from spinepnp.run.options import RunOptions
+from spinepnp.run.steady import load_case, solve_case
 from spinepnp.runtime.claims import _claim_by_existence, claim
+from spinepnp.solvers.steady import SteadyProblem
 from support import CASES, ROOT
-from support.commands import call
+from support.commands import BLOCK, call
 
 BASE = f"""
 [base]
@@ -90,9 +96,6 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     assert batch(folder, SMALL) == 0
     return folder / "out"
-
-
-# --- sweeps
 
 
 class TestSweeps:
@@ -268,9 +271,6 @@ def test_all_ranks_together_and_groups_of_one_give_the_same_table(comm, tmp_path
         assert_equal_tables(spinepnp.load(folder / "together"), spinepnp.load(folder / "apart"))
 
 
-# --- claims
-
-
 class TestClaims:
     @pytest.mark.parametrize("take", [claim, _claim_by_existence])
     def test_one_gets_it_and_the_other_after_it(self, tmp_path, take):
@@ -284,8 +284,6 @@ class TestClaims:
         second.release()
 
     def test_a_claim_of_a_process_that_is_gone_does_not_count(self, tmp_path):
-        import socket
-
         gone = subprocess.Popen(["true"])
         gone.wait()
         (tmp_path / "x").write_text(f"{socket.gethostname()} {gone.pid}")
@@ -294,9 +292,6 @@ class TestClaims:
         assert _claim_by_existence(tmp_path / "y") is None
 
     def test_without_locks_existence_serves(self, tmp_path, monkeypatch):
-        import errno
-        import fcntl
-
         def refuse(*_):
             raise OSError(errno.ENOLCK, "no locks available")
 
@@ -305,9 +300,6 @@ class TestClaims:
         assert first is not None
         assert claim(tmp_path / "x.lock") is None
         first.release()
-
-
-# --- results
 
 
 class TestResults:
@@ -366,8 +358,6 @@ class TestResults:
         assert stamps(small) == before
 
     def test_more_values_on_an_axis_solve_only_these(self, small, tmp_path, capfd):
-        import shutil
-
         shutil.copytree(small, tmp_path / "out")
         assert batch(tmp_path, SMALL.replace('"50 pA"]', '"50 pA", "70 pA"]')) == 0
         assert "8 cases: 8 ok, 0 failed; 2 solved now, 6 held before" in capfd.readouterr().out
@@ -405,8 +395,6 @@ def test_cases_that_fail_stop_no_other(tmp_path, capfd):
 
 
 def test_whatever_a_case_raises_is_its_own_failure(tmp_path, monkeypatch, capfd):
-    from spinepnp.solvers.steady import SteadyProblem
-
     solve = SteadyProblem.solve
 
     def explode(self, electrolyte, boundaries, closed=None):
@@ -472,29 +460,21 @@ def test_a_full_disk_ends_the_batch_in_one_line_and_it_goes_on_later(tmp_path, m
 # --- crashes
 
 
-def start(folder: Path, mpiexec: str, ranks: int = 2, via: tuple[str, ...] = ()) -> subprocess.Popen:
-    command = [
-        *via,
-        mpiexec,
-        "-n",
-        str(ranks),
-        sys.executable,
-        "-m",
-        "spinepnp",
-        "batch",
-        "sweep.toml",
-        "--output",
-        "out",
-    ]
+BATCH = (sys.executable, "-m", "spinepnp", "batch", "sweep.toml", "--output", "out")
+
+
+def start(folder: Path, *launcher: str) -> subprocess.Popen:
+    command = [*launcher, *BATCH]
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(directory: Path, number: int, process: subprocess.Popen) -> None:
+def wait_for(directory: Path, pattern: str, number: int, process: subprocess.Popen) -> list[Path]:
     deadline = time.monotonic() + 60
-    while len(stamps(directory)) < number:
+    while len(files := [*directory.glob(pattern)]) < number:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+    return files
 
 
 LONGER = SMALL.replace('"50 pA"]', ", ".join(f'"{n} pA"' for n in range(51, 63)) + "]")
@@ -504,8 +484,8 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
     sweep_file(tmp_path, LONGER)
     before: dict[str, int] = {}
     for number in (3, 12):
-        process = start(tmp_path, mpiexec)
-        wait_for(tmp_path / "out", number, process)
+        process = start(tmp_path, mpiexec, "-n", "2")
+        wait_for(tmp_path / "out", "cases/*/outcome.json", number, process)
         process.kill()
         process.communicate()
         time.sleep(0.5)
@@ -523,10 +503,6 @@ def test_kill_9_of_mpirun_and_rerun_solve_nothing_twice(tmp_path, mpiexec, comm)
 @pytest.mark.parametrize("table", ["solver.csv", "summary.json", "observables.csv"])
 def test_a_case_that_is_cut_off_between_its_files_has_all_of_them_once_in_the_end(tmp_path, comm, monkeypatch, table):
     """Whichever file was the last one to be written: observables stand for the others, so that they come last."""
-    from spinepnp.run import directory
-    from spinepnp.run.options import RunOptions
-    from spinepnp.run.steady import load_case, solve_case
-
     case, written = load_case(CASES / "tube_one_species.toml"), directory.write_atomically
 
     def cut_off(path, *arguments, **named):
@@ -549,8 +525,8 @@ def test_a_rank_that_is_killed_ends_the_job_at_once_with_one_line(tmp_path, mpie
     import psutil
 
     sweep_file(tmp_path, LONGER)
-    process = start(tmp_path, mpiexec, via=(sys.executable, "-m", "spinepnp.runtime.launch"))
-    wait_for(tmp_path / "out", 2, process)
+    process = start(tmp_path, sys.executable, "-m", "spinepnp.runtime.launch", mpiexec, "-n", "2")
+    wait_for(tmp_path / "out", "cases/*/outcome.json", 2, process)
     running = [(p, p.cmdline()) for p in psutil.Process(process.pid).children(recursive=True)]
     ranks = [p for p, line in running if line[0] == sys.executable and "batch" in line]
     victim = max(ranks, key=lambda p: p.pid)
@@ -567,11 +543,7 @@ def test_a_rank_that_is_killed_ends_the_job_at_once_with_one_line(tmp_path, mpie
 
 def test_two_batches_on_one_directory_share_the_work(tmp_path):
     sweep_file(tmp_path, LONGER)
-    command = [sys.executable, "-m", "spinepnp", "batch", "sweep.toml", "--output", "out"]
-    both = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    both = [start(tmp_path) for _ in range(2)]
     told = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     solved = [int(out.split(" solved now")[0].rsplit(" ", 1)[1]) for out, _ in told]
@@ -594,9 +566,7 @@ def test_several_processes_bring_one_directory_up_to_date_at_once(small):
 
 
 def test_a_case_that_another_process_holds_is_left_to_it(tmp_path, monkeypatch, capfd):
-    import spinepnp.batch.run
-
-    monkeypatch.setattr(spinepnp.batch.run, "CLAIM_TIMEOUT", 0.5)
+    monkeypatch.setattr(batch_run, "CLAIM_TIMEOUT", 0.5)
     key = load_sweep(sweep_file(tmp_path, SMALL)).jobs[3].key
     (tmp_path / "out" / "work").mkdir(parents=True)
     held = claim(tmp_path / "out" / "work" / f"{key}.lock")
@@ -625,16 +595,11 @@ def test_a_transient_that_was_killed_goes_on_from_its_checkpoint(tmp_path, capfd
     "boundaries.cap.current.value" = ["40 pA"]
     """
     sweep_file(tmp_path, text)
-    command = [sys.executable, "-m", "spinepnp", "batch", "sweep.toml", "--output", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 60
-    while not (rows := [*(tmp_path / "out").glob("work/*/checkpoint.npz")]):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    process = start(tmp_path)
+    checkpoint, *_ = wait_for(tmp_path / "out", "work/*/checkpoint.npz", 1, process)
     process.kill()
     process.communicate()
-    with np.load(rows[0]) as stored:
+    with np.load(checkpoint) as stored:
         number = int(stored["number"])
     assert number >= 1
     assert batch(tmp_path, text) == 0
@@ -644,9 +609,6 @@ def test_a_transient_that_was_killed_goes_on_from_its_checkpoint(tmp_path, capfd
     (row,) = spinepnp.load(tmp_path / "out").to_dict("records")
     assert row["time_ms"] == 20.0
     assert (case / "run.log").read_text().count("steps, ") == 1
-
-
-# --- reports
 
 
 class TestReports:
@@ -699,18 +661,15 @@ class TestReports:
         assert "holds no batch" in capfd.readouterr().err
 
     def test_load_and_report_need_no_dolfinx(self, small, tmp_path):
-        code = """
-import sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"mpi4py", "petsc4py", "dolfinx", "gmsh", "pyvista"}:
-            raise ImportError(name)
-sys.meta_path.insert(0, Block())
+        code = (
+            BLOCK.format(names={"mpi4py", "petsc4py", "dolfinx", "gmsh", "pyvista"})
+            + """
 import spinepnp
 assert len(spinepnp.load(sys.argv[1])) == 6
 from spinepnp.__main__ import _run
 sys.exit(_run(["report", sys.argv[1]], False))
 """
+        )
         done = subprocess.run([sys.executable, "-c", code, str(small)], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         for name in ("report.html", "families.png", "heat.png"):

@@ -1,7 +1,5 @@
 """Nothing that a terminal obeys comes from a file or an argument to the screen, and no part of `--set` is lost."""
 
-from __future__ import annotations
-
 import os
 import pty
 import re
@@ -13,16 +11,9 @@ import pytest
 from spinepnp.case.case import load_mesh_case
 from spinepnp.case.toml import parse_override
 from spinepnp.errors import CONTROL
+from support.cases import CASE
 
-SMALL = """
-[geometry]
-shape = "cylinder"
-length = "500 nm"
-radius = "50 nm"
-dimension = "1d"
-[mesh]
-size = "50 nm"
-"""
+SMALL = CASE.partition("[electrolyte]")[0]
 
 #: A terminal's title, a bell, colour, deletion, the same in one byte, a new line, one that is written backwards.
 NASTY = {

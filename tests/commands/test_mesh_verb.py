@@ -1,7 +1,5 @@
 """The verb `mesh`: its report against the mesh itself, on any number of ranks."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

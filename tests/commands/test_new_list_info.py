@@ -1,7 +1,5 @@
 """The verbs new, list and info, the JSON Schemas, and the page of all keys: what they say is what the models do."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os
@@ -15,6 +13,7 @@ import pytest
 
 from spinepnp.case.case import Case, read_case
 from spinepnp.case.toml import set_value
+from spinepnp.commands.list import list_topics
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, keys_page, schema, templates
@@ -85,11 +84,9 @@ def test_channels_of_a_ring():
 
 @pytest.mark.parametrize("shape", ["cylinder", "ball"])
 def test_a_new_case_runs(shape, spinepnp, tmp_path):
-    made = spinepnp("new", shape, "--output", "begin.toml")
-    assert made.returncode == 0, made.stderr
+    made = spinepnp("new", shape, "--output", "begin.toml", exit_code=0)
     assert made.stdout.splitlines() == ["begin.toml", "next: ./spine run begin.toml"]
-    done = spinepnp("run", "begin.toml")
-    assert done.returncode == 0, done.stderr
+    spinepnp("run", "begin.toml", exit_code=0)
     summary = json.loads((tmp_path / "runs" / "begin" / "summary.json").read_text())
     assert summary["status"] == "ok"
     if shape == "cylinder":
@@ -118,14 +115,12 @@ def test_new_refuses_what_it_cannot_write(tmp_path):
 def test_a_new_surface_goes_where_its_case_goes(spinepnp, tmp_path):
     """Both files can be given to somebody else; the surface of the checkout is not named."""
     (tmp_path / "given").mkdir()
-    made = spinepnp("new", "surface", "--output", "given/begin.toml")
-    assert made.returncode == 0, made.stderr
+    made = spinepnp("new", "surface", "--output", "given/begin.toml", exit_code=0)
     assert made.stdout.splitlines() == ["given/begin.toml", "given/spine.ply", "next: ./spine run given/begin.toml"]
     assert (tmp_path / "given" / "spine.ply").read_bytes() == (CASES / "surfaces" / "spine.ply").read_bytes()
     assert str(ROOT) not in (tmp_path / "given" / "begin.toml").read_text()
     (tmp_path / "given").rename(tmp_path / "theirs")
-    checked = spinepnp("check", "theirs/begin.toml", "--json")
-    assert checked.returncode == 0, checked.stderr
+    spinepnp("check", "theirs/begin.toml", "--json", exit_code=0)
     assert spinepnp("new", "surface", "--output", "theirs/begin.toml", "--force").returncode == 0
 
 
@@ -167,8 +162,6 @@ def test_an_unknown_shape_names_the_nearest(spinepnp):
 
 
 def test_only_the_first_rank_speaks(monkeypatch, capsys):
-    from spinepnp.commands.list import list_topics
-
     monkeypatch.setenv("PMI_RANK", "1")
     assert templates.new_case("cone", None, force=False) == 0
     assert list_topics("laws", None, as_json=False) == 0
@@ -189,7 +182,6 @@ found = set({sorted(STACK | {"gmsh", "pyvista"})}) & set(sys.modules)
 assert not found, found
 """
     done = run_code(code, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
     for topic in catalogue.TOPICS:
         assert re.search(rf"^{topic} \(\d+\), ", done.stdout, flags=re.M), topic
     for shape in SHAPES:
@@ -218,8 +210,6 @@ def test_boundaries_are_those_of_the_shape():
 
 @pytest.mark.parametrize("topic", [None, *catalogue.TOPICS])
 def test_json_of_every_topic(topic, capsys):
-    from spinepnp.commands.list import list_topics
-
     list_topics(topic, None, as_json=True)
     found = json.loads(capsys.readouterr().out)
     entries = found if topic else [entry for entries in found.values() for entry in entries]
@@ -228,8 +218,6 @@ def test_json_of_every_topic(topic, capsys):
 
 
 def test_one_shape_is_drawn(capsys):
-    from spinepnp.commands.list import list_topics
-
     list_topics("shapes", "pore", as_json=False)
     text = capsys.readouterr().out
     assert "|____   ____|" in text
@@ -248,8 +236,6 @@ def test_one_shape_is_drawn(capsys):
     ],
 )
 def test_an_unknown_topic_or_name_is_one_line(words, problem):
-    from spinepnp.commands.list import list_topics
-
     with pytest.raises(CaseError) as error:
         list_topics(*[*words, None][:2], as_json=False)
     assert problem in str(error.value)
@@ -260,8 +246,7 @@ def test_an_unknown_topic_or_name_is_one_line(words, problem):
 
 
 def test_info_for_people_and_programs(spinepnp, mpiexec):
-    done = spinepnp("info", "--json", ranks=2, mpiexec=mpiexec)
-    assert done.returncode == 0, done.stderr
+    done = spinepnp("info", "--json", ranks=2, mpiexec=mpiexec, exit_code=0)
     found = json.loads(done.stdout)  # once for both ranks
     assert found["stack"]["problem"] == ""
     assert found["stack"]["ranks"] == 2
@@ -273,19 +258,13 @@ def test_info_for_people_and_programs(spinepnp, mpiexec):
 
 
 def test_info_without_dolfinx_and_without_a_compiler_says_so(tmp_path):
-    code = f"""
+    code = """
 import os, sys
 os.environ["CC"] = "no-such-compiler"
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {STACK!r}:
-            raise ImportError(f"{{name}} is blocked")
-sys.meta_path.insert(0, Block())
 from spinepnp.__main__ import _run
 sys.exit(_run(["info"], False))
 """
-    done = run_code(code, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    done = run_code(code, cwd=tmp_path, blocked=STACK)
     assert "finite elements: MISSING: DOLFINx with PETSc and mpi4py is needed" in done.stdout
     assert "no-such-compiler is not found; install a C compiler" in done.stdout
     assert "Python 3." in done.stdout
@@ -422,8 +401,7 @@ def test_a_name_that_is_too_long_is_told_in_a_line(spinepnp):
 
 
 def test_a_validation_case_of_neurons_is_known_as_one(spinepnp):
-    done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"))
-    assert done.returncode == 2
+    done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"), exit_code=2)
     assert "is a validation case" in done.stderr
 
 
@@ -469,6 +447,5 @@ def other(): ...
 sys.argv = ["spinepnp", "write"]
 __main__.main()
 """
-    done = run_code(code, cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert "unexpected OSError" in done.stderr
+    (line,) = run_code(code, cwd=tmp_path, exit_code=1).stderr.splitlines()
+    assert "unexpected OSError" in line

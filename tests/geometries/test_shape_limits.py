@@ -1,6 +1,6 @@
 """Shapes and tables at their limits: each is meshed, or refused in one line that names the right key and what to do."""
 
-from __future__ import annotations
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +8,12 @@ from spinepnp.batch.sweep import _rows
 from spinepnp.case.messages import validated
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cylinder, Hyperboloid, ImportedSurface, Pore, Tube
-from spinepnp.meshes import GradeOptions, MeshOptions, generate
+from spinepnp.meshes import GradeOptions, MeshOptions, generate, generation
 from spinepnp.meshes.memory import check_memory
 from spinepnp.runtime import memory
 from spinepnp.solvers.model.tables import read_columns
 from spinepnp.units import CURRENT, LENGTH, SURFACE_CHARGE, TIME, format_quantity, parse_quantity
+from support.cases import SPINE_FILE, spine_surface
 from support.measures import errors
 
 HEAD = {"head_radius": "500 nm", "neck_radius": "100 nm", "neck_length": "500 nm"}
@@ -91,8 +92,6 @@ def test_a_profile_table_that_ends_at_the_length_up_to_rounding_is_whole(table):
 
 def test_a_byte_order_mark_is_no_part_of_a_table(table):
     """As spreadsheets write it: profiles, waveforms and lists of cases have one reader."""
-    from pathlib import Path
-
     Tube(length="500 nm", profile=table("z_nm,radius_nm\n0,50\n500,60\n", "utf-8-sig")).check()
     waveform = table("time_ms,current_pA\n0,0\n1,5\n", "utf-8-sig")
     assert read_columns(waveform, TIME, CURRENT)[1][1] == pytest.approx(5e-12)
@@ -129,8 +128,6 @@ def test_a_mesh_beyond_the_memory_names_the_key_that_makes_it_large(monkeypatch,
 
 
 def test_a_mesh_that_takes_long_is_announced(comm, monkeypatch):
-    from spinepnp.meshes import generation
-
     monkeypatch.setenv("SPINEPNP_MESH_CACHE", "off")
     monkeypatch.setattr(generation, "MANY_CELLS", 100)
     said = []
@@ -170,8 +167,6 @@ def test_a_list_given_as_text_or_too_long_is_told_in_plain_words(point, normal, 
 
 
 def test_a_plane_that_takes_no_triangle_says_where_there_are_some():
-    from support.cases import SPINE_FILE, spine_surface
-
     below = {"name": "low", "plane": {"point": ["0 nm", "0 nm", "-50 nm"], "normal": [0, 0, 1]}}
     with pytest.raises(CaseError, match="nearest triangle parallel to the plane, ") as caught:
         spine_surface(SPINE_FILE, patches=[below]).check()

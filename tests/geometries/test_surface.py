@@ -1,7 +1,5 @@
 """Domains from files: formats, patches, and what is refused."""
 
-from __future__ import annotations
-
 import os
 
 import meshio
@@ -18,6 +16,7 @@ from spinepnp.meshes.report import describe
 from spinepnp.runtime.stack import MPI, dolfinx
 from support import CASES
 from support.cases import BASE, PSD, SPINE_FILE, spine_surface
+from support.commands import refusal
 from support.measures import errors
 
 
@@ -76,10 +75,7 @@ def push(points, triangles):
 
 BROKEN = {
     "open": (lambda p, t: (p, t[1:]), "is not watertight: 3 open edges, one at ("),
-    "flipped": (
-        lambda p, t: (p, np.vstack([t[:1, ::-1], t[1:]])),
-        "is not oriented: its triangles disagree at 3",
-    ),
+    "flipped": (lambda p, t: (p, np.vstack([t[:1, ::-1], t[1:]])), "is not oriented: its triangles disagree at 3"),
     "crossing": (push, "intersects itself at ("),
     "doubled": (lambda p, t: (np.vstack([p, p + 5.0]), np.vstack([t, t + len(p)])), "has 2 separate pieces"),
     "with a fin": (lambda p, t: (np.vstack([p, p[:1] + 1.0]), np.vstack([t, [t[0, 0], t[0, 1], len(p)]])), "edges"),
@@ -91,11 +87,9 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_surface_is_refused_before_meshing(tmp_path, name):
     change, message = BROKEN[name]
-    with pytest.raises(CaseError) as caught:
-        spine_surface(written(tmp_path, change), patches=[]).check()
-    assert caught.value.key == "geometry.file"
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    error = refusal(lambda: spine_surface(written(tmp_path, change), patches=[]).check())
+    assert error.key == "geometry.file"
+    assert message in str(error)
 
 
 def test_two_sheets_that_cross_are_found_wherever_they_do(tmp_path):
@@ -157,10 +151,7 @@ def test_files_that_are_none(tmp_path, name, content):
     """One line that names the file."""
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(CaseError) as caught:
-        spine_surface(tmp_path / name).check()
-    assert caught.value.key == "geometry.file"
-    assert "\n" not in str(caught.value)
+    assert refusal(lambda: spine_surface(tmp_path / name).check()).key == "geometry.file"
 
 
 def ply(properties, body, faces=1):
@@ -203,11 +194,10 @@ def ply(properties, body, faces=1):
 )
 def test_a_damaged_file_is_told_in_words_and_never_waited_for(tmp_path, name, content, message):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(CaseError) as caught:
-        spine_surface(tmp_path / name).check()
-    assert caught.value.key == "geometry.file"
-    assert message in str(caught.value)
-    assert ";" in caught.value.problem, "says what to do"
+    error = refusal(lambda: spine_surface(tmp_path / name).check())
+    assert error.key == "geometry.file"
+    assert message in str(error)
+    assert ";" in error.problem, "says what to do"
 
 
 @pytest.mark.parametrize("suffix", [".ply", ".stl", ".obj"])
@@ -224,13 +214,9 @@ def test_a_file_cut_off_anywhere_is_refused_in_our_words(tmp_path, suffix):
 
 
 def gmsh_box(path, order, dim=3, extra=None):
-    """A cylinder of 100 nm with the names "left" and "right", in nm.
+    """A cylinder of 100 nm with the names "left" and "right", in nm; with dim 2 its surface alone.
 
-    Args:
-        path: of the msh file.
-        order: of its cells.
-        dim: 2 for its surface alone.
-        extra: name of a physical group of one point beside it, or of "prism" for cells that are none.
+    Extra is the name of a physical group of one point beside it, or "prism" for cells that are none.
     """
     import gmsh
 

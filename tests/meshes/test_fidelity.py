@@ -1,12 +1,11 @@
 """The mesh is that of the body: volume, areas and boundary vertices, for every shape and every verb."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from spinepnp.case.case import load_case
 from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Ball, Cylinder, Hyperboloid, ImportedSurface, Shell
 from spinepnp.meshes import MeshOptions, generate
@@ -97,8 +96,6 @@ def test_an_elliptic_disc_that_is_not_turned_is_an_error(comm, monkeypatch, fres
 
 
 def test_every_part_that_differs_is_named(comm, monkeypatch, fresh):
-    from spinepnp.case.case import load_case
-
     case = load_case(SPINE_CASE)
     pulled(ImportedSurface, monkeypatch, "base", -0.05)
     with pytest.raises(CaseError) as found:

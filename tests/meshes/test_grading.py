@@ -1,7 +1,5 @@
 """Mesh refinement at inner planes, and the default grading toward layers of fixed and surface charge."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Kept meshes: the same bit for bit, rebuilt where damaged, made once by several processes."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """ARCHITECTURE.md holds against the tree: what it names exists, and it names every room."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The benchmarks give numbers; how large these are is for nobody to assert."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

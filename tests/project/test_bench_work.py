@@ -1,7 +1,5 @@
 """Accuracy for time, work and precision, other programs, start-up: tables have columns, and fronts are fronts."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

@@ -1,7 +1,5 @@
 """The Slurm scripts: their command lines are run, with a stand-in for srun."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

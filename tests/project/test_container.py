@@ -1,7 +1,5 @@
 """Dockerfile, .dockerignore and development container: what can be checked without building them."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The documentation: the site builds without a warning, links and anchors lead somewhere, commands are commands."""
 
-from __future__ import annotations
-
 import ast
 import functools
 import json
@@ -30,6 +28,8 @@ from spinepnp.reference import catalogue, results_page
 from spinepnp.run.columns import GROUPS, STEP, SUMMARY
 from spinepnp.run.steady import run_case
 from spinepnp.solvers import Channel
+from spinepnp.validation import gnp
+from spinepnp.validation.gnp import data, table
 from spinepnp.validation.laws.catalogue import LAWS
 from support import ROOT
 from support.charged_cases import BATH
@@ -400,11 +400,11 @@ def test_the_recipes_of_the_cookbook_run(walked, monkeypatch, capsys):
     tables = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", text, flags=re.S)]
     csv = re.search(r"```text\n(potential_mV.*?)```", text, flags=re.S)[1]
     Path("my_channel.csv").write_text(csv)
-    for table in tables:
-        if "boundaries" in table:
-            Channel.model_validate(table["boundaries"]["ring"]["channel"][0]).check()
+    for entry in tables:
+        if "boundaries" in entry:
+            Channel.model_validate(entry["boundaries"]["ring"]["channel"][0]).check()
         else:  # the surface that a recipe has written
-            assert set(SHAPES["surface"].model_validate(table["geometry"]).named) == {"base", "psd", "wall"}
+            assert set(SHAPES["surface"].model_validate(entry["geometry"]).named) == {"base", "psd", "wall"}
 
 
 def test_the_examples_of_validation_run(capsys):
@@ -416,9 +416,6 @@ def test_the_examples_of_validation_run(capsys):
 
 def test_the_names_of_the_neuron_example_are_there():
     """Its runs, and the table, are those of test_gnp.py and test_gnp_table.py."""
-    from spinepnp.validation import gnp
-    from spinepnp.validation.gnp import data, table
-
     block = (ROOT / "docs" / "gnp.md").read_text().partition("In Python:")[2].partition("**What p_open")[0]
     found = re.findall(r"\b(gnp|data|table)\.([A-Za-z_]\w*)", block.replace("validation.gnp", ""))
     assert len(found) >= 6

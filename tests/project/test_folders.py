@@ -1,7 +1,5 @@
 """Where things are kept for users that have no home, or none that can be written: numbers in containers."""
 
-from __future__ import annotations
-
 import os
 import stat
 import subprocess

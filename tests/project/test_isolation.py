@@ -1,7 +1,5 @@
 """What lies in the current directory is data: no module, no options of PETSc, no flags of the compiler from there."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """What README and docs say is what the program does."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import tomllib
@@ -10,6 +8,9 @@ import pytest
 
 from spinepnp.batch.sweep import Sweep, load_sweep
 from spinepnp.case.case import Case, load_case
+from spinepnp.meshes import generate
+from spinepnp.solvers import SteadyProblem
+from spinepnp.validation.laws.catalogue import LAWS
 from support import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -43,10 +44,6 @@ def test_links_lead_somewhere():
 
 def test_the_table_of_the_readme_is_what_a_run_computes(comm):
     """The voltages printed in README, recomputed."""
-    from spinepnp.meshes import generate
-    from spinepnp.solvers import SteadyProblem
-    from spinepnp.validation.laws.catalogue import LAWS
-
     rows = re.findall(
         r"^│ +(\d+) │ +([\d.]+) │ +([\d.]+) │ +\S+ │ +([\d.]+) │ +\S+ │ +([\d.]+) │ ok", README, flags=re.M
     )

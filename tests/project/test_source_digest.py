@@ -1,7 +1,5 @@
 """Results and cached meshes know all code that can change them."""
 
-from __future__ import annotations
-
 import pytest
 
 from spinepnp.runtime import versions

@@ -1,7 +1,5 @@
 """Which installations of DOLFINx and PETSc are refused, and that only one file knows in what versions differ."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

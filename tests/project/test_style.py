@@ -1,7 +1,5 @@
 """Lint, format and types: what the project's own configuration asks for."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,11 +1,10 @@
 """Quantities with units: what is read, what is refused and how it is said."""
 
-from __future__ import annotations
-
 import math
 import subprocess
 import sys
 
+import pint
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,8 +77,6 @@ def test_what_is_refused(value, complaint):
 
 
 def test_a_pint_quantity_is_taken():
-    import pint
-
     assert parse_quantity(pint.UnitRegistry().Quantity(2.0, "micrometer"), LENGTH) == pytest.approx(2e-6)
 
 

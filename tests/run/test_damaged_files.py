@@ -1,7 +1,5 @@
 """Files that are deleted, cut or damaged: made again, or told of in one line; never a traceback, never a wrong row."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os
@@ -18,7 +16,7 @@ from spinepnp.errors import OutputError, SpineError
 from spinepnp.run import checkpoints
 from spinepnp.runtime import cache_dirs, files, kernels
 from spinepnp.runtime.compiler import command as compiler
-from support.commands import call
+from support.commands import call, refused
 from support.interruptions import difference, write_cases
 
 DAMAGES = {
@@ -130,8 +128,7 @@ def test_a_crash_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monk
 def test_rows_that_the_checkpoint_has_seen_are_not_done_without(results, damage, capfd):
     out = copy(results, "transient")
     DAMAGES[damage](out / "observables.csv")
-    assert call("run", "transient.toml", "--output", "out", "--resume") == 2
-    (line,) = capfd.readouterr().err.splitlines()
+    line = refused(capfd, "run", "transient.toml", "--output", "out", "--resume")
     assert "observables.csv lacks rows that the checkpoint has seen; use --force to start again" in line
 
 
@@ -169,9 +166,6 @@ def test_results_of_another_case_are_refused_without_their_case_too(results, nam
 
 
 # --- all other files
-
-
-TRANSIENT = ["summary.json", "solver.csv", "fields.vtu", "fields.pvd", "fields/0001.vtu", "run.log"]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -1,7 +1,5 @@
 """Commands that are interrupted: one line, the right exit code, no process left, nothing lost. See `interruptions`."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,14 +1,14 @@
 """Pictures: curves that keep to the rows, surfaces without their inside, films on one scale, the verb `plot`."""
 
-from __future__ import annotations
-
 import csv
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from spinepnp.case.case import load_case
@@ -199,8 +199,6 @@ class TestScale:
 
 class TestTheVerb:
     def test_it_draws_everything_without_dolfinx(self, transient):
-        import PIL.Image
-
         names = ("potential.png", "profile.png", "trace.png", "animation.gif")
         assert (transient / "trace.png").exists()  # the run has drawn it
         for name in names:
@@ -219,8 +217,6 @@ class TestTheVerb:
 
     def test_a_run_that_was_killed_and_a_picture_that_fails(self, transient, tmp_path, monkeypatch, capfd):
         """Part of a row at the end, and fields only among the times."""
-        import shutil
-
         shutil.copytree(transient, tmp_path / "out")
         (tmp_path / "out" / "fields.vtu").unlink()
         with (tmp_path / "out" / "observables.csv").open("a") as file:
@@ -239,7 +235,6 @@ class TestTheVerb:
         assert err.splitlines() == ["a picture could not be drawn: division by zero"]
 
     def test_a_line_and_gates(self, tmp_path, capfd):
-        import PIL.Image
         import pyvista
 
         study = 'study={ kind = "transient", duration = "2 ms", times = ["1 ms", "2 ms"] }'

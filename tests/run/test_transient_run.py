@@ -1,9 +1,8 @@
 """Transients through the command line: files, checkpoints, interruptions, ranks."""
 
-from __future__ import annotations
-
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -204,8 +203,6 @@ def test_gates_and_history_survive(tmp_path):
 
 
 def test_a_bad_checkpoint_is_one_line(tmp_path, whole, capfd):
-    import shutil
-
     out = tmp_path / "out"
     shutil.copytree(whole, out)
     (out / "checkpoint.npz").write_bytes(b"no checkpoint")
@@ -233,11 +230,11 @@ def test_a_failing_transient_keeps_what_was_reached(tmp_path, capfd):
 def test_a_sweep_of_transients_has_a_row_for_each_value(tmp_path):
     """Paper 000: the shorter the interval of two pulses, the more ions gather."""
     out = tmp_path / "out"
-    code = run(
+    case = [
         str(CASES / "pulse_pair.toml"), "--set", "mesh.size=150 nm", "--set", "study.duration=30 ms",
         "--set", 'study.values=["10 ms", "20 ms"]', "--set", "study.tolerance=1e-3", "--output", str(out),
-    )  # fmt: skip
-    assert code == 0
+    ]  # fmt: skip
+    assert run(*case) == 0
     table = rows(out)
     assert table.columns[0] == "boundaries.cap.current.interval_ms"
     assert list(table.iloc[:, 0]) == [10.0, 20.0]
@@ -245,9 +242,5 @@ def test_a_sweep_of_transients_has_a_row_for_each_value(tmp_path):
     assert peaks[0] > peaks[1] + 0.05 > 167.0
     assert (out / "points" / "0001" / "summary.json").exists()
     before = (out / "observables.csv").read_text()
-    same_case = [
-        str(CASES / "pulse_pair.toml"), "--set", "mesh.size=150 nm", "--set", "study.duration=30 ms",
-        "--set", 'study.values=["10 ms", "20 ms"]', "--set", "study.tolerance=1e-3", "--output", str(out), "--resume",
-    ]  # fmt: skip
-    assert run(*same_case) == 0
+    assert run(*case, "--resume") == 0
     assert (out / "observables.csv").read_text() == before

@@ -4,8 +4,6 @@ Every number comes from outside: Donnan, Teorell, Meyer and Sievers, Gouy and Ch
 independent solvers of full PNP.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 
@@ -167,8 +165,7 @@ def test_a_meridian_has_that_layer_too():
 
 def test_more_than_22_thermal_voltages_at_a_blocking_wall_are_refused(spinepnp, tmp_path):
     (tmp_path / "case.toml").write_text(tomli_w.dumps(blocking_wall(-23.0)))
-    done = spinepnp("run", "case.toml", "--output", "out")
-    assert done.returncode == 2
+    done = spinepnp("run", "case.toml", "--output", "out", exit_code=2)
     (line,) = done.stderr.strip().splitlines()
     assert "boundaries.top.potential" in line
     assert "at most 22 kT/e" in line

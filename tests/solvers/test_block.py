@@ -1,7 +1,5 @@
 """The block solver: the answers of MUMPS, iterations that do not grow, and what happens when it fails."""
 
-from __future__ import annotations
-
 import gc
 import weakref
 

@@ -1,9 +1,8 @@
 """Fixed charges in time: where transients start, how many steps and iterations they take, and what they conserve."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
+from mpi4py import MPI
 
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
@@ -145,8 +144,6 @@ def test_a_restart_changes_nothing(mesh, linear):
 
 @pytest.mark.mpi
 def test_a_gel_is_the_same_on_any_number_of_ranks(comm):
-    from mpi4py import MPI
-
     rows = []
     for ranks in (comm, MPI.COMM_SELF):
         problem = TransientProblem(

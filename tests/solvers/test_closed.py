@@ -1,13 +1,12 @@
 """Closed domains: Box 2 against its table, the contact theorem, mixed signs, membranes; and what has no answer."""
 
-from __future__ import annotations
-
 import json
 import math
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
+from scipy.optimize import brentq, fsolve
 
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
@@ -18,7 +17,7 @@ from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, Stead
 from spinepnp.units import AVOGADRO, ELEMENTARY_CHARGE, FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.reference import table as references
 from support.charged_cases import BATH
-from support.commands import call
+from support.commands import call, refusal
 from support.ions import ion
 
 V_T, PERMITTIVITY, R = 25.26e-3, 80.0 * VACUUM_PERMITTIVITY, 0.5e-6
@@ -106,8 +105,6 @@ def poisson_boltzmann(lam, negative):
         start = [-(p - m) * r**2 / 6.0, -(p - m) * r / 3.0, 0.0, 0.0]
         return solve_ivp(slope, (r, 1.0), start, method="DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
 
-    from scipy.optimize import fsolve
-
     def misfit(logs):
         _, _, plus, minus = profile(*np.exp(logs))
         return [math.log(plus / (lam * (1.0 + negative))), math.log(minus / (lam * negative))]
@@ -160,10 +157,7 @@ def test_a_salted_ball_with_a_membrane_is_its_capacitor_at_first(comm, charge):
         for n, z in (("P", 1), ("M", -1))
     ]
     closed = Closed(
-        amounts={
-            "P": f"{(salt * VOLUME + extra) * AVOGADRO!r} ions",
-            "M": f"{salt * VOLUME * AVOGADRO!r} ions",
-        }
+        amounts={"P": f"{(salt * VOLUME + extra) * AVOGADRO!r} ions", "M": f"{salt * VOLUME * AVOGADRO!r} ions"}
     )
     membrane = {"wall": Boundary(capacitance={"value": f"{capacitance} F/m^2", "outside": "0 mV"})}
     problem = SteadyProblem(ball, Electrolyte(species=species), membrane, None, PROBES, closed)
@@ -185,10 +179,7 @@ def closed_case(**tables):
     case = {
         "geometry": {"shape": "ball", "radius": "500 nm", "dimension": "axisymmetric"},
         "mesh": {"size": "100 nm"},
-        "electrolyte": {
-            "neutral": False,
-            "species": [ion("P", 1, 0.001)],
-        },
+        "electrolyte": {"neutral": False, "species": [ion("P", 1, 0.001)]},
         "closed": {},
     }
     return {**case, **tables}
@@ -288,9 +279,7 @@ def test_a_compatible_surface_charge_is_taken_and_another_refused(comm):
 )  # fmt: skip
 def test_bad_closed_domains(tables, message):
     data = {key: value for key, value in closed_case(**tables).items() if value is not None}
-    with pytest.raises(CaseError) as caught:
-        make_case(data)
-    assert message in str(caught.value)
+    assert message in str(refusal(make_case, data))
 
 
 @pytest.mark.parametrize("way_in", ["current", "source"])
@@ -317,7 +306,6 @@ def test_a_closed_cylinder_as_a_line(comm):
     half = 0.5e-6
     mean = 0.02
     length = lambda c: math.sqrt(PERMITTIVITY * V_T / (FARADAY * c))  # noqa: E731
-    from scipy.optimize import brentq
 
     def misfit(c):
         s = half / (math.sqrt(2.0) * length(c))

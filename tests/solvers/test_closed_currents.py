@@ -1,7 +1,5 @@
 """Currents into a domain in which nothing holds the potential: they may change amounts, and never the charge."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Currents and what is known of them: those of a minority beside a majority that carries none."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

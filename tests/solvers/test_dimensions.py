@@ -1,7 +1,5 @@
 """The same equations on a body, its meridian and its line: laws, tables of G, and what all three have in common."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

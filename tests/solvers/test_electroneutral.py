@@ -1,7 +1,5 @@
 """The pointwise electroneutral relation: any valences, fixed charge, its limit."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How far off the numbers are: estimates against true errors of cases whose answer is known."""
 
-from __future__ import annotations
-
 import functools
 import json
 import math

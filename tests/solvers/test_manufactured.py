@@ -4,8 +4,6 @@ The sources come from the strong form, div D (grad c + z c grad phi) with the di
 meridian), so that a wrong measure or a wrong sign in the weak form shows.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

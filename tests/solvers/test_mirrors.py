@@ -1,7 +1,5 @@
 """A body and its image under x <-> y, or turned, are the same physics: shapes without that symmetry."""
 
-from __future__ import annotations
-
 import meshio
 import numpy as np
 import pytest

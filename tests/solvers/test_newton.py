@@ -1,7 +1,5 @@
 """Newton's wrapper alone: what it says of systems that have no answer."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """A floating potential in time: no total current passes, that of ions and displacement together."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Values at single points: on the law, the same on any number of ranks, refused outside."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

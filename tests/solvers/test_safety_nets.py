@@ -1,7 +1,5 @@
 """Safety nets: each situation here makes one of them act, and the test fails where its constant is made large."""
 
-from __future__ import annotations
-
 import basix.ufl
 import meshio
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 from scipy import optimize
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Ball, BallNeck, Cylinder, ImportedSurface
+from spinepnp.geometries import Ball, BallNeck, ImportedSurface
 from spinepnp.geometries.triangulation import Triangulation, find_intersection
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.quality import smallest_jacobian
@@ -22,8 +20,9 @@ from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp import system
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY
-
-GROUND = Boundary(potential="0 mV", concentrations="bulk")
+from support.cases import GROUND
+from support.cases import line as neck
+from support.ions import SALT, ion
 
 #: Newton stops at the first residual below this fraction of that of the bulk: nearly a percent is left.
 LOOSE = 9e-3
@@ -34,15 +33,9 @@ SLOPPY = {"ksp_type": "bcgs", "pc_type": "jacobi", "ksp_rtol": 0.5}
 
 def ions(**concentrations):
     """Monovalent species from their concentrations in mM; those whose name begins with A are anions."""
-    return Electrolyte(
-        species=[
-            {"name": n, "valence": -1 if n == "A" else 1, "diffusivity": "200 um^2/s", "concentration": f"{c} mM"}
-            for n, c in concentrations.items()
-        ]
-    )
+    return Electrolyte(species=[ion(name, -1 if name == "A" else 1, c) for name, c in concentrations.items()])
 
 
-SALT = ions(C=167, A=167)
 THREE = ions(N=12, K=155, A=167)
 #: A trace beside the salt: less than a thousandth of the ionic strength.
 WITH_TRACE = ions(C=167, A=167.1, X=0.1)
@@ -54,7 +47,7 @@ def injected(species, value, **keys):
 
 @pytest.fixture(scope="module")
 def line(comm):
-    return generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(size="50 nm"), comm)
+    return neck(comm, size="50 nm")
 
 
 class TestSteady:
@@ -92,7 +85,7 @@ class TestSteady:
 
     def test_what_densities_leave_of_an_equilibrium_is_no_error_of_a_flow(self, comm):
         """At a charged wall whose layer the cells do not resolve, with next to no current (MOST_DISSIPATED)."""
-        mesh = generate(Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(size="20 nm"), comm)
+        mesh = neck(comm, size="20 nm")
         top = Boundary(current={"species": "N", "value": "1e-3 pA"}, surface_charge="0.01 C/m^2")
         solution = solve_steady(mesh, THREE, {"base": GROUND, "top": top}, SolverOptions(formulation="density"))
         assert solution.relative_error == 0.0
@@ -239,9 +232,7 @@ class TestBodies:
 
     def test_a_region_that_cuts_cells_has_its_volume(self, comm):
         """To 4 % of a cell, root mean square (SLAB_DEGREE)."""
-        mesh = generate(
-            Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric"), MeshOptions(size="50 nm"), comm
-        )
+        mesh = neck(comm, size="50 nm", dimension="axisymmetric")
         problem = SteadyProblem(mesh, SALT, {"base": GROUND})
         weights, errors = problem.weights, []
         for k in range(20):

@@ -1,7 +1,5 @@
 """Steady Poisson-Nernst-Planck on the real stack: laws, rates, balances, the Jacobian, ranks."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 
@@ -21,6 +19,7 @@ from spinepnp.solvers.problem.predictor import shown_limit
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
 from spinepnp.validation.reference import table as references
 from support.cases import GROUND
+from support.commands import refusal
 from support.ions import SALT, salt
 
 REFERENCE = references.load("cylinder")
@@ -32,10 +31,7 @@ THREE = salt((12, 155, 167), names=("Na", "K", "A"), z=(1, 1, -1))
 
 
 def neck(species="C", current="100 pA"):
-    return {
-        "base": GROUND,
-        "top": Boundary(current={"species": species, "value": current}),
-    }
+    return {"base": GROUND, "top": Boundary(current={"species": species, "value": current})}
 
 
 def cylinder(radius="100 nm", length="1 um"):
@@ -301,14 +297,10 @@ def test_several_patches_beyond_the_limit(comm):
 
 @pytest.mark.parametrize(
     ("petsc", "complaint"),
-    [
-        ({"ksp_chebyshev_kind": "fourth"}, "solver.petsc.ksp_chebyshev_kind: is read by no part of this solver"),
-    ],
+    [({"ksp_chebyshev_kind": "fourth"}, "solver.petsc.ksp_chebyshev_kind: is read by no part of this solver")],
 )
 def test_wrong_petsc_options_are_refused(comm, petsc, complaint):
-    with pytest.raises(CaseError) as caught:
-        solve(SALT, neck(), comm, MeshOptions(), options=SolverOptions(petsc=petsc))
-    assert complaint in str(caught.value)
+    assert complaint in str(refusal(solve, SALT, neck(), comm, MeshOptions(), options=SolverOptions(petsc=petsc)))
 
 
 def test_anions_can_be_injected(comm):
@@ -326,10 +318,7 @@ def test_divalent_ions_and_fixed_charge_follow_the_predictor(comm):
 
 def test_without_a_predictor_newton_starts_from_the_bulk(comm):
     """Unequal reservoirs: the liquid junction between 150 and 15 mM of one salt carries its diffusion flux."""
-    ends = {
-        "base": GROUND,
-        "top": Boundary(potential="0 mV", concentrations={"C": "15 mM", "A": "15 mM"}),
-    }
+    ends = {"base": GROUND, "top": Boundary(potential="0 mV", concentrations={"C": "15 mM", "A": "15 mM"})}
     solution = solve(salt(150), ends, comm, MeshOptions())
     flux = 2e-10 * (150.0 - 15.0) / 1e-6 * np.pi * 1e-14 * 96485.33212331
     assert solution.electroneutral == {}

@@ -1,7 +1,5 @@
 """The systems of the papers, each against a law of its own: junctions, gels, windows, cytosol, constrictions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -115,10 +113,7 @@ def test_a_tracer_alone_escapes_in_the_mean_time_of_the_narrow_escape_law(comm, 
 def test_around_a_tracer_alone_the_potential_is_that_of_laplace(comm, linear, formulation):
     """It feels no tracer, and no tracer feels it."""
     mesh = generate(NECK.model_copy(update={"dimension": "axisymmetric"}), MeshOptions(size="50 nm"), comm)
-    data = {
-        "base": GROUND,
-        "top": Boundary(potential="30 mV", concentrations={"T": "5 mM"}),
-    }
+    data = {"base": GROUND, "top": Boundary(potential="30 mV", concentrations={"T": "5 mM"})}
     options = SolverOptions(linear=linear, formulation=formulation)
     solution = solve_steady(mesh, Electrolyte(species=[TRACER]), data, options, {"middle": (0.0, 0.0, 0.25e-6)})
     middle = solution.probes["middle"]

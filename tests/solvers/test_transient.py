@@ -1,14 +1,16 @@
 """Transients: laws, rates of convergence, balances, and the same answer on any number of ranks."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pytest
+from mpi4py import MPI
+from scipy.integrate import solve_ivp
 from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
 
 from spinepnp.case.case import load_case
+from spinepnp.errors import SolveError
 from spinepnp.geometries import Ball, BallNeck, Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import fem, ufl
@@ -315,8 +317,6 @@ class TestRings:
 
     @pytest.mark.parametrize("ring", BANDS)
     def test_a_ring_of_channels_settles_where_the_scalar_equation_says(self, mesh, ring):
-        from scipy.optimize import brentq
-
         def channels(V):
             return 10e-12 / (1.0 + math.exp(-(V - 5.0) / 0.5))
 
@@ -381,7 +381,6 @@ class TestChannelsInTime:
         steps = solve_transient(mesh, SALT, {"base": GROUND, "top": top}, Schedule(times[-1], times, 1e-6))
         V = np.array([[s.time, s.solution.boundary["top"].potential * 1e3] for s in steps])
         m = np.array([[s.time, s.gates[0]] for s in steps])
-        from scipy.integrate import solve_ivp
 
         def rate(t, y):
             at = np.interp(t, V[:, 0], V[:, 1])
@@ -409,8 +408,6 @@ class TestChannelsInTime:
 @pytest.mark.mpi
 @pytest.mark.parametrize("linear", ["direct", "block"])
 def test_a_transient_is_the_same_on_any_number_of_ranks(comm, linear):
-    from mpi4py import MPI
-
     channel = {**SIGMOID, "half": "3 mV", "gates": {"half": "2 mV", "slope": "1 mV", "time": "0.2 ms"}}
     injected = {"species": "C", "value": "30 pA", "waveform": "step"}
     boundaries = {"base": GROUND, "top": Boundary(current=injected, channel=channel)}
@@ -493,8 +490,6 @@ def test_logarithms_give_the_same(comm):
 
 def test_a_current_beyond_the_limit_fails_with_what_was_reached(comm):
     """Outward 400 pA: the cations at the top are used up after a while (the limit is 202.5 pA)."""
-    from spinepnp.errors import SolveError
-
     problem = TransientProblem(line(comm), SALT, {"base": GROUND, "top": current(-400)})
     with pytest.raises(SolveError, match=r"at .* ms no step can be made") as caught:
         list(problem.steps(Schedule(20e-3)))

@@ -1,6 +1,6 @@
 """Boundaries, meshes, shapes and case data that tests share."""
 
-from __future__ import annotations
+import tomli_w
 
 from spinepnp.geometries import BallNeck, Cylinder, ImportedSurface
 from spinepnp.meshes import MeshOptions, generate
@@ -23,10 +23,7 @@ def line(comm, radius=100, size="10 nm", degree=1, dimension="1d"):
 
 
 def flow(injector, ground, current="10 pA"):
-    return {
-        ground: GROUND,
-        injector: Boundary(current={"species": "C", "value": current}),
-    }
+    return {ground: GROUND, injector: Boundary(current={"species": "C", "value": current})}
 
 
 def spine(neck_radius, **more):
@@ -36,33 +33,14 @@ def spine(neck_radius, **more):
     )  # fmt: skip
 
 
-CASE = """
-[geometry]
-shape = "cylinder"
-length = "500 nm"
-radius = "50 nm"
-dimension = "1d"
-[mesh]
-size = "50 nm"
-[electrolyte]
-thermal_voltage = "25.26 mV"
-permittivity = 80
-[[electrolyte.species]]
-name = "C"
-valence = 1
-diffusivity = "200 um^2/s"
-concentration = "150 mM"
-[[electrolyte.species]]
-name = "A"
-valence = -1
-diffusivity = "200 um^2/s"
-concentration = "150 mM"
-[boundaries.base]
-potential = "0 mV"
-concentrations = "bulk"
-[boundaries.top]
-current = { species = "C", value = "10 pA" }
-"""
+CASE = tomli_w.dumps({
+    "geometry": {"shape": "cylinder", "length": "500 nm", "radius": "50 nm", "dimension": "1d"},
+    "mesh": {"size": "50 nm"},
+    "electrolyte": {"thermal_voltage": "25.26 mV", "permittivity": 80,
+                    "species": [ion("C", 1, 150), ion("A", -1, 150)]},
+    "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"},
+                   "top": {"current": {"species": "C", "value": "10 pA"}}},
+})  # fmt: skip
 
 
 def spine_case(**tables):

@@ -3,8 +3,6 @@
 A case is the data of its file, without meshes or options of a solver unless it says so: defaults are what is tested.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any

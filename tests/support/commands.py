@@ -1,14 +1,15 @@
 """Commands, benchmarks and code in processes of their own, and what modules import."""
 
-from __future__ import annotations
-
 import ast
 import json
 import os
 import subprocess
 import sys
 
+import pytest
+
 from spinepnp.__main__ import _run
+from spinepnp.errors import CaseError
 from support import ROOT
 
 
@@ -19,6 +20,23 @@ def call(*words):
 
 def run(*words):
     return call("run", *words)
+
+
+def refused(capture, *words, code=2):
+    """Error, one line, of a command that ends with this exit code."""
+    capture.readouterr()
+    assert call(*words) == code
+    error = capture.readouterr().err
+    assert len(error.splitlines()) == 1, error
+    return error
+
+
+def refusal(work, *arguments, **keys):
+    """Error of a case, one line, that a call raises."""
+    with pytest.raises(CaseError) as caught:
+        work(*arguments, **keys)
+    assert "\n" not in str(caught.value)
+    return caught.value
 
 
 def rows(task, **arguments):
@@ -50,12 +68,14 @@ def imports(path):
     return found
 
 
-def run_code(code, *, cwd):
-    """A Python program in a process of its own, which imports the package of this checkout."""
+def run_code(code, *, cwd, exit_code=0, blocked=()):
+    """A Python program in a process of its own, with the package of this checkout and without blocked modules."""
+    code = (BLOCK.format(names=set(blocked)) if blocked else "") + code
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=120, env=environment
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, env=environment)
+    assert done.returncode == exit_code, done.stderr
+    return done
 
 
 BLOCK = """

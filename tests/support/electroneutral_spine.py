@@ -19,8 +19,6 @@ with the defaults every voltage, and so the flux function G, is 1.2e-5 to 1.4e-5
 within 4e-6 of that of the bulk; one refinement leaves 4.8e-6 and 1.3e-6. The time steps take part with less than 2e-7.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math
@@ -29,7 +27,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.sparse.linalg import eigsh, splu
+from scipy.sparse.linalg import splu
 
 from spinepnp.geometries import BallNeck
 from spinepnp.meshes import MeshOptions, generate
@@ -72,13 +70,7 @@ TO_VECTORS = np.linalg.inv(VECTORS)
 
 @dataclass(frozen=True)
 class Reference:
-    """What the electroneutral limit says at one place.
-
-    Attributes:
-        times: after the onset, s.
-        voltage: V.
-        concentration: of each ion, over that of the bulk.
-    """
+    """Times after the onset (s), voltage (V) and concentration of each ion over that of the bulk at one place."""
 
     times: np.ndarray
     voltage: np.ndarray
@@ -86,14 +78,7 @@ class Reference:
 
 
 class Spine:
-    """Mass, stiffness and load on a mesh of the meridian; coordinates r and z in um, on one rank.
-
-    Args:
-        mesh: of DOLFINx.
-        base: facets of the base.
-        cap: facets of the cap.
-        degree: of the Lagrange elements.
-    """
+    """Mass, stiffness and load on a mesh of the meridian; coordinates r and z in um, on one rank."""
 
     def __init__(self, mesh: Any, base: np.ndarray, cap: np.ndarray, degree: int) -> None:
         self.mesh, self.space = mesh, fem.functionspace(mesh, ("Lagrange", degree))
@@ -110,10 +95,8 @@ class Spine:
         self.mass = self._matrix(fem.form(phi * psi * weight * dx))
         self.stiffness = self._matrix(self._conductance)  # w is still zero
         load = fem.assemble_vector(fem.form(psi * weight * ds)).array[self.free]
-        self.volume = fem.assemble_scalar(fem.form(weight * dx))
-        self.area = fem.assemble_scalar(fem.form(weight * ds))
         #: A unit flux, spread evenly over the cap.
-        self.load = load / self.area
+        self.load = load / fem.assemble_scalar(fem.form(weight * ds))
 
     def _matrix(self, form: Any) -> Any:
         return fem.assemble_matrix(form).to_scipy().tocsc()[self.free][:, self.free]
@@ -141,24 +124,12 @@ class Spine:
         self.w.x.array[self.free] = w
         return splu(self._matrix(self._conductance)).solve(current * RATE / D * self.load)
 
-    def diffusion_times(self, count: int) -> np.ndarray:
-        """The slowest times in which concentrations relax, ms."""
-        rates = eigsh(self.stiffness, count, self.mass, sigma=0.0, return_eigenvectors=False)
-        return 1.0 / (D * np.sort(rates))
-
     def transient(
         self, waveform: Callable[[float], float], times: Sequence[float], *, steps: int, first: float
     ) -> Iterator[np.ndarray]:
-        """Concentrations at times after the onset.
+        """Concentrations w at times after the onset (ms, rising; the last may be infinite).
 
-        Args:
-            waveform: the current over CURRENT, of the time in ms.
-            times: in ms, rising; the last may be infinite.
-            steps: in (0, first], and in every interval from there on in which the time doubles.
-            first: ms.
-
-        Yields:
-            w at each of the times.
+        There are as many steps in (0, first], ms, as in every interval from there on in which the time doubles.
         """
         t, w, start, end = 0.0, np.zeros(len(self.free)), 0.0, first
         factors = self._factors(first / steps)
@@ -197,43 +168,23 @@ class Spine:
         return w + change
 
 
-@functools.lru_cache(maxsize=2)
-def spine(refine: int = 0, degree: int = 2) -> Spine:
-    """The body on the project's mesh of its meridian, refined as often."""
-    shape = BallNeck(
-        dimension="axisymmetric",
-        head_radius=f"{HEAD} um",
-        neck_radius=f"{NECK} um",
-        neck_length=f"{LENGTH} um",
-        cap_radius=f"{CAP} um",
-    )
-    made = generate(shape, MeshOptions(size="20 nm", refine=refine), MPI.COMM_SELF)
-    return Spine(made.mesh, made.boundary_facets["base"], made.boundary_facets["cap"], degree)
+@functools.lru_cache(maxsize=1)
+def spine() -> Spine:
+    """The body on the project's mesh of its meridian."""
+    lengths = {"head_radius": HEAD, "neck_radius": NECK, "neck_length": LENGTH, "cap_radius": CAP}
+    shape = BallNeck(dimension="axisymmetric", **{name: f"{length} um" for name, length in lengths.items()})
+    made = generate(shape, MeshOptions(size="20 nm"), MPI.COMM_SELF)
+    return Spine(made.mesh, made.boundary_facets["base"], made.boundary_facets["cap"], degree=2)
 
 
-def reference(
-    kind: Literal["step", "alpha"],
-    times: Sequence[float],
-    *,
-    steps: int = 4,
-    refine: int = 0,
-    at: tuple[float, float] | None = None,
-) -> Reference:
-    """Voltage and concentration after the onset of 50 pA, by default at the head's centre. A second or two.
+def reference(kind: Literal["step", "alpha"], times: Sequence[float], *, steps: int = 4) -> Reference:
+    """Voltage and concentration at the head's centre at rising times (s) after the onset of 50 pA.
 
-    Args:
-        kind: a step at time zero, or the alpha function that peaks after 10 ms.
-        times: after the onset, s, rising; zero is the moment after the potential has set in, infinity the steady state.
-        steps: of time in which it doubles.
-        refine: how often every cell of the mesh is divided.
-        at: another place within the body, r and z in m.
-
-    Returns:
-        The values at those times.
+    Time zero is the moment after the potential has set in, infinity the steady state; each time doubles in `steps`.
     """
-    body, waveform, milliseconds = spine(refine), WAVEFORMS[kind], [1e3 * t for t in times]
+    body, waveform, milliseconds = spine(), WAVEFORMS[kind], [1e3 * t for t in times]
     assert all(one < other for one, other in itertools.pairwise(milliseconds))
-    value = body.at(*((0.0, CENTRE) if at is None else (1e6 * x for x in at)))
+    value = body.at(0.0, CENTRE)
     first = min((t for t in milliseconds if t > 0.0), default=1.0) / 16.0
     voltage, concentration = [], []
     for t, w in zip(milliseconds, body.transient(waveform, milliseconds, steps=steps, first=first), strict=True):

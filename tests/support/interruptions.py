@@ -4,8 +4,6 @@ A command is interrupted, called again and interrupted again, some times in a ro
 must be what an unbroken one leaves.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -20,32 +18,18 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LINE = """
-title = "line"
-[geometry]
-shape = "cylinder"
-length = "1 um"
-radius = "100 nm"
-dimension = "1d"
-[mesh]
-size = "10 nm"
-[electrolyte]
-thermal_voltage = "25.26 mV"
-permittivity = 80
-[[electrolyte.species]]
-name = "Na"
-valence = 1
-diffusivity = "1330 um^2/s"
-concentration = "100 mM"
-[[electrolyte.species]]
-name = "Cl"
-valence = -1
-diffusivity = "2030 um^2/s"
-concentration = "100 mM"
-[boundaries.base]
-potential = "0 mV"
-concentrations = "bulk"
-"""
+import tomli_w
+
+LINE = tomli_w.dumps({
+    "title": "line",
+    "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm", "dimension": "1d"},
+    "mesh": {"size": "10 nm"},
+    "electrolyte": {"thermal_voltage": "25.26 mV", "permittivity": 80, "species": [
+        {"name": "Na", "valence": 1, "diffusivity": "1330 um^2/s", "concentration": "100 mM"},
+        {"name": "Cl", "valence": -1, "diffusivity": "2030 um^2/s", "concentration": "100 mM"},
+    ]},
+    "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}},
+})  # fmt: skip
 
 TRANSIENT = (
     LINE
@@ -92,15 +76,7 @@ LIMIT = 5.0
 
 @dataclass
 class Outcome:
-    """What an interruption has led to.
-
-    Attributes:
-        code: exit code.
-        finished: whether the command came to its end before the signal.
-        seconds: from the signal to the end of the last process.
-        errors: standard error.
-        complaints: what is wrong with it.
-    """
+    """Exit code, whether the command ended before the signal, seconds to the end of all processes, and complaints."""
 
     code: int
     finished: bool
@@ -240,11 +216,7 @@ def _close(left: str, right: str, name: str, tolerance: float) -> bool:
 
 
 def fuzz(number: int, seed: int, mpiexec: str) -> int:
-    """Interrupt so many times, in chains of up to eight; print a table.
-
-    Returns:
-        The number of complaints.
-    """
+    """Interrupt so many times, in chains of up to eight; print a table and return the number of complaints."""
     draw = random.Random(seed)
     counts: Counter[tuple[str, str, int, str]] = Counter()
     folder = Path(tempfile.mkdtemp(prefix="interruptions-"))

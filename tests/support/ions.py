@@ -1,7 +1,5 @@
 """Ions and electrolytes that tests share: diffusivities in um^2/s, concentrations in mM."""
 
-from __future__ import annotations
-
 from spinepnp.solvers import Electrolyte
 
 

@@ -1,7 +1,5 @@
 """Measures of meshes: volume and areas, their errors, and the flux function G of one patch."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from spinepnp.meshes import generate
@@ -51,11 +49,11 @@ class UnitFlux:
         return self.weights.integral(self.weights.boundary[name], G[:, None])[0] / self.weights.area[name]
 
     def at(self, injector, points):
-        """At points (r, z) in um, moved inward by a hair."""
+        """At points (r, z), or (x, y, z), in um, moved inward by a hair."""
         G = fem.Function(self.space)
         G.x.array[:] = self.predictor.unit_flux(injector)
-        points = np.column_stack([np.array(points, dtype=float), np.zeros(len(points))])
-        tree = dolfinx.geometry.bb_tree(self.mesh.mesh, 2, padding=1e-6)
+        points = np.pad(np.array(points, dtype=float), [(0, 0), (0, 3 - len(points[0]))])
+        tree = dolfinx.geometry.bb_tree(self.mesh.mesh, self.mesh.mesh.topology.dim, padding=1e-6)
         near = dolfinx.geometry.compute_collisions_points(tree, points)
         cells = dolfinx.geometry.compute_colliding_cells(self.mesh.mesh, near, points)
         return G.eval(points, [cells.links(i)[0] for i in range(len(points))]).ravel()

@@ -1,7 +1,5 @@
 """The neck of paper 001 for the one-dimensional reference."""
 
-from __future__ import annotations
-
 import math
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY

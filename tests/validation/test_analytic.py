@@ -1,7 +1,5 @@
 """Laws of necks: G of throats, cones and tubes, and the electroneutral law of any ions."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

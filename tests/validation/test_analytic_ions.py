@@ -1,7 +1,5 @@
 """Laws of ions at rest and across membranes: closed ball, window, charged wall, Donnan, junctions, Goldman."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Laws of G for shapes: a sphere in a tube, bands of a neck's wall, any smooth body of revolution."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

@@ -1,7 +1,5 @@
 """Laws in time: step and alpha responses of the cylinder, Debye relaxation, charging of a membrane."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The analytic laws of the cylinder: against the reference table, their own limits and the equations they solve."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given

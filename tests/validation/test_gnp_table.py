@@ -1,7 +1,5 @@
 """The table of paper 002: every number and effect, each with the verdict that its reason gives."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 

@@ -1,7 +1,5 @@
 """The one-dimensional reference: against the printed table, its own orders, closed forms, and what it refuses."""
 
-from __future__ import annotations
-
 import itertools
 import math
 

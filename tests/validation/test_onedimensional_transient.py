@@ -1,7 +1,5 @@
 """Transients of the one-dimensional reference: tables, closed forms, its own orders, balances, and what it refuses."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

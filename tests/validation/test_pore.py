@@ -1,7 +1,5 @@
 """Pores of the full equations against the constant-field reduction of paper 002 (eqs. 1, 2, 13, 14)."""
 
-from __future__ import annotations
-
 import itertools
 import math
 
