@@ -1,6 +1,6 @@
 """Geometries: domains with named boundaries, and their linear meshes.
 
-To add a shape: one file with a subclass of `Geometry` in `shapes`, its name in `SHAPES` and `AnyGeometry`.
+To add a shape: one file with a subclass of `Geometry` in `shapes`, its name in `SHAPES`, `AnyGeometry` and `__all__`.
 """
 
 from __future__ import annotations

@@ -52,6 +52,15 @@ class Obstacle(Table):
         return math.hypot(*self.centre[:2])
 
 
+#: Methods of a shape that have other names now; a shape that still overrides one would silently be another body.
+FORMER_METHODS = {
+    "stretch": "map_cylinder",
+    "place": "map_points",
+    "place_nodes": "map_to_body",
+    "straight_mesh": "linear_mesh",
+}
+
+
 class Geometry(Table, ABC):
     """Base of all shapes.
 
@@ -73,6 +82,17 @@ class Geometry(Table, ABC):
 
     #: Whether the line of a one-dimensional mesh is a radius, not the z axis.
     radial: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a shape that overrides a method by its former name.
+
+        Raises:
+            TypeError: names the method and its present name.
+        """
+        super().__init_subclass__(**kwargs)
+        for former, name in FORMER_METHODS.items():
+            if former in vars(cls):
+                raise TypeError(f"{cls.__name__}.{former}: the method is now called {name}; rename it")
 
     #: Whether walls are curved without edges, so that the solution is smooth everywhere.
     smooth: ClassVar[bool] = False

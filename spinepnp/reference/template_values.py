@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spinepnp.errors import CaseError
+
 #: A triangulated spine that a checkout has.
 SURFACE = Path(__file__).resolve().parents[2] / "cases" / "surfaces" / "spine.ply"
 
@@ -33,3 +35,14 @@ STARTERS = {
     name: Starter(**values)
     for name, values in tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")).items()
 }
+
+
+def starter_of(shape: str) -> Starter:
+    """Template values of a shape.
+
+    Raises:
+        CaseError: the shape was added to the checkout without them.
+    """
+    if shape not in STARTERS:
+        raise CaseError("new", "has no template values; add them to spinepnp/reference/template_values.toml", shape)
+    return STARTERS[shape]

@@ -22,7 +22,7 @@ from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of
 from spinepnp.reference.template_lines import WIDTH, Line, as_toml, rows
-from spinepnp.reference.template_values import STARTERS, SURFACE, Starter
+from spinepnp.reference.template_values import SURFACE, Starter, starter_of
 from spinepnp.runtime.ranks import rank_from_launcher
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
@@ -62,7 +62,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
         raise CaseError("new", f"needs the name of a shape; {nearest('', SHAPES)}")
     if shape not in SHAPES:
         raise CaseError("new", f"no such shape; {nearest(shape, SHAPES)}", shape)
-    starter = STARTERS[shape]
+    starter = starter_of(shape)
     if "file" in starter.sizes:
         surface = surface or (os.path.relpath(SURFACE) if SURFACE.is_file() else SURFACE.name)
         starter = replace(starter, sizes=starter.sizes | {"file": surface})
@@ -92,7 +92,7 @@ def new_case(shape: str, output: Path | None, *, force: bool) -> int:
                 raise FileExistsError
             if not _is_ours(output):
                 raise CaseError("--output", "was not made by new; remove it, or give another name", str(output))
-        if "file" in STARTERS[shape].sizes and SURFACE.is_file():
+        if "file" in starter_of(shape).sizes and SURFACE.is_file():
             made.append(_with_surface(output))
         with output.open("w" if force else "x", encoding="utf-8") as file:
             file.write(text)
@@ -126,13 +126,13 @@ def _with_surface(output: Path) -> Path:
 
 def alternatives(shape: str) -> list[str]:
     """Names of all alternatives that a shape's file has."""
-    lines = list(_lines(SHAPES[shape], STARTERS[shape]))
+    lines = list(_lines(SHAPES[shape], starter_of(shape)))
     return list(dict.fromkeys(name for line in lines for name in line.only))
 
 
 def named_boundaries(shape: str) -> list[str]:
     """Boundaries of a shape with everything that it can have."""
-    starter, kind = STARTERS[shape], SHAPES[shape]
+    starter, kind = starter_of(shape), SHAPES[shape]
     if "file" in kind.model_fields:  # its own names, and the rest
         return [*(patch["name"] for patch in starter.sizes["patches"]), "wall"]
     return list(kind.model_validate(starter.sizes | starter.options).boundaries)

@@ -449,3 +449,9 @@ __main__.main()
 """
     (line,) = run_code(code, cwd=tmp_path, exit_code=1).stderr.splitlines()
     assert "unexpected OSError" in line
+
+
+def test_a_shape_without_template_values_is_said_in_one_line(monkeypatch):
+    monkeypatch.delitem(STARTERS, "cone")
+    with pytest.raises(CaseError, match=r"new = \"cone\": has no template values; add them to .*template_values\.toml"):
+        catalogue.shapes()

@@ -165,3 +165,9 @@ def test_a_profile_by_table(tmp_path, comm):
             Tube(length="1 um", profile=str(bad)).check()
     with pytest.raises(CaseError, match=r"the table ends at z = 1000 nm, before geometry\.length = 2000 nm"):
         Tube(length="2 um", profile=str(path)).check()
+
+
+def test_a_shape_that_overrides_a_former_method_is_refused():
+    """It would silently be meshed as another body."""
+    with pytest.raises(TypeError, match="stretch: the method is now called map_cylinder; rename it"):
+        type("Bent", (Cylinder,), {"stretch": lambda self, x: x})

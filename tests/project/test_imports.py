@@ -45,7 +45,8 @@ FLOORS = (
 FACADES = (
     "spinepnp", "spinepnp.geometries", "spinepnp.meshes", "spinepnp.solvers", "spinepnp.case", "spinepnp.run",
     "spinepnp.validation.laws", "spinepnp.validation.analytic", "spinepnp.validation.onedimensional",
-    "spinepnp.validation.pore", "spinepnp.validation.gnp", "spinepnp.validation.reference.onedimensional",
+    "spinepnp.validation.pore", "spinepnp.validation.pore_limits",
+    "spinepnp.validation.gnp", "spinepnp.validation.reference.onedimensional",
 )  # fmt: skip
 
 

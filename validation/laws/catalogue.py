@@ -186,7 +186,7 @@ def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
 
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
-    """Law of a body of known G (slowly varying, where bounds only are known); any valences, uniform fixed charge.
+    """Cylinder, shell, cone, slowly opening tube or throat; any valences, one injected species, uniform fixed charge.
 
     Raises:
         CaseError: the case violates an assumption of the law.
