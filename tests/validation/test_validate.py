@@ -53,7 +53,6 @@ def subject(name):
 
 
 def changed(name, change):
-    """A validation case whose case was changed behind its back."""
     found = subject(name)
     data = found.case.to_dict()
     change(data)
@@ -402,7 +401,6 @@ def test_references_have_the_same_waveforms_and_channels():
 
 
 def on_all_bands(**changes):
-    """The case of the rings with other channels."""
 
     def change(data):
         for name in ("head_top", "head_bottom", "neck_top", "neck_base"):
