@@ -33,7 +33,7 @@ from spinepnp.run.steady import load_case, solve_case
 from spinepnp.runtime.claims import _claim_by_existence, claim
 from spinepnp.solvers.steady import SteadyProblem
 from support import CASES, ROOT
-from support.commands import call
+from support.commands import STACK, call, run_code
 
 BASE = f"""
 [base]
