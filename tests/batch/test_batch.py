@@ -33,7 +33,7 @@ from spinepnp.run.steady import load_case, solve_case
 from spinepnp.runtime.claims import _claim_by_existence, claim
 from spinepnp.solvers.steady import SteadyProblem
 from support import CASES, ROOT
-from support.commands import BLOCK, call
+from support.commands import STACK, call, run_code
 
 BASE = f"""
 [base]
@@ -92,7 +92,6 @@ def assert_equal_tables(one: pandas.DataFrame, other: pandas.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A small sweep, solved by one process."""
     folder = tmp_path_factory.mktemp("small")
     assert batch(folder, SMALL) == 0
     return folder / "out"
@@ -661,17 +660,14 @@ class TestReports:
         assert "holds no batch" in capfd.readouterr().err
 
     def test_load_and_report_need_no_dolfinx(self, small, tmp_path):
-        code = (
-            BLOCK.format(names={"mpi4py", "petsc4py", "dolfinx", "gmsh", "pyvista"})
-            + """
+        code = f"""
+import sys
 import spinepnp
-assert len(spinepnp.load(sys.argv[1])) == 6
+assert len(spinepnp.load({str(small)!r})) == 6
 from spinepnp.__main__ import _run
-sys.exit(_run(["report", sys.argv[1]], False))
+sys.exit(_run(["report", {str(small)!r}], False))
 """
-        )
-        done = subprocess.run([sys.executable, "-c", code, str(small)], cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        run_code(code, cwd=tmp_path, blocked=STACK | {"gmsh", "pyvista"})
         for name in ("report.html", "families.png", "heat.png"):
             (small / name).unlink()
 

@@ -61,7 +61,6 @@ def test_what_is_too_wide_is_told_with_its_key(shape, key, message):
 
 @pytest.fixture
 def table(tmp_path):
-    """Writes a CSV file and gives its path."""
 
     def write(text, encoding="utf-8"):
         path = tmp_path / "table.csv"

@@ -21,7 +21,6 @@ from support.measures import errors
 
 
 def written(tmp_path, change=lambda points, triangles: (points, triangles), suffix=".ply"):
-    """A copy of the shipped spine, changed."""
     spine = read_triangulation(str(SPINE_FILE))
     points, triangles = change(spine.points.copy(), spine.triangles.copy())
     path = tmp_path / f"spine{suffix}"

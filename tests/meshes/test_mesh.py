@@ -115,6 +115,7 @@ def test_a_mesh_beyond_the_memory_is_refused_before_meshing(comm):
         ("Netgen optimizer is not compiled in this version of Gmsh", MissingStackError,
          r"lacks a part that is needed .Netgen.*pip install"),
     ],
+    ids=["surface", "Netgen"],
 )  # fmt: skip
 def test_an_error_of_gmsh_reaches_every_rank(comm, monkeypatch, raised, error, message):
     def fail(self, gmsh, sizes):

@@ -236,7 +236,6 @@ def code_spans(page: Path) -> set[str]:
 
 @functools.cache
 def classes() -> set[str]:
-    """Names of all classes of the checkout."""
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     trees = [ast.parse(path.read_text()) for path in files]
     return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}

@@ -13,6 +13,7 @@ from spinepnp.runtime import stack
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, matrix_of, ufl, with_geometry
 from spinepnp.solvers.algebra import petsc
 from support import CASES, ROOT
+from support.commands import run_code
 
 OTHER_STACK = """
 import sys
@@ -82,8 +83,7 @@ dolfinx.__version__ = {version!r}
 from spinepnp.runtime import stack
 assert stack.SERIES in stack.SUPPORTED
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
-    assert done.returncode == 0, done.stderr
+    run_code(code, cwd=tmp_path)
 
 
 def test_the_documentation_names_the_supported_versions():

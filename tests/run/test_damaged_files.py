@@ -29,7 +29,6 @@ DAMAGES = {
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """A folder with the cases, and results of each."""
     folder = tmp_path_factory.mktemp("damaged")
     write_cases(folder)
     sweep = (folder / "sweep.toml").read_text()
@@ -247,7 +246,6 @@ def test_a_case_of_a_batch_whose_files_are_gone_is_solved_again(results, capfd):
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
-    """A small shared library."""
     folder = tmp_path_factory.mktemp("library")
     (folder / "a.c").write_text("double f(double x) { return x; }\n")
     subprocess.run([*compiler(), "-shared", "-fPIC", "a.c", "-o", "a.so"], cwd=folder, check=True)

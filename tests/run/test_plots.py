@@ -7,9 +7,13 @@ import subprocess
 import sys
 import tomllib
 
+import matplotlib
+import matplotlib.figure
+import matplotlib.image
 import numpy as np
 import PIL.Image
 import pytest
+import pyvista
 
 from spinepnp.case.case import load_case
 from spinepnp.plots import animation, pictures, style, traces
@@ -18,7 +22,7 @@ from spinepnp.plots.cells import facets, surface
 from spinepnp.plots.curves import pieces, smooth
 from spinepnp.plots.scene import can_render
 from support import CASES
-from support.commands import BLOCK, STACK, call
+from support.commands import STACK, call, run_code
 
 ALPHA = str(CASES / "spine_alpha.toml")
 
@@ -41,7 +45,6 @@ def overrides(values):
 
 @pytest.fixture(scope="module")
 def transient(tmp_path_factory):
-    """A transient, as a user runs it."""
     directory = tmp_path_factory.mktemp("transient")
     options = [word for text in overrides(SHORT) for word in ("--set", text)]
     command = [sys.executable, "-m", "spinepnp", "run", ALPHA, *options, "--output", "out"]
@@ -60,8 +63,6 @@ def write_results(directory, case, rows):
 
 
 def is_png(path):
-    import matplotlib.image
-
     image = matplotlib.image.imread(path)
     return min(image.shape[:2]) > 300 and image[..., :3].std() > 0.02
 
@@ -122,8 +123,6 @@ class TestCurves:
 class TestSurfaces:
     def test_faces_of_curved_cells_are_those_outside(self):
         """Two tetrahedra with a common face: six faces are left, and each has the middles of its own edges."""
-        import pyvista
-
         corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], dtype=float)
         cells, points, middles = [[0, 1, 2, 3], [1, 2, 3, 4]], list(corners), {}
         for cell in cells:
@@ -152,9 +151,6 @@ class TestColours:
     @pytest.mark.skipif(not can_render(), reason="no library to draw without a screen")
     @pytest.mark.parametrize("flat", [False, True])
     def test_they_are_those_of_the_scale(self, flat):
-        import matplotlib
-        import pyvista
-
         if flat:
             grid = pyvista.Plane(i_resolution=4, j_resolution=4).triangulate().cast_to_unstructured_grid()
         else:
@@ -189,8 +185,6 @@ class TestScale:
         assert animation.scale(np.full((2, 10), 12.0), np.ones(10)) == ((11.5, 12.5), "neither")
 
     def test_weights_are_volumes(self):
-        import pyvista
-
         triangles = {pyvista.CellType.TRIANGLE: np.array([[0, 1, 2], [1, 3, 2]])}
         square = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [1, 1, 0]], dtype=float)
         weights = animation.node_weights(pyvista.UnstructuredGrid(triangles, square))
@@ -203,11 +197,8 @@ class TestTheVerb:
         assert (transient / "trace.png").exists()  # the run has drawn it
         for name in names:
             (transient / name).unlink(missing_ok=True)
-        code = BLOCK.format(names=STACK) + (
-            f"from spinepnp.__main__ import _run\nsys.exit(_run(['plot', {str(transient)!r}], False))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr
+        code = f"import sys\nfrom spinepnp.__main__ import _run\nsys.exit(_run(['plot', {str(transient)!r}], False))"
+        done = run_code(code, cwd=transient.parent, blocked=STACK)
         assert done.stdout.splitlines() == [str(transient / name) for name in names]
         assert all(is_png(transient / name) for name in names[:3])
         film = PIL.Image.open(transient / "animation.gif")
@@ -235,8 +226,6 @@ class TestTheVerb:
         assert err.splitlines() == ["a picture could not be drawn: division by zero"]
 
     def test_a_line_and_gates(self, tmp_path, capfd):
-        import pyvista
-
         study = 'study={ kind = "transient", duration = "2 ms", times = ["1 ms", "2 ms"] }'
         case = load_case(CASES / "cylinder_iv.toml", ['geometry.dimension="1d"', study, "mesh={}", r'title="$\foo_$"'])
         rows = [
@@ -315,8 +304,6 @@ class TestTheVerb:
 
 
 def test_long_titles_stay_within_the_picture():
-    import matplotlib.figure
-
     figure = matplotlib.figure.Figure(figsize=(4.0, 3.0))
     for title in ("word " * 200, "x" * 1000, r"$\foo_$ " * 50):
         text = style.set_title(figure, title)

@@ -8,9 +8,11 @@ import time
 import tomllib
 from pathlib import Path
 
+import matplotlib.image
 import numpy as np
 import pandas
 import pytest
+import pyvista
 
 from spinepnp.__main__ import _run
 from spinepnp.geometries import Cylinder
@@ -98,8 +100,6 @@ class TestTheFirstCase:
         assert table["reason"].str.startswith("converged").all()
 
     def test_fields_open_in_pyvista_and_agree_with_the_summary(self, sweep):
-        import pyvista
-
         summary = results(sweep[0])[0]
         grid = pyvista.read(sweep[0] / "fields.vtu")
         assert set(grid.point_data) == {"concentration_mM.C", "concentration_mM.A", "potential_mV"}
@@ -121,8 +121,6 @@ class TestTheFirstCase:
         assert resolved["study"]["values"] == ["10 pA", "50 pA", "100 pA", "200 pA"]
 
     def test_pictures_show_something(self, sweep):
-        import matplotlib.image
-
         for name in ("iv.png", "potential.png"):
             image = matplotlib.image.imread(sweep[0] / name)
             assert min(image.shape[:2]) > 500
@@ -274,8 +272,6 @@ def test_resume_solves_only_what_is_missing(tmp_path):
     assert call(*base, "--resume") == 0
     assert (out / "observables.csv").read_text().splitlines() == whole
     # The fields are those of the last value, not of the one that was solved last.
-    import pyvista
-
     assert pyvista.read(out / "fields.vtu")["potential_mV"].max() == pytest.approx(17.347, rel=1e-3)
     (out / "fields.vtu").unlink()
     (out / "iv.png").unlink()
@@ -329,8 +325,6 @@ def test_interruption_keeps_what_was_solved(tmp_path, mpiexec, number, ranks):
 class TestRanks:
     def test_three_ranks_write_what_one_writes(self, tmp_path, spinepnp, mpiexec):
         """Currents are compared on the scale of the injected one, everything else relative to itself."""
-        import pyvista
-
         for ranks in (1, 3):
             done = spinepnp("run", THREE, "--output", f"out{ranks}", *COARSE, ranks=ranks, mpiexec=mpiexec, exit_code=0)
             assert done.stdout.count("results: ") == 1

@@ -26,7 +26,6 @@ def rows(directory):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A run without an interruption."""
     out = tmp_path_factory.mktemp("whole") / "out"
     assert run(*SHORT, "--output", str(out)) == 0
     return out

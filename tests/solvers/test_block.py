@@ -31,7 +31,10 @@ def ions(*species, **keys):
 
 
 SALT = ions((1, 200, 167.0), (-1, 200, 167.0))
+FIVE = ions((1, 1333, 100.0), (1, 2000, 40.0), (2, 200, 5.0), (-1, 2000, 100.0), (-1, 200, 50.0))
+DILUTE = ions((1, 200, 1e-3), (-1, 200, 1e-3))
 NECK = Cylinder(length="1 um", radius="50 nm")
+SPINE = BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="20 nm")
 FIXED = {"ksp_rtol": 1e-6}
 
 
@@ -48,32 +51,14 @@ AMOUNTS = Closed(amounts={"X0": "5000 ions", "X1": "1000 ions"})
 PROBLEMS = {
     "current": (NECK, SALT, DATA, None, {}),
     "near the limit": (NECK, SALT, {"base": GROUND, "top": current(-48)}, None, {}),
-    "five species": (
-        NECK,
-        ions((1, 1333, 100.0), (1, 2000, 40.0), (2, 200, 5.0), (-1, 2000, 100.0), (-1, 200, 50.0)),
-        {"base": GROUND, "top": current(50, "X2")},
-        None,
-        {},
-    ),
+    "five species": (NECK, FIVE, {"base": GROUND, "top": current(50, "X2")}, None, {}),
     "charged wall": (NECK, SALT, {**DATA, "wall": Boundary(surface_charge="-0.01 C/m^2")}, None, {}),
     "membrane": (NECK, SALT, {**DATA, "wall": Boundary(capacitance=MEMBRANE)}, None, {}),
     "matched": (NECK, SALT, {"base": GROUND, "top": current(100).model_copy(update={"field_matched": True})}, None, {}),
     "layer": (NECK, SALT, DATA, None, {"grade": LAYER}),
-    "long Debye length": (
-        NECK,
-        ions((1, 200, 1e-3), (-1, 200, 1e-3)),
-        {"base": GROUND, "top": current(6e-4)},
-        None,
-        {},
-    ),
+    "long Debye length": (NECK, DILUTE, {"base": GROUND, "top": current(6e-4)}, None, {}),
     "short Debye length": (NECK, SALT.model_copy(update={"permittivity": 0.015}), DATA, None, {}),
-    "spine": (
-        BallNeck(head_radius="500 nm", neck_radius="100 nm", neck_length="1 um", cap_radius="20 nm"),
-        SALT,
-        {"base": GROUND, "cap": current(50)},
-        None,
-        {},
-    ),
+    "spine": (SPINE, SALT, {"base": GROUND, "cap": current(50)}, None, {}),
     "throat": (Hyperboloid(a="50 nm", c="100 nm", half_length="300 nm"), SALT, DATA, None, {}),
     "meridian": (NECK.model_copy(update={"dimension": "axisymmetric"}), SALT, DATA, None, {"size": "8 nm"}),
     "quadratic": (NECK, SALT, DATA, None, {"size": "35 nm", "element_degree": 2}),

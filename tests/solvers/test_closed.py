@@ -40,8 +40,6 @@ def crowd(lam, negative=0.0):
 
 
 class ClosedBall:
-    """Solves for several lambda on one mesh."""
-
     def __init__(self, comm, mesh, formulation="density", dimension="axisymmetric"):
         self.mesh = generate(Ball(radius="500 nm", dimension=dimension), mesh, comm)
         self.options, self.problem = SolverOptions(formulation=formulation), None
@@ -152,10 +150,7 @@ def test_a_salted_ball_with_a_membrane_is_its_capacitor_at_first(comm, charge):
     mesh = MeshOptions(size="60 nm", grade={"wall": GradeOptions(size="0.5 nm", growth=1.3)}, element_degree=2)
     ball = generate(Ball(radius="500 nm", dimension="axisymmetric"), mesh, comm)
     extra = charge / FARADAY
-    species = [
-        {"name": n, "valence": z, "diffusivity": "200 um^2/s", "concentration": f"{salt} mM"}
-        for n, z in (("P", 1), ("M", -1))
-    ]
+    species = [ion("P", 1, salt), ion("M", -1, salt)]
     closed = Closed(
         amounts={"P": f"{(salt * VOLUME + extra) * AVOGADRO!r} ions", "M": f"{salt * VOLUME * AVOGADRO!r} ions"}
     )

@@ -6,12 +6,11 @@ import pytest
 
 from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Cylinder
-from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import FARADAY
+from support.cases import line
 from support.ions import ion
 
 NA, CL = ion("Na", 1, 100, 1330), ion("Cl", -1, 100, 2030)
@@ -24,8 +23,7 @@ GAINED = 10e-12 * 10e-3 / (FARADAY * VOLUME)
 
 @pytest.fixture(scope="module")
 def mesh(comm):
-    shape = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-    return generate(shape, MeshOptions(size="10 nm", element_degree=2), comm)
+    return line(comm, degree=2)
 
 
 def flowing(*currents, **keys):

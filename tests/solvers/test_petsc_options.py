@@ -97,7 +97,7 @@ def test_no_way_from_a_file_passes_by(spinepnp, tmp_path, form):
     (tmp_path / "case.toml").write_text(CASE)
     evil = '{ pc_type = "python", pc_python_type = "evil.py:PC" }'
     if form == "--set":
-        done = spinepnp("run", "case.toml", "--set", f"solver.petsc={evil}")
+        done = spinepnp("run", "case.toml", "--set", f"solver.petsc={evil}", exit_code=2)
     else:
         axes = f'"solver.petsc" = [{evil}]' if form == "axes" else '"solver.max_newton" = [20]'
         base = f'set = {{ "solver.petsc" = {evil} }}' if form == "base" else ""

@@ -22,6 +22,7 @@ from spinepnp.units import FARADAY
 from spinepnp.validation.reference import table as references
 from support import CASES
 from support.cases import GROUND, MS, current, line
+from support.electroneutral_spine import reference
 from support.ions import SALT, THREE
 
 
@@ -274,8 +275,6 @@ class TestSpine:
 
     def test_the_reference_is_that_of_the_fact_sheet(self):
         """Recomputed by another method with two time steps (kept coarse here; converged values are in the table)."""
-        from support.electroneutral_spine import reference
-
         for kind in ("step", "alpha"):
             table = np.array(references.load("spine_transient")[kind]["rows"])
             coarse, fine = (reference(kind, table[:, 0] * MS, steps=n) for n in (2, 4))

@@ -38,7 +38,6 @@ def sodium_chloride(concentration: float, diffusivity: float = 1330) -> list[Dat
 def case(
     geometry: Data, electrolyte: Data, boundaries: Data, *, dimension: str = "1d", mesh: Data | None = None, **more: Any
 ) -> Data:
-    """The data of a case."""
     return {
         "geometry": {**geometry, "dimension": dimension},
         "mesh": mesh or {},
@@ -132,8 +131,6 @@ CHARGED_END = -20.4739
 
 @dataclass
 class Solved:
-    """A case that was solved."""
-
     case: Any
     mesh: Any
     solution: Solution

@@ -86,7 +86,6 @@ class Outcome:
 
 
 def write_cases(folder: Path) -> None:
-    """Write the cases of `VERBS`."""
     for name, text in {"transient": TRANSIENT, "sweep": SWEEP, "steady": STEADY, "batch": BATCH}.items():
         (folder / f"{name}.toml").write_text(text)
 

@@ -4,7 +4,6 @@ from spinepnp.solvers import Electrolyte
 
 
 def ion(name, valence, concentration, diffusivity=200, **keys):
-    """Table of one species."""
     return {
         "name": name, "valence": valence, "diffusivity": f"{diffusivity} um^2/s",
         "concentration": f"{concentration} mM", **keys,

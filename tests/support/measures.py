@@ -24,7 +24,6 @@ def measures(mesh):
 
 
 def errors(mesh):
-    """Relative errors of volume and areas."""
     exact = mesh.geometry.exact_measures()
     found = {name: area(mesh, name) / exact[name] * 1e-12 - 1.0 for name in mesh.geometry.boundaries}
     return {"volume": volume(mesh) / exact["volume"] * 1e-18 - 1.0, **found}

@@ -62,8 +62,6 @@ def picture(name="fig", **changes):
 
 
 class Tags(html.parser.HTMLParser):
-    """Tags with their attributes, in order."""
-
     def __init__(self, text):
         super().__init__()
         self.found, self.open = [], []
