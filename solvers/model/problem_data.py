@@ -54,6 +54,9 @@ class ProblemData:
         closed: prescribed amounts of species without a Dirichlet boundary.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        time: time of the values, s.
+        determined: species whose amount in a steady state terms of the user determine.
+        custom: number of terms of the user.
     """
 
     electrolyte: Electrolyte
@@ -61,6 +64,9 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    time: float = 0.0
+    determined: frozenset[str] = frozenset()
+    custom: int = 0
 
     @property
     def signature(self) -> ProblemSignature:
@@ -189,7 +195,8 @@ class ProblemData:
             time: time of the currents, s.
             inside: time within the same smooth interval of the waveforms, s.
         """
-        return replace(self, boundaries={n: _boundary_at(b, time, inside) for n, b in self.boundaries.items()})
+        boundaries = {n: _boundary_at(b, time, inside) for n, b in self.boundaries.items()}
+        return replace(self, boundaries=boundaries, time=time)
 
     def initial_steady_state(self) -> ProblemData:
         """Data of the steady state before any waveform begins."""

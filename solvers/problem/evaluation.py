@@ -250,9 +250,8 @@ def _steady_balance(
     """
     electrolyte, step_data = problem_data.electrolyte, problem.system.step_data
     scales = step_data.scales
-    volume = problem.weights.total_volume * scales.length**3
     prescribed = {name: amount * scales.amount for name, amount in problem.system.closed.prescribed_amounts.items()}
-    produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
+    produced = FARADAY * np.array([s.valence for s in electrolyte.species]) * problem.system.equations.production()
     # A species that neither enters nor leaves has an amount instead of currents.
     injected = {i.species for b in problem_data.boundaries.values() for i in b.injections if i.flows}
     flowing = np.array([name in injected or name not in prescribed for name in electrolyte.names])

@@ -187,9 +187,7 @@ class TransientProblem(Problem):
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
         gates = GateStep(np.zeros(system.channels.gates), np.inf)
-        system.set_step(
-            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.fields.storage(), gates, charges
-        )
+        system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -253,9 +251,8 @@ class TransientProblem(Problem):
             start=self.progress.first,
             rounding=self.progress.rounding,
             passed=time_state.passed,
+            produced=time_state.produced,
             electrolyte=self.problem_data.electrolyte,
-            volume=state.volume(),
-            time=time_state.time,
             unit=self.system.step_data.scales.amount,
         )
         names, rates = self.mesh.geometry.boundaries, time_state.rates

@@ -85,6 +85,10 @@ class Term:
             currents: current of each species into each boundary, A, shape (N,), by name.
         """
 
+    def through(self) -> np.ndarray | float:
+        """Size of the flow of each species through boundaries that depends on the state, scaled, (N,). Collective."""
+        return 0.0
+
     def production(self) -> np.ndarray | float:
         """Rate at which each species is produced in the volume, mol/s, shape (N,). Collective."""
         return 0.0
