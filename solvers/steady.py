@@ -69,7 +69,8 @@ class SteadyProblem(Problem):
             SolveError: Newton failed, with PETSc's reason.
             ValueError: other species or boundary conditions than at construction.
         """
-        problem_data = ProblemData(electrolyte, boundaries, closed)
+        self.take_terms()
+        problem_data = self._with_terms(ProblemData(electrolyte, boundaries, closed))
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         prediction = self.prediction.predict(problem_data)

@@ -121,7 +121,9 @@ class ProblemData:
             driven = {i.species for i in boundary.injections if i.flows} | {c.species for c in boundary.channels}
             for name in driven | set(boundary.prescribed(self.electrolyte)):
                 ways[name] += 1
-        return tuple(self.transient or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species)
+        return tuple(
+            self.transient or self.custom > 0 or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species
+        )
 
     def check(self, geometry: Geometry, formulation: str) -> None:
         """Refuse data that contradict each other or leave no unique solution.
@@ -154,7 +156,13 @@ class ProblemData:
         """
         electrolyte = self.electrolyte
         fixed = electrolyte.charged_regions or electrolyte.uniform_charge or self.closed is not None
-        if fixed or self.transient or not self.bulk_is_neutral or any(s.source for s in electrolyte.species):
+        if (
+            fixed
+            or self.custom
+            or self.transient
+            or not self.bulk_is_neutral
+            or any(s.source for s in electrolyte.species)
+        ):
             return None
         levels: list[tuple[float, bool]] = []  # potential, and whether a bath has it
         for boundary in self.boundaries.values():

@@ -99,6 +99,8 @@ class CustomTerm(UflTerm):
     extra_degree = 2
 
     def __init__(self, fields: Fields, problem_data: ProblemData, term: Term) -> None:
+        if not isinstance(term, Term):
+            raise CaseError("terms", "is no term; derive its class from spinepnp.Term", type(term).__name__)
         self._term = term
         self._parameters = {name: fields.constant(value) for name, value in term.parameters(0.0).items()}
         self._concentration, self._potential, self._zero, self._length, self._step = (
@@ -120,17 +122,31 @@ class CustomTerm(UflTerm):
             parameters=self._parameters,
             x=ufl.SpatialCoordinate(fields.operators.space.mesh) * self._length,
         )
-        for (quantity, place), density in self._term.densities(unknowns).items():
-            where = f"terms.{type(self._term).__name__}.densities"
-            places, quantities = (VOLUME, *fields.boundary_dofs), (POTENTIAL, *fields.names)
-            if quantity not in quantities:
-                raise CaseError(where, f"no such species; {nearest(quantity, quantities)}", quantity)
-            if place not in places:
-                raise CaseError(where, f"no such boundary; {nearest(place, places)}", place)
+        densities = self._term.densities(unknowns)
+        self._check(densities)
+        for (quantity, place), density in densities.items():
             of_potential, in_volume = quantity == POTENTIAL, place == VOLUME
             factor = self._units[of_potential, in_volume] * (1.0 if of_potential else self._step)
             component = fields.count if of_potential else fields.names.index(quantity)
             yield Integral(component, "" if in_volume else place, -(factor * density))
+
+    def _check(self, densities: object) -> None:
+        """Refuse densities of unknown quantities and places."""
+        where, example = f"terms.{type(self._term).__name__}.densities", '{("Na", "wall"): k * u.c["Na"]}'
+        if not isinstance(densities, Mapping):
+            raise CaseError(where, f"must be a dictionary such as {example}")
+        if not densities:
+            raise CaseError(where, f"gives no density; return one such as {example}")
+        places, quantities = (VOLUME, *self.fields.boundary_dofs), (POTENTIAL, *self.fields.names)
+        for key, density in densities.items():
+            if not (isinstance(key, tuple) and len(key) == 2):
+                raise CaseError(where, f"is keyed by quantity and place, such as {example}", str(key))
+            if key[0] not in quantities:
+                raise CaseError(where, f"no such species; {nearest(str(key[0]), quantities)}", str(key[0]))
+            if key[1] not in places:
+                raise CaseError(where, f"no such boundary; {nearest(str(key[1]), places)}", str(key[1]))
+            if ufl.as_ufl(density).ufl_shape != ():
+                raise CaseError(where, "is no scalar; give one number for each point", str(key))
 
     @override
     def update(self, step: StepData) -> None:

@@ -84,10 +84,13 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state.
         """
+        self.take_terms()
         problem_data = self.problem_data
         if initial == "steady":
             before = problem_data.initial_steady_state()
-            steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
+            steady = SteadyProblem(
+                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
+            )
             nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.set_data(problem_data)
@@ -128,6 +131,7 @@ class TransientProblem(Problem):
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
+        self.take_terms()
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)

@@ -12,8 +12,9 @@ the checks of its values stand in the file of that name in `model.terms`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -65,6 +66,13 @@ class Term:
     def applies(cls, problem_data: ProblemData) -> bool:
         """Whether a case with this structure has the term."""
         return True
+
+    def integrands(self) -> Iterable[tuple[int, Any]]:
+        """Definition of the residual in the volume: component, and UFL integrand with the test function.
+
+        A faster assembly of `add_residual` has to give the same.
+        """
+        return ()
 
     def update(self, step: StepData) -> None:
         """Take the values of a solve or of a stage. Collective."""
