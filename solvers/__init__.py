@@ -13,7 +13,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 
 if TYPE_CHECKING:
     from spinepnp.solvers.problem.solution import Solution

@@ -183,8 +183,8 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: where current enters, else all with data, else all."""
-        injecting = [n for n, b in self.boundaries.items() if b.injections or b.channels]
+        """Boundaries whose potential a user wants to see: where a flow is driven, else all with data, else all."""
+        injecting = [n for n, b in self.boundaries.items() if b.driven]
         return injecting or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
 
 #: Comment at the top of each template.
