@@ -30,6 +30,7 @@ class TermKeys:
         boundary: keys that it adds to [boundaries.NAME]; validators of all terms need different names.
         electrolyte: keys that it adds to [electrolyte].
         file_keys: keys below [boundaries.NAME] that hold paths of files, such as "current.file".
+        grading_keys: keys below [boundaries.NAME] on which the default grading of the mesh depends.
         steady_only: whether it has a meaning in steady states only.
     """
 
@@ -37,6 +38,7 @@ class TermKeys:
     boundary: ClassVar[type[Table] | None] = None
     electrolyte: ClassVar[type[Table] | None] = None
     file_keys: ClassVar[tuple[str, ...]] = ()
+    grading_keys: ClassVar[tuple[str, ...]] = ()
     steady_only: ClassVar[bool] = False
 
     @property

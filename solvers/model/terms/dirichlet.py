@@ -153,6 +153,7 @@ class Dirichlet(TermKeys):
     order = 10
     boundary = DirichletKeys
     file_keys = ("potential.file",)
+    grading_keys = ("concentrations",)
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:

@@ -29,6 +29,7 @@ class SurfaceCharges(TermKeys):
 
     order = 40
     boundary = SurfaceChargeKeys
+    grading_keys = ("surface_charge",)
 
     @override
     def at_boundary(self, boundary: Boundary) -> bool:
