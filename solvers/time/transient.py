@@ -16,7 +16,7 @@ from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.closed import Closed, amounts_of, species_without_dirichlet
+from spinepnp.solvers.model.closed import Closed, amounts_of
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -145,14 +145,14 @@ class TransientProblem(Problem):
     def _bulk(self, problem_data: ProblemData) -> np.ndarray:
         """Nodal values of the bulk or of the closed amounts: uniform, or in Donnan equilibrium with fixed charge."""
         electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-        free, volume = species_without_dirichlet(electrolyte, problem_data.boundaries), self.system.state.volume()
+        free, volume = problem_data.undetermined_species, self.system.state.volume()
         even = electrolyte.bulk
         if problem_data.closed is not None:
             amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
             even |= {name: amount / volume for name, amount in amounts.items()}
         bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
         bulk[:, :-1] = values
-        if any(b.surface_charge for b in problem_data.boundaries.values()):
+        if any(b.wall_charge for b in problem_data.boundaries.values()):
             self.remark = BARE_WALLS
         if any(region.value for region in regions):
             charge = self.weights.fixed_charge_density(regions)
@@ -206,7 +206,7 @@ class TransientProblem(Problem):
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
-        waveforms = [i.time_profile for b in self.problem_data.boundaries.values() for i in b.injections]
+        waveforms = [w for b in self.problem_data.boundaries.values() for w in b.waveforms]
         jumps = schedule.ends(waveforms)
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
