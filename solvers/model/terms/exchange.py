@@ -71,6 +71,10 @@ class Exchanges(TermKeys):
             if name in names:
                 raise CaseError(where, "is listed twice; give one rate for each species", name)
             names.append(name)
+        if boundary.floating and self._ions(boundary, electrolyte):
+            raise CaseError(
+                f"{key}.exchange", "of ions has no place in the net current of a floating potential; drop one of them"
+            )
 
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
