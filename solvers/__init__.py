@@ -17,6 +17,7 @@ from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.solvers.model.terms.injection import Injection
 
 if TYPE_CHECKING:
+    from spinepnp.solvers.pnp.custom_term import Term
     from spinepnp.solvers.problem.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
     from spinepnp.solvers.time.adaptive import Step
@@ -27,6 +28,7 @@ _HEAVY = {
     "Solution": "problem.solution",
     "SteadyProblem": "steady",
     "Step": "time.adaptive",
+    "Term": "pnp.custom_term",
     "TransientProblem": "time.transient",
     "solve_steady": "steady",
     "solve_transient": "time.transient",
@@ -47,6 +49,7 @@ __all__ = [
     "Species",
     "SteadyProblem",
     "Step",
+    "Term",
     "TransientProblem",
     "grade_layers",
     "solve_steady",

@@ -55,7 +55,7 @@ def solved(problem, schedule, initial="bulk"):
 
 @pytest.mark.parametrize("initial", ["bulk", "steady"])
 def test_a_step_charges_a_blocking_wall(comm, initial):
-    """The end is the steady state at that potential; at every step both ends carry the same charge, by ions or field."""
+    """The end is the steady state at that potential; at each step both ends carry the same charge."""
     mesh = gap(comm)
     boundaries = {"base": GROUND, "top": clamp("step", value="40 mV", before="10 mV", onset="20 ns")}
     problem = TransientProblem(mesh, SALT, boundaries)
@@ -67,12 +67,13 @@ def test_a_step_charges_a_blocking_wall(comm, initial):
         charge = state.passed.sum(axis=1) - before.passed.sum(axis=1) + state.rates.charge - before.rates.charge
         moved = max(np.abs(state.passed - before.passed).max(), np.abs(state.rates.charge - before.rates.charge).max())
         assert abs(charge.sum()) < 1e-9 * moved + 1e-13 * AREA * GAP * 100.0 * FARADAY
-        assert step.solution.boundary["top"].potential == pytest.approx(10e-3 if step.time <= 20e-9 * (1.0 + 1e-9) else 40e-3)
+        V = 10e-3 if step.time <= 20e-9 * (1.0 + 1e-9) else 40e-3
+        assert step.solution.boundary["top"].potential == pytest.approx(V)
         assert np.all(state.passed[1] == 0.0)  # nothing passes the wall but the field
     held = {"base": GROUND, "top": Boundary(potential="40 mV")}
     steady = SteadyProblem(mesh, SALT, held).solve(SALT, held)
     scale = np.abs(steady.unknowns).max(axis=0)
-    assert np.abs(step.solution.unknowns - steady.unknowns).max(axis=0) == pytest.approx(0.0 * scale, abs=1e-6 * 500.0)
+    assert np.all(np.abs(step.solution.unknowns - steady.unknowns).max(axis=0) <= 1e-6 * scale)
     for name in "CA":
         assert step.solution.volume.amount[name] == pytest.approx(steady.volume.amount[name], rel=1e-6)
 

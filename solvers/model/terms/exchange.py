@@ -101,8 +101,9 @@ class Exchanges(TermKeys):
             if max(rates.values()) < slowest:
                 raise CaseError(
                     f"boundaries.{names[0]}.exchange.rate",
-                    f"alone determines how much {species} there is, and is lost in rounding beside diffusion; at least "
-                    f"{format_quantity(float(f'{slowest:.2g}'), PERMEABILITY)} is needed, or a prescribed concentration",
+                    f"alone determines how much {species} there is, and is lost in rounding beside diffusion; "
+                    f"make it {format_quantity(float(f'{slowest:.2g}'), PERMEABILITY)} or more, or prescribe its "
+                    "concentration on a boundary",
                     format_quantity(max(rates.values()), PERMEABILITY),
                 )
 

@@ -44,7 +44,8 @@ class FieldMatched(TermKeys):
             others = sorted(ions & (boundary.carries(electrolyte) - {boundary.injections[0].species}))
             if others:
                 raise CaseError(
-                    f"{key}.field_matched", f"holds where only the injected ion passes; {others[0]} passes too; drop one"
+                    f"{key}.field_matched",
+                    f"belongs to one ion that passes, and {others[0]} passes too; drop one",
                 )
 
     @override
