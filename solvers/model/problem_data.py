@@ -52,6 +52,9 @@ class ProblemData:
         closed: prescribed amounts of species that no boundary determines.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        time: time of the values, s.
+        determined: species whose amount in a steady state terms of the user determine.
+        custom: number of terms of the user.
     """
 
     electrolyte: Electrolyte
@@ -59,6 +62,9 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    time: float = 0.0
+    determined: frozenset[str] = frozenset()
+    custom: int = 0
 
     @property
     def signature(self) -> ProblemSignature:
@@ -84,8 +90,9 @@ class ProblemData:
 
     @property
     def undetermined_species(self) -> tuple[str, ...]:
-        """Species whose amount no boundary determines in a steady state."""
-        return undetermined_species(self.electrolyte, self.boundaries)
+        """Species whose amount neither a boundary nor a term of the user determines in a steady state."""
+        free = undetermined_species(self.electrolyte, self.boundaries)
+        return tuple(name for name in free if name not in self.determined)
 
     @property
     def _levels(self) -> list[float]:
@@ -111,7 +118,8 @@ class ProblemData:
             species for place in (*places, *(t.produces(self.electrolyte) for t in TERM_KEYS)) for species in place
         ):
             ways[name] += 1
-        return tuple(self.transient or ways[name] > 1 for name in self.electrolyte.names)
+        always = self.transient or self.custom > 0
+        return tuple(always or ways[name] > 1 for name in self.electrolyte.names)
 
     def check(self, geometry: Geometry, formulation: str) -> None:
         """Refuse data that contradict each other or leave no unique solution.
@@ -157,7 +165,7 @@ class ProblemData:
         Without fixed charge the potential has its extremes where it is prescribed (maximum principle of the
         Poisson-Boltzmann equation, with a neutral bulk).
         """
-        if self.closed is not None or self.transient or not self.bulk_is_neutral:
+        if self.closed is not None or self.transient or self.custom or not self.bulk_is_neutral:
             return None
         if not all(term.bounds_potential(self.electrolyte, self.boundaries) for term in TERM_KEYS):
             return None
@@ -170,7 +178,8 @@ class ProblemData:
             time: time of the values, s.
             inside: time within the same smooth interval of the waveforms, s.
         """
-        return replace(self, boundaries={n: b.at(time, inside) for n, b in self.boundaries.items()})
+        boundaries = {n: b.at(time, inside) for n, b in self.boundaries.items()}
+        return replace(self, boundaries=boundaries, time=time)
 
     def initial_steady_state(self) -> ProblemData:
         """Data of the steady state before any waveform begins."""

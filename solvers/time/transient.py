@@ -84,10 +84,13 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state.
         """
+        self.take_terms()
         problem_data = self.problem_data
         if initial == "steady":
             before = problem_data.initial_steady_state()
-            steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
+            steady = SteadyProblem(
+                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
+            )
             nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.set_data(problem_data)
@@ -124,10 +127,11 @@ class TransientProblem(Problem):
         if self._progress is None:
             return {}
         gates = self._progress.time_state.rates.gates.tolist()
-        return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
+        return dict(zip(self.system.channels.gate_names(), gates, strict=True))
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
+        self.take_terms()
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
         self.system.set_data(self.problem_data)
@@ -186,10 +190,8 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
-        system.step_data.set_step(
-            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.storage(), gates, charges
-        )
+        gates = GateStep(np.zeros(system.channels.gates), np.inf)
+        system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -253,9 +255,8 @@ class TransientProblem(Problem):
             start=self.progress.first,
             rounding=self.progress.rounding,
             passed=time_state.passed,
+            produced=time_state.produced,
             electrolyte=self.problem_data.electrolyte,
-            volume=state.volume(),
-            time=time_state.time,
             unit=self.system.step_data.scales.amount,
         )
         names, rates = self.mesh.geometry.boundaries, time_state.rates
