@@ -10,6 +10,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
 from spinepnp.solvers.model.closed import Closed, check_closed, is_grounded, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, format_quantity
 
@@ -54,6 +55,7 @@ class ProblemData:
         closed: prescribed amounts of species without a Dirichlet boundary.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        initial: concentrations at the start of a transient, where they are not those of the bulk.
     """
 
     electrolyte: Electrolyte
@@ -61,6 +63,7 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    initial: Initial | None = None
 
     @property
     def signature(self) -> ProblemSignature:
@@ -132,8 +135,14 @@ class ProblemData:
         known = ", ".join(geometry.boundaries)
         check_closed(self.closed, self.electrolyte, self.boundaries, known, transient=self.transient)
         self._check_blocking()
+        if self.initial is not None:
+            if not self.transient:
+                raise CaseError("initial", 'is the start of a transient; set study.kind = "transient", or drop it')
+            self.initial.check(geometry, self.electrolyte, self.closed)
         if formulation in ("log", "nodal"):
             check_positive(self.electrolyte, self.boundaries)
+            if self.initial is not None:
+                self.initial.check_logarithms()
             for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
                 if amount == 0.0:
                     raise CaseError(

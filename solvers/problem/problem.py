@@ -20,6 +20,7 @@ from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -45,6 +46,7 @@ class Problem:
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
+        initial_concentrations: concentrations at the start of a transient, where they are not those of the bulk.
 
     Attributes:
         problem_data: data at construction.
@@ -72,8 +74,11 @@ class Problem:
         probes: dict[str, Position] | None = None,
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
+        initial_concentrations: Initial | None = None,
     ) -> None:
-        problem_data = ProblemData(electrolyte, boundaries, closed, transient=self.transient)
+        problem_data = ProblemData(
+            electrolyte, boundaries, closed, transient=self.transient, initial=initial_concentrations
+        )
         self.mesh, self.options = mesh, options or SolverOptions()
         problem_data.check(mesh.geometry, self.options.formulation)
         self.signature = problem_data.signature

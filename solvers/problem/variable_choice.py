@@ -45,10 +45,12 @@ def largest_valence(electrolyte: Electrolyte) -> int:
 
 
 def has_logarithms(problem_data: ProblemData) -> bool:
-    """Whether every bulk, prescribed and closed amount is positive."""
+    """Whether every bulk, prescribed and initial concentration, and every closed amount is positive."""
     try:
         check_positive(problem_data.electrolyte, problem_data.boundaries)
     except CaseError:
+        return False
+    if problem_data.initial is not None and not problem_data.initial.is_positive:
         return False
     return problem_data.closed is None or all(a > 0.0 for a in problem_data.closed.amounts.values())
 
@@ -65,6 +67,8 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
     electrolyte = problem_data.electrolyte
     if any(region.value for region in electrolyte.charged_regions):
         return "of the fixed charge of a region"
+    if problem_data.initial is not None and problem_data.initial.region:
+        return "of the jumps of the initial concentrations"  # concentrations as unknowns undershoot beside them
     for name, boundary in problem_data.boundaries.items():
         field = abs(boundary.surface_charge or 0.0) / electrolyte.absolute_permittivity
         steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
