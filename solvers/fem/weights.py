@@ -128,7 +128,7 @@ class IntegrationWeights:
         """Last coordinate of the local nodes, um: z, or r on a radial line."""
         return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
 
-    def share(self, region: tuple[float, float], key: str) -> np.ndarray:
+    def share(self, region: tuple[float, float], key: str, charged: tuple[ChargedRegion, ...] = ()) -> np.ndarray:
         """Share of the slab between two planes in each local node, shape (local dofs,): one inside, zero outside.
 
         The nodes on a plane of the mesh have one share, such that the integral is the volume of the slab, exactly. In
@@ -138,6 +138,8 @@ class IntegrationWeights:
         Args:
             region: heights z of the lower and of the upper plane, m.
             key: key of the case that gives them, for messages.
+            charged: regions of fixed charge. On their planes shares are those of `fixed_charge_density`, so that what
+                is neutral on both sides is neutral there.
 
         Raises:
             CaseError: see `slab`.
@@ -149,7 +151,10 @@ class IntegrationWeights:
             share = slab / self.slab((bottom * MODEL_UNIT, (2.0 * top - bottom) * MODEL_UNIT))
         else:
             share = self._inside(region)
+        edges = [z for part in charged for z in part.region]
         for z in region:
+            if any(abs(z - edge) <= PLANE_TOLERANCE * (top - bottom) * MODEL_UNIT for edge in edges):
+                continue
             on_plane = np.flatnonzero(np.abs(heights - z / MODEL_UNIT) <= PLANE_TOLERANCE * (top - bottom))
             owned = on_plane[on_plane < self.owned]
             inside, whole = reduced(self.comm, np.array([slab[owned].sum(), self.volume[owned].sum()]), MPI.SUM)

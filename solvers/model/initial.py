@@ -83,6 +83,16 @@ class Initial(Table):
         """Heights at which the concentrations jump, m, rising."""
         return tuple(sorted({z for region in self.regions for z in region.z}))
 
+    def outside(self, planes: tuple[float, float]) -> list[tuple[float, float]]:
+        """Parts of the slab between two planes (m) that no region covers, rising."""
+        (low, high), parts = planes, []
+        for region in self.regions:
+            if region.z[0] > low + _rounding(planes):
+                parts.append((low, min(region.z[0], high)))
+            low = max(low, region.z[1])
+        parts.append((low, high))
+        return [(bottom, top) for bottom, top in parts if top - bottom > _rounding(planes)]
+
     @property
     def is_positive(self) -> bool:
         """Whether every concentration by region is positive, as logarithms need."""

@@ -12,11 +12,12 @@ from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.fem.field_file import FieldFile
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.closed import amounts_of, species_without_dirichlet
-from spinepnp.solvers.model.initial import FILE, array_name
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import FILE, Initial, array_name
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.checks import NEGATIVE
-from spinepnp.solvers.problem.variable_choice import spread_by_charge
+from spinepnp.solvers.problem.variable_choice import donnan_state, spread_by_charge
 from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
 
 #: Remark on an initial state with fixed charge by region.
@@ -62,15 +63,10 @@ def initial_state(
     remark = BARE_WALLS if any(b.surface_charge for b in problem_data.boundaries.values()) else ""
     if initial is not None and initial.file is not None:
         return _from_file(initial.file, problem_data, weights, geometry, nodes)
-    concentrations, arranged = _bulk(problem_data, weights)
-    names = problem_data.electrolyte.names
-    change = np.zeros_like(concentrations)  # regions may touch: all shares are of the state outside
-    for number, region in enumerate(() if initial is None else initial.region or ()):
-        share = weights.share(region.z, f"initial.region.{number}.z")[:, None]
-        inside = np.array([(problem_data.electrolyte.bulk | region.concentrations)[name] for name in names])
-        change += share * (inside - concentrations)
     if initial is not None:
-        concentrations = concentrations + change
+        concentrations, arranged = _by_region(initial, problem_data.electrolyte, weights)
+    else:
+        concentrations, arranged = _bulk(problem_data, weights)
     nodal = np.column_stack([concentrations, np.zeros(len(concentrations))])
     return InitialState(nodal, remark or (DONNAN if arranged else ""))
 
@@ -82,8 +78,7 @@ def _bulk(problem_data: ProblemData, weights: IntegrationWeights) -> tuple[np.nd
         Concentrations at the local nodes, mol/m^3, shape (local dofs, N), and whether there is such an equilibrium.
     """
     electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-    # Beside [initial] the bulk is that of the species, and what is inside of the domain follows.
-    free = () if problem_data.initial else species_without_dirichlet(electrolyte, problem_data.boundaries)
+    free = species_without_dirichlet(electrolyte, problem_data.boundaries)
     volume = float(weights.total_volume * Scales.of(electrolyte).length ** 3)
     even = electrolyte.bulk
     if problem_data.closed is not None:
@@ -96,6 +91,27 @@ def _bulk(problem_data: ProblemData, weights: IntegrationWeights) -> tuple[np.nd
         if arranged is not None:
             return arranged, True
     return np.tile(values, (len(weights.volume), 1)), False
+
+
+def _by_region(initial: Initial, electrolyte: Electrolyte, weights: IntegrationWeights) -> tuple[np.ndarray, bool]:
+    """Concentrations of the regions; elsewhere those of the bulk, in Donnan equilibrium with fixed charge.
+
+    Returns:
+        Concentrations at the local nodes, mol/m^3, shape (local dofs, N), and whether there is such an equilibrium.
+    """
+    bulk, charged = electrolyte.bulk, electrolyte.charged_regions
+    pieces = [
+        (region.z, f"initial.region.{number}.z", [*(bulk | region.concentrations).values()])
+        for number, region in enumerate(initial.region or ())
+    ]
+    gels = [(part, gel.value) for gel in charged if gel.value for part in initial.outside(gel.region)]
+    for part, value in gels:
+        pieces.append((part, "electrolyte.fixed_charge", donnan_state(electrolyte, np.array([value]))[0, :-1].tolist()))
+    uniform = np.array([*bulk.values()])
+    concentrations = np.tile(uniform, (len(weights.volume), 1))
+    for planes, key, inside in pieces:
+        concentrations += weights.share(planes, key, charged)[:, None] * (np.array(inside) - uniform)
+    return concentrations, bool(gels)
 
 
 def _from_file(
