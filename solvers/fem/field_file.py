@@ -93,13 +93,17 @@ class FieldFile:
 @contextmanager
 def _silence() -> Iterator[None]:
     """VTK without its messages: those of an unreadable file are many, on standard error."""
-    disabled = logging.root.manager.disable
+    from vtkmodules.vtkCommonCore import vtkLogger
+
+    disabled, verbosity = logging.root.manager.disable, vtkLogger.GetCurrentVerbosityCutoff()
     logging.disable(logging.CRITICAL)
+    vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_OFF)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
+        vtkLogger.SetStderrVerbosity(verbosity)
         logging.disable(disabled)
 
 
@@ -142,21 +146,44 @@ def _in_cells(grid: Any, arrays: np.ndarray, x: np.ndarray, same: float) -> tupl
         outside = others[~inside]
         values[others[inside]] = found[inside]
         if len(outside):
-            _, closest = grid.find_closest_cell(x[outside], return_closest_point=True)
+            # On flat triangles: VTK does not find the closest point of a curved cell.
+            surface = _flat_triangles(_with_values(grid, arrays))
+            _, closest = surface.find_closest_cell(x[outside], return_closest_point=True)
             closest = np.atleast_2d(closest)
             distance[outside] = np.linalg.norm(closest - x[outside], axis=1)
-            found, inside = _sampled(grid, arrays, closest)
+            found, inside = _sampled(surface, _columns(surface.point_data["values"]), closest)
             values[outside[inside]] = found[inside]  # else those of the nearest point stay
     return values, distance
+
+
+def _with_values(grid: Any, arrays: np.ndarray) -> Any:
+    """Grid with its points and cells, and with arrays (points, arrays) alone."""
+    source = grid.copy(deep=False)
+    source.clear_data()
+    source.point_data["values"] = arrays
+    return source
+
+
+def _flat_triangles(grid: Any) -> Any:
+    """Surface of a grid, or the grid of a meridian, as flat triangles with its arrays."""
+    import pyvista
+    from vtkmodules.vtkFiltersGeometry import vtkDataSetSurfaceFilter
+
+    surface = vtkDataSetSurfaceFilter()
+    surface.SetNonlinearSubdivisionLevel(1)
+    surface.SetInputData(grid)
+    surface.Update()
+    return pyvista.wrap(surface.GetOutput())
+
+
+def _columns(values: Any) -> np.ndarray:
+    """Values of shape (points, arrays): PyVista gives those of one array without the second axis."""
+    return np.asarray(values, dtype=float).reshape(len(values), -1)
 
 
 def _sampled(grid: Any, arrays: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values of arrays (points, arrays) at points, and whether each lies in a cell."""
     import pyvista
 
-    source = grid.copy(deep=False)
-    source.clear_data()
-    source.point_data["values"] = arrays
-    cloud = pyvista.PolyData(np.asarray(x, dtype=float)).sample(source)
-    found = np.asarray(cloud.point_data["values"], dtype=float).reshape(len(x), arrays.shape[1])
-    return found, np.asarray(cloud.point_data["vtkValidPointMask"]).astype(bool)
+    cloud = pyvista.PolyData(np.asarray(x, dtype=float)).sample(_with_values(grid, arrays))
+    return _columns(cloud.point_data["values"]), np.asarray(cloud.point_data["vtkValidPointMask"]).astype(bool)

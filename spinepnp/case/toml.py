@@ -23,9 +23,6 @@ FILES = (
     "geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file", "initial.file",
 )  # fmt: skip
 
-#: The one that is needed at the start only: a case that is resumed without it must still be the same.
-START_FILE = "initial.file"
-
 
 def read_text(path: Path) -> str:
     """Text of a case file.
@@ -226,24 +223,20 @@ def _is_itself(table: Any, key: str) -> bool:
 def find_files(data: dict[str, Any], folder: Path) -> None:
     """Make paths that are relative to the case file absolute, where that file exists."""
 
-    def found(text: object, key: str) -> object:
+    def found(text: object) -> object:
         with suppress(OSError, ValueError):
             if isinstance(text, str) and (folder / text).is_file():
                 return str((folder / text).resolve())
-            if isinstance(text, str) and key == START_FILE:
-                ways = folder / text, Path(text)
-                known = [way for way in ways if way.is_file()] or [way for way in ways if way.parent.is_dir()]
-                return str((known or ways)[0].resolve())
         return text
 
     for path in FILES:
         *names, key = path.split(".")
         for table in tables_at(data, names):
             if key in table:
-                table[key] = found(table[key], path)
+                table[key] = found(table[key])
     study = data.get("study")
     if isinstance(study, dict) and study.get("vary") in FILES and isinstance(study.get("values"), list):
-        study["values"] = [found(value, str(study["vary"])) for value in study["values"]]
+        study["values"] = [found(value) for value in study["values"]]
 
 
 def tables_at(data: Any, names: list[str]) -> list[dict[str, Any]]:
