@@ -99,7 +99,7 @@ class TestRestart:
         assert table["top.potential_mV"] == pytest.approx(expected["top.potential_mV"], rel=5e-3)
 
     def test_a_meridian_in_its_body_of_revolution(self, first, tmp_path):
-        case = restarted(first, duration="0.1 us", dimension="3d", mesh={"size": "60 nm", "order": 1})
+        case = restarted(first, duration="0.1 us", dimension="3d", mesh={"size": "50 nm", "order": 1})
         assert run(case, "--output", tmp_path / "out") == 0
         grid, source = pyvista.read(tmp_path / "out/fields/0000.vtu"), pyvista.read(first / "first/fields.vtu")
         z, c = source.points[:, 1], source["concentration_mM.C"]
