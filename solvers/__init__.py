@@ -14,7 +14,8 @@ from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
+from spinepnp.solvers.model.terms.injection import Injection
 
 if TYPE_CHECKING:
     from spinepnp.solvers.problem.solution import Solution
@@ -40,6 +41,7 @@ __all__ = [
     "Gate",
     "Initial",
     "Injection",
+    "PotentialWaveform",
     "Region",
     "Schedule",
     "Solution",

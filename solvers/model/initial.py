@@ -93,11 +93,6 @@ class Initial(Table):
         parts.append((low, high))
         return [(bottom, top) for bottom, top in parts if top - bottom > _rounding(planes)]
 
-    @property
-    def is_positive(self) -> bool:
-        """Whether every concentration by region is positive, as logarithms need."""
-        return all(c > 0.0 for region in self.regions for c in region.concentrations.values())
-
     def check(self, geometry: Geometry, electrolyte: Electrolyte, closed: Closed | None) -> None:
         """Refuse regions that do not fit the body or the species, and amounts beside them.
 

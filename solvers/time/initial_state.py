@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Geometry
+from spinepnp.geometries import MODEL_UNIT, Geometry
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.fem.field_file import FieldFile
 from spinepnp.solvers.fem.weights import IntegrationWeights
-from spinepnp.solvers.model.closed import amounts_of, species_without_dirichlet
+from spinepnp.solvers.model.closed import amounts_of
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import FILE, Initial, array_name
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.checks import NEGATIVE
 from spinepnp.solvers.problem.variable_choice import donnan_state, spread_by_charge
 from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
@@ -60,7 +59,7 @@ def initial_state(
     initial = problem_data.initial
     if initial is not None:
         on_root(weights.comm, initial.check_file)
-    remark = BARE_WALLS if any(b.surface_charge for b in problem_data.boundaries.values()) else ""
+    remark = BARE_WALLS if any(b.wall_charge for b in problem_data.boundaries.values()) else ""
     if initial is not None and initial.file is not None:
         return _from_file(initial.file, problem_data, weights, geometry, nodes)
     if initial is not None:
@@ -78,8 +77,8 @@ def _bulk(problem_data: ProblemData, weights: IntegrationWeights) -> tuple[np.nd
         Concentrations at the local nodes, mol/m^3, shape (local dofs, N), and whether there is such an equilibrium.
     """
     electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-    free = species_without_dirichlet(electrolyte, problem_data.boundaries)
-    volume = float(weights.total_volume * Scales.of(electrolyte).length ** 3)
+    free = problem_data.undetermined_species
+    volume = float(weights.total_volume * MODEL_UNIT**3)
     even = electrolyte.bulk
     if problem_data.closed is not None:
         amounts = amounts_of(problem_data.closed, electrolyte, free, volume)

@@ -85,12 +85,15 @@ class TransientProblem(Problem):
         Raises:
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
+        self.take_terms()
         if initial == "steady":
             if self.problem_data.initial is not None:
                 raise CaseError("initial", STEADY_START)
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
-            steady = SteadyProblem(self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed)
+            steady = SteadyProblem(
+                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
+            )
             nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.set_data(problem_data)
@@ -131,10 +134,11 @@ class TransientProblem(Problem):
         if self._progress is None:
             return {}
         gates = self._progress.time_state.rates.gates.tolist()
-        return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
+        return dict(zip(self.system.channels.gate_names(), gates, strict=True))
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
+        self.take_terms()
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
         self._start_from_amounts(progress.first * Scales.of(self.problem_data.electrolyte).amount)
@@ -193,10 +197,8 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
-        system.step_data.set_step(
-            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.storage(), gates, charges
-        )
+        gates = GateStep(np.zeros(system.channels.gates), np.inf)
+        system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
     def steps(self, schedule: Schedule) -> Iterator[Step]:
@@ -211,7 +213,7 @@ class TransientProblem(Problem):
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
-        waveforms = [i.time_profile for b in self.problem_data.boundaries.values() for i in b.injections]
+        waveforms = [w for b in self.problem_data.boundaries.values() for w in b.waveforms]
         jumps = schedule.ends(waveforms)
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
@@ -260,9 +262,8 @@ class TransientProblem(Problem):
             start=self.progress.first,
             rounding=self.progress.rounding,
             passed=time_state.passed,
+            produced=time_state.produced,
             electrolyte=self.problem_data.electrolyte,
-            volume=state.volume(),
-            time=time_state.time,
             unit=self.system.step_data.scales.amount,
         )
         names, rates = self.mesh.geometry.boundaries, time_state.rates

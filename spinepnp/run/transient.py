@@ -175,7 +175,7 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
                 case.probes,
                 case.closed,
                 case.regions,
-                case.initial,
+                initial_concentrations=case.initial,
             )
             with interrupts.graceful() as pending:
                 _go(recorder, progress, problem, pending, point)

@@ -113,7 +113,7 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
         case.probes,
         case.closed,
         case.regions,
-        case.initial,
+        initial_concentrations=case.initial,
     )
     problem.begin(study.initial)
     for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):
