@@ -23,6 +23,7 @@ from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -50,6 +51,7 @@ class Problem:
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
         terms: terms of the user beside those of the package.
+        initial_concentrations: concentrations at the start of a transient, where they are not those of the bulk.
 
     Attributes:
         terms: terms of the user; more may be appended before a solve.
@@ -79,9 +81,12 @@ class Problem:
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
         terms: Iterable[Term] = (),
+        initial_concentrations: Initial | None = None,
     ) -> None:
         self.terms = list(terms)
-        problem_data = ProblemData(electrolyte, boundaries, closed, transient=self.transient)
+        problem_data = ProblemData(
+            electrolyte, boundaries, closed, transient=self.transient, initial=initial_concentrations
+        )
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, options or SolverOptions()
         problem_data.check(mesh.geometry, self.options.formulation)

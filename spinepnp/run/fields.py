@@ -15,6 +15,7 @@ import numpy as np
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.stack import cell_nodes, coordinate_element, dolfinx
+from spinepnp.solvers.model.initial import array_name
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CONCENTRATION, POTENTIAL
@@ -25,7 +26,7 @@ VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}
 
 def field_names(species: tuple[str, ...]) -> list[str]:
     """Names of the arrays in field files, in the order of the unknowns."""
-    return [f"concentration_{CONCENTRATION.suffix}.{name}" for name in species] + [f"potential_{POTENTIAL.suffix}"]
+    return [array_name(name) for name in species] + [f"potential_{POTENTIAL.suffix}"]
 
 
 def _nodal_values(problem: Problem, unknowns: np.ndarray) -> np.ndarray:

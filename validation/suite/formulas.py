@@ -5,6 +5,7 @@ from __future__ import annotations
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
+from spinepnp.validation.suite import formulas_spreading as steps
 from spinepnp.validation.suite.context import Formula
 
 #: Every formula by its name in a validation case.
@@ -28,5 +29,7 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "spreading": Formula(CONCENTRATION, steps.spreading),
+    "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
 }
