@@ -25,9 +25,9 @@ from spinepnp.commands import docs as docs_verb
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, results_page
-from spinepnp.run.columns import GROUPS, STEP, SUMMARY
 from spinepnp.run.steady import run_case
 from spinepnp.solvers import Channel
+from spinepnp.solvers.problem.columns import GROUPS, STEP, SUMMARY
 from spinepnp.validation import gnp
 from spinepnp.validation.gnp import data, table
 from spinepnp.validation.laws.catalogue import LAWS
