@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Electrolyte,
         Gate,
         Injection,
+        PotentialWaveform,
         Region,
         Schedule,
         Solution,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         solve_steady,
         solve_transient,
     )
+    from spinepnp.solvers.pnp.custom_term import Term
     from spinepnp.solvers.time.steps import Steps
     from spinepnp.units import si
 
@@ -62,9 +64,10 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Electrolyte Gate Injection Region Schedule Solution SolverOptions Species "
-    "SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
+    "solvers": "Boundary Channel Closed Electrolyte Gate Injection PotentialWaveform Region Schedule Solution "
+    "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
+    "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
     "units": "si",
     "python.shortcuts": "bath inject mesh",
@@ -99,6 +102,7 @@ __all__ = [
     "Obstacle",
     "OutputError",
     "Pore",
+    "PotentialWaveform",
     "Region",
     "Schedule",
     "Shell",
@@ -112,6 +116,7 @@ __all__ = [
     "Step",
     "Steps",
     "Sweep",
+    "Term",
     "TransientProblem",
     "Tube",
     "__version__",
