@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     class _KeysOfTerms(Table):
         """Keys of the terms of a boundary, which are found when the program starts."""
 
-        def __init__(self, **keys: Any) -> None: ...
-
         def __getattr__(self, name: str) -> Any: ...
 
 else:
@@ -31,6 +29,10 @@ else:
 
 class Boundary(_KeysOfTerms):
     """Conditions on one boundary; keys that are left out stand for reflecting ones."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **keys: Any) -> None: ...
 
     @property
     def waveforms(self) -> list[WaveformFunction]:

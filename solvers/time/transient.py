@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,12 +16,9 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import STEADY_START, Initial
-from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
@@ -34,6 +31,7 @@ from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, Rejected, Step, TransientProgress, advance
 from spinepnp.solvers.time.dirk import TimeState, TrialStep, state_at_rest
 from spinepnp.solvers.time.initial_state import InitialState, initial_state
+from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -201,15 +199,40 @@ class TransientProblem(Problem):
         system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
-    def steps(self, schedule: Schedule) -> Iterator[Step]:
-        """Solve from the present time to the end, one accepted step at a time. Collective.
+    def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
+        """Solve from the present time to the end, and keep every step. Collective.
 
-        Yields:
-            Each accepted step.
+        Args:
+            schedule: see `steps`.
+            callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+
+        Returns:
+            All accepted steps, with the one at which the callback has stopped.
 
         Raises:
+            CaseError, SolveError: see `steps`.
+        """
+        steps = Steps(until_stopped(self.steps(schedule), callback, self.mesh.mesh.comm))
+        steps.gate_names = tuple(self.gates)
+        return steps
+
+    def steps(self, schedule: Schedule | dict[str, Any] | str) -> Iterator[Step]:
+        """Solve from the present time to the end, one accepted step at a time. Collective.
+
+        Args:
+            schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
+
+        Returns:
+            Iterator of the accepted steps; each is solved when it is asked for.
+
+        Raises:
+            CaseError: the schedule has an unknown key, or a value that is no time or not positive.
             SolveError: the step would have to be too short to go on.
         """
+        return self._steps(Schedule.of(schedule))
+
+    def _steps(self, schedule: Schedule) -> Iterator[Step]:
+        self.refuse_destroyed()
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
@@ -281,22 +304,25 @@ class TransientProblem(Problem):
 
 def solve_transient(
     mesh: SpineMesh,
-    electrolyte: Electrolyte,
-    boundaries: Boundaries,
-    schedule: Schedule,
-    options: SolverOptions | None = None,
-    probes: dict[str, Position] | None = None,
-    closed: Closed | None = None,
+    electrolyte: ElectrolyteLike,
+    boundaries: BoundariesLike,
+    schedule: Schedule | dict[str, Any] | str,
+    options: OptionsLike | None = None,
+    probes: Mapping[str, Position] | None = None,
+    closed: ClosedLike | None = None,
     initial: Literal["bulk", "steady"] = "bulk",
+    regions: Mapping[str, Any] | None = None,
+    callback: StepCallback | None = None,
     initial_concentrations: Initial | None = None,
-) -> list[Step]:
+) -> Steps:
     """Solve a transient and keep every step; to see them as they come, iterate over `TransientProblem.steps`.
 
     Collective. The arguments are those of `TransientProblem`, and:
 
     Args:
-        schedule: duration, times and tolerance.
+        schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
         initial: state at time zero, see `TransientProblem.begin`.
+        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
 
     Returns:
@@ -306,11 +332,9 @@ def solve_transient(
         CaseError: bad data.
         SolveError: no step can be made, with the reason.
     """
-    problem = TransientProblem(
-        mesh, electrolyte, boundaries, options, probes, closed, initial_concentrations=initial_concentrations
-    )
-    try:
+    schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
+    with TransientProblem(
+        mesh, electrolyte, boundaries, options, probes, closed, regions, initial_concentrations=initial_concentrations
+    ) as problem:
         problem.begin(initial)
-        return list(problem.steps(schedule))
-    finally:
-        problem.destroy()
+        return problem.run(schedule, callback)
