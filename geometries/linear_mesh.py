@@ -21,6 +21,14 @@ TETRAHEDRON_EDGES = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
 class LinearMesh:
     """A mesh of simplices with named boundary facets, whole, on one rank.
 
+    Examples:
+        >>> import numpy as np
+        >>> from spinepnp.geometries import LinearMesh
+        >>> points, cells = np.array([[0.0], [0.5], [1.0]]), np.array([[0, 1], [1, 2]])
+        >>> line = LinearMesh(points, cells, np.array([[0], [2]]), np.array([0, 1]), ("base", "top"))
+        >>> [line.names[value] for value in line.values]
+        ['base', 'top']
+
     Attributes:
         points: coordinates in model units, shape (points, geometric dimension).
         cells: vertices of each cell, shape (cells, dimension + 1); with the nodes on the edges of second-order cells

@@ -41,6 +41,14 @@ class Ball(Revolved):
          |   o   |    wall
           \ ___ /
 
+    Examples:
+        >>> from spinepnp.geometries import Ball
+        >>> head = Ball(radius="500 nm")
+        >>> head.boundaries
+        ('wall',)
+        >>> round(head.exact_measures()["volume"] * 1e18, 4)  # um^3
+        0.5236
+
     Attributes:
         radius: radius of the sphere, m.
     """
@@ -93,6 +101,12 @@ class BallWindow(Revolved):
           window       window   at the south pole
 
     Window and cap are parts of the sphere.
+
+    Examples:
+        >>> from spinepnp.geometries import BallWindow
+        >>> head = BallWindow(radius="500 nm", window_radius="50 nm", cap_radius="20 nm", cap_angle="30 deg")
+        >>> head.boundaries
+        ('window', 'cap', 'wall')
 
     Attributes:
         radius: radius of the sphere, m.

@@ -45,6 +45,15 @@ PotentialData = Annotated[
 class Boundary(Table):
     """Conditions on one boundary; keys that are left out stand for reflecting ones.
 
+    Examples:
+        >>> from spinepnp.solvers import Boundary
+        >>> ground = Boundary(potential="0 mV", concentrations="bulk")
+        >>> ground.prescribed_potential  # V
+        0.0
+        >>> injector = Boundary(current={"species": "Na", "value": "50 pA"})
+        >>> injector.injections[0].value  # A
+        5e-11
+
     Attributes:
         potential: prescribed potential, V; or "floating": one unknown value, at which no total current flows through
             the boundary (open circuit; needs `concentrations`): of the ions in a steady state, of ions and displacement

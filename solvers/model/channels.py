@@ -49,6 +49,13 @@ Slope = Annotated[units.Potential, AfterValidator(_not_zero)]
 class Gate(units.Table):
     """One kind of gate of a channel.
 
+    Examples:
+        >>> from spinepnp.solvers import Channel, Gate
+        >>> gate = Gate(half="-40 mV", slope="5 mV", time="2 ms", power=4)
+        >>> channel = Channel(law="gates", species="K", conductance="10 nS", reversal="-80 mV", gates=[gate])
+        >>> channel.gates[0].time  # s
+        0.002
+
     Attributes:
         half: potential at which half of the gates are open, V.
         slope: potential over which the gates open, V; negative where they close with rising potential.
@@ -64,6 +71,13 @@ class Gate(units.Table):
 
 class Channel(units.Table):
     """Channels of one kind, spread evenly over a boundary.
+
+    Examples:
+        >>> from spinepnp.solvers import Channel
+        >>> leak = Channel(law="gates", species="K", conductance="1 nS", reversal="-80 mV")
+        >>> current, slope, _ = leak.open_channel_current(-0.07, 155.0, area=1e-14, valence=1, thermal_voltage=0.0253)
+        >>> f"{current:.3g} A, {slope:.3g} A/V"
+        '-1e-11 A, -1e-09 A/V'
 
     Attributes:
         law: dependence of the current on the potential; "gates" without any gate is Ohm's law.

@@ -32,6 +32,12 @@ ROUNDING_OF_CHARGE = 1e-14
 class Closed(Table):
     """Prescribed amounts of species without a Dirichlet boundary.
 
+    Examples:
+        >>> from spinepnp.solvers import Closed
+        >>> closed = Closed(amounts={"Na": "5584 ions"})
+        >>> f"{closed.amounts['Na']:.3g}"  # mol
+        '9.27e-21'
+
     Attributes:
         amounts: amounts of species whose concentration no boundary prescribes, mol, by name; a species that is not
             listed has its bulk concentration times the volume. Where no boundary gives a potential, its volume mean

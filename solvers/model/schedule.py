@@ -15,6 +15,12 @@ SAME_TIME = 1e-12
 class Schedule:
     """Times and accuracy of the steps of a transient.
 
+    Examples:
+        >>> from spinepnp.solvers import Schedule
+        >>> schedule = Schedule(duration=1e-3, times=(1e-6, 1e-5))
+        >>> schedule.ends([])  # s, and whether a current jumps there
+        {1e-06: False, 1e-05: False, 0.001: False}
+
     Attributes:
         duration: time from start to end, s.
         times: times at which steps must end, s.

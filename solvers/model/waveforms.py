@@ -135,6 +135,12 @@ def table(file: str, onset: float) -> WaveformFunction:
 class Injection(Table):
     """Prescribed current of one species through a boundary; positive charge entering counts positive.
 
+    Examples:
+        >>> from spinepnp.solvers import Injection
+        >>> synapse = Injection(species="Na", waveform="alpha", value="50 pA", onset="1 ms", t_peak="2 ms")
+        >>> synapse.at(3e-3, 3e-3).value  # A, at the peak
+        5e-11
+
     Attributes:
         species: species that carries the current.
         value: total current, A, spread evenly over the boundary; the height of a waveform.

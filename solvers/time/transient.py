@@ -48,6 +48,30 @@ class TransientProblem(Problem):
 
     The arguments are those of `Problem`.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import Schedule, TransientProblem
+        >>> problem = TransientProblem(mesh, salt, ends)
+        >>> _ = problem.begin()
+        >>> for step in problem.steps(Schedule(duration=1e-9, tolerance=1e-2)):
+        ...     V = step.solution.boundary["top"].potential
+        >>> print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
+        1e-09 s, 1.92 mV
+        >>> problem.destroy()
+
     Attributes:
         remark: remark on the initial state for the user; empty without one.
 

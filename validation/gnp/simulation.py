@@ -42,6 +42,12 @@ State = Literal["rest", "phasic", "tonic", "block"]
 class Piece:
     """Part of a protocol with one opening of the glutamate channels.
 
+    Examples:
+        >>> from spinepnp.validation import gnp
+        >>> protocol = (gnp.Piece(until=200.0, p_eff=0.0), gnp.Piece(until=400.0, p_eff=0.515))
+        >>> gnp.run(gnp.Model("gnp"), protocol).p_eff[[0, -1]]
+        array([0.   , 0.515])
+
     Attributes:
         until: end of the piece, ms.
         p_eff: multiplier of the glutamate densities.
@@ -54,6 +60,13 @@ class Piece:
 @dataclass(frozen=True)
 class Trace:
     """Result of a run.
+
+    Examples:
+        >>> from spinepnp.validation import gnp
+        >>> protocol = (gnp.Piece(until=200.0, p_eff=0.0), gnp.Piece(until=400.0, p_eff=0.515))
+        >>> trace = gnp.run(gnp.Model("gnp"), protocol)
+        >>> trace.state, len(trace.spikes)
+        ('tonic', 22)
 
     Attributes:
         model: model of the run.

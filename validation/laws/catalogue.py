@@ -36,6 +36,22 @@ EVEN = 0.02
 class LawValue:
     """Result of a law for a case.
 
+    Examples:
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.validation.laws import LAWS
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> value = LAWS["cylinder"](Cylinder(length="1 um", radius="100 nm"), salt, ends)
+        >>> round(value.potential * 1e3, 3), round(value.ohmic_potential * 1e3, 3)  # mV
+        (6.135, 6.944)
+
     Attributes:
         injector: name of the boundary where the current enters.
         ground: name of the grounded boundary.

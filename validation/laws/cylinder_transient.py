@@ -38,6 +38,14 @@ def _ierfc(x: Values) -> Values:
 class CylinderTransientLaw:
     """A cylinder at rest in its bulk until t = 0.
 
+    Examples:
+        >>> from spinepnp.validation.laws import CylinderTransientLaw
+        >>> law = CylinderTransientLaw(1e-6, 100e-9, diffusivity=200e-12, concentration=167.0, thermal_voltage=25.26e-3)
+        >>> f"{law.relaxation_time():.3g}"  # s
+        '0.00203'
+        >>> (law.step_voltage(200e-12, [0.0, 1e-3, 1.0]) * 1e3).round(2)  # mV: from Ohm's law to the log law
+        array([24.95, 21.38, 17.35])
+
     Attributes:
         length: length L, m.
         radius: radius, m.

@@ -47,6 +47,13 @@ def _bracketed(function: Callable[[float], float], direction: float, limit: floa
 class ElectroneutralLaw:
     """Electrolyte with a neutral bulk, of which one species is injected.
 
+    Examples:
+        >>> from spinepnp.validation.laws import ElectroneutralLaw
+        >>> valences, concentrations = (1, 1, -1), (12.0, 155.0, 167.0)
+        >>> law = ElectroneutralLaw(valences, concentrations, injected=0, diffusivity=200e-12, thermal_voltage=25.26e-3)
+        >>> round(float(law.voltage(50e-12, G=3.183e7)) * 1e3, 3)  # mV; G = L/S of a cylinder, 1/m
+        5.574
+
     Attributes:
         valences: valences z_j, whole numbers.
         concentrations: bulk concentrations C_j, mol/m^3.

@@ -29,6 +29,13 @@ Values = NDArray[np.float64]
 class HyperboloidLaw:
     """A throat of half length L about its waist.
 
+    Examples:
+        >>> import math
+        >>> from spinepnp.validation.laws import HyperboloidLaw
+        >>> hole = HyperboloidLaw(a=1e-6, b=1e-6, c=0.0, half_length=math.inf)
+        >>> round(hole.G_infinite() * 1e-6, 6)  # 1/um: 1/(2 a) of a round hole
+        0.5
+
     Attributes:
         a: half axis of the waist along y, m.
         b: half axis of the waist along x, m.

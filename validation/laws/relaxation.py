@@ -43,6 +43,14 @@ class MembraneCharging:
 
     The compartment is at one potential, the neck is an Ohmic resistance without membrane.
 
+    Examples:
+        >>> from spinepnp.validation.laws import MembraneCharging
+        >>> law = MembraneCharging.of_ball(500e-9, capacitance=0.01, resistance=100e6)
+        >>> f"{law.time_constant:.3g}"  # s
+        '3.14e-06'
+        >>> f"{law.voltage(law.time_constant, 50e-12):.4g}"  # V
+        '0.003161'
+
     Attributes:
         capacitance: capacitance of the whole membrane, F (0.01 F/m^2 times its area).
         resistance: resistance of the neck, Ohm.

@@ -94,6 +94,13 @@ def _pairs(first: Band, second: Band) -> Iterator[tuple[Band, Band, float]]:
 class RingsLaw:
     """A straight neck with reflecting wall on a flat grounded base at z = 0.
 
+    Examples:
+        >>> from spinepnp.validation.laws import RingsLaw
+        >>> law = RingsLaw(radius=100e-9)
+        >>> band = (0.9e-6, 1.0e-6)
+        >>> f"{law.mean(band, band):.4g}"  # 1/m
+        '3.004e+07'
+
     Attributes:
         radius: radius a, m.
 
