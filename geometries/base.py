@@ -84,6 +84,7 @@ class Geometry(Table, ABC):
         (1e-06, 1e-06)
 
     Attributes:
+        shape: name of the shape in a case file.
         dimension: dimension of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and
             z), or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
         obstacle: an organelle, cut out of the body; its surface is the boundary "obstacle".

@@ -78,7 +78,16 @@ def grid_mesh(r: np.ndarray, z: np.ndarray) -> LinearMesh:
 
 
 def interval_mesh(x: np.ndarray, start: str | None, end: str) -> LinearMesh:
-    """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry."""
+    """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry.
+
+    Args:
+        x: rising positions, model units, shape (n,).
+        start: name of the boundary at the first position; ``None`` where that is a centre of symmetry.
+        end: name of the boundary at the last position.
+
+    Returns:
+        The n - 1 intervals, with their named ends as facets.
+    """
     number = np.arange(len(x))
     ends = [(0, start), (len(x) - 1, end)]
     named = [(point, name) for point, name in ends if name is not None]

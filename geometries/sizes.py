@@ -124,7 +124,15 @@ class Sizes:
         relative: Callable[[np.ndarray], np.ndarray] | None = None,
         bottom: float | None = None,
     ) -> float:
-        """Number of the `layers`, without making them: there may be more than fit into memory."""
+        """Number of the `layers`, without making them: there may be more than fit into memory.
+
+        Args:
+            length: distance from ``start`` to ``end``, in model units.
+            start: name of the boundary at the start of the length.
+            end: name of the boundary at its end.
+            relative: local size over the bulk size, as in `layers`.
+            bottom: z of the start, in model units; without it inner planes do not count.
+        """
         z, number, stations = self._numbered(length, start, end, relative, bottom)
         return float(sum(_whole_layers(n) for n in np.diff(number[np.searchsorted(z, stations)])))
 

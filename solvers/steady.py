@@ -266,7 +266,13 @@ def solve_steady(
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
-    The arguments are those of `SteadyProblem`.
+    Args:
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name.
+        options: options of the solvers.
+        probes: points at which the solution is evaluated, m, by name.
+        closed: amounts of species that no boundary prescribes.
 
     Returns:
         The steady state.

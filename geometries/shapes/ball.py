@@ -235,7 +235,16 @@ class BallWindow(Revolved):
         return self.model_copy(update=update)
 
     def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> LinearMesh:
-        """Mesh a sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
+        """Mesh a sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds.
+
+        Args:
+            gmsh: the initialised Gmsh module, with an empty current model.
+            sizes: target edge lengths.
+            refinements: regions with smaller edges than in the bulk.
+
+        Returns:
+            The linear mesh, model units.
+        """
         widest = max(self.window_radius, self.cap_radius or 0.0)
         if self.dimension != "3d" or widest > WIDEST_RIM * self.radius:  # then the cap is at the pole
             return super().mesh_core(gmsh, sizes, refinements)

@@ -32,7 +32,13 @@ LARGEST_DROP = 60.0
 
 
 def carries_layer(boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
-    """Whether a Debye layer can form at a boundary with these data, which fixed charges (mol/m^3) reach."""
+    """Whether a Debye layer can form at a boundary with these data, which fixed charges (mol/m^3) reach.
+
+    Args:
+        boundary: conditions on the boundary.
+        electrolyte: species with their bulk.
+        fixed: every fixed charge that reaches the boundary, mol/m^3.
+    """
     prescribed = boundary.prescribed(electrolyte)
     if boundary.surface_charge or boundary.capacitance is not None:
         return True

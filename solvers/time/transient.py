@@ -305,12 +305,16 @@ def solve_transient(
     closed: Closed | None = None,
     initial: Literal["bulk", "steady"] = "bulk",
 ) -> list[Step]:
-    """Solve a transient and keep every step; to see them as they come, iterate over `TransientProblem.steps`.
-
-    Collective. The arguments are those of `TransientProblem`, and:
+    """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
     Args:
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name, with waveforms and channels.
         schedule: duration, times and tolerance.
+        options: options of the solvers.
+        probes: points at which each solution is evaluated, m, by name.
+        closed: amounts at the start of species that no boundary prescribes.
         initial: state at time zero, see `TransientProblem.begin`.
 
     Returns:

@@ -52,6 +52,12 @@ class MeshCase(Table):
         >>> case = MeshCase(geometry={"shape": "cylinder", "length": "1 um", "radius": "100 nm"})
         >>> case.resolved().mesh.size  # m
         2.5e-08
+
+    Attributes:
+        title: title in one line, for tables and pictures.
+        geometry: shape of the domain.
+        mesh: options of its mesh.
+        electrolyte: ions and medium; where they are given, regions of fixed charge grade the mesh.
     """
 
     title: Line = ""
@@ -271,6 +277,11 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
 
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
+
+    Args:
+        text: text of a case file.
+        name: name of the text in errors.
+        overrides: dotted paths of keys that are changed, with their values.
 
     Raises:
         CaseError: malformed TOML, or the first thing that is wrong with the case.

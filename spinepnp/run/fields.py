@@ -100,7 +100,12 @@ def _layout_of(spine: SpineMesh) -> tuple[Any, Any]:
 
 
 def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
-    """Write a grid of VTK as XML, whole or not at all; `then` is the advice for a full disk in the error.
+    """Write a grid of VTK as XML, whole or not at all. On one rank.
+
+    Args:
+        grid: grid of VTK.
+        path: path of the file (.vtu).
+        then: advice for a full disk, in the error.
 
     Raises:
         OutputError: the file cannot be written.

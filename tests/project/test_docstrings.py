@@ -1,10 +1,12 @@
 """Docstrings: the examples of public classes run, and a function with several parameters describes each of them."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -36,3 +38,99 @@ def test_the_example_of_a_public_class_runs(name, tmp_path, monkeypatch):
     failures: list[str] = []
     doctest.DocTestRunner(verbose=False).run(example, out=failures.append)
     assert not failures, "".join(failures)
+
+
+#: Rooms of the package.
+ROOMS = ("geometries", "meshes", "solvers", "validation", "spinepnp")
+
+#: Rooms whose docstrings are being rewritten.
+LATER = ("solvers/model/", "solvers/pnp/")
+
+#: Number of parameters from which on a docstring describes each of them.
+SEVERAL = 3
+
+FILES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for room in ROOMS
+    for path in (ROOT / room).rglob("*.py")
+    if not any(parent.is_symlink() for parent in path.parents)
+)
+
+
+def parameters_of(node: ast.AST) -> list[str]:
+    """Names of the parameters of a function, or of the fields of a class whose constructor is made from them."""
+    if isinstance(node, ast.FunctionDef):
+        a = node.args
+        every = [*a.posonlyargs, *a.args, a.vararg, *a.kwonlyargs, a.kwarg]
+        return [p.arg for p in every if p is not None and p.arg not in ("self", "cls")]
+    made = [*node.decorator_list, *node.bases]
+    if not re.search(r"dataclass|NamedTuple|Table", " ".join(map(ast.unparse, made))):
+        return []
+    fields = [n for n in node.body if isinstance(n, ast.AnnAssign)]
+    return [n.target.id for n in fields if "ClassVar" not in ast.unparse(n.annotation)]
+
+
+def several(body: list[ast.stmt], place: str = "") -> Iterator[tuple[str, list[str], str]]:
+    """Public functions and classes with several parameters: name, parameters that are described, docstring.
+
+    The docstring of a class describes its constructor. Verbs of the command line describe their parameters in --help.
+    A parameter whose name begins with an underscore is not used.
+    """
+    for node in body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        name, constructor = f"{place}{node.name}", node
+        if isinstance(node, ast.ClassDef):
+            yield from several(node.body, f"{name}.")
+            own = [n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"]
+            constructor = own[0] if own else node
+        is_verb = any(ast.unparse(d).startswith("app.command") for d in node.decorator_list)
+        parameters = parameters_of(constructor)
+        if len(parameters) >= SEVERAL and not is_verb:
+            yield name, [p for p in parameters if not p.startswith("_")], ast.get_docstring(node) or ""
+
+
+def described_in(text: str) -> set[str]:
+    """Names that the sections Args and Attributes of a docstring describe."""
+    sections = re.findall(r"^(?:Args|Attributes):\n((?:    .*\n?|\n)*)", text, flags=re.M)
+    lines = [line for section in sections for line in re.findall(r"^    (\w[\w, ]*):", section, flags=re.M)]
+    return {name for line in lines for name in line.split(", ")}
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith(LATER)])
+def test_a_docstring_describes_several_parameters(file):
+    found = several(ast.parse((ROOT / file).read_text()).body)
+    missing = {name: sorted(set(parameters) - described_in(text)) for name, parameters, text in found}
+    missing = {name: left for name, left in missing.items() if left}
+    assert not missing, f"{file}: not under Args: {missing}"
+
+
+def test_parameters_and_their_descriptions_are_found():
+    source = '''
+def f(a, /, b, *c, d=1, **e):
+    """Sum.
+
+    Args:
+        a, b: two numbers: of
+            any kind, c: not a name.
+    """
+class A(Table):
+    x: int
+    y: int
+    z: int
+    k: ClassVar[int] = 1
+class B:
+    def __init__(self, p, q, r): ...
+    def _private(self, p, q, r): ...
+    def public(self, p, q, _r): ...
+    def short(self, p, q): ...
+@app.command()
+def verb(a, b, c): ...
+'''
+    found = {name: (parameters, described_in(text)) for name, parameters, text in several(ast.parse(source).body)}
+    assert found == {
+        "f": (["a", "b", "c", "d", "e"], {"a", "b"}),
+        "A": (["x", "y", "z"], set()),
+        "B.public": (["p", "q"], set()),
+        "B": (["p", "q", "r"], set()),
+    }

@@ -258,7 +258,19 @@ def stimulus(model: Model, p_open: float, duration: float, onset: float | None =
 
 
 def scan_anions(model: Model, anions: Sequence[float], p_eff: float = 0.0) -> list[tuple[float, np.ndarray]]:
-    """Rest for each concentration of impermeant anions (mM), each from the one before."""
+    """Rest for each concentration of impermeant anions, each by Newton's method from the one before.
+
+    Args:
+        model: model of a neuron.
+        anions: concentrations of impermeant anions, mM, in the order of the scan.
+        p_eff: multiplier of the glutamate densities.
+
+    Returns:
+        Each concentration with the state at rest, shape (6,).
+
+    Raises:
+        SolveError: there is no steady state at one of the concentrations.
+    """
     rests: list[tuple[float, np.ndarray]] = []
     y = model.rest(p_eff)
     for value in anions:

@@ -99,6 +99,11 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
 def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Law of a straight neck, monovalent ions, injected cation, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
 
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
+
     Raises:
         CaseError: the case violates an assumption of the law.
     """
@@ -136,6 +141,11 @@ def _confocal_G(law: str, geometry: Hyperboloid) -> float:
 
 def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Law of a throat with confocal ends and monovalent ions: exact, with paper 001's eq. (18) beside it.
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
 
     Raises:
         CaseError: the case violates an assumption of the law.
@@ -203,6 +213,11 @@ def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Cylinder, shell, cone, slowly opening tube or throat; any valences, one injected species, uniform fixed charge.
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
 
     Raises:
         CaseError: the case violates an assumption of the law.

@@ -174,6 +174,11 @@ class ElectroneutralLaw:
         """Potential right after a step of current, before concentrations change: V_T I G / (F sum_i z_i^2 D_i C_i), V.
 
         Ohm's law; for times above a Debye time and far below that of diffusion (facts pnp B4).
+
+        Args:
+            current: current I of the step, A, any shape.
+            G: geometric factor of the body, 1/m: L/S of a cylinder.
+            diffusivities: diffusivities D_i of all species, m^2/s.
         """
         terms = zip(self.valences, diffusivities, self.concentrations, strict=True)
         conductivity = FARADAY * sum(z * z * D * C for z, D, C in terms)

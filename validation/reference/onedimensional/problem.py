@@ -27,6 +27,11 @@ GAUGES = ("mean", "left")
 def refuse(key: str, value: object, problem: str) -> None:
     """Raise the ValueError of a bad value, with its key, the value and the problem.
 
+    Args:
+        key: name of the argument.
+        value: its value.
+        problem: description of the problem.
+
     Raises:
         ValueError: always.
     """
@@ -109,7 +114,13 @@ def shell(inner: float, outer: float) -> Geometry:
 
 @dataclass(frozen=True)
 class Ion:
-    """Species with a valence z (0 for a neutral one) and a diffusivity, m^2/s."""
+    """Species of an electrolyte.
+
+    Attributes:
+        name: name of the species.
+        valence: valence z; 0 for a neutral species.
+        diffusivity: diffusivity D, m^2/s.
+    """
 
     name: str
     valence: int
