@@ -35,7 +35,6 @@ highlight_language = "text"
 nitpicky = True
 
 autodoc_typehints_format = "short"
-napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 140
 toc_object_entries_show_parents = "hide"

@@ -19,6 +19,7 @@ from typing import Any, get_args
 
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject
+from sphinx.ext.napoleon import Config, GoogleDocstring
 from sphinx.pycode import ModuleAnalyzer
 
 from spinepnp.reference.describe import Key, keys_of, meanings
@@ -28,6 +29,9 @@ HEADING = re.compile(r"^#+ `(spinepnp[\w.]*)`$", flags=re.M)
 
 #: Longest value of a constant that is shown.
 SHOWN = 60
+
+#: Sections of docstrings; attributes become a list in the description of their class.
+NAPOLEON = Config(napoleon_use_ivar=True)
 
 #: Text between backticks, which stays as it is, and characters of prose that would be markup of reStructuredText.
 MARKUP = re.compile(r"(``.*?``|(?<!`)`[^`]+`(?!`))|([|*\\]|\w_(?!\w))")
@@ -92,9 +96,9 @@ def entry(app: Sphinx, module: Any, name: str) -> Iterator[str]:
     thing, full = getattr(module, name), f"{module.__name__}.{name}"
     place = places.get(id(thing), full)
     if place != full:
-        yield f"* :py:obj:`{name} <{place}>`: {summary_of(app, thing)}\n"
+        yield f"* :py:obj:`{name} <{place}>`: {summary_of(app, thing)}\n" if hasattr(module, "__all__") else ""
     elif inspect.isclass(thing):
-        yield f".. autoclass:: {full}\n   :member-order: bysource"
+        yield f".. auto{'exception' if issubclass(thing, Exception) else 'class'}:: {full}\n   :member-order: bysource"
         if any(id(base) in places for base in thing.__mro__[1:]):
             yield "   :show-inheritance:"
         members = members_of(thing, places)
@@ -145,7 +149,7 @@ def escape(app: Sphinx, text: str) -> str:
 
 
 def rewrite_docstring(app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """Escape the prose of a docstring, but not drawings after "::" and examples; add the types of fields."""
+    """Docstring as reStructuredText: its prose is escaped, but not drawings after "::" and examples."""
     drawing: int | None = None
     for i, line in enumerate(lines):
         indent = len(line) - len(line.lstrip())
@@ -154,13 +158,15 @@ def rewrite_docstring(app: Sphinx, kind: str, name: str, thing: Any, options: An
         if line.strip() in ("::", "Examples:"):
             drawing = indent
         elif line.strip() == "Returns:":
-            lines[i] = f"{line[:indent]}:returns:"  # napoleon would take text before a colon for a type
+            lines[i] = ":returns:"  # of "Returns", as of a property, napoleon takes text before a colon for a type
         elif drawing is None:
             lines[i] = escape(app, line)
     if kind == "class" and "Attributes:" in lines:
         start = lines.index("Attributes:") + 1
         end = next((i for i in range(start, len(lines)) if re.match(r"\S", lines[i])), len(lines))
         lines[start:end] = [*fields_of(app, thing, lines[start:end]), ""]
+    what = "method" if kind == "property" else kind
+    lines[:] = GoogleDocstring(list(lines), NAPOLEON, app, what, name, thing, options).lines()
 
 
 def fields_of(app: Sphinx, cls: type, lines: list[str]) -> list[str]:
@@ -184,7 +190,8 @@ def short_signature(
 ) -> tuple[str, None] | None:
     """Signature of a table or data class: names and defaults only, since its attributes have the types."""
     if kind == "class" and hasattr(thing, "model_fields"):
-        return f"(*, {', '.join(_with_default(key, thing) for key in _keys(thing))})", None
+        keys = [_with_default(key, thing) for key in _keys(thing)]
+        return f"({', '.join(['*', *keys] if keys else [])})", None
     if kind == "class" and dataclasses.is_dataclass(thing):
         parameters = inspect.signature(thing).parameters.values()
         return str(inspect.Signature([p.replace(annotation=inspect.Parameter.empty) for p in parameters])), None
@@ -193,7 +200,8 @@ def short_signature(
 
 def _with_default(key: Key, cls: Any) -> str:
     """Key of a table with its default as in Python; an ellipsis for one that depends on other keys."""
-    python = {"true": "True", "false": "False", "": str(cls.model_fields[key.name].default)}
+    field = cls.model_fields[key.name]
+    python = {"true": "True", "false": "False", "": repr(field.get_default(call_default_factory=True))}
     default = python.get(key.default, key.default)
     return key.name if key.required else f"{key.name}={default if len(default) <= SHOWN else '...'}"
 
@@ -232,13 +240,13 @@ def begin(app: Sphinx, *_: Any) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the extension with Sphinx."""
-    for name in ("sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.linkcode"):
+    for name in ("sphinx.ext.autodoc", "sphinx.ext.linkcode"):
         app.setup_extension(name)
     next(kind for kind in PyObject.doc_field_types if kind.name == "variable").label = "Attributes"
     app.config.linkcode_resolve = source_of
     app.connect("env-before-read-docs", begin)
     app.connect("source-read", add_names)
-    app.connect("autodoc-process-docstring", rewrite_docstring, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", rewrite_docstring)
     app.connect("autodoc-process-bases", show_described_bases)
     app.connect("autodoc-process-signature", short_signature)
     app.connect("missing-reference", show_as_code)

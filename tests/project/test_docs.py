@@ -144,7 +144,8 @@ def test_the_theory_has_its_formulas_and_its_functions(pages, site):
 #: Modules with public names.
 PUBLIC = {
     "spinepnp", "spinepnp.geometries", "spinepnp.meshes", "spinepnp.solvers", "spinepnp.validation.laws",
-    "spinepnp.validation.gnp", "spinepnp.case", "spinepnp.run", "spinepnp.errors", "spinepnp.units",
+    "spinepnp.validation.gnp", "spinepnp.validation.reference.onedimensional", "spinepnp.case", "spinepnp.run",
+    "spinepnp.errors", "spinepnp.units",
 }  # fmt: skip
 
 
