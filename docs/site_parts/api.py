@@ -161,6 +161,8 @@ def rewrite_docstring(app: Sphinx, kind: str, name: str, thing: Any, options: An
             lines[i] = ":returns:"  # of "Returns", as of a property, napoleon takes text before a colon for a type
         elif drawing is None:
             lines[i] = escape(app, line)
+    if hasattr(thing, "model_fields") and "Attributes:" not in lines:  # a table whose keys are those of its bases
+        lines += ["Attributes:", ""]
     if kind == "class" and "Attributes:" in lines:
         start = lines.index("Attributes:") + 1
         end = next((i for i in range(start, len(lines)) if re.match(r"\S", lines[i])), len(lines))

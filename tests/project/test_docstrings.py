@@ -18,20 +18,23 @@ from site_parts import api
 
 PLACES = api.described(ROOT / "docs")
 
-#: Public classes by the name under which the reference describes them. Classes of modules without `__all__` are parts
-#: of these, and stand in their examples.
+#: Section of examples of a docstring.
+EXAMPLES = re.compile(r"^Examples:\n((?:    .*\n?|\n)*)", flags=re.M)
+
+#: Classes that need an example, by the name under which the reference describes them: those of some `__all__`. Other
+#: classes are parts of these, and may have one.
 CLASSES = {
     PLACES[id(thing)]: thing
     for module in map(importlib.import_module, api.modules_of(ROOT / "docs"))
-    for thing in (getattr(module, name) for name in getattr(module, "__all__", ()))
-    if inspect.isclass(thing)
+    for thing in (getattr(module, name) for name in api.names_of(module))
+    if inspect.isclass(thing) and (hasattr(module, "__all__") or EXAMPLES.search(inspect.getdoc(thing) or ""))
 }
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_the_example_of_a_public_class_runs(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may write files
-    section = re.search(r"^Examples:\n((?:    .*\n?|\n)*)", inspect.getdoc(CLASSES[name]), flags=re.M)
+    section = EXAMPLES.search(inspect.getdoc(CLASSES[name]) or "")
     assert section, f"{name} needs an example"
     example = doctest.DocTestParser().get_doctest(section[1], {}, name, None, None)
     assert any(part.want for part in example.examples), f"the example of {name} shows no result"
