@@ -95,6 +95,7 @@ class System:
         self.step_data.set_data(problem_data)
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.update(self.step_data)
+        self.closed.check_inflows(self.equations.terms, self.step_data)
 
     def set_step(
         self,
