@@ -151,7 +151,17 @@ class Channel(units.Table):
 
 
 def sigmoid_current(V: float, maximum: float, half: float, slope: float) -> tuple[float, float]:
-    """Current of voltage-dependent channels without memory, A, and its derivative by the potential."""
+    """Current of voltage-dependent channels without memory, and its derivative by the potential.
+
+    Args:
+        V: potential, V.
+        maximum: current with all channels open, A.
+        half: potential at which half of the channels are open, V.
+        slope: potential over which the channels open, V.
+
+    Returns:
+        Current, A, and its derivative, A/V.
+    """
     from scipy.special import expit
 
     fraction = float(expit((V - half) / slope))
@@ -169,7 +179,16 @@ def table_current(V: float, file: str) -> tuple[float, float]:
 
 
 def ohmic_current(V: float, conductance: float, reversal: float) -> tuple[float, float]:
-    """Current by Ohm's law, A, and its derivative by the potential."""
+    """Current by Ohm's law, and its derivative by the potential.
+
+    Args:
+        V: potential, V.
+        conductance: conductance, S.
+        reversal: potential without current, V.
+
+    Returns:
+        Current, A, and its derivative, A/V.
+    """
     return conductance * (reversal - V), -conductance
 
 
@@ -248,6 +267,15 @@ class GateStep:
 
 
 def gate_rates(gates: tuple[Gate, ...], m: np.ndarray, V: float) -> np.ndarray:
-    """Rates dm/dt of the gates of one channel at a potential, 1/s."""
+    """Rates dm/dt of the gates of one channel at a potential.
+
+    Args:
+        gates: gates of a channel.
+        m: their open fractions, shape (gates,).
+        V: potential, V.
+
+    Returns:
+        Rates, 1/s, shape (gates,).
+    """
     steady, _, time = _kinetics(gates, V)
     return np.asarray((steady - m) / time)

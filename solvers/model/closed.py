@@ -86,9 +86,10 @@ def check_determined(
 ) -> None:
     """Refuse data that leave an amount undetermined, and currents that charge a domain without a ground.
 
-    The arguments are those of `check_amounts`, and:
-
     Args:
+        closed: table [closed], if there is one.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
         free: species whose amount nothing determines in a steady state.
         transient: whether the case is transient, so that amounts follow from the initial state.
 
@@ -205,7 +206,13 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
 
 @dataclass(frozen=True)
 class Charges:
-    """Charges of a domain, C: of each species, of fixed charge, and of each wall with a surface charge."""
+    """Charges of a domain.
+
+    Attributes:
+        ions: charge of each species, C.
+        fixed: charge of the fixed charges, C.
+        walls: charge of each wall with a surface charge, C.
+    """
 
     ions: tuple[float, ...]
     fixed: tuple[float, ...]

@@ -110,7 +110,14 @@ def ramp(onset: float, duration: float) -> WaveformFunction:
 
 
 def sine(onset: float, frequency: float, duration: float | None, phase: float) -> WaveformFunction:
-    """Sine sin(2 pi f s + phase) of the time s since its onset, for a duration or without an end."""
+    """Sine sin(2 pi f s + phase) of the time s since its onset.
+
+    Args:
+        onset: time at which the sine begins, s.
+        frequency: frequency f, 1/s.
+        duration: duration, s; ``None`` for a sine without an end.
+        phase: phase at the onset, rad.
+    """
     end = math.inf if duration is None else onset + duration
 
     def factor(time: float, inside: float) -> float:
