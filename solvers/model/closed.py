@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.solvers.model.boundaries import Boundaries, is_grounded, undetermined_species
+from spinepnp.solvers.model.boundaries import Boundaries, is_grounded
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.waveforms import CONSTANT, WaveformFunction
@@ -48,19 +48,21 @@ class Closed(Table):
     amounts: dict[str, Amount] = Field(default_factory=dict)
 
 
-def check_amounts(closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str) -> None:
+def check_amounts(
+    closed: Closed | None, electrolyte: Electrolyte, free: tuple[str, ...], known: str, *, grounded: bool
+) -> None:
     """Refuse amounts that are prescribed twice, and data that leave the potential undetermined.
 
     Args:
         closed: table [closed], if there is one.
         electrolyte: species of the case.
-        boundaries: boundary conditions by name.
+        free: species whose amount nothing determines.
         known: names of the shape's boundaries, for the message.
+        grounded: whether something fixes the level of the potential.
 
     Raises:
         CaseError: names the key and what to do.
     """
-    free = undetermined_species(electrolyte, boundaries)
     for species in closed.amounts if closed is not None else ():
         key = f"closed.amounts.{species}"
         if species not in electrolyte.names:
@@ -68,7 +70,7 @@ def check_amounts(closed: Closed | None, electrolyte: Electrolyte, boundaries: B
         if species not in free:
             raise CaseError(key, "a boundary prescribes its concentration, which decides its amount; drop one")
     # Neutral species do not ask where the potential is zero.
-    if electrolyte.has_ions and not is_grounded(boundaries) and (closed is None or free != electrolyte.names):
+    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'
@@ -90,7 +92,7 @@ def check_determined(
         closed: table [closed], if there is one.
         electrolyte: species of the case.
         boundaries: boundary conditions by name.
-        free: species whose amount nothing determines in a steady state.
+        free: species whose amount nothing determines.
         transient: whether the case is transient, so that amounts follow from the initial state.
 
     Raises:

@@ -133,11 +133,10 @@ class ProblemData:
         """
         self.electrolyte.check()
         check_boundaries(self.boundaries, geometry, self.electrolyte)
-        known = ", ".join(geometry.boundaries)
-        check_amounts(self.closed, self.electrolyte, self.boundaries, known)
+        free, known = self.undetermined_species, ", ".join(geometry.boundaries)
+        check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
         for term in TERM_KEYS:
             term.check(self, geometry)
-        free = self.undetermined_species
         check_determined(self.closed, self.electrolyte, self.boundaries, free, transient=self.transient)
         if formulation in ("log", "nodal"):
             self.check_positive()
