@@ -22,6 +22,12 @@ def discretise(
 ) -> Discretisation:
     """The discretisation of a mesh with the slabs of fixed charge and of initial concentrations. Collective.
 
+    Args:
+        mesh: distributed mesh with named boundaries.
+        problem_data: data of the solve; of them only the regions of fixed charge count.
+        probes: points at which fields are evaluated, m, by name.
+        regions: parts of the volume whose means and extremes are evaluated, by name.
+
     Raises:
         CaseError: a probe or a region outside of the domain.
     """

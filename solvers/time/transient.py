@@ -18,6 +18,7 @@ from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
+from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.initial import STEADY_START, Initial
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
@@ -44,6 +45,30 @@ class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data.
 
     The arguments are those of `Problem`.
+
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import Schedule, TransientProblem
+        >>> problem = TransientProblem(mesh, salt, ends)
+        >>> _ = problem.begin()
+        >>> for step in problem.steps(Schedule(duration=1e-9, tolerance=1e-2)):
+        ...     V = step.solution.boundary["top"].potential
+        >>> print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
+        1e-09 s, 1.92 mV
+        >>> problem.destroy()
 
     Attributes:
         remark: remark on the initial state for the user; empty without one.
@@ -315,12 +340,17 @@ def solve_transient(
     callback: StepCallback | None = None,
     initial_concentrations: Initial | None = None,
 ) -> Steps:
-    """Solve a transient and keep every step; to see them as they come, iterate over `TransientProblem.steps`.
-
-    Collective. The arguments are those of `TransientProblem`, and:
+    """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
     Args:
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name, with waveforms and channels.
         schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
+        options: options of the solvers.
+        probes: points at which each solution is evaluated, m, by name.
+        closed: amounts at the start of species that no boundary prescribes.
+        regions: parts of the volume whose means and extremes each solution has, by name.
         initial: state at time zero, see `TransientProblem.begin`.
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.

@@ -47,7 +47,20 @@ class Compare(Table):
 
 
 class MeshCase(Table):
-    """The part of a case file that makes its mesh, and is enough for the verb `mesh`."""
+    """The part of a case file that makes its mesh, and is enough for the verb `mesh`.
+
+    Examples:
+        >>> from spinepnp.case import MeshCase
+        >>> case = MeshCase(geometry={"shape": "cylinder", "length": "1 um", "radius": "100 nm"})
+        >>> case.resolved().mesh.size  # m
+        2.5e-08
+
+    Attributes:
+        title: title in one line, for tables and pictures.
+        geometry: shape of the domain.
+        mesh: options of its mesh.
+        electrolyte: ions and medium; where they are given, regions of fixed charge grade the mesh.
+    """
 
     title: Line = ""
     geometry: AnyGeometry
@@ -77,6 +90,25 @@ class MeshCase(Table):
 
 class Case(Table):
     """A whole case file.
+
+    Examples:
+        >>> from spinepnp.case import Case
+        >>> ions = [
+        ...     {"name": name, "valence": z, "diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        ...     for name, z in (("Na", 1), ("Cl", -1))
+        ... ]
+        >>> case = Case(
+        ...     geometry={"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
+        ...     electrolyte={"species": ions},
+        ...     boundaries={
+        ...         "base": {"potential": "0 mV", "concentrations": "bulk"},
+        ...         "top": {"current": {"species": "Na", "value": "50 pA"}},
+        ...     },
+        ...     study={"kind": "sweep", "vary": "geometry.radius", "values": ["75 nm", "100 nm"]},
+        ... )
+        >>> case.check()
+        >>> [point.geometry.radius for point in case.points()]  # m
+        [7.5e-08, 1e-07]
 
     Attributes:
         title: in one line, for tables and pictures.
@@ -263,6 +295,11 @@ def make_mesh_case(data: dict[str, Any]) -> MeshCase:
 
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
+
+    Args:
+        text: text of a case file.
+        name: name of the text in errors.
+        overrides: dotted paths of keys that are changed, with their values.
 
     Raises:
         CaseError: malformed TOML, or the first thing that is wrong with the case.

@@ -52,6 +52,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
+        shape: name of the shape in a case file.
         chosen: alternatives that are not comments.
         surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
             default.
@@ -74,7 +75,13 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
-    A file that is there is replaced only with `force`.
+    Args:
+        shape: name of the shape in a case file.
+        output: path of the new file; ``None`` prints it.
+        force: whether a case file that `new` has made is replaced.
+
+    Returns:
+        Exit code 0.
 
     Raises:
         CaseError: no such shape, a file that is there, or one that cannot be written.

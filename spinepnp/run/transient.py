@@ -93,6 +93,15 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
     state and the peaks. One that fails does not stop the others.
 
+    Args:
+        case: checked case of a transient study.
+        comm: MPI communicator.
+        output: result directory.
+        options: options of the run.
+
+    Returns:
+        All points with their last rows; failed ones with their reason.
+
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
@@ -149,6 +158,12 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
     """Run one transient, and give its point a row. Collective.
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
+
+    Args:
+        point: point of the run, with its case; it gets the last row, or the error.
+        comm: MPI communicator.
+        output: result directory.
+        options: options of the run.
 
     Raises:
         CaseError: bad input, found before the first step.

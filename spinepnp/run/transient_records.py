@@ -51,6 +51,12 @@ SPENT = ("newton", "krylov", "assembly_s", "solve_s")
 class TransientRecorder(Recorder):
     """Recorder of a transient in its result directory. All public methods are collective unless they say otherwise.
 
+    Args:
+        comm: MPI communicator.
+        output: result directory.
+        case: case of the run.
+        options: options of the run.
+
     Attributes:
         packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
         rows: rows of observables.csv, on rank 0.
@@ -192,7 +198,13 @@ class TransientRecorder(Recorder):
         return bool(self.comm.bcast(by_steps or by_clock, root=0))
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
-        """Write a checkpoint with the statistics so far."""
+        """Write a checkpoint with the statistics so far.
+
+        Args:
+            problem: problem with the state that is kept.
+            totals: sums of the statistics of all solves so far.
+            seconds: duration of all runs of the transient so far, s.
+        """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
         packed = pack(problem)
@@ -229,6 +241,10 @@ class TransientRecorder(Recorder):
         """Write the summary, the last fields and the pictures.
 
         Args:
+            problem: problem at its last state.
+            last: solution at that state.
+            totals: sums of the statistics of all solves.
+            seconds: duration of all runs of the transient, s.
             reason: reason of an early end; empty without one.
             pictured: whether there is time for pictures.
         """
