@@ -190,7 +190,12 @@ def _parallel_file(names: list[str], pieces: list[str]) -> str:
 
 
 def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
-    """Write a grid of VTK as XML, whole or not at all; `then` is the advice for a full disk in the error.
+    """Write a grid of VTK as XML, whole or not at all. On one rank.
+
+    Args:
+        grid: grid of VTK.
+        path: path of the file (.vtu).
+        then: advice for a full disk, in the error.
 
     Raises:
         OutputError: the file cannot be written.
