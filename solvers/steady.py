@@ -17,6 +17,7 @@ from spinepnp.solvers.model.arguments import (
     ClosedLike,
     ElectrolyteLike,
     OptionsLike,
+    check_kind,
     checked_arguments,
 )
 from spinepnp.solvers.model.planar_layer import largest_drop
@@ -131,6 +132,7 @@ class SteadyProblem(Problem):
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
+        check_kind(problem_data.boundaries, transient=False)
         return problem_data
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:

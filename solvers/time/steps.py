@@ -52,8 +52,9 @@ def until_stopped(steps: Iterable[Step], callback: StepCallback | None, comm: An
 
     Args:
         steps: steps as they are solved.
-        callback: called with each step on every rank; where it returns False on any rank, this step is the last one.
-            None and all other values go on. An error that it raises on some ranks ends the transient on all.
+        callback: called with each step on every rank; where it returns False (or raises StopIteration) on any rank,
+            this step is the last one. After None and all other values it goes on. An error that it raises on some
+            ranks ends the transient on all.
         comm: MPI communicator.
 
     Raises:
@@ -73,6 +74,8 @@ def _verdict(step: Step, callback: StepCallback, comm: Any) -> int:
     try:
         answer = callback(step)
         verdict = STOP if isinstance(answer, bool | np.bool_) and not answer else GO_ON
+    except StopIteration:
+        verdict = STOP
     except Exception as error:  # the user's own, of any kind
         failure, verdict = error, FAILED
     verdict = max(comm.allgather(verdict))
