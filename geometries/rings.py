@@ -25,7 +25,7 @@ SMALLEST_WIDTH = 1e-3
 
 
 class WallRing(Table):
-    """A named band of the wall between two heights.
+    """A named band of the wall of a cylinder, cone, tube or pore.
 
     Attributes:
         name: name of the boundary.

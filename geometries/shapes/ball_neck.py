@@ -23,7 +23,7 @@ CORNER_EDGE = 1.0 / 16.0
 
 
 class Ring(WallRing):
-    """A named band of the surface.
+    """A named band of the head or the neck of a ball with neck.
 
     Attributes:
         name: name of the boundary.

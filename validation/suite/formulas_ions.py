@@ -9,6 +9,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import BallWindow, Cylinder, Pore
 from spinepnp.units import POTENTIAL
 from spinepnp.validation.laws import (
+    ChargedCylinderLaw,
     GouyChapmanLaw,
     MembraneLaw,
     binary_junction,
@@ -34,6 +35,17 @@ def gouy_chapman(context: FormulaContext) -> float:
     return float(
         brentq(lambda V: membrane.value * (membrane.outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16)
     )
+
+
+def charged_cylinder(context: FormulaContext) -> float:
+    """V at a probe far from the ends of the one charged ring or wall of a cylinder, in equilibrium with its baths."""
+    electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
+    (charge,) = (b.surface_charge for b in context.case.boundaries.values() if b.surface_charge is not None)
+    x, y, _ = context.case.probes[context.place]
+    valences, concentrations = zip(*((s.valence, s.concentration) for s in electrolyte.species), strict=True)
+    medium = electrolyte.absolute_permittivity, electrolyte.V_T
+    law = ChargedCylinderLaw(geometry.radius, charge, valences, concentrations, *medium)
+    return float(law.potential(np.hypot(x, y)))
 
 
 def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:
