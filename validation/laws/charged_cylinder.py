@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_bvp
 
 from spinepnp.units import FARADAY
 from spinepnp.validation.laws.debye_layer import Values, screening_length
@@ -55,6 +54,8 @@ class ChargedCylinderLaw:
         Raises:
             ArithmeticError: the collocation found no solution.
         """
+        from scipy.integrate import solve_bvp
+
         z, c = np.array(self.valences, dtype=float), np.array(self.concentrations)
         unit = self.permittivity * self.thermal_voltage
         slope, source = self.surface_charge * self.radius / unit, FARADAY * self.radius**2 / unit
