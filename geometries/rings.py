@@ -132,6 +132,20 @@ def check_bands(bands: list[Band], length: float, place: str) -> None:
             raise CaseError(one.key, f"almost touches {other.name}; let them touch or leave more room")
 
 
+def check_wall_is_left(names: Iterable[str]) -> None:
+    """Refuse rings that cover all of the wall.
+
+    Args:
+        names: names of all parts of the body's side.
+
+    Raises:
+        CaseError: none of them is the wall.
+    """
+    if "wall" not in names:
+        problem = 'leave nothing of the wall; leave one of them out: the rest is the boundary "wall"'
+        raise CaseError("geometry.rings", problem)
+
+
 def parts_of_wall(start: float, end: float, bands: list[Band]) -> list[Band]:
     """Parts of a wall's meridian in order: the bands, and the wall between them.
 
@@ -266,7 +280,6 @@ class Ringed(Geometry):
             ring.check()
         place = f"0 nm and {self.length * 1e9:.6g} nm, where the wall ends"
         check_bands(bands_of(self.rings or ()), self.length, place)
-        if not self.wall_beyond and all(part.name != "wall" for part in self.wall_parts()):
-            problem = 'leave nothing of the wall; leave one of them out: the rest is the boundary "wall"'
-            raise CaseError("geometry.rings", problem)
+        if not self.wall_beyond:
+            check_wall_is_left(part.name for part in self.wall_parts())
         super().check()

@@ -8,7 +8,16 @@ from typing import ClassVar, Literal
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolution import SPHERE_EDGE
 from spinepnp.geometries.revolved import Revolved, refuse_unless
-from spinepnp.geometries.rings import Band, WallRing, bands_of, check_bands, check_names, cut_line, parts_of_wall
+from spinepnp.geometries.rings import (
+    Band,
+    WallRing,
+    bands_of,
+    check_bands,
+    check_names,
+    check_wall_is_left,
+    cut_line,
+    parts_of_wall,
+)
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Angle, Length, NonNegativeLength
 
@@ -124,6 +133,7 @@ class BallNeck(Revolved):
         place = f"0 deg and {math.degrees(head):.6g} deg, where the head ends"
         check_bands(self._on_head(), head, place)
         check_bands(bands_of(self.rings), neck, f"0 nm and {neck * 1e9:.6g} nm, where the neck's wall ends")
+        check_wall_is_left(piece.name for piece in self.pieces())
         super().check()
 
     def _on_head(self) -> list[Band]:
