@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.errors import CaseError
+from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
 DEFAULT_THERMAL_VOLTAGE = 25.26e-3
@@ -27,6 +28,16 @@ NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
 #: Most characters of a name.
 LONGEST_NAME = 40
 
+if TYPE_CHECKING:
+
+    class _KeysOfTerms(units.Table):
+        """Keys of the terms of the volume, which are found when the program starts."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _KeysOfTerms = keys_of_terms("electrolyte")
+
 
 class Species(units.Table):
     """One dissolved species.
@@ -40,7 +51,7 @@ class Species(units.Table):
     """
 
     name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
-    valence: units.Whole = Field(ge=-6, le=6)
+    valence: units.Whole = Field(ge=-20, le=20)
     diffusivity: units.Diffusivity
     concentration: units.Concentration
     source: units.Rate = 0.0
@@ -82,7 +93,7 @@ FixedCharge = Annotated[
 ]
 
 
-class Electrolyte(units.Table):
+class Electrolyte(_KeysOfTerms):
     """Species and the medium.
 
     Attributes:
@@ -149,6 +160,11 @@ class Electrolyte(units.Table):
         return any(s.valence != 0 for s in self.species)
 
     @property
+    def largest_valence(self) -> int:
+        """Largest absolute valence |z| of the species."""
+        return max(abs(s.valence) for s in self.species)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the species in their order."""
         return tuple(s.name for s in self.species)
@@ -202,6 +218,11 @@ class Electrolyte(units.Table):
         charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
         return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
 
+    def ions_balance(self, concentrations: dict[str, float], regional: float = 0.0) -> bool:
+        """Whether ions (mol/m^3, by name) balance the fixed charges, uniform and of a region, to their rounding."""
+        excess = abs(self.net_charge(concentrations) + regional)
+        return excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * concentrations[s.name] for s in self.species)
+
     def check_neutral(self, key: str, concentrations: dict[str, float], regional: tuple[float, ...] = ()) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
 
@@ -250,3 +271,5 @@ class Electrolyte(units.Table):
                 problem = f"two regions overlap from {first} to {last}; let each height have one value"
                 raise CaseError("electrolyte.fixed_charge", f"{problem} (the sum, if both are there)")
         self.check_neutral("electrolyte.species.concentration", self.bulk)
+        for term in TERM_KEYS:
+            term.check_electrolyte(self)

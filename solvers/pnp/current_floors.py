@@ -38,7 +38,7 @@ class CurrentFloors:
     @cached_property
     def _stiffness(self) -> Any:
         """The absolute values of the stiffness matrix."""
-        absolute = self._equations.operators.K.copy()
+        absolute = self._equations.fields.operators.K.copy()
         rows, columns, values = absolute.getValuesCSR()
         absolute.setValuesCSR(rows, columns, np.abs(values))
         absolute.assemble()
@@ -46,7 +46,7 @@ class CurrentFloors:
 
     def _over_edges(self, nodal: np.ndarray) -> np.ndarray:
         """Sum over the neighbours b of each owned node a of |K_ab| (f_a + f_b), of nodal values f >= 0. Collective."""
-        x, y, own = (self._equations.operators.vector() for _ in range(3))
+        x, y, own = (self._equations.fields.operators.vector() for _ in range(3))
         x.array[:] = nodal[: self._weights.owned]
         self._stiffness.mult(x, y)
         x.set(1.0)
@@ -59,11 +59,11 @@ class CurrentFloors:
     def _terms(self) -> np.ndarray:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
-        coefficients, contents = equations.coefficients, np.abs(equations.storage())
-        concentrations, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
-        terms = np.empty((len(contents), equations.species + 1))
-        for i, w in enumerate(equations.state[:-1]):
-            size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
+        coefficients, contents = equations.fields.coefficients, np.abs(equations.fields.storage())
+        concentrations, drift = np.abs(equations.fields.concentrations()), np.abs(equations.fields.phi.x.array)
+        terms = np.empty((len(contents), equations.fields.count + 1))
+        for i, w in enumerate(equations.fields.functions[:-1]):
+            size = equations.fields.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
             terms[:, i] = coefficients.diffusivity[i] * self._over_edges(concentrations[:, i] * size)
             terms[:, i] += coefficients.storage_rate * contents[:, i]
         terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
@@ -89,7 +89,7 @@ class CurrentFloors:
         """Current of each species that is lost in the domain, zero for the displacement, shape (N + 1,). Collective."""
         ones, free, ions = np.ones(len(nodal_flux)), self._constraints.free[:, :-1], nodal_flux[:, :-1]
         lost = np.zeros(nodal_flux.shape[1])
-        if not self._equations.coefficients.storage_rate:
+        if not self._equations.fields.coefficients.storage_rate:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost
         at_constraints = np.where(free, 0.0, ions)
@@ -97,7 +97,7 @@ class CurrentFloors:
             np.abs(self._weights.integral(ones, part * at_constraints))
             for part in self._constraints.indicators.values()
         ]
-        amounts = np.abs(self._weights.integral(ones, self._equations.storage()))
+        amounts = np.abs(self._weights.integral(ones, self._equations.fields.storage()))
         lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
         return lost
 

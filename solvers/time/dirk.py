@@ -50,6 +50,7 @@ class StageRates:
         gate_rate: rate of each gate, 1/s.
         current: current of each species into each boundary, A, shape (boundaries, N).
         floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
+        production: production of each species in the volume, mol/s, shape (N,).
     """
 
     content: np.ndarray
@@ -60,6 +61,7 @@ class StageRates:
     gate_rate: np.ndarray
     current: np.ndarray
     floor: np.ndarray
+    production: np.ndarray
 
 
 @dataclass
@@ -72,6 +74,7 @@ class TimeState:
         rates: storage, charges and gates with their rates.
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
+        produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the last states of this smooth interval, stages included.
     """
 
@@ -79,6 +82,7 @@ class TimeState:
     unknowns: np.ndarray
     rates: StageRates
     passed: np.ndarray
+    produced: np.ndarray
     history: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
 
@@ -134,8 +138,8 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        system.step_data.set_step(
-            now.boundaries,
+        system.set_step(
+            now,
             stage_length / system.step_data.scales.time,
             base.content,
             GateStep(base.gates, stage_length),
@@ -145,13 +149,14 @@ def take_step(
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
-        rates = _rates(problem, now, base, stage_length, at_end=i == len(method.c) - 1)
+        rates = _rates(problem, base, stage_length, at_end=i == len(method.c) - 1)
         stages.append(rates)
         history = [*history, (time, system.state.local_unknowns())][-HISTORY_LENGTH:]
     problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
-    time_state = TimeState(end, history[-1][1], stages[-1], passed, history)
+    produced = before.produced + sum(b * length * s.production for b, s in zip(method.b, stages, strict=True))
+    time_state = TimeState(end, history[-1][1], stages[-1], passed, produced, history)
     return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
 
 
@@ -165,14 +170,14 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: ProblemData, base: StageRates, length: float, *, at_end: bool) -> StageRates:
+def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, nodal_flux = system.equations.storage(), system.nodal_flux()
-    gates = system.step_data.channels.gates_at(system.state.means)
+    content, nodal_flux = system.equations.fields.storage(), system.nodal_flux()
+    gates = system.channels.gates_at_end()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
-    currents = problem.currents(now, np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
+    currents = problem.currents(np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
     floors = problem.current_floors(nodal_flux) if at_end else dict.fromkeys(boundaries, np.zeros(nodal_flux.shape[1]))
     return StageRates(
         content=content,
@@ -183,6 +188,7 @@ def _rates(problem: Problem, now: ProblemData, base: StageRates, length: float, 
         gate_rate=(gates - base.gates) / length,
         current=np.array([currents[name] for name in boundaries]),
         floor=np.array([floors[name] for name in boundaries]),
+        production=system.equations.production(),
     )
 
 
@@ -207,8 +213,8 @@ def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: 
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    concentrations = system.equations.nodal_concentrations()[: len(error)]
-    error[:, :-1] *= system.equations.variables.slope(concentrations)
+    concentrations = system.equations.fields.concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.fields.variables.slope(concentrations)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = concentrations.max(axis=0, initial=0.0)
@@ -226,7 +232,7 @@ def _smallest_scale(problem: Problem) -> float:
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.storage(), system.step_data.channels.gates_at(system.state.means)
+    content, gates = system.equations.fields.storage(), system.channels.gates_at_end()
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = StageRates(
         content=content,
@@ -237,5 +243,6 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         gate_rate=np.zeros_like(gates),
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
+        production=np.zeros(content.shape[1]),
     )
-    return TimeState(time, system.state.local_unknowns(), rates, nothing)
+    return TimeState(time, system.state.local_unknowns(), rates, nothing, np.zeros(content.shape[1]))
