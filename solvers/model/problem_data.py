@@ -10,6 +10,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
 from spinepnp.solvers.model.closed import Closed, check_closed, is_grounded, species_without_dirichlet
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.profiles import UNIFORM, Profile
 from spinepnp.solvers.model.waveforms import Injection
 from spinepnp.units import POTENTIAL, format_quantity
 
@@ -32,6 +33,8 @@ class ProblemSignature:
         field_matched: field-matched injectors and the index of their species.
         channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
             potential comes after the species.
+        diffusivity: diffusivity of each species along z, over its largest one; none where all are uniform.
+        permittivity: permittivity along z, over the largest one.
     """
 
     names: tuple[str, ...]
@@ -42,6 +45,8 @@ class ProblemSignature:
     membranes: tuple[str, ...]
     field_matched: tuple[tuple[str, int], ...]
     channel_means: tuple[tuple[str, int], ...] = ()
+    diffusivity: tuple[Profile, ...] = ()
+    permittivity: Profile = UNIFORM
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class ProblemData:
             if b.prescribes_potential or b.concentrations is not None
         )
         matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
+        profiles = tuple(electrolyte.diffusivity_profile(s) for s in electrolyte.species)
         amounts_are_data = self.closed is not None and not self.transient
         return ProblemSignature(
             names=electrolyte.names,
@@ -82,6 +88,8 @@ class ProblemData:
             membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
             field_matched=tuple(matched),
             channel_means=self._channel_means(),
+            diffusivity=profiles if any(profile.planes for profile in profiles) else (),
+            permittivity=electrolyte.permittivity_profile,
         )
 
     def _channel_means(self) -> tuple[tuple[str, int], ...]:
@@ -128,6 +136,7 @@ class ProblemData:
             CaseError: names the key and what to do.
         """
         self.electrolyte.check()
+        self.electrolyte.check_regions(geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
         known = ", ".join(geometry.boundaries)
         check_closed(self.closed, self.electrolyte, self.boundaries, known, transient=self.transient)

@@ -5,7 +5,8 @@ The unknowns are N species and the potential, each in one scalar Lagrange space.
     R_i   = D_i flux_i + alpha storage_i,
     R_phi = lambda^2 K phi - sum_i z_i storage_i - rho w + membranes and matched injectors,
 
-so that a block of the Jacobian is a flux slope, a conduction z_i D_i K(c_i), a storage slope -z_i M, or the field; no
+where K and the flux of a species are weighted with the profiles of the permittivity and of its diffusivity, so that a
+block of the Jacobian is a flux slope, a conduction z_i D_i K(c_i), a storage slope -z_i M, or the field; no
 block couples two species. Every matrix has the pattern of the scalar space: constant ones are assembled once, the
 others in one pass over the cells each (the drift that all species share, and a conduction for each).
 """
@@ -24,6 +25,7 @@ from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemSignature
+from spinepnp.solvers.model.profiles import UNIFORM
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.variables import make_variables
 
@@ -34,8 +36,8 @@ class Coefficients:
 
     Attributes:
         valence: valence z_i of each species.
-        diffusivity: diffusivity D_i of each species.
-        debye_squared: square lambda^2 of the Debye length.
+        diffusivity: diffusivity D_i of each species; the largest one where it differs by region.
+        debye_squared: square lambda^2 of the Debye length, that of the largest permittivity.
         fixed_charge: uniform part of the fixed charge rho.
         storage_rate: factor alpha of the storage, zero in a steady state.
         capacitance: capacitance kappa and outer potential phi_out of each membrane, by boundary name.
@@ -98,7 +100,9 @@ class Equations:
         phi: function of the potential.
         blocks: blocks of the derivative by equation and unknown; ``None`` where it is zero.
         coefficients: coefficients, for the user to set.
-        variables: unknowns of the species with their storage and flux.
+        variables: unknowns of the species with their storage, and the flux of the first one.
+        transport: the same with the flux of each species.
+        field: operators with the profile of the permittivity.
     """
 
     def __init__(self, operators: Operators, signature: ProblemSignature, formulation: str, volume: np.ndarray) -> None:
@@ -106,14 +110,20 @@ class Equations:
         self.species = count = len(signature.names)
         self.state = [fem.Function(operators.space) for _ in range(count + 1)]
         self.phi = self.state[-1]
-        self.variables = make_variables(formulation, operators, self.phi, volume)
+        profiles = signature.diffusivity or (UNIFORM,) * count
+        shared = {
+            profile: make_variables(formulation, operators.with_profile(profile), self.phi, volume)
+            for profile in dict.fromkeys(profiles)
+        }
+        self.transport = [shared[profile] for profile in profiles]
+        self.variables, self.field = self.transport[0], operators.with_profile(signature.permittivity)
         self.coefficients = Coefficients(np.zeros(count), np.ones(count), 1.0)
         self.blocks: list[list[Any]] = [[None] * (count + 1) for _ in range(count + 1)]
         for i in range(count):
             for row, column in ((i, i), (i, count), (count, i)):
                 self.blocks[row][column] = operators.empty()
         self.blocks[count][count] = operators.empty()
-        self._field = operators.vector()
+        self._flux_of_field = operators.vector()
         self._set_up_membranes(signature.membranes)
         self._set_up_matched(dict(signature.field_matched))
 
@@ -132,7 +142,7 @@ class Equations:
         self._membrane_forms = (compile_form(residual), compile_form(slope)) if names else None
 
     def _set_up_matched(self, injected: dict[str, int]) -> None:
-        measure, v, count = self.operators.measure, self.operators.v, self.species
+        measure, v, count = self.field.measure, self.operators.v, self.species
         degree = mass_degree(self.operators.space.element.basix_element.degree) + 2
         self._matched = {name: self._constant() for name in injected}
         self._matched_valence = [self._constant() for _ in range(count)]
@@ -144,9 +154,9 @@ class Equations:
         residual: Any = 0
         concentrations = [self.variables.concentration(w) for w in self.state[:-1]]
         for name, strength in self._matched.items():
-            field_ = matched_field(
-                strength, injected[name], concentrations, self._matched_valence, self._matched_diffusivity, self._rho
-            )
+            profiles = [variables.operators.measure.profile for variables in self.transport]
+            local = [D * profile for D, profile in zip(self._matched_diffusivity, profiles, strict=True)]
+            field_ = matched_field(strength, injected[name], concentrations, self._matched_valence, local, self._rho)
             residual -= measure.over_boundary(self._debye_squared * field_ * v, name, degree, alone=False)
         derivatives = [ufl.algorithms.expand_derivatives(ufl.derivative(residual, w)) for w in self.state[:-1]]
         slopes = [None if d.empty() else compile_form(d) for d in derivatives]
@@ -173,11 +183,11 @@ class Equations:
         residual = np.empty((owned, self.species + 1))
         storage = self.storage()
         for i, w in enumerate(self.state[:-1]):
-            residual[:, i] = c.diffusivity[i] * self.variables.flux(w, c.valence[i])
+            residual[:, i] = c.diffusivity[i] * self.transport[i].flux(w, c.valence[i])
             if c.storage_rate:
                 residual[:, i] += c.storage_rate * storage[:, i]
-        operators.K.mult(self.phi.x.petsc_vec, self._field)
-        residual[:, -1] = c.debye_squared * self._field.array_r - storage @ c.valence
+        self.field.K.mult(self.phi.x.petsc_vec, self._flux_of_field)
+        residual[:, -1] = c.debye_squared * self._flux_of_field.array_r - storage @ c.valence
         if c.fixed_charge:
             residual[:, -1] -= c.fixed_charge * self._volume[:owned]
         if self._membrane_forms is not None:
@@ -193,18 +203,18 @@ class Equations:
         for i, w in enumerate(self.state[:-1]):
             own, conduction, charge = self.blocks[i][i], self.blocks[i][last], self.blocks[last][i]
             self.variables.fill_storage_slope(charge, w)
-            self.variables.fill_flux_slope(own, w, c.valence[i])
+            self.transport[i].fill_flux_slope(own, w, c.valence[i])
             own.scale(c.diffusivity[i])
             if c.storage_rate:
                 own.axpy(c.storage_rate, charge, structure=True)
             charge.scale(-c.valence[i])
-            self.variables.fill_conduction(conduction, w)
+            self.transport[i].fill_conduction(conduction, w)
             conduction.scale(c.diffusivity[i] * c.valence[i])
             matched = None if self._matched_forms is None else self._matched_forms[1][i]
             if matched is not None:
                 operators.add(charge, matched)
         field_ = self.blocks[last][last]
-        operators.K.copy(field_, structure=True)
+        self.field.K.copy(field_, structure=True)
         field_.scale(c.debye_squared)
         if self._membrane_forms is not None:
             operators.add(field_, self._membrane_forms[1])
@@ -229,9 +239,9 @@ class Equations:
 
     def field_energy(self) -> float:
         """Integral of lambda^2/2 |grad phi|^2. Collective."""
-        self.operators.K.mult(self.phi.x.petsc_vec, self._field)
+        self.field.K.mult(self.phi.x.petsc_vec, self._flux_of_field)
         comm, owned = self.operators.space.mesh.comm, self.operators.owned
-        energy = float(self.phi.x.array[:owned] @ self._field.array_r)
+        energy = float(self.phi.x.array[:owned] @ self._flux_of_field.array_r)
         return 0.5 * self.coefficients.debye_squared * float(comm.allreduce(energy, op=MPI.SUM))
 
     def nest(self) -> Any:
@@ -240,7 +250,8 @@ class Equations:
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
-        self.variables.destroy()
+        for variables in dict.fromkeys(self.transport):
+            variables.destroy()
         for block in (b for row in self.blocks for b in row if b is not None):
             block.destroy()
-        self._field.destroy()
+        self._flux_of_field.destroy()

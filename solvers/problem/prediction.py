@@ -23,11 +23,14 @@ def discretise(
     """The discretisation of a mesh with the planes between which an electrolyte has fixed charge. Collective.
 
     Raises:
-        CaseError: a probe or a region outside of the domain.
+        CaseError: a probe or a region outside of the domain, or a region thinner than the cells there.
     """
     charged = problem_data.electrolyte.charged_regions
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
-    return Discretisation(mesh, probes, regions, slabs)
+    discretisation = Discretisation(mesh, probes, regions, slabs)
+    for key, region in problem_data.electrolyte.coefficient_regions().items():
+        discretisation.weights.check_slab(region, key)
+    return discretisation
 
 
 class ElectroneutralPrediction:

@@ -66,7 +66,7 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
     if any(region.value for region in electrolyte.charged_regions):
         return "of the fixed charge of a region"
     for name, boundary in problem_data.boundaries.items():
-        field = abs(boundary.surface_charge or 0.0) / electrolyte.absolute_permittivity
+        field = abs(boundary.surface_charge or 0.0) / electrolyte.smallest_permittivity
         steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
         if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
             return f"of the surface charge of {name}"
@@ -95,7 +95,7 @@ def _membrane_drop(boundary: Boundary, problem_data: ProblemData, height: float)
         return 0.0
     electrolyte = problem_data.electrolyte
     charge = boundary.capacitance.value * abs(boundary.capacitance.outside - problem_data.reference_potential)
-    field = charge / electrolyte.absolute_permittivity
+    field = charge / electrolyte.smallest_permittivity
     ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
     drop_of_ions = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
     return largest_valence(electrolyte) * min(field * height / electrolyte.V_T, drop_of_ions)

@@ -58,6 +58,8 @@ def setting_of(
         raise refusal(law, "walls without surface charge and capacitance")
     if any(region.value for region in electrolyte.charged_regions):
         raise refusal(law, "a uniform fixed charge, or none")
+    if electrolyte.has_profiles:
+        raise refusal(law, "a uniform permittivity and uniform diffusivities")
     if any(s.source for s in electrolyte.species):
         raise refusal(law, "species without a source")
     if any(b.channels for b in boundaries.values()):

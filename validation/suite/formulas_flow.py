@@ -78,8 +78,9 @@ def neck_rings(context: FormulaContext) -> float:
 
 def strength(context: FormulaContext) -> float:
     """Strength 2 D F C of monovalent ions with one diffusivity, A/m."""
-    species = context.case.electrolyte.species
-    (D,) = {s.diffusivity for s in species}
+    electrolyte = context.case.electrolyte
+    species = electrolyte.species
+    (D,) = {electrolyte.effective_diffusivity(s) for s in species}
     return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
 
 
@@ -176,7 +177,8 @@ def relaxation(context: FormulaContext) -> float:
     """V = V_Ohm (1 - exp(-t/tau)), V_Ohm the number in mV, t since the onset, tau the Debye time (facts pnp D2)."""
     electrolyte, (_, injection) = context.case.electrolyte, context.injection
     ions = electrolyte.species
-    c, z, D = ([getattr(s, key) for s in ions] for key in ("concentration", "valence", "diffusivity"))
+    c, z = ([getattr(s, key) for s in ions] for key in ("concentration", "valence"))
+    D = [electrolyte.effective_diffusivity(s) for s in ions]
     tau = debye_time(electrolyte.absolute_permittivity, conductivity(c, z, D, electrolyte.V_T))
     elapsed = float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
     return float(charging(elapsed, context.number * POTENTIAL.si, tau))

@@ -113,6 +113,8 @@ def problem_of(case: Case) -> Problem:
     electrolyte, (interval, names) = case.electrolyte, _line(case)
     if case.geometry.obstacle is not None or electrolyte.charged_regions or any(s.source for s in electrolyte.species):
         raise _refusal("no obstacle, no source and an even fixed charge")
+    if electrolyte.has_profiles:
+        raise _refusal("a uniform permittivity and uniform diffusivities")
     if set(case.boundaries) - set(names):
         raise _refusal(f"nothing on other boundaries than {' and '.join(filter(None, names))}")
     measures = case.geometry.exact_measures()
