@@ -90,11 +90,11 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
     system = problem.system
     system.set_data(problem_data)
     scales = system.step_data.scales
-    system.equations.coefficients.storage_rate = scales.length**2 / (scales.diffusivity * step)
+    system.equations.fields.coefficients.storage_rate = scales.length**2 / (scales.diffusivity * step)
     system.state.start_from(system.state.bulk(problem_data.electrolyte))
     b, x = system.state.vector.duplicate(), system.state.vector.duplicate()
     system.residual(system.state.vector, b)
-    content = system.equations.storage() * system.equations.coefficients.storage_rate
+    content = system.equations.fields.storage() * system.equations.fields.coefficients.storage_rate
     b.array[: content.size] -= (content * system.constraints.free[:, :-1]).T.ravel()  # storage of the state before
     system.jacobian(system.state.vector, system.A)
     return b, x

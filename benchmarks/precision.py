@@ -103,7 +103,7 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
 
 def _linear_solve(problem: TransientProblem, comm: Any) -> float:
     """Seconds of a linear time step: matrix, factorisation and one solution; the fastest of three."""
-    defect = problem.system.equations.storage()
+    defect = problem.system.equations.fields.storage()
 
     def once() -> None:
         problem._newton.make_matrix(problem.system.state.vector)

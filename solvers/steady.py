@@ -79,7 +79,7 @@ class SteadyProblem(Problem):
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
-        currents, floors = self.currents(problem_data, nodal_flux[:, :-1]), self.current_floors(nodal_flux)
+        currents, floors = self.currents(nodal_flux[:, :-1]), self.current_floors(nodal_flux)
         return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
@@ -127,7 +127,7 @@ class SteadyProblem(Problem):
         except NewtonError as error:
             reason = f"densities failed ({error.statistics.reason})"
         else:
-            reason = self._too_steep(self.system.equations.phi.x.array, problem_data)
+            reason = self._too_steep(self.system.equations.fields.phi.x.array, problem_data)
             if not reason:
                 return statistics
             failures = [NewtonError("", statistics)]

@@ -9,7 +9,7 @@ Positive current is positive charge entering. V and c are means over the patch. 
 each with dm/dt = (m_inf(V) - m) / time, m_inf = 1 / (1 + exp(-(V - half) / slope)).
 
 An implicit step of size h from a value m_0 ends at m = (m_0 time + h m_inf(V)) / (time + h): a function of V alone,
-so that currents couple to the equations through the means only (`pnp.channel_currents`).
+so that currents couple to the equations through the means only (`pnp.terms.channel`).
 """
 
 from __future__ import annotations

@@ -61,15 +61,15 @@ class CurrentFloors:
     def _terms(self) -> np.ndarray:
         """Size of the terms that cancel in each row of the residual, shape (owned dofs, N + 1). Collective."""
         equations = self._equations
-        coefficients, contents = equations.coefficients, np.abs(equations.storage())
-        concentrations, drift = np.abs(equations.nodal_concentrations()), np.abs(equations.phi.x.array)
-        terms = np.empty((len(contents), equations.species + 1))
-        for i, w in enumerate(equations.state[:-1]):
-            size = equations.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
-            edges = self._over_edges(concentrations[:, i] * size, equations.transport[i].operators)
+        coefficients, contents = equations.fields.coefficients, np.abs(equations.fields.storage())
+        concentrations, drift = np.abs(equations.fields.concentrations()), np.abs(equations.fields.phi.x.array)
+        terms = np.empty((len(contents), equations.fields.count + 1))
+        for i, w in enumerate(equations.fields.functions[:-1]):
+            size = equations.fields.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
+            edges = self._over_edges(concentrations[:, i] * size, equations.fields.transport[i].operators)
             terms[:, i] = coefficients.diffusivity[i] * edges
             terms[:, i] += coefficients.storage_rate * contents[:, i]
-        terms[:, -1] = coefficients.debye_squared * self._over_edges(drift, equations.field)
+        terms[:, -1] = coefficients.debye_squared * self._over_edges(drift, equations.fields.permittivity)
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
 
@@ -92,7 +92,7 @@ class CurrentFloors:
         """Current of each species that is lost in the domain, zero for the displacement, shape (N + 1,). Collective."""
         ones, free, ions = np.ones(len(nodal_flux)), self._constraints.free[:, :-1], nodal_flux[:, :-1]
         lost = np.zeros(nodal_flux.shape[1])
-        if not self._equations.coefficients.storage_rate:
+        if not self._equations.fields.coefficients.storage_rate:
             lost[:-1] = np.abs(self._weights.integral(ones, np.where(free, ions, 0.0)))
             return lost
         at_constraints = np.where(free, 0.0, ions)
@@ -100,7 +100,7 @@ class CurrentFloors:
             np.abs(self._weights.integral(ones, part * at_constraints))
             for part in self._constraints.indicators.values()
         ]
-        amounts = np.abs(self._weights.integral(ones, self._equations.storage()))
+        amounts = np.abs(self._weights.integral(ones, self._equations.fields.storage()))
         lost[:-1] = CONSERVED_FLOW * np.max(through, axis=0) + CONSERVED_AMOUNT * amounts
         return lost
 

@@ -22,13 +22,14 @@ c_i = A_i^-1 (r_i - G_i phi), a second V-cycle.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from spinepnp.errors import petsc_reason
 from spinepnp.runtime.stack import PETSc
-from spinepnp.solvers.pnp.equations import Equations
+from spinepnp.solvers.pnp.blocks import Blocks
+from spinepnp.solvers.pnp.fields import Fields
 
 Options = dict[str, Any]
 
@@ -79,6 +80,24 @@ def block_options(element_degree: int) -> Options:
     } | {prefix + name: value for prefix in PREFIXES for name, value in inner.items()}
 
 
+class Linearisation(Protocol):
+    """Linearised equations as the preconditioner sees them; every term adds its part.
+
+    Attributes:
+        fields: fields of the unknowns with their coefficients.
+        blocks: blocks of the Jacobian, with constraints applied; those between two species are taken as well.
+    """
+
+    fields: Fields
+    blocks: Blocks
+
+    def charge_response(self) -> np.ndarray:
+        """Change of the charge by minus the potential at constant electrochemical potentials, shape (owned dofs,)."""
+
+    def conductivity(self) -> np.ndarray:
+        """Conductivity sum_i z_i^2 D_i c_i at the nodes, shape (owned dofs,)."""
+
+
 #: Largest exponent of a Slotboom factor exp(-z phi): beyond it the factor no longer follows the potential.
 LARGEST_EXPONENT = 50.0
 
@@ -96,7 +115,7 @@ class BlockPreconditioner:
     """Context of a PETSc preconditioner of Python type.
 
     Args:
-        equations: discrete equations; their blocks, with constraints applied, make the matrix.
+        equations: linearised equations, with constraints applied.
         free: unconstrained degrees of freedom, shape (owned dofs, N + 1).
 
     Attributes:
@@ -106,20 +125,22 @@ class BlockPreconditioner:
         failure: reason of PETSc why the preconditioner could not be set up.
     """
 
-    def __init__(self, equations: Equations, free: np.ndarray) -> None:
-        self._equations, self._free = equations, free.astype(float)
+    def __init__(self, equations: Linearisation, free: np.ndarray) -> None:
+        self._equations, self._blocks, self._free = equations, equations.blocks, free.astype(float)
+        self._fields = fields = equations.fields
+        self._operators, self._variables, self._count = fields.operators, fields.variables, fields.count
         self.iterations: Callable[[], int] = lambda: 0
-        comm, count = equations.operators.space.mesh.comm, equations.species
-        self.options = block_options(equations.operators.degree)
-        self._species = [self._solver(comm, PREFIXES[0]) for _ in range(count)]
-        self._screening, self._conduction = self._solver(comm, PREFIXES[1]), self._solver(comm, PREFIXES[2])
-        self._S = equations.operators.empty()
+        self.options = block_options(fields.operators.degree)
+        self._species = [self._solver(fields.comm, PREFIXES[0]) for _ in range(self._count)]
+        self._screening = self._solver(fields.comm, PREFIXES[1])
+        self._conduction = self._solver(fields.comm, PREFIXES[2])
+        self._S = fields.operators.empty()
         self._conductor: Any = None
-        self._r = [equations.operators.vector() for _ in range(count + 1)]
+        self._r = [fields.operators.vector() for _ in range(self._count + 1)]
         self._y = [vector.duplicate() for vector in self._r]
         self._weight = self._r[0].duplicate()
         self._slotboom = [vector.duplicate() for vector in self._r[:-1]]
-        self._scaled = [equations.operators.empty() for _ in range(count)]
+        self._scaled = [fields.operators.empty() for _ in range(self._count)]
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._with_levels: set[int] = set()
@@ -147,7 +168,7 @@ class BlockPreconditioner:
 
     def _still_serves(self) -> bool:
         """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
-        c, before = self._equations.coefficients, self._made_for
+        c, before = self._fields.coefficients, self._made_for
         if not c.storage_rate or before is None or self._first is None:
             return False
         near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
@@ -155,42 +176,41 @@ class BlockPreconditioner:
 
     def _take_blocks(self) -> None:
         self._renew_if_worse()
-        equations, count = self._equations, self._equations.species
-        owned, c = equations.operators.owned, equations.coefficients
+        fields, count, variables = self._fields, self._count, self._variables
+        owned, c = fields.owned, fields.coefficients
         self._made_for = c.diffusivity.copy() if c.storage_rate else None
-        concentrations = equations.nodal_concentrations()[:owned]
-        slope = equations.variables.slope(concentrations)
+        concentrations = fields.concentrations()[:owned]
+        slope = variables.slope(concentrations)
         ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
         self._exchange = c.valence * ratio * self._free[:, :-1]
-        squares = c.valence**2
-        kappa = np.maximum(concentrations, 0.0) @ squares
+        kappa = self._equations.charge_response()
         if c.storage_rate:
-            conductivity = np.maximum(concentrations, 0.0) @ (squares * c.diffusivity)
+            conductivity = self._equations.conductivity()
             diffusivity = np.where(kappa > 0.0, conductivity / np.where(kappa > 0.0, kappa, 1.0), c.diffusivity.max())
             self._share = conductivity / (c.debye_squared * c.storage_rate + conductivity)
             kappa = kappa + c.debye_squared * c.storage_rate / diffusivity
             self._set_up_conductor()
         self._weight.array[:] = np.sqrt(kappa) * self._free[:, -1]
-        equations.blocks[count][count].copy(self._S, structure=True)
-        equations.variables.add_mass(self._S, self._weight)
-        phi = equations.phi.x.array[:owned]
+        self._blocks[count, count].copy(self._S, structure=True)
+        variables.add_mass(self._S, self._weight)
+        phi = fields.phi.x.array[:owned]
         for i, solver in enumerate(self._species):
             # With logarithms the slope contains the factor already.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-            self._slotboom[i].array[:] = np.clip(factor / equations.variables.slope(factor), 0.0, None)
-            equations.blocks[i][i].copy(self._scaled[i], structure=True)
+            self._slotboom[i].array[:] = np.clip(factor / variables.slope(factor), 0.0, None)
+            self._blocks[i, i].copy(self._scaled[i], structure=True)
             self._scaled[i].diagonalScale(None, self._slotboom[i])
             self._set(solver, self._scaled[i])
         self._set(self._screening, self._S)
 
     def _set_up_conductor(self) -> None:
         """Set up the solver of lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, a sum of the blocks. Collective."""
-        equations, count, c = self._equations, self._equations.species, self._equations.coefficients
+        count, c = self._count, self._fields.coefficients
         if self._conductor is None:
-            self._conductor = equations.operators.empty()
-        equations.blocks[count][count].copy(self._conductor, structure=True)
+            self._conductor = self._operators.empty()
+        self._blocks[count, count].copy(self._conductor, structure=True)
         for i, z in enumerate(c.valence):
-            self._conductor.axpy(z / c.storage_rate, equations.blocks[i][count], structure=True)
+            self._conductor.axpy(z / c.storage_rate, self._blocks[i, count], structure=True)
         self._set(self._conduction, self._conductor)
 
     def _set(self, solver: Any, matrix: Any) -> None:
@@ -200,7 +220,7 @@ class BlockPreconditioner:
         if preconditioner.getType() == "mg" and solver.handle not in self._with_levels:
             self._with_levels.add(solver.handle)
             preconditioner.setMGLevels(2)
-            preconditioner.setMGInterpolation(1, self._equations.operators.from_linear)
+            preconditioner.setMGInterpolation(1, self._operators.from_linear)
             solver.setFromOptions()
         solver.setUp()
 
@@ -221,22 +241,25 @@ class BlockPreconditioner:
 
     def apply(self, _pc: Any, x: Any, y: Any) -> None:
         """Apply the preconditioner, y = P^-1 x. Collective."""
-        equations, count = self._equations, self._equations.species
-        c, owned, r, solved = equations.coefficients, equations.operators.owned, self._r, self._y
+        count, c, owned, r, solved = self._count, self._fields.coefficients, self._fields.owned, self._r, self._y
         for vector, part in zip(r, x.array_r.reshape(count + 1, owned), strict=True):
             vector.array[:] = part
         potential, work = solved[count], self._weight
         for i in range(count):
+            for j in range(i):
+                if (coupling := self._blocks[i, j]) is not None:
+                    coupling.mult(solved[j], work)
+                    r[i].axpy(-1.0, work)
             self._solve_for_species(i)
             if c.valence[i]:
-                equations.blocks[count][i].mult(solved[i], work)
+                self._blocks[count, i].mult(solved[i], work)
                 r[count].axpy(-1.0, work)
         self._solve_for_potential(r[count], potential)
         parts = y.array_w.reshape(count + 1, owned)
         parts[count] = potential.array_r
         for i in range(count):
             if c.storage_rate and c.valence[i]:
-                equations.blocks[i][count].mult(potential, work)
+                self._blocks[i, count].mult(potential, work)
                 r[i].axpy(-1.0, work)
                 self._solve_for_species(i)
             parts[i] = solved[i].array_r
@@ -249,7 +272,7 @@ class BlockPreconditioner:
 
     def _solve_for_potential(self, right: Any, x: Any) -> None:
         self._screening.solve(right, x)
-        if self._equations.coefficients.storage_rate:
+        if self._fields.coefficients.storage_rate:
             x.array[:] *= np.where(self._free[:, -1] > 0.0, self._share, 1.0)
             self._conduction.solve(right, self._weight)
             x.array[:] += self._weight.array_r * self._free[:, -1]

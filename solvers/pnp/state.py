@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI, reduced
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.algebra.bordered import BorderedLayout
-from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.problem_data import ProblemSignature
+from spinepnp.solvers.pnp.border import Border
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.step_data import StepData
@@ -31,36 +30,21 @@ class State:
     Args:
         equations: discrete equations; their functions store the unknowns.
         constraints: constrained degrees of freedom.
+        border: equations of the unknown constants.
         step_data: data with the scales of the unknowns.
-        weights: weights of boundaries and volume.
-        signature: structure, with the means that are unknowns.
 
     Attributes:
         components: number of species and the potential, N + 1.
         vector: Newton's iterate.
         layout: layout of such vectors.
-        means: unknown means over patches, scaled.
-        patches: weights of the owned degrees of freedom in each mean, and its component.
     """
 
-    def __init__(
-        self,
-        equations: Equations,
-        constraints: Constraints,
-        step_data: StepData,
-        weights: IntegrationWeights,
-        signature: ProblemSignature,
-    ) -> None:
-        self._equations, self._constraints, self._step_data, self._weights = equations, constraints, step_data, weights
-        self._variables, self._owned = equations.variables, weights.owned
-        self.components = len(equations.state)
-        self.patches = [
-            (weights.boundary[name][: self._owned] / weights.area[name], component)
-            for name, component in signature.channel_means
-        ]
-        self.means = np.zeros(len(self.patches))
-        constants = constraints.constants + len(self.patches)
-        self.layout = BorderedLayout(weights.comm, self._owned * self.components, constants)
+    def __init__(self, equations: Equations, constraints: Constraints, border: Border, step_data: StepData) -> None:
+        self._equations, self._constraints, self._border, self._step_data = equations, constraints, border, step_data
+        fields = equations.fields
+        self._weights, self._variables, self._owned = fields.weights, fields.variables, fields.owned
+        self.components = fields.count + 1
+        self.layout = BorderedLayout(fields.comm, self._owned * self.components, border.count)
         self.vector = self.layout.vector()
 
     def split(self, vector: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -78,24 +62,24 @@ class State:
         nodal = self.local_unknowns()
         nodal[: self._owned] = owned
         self._constraints.write_constants(nodal, constants[: self._constraints.constants])
-        self.means = constants[self._constraints.constants :]
-        for function, values in zip(self._equations.state, nodal.T, strict=True):
+        self._border.set_constants(constants)
+        for function, values in zip(self._equations.fields.functions, nodal.T, strict=True):
             function.x.array[:] = values
             function.x.scatter_forward()
 
     def local_unknowns(self) -> np.ndarray:
         """A copy of the local unknowns, shape (local dofs, N + 1), for `restore`."""
-        return np.column_stack([function.x.array for function in self._equations.state])
+        return np.column_stack([function.x.array for function in self._equations.fields.functions])
 
     def restore(self, unknowns: np.ndarray) -> None:
         """Set the functions to local unknowns; the iterate stays."""
-        for function, values in zip(self._equations.state, unknowns.T, strict=True):
+        for function, values in zip(self._equations.fields.functions, unknowns.T, strict=True):
             function.x.array[:] = values
 
     def with_ghosts(self, owned: np.ndarray) -> np.ndarray:
         """Local unknowns, shape (local dofs, N + 1), from owned ones. Collective."""
         before = self.local_unknowns()
-        for function, values in zip(self._equations.state, owned.T, strict=True):
+        for function, values in zip(self._equations.fields.functions, owned.T, strict=True):
             function.x.array[: self._owned] = values
             function.x.scatter_forward()
         complete = self.local_unknowns()
@@ -104,8 +88,7 @@ class State:
 
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""
-        constants = self._constraints.constants_at(unknowns, self._weights.comm)
-        self.join(self.vector, unknowns[: self._owned], np.append(constants, self.means_of(unknowns)))
+        self.join(self.vector, unknowns[: self._owned], self._border.constants_at(unknowns))
 
     def start_from(self, start: np.ndarray) -> None:
         """Set the iterate to nodal values, and prescribed ones at once where they are near. Collective."""
@@ -121,45 +104,22 @@ class State:
         concentrations = self._variables.unknowns(start[:, :-1] / scales.concentration)
         return np.column_stack([concentrations, start[:, -1] / scales.potential])
 
-    def to_unknown(self, value: float, component: int) -> float:
-        """The unknown of one value of a component (SI)."""
-        scales = self._step_data.scales
-        if component == self.components - 1:
-            return (value - self._step_data.zero) / scales.potential
-        return float(self._variables.unknowns(np.array(value / scales.concentration)))
-
     def concentrations_and_potential(self) -> np.ndarray:
         """Nodal concentrations, mol/m^3, and potential relative to its zero, V; shape (local dofs, N + 1)."""
-        concentrations = self._equations.nodal_concentrations() * self._step_data.scales.concentration
-        return np.column_stack([concentrations, self._equations.phi.x.array * self._step_data.scales.potential])
+        concentrations = self._equations.fields.concentrations() * self._step_data.scales.concentration
+        return np.column_stack([concentrations, self._equations.fields.phi.x.array * self._step_data.scales.potential])
 
     def bulk(self, electrolyte: Electrolyte) -> np.ndarray:
         """Nodal values of the bulk state."""
         return np.tile([*electrolyte.bulk.values(), 0.0], (len(self._weights.volume), 1))
 
-    def slope(self, component: int) -> np.ndarray | float:
-        """Derivative of the owned nodal values of a component by its unknown."""
-        if component == self.components - 1:
-            return 1.0
-        unknown = self._equations.state[component].x.array[: self._owned]
-        return self._variables.slope(self._variables.concentrations(unknown))
-
-    def means_of(self, unknowns: np.ndarray) -> np.ndarray:
-        """Means that channels depend on, scaled, of local unknowns. Collective where there are any."""
-        if not self.patches:
-            return np.empty(0)
-        owned = unknowns[: self._owned]
-        values = np.column_stack([self._variables.concentrations(owned[:, :-1]), owned[:, -1]])
-        local = np.array([weights @ values[:, component] for weights, component in self.patches])
-        return reduced(self._weights.comm, local, MPI.SUM)
-
     def amounts(self) -> np.ndarray:
         """Amount of each species, the integral of its concentration, scaled. Collective."""
-        return self._weights.integral(np.ones(self._owned), self._equations.storage())
+        return self._weights.integral(np.ones(self._owned), self._equations.fields.storage())
 
     def ionic_charge(self) -> float:
         """Integral of sum z_i c_i, scaled. Collective."""
-        return self._weights.sum(self._equations.storage() @ self._equations.coefficients.valence)
+        return self._weights.sum(self._equations.fields.storage() @ self._equations.fields.coefficients.valence)
 
     def field_energy(self) -> float:
         """Integral of eps/2 |grad V|^2, J. Collective."""

@@ -11,15 +11,21 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc, reduced
 from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.border import Border
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
-from spinepnp.solvers.pnp.constraint_equations import ConstraintEquations
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import CurrentFloors
-from spinepnp.solvers.pnp.equations import Equations
+from spinepnp.solvers.pnp.equations import Equations, make_terms
+from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.terms.channel import Channels
+from spinepnp.solvers.pnp.terms.closed import ClosedDomain
+from spinepnp.solvers.pnp.terms.floating import Floating
 
 #: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
 LARGEST_STEP = 3.0
@@ -39,8 +45,10 @@ class System:
         signature: structure that is compiled.
         equations: discrete equations without constraints.
         constraints: prescribed degrees of freedom and unknown constants.
-        step_data: coefficients and loads.
+        step_data: data of the present solve or stage.
         state: unknowns.
+        channels: channels, with their gates.
+        closed: prescribed amounts, and the charge of walls that nothing grounds.
         A: matrix of the unknowns of the mesh.
         border: rows and columns of the unknown constants; ``None`` without any.
         current_floors: smallest known currents at the state.
@@ -56,14 +64,18 @@ class System:
         blocks: bool = False,
     ) -> None:
         self.signature, self._comm, self._weights = problem_data.signature, mesh.mesh.comm, discretisation.weights
-        self.equations = Equations(discretisation.operators, self.signature, formulation, self._weights.volume)
-        self.constraints = Constraints(discretisation.space, self.signature, discretisation.boundary_dofs)
-        self.step_data = StepData(self.signature, self._weights)
-        self.state = State(self.equations, self.constraints, self.step_data, self._weights, self.signature)
-        self._constraint_equations = ConstraintEquations(
-            self.signature, self.equations, self.constraints, self.step_data, self.state, self._weights
+        fields = Fields(
+            discretisation.operators, self._weights, discretisation.boundary_dofs, self.signature, formulation
         )
-        self._nest = self.equations.nest()
+        self.equations = Equations(fields, make_terms(fields, problem_data))
+        self.constraints = Constraints(fields, self.equations.terms)
+        self._floating = self.equations.find(Floating)
+        self._floating.constraints = self.constraints
+        self.channels, self.closed = self.equations.find(Channels), self.equations.find(ClosedDomain)
+        self.step_data = StepData(fields)
+        self._border_equations = Border(fields, self.equations.border_terms, self.constraints)
+        self.state = State(self.equations, self.constraints, self._border_equations, self.step_data)
+        self._nest = self.equations.blocks.nest()
         self._nest.assemble()
         self.A = self._nest if blocks else self._nest.convert("aij", out=PETSc.Mat())
         self.border = BorderedSystem(self.state.layout, self.A) if self.state.layout.count else None
@@ -73,51 +85,46 @@ class System:
         self.current_floors = CurrentFloors(self.equations, self.constraints, self._weights)
 
     def set_data(self, problem_data: ProblemData) -> None:
-        """Set coefficients, prescribed values and loads of a steady state; see `StepData.set_step`. Collective.
+        """Set coefficients, prescribed values and loads of a steady state. Collective.
 
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
         self.step_data.set_data(problem_data)
         self._can_flow = np.array(problem_data.can_flow)
-        self.equations.coefficients = self.step_data.coefficients
-        self.constraints.set(problem_data.electrolyte, problem_data.boundaries, self.state.to_unknown)
+        self.equations.update(self.step_data)
+
+    def set_step(
+        self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep, wall_charge: dict[str, float]
+    ) -> None:
+        """Set the equations of an implicit stage; the arguments are those of `StepData.set_step`. Collective."""
+        self.step_data.set_step(boundaries, length, history, gates, wall_charge)
+        self.equations.update(self.step_data)
 
     def nodal_flux(self) -> np.ndarray:
-        """Residual with loads, without constraints, at the state; shape (owned dofs, N + 1). Collective.
-
-        At constrained degrees of freedom it is the flux that enters there.
-        """
-        step_data, residual = self.step_data, self.equations.residual()
-        residual[:, :-1] -= step_data.step_size * step_data.load[:, :-1] + step_data.history
-        residual[:, -1] -= step_data.load[:, -1]
-        for name, i, flux in step_data.channels.fluxes(self.state.means):
-            residual[:, i] -= step_data.step_size * flux * self._weights.boundary[name][: len(residual)]
-        return residual
+        """Residual with loads, without constraints, at the state; see `Equations.nodal_flux`. Collective."""
+        return self.equations.nodal_flux()
 
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
         """Charge lambda^2 int dn phi on each boundary, scaled, from the last column of `nodal_flux`. Collective.
 
         It is known where the potential is prescribed or floats and at membranes, and zero elsewhere.
         """
-        charges = dict.fromkeys(self.constraints.indicators, 0.0)
+        charges = self.equations.wall_charges(self.constraints.indicators)
         for name, holders in self.constraints.potential_dofs.items():
             charges[name] = self._weights.sum(poisson[holders])
-        for name, (kappa, outside) in self.equations.coefficients.capacitance.items():
-            weights, phi = self._weights.boundary[name], self.equations.phi.x.array
-            charges[name] = kappa * (outside * self._weights.area[name] - self._weights.sum(weights * phi))
         return charges
 
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: of the equations, then of the constants. Collective."""
         self.state.assign(vector)
         nodal_flux = self._nodal_flux = self.nodal_flux()
-        balances = self._net = self._constraint_equations.values(nodal_flux)
+        balances = self._net = self._border_equations.values(nodal_flux)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):
             lifted = self._lift(constraint_residual)
             nodal_flux += lifted
-            self._constraint_equations.lift(balances, lifted, constraint_residual)
+            self._border_equations.lift(balances, lifted, constraint_residual)
         self.state.join(b, np.where(self.constraints.free, nodal_flux, -constraint_residual), balances)
 
     def _lift(self, constraint_residual: np.ndarray) -> np.ndarray:
@@ -133,7 +140,7 @@ class System:
         step.array[:] = constraint_residual.T.ravel()
         self._nest.mult(step, change)
         lifted = change.array_r.reshape(self.state.components, -1).T.copy()
-        self.equations.apply_dirichlet(*self._masks)  # for solves before the matrix is filled again
+        self.equations.blocks.apply_dirichlet(*self._masks)  # for solves before the matrix is filled again
         self._nest.assemble()
         step.destroy()
         change.destroy()
@@ -144,8 +151,8 @@ class System:
         self.state.assign(vector)
         self.equations.fill_blocks()
         if self.border is not None:
-            self._constraint_equations.fill(self.border, self._nest)
-        self.equations.apply_dirichlet(*self._masks)
+            self._border_equations.fill(self.border, self._nest)
+        self.equations.blocks.apply_dirichlet(*self._masks)
         self._nest.assemble()
         if A.handle != self._nest.handle:
             self._nest.convert("aij", out=A)
@@ -169,26 +176,24 @@ class System:
 
     def meets_amounts(self) -> bool:
         """Whether every species meets its prescribed amount (steady) or its step balance (transient). Collective."""
-        step_data = self.step_data
-        if step_data.coefficients.storage_rate:
-            free, load = self.constraints.free[:, :-1], step_data.step_size * step_data.load[:, :-1]
-            passing = self._constraint_equations.passing(self._nodal_flux)
+        if self.equations.fields.coefficients.storage_rate:
+            passing = self._floating.passing(self._nodal_flux)
+            free, history = self.constraints.free[:, :-1], self.step_data.history
             return bool(
-                step_conserves(self._comm, self._nodal_flux[:, :-1], free, load, step_data.history)
+                step_conserves(self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history)
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
-        if not step_data.prescribed_amounts:
+        if not self.closed.prescribed_amounts:
             return True
-        return amounts_are_met(
-            dict(zip(self.signature.names, self.state.amounts(), strict=True)), step_data.prescribed_amounts
-        )
+        amounts = dict(zip(self.signature.names, self.state.amounts(), strict=True))
+        return amounts_are_met(amounts, self.closed.prescribed_amounts)
 
     def conserves(self) -> bool:
         """Whether the current of each species into a steady state leaves it again. Collective.
 
         The norm of the residual does not show the current of a trace next to that of a large species.
         """
-        if self.step_data.coefficients.storage_rate:
+        if self.equations.fields.coefficients.storage_rate:
             return True
         free, nodal_flux = self.constraints.free[:, :-1], self._nodal_flux[:, :-1]
         boundaries = [indicator * ~free for indicator in self.constraints.indicators.values()]
@@ -216,7 +221,7 @@ class System:
         An error q of a charge moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
-        sensitive = min(1.0, self.step_data.coefficients.debye_squared + self.step_data.step_size)
+        sensitive = min(1.0, self.equations.fields.coefficients.debye_squared + self.step_data.step_size)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
     def solve_linear(
@@ -233,7 +238,7 @@ class System:
         right, x = layout.vector(), layout.vector()
         whole = np.column_stack([defect, np.zeros(len(defect))])
         self.state.join(
-            right, np.where(self.constraints.free, whole, 0.0), self._constraint_equations.defects(defect, charge)
+            right, np.where(self.constraints.free, whole, 0.0), self._border_equations.defects(defect, charge)
         )
         solve(right, x)
         owned, constants = self.state.split(x)

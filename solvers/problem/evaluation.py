@@ -68,7 +68,7 @@ def evaluate_solution(
     """
     mesh, system, discretisation, weights = problem.mesh, problem.system, problem.discretisation, problem.weights
     electrolyte, scales = problem_data.electrolyte, system.step_data.scales
-    names, V_T, lumped = electrolyte.names, electrolyte.V_T, system.equations.variables.lumped
+    names, V_T, lumped = electrolyte.names, electrolyte.V_T, system.equations.fields.variables.lumped
     nodal = system.state.concentrations_and_potential()
     concentrations, potential = nodal[:, :-1] / scales.concentration, nodal[:, -1] + system.step_data.zero
     if not problem.signature.grounded:
@@ -99,7 +99,7 @@ def evaluate_solution(
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
             neutral[name] = prediction.ground + V_T * float(u)
-    wall_charge = system.step_data.wall_charge_density
+    wall_charge = system.closed.wall_charge_density
     state = LayerState(
         concentrations=concentrations,
         potential=potential / V_T,
@@ -109,7 +109,7 @@ def evaluate_solution(
     )
     layers = debye_layers(discretisation, state, electrolyte, problem_data.boundaries, scales)
     relative_error = _relative_error(problem, electrolyte, state, currents)
-    change, _ = change_within_cells(discretisation.space, system.equations.phi.x.array, electrolyte)
+    change, _ = change_within_cells(discretisation.space, system.equations.fields.phi.x.array, electrolyte)
     return Solution(
         unknowns=unknowns,
         electrolyte=electrolyte,
@@ -251,7 +251,7 @@ def _steady_balance(
     electrolyte, step_data = problem_data.electrolyte, problem.system.step_data
     scales = step_data.scales
     volume = problem.weights.total_volume * scales.length**3
-    prescribed = {name: amount * scales.amount for name, amount in step_data.prescribed_amounts.items()}
+    prescribed = {name: amount * scales.amount for name, amount in problem.system.closed.prescribed_amounts.items()}
     produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
     # A species that neither enters nor leaves has an amount instead of currents.
     injected = {i.species for b in problem_data.boundaries.values() for i in b.injections if i.flows}

@@ -23,7 +23,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
-from spinepnp.solvers.pnp.currents import terminal_currents
+from spinepnp.solvers.pnp.currents import currents_at_constraints
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
@@ -227,23 +227,22 @@ class Problem:
         charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
         return self.system.solve_linear(defect, charge, self._newton.linear.solve)
 
-    def currents(self, problem_data: ProblemData, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
+    def currents(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 
         Args:
-            problem_data: data with constant currents.
             nodal_flux: columns of the species of `System.nodal_flux`, shape (owned dofs, N).
         """
-        system, weights = self.system, self.weights
-        return terminal_currents(
+        system = self.system
+        valence = system.equations.fields.coefficients.valence
+        currents = currents_at_constraints(
             nodal_flux / system.step_data.step_size,
             system.constraints.indicators,
-            problem_data.boundaries,
-            problem_data.electrolyte,
-            system.step_data.scales,
-            weights,
-            system.step_data.channels.currents(system.state.means, len(self.signature.names)),
+            valence,
+            system.step_data.scales.current,
+            self.weights,
         )
+        return system.equations.currents(currents)
 
     def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Smallest known currents (N + 1,) through each boundary, A, displacement last, by name. Collective.
@@ -251,7 +250,7 @@ class Problem:
         A neutral species has zero. The argument is `System.nodal_flux`, shape (owned dofs, N + 1).
         """
         system = self.system
-        charge = np.append(np.abs(system.equations.coefficients.valence), 1.0)
+        charge = np.append(np.abs(system.equations.fields.coefficients.valence), 1.0)
         unit = charge * system.step_data.scales.current / system.step_data.step_size
         return {name: unit * floor for name, floor in system.current_floors.floors(nodal_flux).items()}
 

@@ -134,7 +134,7 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        system.step_data.set_step(
+        system.set_step(
             now.boundaries,
             stage_length / system.step_data.scales.time,
             base.content,
@@ -145,7 +145,7 @@ def take_step(
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
-        rates = _rates(problem, now, base, stage_length, at_end=i == len(method.c) - 1)
+        rates = _rates(problem, base, stage_length, at_end=i == len(method.c) - 1)
         stages.append(rates)
         history = [*history, (time, system.state.local_unknowns())][-HISTORY_LENGTH:]
     problem.refuse_negative(statistics[-1], problem_data)
@@ -165,14 +165,14 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
     return replace(before, content=content, charge=charge, gates=gates)
 
 
-def _rates(problem: Problem, now: ProblemData, base: StageRates, length: float, *, at_end: bool) -> StageRates:
+def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, nodal_flux = system.equations.storage(), system.nodal_flux()
-    gates = system.step_data.channels.gates_at(system.state.means)
+    content, nodal_flux = system.equations.fields.storage(), system.nodal_flux()
+    gates = system.channels.gates_at_end()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
-    currents = problem.currents(now, np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
+    currents = problem.currents(np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
     floors = problem.current_floors(nodal_flux) if at_end else dict.fromkeys(boundaries, np.zeros(nodal_flux.shape[1]))
     return StageRates(
         content=content,
@@ -207,8 +207,8 @@ def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: 
     defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
     charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
     error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    concentrations = system.equations.nodal_concentrations()[: len(error)]
-    error[:, :-1] *= system.equations.variables.slope(concentrations)
+    concentrations = system.equations.fields.concentrations()[: len(error)]
+    error[:, :-1] *= system.equations.fields.variables.slope(concentrations)
     gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = concentrations.max(axis=0, initial=0.0)
@@ -226,7 +226,7 @@ def _smallest_scale(problem: Problem) -> float:
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.storage(), system.step_data.channels.gates_at(system.state.means)
+    content, gates = system.equations.fields.storage(), system.channels.gates_at_end()
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = StageRates(
         content=content,

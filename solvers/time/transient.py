@@ -124,7 +124,7 @@ class TransientProblem(Problem):
         if self._progress is None:
             return {}
         gates = self._progress.time_state.rates.gates.tolist()
-        return dict(zip(self.system.step_data.channels.gate_names(), gates, strict=True))
+        return dict(zip(self.system.channels.gate_names(), gates, strict=True))
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
@@ -186,9 +186,9 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.step_data.channels.gates), np.inf)
-        system.step_data.set_step(
-            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.storage(), gates, charges
+        gates = GateStep(np.zeros(system.channels.gates), np.inf)
+        system.set_step(
+            problem_data.at(0.0, -1.0).boundaries, instant, system.equations.fields.storage(), gates, charges
         )
         return self.solve_stage()
 

@@ -210,20 +210,22 @@ def rough(x, seed):
 def test_edge_fluxes_add_up_to_zero(neck, valence):
     """What leaves one node enters another: nothing is made or lost, whatever the state."""
     equations, comm = neck.system.equations, neck.mesh.mesh.comm
-    equations.phi.x.array[:] = field(neck, lambda x: rough(x, 3)).x.array
-    flux = equations.variables.flux(field(neck, lambda x: rough(x, 1)), float(valence))
+    equations.fields.phi.x.array[:] = field(neck, lambda x: rough(x, 3)).x.array
+    flux = equations.fields.variables.flux(field(neck, lambda x: rough(x, 1)), float(valence))
     assert abs(comm.allreduce(flux.sum())) < 1e-13 * comm.allreduce(np.abs(flux).sum())
 
 
 @pytest.mark.mpi
 def test_without_a_field_edge_fluxes_are_those_of_the_densities(neck):
     equations = neck.system.equations
-    equations.phi.x.array[:] = 0.0
+    equations.fields.phi.x.array[:] = 0.0
     w = field(neck, lambda x: 0.3 * rough(x, 2))
     c = fem.Function(neck.discretisation.space)
     c.x.array[:] = np.exp(w.x.array)
     expected = (neck.discretisation.operators.K * c.x.petsc_vec).array_r
-    assert equations.variables.flux(w, 0.0) == pytest.approx(expected, rel=1e-12, abs=1e-12 * np.abs(expected).max())
+    assert equations.fields.variables.flux(w, 0.0) == pytest.approx(
+        expected, rel=1e-12, abs=1e-12 * np.abs(expected).max()
+    )
 
 
 @pytest.mark.mpi
@@ -232,12 +234,12 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
     """c = C exp(-z phi): a Galerkin flux of densities has c_b/c_a = (1 - d/2)/(1 + d/2) instead, negative from 2 on."""
     equations, comm = neck.system.equations, neck.mesh.mesh.comm
     phi = field(neck, lambda x: rough(x, 5) / abs(valence))
-    equations.phi.x.array[:] = phi.x.array
+    equations.fields.phi.x.array[:] = phi.x.array
     w = fem.Function(neck.discretisation.space)
     w.x.array[:] = -valence * phi.x.array + 0.7
     edges = neck.discretisation.operators.edges
     assert comm.allreduce(np.abs(edges.differences(phi.x.array)).max(), op=MPI.MAX) > 2.0
-    flux = equations.variables.flux(w, float(valence))
+    flux = equations.fields.variables.flux(w, float(valence))
     one_way = np.abs(edges.k * edges.logarithmic_mean(w.x.array)[0]).max()
     assert np.abs(flux).max() < 1e-13 * comm.allreduce(one_way, op=MPI.MAX)
 
@@ -245,7 +247,7 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
 def test_the_logarithmic_mean_and_its_derivatives(neck):
     """Against the quotient, and against differences of it; on both sides of where a series takes over."""
     edges = neck.discretisation.operators.edges
-    n = len(neck.system.equations.phi.x.array)
+    n = len(neck.system.equations.fields.phi.x.array)
     generator = np.random.default_rng(4)
     for size in (1e-7, 1e-3, 0.0199, 0.0201, 0.5, 20.0):
         w = generator.uniform(-size, size, n)
@@ -263,7 +265,7 @@ def test_the_logarithmic_mean_and_its_derivatives(neck):
 @pytest.mark.mpi
 def test_the_content_of_nodes_is_lumped(neck):
     """m e^w with m = int phi_a: its sum is the integral of the interpolant, and no neighbour takes part."""
-    formulation, comm, owned = neck.system.equations.variables, neck.mesh.mesh.comm, neck.weights.owned
+    formulation, comm, owned = neck.system.equations.fields.variables, neck.mesh.mesh.comm, neck.weights.owned
     one = fem.Function(neck.discretisation.space)
     masses = formulation.storage(one)
     assert comm.allreduce(masses.sum()) == pytest.approx(math.pi * 0.1**2, rel=0.02)
@@ -284,7 +286,7 @@ def test_slopes_are_those_of_fluxes_and_contents(degree):
     )
     problem = Model(MPI.COMM_WORLD).fit(make_case(data), lambda _: None)
     equations, owned, z, h = problem.system.equations, problem.weights.owned, -2.0, 1e-5
-    formulation, phi = equations.variables, equations.phi
+    formulation, phi = equations.fields.variables, equations.fields.phi
     w, along = (field(problem, lambda x, k=k: np.sin(9.0 * x[0] + k * x[1])) for k in (4.0, 7.0))
     phi.x.array[:] = field(problem, lambda x: 2.0 * np.cos(5.0 * x[1])).x.array
     matrix = problem.discretisation.operators.empty()

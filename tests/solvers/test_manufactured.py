@@ -12,11 +12,15 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, PETSc, fem, ufl
 from spinepnp.solvers.algebra.bordered import BorderedLayout
 from spinepnp.solvers.algebra.newton import Newton
-from spinepnp.solvers.fem.measure import Measure
-from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemSignature
-from spinepnp.solvers.pnp.equations import Coefficients, Equations
+from spinepnp.solvers.pnp.equations import Equations
+from spinepnp.solvers.pnp.fields import Coefficients, Fields
+from spinepnp.solvers.pnp.terms.fixed_charge import FixedCharge
+from spinepnp.solvers.pnp.terms.poisson import Poisson
+from spinepnp.solvers.pnp.terms.storage import Storage
+from spinepnp.solvers.pnp.terms.transport import Transport
 
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
 
@@ -39,11 +43,9 @@ def divergence(flux, x, dimension):
 def solve(mesh, formulation, dimension):
     """Errors in L2 and H1 over all components (densities, not their logarithms)."""
     domain, degree = mesh.mesh, mesh.element_degree
-    space = fem.functionspace(domain, ("Lagrange", degree))
-    measure = Measure(mesh)
-    operators = Operators(space, measure)
-    volume = fem.assemble_vector(fem.form(measure.over_volume(operators.v, 2 * degree))).array
-    names = ProblemSignature(
+    discretisation = Discretisation(mesh)
+    space, measure, operators = discretisation.space, discretisation.measure, discretisation.operators
+    signature = ProblemSignature(
         names=("P", "M"),
         dirichlet=(),
         floating=(),
@@ -52,9 +54,11 @@ def solve(mesh, formulation, dimension):
         membranes=(),
         field_matched=(),
     )
-    equations = Equations(operators, names, formulation, volume)
-    valence, diffusivity = np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY)
-    equations.coefficients = Coefficients(valence, diffusivity, DEBYE_SQUARED, FIXED)
+    fields = Fields(operators, discretisation.weights, discretisation.boundary_dofs, signature, formulation)
+    fields.coefficients = Coefficients(np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY), DEBYE_SQUARED)
+    terms = [kind(fields, None) for kind in (Transport, Poisson, Storage, FixedCharge)]
+    terms[-1].uniform = FIXED
+    equations = Equations(fields, terms)
 
     x = ufl.SpatialCoordinate(domain)
     *c, phi = exact(x, dimension)
@@ -68,7 +72,7 @@ def solve(mesh, formulation, dimension):
     held = fem.locate_dofs_topological(space, domain.topology.dim - 1, facets)
     logarithms = formulation != "density"
     wanted = [ufl.ln(q) if logarithms else q for q in c] + [phi]
-    for function, value, start in zip(equations.state, wanted, [0.0 if logarithms else 1.0] * 2 + [0.0],
+    for function, value, start in zip(fields.functions, wanted, [0.0 if logarithms else 1.0] * 2 + [0.0],
                                       strict=True):  # fmt: skip
         function.interpolate(fem.Expression(value, space.element.interpolation_points))
         keep = function.x.array[held].copy()
@@ -76,13 +80,13 @@ def solve(mesh, formulation, dimension):
         function.x.array[held] = keep
     own = held[held < operators.owned]
     masks = operators.masks(np.isin(np.arange(operators.owned), own))
-    nest = equations.nest()
+    nest = equations.blocks.nest()
     nest.assemble()
     A, vector = nest.convert("aij", out=PETSc.Mat()), BorderedLayout(domain.comm, 3 * operators.owned, 0).vector()
-    vector.array[:] = np.concatenate([function.x.array[: operators.owned] for function in equations.state])
+    vector.array[:] = np.concatenate([function.x.array[: operators.owned] for function in fields.functions])
 
     def take(vector):
-        for function, values in zip(equations.state, vector.array_r.reshape(3, -1), strict=True):
+        for function, values in zip(fields.functions, vector.array_r.reshape(3, -1), strict=True):
             function.x.array[: operators.owned] = values
             function.x.scatter_forward()
 
@@ -95,7 +99,7 @@ def solve(mesh, formulation, dimension):
     def assemble_jacobian(vector, A):
         take(vector)
         equations.fill_blocks()
-        equations.apply_dirichlet([masks[0]] * 3, [masks[1]] * 3)
+        equations.blocks.apply_dirichlet([masks[0]] * 3, [masks[1]] * 3)
         nest.convert("aij", out=A)
 
     newton = Newton(domain.comm, assemble_residual, assemble_jacobian, vector, A, SolverOptions())
@@ -103,7 +107,7 @@ def solve(mesh, formulation, dimension):
     take(vector)
     newton.destroy()
 
-    found = [equations.variables.concentration(w) for w in equations.state[:-1]] + [equations.phi]
+    found = [fields.variables.concentration(w) for w in fields.functions[:-1]] + [fields.phi]
     error = ufl.as_vector(found) - ufl.as_vector([*c, phi])
     squares = (ufl.inner(error, error), ufl.inner(ufl.grad(error), ufl.grad(error)))
     values = [fem.assemble_scalar(fem.form(measure.over_volume(q, 2 * degree + 4))) for q in squares]

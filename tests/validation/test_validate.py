@@ -17,7 +17,7 @@ from spinepnp.solvers.model import waveforms
 from spinepnp.solvers.model.channels import Channel, GateStep
 from spinepnp.solvers.model.waveforms import _time_profile
 from spinepnp.solvers.pnp import variables
-from spinepnp.solvers.pnp.channel_currents import ChannelCurrents
+from spinepnp.solvers.pnp.terms.channel import Channels
 from spinepnp.solvers.time import adaptive, dirk
 from spinepnp.units import FARADAY
 from spinepnp.validation.gnp import table
@@ -283,21 +283,22 @@ def test_a_lost_displacement_current_is_found(comm, monkeypatch):
 
 def test_channels_lagged_by_a_step_are_found(comm, monkeypatch):
     """Their current is that of the potential at the start of the step, as an explicit coupling would have it."""
-    step, current, before = adaptive.take_step, ChannelCurrents._current, {}
+    step, current, before = adaptive.take_step, Channels._current, {}
 
     def lagged_step(problem, *arguments):
-        before["means"] = problem.system.state.means.copy()
+        before["means"] = problem.system.channels.constants.copy()
         try:
             return step(problem, *arguments)
         finally:
             before.clear()
 
-    def lagged(self, entry, means):
-        found = current(self, entry, before.get("means", means))
+    def lagged(self, entry):
+        now, self.constants = self.constants, before.get("means", self.constants)
+        found, self.constants = current(self, entry), now
         return (found[0], 0.0, 0.0) if before else found
 
     monkeypatch.setattr(adaptive, "take_step", lagged_step)
-    monkeypatch.setattr(ChannelCurrents, "_current", lagged)
+    monkeypatch.setattr(Channels, "_current", lagged)
     early = changed("line_channels", lambda data: data["study"].update(times=["0.5 ms", "0.8 ms"]))
     assert {v.case for v in failing([early], comm)} == {"line_channels"}
 
@@ -342,13 +343,13 @@ def straight_table(monkeypatch):
 
 def powerless_gates(monkeypatch):
     """All gates as if there were one of each."""
-    correct = ChannelCurrents._current
+    correct = Channels._current
 
-    def current(self, entry, means):
+    def current(self, entry):
         gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
-        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), means)
+        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})))
 
-    monkeypatch.setattr(ChannelCurrents, "_current", current)
+    monkeypatch.setattr(Channels, "_current", current)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Amount of each species, int c_i v: its storage alpha c_i in time, and its charge z_i c_i in Poisson's equation.
+
+Both have one matrix, the derivative of the storage, which is assembled once in the block of the charge.
+"""
+
+from __future__ import annotations
+
+from typing import override
+
+import numpy as np
+
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.blocks import Blocks
+from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.terms.base import Term
+
+
+class Storage(Term):
+    """Storage of every species in time and its ionic charge, in the form of its variables."""
+
+    order = 40
+
+    def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
+        super().__init__(fields, problem_data)
+        last = fields.count
+        self.pairs = [pair for i in range(last) for pair in ((i, i), (last, i))]
+
+    @override
+    def add_residual(self, residual: np.ndarray) -> None:
+        c, storage = self.fields.coefficients, self.fields.storage()
+        if c.storage_rate:
+            residual[:, :-1] += c.storage_rate * storage
+        residual[:, -1] -= storage @ c.valence
+
+    @override
+    def add_jacobian(self, blocks: Blocks) -> None:
+        c, last = self.fields.coefficients, self.fields.count
+        for i, w in enumerate(self.fields.functions[:-1]):
+            charge = blocks.write(last, i)
+            self.fields.variables.fill_storage_slope(charge, w)
+            if c.storage_rate:
+                blocks.add(i, i).axpy(c.storage_rate, charge, structure=True)
+            charge.scale(-c.valence[i])
+
+    @override
+    def charge_response(self) -> np.ndarray:
+        c = np.maximum(self.fields.concentrations()[: self.fields.owned], 0.0)
+        return np.asarray(c @ self.fields.coefficients.valence**2)
