@@ -8,6 +8,8 @@ from spinepnp.case.digest import case_digest
 from spinepnp.errors import CaseError
 from spinepnp.run.steady import Model
 from spinepnp.solvers.model.profiles import Profile
+from spinepnp.validation.suite.context import FormulaContext
+from spinepnp.validation.suite.formulas import FORMULAS
 from support.cases import spine
 from support.charged_cases import BATH, NECK, USUAL
 from support.ions import ion
@@ -103,6 +105,12 @@ def test_laws_with_one_value_refuse_regions(key):
     data = {key: regions((0, 0.5, 1), 2, unit="" if key == "permittivity" else " um^2/s")}
     with pytest.raises(CaseError, match="law needs a uniform permittivity and uniform diffusivities"):
         made(**data, boundaries=boundaries, compare={"law": "cylinder"})
+
+
+def test_formulas_with_one_value_refuse_regions():
+    context = FormulaContext(made(regions((0, 0.5, 1), 2)), "top.potential_mV", {})
+    with pytest.raises(CaseError, match="needs uniform diffusivities and a uniform permittivity"):
+        FORMULAS["junction"].value(context)
 
 
 def test_a_region_thinner_than_the_cells_is_refused(comm):

@@ -27,5 +27,6 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "series": Formula(POTENTIAL, flow.series, by_region=True),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -62,6 +63,21 @@ def obstacle(context: FormulaContext) -> float:
     if geometry.obstacle is None:
         raise CaseError("checks.reference.formula", "needs an obstacle; take another formula")
     return voltage(context, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
+
+
+def series(context: FormulaContext) -> float:
+    """V of the electroneutral law of a neck whose diffusivity differs by region, at its top or at a probe.
+
+    The length over the area of each part counts by its own diffusivity.
+    """
+    geometry, electrolyte, (_, injection) = context.geometry(Cylinder), context.case.electrolyte, context.injection
+    probe = context.case.probes.get(context.place)
+    top = geometry.length if probe is None else probe[2]
+    profile = electrolyte.diffusivity_profile(electrolyte.species[electrolyte.index(injection.species)])
+    heights = [0.0, *(z for z in profile.planes if z < top), top]
+    parts = zip(itertools.pairwise(heights), profile.values, strict=False)
+    length = sum((high - low) / relative for (low, high), relative in parts)
+    return voltage(context, length / geometry.exact_area("base"))
 
 
 def neck_rings(context: FormulaContext) -> float:
