@@ -13,7 +13,8 @@ from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
+from spinepnp.solvers.model.terms.injection import Injection
 
 if TYPE_CHECKING:
     from spinepnp.solvers.problem.solution import Solution
@@ -38,6 +39,7 @@ __all__ = [
     "Electrolyte",
     "Gate",
     "Injection",
+    "PotentialWaveform",
     "Region",
     "Schedule",
     "Solution",

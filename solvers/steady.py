@@ -13,18 +13,13 @@ from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import (
-    change_within_cells,
-    donnan_state,
-    has_logarithms,
-    is_positive,
-    largest_drop,
-)
+from spinepnp.solvers.problem.variable_choice import change_within_cells, donnan_state, has_logarithms, is_positive
 from spinepnp.units import LENGTH, format_quantity
 
 #: First step of a continuation, as a fraction of the way from the bulk state.
@@ -69,7 +64,8 @@ class SteadyProblem(Problem):
             SolveError: Newton failed, with PETSc's reason.
             ValueError: other species or boundary conditions than at construction.
         """
-        problem_data = ProblemData(electrolyte, boundaries, closed)
+        self.take_terms()
+        problem_data = self._with_terms(ProblemData(electrolyte, boundaries, closed))
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         prediction = self.prediction.predict(problem_data)
@@ -218,8 +214,8 @@ def _lost(
 ) -> NewtonError:
     """The error of a continuation, with the fraction that was reached and the likely cause."""
     boundaries = problem_data.boundaries.values()
-    flows = any(i.flows for b in boundaries for i in b.injections)
-    charged = any(b.surface_charge or b.capacitance is not None for b in boundaries)
+    flows = any(b.limited for b in boundaries)
+    charged = any(b.charges_wall for b in boundaries)
     layers = charged or problem_data.electrolyte.charged_regions or not flows
     causes = {"a current may reach its limit": flows, "the mesh may be too coarse for a layer": layers}
     cause = " or ".join(name for name, holds in causes.items() if holds)

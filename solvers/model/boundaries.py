@@ -1,208 +1,118 @@
-"""Boundary conditions: the [boundaries.NAME] tables and their checks.
+"""Boundary conditions: the [boundaries.NAME] tables, made of the keys of all terms, and their checks.
 
 A boundary that is not listed is reflecting: no ion flux and no displacement field (the natural conditions of the weak
-forms). Surface terms are in `pnp.equations`, loads in `pnp.currents`, Dirichlet conditions in `pnp.constraints`.
+forms). Each condition is a term, in `model/terms` and `pnp/terms`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-
-from pydantic import Discriminator, Tag, field_serializer, field_validator
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import Geometry
-from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.waveforms import Injection
-from spinepnp.units import Capacitance, Concentration, Flag, Potential, SurfaceCharge, Table
+from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
+from spinepnp.solvers.model.waveforms import WaveformFunction
+from spinepnp.units import Table
+
+if TYPE_CHECKING:
+
+    class _KeysOfTerms(Table):
+        """Keys of the terms of a boundary, which are found when the program starts."""
+
+        def __init__(self, **keys: Any) -> None: ...
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _KeysOfTerms = keys_of_terms("boundary")
 
 
-class Membrane(Table):
-    """A thin membrane as a capacitor: eps dV/dn = C_m (V_out - V).
-
-    Attributes:
-        value: capacitance per area C_m, F/m^2.
-        outside: potential on the other side of the membrane, V.
-    """
-
-    value: Capacitance
-    outside: Potential = 0.0
-
-
-ConcentrationData = Annotated[
-    Annotated[Literal["bulk", "absorbing"], Tag("word")] | Annotated[dict[str, Concentration], Tag("table")],
-    Discriminator(lambda value: "table" if isinstance(value, dict) else "word"),
-]
-
-
-PotentialData = Annotated[
-    Annotated[Literal["floating"], Tag("word")] | Annotated[Potential, Tag("quantity")],
-    Discriminator(lambda value: "word" if value == "floating" else "quantity"),
-]
-
-
-class Boundary(Table):
-    """Conditions on one boundary; keys that are left out stand for reflecting ones.
-
-    Attributes:
-        potential: prescribed potential, V; or "floating": one unknown value, at which no total current flows through
-            the boundary (open circuit; needs `concentrations`): of the ions in a steady state, of ions and displacement
-            in time. At least one boundary must have a potential or a capacitance, unless the domain is closed.
-        concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
-            somewhere, or an amount in [closed].
-        current: one prescribed current, or one for each of several species.
-        surface_charge: charge of the wall, C/m^2: eps dV/dn = sigma (no field within the wall).
-        capacitance: a thin membrane, eps dV/dn = C_m (outside - V).
-        channel: channels whose current depends on the mean potential here.
-        field_matched: the injector has the field that its electroneutral current needs, so that no Debye layer forms;
-            at steady state.
-    """
-
-    potential: PotentialData | None = None
-    concentrations: ConcentrationData | None = None
-    current: tuple[Injection, ...] | None = None
-    surface_charge: SurfaceCharge | None = None
-    capacitance: Membrane | None = None
-    channel: tuple[Channel, ...] | None = None
-    field_matched: Flag = False
-
-    @field_validator("current", mode="before", json_schema_input_type=Injection | tuple[Injection, ...])
-    @classmethod
-    def _one_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict | Injection) else value
-
-    @field_validator("channel", mode="before", json_schema_input_type=Channel | tuple[Channel, ...])
-    @classmethod
-    def _one_kind_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict | Channel) else value
-
-    @field_validator("concentrations", mode="before")
-    @classmethod
-    def _word_or_table(cls, value: object) -> object:
-        if not isinstance(value, dict) and value not in ("bulk", "absorbing", None):
-            raise ValueError('write "bulk", "absorbing", or a table such as { Na = "12 mM", K = "155 mM" }')
-        return value
-
-    @field_serializer("current")
-    def _one_as_table(self, value: tuple[Injection, ...] | None) -> object:
-        if value is None:
-            return None
-        tables = [injection.model_dump(mode="json", exclude_none=True) for injection in value]
-        return tables[0] if len(tables) == 1 else tables
+class Boundary(_KeysOfTerms):
+    """Conditions on one boundary; keys that are left out stand for reflecting ones."""
 
     @property
-    def prescribed_potential(self) -> float | None:
-        """Prescribed potential, V; ``None`` without one."""
-        return None if self.potential == "floating" else self.potential
+    def waveforms(self) -> list[WaveformFunction]:
+        """Courses in time of all values, constant ones included."""
+        return [table.time_profile for term in TERM_KEYS for table in term.waveforms(self)]
 
     @property
-    def prescribes_potential(self) -> bool:
-        """Whether the potential is prescribed."""
-        return self.prescribed_potential is not None
+    def files(self) -> list[str]:
+        """Paths of the tables that its conditions read."""
+        return [path for term in TERM_KEYS for key in term.file_keys for path in _values_at(self, key.split("."))]
 
     @property
-    def floating(self) -> bool:
-        """Whether the potential is one unknown value (open circuit)."""
-        return self.potential == "floating"
+    def driven(self) -> list[str]:
+        """Species that flow by its data, not by concentrations that are prescribed: by currents, channels and so on."""
+        return [species for term in TERM_KEYS for species in term.driven(self)]
 
     @property
-    def injections(self) -> tuple[Injection, ...]:
-        """Prescribed currents, none or several."""
-        return self.current or ()
+    def grounds(self) -> bool:
+        """Whether it fixes the level of the potential."""
+        return any(term.grounds(self) for term in TERM_KEYS)
 
     @property
-    def channels(self) -> tuple[Channel, ...]:
-        """Kinds of channels, none or several."""
-        return self.channel or ()
+    def limited(self) -> bool:
+        """Whether a species may be used up by what it asks for."""
+        return any(term.limited(self) for term in TERM_KEYS)
 
-    def prescribed(self, electrolyte: Electrolyte) -> dict[str, float]:
-        """Prescribed concentration of each species that has one here, mol/m^3."""
-        if self.concentrations is None:
-            return {}
-        if isinstance(self.concentrations, dict):
-            return self.concentrations
-        return electrolyte.bulk if self.concentrations == "bulk" else dict.fromkeys(electrolyte.names, 0.0)
+    @property
+    def charges_wall(self) -> bool:
+        """Whether it charges the wall."""
+        return any(term.charges_wall(self) for term in TERM_KEYS)
+
+    @property
+    def wall_charge(self) -> float:
+        """Surface charge that is given, C/m^2."""
+        return sum(term.wall_charge(self) for term in TERM_KEYS)
+
+    def carries(self, electrolyte: Electrolyte) -> set[str]:
+        """Species that can pass."""
+        return set().union(*(term.carries(self, electrolyte) for term in TERM_KEYS))
+
+    def determines(self, electrolyte: Electrolyte) -> set[str]:
+        """Species whose amount it determines in a steady state."""
+        return set().union(*(term.determines(self, electrolyte) for term in TERM_KEYS))
+
+    def forms_layer(self, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
+        """Whether a Debye layer can form here, which fixed charges (mol/m^3) reach."""
+        return any(term.forms_layer(self, electrolyte, fixed) for term in TERM_KEYS)
+
+    def at(self, time: float, inside: float) -> Boundary:
+        """Boundary with the values of a time, s; at a discontinuity the limit from the side of ``inside``, s."""
+        update = {key: value for term in TERM_KEYS for key, value in term.at(self, time, inside).items()}
+        return self.model_copy(update=update) if update else self
+
+    def scaled(self, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
+        """Boundary between the bulk state at the potential `zero`, V, and this one, at a fraction of the way."""
+        scaled = (term.scaled(self, fraction, electrolyte, zero) for term in TERM_KEYS)
+        return self.model_copy(update={key: value for update in scaled for key, value in update.items()})
 
 
 Boundaries = dict[str, Boundary]
 
 
-def charges_at(name: str, geometry: Geometry, electrolyte: Electrolyte) -> tuple[float, ...]:
-    """Every fixed charge that reaches a boundary, mol/m^3: several for a wall along several regions."""
-    if not electrolyte.charged_regions:
-        return (electrolyte.uniform_charge,)
-    return electrolyte.charges_between(*geometry.heights(name))
+def _values_at(value: Any, keys: list[str]) -> Iterator[str]:
+    """Values that are given at a path of keys; lists are entered."""
+    if isinstance(value, tuple):
+        for entry in value:
+            yield from _values_at(entry, keys)
+    elif not keys:
+        yield from () if value is None else (value,)
+    elif isinstance(value, Table):
+        yield from _values_at(getattr(value, keys[0]), keys[1:])
 
 
-def _check_boundary(name: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-    """Refuse unknown species, two conditions for one quantity, and concentrations that are not neutral."""
-    key = f"boundaries.{name}"
-    prescribed = boundary.prescribed(electrolyte)
-    for species in prescribed:
-        if species not in electrolyte.names:
-            raise CaseError(
-                f"{key}.concentrations.{species}", f"no such species; {nearest(species, electrolyte.names)}"
-            )
-    if isinstance(boundary.concentrations, dict) and set(prescribed) == set(electrolyte.names):
-        electrolyte.check_neutral(f"{key}.concentrations", prescribed, charges_at(name, geometry, electrolyte))
-    _check_field(key, boundary)
-    charged = [s.name for s in electrolyte.species if s.valence != 0 and s.name in prescribed]
-    if boundary.floating and not charged:
-        raise CaseError(
-            f"{key}.potential",
-            "needs the concentration of a charged species here, whose current decides it; add one",
-            "floating",
-        )
-    if boundary.field_matched and electrolyte.charged_regions:
-        raise CaseError(f"{key}.field_matched", "needs a uniform electrolyte.fixed_charge; drop one of them")
-    constant: set[str] = set()
-    for injection in boundary.injections:
-        species = injection.species
-        _check_carrier(f"{key}.current.species", species, key, prescribed, electrolyte)
-        if injection.waveform == "constant":
-            if species in constant:
-                raise CaseError(f"{key}.current.species", "is listed twice; add its currents into one value", species)
-            constant.add(species)
-        try:
-            _ = injection.time_profile
-        except ValueError as error:
-            raise CaseError(f"{key}.current.file", str(error), injection.file) from None
-    for channel in boundary.channels:
-        _check_carrier(f"{key}.channel.species", channel.species, key, prescribed, electrolyte)
-        if boundary.potential is not None:
-            raise CaseError(
-                f"{key}.channel", "depends on a potential that is held here; drop the potential, or give a current"
-            )
-        try:
-            channel.check()
-        except ValueError as error:
-            raise CaseError(f"{key}.channel.file", str(error), channel.file) from None
+def is_grounded(boundaries: Boundaries) -> bool:
+    """Whether some boundary fixes the level of the potential: by its value, or across a membrane."""
+    return any(boundary.grounds for boundary in boundaries.values())
 
 
-def _check_carrier(where: str, species: str, key: str, prescribed: dict[str, float], electrolyte: Electrolyte) -> None:
-    """Refuse a current of a species that is unknown, uncharged, or prescribed at the same boundary."""
-    if species not in electrolyte.names:
-        raise CaseError(where, f"no such species; {nearest(species, electrolyte.names)}", species)
-    if electrolyte.species[electrolyte.index(species)].valence == 0:
-        raise CaseError(where, "carries no charge, so no current; name a charged one", species)
-    if species in prescribed:
-        raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", species)
-
-
-def _check_field(key: str, boundary: Boundary) -> None:
-    """Refuse more than one condition for the potential."""
-    conditions = {
-        "potential": boundary.potential is not None,
-        "surface_charge": boundary.surface_charge is not None,
-        "capacitance": boundary.capacitance is not None,
-        "field_matched": boundary.field_matched,
-    }
-    first, *others = [name for name, present in conditions.items() if present] or [""]
-    if others:
-        raise CaseError(f"{key}.{others[0]}", f"excludes {first}: both say what the field does here; drop one")
-    if boundary.field_matched and len(boundary.injections) != 1:
-        raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
+def undetermined_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
+    """Species whose amount no boundary determines in a steady state, as a prescribed concentration does."""
+    determined = set().union(*(boundary.determines(electrolyte) for boundary in boundaries.values()))
+    return tuple(name for name in electrolyte.names if name not in determined)
 
 
 def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: Electrolyte) -> None:
@@ -220,4 +130,9 @@ def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: El
     for name, boundary in boundaries.items():
         if name not in known:
             raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
-        _check_boundary(name, boundary, electrolyte, geometry)
+        first, *others = [found for term in TERM_KEYS if (found := term.field_condition(boundary))] or [""]
+        if others:
+            problem = f"excludes {first}: both say what the field does here; drop one"
+            raise CaseError(f"boundaries.{name}.{others[0]}", problem)
+        for term in TERM_KEYS:
+            term.check_boundary(f"boundaries.{name}", boundary, electrolyte, geometry)

@@ -1,4 +1,4 @@
-"""Closed domains: prescribed amounts of species without a Dirichlet boundary, and domains without a ground.
+"""Closed domains: prescribed amounts of species that no boundary determines, and domains without a ground.
 
 In a closed domain Gauss' law fixes the mean wall field: with the total charge Q inside, the integral of eps dV/dn over
 all walls is -Q (facts pnp A2, paper 000, Box 2). Where no surface charge is given, it is spread evenly.
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.boundaries import Boundaries, is_grounded
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.waveforms import CONSTANT, WaveformFunction
 from spinepnp.units import CURRENT, FARADAY, SURFACE_CHARGE, TIME, Amount, Table, format_quantity
 
@@ -30,7 +31,7 @@ ROUNDING_OF_CHARGE = 1e-14
 
 
 class Closed(Table):
-    """Prescribed amounts of species without a Dirichlet boundary.
+    """Prescribed amounts of species that no boundary determines.
 
     Attributes:
         amounts: amounts of species whose concentration no boundary prescribes, mol, by name; a species that is not
@@ -41,33 +42,21 @@ class Closed(Table):
     amounts: dict[str, Amount] = Field(default_factory=dict)
 
 
-def species_without_dirichlet(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
-    """Species whose concentration no boundary prescribes."""
-    prescribed = {s for b in boundaries.values() for s in b.prescribed(electrolyte)}
-    return tuple(name for name in electrolyte.names if name not in prescribed)
-
-
-def is_grounded(boundaries: Boundaries) -> bool:
-    """Whether some boundary fixes the level of the potential: by its value, or across a membrane."""
-    return any(b.prescribes_potential or b.capacitance is not None for b in boundaries.values())
-
-
-def check_closed(
-    closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str, *, transient: bool = False
+def check_amounts(
+    closed: Closed | None, electrolyte: Electrolyte, free: tuple[str, ...], known: str, *, grounded: bool
 ) -> None:
-    """Refuse data that leave the potential or an amount undetermined, or prescribe it twice.
+    """Refuse amounts that are prescribed twice, and data that leave the potential undetermined.
 
     Args:
         closed: table [closed], if there is one.
         electrolyte: species of the case.
-        boundaries: boundary conditions by name.
+        free: species whose amount nothing determines.
         known: names of the shape's boundaries, for the message.
-        transient: whether the case is transient, so that amounts follow from the initial state.
+        grounded: whether something fixes the level of the potential.
 
     Raises:
         CaseError: names the key and what to do.
     """
-    free = species_without_dirichlet(electrolyte, boundaries)
     for species in closed.amounts if closed is not None else ():
         key = f"closed.amounts.{species}"
         if species not in electrolyte.names:
@@ -75,33 +64,34 @@ def check_closed(
         if species not in free:
             raise CaseError(key, "a boundary prescribes its concentration, which decides its amount; drop one")
     # Neutral species do not ask where the potential is zero.
-    if electrolyte.has_ions and not is_grounded(boundaries) and (closed is None or free != electrolyte.names):
+    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'
             + (", or close the domain: no concentrations, and a table [closed]" if closed is not None else ""),
         )
-    matched = [name for name, b in boundaries.items() if b.field_matched]
-    if not is_grounded(boundaries) and matched:
-        raise CaseError(
-            f"boundaries.{matched[0]}.field_matched",
-            "needs a potential that is given somewhere: in a closed domain Gauss' law decides the field; drop it",
-        )
-    if not is_grounded(boundaries) and any(b.floating for b in boundaries.values()):
-        raise CaseError("boundaries", f"a floating potential needs another that is given; ground one of {known}")
-    with_channels = [name for name, b in boundaries.items() if b.channels]
-    if with_channels and not is_grounded(boundaries):
-        raise CaseError(
-            f"boundaries.{with_channels[0]}.channel",
-            "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
-        )
-    for name in () if transient or closed is None else with_channels:
-        for species in {channel.species for channel in boundaries[name].channels} & set(free):
-            raise CaseError(
-                f"boundaries.{name}.channel",
-                f"lets {species} pass, which no other boundary holds: in a steady state its amount follows from that, "
-                'and is not given; prescribe its concentration on a boundary, or set study.kind = "transient"',
-            )
+
+
+def check_determined(
+    closed: Closed | None,
+    electrolyte: Electrolyte,
+    boundaries: Boundaries,
+    free: tuple[str, ...],
+    *,
+    transient: bool,
+) -> None:
+    """Refuse data that leave an amount undetermined, and currents that charge a domain without a ground.
+
+    Args:
+        closed: table [closed], if there is one.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+        free: species whose amount nothing determines.
+        transient: whether the case is transient, so that amounts follow from the initial state.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
     if transient and not is_grounded(boundaries):
         check_neutral_inflow(boundaries, electrolyte)
     if closed is None and free and not transient:
@@ -130,23 +120,33 @@ def check_neutral_inflow(
         CaseError: names the net current, its time, and what to do.
     """
     sources = [FARADAY * s.valence * s.source for s in electrolyte.species if s.source]
-    injections = [(name, i) for name, b in boundaries.items() for i in b.injections if i.flows]
-    if sources and not injections:
+    sizes = dict.fromkeys(boundaries, math.nan) if areas is None else areas
+
+    def currents(name: str, time: float, inside: float) -> list[tuple[str, float]]:
+        """Currents into a boundary at a time, A, with the key of each."""
+        return [
+            (f"boundaries.{name}.{term.key}", current)
+            for term in TERM_KEYS
+            for current in term.currents(boundaries[name], electrolyte, sizes[name], time, inside)
+        ]
+
+    flowing = [key for name in boundaries for key, _ in currents(name, 0.0, 0.0)]
+    if sources and not flowing:
         if abs(sum(sources)) > NEUTRAL_INFLOW * sum(map(abs, sources)):
             raise CaseError(
                 "electrolyte.species.source",
                 "the sources charge a domain in which nothing holds the potential; balance them, or ground a boundary",
             )
         return
-    if not injections or (areas is None and (sources or any(i.density is not None for _, i in injections))):
+    if not flowing or (areas is None and sources):
         return
     produced = [volume * source for source in sources] if volume is not None else []
-    for time, inside in _instants([i.time_profile for _, i in injections]):
-        parts = [i.at(time, inside).total(areas[name] if areas else 0.0) for name, i in injections] + produced
-        if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):
+    for time, inside in _instants([waveform for b in boundaries.values() for waveform in b.waveforms]):
+        parts = [current for name in boundaries for _, current in currents(name, time, inside)] + produced
+        if abs(sum(parts)) > NEUTRAL_INFLOW * sum(map(abs, parts)):  # never, where an area is not known
             net, at = format_quantity(float(f"{sum(parts):.6g}"), CURRENT), format_quantity(float(f"{time:.6g}"), TIME)
             raise CaseError(
-                f"boundaries.{injections[0][0]}.current",
+                flowing[0],
                 f"currents charge a domain in which nothing holds the potential: they add up to {net} at {at}; let "
                 "them add up to zero at all times, ground a boundary, or give it a membrane",
             )

@@ -16,8 +16,9 @@ from spinepnp.geometries import MODEL_UNIT, Geometry
 from spinepnp.meshes.options import SAME_PLANE, GradeOptions, GradePlane, MeshOptions
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
-from spinepnp.units import FARADAY, LENGTH, format_quantity
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.terms.dirichlet import blocking_charges
+from spinepnp.units import LENGTH, format_quantity
 
 #: Cells per thickness of the layer at the wall, and growth, by the degree of the elements; the first pair whose number
 #: of cells is affordable is taken. Measured errors of a wall's potential, in that order: degree 1 0.13, 0.2, 0.7 and
@@ -36,9 +37,6 @@ AFFORDABLE_CELLS = {"1d": 1e5, "axisymmetric": 1e4, "3d": 0.0}
 
 #: Numbers to which sizes are rounded down, so that similar cases share a cached mesh.
 ROUND_SIZES = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-
-#: Largest z V/V_T of a blocking wall whose layer is graded; exponentials stay far from overflow.
-LARGEST_WALL_POTENTIAL = 300.0
 
 #: Smallest size chosen by default, m: far below the size of an ion.
 SMALLEST_SIZE = 1e-12
@@ -78,8 +76,8 @@ def grade_layers(
         CaseError: the options do not fit the shape.
     """
     boundaries = boundaries or {}
-    walls = {name: boundary.surface_charge for name, boundary in boundaries.items() if boundary.surface_charge}
-    blocking = _blocking_walls(electrolyte, boundaries)
+    walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
+    blocking = blocking_charges(electrolyte, boundaries)
     steps = sorted({z for profile in electrolyte.profiles() for z in profile.planes})
     if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or steps):
         return options
@@ -211,22 +209,6 @@ def _ionic_strengths(
         yield sum(s.valence**2 * concentrations[s.name] for s in electrolyte.species)
 
 
-def _blocking_walls(electrolyte: Electrolyte, boundaries: Boundaries) -> dict[str, float]:
-    """Charge of each blocking wall with a prescribed potential, C/m^2, by Grahame's equation; see `PlanarLayer`."""
-    baths = [b.prescribed_potential for b in boundaries.values() if b.prescribed(electrolyte)]
-    ground = next((V for V in baths if V is not None), 0.0)
-    charges = {}
-    for name, boundary in boundaries.items():
-        if boundary.prescribed_potential is None or boundary.prescribed(electrolyte):
-            continue
-        u = (boundary.prescribed_potential - ground) / electrolyte.V_T
-        if 0.0 < abs(u) * max(abs(s.valence) for s in electrolyte.species) < LARGEST_WALL_POTENTIAL:
-            energy = sum(s.concentration * math.expm1(-s.valence * u) for s in electrolyte.species)
-            unit = 2.0 * electrolyte.absolute_permittivity * FARADAY * electrolyte.V_T
-            charges[name] = math.sqrt(unit * max(energy, 0.0))
-    return {name: charge for name, charge in charges.items() if charge > 0.0}
-
-
 def charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:
     """Fixed charge of the regions just below and just above a height, mol/m^3."""
     regions = electrolyte.charged_regions
@@ -253,13 +235,7 @@ def _baths_at_charge(
         if not any(s.valence for s in electrolyte.species if s.name in prescribed):
             continue
         charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
-        if set(prescribed) == set(electrolyte.names):
-            excess = abs(electrolyte.net_charge(prescribed) + charge)
-            neutral = excess <= NEUTRALITY_TOLERANCE * sum(
-                abs(s.valence) * prescribed[s.name] for s in electrolyte.species
-            )
-        else:
-            neutral = False
+        neutral = set(prescribed) == set(electrolyte.names) and electrolyte.ions_balance(prescribed, charge)
         if wall or (charge and not neutral):
             yield name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -22,6 +23,7 @@ from spinepnp.solvers.model.profiles import (
     check_parts,
     refuse_overlap,
 )
+from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
 DEFAULT_THERMAL_VOLTAGE = 25.26e-3
@@ -34,6 +36,16 @@ NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
 
 #: Most characters of a name.
 LONGEST_NAME = 40
+
+if TYPE_CHECKING:
+
+    class _KeysOfTerms(units.Table):
+        """Keys of the terms of the volume, which are found when the program starts."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    _KeysOfTerms = keys_of_terms("electrolyte")
 
 
 class Species(units.Table):
@@ -49,7 +61,7 @@ class Species(units.Table):
     """
 
     name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
-    valence: units.Whole = Field(ge=-6, le=6)
+    valence: units.Whole = Field(ge=-20, le=20)
     diffusivity: DiffusivityByRegion
     concentration: units.Concentration
     source: units.Rate = 0.0
@@ -66,7 +78,7 @@ class Species(units.Table):
         return name
 
 
-class Electrolyte(units.Table):
+class Electrolyte(_KeysOfTerms):
     """Species and the medium.
 
     Attributes:
@@ -153,6 +165,11 @@ class Electrolyte(units.Table):
         return any(s.valence != 0 for s in self.species)
 
     @property
+    def largest_valence(self) -> int:
+        """Largest absolute valence |z| of the species."""
+        return max(abs(s.valence) for s in self.species)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the species in their order."""
         return tuple(s.name for s in self.species)
@@ -215,6 +232,11 @@ class Electrolyte(units.Table):
         charges = [*(s.valence * concentrations[s.name] for s in self.species), fixed]
         return abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges))
 
+    def ions_balance(self, concentrations: dict[str, float], regional: float = 0.0) -> bool:
+        """Whether ions (mol/m^3, by name) balance the fixed charges, uniform and of a region, to their rounding."""
+        excess = abs(self.net_charge(concentrations) + regional)
+        return excess <= NEUTRALITY_TOLERANCE * sum(abs(s.valence) * concentrations[s.name] for s in self.species)
+
     def check_neutral(self, key: str, concentrations: dict[str, float], regional: tuple[float, ...] = ()) -> None:
         """Refuse concentrations that are not neutral, unless `neutral` is false.
 
@@ -258,6 +280,8 @@ class Electrolyte(units.Table):
         regions = (charged.region for charged in self.charged_regions)
         refuse_overlap("electrolyte.fixed_charge", regions, " (the sum, if both are there)")
         self.check_neutral("electrolyte.species.concentration", self.bulk)
+        for term in TERM_KEYS:
+            term.check_electrolyte(self)
 
     def check_regions(self, geometry: Geometry) -> None:
         """Refuse regions of diffusivities and of the permittivity that do not fit a body.

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
-from spinepnp.solvers.model.boundaries import Boundaries, Boundary, Membrane, check_boundaries
-from spinepnp.solvers.model.closed import Closed, check_closed, is_grounded, species_without_dirichlet
+from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
+from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.profiles import UNIFORM, Profile
-from spinepnp.solvers.model.waveforms import Injection
-from spinepnp.units import POTENTIAL, format_quantity
-
-#: Largest z V/V_T between a bath and a wall with a prescribed potential that blocks all species: beyond it the
-#: concentrations at the wall leave no digits for the others.
-LARGEST_BLOCKED = 22.0
+from spinepnp.solvers.model.terms import TERM_KEYS
 
 
 @dataclass(frozen=True)
@@ -27,12 +23,13 @@ class ProblemSignature:
         names: names of the species.
         dirichlet: Dirichlet boundaries: name, whether the potential is prescribed, and the prescribed species.
         floating: boundaries at one unknown potential (open circuit).
-        amount_constrained: species without a Dirichlet boundary in a steady state; their amounts are prescribed.
+        amount_constrained: species whose amount no boundary determines in a steady state; it is prescribed.
         grounded: whether some boundary fixes the level of the potential.
         membranes: boundaries with a capacitance.
         field_matched: field-matched injectors and the index of their species.
         channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
             potential comes after the species.
+        terms: what all other terms say of their structure, by name.
         diffusivity: diffusivity of each species along z, over its largest one; none where all are uniform.
         permittivity: permittivity along z, over the largest one.
     """
@@ -45,6 +42,7 @@ class ProblemSignature:
     membranes: tuple[str, ...]
     field_matched: tuple[tuple[str, int], ...]
     channel_means: tuple[tuple[str, int], ...] = ()
+    terms: tuple[tuple[str, Hashable], ...] = ()
     diffusivity: tuple[Profile, ...] = ()
     permittivity: Profile = UNIFORM
 
@@ -56,9 +54,12 @@ class ProblemData:
     Attributes:
         electrolyte: species and medium.
         boundaries: boundary conditions by name.
-        closed: prescribed amounts of species without a Dirichlet boundary.
+        closed: prescribed amounts of species that no boundary determines.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        time: time of the values, s.
+        determined: species whose amount in a steady state terms of the user determine.
+        custom: number of terms of the user.
     """
 
     electrolyte: Electrolyte
@@ -66,48 +67,50 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    time: float = 0.0
+    determined: frozenset[str] = frozenset()
+    custom: int = 0
 
     @property
     def signature(self) -> ProblemSignature:
         """Structure of the problem, for which equations and solvers are made."""
-        electrolyte, boundaries = self.electrolyte, self.boundaries
-        dirichlet = (
-            (name, b.prescribes_potential, tuple(b.prescribed(electrolyte)))
-            for name, b in boundaries.items()
-            if b.prescribes_potential or b.concentrations is not None
-        )
-        matched = ((n, electrolyte.index(b.injections[0].species)) for n, b in boundaries.items() if b.field_matched)
+        electrolyte = self.electrolyte
         profiles = tuple(electrolyte.diffusivity_profile(s) for s in electrolyte.species)
         amounts_are_data = self.closed is not None and not self.transient
+        of_terms: dict[str, Any] = {term.name: term.signature(self) for term in TERM_KEYS}
         return ProblemSignature(
             names=electrolyte.names,
-            dirichlet=tuple(dirichlet),
-            floating=tuple(n for n, b in boundaries.items() if b.floating),
-            amount_constrained=species_without_dirichlet(electrolyte, boundaries) if amounts_are_data else (),
-            grounded=is_grounded(boundaries),
-            membranes=tuple(n for n, b in boundaries.items() if b.capacitance is not None),
-            field_matched=tuple(matched),
-            channel_means=self._channel_means(),
+            dirichlet=of_terms.pop("dirichlet"),
+            floating=of_terms.pop("floating"),
+            amount_constrained=self.undetermined_species if amounts_are_data else (),
+            grounded=self.is_grounded,
+            membranes=of_terms.pop("capacitance"),
+            field_matched=of_terms.pop("field_matched"),
+            channel_means=of_terms.pop("channel"),
+            terms=tuple((name, found) for name, found in of_terms.items() if found),
             diffusivity=profiles if any(profile.planes for profile in profiles) else (),
             permittivity=electrolyte.permittivity_profile,
         )
 
-    def _channel_means(self) -> tuple[tuple[str, int], ...]:
-        """Boundaries and components whose means channels depend on: a concentration, then the potential (last)."""
-        means: dict[tuple[str, int], None] = {}
-        for name, boundary in self.boundaries.items():
-            for channel in boundary.channels:
-                if channel.needs_concentration:
-                    means[name, self.electrolyte.index(channel.species)] = None
-                means[name, len(self.electrolyte.names)] = None
-        return tuple(means)
+    @property
+    def is_grounded(self) -> bool:
+        """Whether some boundary fixes the level of the potential."""
+        return is_grounded(self.boundaries)
+
+    @property
+    def undetermined_species(self) -> tuple[str, ...]:
+        """Species whose amount neither a boundary nor a term of the user determines in a steady state."""
+        free = undetermined_species(self.electrolyte, self.boundaries)
+        return tuple(name for name in free if name not in self.determined)
+
+    @property
+    def _levels(self) -> list[float]:
+        return [V for term in TERM_KEYS for b in self.boundaries.values() for V in term.levels(b)]
 
     @property
     def reference_potential(self) -> float:
         """Potential to which unknowns are relative, V: a prescribed one, so that a common offset costs no digits."""
-        prescribed = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed_potential is not None]
-        outside = [b.capacitance.outside for b in self.boundaries.values() if b.capacitance is not None]
-        return (prescribed + outside + [0.0])[0]
+        return (*self._levels, 0.0)[0]
 
     @property
     def bulk_is_neutral(self) -> bool:
@@ -119,11 +122,13 @@ class ProblemData:
     def can_flow(self) -> tuple[bool, ...]:
         """Whether the current of each species can differ from zero: it has two ways in or out, or storage."""
         ways = dict.fromkeys(self.electrolyte.names, 0)
-        for boundary in self.boundaries.values():
-            driven = {i.species for i in boundary.injections if i.flows} | {c.species for c in boundary.channels}
-            for name in driven | set(boundary.prescribed(self.electrolyte)):
-                ways[name] += 1
-        return tuple(self.transient or ways[s.name] + bool(s.source) > 1 for s in self.electrolyte.species)
+        places = [boundary.carries(self.electrolyte) for boundary in self.boundaries.values()]
+        for name in (
+            species for place in (*places, *(t.produces(self.electrolyte) for t in TERM_KEYS)) for species in place
+        ):
+            ways[name] += 1
+        always = self.transient or self.custom > 0
+        return tuple(always or ways[name] > 1 for name in self.electrolyte.names)
 
     def check(self, geometry: Geometry, formulation: str) -> None:
         """Refuse data that contradict each other or leave no unique solution.
@@ -138,16 +143,31 @@ class ProblemData:
         self.electrolyte.check()
         self.electrolyte.check_regions(geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
-        known = ", ".join(geometry.boundaries)
-        check_closed(self.closed, self.electrolyte, self.boundaries, known, transient=self.transient)
-        self._check_blocking()
+        free, known = self.undetermined_species, ", ".join(geometry.boundaries)
+        check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
+        for term in TERM_KEYS:
+            term.check(self, geometry)
+        check_determined(self.closed, self.electrolyte, self.boundaries, free, transient=self.transient)
         if formulation in ("log", "nodal"):
-            check_positive(self.electrolyte, self.boundaries)
-            for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
-                if amount == 0.0:
-                    raise CaseError(
-                        f"closed.amounts.{name}", 'zero has no logarithm; use solver.formulation = "density"'
-                    )
+            self.check_positive()
+
+    def check_positive(self) -> None:
+        """Refuse concentrations and amounts of zero, which have no logarithm.
+
+        Raises:
+            CaseError: names the one that is zero.
+        """
+        way_out = 'has no logarithm; use solver.formulation = "density"'
+        for name, boundary in self.boundaries.items():
+            for term in TERM_KEYS:
+                term.check_positive(f"boundaries.{name}", boundary, self.electrolyte)
+        for ion in self.electrolyte.species:
+            if ion.concentration == 0.0:
+                key = f"electrolyte.species.{ion.name}.concentration"
+                raise CaseError(key, f"a bulk without it {way_out}, or a small one")
+        for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
+            if amount == 0.0:
+                raise CaseError(f"closed.amounts.{name}", f"zero {way_out}")
 
     def equilibrium_bounds(self) -> tuple[float, float] | None:
         """Bounds of the potential in equilibrium, V; ``None`` where something flows, or with fixed charge.
@@ -155,50 +175,21 @@ class ProblemData:
         Without fixed charge the potential has its extremes where it is prescribed (maximum principle of the
         Poisson-Boltzmann equation, with a neutral bulk).
         """
-        electrolyte = self.electrolyte
-        fixed = electrolyte.charged_regions or electrolyte.uniform_charge or self.closed is not None
-        if fixed or self.transient or not self.bulk_is_neutral or any(s.source for s in electrolyte.species):
+        if self.closed is not None or self.transient or self.custom or not self.bulk_is_neutral:
             return None
-        levels: list[tuple[float, bool]] = []  # potential, and whether a bath has it
-        for boundary in self.boundaries.values():
-            prescribed = boundary.prescribed(electrolyte)
-            driven = boundary.injections or boundary.channels or boundary.surface_charge or boundary.floating
-            if driven or (prescribed and (prescribed != electrolyte.bulk or boundary.prescribed_potential is None)):
-                return None
-            if boundary.prescribed_potential is not None:
-                levels.append((boundary.prescribed_potential, bool(prescribed)))
-            if boundary.capacitance is not None:
-                levels.append((boundary.capacitance.outside, False))
-        if len({V for V, is_bath in levels if is_bath}) != 1:
+        if not all(term.bounds_potential(self.electrolyte, self.boundaries) for term in TERM_KEYS):
             return None
-        return min(V for V, _ in levels), max(V for V, _ in levels)
-
-    def _check_blocking(self) -> None:
-        """Refuse walls that attract so many ions that double precision loses the others."""
-        baths = [b.prescribed_potential for b in self.boundaries.values() if b.prescribed(self.electrolyte)]
-        ground = next((V for V in baths if V is not None), None)
-        valence = max(abs(s.valence) for s in self.electrolyte.species)
-        for name, boundary in self.boundaries.items():
-            potential = boundary.prescribed_potential
-            if ground is None or potential is None or boundary.prescribed(self.electrolyte):
-                continue
-            steps = valence * abs(potential - ground) / self.electrolyte.V_T
-            if steps > LARGEST_BLOCKED:
-                raise CaseError(
-                    f"boundaries.{name}.potential",
-                    f"lets point ions crowd exp({steps:.3g}) times beside a wall that blocks all species; at most "
-                    f"{LARGEST_BLOCKED:g} kT/e over the valence from the bath can be solved for",
-                    format_quantity(potential, POTENTIAL),
-                )
+        return min(self._levels), max(self._levels)
 
     def at(self, time: float, inside: float) -> ProblemData:
-        """Data with the currents of a time; at a discontinuity the limit from the side of ``inside``.
+        """Data with the values of a time; at a discontinuity the limit from the side of ``inside``.
 
         Args:
-            time: time of the currents, s.
+            time: time of the values, s.
             inside: time within the same smooth interval of the waveforms, s.
         """
-        return replace(self, boundaries={n: _boundary_at(b, time, inside) for n, b in self.boundaries.items()})
+        boundaries = {n: b.at(time, inside) for n, b in self.boundaries.items()}
+        return replace(self, boundaries=boundaries, time=time)
 
     def initial_steady_state(self) -> ProblemData:
         """Data of the steady state before any waveform begins."""
@@ -209,86 +200,18 @@ class ProblemData:
 
         Args:
             fraction: 0 (the bulk state) to 1 (these data).
-            amounts: amounts in the bulk state of species without a Dirichlet boundary, mol.
+            amounts: amounts in the bulk state of species whose amount is prescribed, mol.
         """
         closed = self.closed
         if closed is not None and closed.amounts:
             moved = {n: amounts[n] + fraction * (a - amounts[n]) for n, a in closed.amounts.items()}
             closed = closed.model_copy(update={"amounts": moved})
-        species = tuple(s.model_copy(update={"source": fraction * s.source}) for s in self.electrolyte.species)
-        regions = tuple(r.model_copy(update={"value": fraction * r.value}) for r in self.electrolyte.charged_regions)
-        update: dict[str, Any] = {"species": species} | ({"fixed_charge": regions} if regions else {})
-        boundaries = {
-            n: _boundary_scaled_from_bulk(b, fraction, self.electrolyte, self.reference_potential)
-            for n, b in self.boundaries.items()
-        }
-        electrolyte = self.electrolyte.model_copy(update=update)
+        scaled = (term.scaled_electrolyte(self.electrolyte, fraction) for term in TERM_KEYS)
+        electrolyte = self.electrolyte.model_copy(update={k: v for update in scaled for k, v in update.items()})
+        zero = self.reference_potential
+        boundaries = {n: b.scaled(fraction, self.electrolyte, zero) for n, b in self.boundaries.items()}
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
     def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """Data of continuation in the squared Debye length: ``10^decades`` times its value at 0, its value at 1."""
         return replace(self, debye_scaling=10.0 ** (decades * (1.0 - fraction)))
-
-
-def _boundary_at(boundary: Boundary, time: float, inside: float) -> Boundary:
-    if not any(i.waveform != "constant" for i in boundary.injections):
-        return boundary
-    # One current for each species, as in a steady state.
-    sums: dict[tuple[str, str], float] = {}
-    for injection in (i.at(time, inside) for i in boundary.injections):
-        kind = "value" if injection.density is None else "density"
-        key = injection.species, kind
-        sums[key] = sums.get(key, 0.0) + (getattr(injection, kind) or 0.0)
-    merged = tuple(
-        Injection.model_construct(
-            species=species, value=total if kind == "value" else None, density=total if kind == "density" else None
-        )
-        for (species, kind), total in sums.items()
-    )
-    return boundary.model_copy(update={"current": merged})
-
-
-def _boundary_scaled_from_bulk(boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
-    update: dict[str, Any] = {}
-    if boundary.prescribed_potential is not None:
-        update["potential"] = zero + fraction * (boundary.prescribed_potential - zero)
-    if boundary.surface_charge is not None:
-        update["surface_charge"] = fraction * boundary.surface_charge
-    if boundary.capacitance is not None:
-        outside = zero + fraction * (boundary.capacitance.outside - zero)
-        update["capacitance"] = Membrane.model_construct(value=boundary.capacitance.value, outside=outside)
-    if boundary.current is not None:
-        update["current"] = tuple(
-            i.model_copy(update={k: fraction * v for k in ("value", "density") if (v := getattr(i, k)) is not None})
-            for i in boundary.current
-        )
-    if boundary.channels:
-        strength = ("maximum", "conductance", "permeability")
-        update["channel"] = tuple(
-            c.model_copy(update={k: fraction * v for k in strength if (v := getattr(c, k)) is not None})
-            for c in boundary.channels
-        )
-    if boundary.concentrations is not None:
-        bulk = electrolyte.bulk
-        prescribed = boundary.prescribed(electrolyte)
-        update["concentrations"] = {n: bulk[n] + fraction * (c - bulk[n]) for n, c in prescribed.items()}
-    return boundary.model_copy(update=update)
-
-
-def check_positive(electrolyte: Electrolyte, boundaries: Boundaries) -> None:
-    """Refuse concentrations of zero, which have no logarithm.
-
-    Raises:
-        CaseError: names the concentration that is zero.
-    """
-    way_out = 'has no logarithm; use solver.formulation = "density"'
-    for name, boundary in boundaries.items():
-        for species, value in boundary.prescribed(electrolyte).items():
-            if value == 0.0:
-                what = "absorbing" if boundary.concentrations == "absorbing" else f"{species} = 0"
-                raise CaseError(f"boundaries.{name}.concentrations", f"{what} {way_out}, or a small concentration")
-    for ion in electrolyte.species:
-        if ion.concentration == 0.0:
-            raise CaseError(
-                f"electrolyte.species.{ion.name}.concentration", f"a bulk without it {way_out}, or a small one"
-            )

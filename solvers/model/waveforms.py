@@ -1,6 +1,6 @@
-"""Prescribed currents and their waveforms in time: step, pulses, alpha functions, ramp, sine, or a table.
+"""Waveforms of prescribed values in time: step, pulses, alpha functions, ramp, sine, or a table.
 
-A waveform is a factor of the current's value. It is smooth between its breaks, at which it may jump (a step, the ends
+A waveform is a factor of the value. It is smooth between its breaks, at which it may jump (a step, the ends
 of a pulse) or bend (the onset of an alpha function); the time stepper ends a step at each of them. At a jump, a second
 time within the smooth interval on one side says which of the two limits is meant.
 """
@@ -11,17 +11,18 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from spinepnp.errors import CaseError
 from spinepnp.solvers.model.tables import check_keys, read_columns
-from spinepnp.units import CURRENT, TIME, Current, CurrentDensity, Duration, Frequency, Phase, Table, Time, Whole
+from spinepnp.units import CURRENT, TIME, Duration, Frequency, Kind, Phase, Table, Time, Whole
 
 Waveform = Literal["constant", "step", "pulse", "alpha", "ramp", "sine", "table"]
 
-#: Keys that each waveform needs, and keys that it may have, beside the species and the value.
+#: Keys that each waveform needs, and keys that it may have, beside the value.
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "constant": ((), ()),
     "step": ((), ("onset",)),
@@ -38,6 +39,12 @@ STEPS_A_PERIOD = 8.0
 #: Fewest time steps from the onset of an alpha function to its peak: a longer one could step over it.
 STEPS_TO_PEAK = 10.0
 
+#: Largest number of steps that a sine may require.
+MOST_STEPS = 1e6
+
+#: Shortest pulse over the duration of the study: the times of a shorter one differ by rounding only.
+SHORTEST_PULSE = 1e-9
+
 #: Most pulses of a train: each is a break point of the time steps.
 LONGEST_TRAIN = 10_000
 
@@ -47,7 +54,7 @@ ALPHA_DURATION = 40.0
 
 @dataclass(frozen=True)
 class WaveformFunction:
-    """Current in time over its value, as a function.
+    """Prescribed value in time over its height, as a function; of a table the value itself.
 
     Attributes:
         factor: value at a time (first argument, s), by the smooth interval that contains the second argument, s.
@@ -62,7 +69,7 @@ class WaveformFunction:
     longest_step: Callable[[float], float] = lambda _time: math.inf
 
 
-#: Waveform of a constant current.
+#: Waveform of a constant value.
 CONSTANT = WaveformFunction(lambda _time, _inside: 1.0)
 
 
@@ -115,31 +122,34 @@ def sine(onset: float, frequency: float, duration: float | None, phase: float) -
     return WaveformFunction(factor, breaks, jumps, longest_step=lambda time: step if onset <= time < end else math.inf)
 
 
-def table(file: str, onset: float) -> WaveformFunction:
-    """Current, A, that is linear between the rows of a CSV file, and zero before and after them.
+def table(file: str, onset: float, kind: Kind = CURRENT, *, held: bool = False) -> WaveformFunction:
+    """Value that is linear between the rows of a CSV file.
+
+    Args:
+        file: path of the table, with a column of times.
+        onset: time that is added to all times, s.
+        kind: quantity of the other column.
+        held: whether the first and the last value hold before and after the table, where the value else is zero.
 
     Raises:
         ValueError: the file is no such table.
     """
-    times, values = read_columns(file, TIME, CURRENT)
+    times, values = read_columns(file, TIME, kind)
     times = times + onset
     ends = (times[0], times[-1])
 
     def factor(time: float, inside: float) -> float:
-        return float(np.interp(time, times, values)) if ends[0] < inside < ends[1] else 0.0
+        return float(np.interp(time, times, values)) if held or ends[0] < inside < ends[1] else 0.0
 
-    jumps = tuple(float(t) for t, value in zip(ends, (values[0], values[-1]), strict=True) if value != 0.0)
+    jumps = tuple(float(t) for t, value in zip(ends, (values[0], values[-1]), strict=True) if value != 0.0 and not held)
     return WaveformFunction(factor, tuple(times.tolist()), jumps)
 
 
-class Injection(Table):
-    """Prescribed current of one species through a boundary; positive charge entering counts positive.
+class WaveformKeys(Table):
+    """Keys of a waveform, in the table of the value that goes in time.
 
     Attributes:
-        species: species that carries the current.
-        value: total current, A, spread evenly over the boundary; the height of a waveform.
-        density: current per area, A/m^2, in place of the value.
-        waveform: course of the current in time; a steady state takes "constant" only.
+        waveform: course of the value in time; a steady state takes "constant" only.
         onset: time at which the waveform begins, s.
         duration: duration of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
         t_peak: time from the onset of an alpha function to its peak, s.
@@ -147,12 +157,14 @@ class Injection(Table):
         interval: time from one onset to the next, s.
         frequency: frequency of a sine, 1/s.
         phase: phase of a sine at its onset, rad.
-        file: CSV table with the columns ``time_ms`` and ``current_pA``.
+        file: CSV table of the value in time.
     """
 
-    species: str
-    value: Current | None = None
-    density: CurrentDensity | None = None
+    #: Quantity in the column of the values of a file.
+    kind: ClassVar[Kind] = CURRENT
+    #: Whether the first and the last value of a file hold before and after it.
+    held: ClassVar[bool] = False
+
     waveform: Waveform = "constant"
     onset: Time | None = None
     duration: Duration | None = None
@@ -163,30 +175,45 @@ class Injection(Table):
     phase: Phase | None = None
     file: str | None = None
 
-    @model_validator(mode="after")
-    def _whole(self) -> Injection:
-        sizes = (self.value is not None) + (self.density is not None)
-        if self.waveform == "table" and sizes:
-            raise ValueError("a table holds the current itself; drop value and density")
-        if self.waveform != "table" and sizes != 1:
-            raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
-        check_keys(self, "waveform", KEYS, ("species", "value", "density"))
+    def check_waveform(self, always: tuple[str, ...]) -> None:
+        """Refuse keys that the waveform lacks or does not know, beside those that it always allows.
+
+        Raises:
+            ValueError: names the key.
+        """
+        check_keys(self, "waveform", KEYS, always)
         if (self.count is None or self.count == 1) != (self.interval is None):
             raise ValueError('a train needs both count = 2 and interval = "20 ms"')
         if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
             raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
-        return self
 
-    @property
-    def flows(self) -> bool:
-        """Whether the current is not zero at all times."""
-        return bool(self.value or self.density) or self.waveform == "table"
+    def check_file(self, key: str) -> None:
+        """Read the table of the waveform, if it has one; the key is that of the value.
 
-    def total(self, area: float) -> float:
-        """Current through a boundary of an area (m^2), A; of a waveform its height."""
-        if self.density is not None:
-            return self.density * area
-        return self.value or 0.0
+        Raises:
+            CaseError: the table cannot be used.
+        """
+        try:
+            _ = self.time_profile
+        except ValueError as error:
+            raise CaseError(f"{key}.file", str(error), self.file) from None
+
+    def check_pace(self, key: str, duration: float) -> None:
+        """Refuse a waveform that steps in time cannot follow over a duration, s; the key is that of the value.
+
+        Raises:
+            CaseError: names the key.
+        """
+        steps = STEPS_A_PERIOD * (self.frequency or 0.0) * min(duration, self.duration or duration)
+        if self.waveform == "sine" and steps > MOST_STEPS:
+            raise CaseError(
+                f"{key}.frequency",
+                f"would take more than {MOST_STEPS:g} steps; make it lower, or the study shorter",
+            )
+        if self.waveform == "pulse" and (self.duration or 0.0) < SHORTEST_PULSE * duration:
+            raise CaseError(
+                f"{key}.duration", "is less than 1e-9 of the study, too short to be hit; make the study shorter"
+            )
 
     @property
     def time_profile(self) -> WaveformFunction:
@@ -197,31 +224,22 @@ class Injection(Table):
         """
         return _time_profile(self)  # cached outside: a case is sent between ranks, and functions cannot be
 
-    def at(self, time: float, inside: float) -> Injection:
-        """Constant injection with the current of a time; ``inside`` lies in the same smooth interval, s."""
-        if self.waveform == "constant":
-            return self
-        factor = self.time_profile.factor(time, inside)
-        value = factor if self.waveform == "table" else None if self.value is None else factor * self.value
-        density = None if self.density is None else factor * self.density
-        return Injection.model_construct(species=self.species, value=value, density=density)
-
 
 @functools.lru_cache(maxsize=256)
-def _time_profile(injection: Injection) -> WaveformFunction:
-    onset = injection.onset or 0.0
-    starts = tuple(onset + i * (injection.interval or 0.0) for i in range(injection.count or 1))
-    match injection.waveform:
+def _time_profile(keys: WaveformKeys) -> WaveformFunction:
+    onset = keys.onset or 0.0
+    starts = tuple(onset + i * (keys.interval or 0.0) for i in range(keys.count or 1))
+    match keys.waveform:
         case "step":
             return step(onset)
         case "pulse":
-            return pulses(starts, injection.duration or 0.0)
+            return pulses(starts, keys.duration or 0.0)
         case "alpha":
-            return alphas(starts, injection.t_peak or 0.0)
+            return alphas(starts, keys.t_peak or 0.0)
         case "ramp":
-            return ramp(onset, injection.duration or 0.0)
+            return ramp(onset, keys.duration or 0.0)
         case "sine":
-            return sine(onset, injection.frequency or 0.0, injection.duration, injection.phase or 0.0)
+            return sine(onset, keys.frequency or 0.0, keys.duration, keys.phase or 0.0)
         case "table":
-            return table(injection.file or "", onset)
+            return table(keys.file or "", onset, keys.kind, held=keys.held)
     return CONSTANT

@@ -56,7 +56,9 @@ def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
     return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
 
 
-def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray) -> bool:
+def step_conserves(
+    comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray, through: np.ndarray
+) -> bool:
     """Whether the amounts of a step change by the fluxes through boundaries and by nothing else. Collective.
 
     Args:
@@ -65,11 +67,12 @@ def step_conserves(comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np
         free: unconstrained degrees of freedom, of the same shape.
         load: load of the step, of the same shape.
         history: storage at the start of the step, of the same shape.
+        through: size of what passes boundaries by terms that depend on the state, shape (N,).
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
     error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
-    allowed = CONSERVED_FLOW * np.maximum(at_boundaries, entered) + CONSERVED_AMOUNT * amount
+    allowed = CONSERVED_FLOW * np.maximum(np.maximum(at_boundaries, entered), through) + CONSERVED_AMOUNT * amount
     return bool(np.all(error <= allowed))
 
 
@@ -78,9 +81,8 @@ def transient_balance(
     start: np.ndarray,
     rounding: float,
     passed: np.ndarray,
+    produced: np.ndarray,
     electrolyte: Electrolyte,
-    volume: float,
-    time: float,
     unit: float,
 ) -> tuple[np.ndarray, float]:
     """Balance of the amounts of a transient against the charge that has passed since the start.
@@ -90,9 +92,8 @@ def transient_balance(
         start: amounts at the start, scaled, shape (N,).
         rounding: rounding error of an amount that all steps may have left, scaled.
         passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
-        electrolyte: species, with their sources.
-        volume: volume of the body, m^3.
-        time: time since the start, s.
+        produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
+        electrolyte: species with their valences.
         unit: amount that one scaled unit stands for, mol.
 
     Returns:
@@ -100,7 +101,6 @@ def transient_balance(
         largest defect beyond rounding, over the largest amount that has passed.
     """
     charge = FARADAY * np.array([float(s.valence) for s in electrolyte.species])
-    produced = np.array([s.source for s in electrolyte.species]) * volume * time
     carried = np.divide(passed, charge, out=np.zeros_like(passed), where=charge != 0.0)
     defect = np.abs((amounts - start) * unit - carried.sum(axis=0) - produced) * (charge != 0.0)
     through = float((np.abs(carried).max(axis=0, initial=0.0) + np.abs(produced)).max())

@@ -7,14 +7,17 @@ scalar space: constant ones are assembled once, the others in one pass over the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from spinepnp.runtime.stack import MPI
+from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
+from spinepnp.solvers.pnp.custom_term import CustomTerm
+from spinepnp.solvers.pnp.custom_term import Term as CustomSpec
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.terms import term_kinds
 from spinepnp.solvers.pnp.terms.base import BorderTerm, Term
 
 
@@ -90,6 +93,10 @@ class Equations:
             term.add_currents(currents)
         return {name: current + 0.0 for name, current in currents.items()}  # a zero has no sign
 
+    def through(self) -> np.ndarray:
+        """Size of the flow of each species that the terms let through boundaries, scaled, shape (N,). Collective."""
+        return _sum(self.fields.count, (term.through() for term in self.terms))
+
     def production(self) -> np.ndarray:
         """Rate at which the terms produce each species in the volume, mol/s, shape (N,). Collective."""
         return _sum(self.fields.count, (term.production() for term in self.terms))
@@ -132,8 +139,17 @@ def _sum(length: int, parts: Iterable[np.ndarray | float]) -> np.ndarray:
     return total
 
 
-def make_terms(fields: Fields, problem_data: Any, custom: Iterable[Any] = ()) -> list[Term]:
-    """Terms of a case in the order of sums: those of the package, and custom ones before their unknown constants."""
-    from spinepnp.solvers.pnp.terms import term_kinds
+def make_terms(fields: Fields, problem_data: ProblemData, custom: Iterable[CustomSpec] = ()) -> list[Term]:
+    """Terms of a case in the order of sums.
 
-    return [kind(fields, problem_data) for kind in term_kinds() if kind.applies(problem_data)]
+    Args:
+        fields: fields of the unknowns.
+        problem_data: data of the case, which decide the structure.
+        custom: terms of the user.
+
+    Raises:
+        CaseError: a term of the user names what the problem does not have.
+    """
+    terms: list[Term] = [kind(fields, problem_data) for kind in term_kinds() if kind.applies(problem_data)]
+    terms += [CustomTerm(fields, problem_data, term) for term in custom]
+    return sorted(terms, key=lambda term: term.order)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
@@ -56,7 +53,7 @@ class StepData:
 
     def set_step(
         self,
-        boundaries: Boundaries,
+        problem_data: ProblemData,
         length: float,
         history: np.ndarray,
         gates: GateStep,
@@ -65,7 +62,7 @@ class StepData:
         """Set the equations of an implicit step: storage - history + length (flux - load) = 0 for each species.
 
         Args:
-            boundaries: boundary conditions with the values of the end of the step.
+            problem_data: data with the values of the end of the step.
             length: factor of the flux at the end of the step, scaled.
             history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
             gates: step of the gates.
@@ -74,8 +71,8 @@ class StepData:
         coefficients = self._fields.coefficients
         coefficients.diffusivity, coefficients.storage_rate = self._diffusivity * length, 1.0
         coefficients.step_size = length
-        self.problem_data = replace(self.problem_data, boundaries=boundaries)
-        self.step_size, self.history, self.gates, self.wall_charge = length, history, gates, wall_charge
+        self.problem_data, self.step_size, self.history = problem_data, length, history
+        self.gates, self.wall_charge = gates, wall_charge
 
     @property
     def areas(self) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc, reduced
 from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -19,6 +18,7 @@ from spinepnp.solvers.pnp.border import Border
 from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import CurrentFloors
+from spinepnp.solvers.pnp.custom_term import Term as CustomSpec
 from spinepnp.solvers.pnp.equations import Equations, make_terms
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.state import State
@@ -39,6 +39,7 @@ class System:
         problem_data: data that decide the structure; values can change.
         discretisation: scalar space of a component with its weights and measure.
         formulation: formulation of the unknowns, "density", "log" or "nodal".
+        custom: terms of the user.
         blocks: whether the matrix stays in blocks (for an iterative solver), or is one sparse matrix.
 
     Attributes:
@@ -60,6 +61,7 @@ class System:
         problem_data: ProblemData,
         discretisation: Discretisation,
         formulation: str,
+        custom: Iterable[CustomSpec] = (),
         *,
         blocks: bool = False,
     ) -> None:
@@ -67,7 +69,7 @@ class System:
         fields = Fields(
             discretisation.operators, self._weights, discretisation.boundary_dofs, self.signature, formulation
         )
-        self.equations = Equations(fields, make_terms(fields, problem_data))
+        self.equations = Equations(fields, make_terms(fields, problem_data, custom))
         self.constraints = Constraints(fields, self.equations.terms)
         self._floating = self.equations.find(Floating)
         self._floating.constraints = self.constraints
@@ -93,12 +95,18 @@ class System:
         self.step_data.set_data(problem_data)
         self._can_flow = np.array(problem_data.can_flow)
         self.equations.update(self.step_data)
+        self.closed.check_inflows(self.equations.terms, self.step_data)
 
     def set_step(
-        self, boundaries: Boundaries, length: float, history: np.ndarray, gates: GateStep, wall_charge: dict[str, float]
+        self,
+        problem_data: ProblemData,
+        length: float,
+        history: np.ndarray,
+        gates: GateStep,
+        wall_charge: dict[str, float],
     ) -> None:
         """Set the equations of an implicit stage; the arguments are those of `StepData.set_step`. Collective."""
-        self.step_data.set_step(boundaries, length, history, gates, wall_charge)
+        self.step_data.set_step(problem_data, length, history, gates, wall_charge)
         self.equations.update(self.step_data)
 
     def nodal_flux(self) -> np.ndarray:
@@ -179,8 +187,9 @@ class System:
         if self.equations.fields.coefficients.storage_rate:
             passing = self._floating.passing(self._nodal_flux)
             free, history = self.constraints.free[:, :-1], self.step_data.history
+            through = self.step_data.step_size * self.equations.through()
             return bool(
-                step_conserves(self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history)
+                step_conserves(self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through)
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
         if not self.closed.prescribed_amounts:
@@ -199,7 +208,7 @@ class System:
         boundaries = [indicator * ~free for indicator in self.constraints.indicators.values()]
         sums = np.array([(part * nodal_flux).sum(axis=0) for part in (free, *boundaries)])
         lost, *through = np.abs(reduced(self._comm, sums, MPI.SUM))
-        return currents_are_met(lost, np.max(through, axis=0), self._can_flow)
+        return currents_are_met(lost, np.maximum(np.max(through, axis=0), self.equations.through()), self._can_flow)
 
     def reference_norm(self, electrolyte: Electrolyte) -> float:
         """Norm of the residual of the bulk state with the boundary data, to which Newton's residuals are compared.

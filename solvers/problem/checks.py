@@ -64,8 +64,8 @@ def refuse_negative(
         trace = bulk <= TRACE * problem_data.electrolyte.ionic_strength()
         allowed = np.where(trace, np.maximum(allowed, UNDERSHOOT * largest), allowed)
     worst = int(np.argmin(lowest + allowed))
-    injected = any(i.flows for b in problem_data.boundaries.values() for i in b.injections)
-    limit = "a current is beyond its limit, or " if injected else ""
+    limited = any(b.limited for b in problem_data.boundaries.values())
+    limit = "a current is beyond its limit, or " if limited else ""
     if logarithms and lowest[worst] < VANISHED * largest.max():
         raise NewtonError(
             f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "

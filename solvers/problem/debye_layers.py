@@ -12,12 +12,13 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.model.boundaries import Boundaries, Boundary, charges_at
-from spinepnp.solvers.model.closed import is_grounded
+from spinepnp.solvers.model.boundaries import Boundaries, Boundary, is_grounded
 from spinepnp.solvers.model.default_grading import charge_beside
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.planar_layer import PlanarLayer
 from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.terms.fixed_charge import charges_at
 from spinepnp.solvers.problem.layer_errors import drop_error, edge_errors, missing_pressure, rounded
 from spinepnp.units import LENGTH, format_quantity
 
@@ -29,19 +30,6 @@ RESOLVED = 0.03
 
 #: Bracket of the potential between a wall and the neutral solution beside it, V_T.
 LARGEST_DROP = 60.0
-
-
-def carries_layer(boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
-    """Whether a Debye layer can form at a boundary with these data, which fixed charges (mol/m^3) reach."""
-    prescribed = boundary.prescribed(electrolyte)
-    if boundary.surface_charge or boundary.capacitance is not None:
-        return True
-    if not prescribed and boundary.potential is None:
-        flowing = any(i.flows for i in boundary.injections) or bool(boundary.channels)
-        return flowing and not boundary.field_matched
-    if set(prescribed) != set(electrolyte.names) or boundary.potential is None:
-        return True
-    return not all(electrolyte.is_neutral(prescribed, charge) for charge in fixed)
 
 
 @dataclass(frozen=True)
@@ -159,7 +147,7 @@ class _Layers:
         phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
         beside = PlanarLayer(self._valence, np.maximum(c, 0.0), float(rho), scales.debye**2 * float(self._at(name)[-1]))
         fixed = charges_at(name, self._mesh.geometry, electrolyte)
-        forms = closed or carries_layer(boundary, electrolyte, fixed)
+        forms = closed or boundary.forms_layer(electrolyte, fixed)
         layer = Layer(forms, beside.debye_length * scales.length, self._heights[name])
         if forms and math.isfinite(beside.debye_length):
             trace = beside.neutral_trace(LARGEST_DROP)
@@ -205,12 +193,9 @@ class _Layers:
         """
         if boundary.prescribes_potential:
             return None
-        charge, scales = self._state.even_charge, self._scales
-        if boundary.surface_charge is not None:
-            charge += boundary.surface_charge / scales.surface_charge
-        if boundary.capacitance is not None:
-            kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
-            charge += kappa * (boundary.capacitance.outside / scales.potential - phi)
+        charge = self._state.even_charge
+        for term in TERM_KEYS:
+            charge += term.charge_at(boundary, phi, self._scales)
         return charge - beside.debye_squared * self._field_of_currents(name, beside)
 
     def _field_of_currents(self, name: str, beside: PlanarLayer) -> float:

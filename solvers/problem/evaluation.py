@@ -10,6 +10,7 @@ from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.subregions import RegionOnMesh
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
@@ -17,7 +18,7 @@ from spinepnp.solvers.problem.error_estimate import dissipation_error
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
-from spinepnp.solvers.problem.variable_choice import change_within_cells, largest_drop
+from spinepnp.solvers.problem.variable_choice import change_within_cells
 from spinepnp.units import FARADAY
 
 #: Rounding error of terminal currents over their scale F D c L.
@@ -250,12 +251,11 @@ def _steady_balance(
     """
     electrolyte, step_data = problem_data.electrolyte, problem.system.step_data
     scales = step_data.scales
-    volume = problem.weights.total_volume * scales.length**3
     prescribed = {name: amount * scales.amount for name, amount in problem.system.closed.prescribed_amounts.items()}
-    produced = np.array([FARADAY * s.valence * s.source * volume for s in electrolyte.species])
+    produced = FARADAY * np.array([s.valence for s in electrolyte.species]) * problem.system.equations.production()
     # A species that neither enters nor leaves has an amount instead of currents.
-    injected = {i.species for b in problem_data.boundaries.values() for i in b.injections if i.flows}
-    flowing = np.array([name in injected or name not in prescribed for name in electrolyte.names])
+    carried = set().union(*(b.carries(electrolyte) for b in problem_data.boundaries.values()))
+    flowing = np.array([name in carried or name not in prescribed for name in electrolyte.names])
     net = np.abs(sum(currents.values()) + produced) * flowing
     largest = max(float(np.abs(c * flowing).max()) for c in currents.values())
     # Currents that are nothing but rounding have no balance.

@@ -59,7 +59,11 @@ class ElectroneutralPrediction:
             CaseError: a current beyond the limiting one.
         """
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
-        if self._signature.amount_constrained or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width:
+        if (
+            problem_data.custom
+            or self._signature.amount_constrained
+            or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width
+        ):
             return None
         return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 

@@ -23,6 +23,7 @@ from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
 from spinepnp.solvers.model.profiles import UNIFORM, Profile
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
 #: Iterations after which a factorisation takes over: on cells thousands of times wider than high, multigrid is slow.
@@ -48,25 +49,16 @@ def why_not_electroneutral(electrolyte: Electrolyte, boundaries: Boundaries) -> 
     """Reason why the electroneutral law does not hold; empty where it does.
 
     It holds for a neutral bulk, at most one injected species, no channels, and the same potential and bulk
-    concentrations of all species on every boundary that prescribes anything, no sources and no fixed charge by region.
-    The caller checks that the Debye length is small.
+    concentrations of all species on every boundary that prescribes anything, no sources and no fixed charge by region;
+    each term says whether it leaves the law. The caller checks that the Debye length is small.
     """
-    prescribing = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-    grounded = [b for b in prescribing if b.prescribes_potential and b.prescribed(electrolyte) == electrolyte.bulk]
-    injected = {i.species for b in boundaries.values() for i in b.injections if i.flows}
+    if not electrolyte.has_ions:
+        return "no species carries charge"
+    for term in TERM_KEYS:
+        if reason := term.why_not_electroneutral(electrolyte, boundaries):
+            return reason
     charge = abs(electrolyte.net_charge(electrolyte.bulk))
-    reasons = {
-        "no species carries charge": not electrolyte.has_ions,
-        "no boundary holds both the potential and the bulk concentrations": not grounded,
-        "a boundary holds something else than the ground and the bulk": len({b.potential for b in prescribing}) > 1
-        or len(grounded) < len(prescribing),
-        "fixed charge by region": bool(electrolyte.charged_regions),
-        "a source of ions": any(s.source for s in electrolyte.species),
-        "several injected species": len(injected) > 1,
-        "channels": any(b.channels for b in boundaries.values()),
-        "a bulk that is not neutral": charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300),
-    }
-    return next((reason for reason, holds in reasons.items() if holds), "")
+    return "a bulk that is not neutral" if charge > 1e-9 * max(electrolyte.ionic_strength(), 1e-300) else ""
 
 
 def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | None:

@@ -6,6 +6,9 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import numpy as np
 
 from spinepnp.meshes import SpineMesh
@@ -24,6 +27,7 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
+from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
@@ -45,8 +49,10 @@ class Problem:
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
+        terms: terms of the user beside those of the package.
 
     Attributes:
+        terms: terms of the user; more may be appended before a solve.
         problem_data: data at construction.
         linear: linear solver in use, "direct" or "block".
         system: discrete equations and their state.
@@ -72,8 +78,11 @@ class Problem:
         probes: dict[str, Position] | None = None,
         closed: Closed | None = None,
         regions: dict[str, Region] | None = None,
+        terms: Iterable[Term] = (),
     ) -> None:
+        self.terms = list(terms)
         problem_data = ProblemData(electrolyte, boundaries, closed, transient=self.transient)
+        problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, options or SolverOptions()
         problem_data.check(mesh.geometry, self.options.formulation)
         self.signature = problem_data.signature
@@ -88,6 +97,18 @@ class Problem:
         ):
             linear = "direct"  # a solver of the user's choice gets one sparse matrix
         self._make_solver(linear_solver(linear, dofs, mesh.geometry.dimension))
+
+    def _with_terms(self, problem_data: ProblemData) -> ProblemData:
+        """Data that know of the terms of the user."""
+        determined = frozenset[str]().union(*(getattr(term, "determines", ()) for term in self.terms))
+        return replace(problem_data, determined=determined, custom=len(self.terms))
+
+    def take_terms(self) -> None:
+        """Make the equations again where terms of the user were added or removed. Collective."""
+        if tuple(self.terms) != self._made_with:
+            self.problem_data = self._with_terms(self.problem_data)
+            self._free_solver()
+            self._make_solver(self.linear)
 
     def _formulation_for(self, problem_data: ProblemData) -> tuple[str, str]:
         """The formulation that a solve begins with, and the reason where that is not concentrations."""
@@ -112,9 +133,11 @@ class Problem:
         # Options of a solver that "auto" does not choose are no mistake, nor are those of time steps in a steady state.
         unused = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(unused)}
+        self._made_with = tuple(self.terms)
         self.system = system = System(
-            self.mesh, self.problem_data, self.discretisation, self.formulation, blocks=linear == "block"
-        )
+            self.mesh, self.problem_data, self.discretisation, self.formulation, self._made_with,
+            blocks=linear == "block",
+        )  # fmt: skip
         self._preconditioner = (
             BlockPreconditioner(system.equations, system.constraints.free) if linear == "block" else None
         )

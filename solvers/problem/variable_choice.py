@@ -7,7 +7,6 @@ positive.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,9 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.weights import IntegrationWeights
-from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
-from spinepnp.solvers.model.problem_data import ProblemData, check_positive
-from spinepnp.units import FARADAY
-
-#: Largest change d of |z| phi within a cell, V_T, up to which concentrations on linear elements are right: the ratio of
-#: those at the ends of a cell has the relative error d^3/12 (1 % at 0.5).
-LARGEST_DROP_LINEAR = 0.5
-
-#: Largest change d of |z| phi within a cell, V_T, for quadratic elements, with the error d^5/720 (1 % at 1.5).
-LARGEST_DROP_QUADRATIC = 1.5
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.terms import TERM_KEYS
 
 #: Largest exponent |z u| of the bracket of a Donnan potential u.
 LARGEST_EXPONENT = 300.0
@@ -34,23 +25,13 @@ LARGEST_EXPONENT = 300.0
 AMOUNT_TOLERANCE = 1e-9
 
 
-def largest_drop(element_degree: int) -> float:
-    """Largest change of |z| phi within a cell, V_T, up to which concentrations as unknowns are right."""
-    return LARGEST_DROP_LINEAR if element_degree == 1 else LARGEST_DROP_QUADRATIC
-
-
-def largest_valence(electrolyte: Electrolyte) -> int:
-    """Largest absolute valence |z| of the species."""
-    return max(abs(s.valence) for s in electrolyte.species)
-
-
 def has_logarithms(problem_data: ProblemData) -> bool:
     """Whether every bulk, prescribed and closed amount is positive."""
     try:
-        check_positive(problem_data.electrolyte, problem_data.boundaries)
+        problem_data.check_positive()
     except CaseError:
         return False
-    return problem_data.closed is None or all(a > 0.0 for a in problem_data.closed.amounts.values())
+    return True
 
 
 def source_of_layers(problem_data: ProblemData, heights: dict[str, float], element_degree: int) -> str:
@@ -59,46 +40,16 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
     Args:
         problem_data: data of the case.
         heights: height of the cells at each boundary, m, by name.
-        element_degree: degree of the elements. Quadratic ones lose nothing with "nodal", and linear ones half an order
-            of accuracy at a wall, so that concentrations stay where the field of the surface charge is weak.
+        element_degree: degree of the elements.
     """
-    electrolyte = problem_data.electrolyte
-    if any(region.value for region in electrolyte.charged_regions):
-        return "of the fixed charge of a region"
+    for term in TERM_KEYS:
+        if source := term.source_of_inner_layer(problem_data.electrolyte):
+            return source
     for name, boundary in problem_data.boundaries.items():
-        field = abs(boundary.surface_charge or 0.0) / electrolyte.smallest_permittivity
-        steepest = largest_valence(electrolyte) * field * heights[name] / electrolyte.V_T
-        if field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR):
-            return f"of the surface charge of {name}"
-        if _membrane_drop(boundary, problem_data, heights[name]) > largest_drop(element_degree):
-            return f"of the charge on the membrane {name}"
-        prescribed = boundary.prescribed(electrolyte)
-        if boundary.prescribed_potential is not None and not prescribed:
-            return f"the potential of {name} is held without any concentration"
-        if len(prescribed) == len(electrolyte.species) and boundary.prescribes_potential:
-            scale = sum(abs(s.valence) * prescribed[s.name] for s in electrolyte.species)
-            if abs(electrolyte.net_charge(prescribed)) > NEUTRALITY_TOLERANCE * scale:
-                if electrolyte.uniform_charge:
-                    return f"the concentrations of {name} and the fixed charge are not neutral"
-                if {s.valence > 0 for s in electrolyte.species if s.valence and prescribed[s.name]} == {True, False}:
-                    return f"the concentrations of {name} are not neutral"
+        for term in TERM_KEYS:
+            if source := term.source_of_layer(name, boundary, problem_data, heights[name], element_degree):
+                return source
     return ""
-
-
-def _membrane_drop(boundary: Boundary, problem_data: ProblemData, height: float) -> float:
-    """Estimated change of |z| phi, V_T, within a cell of a height at a membrane with its full charge.
-
-    It is the smaller one of the field of the charge over the cell, and of the potential at which the ions of the cell
-    carry the charge (in a cell that is thicker than the layer).
-    """
-    if boundary.capacitance is None:
-        return 0.0
-    electrolyte = problem_data.electrolyte
-    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - problem_data.reference_potential)
-    field = charge / electrolyte.smallest_permittivity
-    ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
-    drop_of_ions = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
-    return largest_valence(electrolyte) * min(field * height / electrolyte.V_T, drop_of_ions)
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:
@@ -119,7 +70,7 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
         height = space.tabulate_dof_coordinates()[cells[worst], mesh.geometry.dim - 1].mean()
         mine = float(change[worst]), float(height)
     change_, height_ = max(mesh.comm.allgather(mine))
-    return largest_valence(electrolyte) * change_, height_
+    return electrolyte.largest_valence * change_, height_
 
 
 def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:

@@ -40,6 +40,9 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     everywhere |= {
         f"rates_{f.name}": getattr(time_state.rates, f.name) for f in fields(StageRates) if f.name not in ON_MESH
     }
+    everywhere["produced"] = time_state.produced
+    if not time_state.produced.any():  # most cases produce nothing
+        del everywhere["produced"], everywhere["rates_production"]
     if problem.mesh.mesh.comm.rank > 0:
         return {}
     return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
@@ -61,6 +64,10 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
     def local(name: str) -> np.ndarray:
         return system.state.with_ghosts(on_mesh(name))
 
+    if "produced" not in known:
+        system.set_data(problem.problem_data)
+        known["rates_production"] = system.equations.production()  # constant where files have none
+        known["produced"] = known["rates_production"] * float(known["time"])
     rates = StageRates(
         **{
             f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"]
@@ -68,7 +75,7 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         }
     )
     history = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
-    time_state = TimeState(float(known["time"]), local("unknowns"), rates, known["passed"], history)
+    time_state = TimeState(float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history)
     return problem.resume(
         TransientProgress(
             time_state,

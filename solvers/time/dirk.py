@@ -50,6 +50,7 @@ class StageRates:
         gate_rate: rate of each gate, 1/s.
         current: current of each species into each boundary, A, shape (boundaries, N).
         floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
+        production: production of each species in the volume, mol/s, shape (N,).
     """
 
     content: np.ndarray
@@ -60,6 +61,7 @@ class StageRates:
     gate_rate: np.ndarray
     current: np.ndarray
     floor: np.ndarray
+    production: np.ndarray
 
 
 @dataclass
@@ -72,6 +74,7 @@ class TimeState:
         rates: storage, charges and gates with their rates.
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
+        produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the last states of this smooth interval, stages included.
     """
 
@@ -79,6 +82,7 @@ class TimeState:
     unknowns: np.ndarray
     rates: StageRates
     passed: np.ndarray
+    produced: np.ndarray
     history: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
 
@@ -135,7 +139,7 @@ def take_step(
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
         system.set_step(
-            now.boundaries,
+            now,
             stage_length / system.step_data.scales.time,
             base.content,
             GateStep(base.gates, stage_length),
@@ -151,7 +155,8 @@ def take_step(
     problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
-    time_state = TimeState(end, history[-1][1], stages[-1], passed, history)
+    produced = before.produced + sum(b * length * s.production for b, s in zip(method.b, stages, strict=True))
+    time_state = TimeState(end, history[-1][1], stages[-1], passed, produced, history)
     return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
 
 
@@ -183,6 +188,7 @@ def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -
         gate_rate=(gates - base.gates) / length,
         current=np.array([currents[name] for name in boundaries]),
         floor=np.array([floors[name] for name in boundaries]),
+        production=system.equations.production(),
     )
 
 
@@ -237,5 +243,6 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         gate_rate=np.zeros_like(gates),
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
+        production=np.zeros(content.shape[1]),
     )
-    return TimeState(time, system.state.local_unknowns(), rates, nothing)
+    return TimeState(time, system.state.local_unknowns(), rates, nothing, np.zeros(content.shape[1]))

@@ -27,6 +27,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
 
@@ -169,7 +170,8 @@ class Case(Table):
         if self.study.vary is None:
             return False
         keys = self.study.vary.split(".")
-        return keys[0] not in ("boundaries", "solver") or not {"surface_charge", "concentrations"}.isdisjoint(keys)
+        of_boundaries = {key for term in TERM_KEYS for key in term.grading_keys}
+        return keys[0] not in ("boundaries", "solver") or not of_boundaries.isdisjoint(keys)
 
     def law(self) -> LawValue | None:
         """Answer of the law of [compare] to the case, if there is one.
@@ -183,8 +185,8 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: where current enters, else all with data, else all."""
-        injecting = [n for n, b in self.boundaries.items() if b.injections or b.channels]
+        """Boundaries whose potential a user wants to see: where a flow is driven, else all with data, else all."""
+        injecting = [n for n, b in self.boundaries.items() if b.driven]
         return injecting or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:

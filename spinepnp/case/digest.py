@@ -17,10 +17,8 @@ DIGITS = 20
 
 
 def table_digests(case: Case) -> dict[str, str]:
-    """Digest of each table that a waveform or a channel reads, by its path."""
-    currents = (injection.file for b in case.boundaries.values() for injection in b.injections)
-    channels = (channel.file for b in case.boundaries.values() for channel in b.channels)
-    return {path: digest_of(path) for path in (*currents, *channels) if path is not None}
+    """Digest of each table that a boundary condition reads, by its path."""
+    return {path: digest_of(path) for boundary in case.boundaries.values() for path in boundary.files}
 
 
 def digest(data: object) -> str:

@@ -13,12 +13,6 @@ from spinepnp.units import Duration, Kind, Number, Table, Time, Whole, kind_of_q
 #: Shortest duration of a transient, s: a shorter one is taken for a slip.
 SHORTEST_DURATION = 1e-15
 
-#: Largest number of steps that a sine may require.
-MOST_STEPS = 1e6
-
-#: Shortest pulse over the duration: the times of a shorter one differ by rounding only.
-SHORTEST_PULSE = 1e-9
-
 #: Number of listed times of a transient that names none.
 OUTPUTS = 20
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.errors import CaseError, nearest, reason_of
+from spinepnp.solvers.model.terms import TERM_KEYS
 
 #: Largest size of a case file, bytes: a larger file is something else.
 LARGEST_FILE = 4_000_000
 
 #: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
-FILES = ("geometry.file", "geometry.profile", "boundaries.*.current.file", "boundaries.*.channel.file")
+FILES = ("geometry.file", "geometry.profile", *(f"boundaries.*.{key}" for term in TERM_KEYS for key in term.file_keys))
 
 
 def read_text(path: Path) -> str:

@@ -12,6 +12,7 @@ from spinepnp.case.case import Case
 from spinepnp.figure_style import COMPUTED
 from spinepnp.plots.curves import column_of
 from spinepnp.plots.style import LAW, OHM, new_figure, place_styles, set_legend, set_title, write
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
 
 
@@ -84,10 +85,8 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
 def carrier(case: Case) -> str:
     """Species that the first current carries in, or that of the first channel, or the first of all."""
-    boundaries = case.boundaries.values()
-    injected = [injection.species for boundary in boundaries for injection in boundary.injections]
-    through_channels = [channel.species for boundary in boundaries for channel in boundary.channels]
-    return (*injected, *through_channels, *case.electrolyte.names)[0]
+    driven = (name for term in TERM_KEYS for boundary in case.boundaries.values() for name in term.driven(boundary))
+    return next(driven, case.electrolyte.names[0])
 
 
 def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:

@@ -74,8 +74,8 @@ def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
 
 def _edges(case: Case) -> tuple[np.ndarray, np.ndarray]:
-    """Times at which prescribed currents jump, and at which they bend, in the unit of the results."""
-    profiles = [injection.time_profile for boundary in case.boundaries.values() for injection in boundary.injections]
+    """Times at which prescribed values jump, and at which they bend, in the unit of the results."""
+    profiles = [waveform for boundary in case.boundaries.values() for waveform in boundary.waveforms]
     jumps = {t for profile in profiles for t in profile.jumps}
     bends = {t for profile in profiles for t in profile.breaks} - jumps
     return np.array(sorted(jumps)) / TIME.si, np.array(sorted(bends)) / TIME.si

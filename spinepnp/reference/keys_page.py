@@ -18,9 +18,6 @@ together. A quantity is text with a unit, any unit of its kind. NAME is a name o
 bold is required. Where there is no default, the meaning says what leaving the key out does.
 """
 
-#: Tables that stand in a file as [[...]], one for each entry.
-_LISTS = ("geometry.rings", "geometry.patches", "electrolyte.species", "checks")
-
 _HEADINGS = {"case": "Case file", "sweep": "Sweep file", "validation": "Validation case"}
 
 
@@ -50,11 +47,15 @@ def part(table: str) -> str:
 def sections(kind: str, model: type[Table]) -> Iterator[tuple[str, str]]:
     """Path and text of the section of each table; shapes have a section each, after what all of them have."""
     common = set(Geometry.model_fields) - {"shape"}
+    # Tables that stand in a file as [[...]], one for each entry.
+    found = [(path, key) for path, table in walk(model) for key in keys_of(table)]
+    lists = {f"{path}.{key.name}".lstrip(".") for path, key in found if key.takes == "list of tables"}
     waiting: list[tuple[str, str]] = []
     for path, table in walk(model):
         keys = keys_of(table)
         if not issubclass(table, Geometry):
-            yield path, _section(_heading(path, kind), summary_of(table), keys)
+            heading = f"[[{path}]]" if path in lists else _heading(path, kind)
+            yield path, _section(heading, summary_of(table), keys)
             continue
         own = [key for key in keys if key.name not in {*common, "shape"}]
         shape = table.model_fields["shape"].default
@@ -69,9 +70,7 @@ def sections(kind: str, model: type[Table]) -> Iterator[tuple[str, str]]:
 
 
 def _heading(path: str, kind: str) -> str:
-    if not path:
-        return f"Top of a {_HEADINGS[kind].lower()}"
-    return f"[[{path}]]" if path in _LISTS else f"[{path}]"
+    return f"[{path}]" if path else f"Top of a {_HEADINGS[kind].lower()}"
 
 
 def _section(heading: str, summary: str, keys: list[Key]) -> str:

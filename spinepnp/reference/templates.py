@@ -29,7 +29,7 @@ from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.options import SolverOptions
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
 
 #: Comment at the top of each template.
@@ -229,7 +229,9 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
         yield from _closed(starter)
         return
     yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting"))
-    yield from rows(Boundary, GROUND, notes=GROUND_NOTES)
+    clamp = '{ waveform = "step", value = "10 mV", onset = "1 ms" }'
+    yield from rows(Boundary, GROUND, without={"potential": ("clamp",)}, notes=GROUND_NOTES)
+    yield Line(f"potential = {clamp}", "instead, in a transient: a voltage clamp", ("clamp",))
     yield from (Line(""), Line(f"[boundaries.{starter.injector}]"))
     current = '{ species = "Na", value = "50 pA" }'
     alpha = '{ species = "Na", waveform = "alpha", value = "50 pA", t_peak = "5 ms" }'
@@ -273,13 +275,13 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha"))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp"))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
-    only = dict.fromkeys(times, ("transient", "alpha"))
+    only = dict.fromkeys(times, ("transient", "alpha", "clamp"))
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
 
 

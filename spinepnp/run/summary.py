@@ -104,10 +104,8 @@ def _lost_currents(points: list[SweepPoint]) -> str:
     for point in solved:
         problem_data = point.case.problem_data
         flowing = {n for n, can in zip(problem_data.electrolyte.names, problem_data.can_flow, strict=True) if can}
-        # The current of a species without a prescribed concentration is that of the case, or zero.
-        prescribed = {
-            n: flowing & set(b.prescribed(problem_data.electrolyte)) for n, b in problem_data.boundaries.items()
-        }
+        # The current of a species whose amount is not determined there is that of the case, or zero.
+        prescribed = {n: flowing & b.determines(problem_data.electrolyte) for n, b in problem_data.boundaries.items()}
         lost = {
             name: [species for species in str(value).split() if species in prescribed.get(name, ())]
             for key, value in point.row.items()

@@ -15,7 +15,7 @@ from spinepnp.errors import CaseError
 from spinepnp.solvers.algebra.step_control import StepControl, graded
 from spinepnp.solvers.model.channels import Channel, Gate, GateStep, bernoulli, gate_rates
 from spinepnp.solvers.model.tables import read_columns
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import CURRENT, FARADAY, TIME
 from support.cases import SIGMOID, spine_case
 from support.commands import refusal

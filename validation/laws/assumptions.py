@@ -8,6 +8,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 
 
@@ -54,16 +55,11 @@ def setting_of(
     """
     if geometry.obstacle is not None:
         raise refusal(law, "a body without an obstacle")
-    if any(b.surface_charge or b.capacitance is not None for b in boundaries.values()):
-        raise refusal(law, "walls without surface charge and capacitance")
-    if any(region.value for region in electrolyte.charged_regions):
-        raise refusal(law, "a uniform fixed charge, or none")
     if electrolyte.has_profiles:
         raise refusal(law, "a uniform permittivity and uniform diffusivities")
-    if any(s.source for s in electrolyte.species):
-        raise refusal(law, "species without a source")
-    if any(b.channels for b in boundaries.values()):
-        raise refusal(law, "a current that is given, and no channels")
+    for term in TERM_KEYS:
+        if needed := term.law_needs(electrolyte, boundaries):
+            raise refusal(law, needed)
     strength = electrolyte.ionic_strength()
     if abs(electrolyte.net_charge(electrolyte.bulk)) > NEUTRALITY_TOLERANCE * strength or strength == 0.0:
         raise refusal(law, "a neutral bulk with ions")

@@ -12,7 +12,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Species
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import POTENTIAL, Kind, to_unit
 
 

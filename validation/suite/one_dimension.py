@@ -11,8 +11,10 @@ from spinepnp.case.case import Case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder, Shell
 from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.closed import amounts_of, species_without_dirichlet
+from spinepnp.solvers.model.closed import amounts_of
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 from spinepnp.validation.reference import onedimensional
 from spinepnp.validation.reference.onedimensional import End, Gate, Ion, Problem
@@ -27,6 +29,10 @@ COARSER = 12
 
 #: Tolerance of time steps by order: errors are far below those of the results that are compared with them.
 RTOL = {ORDER: 1e-6, COARSER: 1e-5}
+
+#: Terms whose equations it has.
+KNOWN_TERMS = {"dirichlet", "floating", "injection", "surface_charge", "capacitance", "channel", "field_matched",
+               "fixed_charge"}  # fmt: skip
 
 #: Results by column of observables.csv.
 Row = dict[str, float]
@@ -51,6 +57,8 @@ def _line(case: Case) -> tuple[onedimensional.problem.Geometry, tuple[str, str]]
 
 def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -> End:
     """Conditions at an end."""
+    if isinstance(boundary.potential, PotentialWaveform):
+        raise _refusal("potentials without a waveform")
     if boundary.field_matched and any(c.gates or c.needs_concentration for c in boundary.channels):
         raise _refusal("no gates and no constant field where field_matched is true")
     prescribed = boundary.prescribed(electrolyte)
@@ -111,8 +119,11 @@ def problem_of(case: Case) -> Problem:
         CaseError: the case varies in more than one direction, or has a feature that the solver lacks.
     """
     electrolyte, (interval, names) = case.electrolyte, _line(case)
-    if case.geometry.obstacle is not None or electrolyte.charged_regions or any(s.source for s in electrolyte.species):
-        raise _refusal("no obstacle, no source and an even fixed charge")
+    for term in TERM_KEYS:
+        if term.name not in KNOWN_TERMS and term.is_present(electrolyte, case.boundaries):
+            raise _refusal(f"no {term.key}")
+    if case.geometry.obstacle is not None or electrolyte.charged_regions:
+        raise _refusal("no obstacle and an even fixed charge")
     if electrolyte.has_profiles:
         raise _refusal("a uniform permittivity and uniform diffusivities")
     if set(case.boundaries) - set(names):
@@ -124,8 +135,7 @@ def problem_of(case: Case) -> Problem:
     )
     amounts = None
     if case.closed is not None:
-        free = species_without_dirichlet(electrolyte, case.boundaries)
-        given = amounts_of(case.closed, electrolyte, free, measures["volume"])
+        given = amounts_of(case.closed, electrolyte, case.problem_data.undetermined_species, measures["volume"])
         amounts = tuple(given[n] for n in electrolyte.names)
         if left == right == End():
             right = End(normal_field=None)

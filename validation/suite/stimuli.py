@@ -11,7 +11,7 @@ from pathlib import Path
 
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.channels import Gate as GateTable
-from spinepnp.solvers.model.waveforms import Injection
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import CURRENT, FARADAY, POTENTIAL, TIME, Kind
 
 #: Size of x below which x/(e^x - 1) is taken from its series, where the difference would lose digits.

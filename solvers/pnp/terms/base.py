@@ -12,8 +12,9 @@ the checks of its values stand in the file of that name in `model.terms`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -66,6 +67,13 @@ class Term:
         """Whether a case with this structure has the term."""
         return True
 
+    def integrands(self) -> Iterable[tuple[int, Any]]:
+        """Definition of the residual in the volume: component, and UFL integrand with the test function.
+
+        A faster assembly of `add_residual` has to give the same.
+        """
+        return ()
+
     def update(self, step: StepData) -> None:
         """Take the values of a solve or of a stage. Collective."""
 
@@ -84,6 +92,10 @@ class Term:
         Args:
             currents: current of each species into each boundary, A, shape (N,), by name.
         """
+
+    def through(self) -> np.ndarray | float:
+        """Size of the flow of each species through boundaries that depends on the state, scaled, (N,). Collective."""
+        return 0.0
 
     def production(self) -> np.ndarray | float:
         """Rate at which each species is produced in the volume, mol/s, shape (N,). Collective."""

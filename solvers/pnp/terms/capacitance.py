@@ -32,6 +32,7 @@ class Capacitance(UflTerm):
 
     @override
     def update(self, step: StepData) -> None:
+        super().update(step)
         for name, (kappa, outside) in self._constants.items():
             membrane: Any = step.problem_data.boundaries[name].capacitance  # the signature has it
             scales = step.scales

@@ -47,6 +47,7 @@ class FieldMatched(UflTerm):
 
     @override
     def update(self, step: StepData) -> None:
+        super().update(step)
         coefficients, areas, weights = self.fields.coefficients, step.areas, self.fields.weights
         for name, strength in self._strengths.items():
             (injection,) = step.problem_data.boundaries[name].injections

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import override
+from collections.abc import Iterator
+from typing import Any, override
 
 import numpy as np
 
@@ -24,6 +25,11 @@ class FixedCharge(Term):
         self.uniform = electrolyte.uniform_charge / step.scales.concentration
         regions = electrolyte.charged_regions
         self._regional = weights.fixed_charge(regions) / step.scales.concentration if regions else None
+
+    @override
+    def integrands(self) -> Iterator[tuple[int, Any]]:
+        if self.uniform:
+            yield self.fields.count, -self.uniform * self.fields.operators.v
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:

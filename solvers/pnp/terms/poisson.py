@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import override
+from collections.abc import Iterator
+from typing import Any, override
 
 import numpy as np
 
+from spinepnp.solvers.fem.forms import stiffness
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
@@ -21,6 +23,11 @@ class Poisson(Term):
         super().__init__(fields, problem_data)
         self.pairs = [(fields.count, fields.count)]
         self._product = fields.operators.vector()
+
+    @override
+    def integrands(self) -> Iterator[tuple[int, Any]]:
+        fields = self.fields
+        yield fields.count, stiffness(fields.coefficients.debye_squared, fields.phi, fields.operators.v)
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:

@@ -5,10 +5,12 @@ Both have one matrix, the derivative of the storage, which is assembled once in 
 
 from __future__ import annotations
 
-from typing import override
+from collections.abc import Iterator
+from typing import Any, override
 
 import numpy as np
 
+from spinepnp.solvers.fem.forms import mass
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
@@ -24,6 +26,16 @@ class Storage(Term):
         super().__init__(fields, problem_data)
         last = fields.count
         self.pairs = [pair for i in range(last) for pair in ((i, i), (last, i))]
+
+    @override
+    def integrands(self) -> Iterator[tuple[int, Any]]:
+        fields, coefficients, v = self.fields, self.fields.coefficients, self.fields.operators.v
+        for i, w in enumerate(fields.functions[:-1]):
+            c = fields.variables.concentration(w)
+            if coefficients.storage_rate:
+                yield i, mass(coefficients.storage_rate, c, v)
+            if z := float(coefficients.valence[i]):
+                yield fields.count, mass(-z, c, v)
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import override
+from collections.abc import Iterator
+from typing import Any, override
 
 import numpy as np
 
+from spinepnp.solvers.fem.forms import drift, stiffness
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
@@ -27,6 +29,14 @@ class Transport(Term):
         self._at_nodes = np.ones(last)  # diffusivities over their largest ones
         if profiles := fields.signature.diffusivity:
             self._at_nodes = np.column_stack([fields.weights.at_nodes(profile)[: fields.owned] for profile in profiles])
+
+    @override
+    def integrands(self) -> Iterator[tuple[int, Any]]:
+        fields, coefficients, v = self.fields, self.fields.coefficients, self.fields.operators.v
+        for i, w in enumerate(fields.functions[:-1]):
+            D, z = float(coefficients.diffusivity[i]), float(coefficients.valence[i])
+            c = fields.variables.concentration(w)
+            yield i, stiffness(D, c, v) + drift(D * z, fields.phi, c, v)
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:

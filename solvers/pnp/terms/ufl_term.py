@@ -14,7 +14,9 @@ from spinepnp.solvers.fem.forms import mass_degree
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.step_data import StepData
 from spinepnp.solvers.pnp.terms.base import Term
+from spinepnp.units import FARADAY
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,41 @@ class UflTerm(Term):
         for pair, form in self._slopes.items():
             self.fields.operators.add(blocks.add(*pair), form)
 
-    def total(self, part: Integral) -> float:
-        """Integral of the density of one part over its boundary or the volume, scaled. Collective."""
-        key = part.component, part.boundary
-        if key not in self._apart:
-            same = [p for p in self.parts if (p.component, p.boundary) == key]
-            self._apart[key] = compile_form(sum(self._form(p, alone=True) for p in same))
-        return self.fields.weights.sum(self.fields.operators.integrals(self._apart[key]))
+    @override
+    def update(self, step: StepData) -> None:
+        self._scales = step.scales
+
+    def _inflows(self) -> dict[tuple[int, str], float]:
+        """Flow of each species through each boundary, or from the volume, into the domain, scaled. Collective."""
+        inflows: dict[tuple[int, str], float] = {}
+        for part in self.parts:
+            key = part.component, part.boundary
+            if part.component == self.fields.count or key in inflows:
+                continue
+            if key not in self._apart:
+                same = [self._form(p, alone=True) for p in self.parts if (p.component, p.boundary) == key]
+                self._apart[key] = compile_form(sum(same[1:], same[0]))
+            total = self.fields.weights.sum(self.fields.operators.integrals(self._apart[key]))
+            inflows[key] = -total / self.fields.coefficients.step_size
+        return inflows
+
+    @override
+    def add_currents(self, currents: dict[str, np.ndarray]) -> None:
+        for (i, boundary), inflow in self._inflows().items():
+            if boundary:
+                currents[boundary][i] += self.fields.coefficients.valence[i] * self._scales.current * inflow
+
+    @override
+    def through(self) -> np.ndarray:
+        through = np.zeros(self.fields.count)
+        for (i, _), inflow in self._inflows().items():
+            through[i] += abs(inflow)
+        return through
+
+    @override
+    def production(self) -> np.ndarray:
+        production = np.zeros(self.fields.count)
+        for (i, boundary), inflow in self._inflows().items():
+            if not boundary:
+                production[i] += inflow * self._scales.current / FARADAY
+        return production

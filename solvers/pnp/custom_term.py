@@ -1,0 +1,165 @@
+"""Terms of a user: densities as UFL expressions in SI units, from which residual and Jacobian follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, override
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.runtime.stack import ufl
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.terms.ufl_term import Integral, UflTerm
+from spinepnp.units import FARADAY
+
+#: Place of a density in the whole volume.
+VOLUME = "volume"
+
+#: Quantity of a density that enters Poisson's equation.
+POTENTIAL = "potential"
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What densities may depend on, as UFL expressions.
+
+    Attributes:
+        c: concentration of each species, mol/m^3, by name.
+        V: potential, V.
+        parameters: values of `Term.parameters`, by name.
+        x: coordinates, m; the meridian has (r, z), a line its coordinate alone.
+    """
+
+    c: Mapping[str, Any]
+    V: Any
+    parameters: Mapping[str, Any]
+    x: Any
+
+
+class Term:
+    """A physical term that a user adds to the equations; derive from it and give `densities`.
+
+    Add it before the first solve: `problem.terms.append(MyTerm())`, or `SteadyProblem(..., terms=[MyTerm()])`. The
+    electroneutral prediction and the analytic laws do not know it: the prediction is off.
+
+    Attributes:
+        determines: species whose amount in a steady state the term determines, as an exchange with a solution outside
+            does; give such a term at construction, where amounts are checked.
+
+    Examples:
+        A membrane lets a tracer leak into a solution without it:
+
+        >>> class Leak(Term):
+        ...     def parameters(self, time):
+        ...         return {"k": 1e-5}
+        ...     def densities(self, u):
+        ...         return {("T", "wall"): -u.parameters["k"] * u.c["T"]}
+    """
+
+    determines: frozenset[str] = frozenset()
+
+    def densities(self, u: Unknowns) -> Mapping[tuple[str, str], Any]:
+        """Densities by quantity and place, as UFL expressions of the unknowns.
+
+        Args:
+            u: concentrations, potential, parameters and coordinates.
+
+        Returns:
+            By (species, boundary): flux into the domain, mol/(m^2 s). By (species, "volume"): production,
+            mol/(m^3 s). By ("potential", boundary): surface charge, C/m^2. By ("potential", "volume"): charge density,
+            C/m^3. Numbers that change between solves belong to `parameters`.
+        """
+        raise NotImplementedError
+
+    def parameters(self, time: float) -> Mapping[str, float]:
+        """Values that densities use by name and that may change between solves and in time.
+
+        Args:
+            time: time of the solve or of the stage, s; zero in a steady state.
+        """
+        return {}
+
+
+class CustomTerm(UflTerm):
+    """A term of a user among those of the package.
+
+    Args:
+        fields: fields of the unknowns.
+        problem_data: data of the case.
+        term: term of the user.
+
+    Raises:
+        CaseError: a density of a quantity or a place that the problem does not have.
+    """
+
+    order = 108
+    extra_degree = 2
+
+    def __init__(self, fields: Fields, problem_data: ProblemData, term: Term) -> None:
+        if not isinstance(term, Term):
+            raise CaseError("terms", "is no term; derive its class from spinepnp.Term", type(term).__name__)
+        self._term = term
+        self._parameters = {name: fields.constant(value) for name, value in term.parameters(0.0).items()}
+        self._concentration, self._potential, self._zero, self._length, self._step = (
+            fields.constant() for _ in range(5)
+        )
+        #: Scale of each kind of density, by whether it is of the potential and of the volume.
+        self._units = {(p, v): fields.constant(1.0) for p in (False, True) for v in (False, True)}
+        super().__init__(fields, problem_data)
+
+    @override
+    def integrals(self) -> Iterator[Integral]:
+        fields = self.fields
+        unknowns = Unknowns(
+            c={
+                name: fields.variables.concentration(w) * self._concentration
+                for name, w in zip(fields.names, fields.functions[:-1], strict=True)
+            },
+            V=fields.phi * self._potential + self._zero,
+            parameters=self._parameters,
+            x=ufl.SpatialCoordinate(fields.operators.space.mesh) * self._length,
+        )
+        densities = self._term.densities(unknowns)
+        self._check(densities)
+        for (quantity, place), density in densities.items():
+            of_potential, in_volume = quantity == POTENTIAL, place == VOLUME
+            factor = self._units[of_potential, in_volume] * (1.0 if of_potential else self._step)
+            component = fields.count if of_potential else fields.names.index(quantity)
+            yield Integral(component, "" if in_volume else place, -(factor * density))
+
+    def _check(self, densities: object) -> None:
+        """Refuse densities of unknown quantities and places."""
+        where, example = f"terms.{type(self._term).__name__}.densities", '{("Na", "wall"): k * u.c["Na"]}'
+        if not isinstance(densities, Mapping):
+            raise CaseError(where, f"must be a dictionary such as {example}")
+        if not densities:
+            raise CaseError(where, f"gives no density; return one such as {example}")
+        places, quantities = (VOLUME, *self.fields.boundary_dofs), (POTENTIAL, *self.fields.names)
+        for key, density in densities.items():
+            if not (isinstance(key, tuple) and len(key) == 2):
+                raise CaseError(where, f"is keyed by quantity and place, such as {example}", str(key))
+            if key[0] not in quantities:
+                raise CaseError(where, f"no such species; {nearest(str(key[0]), quantities)}", str(key[0]))
+            if key[1] not in places:
+                raise CaseError(where, f"no such boundary; {nearest(str(key[1]), places)}", str(key[1]))
+            if ufl.as_ufl(density).ufl_shape != ():
+                raise CaseError(where, "is no scalar; give one number for each point", str(key))
+
+    @override
+    def update(self, step: StepData) -> None:
+        super().update(step)
+        scales = step.scales
+        self._concentration.value, self._potential.value = scales.concentration, scales.potential
+        self._zero.value, self._length.value, self._step.value = step.zero, scales.length, step.step_size
+        flux = scales.diffusivity * scales.concentration / scales.length
+        units = (flux, scales.rate, scales.surface_charge, FARADAY * scales.concentration)
+        for constant, unit in zip(self._units.values(), units, strict=True):
+            constant.value = 1.0 / unit
+        given = self._term.parameters(step.problem_data.time)
+        for name, constant in self._parameters.items():
+            if not math.isfinite(given[name]):
+                raise CaseError(f"terms.{type(self._term).__name__}.parameters.{name}", "is not finite", given[name])
+            constant.value = given[name]
