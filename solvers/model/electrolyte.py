@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.errors import CaseError
-from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.profiles import (
     ROUNDING_OF_HEIGHTS,
     ChargedRegion,
@@ -20,7 +18,6 @@ from spinepnp.solvers.model.profiles import (
     Part,
     PermittivityByRegion,
     Profile,
-    check_parts,
     refuse_overlap,
 )
 from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
@@ -283,26 +280,7 @@ class Electrolyte(_KeysOfTerms):
         for term in TERM_KEYS:
             term.check_electrolyte(self)
 
-    def check_regions(self, geometry: Geometry) -> None:
-        """Refuse regions of diffusivities and of the permittivity that do not fit a body.
-
-        Raises:
-            CaseError: see `check_parts`.
-        """
-        for key, coefficient in self._coefficients():
-            check_parts(key, coefficient, geometry)
-
-    def coefficient_regions(self) -> dict[str, tuple[float, float]]:
-        """Heights of the two planes of each region of a coefficient, m, by its key."""
-        return {
-            f"{key}.{number}.region": part.region
-            for key, coefficient in self._coefficients()
-            for number, part in enumerate(coefficient if isinstance(coefficient, tuple) else ())
-            if part.region is not None
-        }
-
-    def _coefficients(self) -> Iterator[tuple[str, float | tuple[Part, ...]]]:
-        """Coefficients that can differ by region, with their keys."""
-        yield "electrolyte.permittivity", self.permittivity
-        for species in self.species:
-            yield f"electrolyte.species.{species.name}.diffusivity", species.diffusivity
+    def coefficients(self) -> dict[str, float | tuple[Part, ...]]:
+        """Coefficients that can differ by region, by their keys."""
+        diffusivities = {f"electrolyte.species.{s.name}.diffusivity": s.diffusivity for s in self.species}
+        return {"electrolyte.permittivity": self.permittivity, **diffusivities}

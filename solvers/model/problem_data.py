@@ -11,7 +11,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.profiles import UNIFORM, Profile
+from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 
@@ -141,7 +141,8 @@ class ProblemData:
             CaseError: names the key and what to do.
         """
         self.electrolyte.check()
-        self.electrolyte.check_regions(geometry)
+        for key, coefficient in self.electrolyte.coefficients().items():
+            check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)
         check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)

@@ -28,8 +28,10 @@ def discretise(
     charged = problem_data.electrolyte.charged_regions
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
     discretisation = Discretisation(mesh, probes, regions, slabs)
-    for key, region in problem_data.electrolyte.coefficient_regions().items():
-        discretisation.weights.check_slab(region, key)
+    for key, coefficient in problem_data.electrolyte.coefficients().items():
+        for number, part in enumerate(coefficient if isinstance(coefficient, tuple) else ()):
+            if part.region is not None:
+                discretisation.weights.check_slab(part.region, f"{key}.{number}.region")
     return discretisation
 
 
