@@ -74,7 +74,7 @@ def grade_layers(
 
     Returns:
         Options with `grade` and `grade_planes` of all layers whose cells are affordable; in shapes made of layers every
-        edge of a region of fixed charge gets at least a plane of the mesh.
+        edge of a region of fixed charge, of a diffusivity or of the permittivity gets at least a plane of the mesh.
 
     Raises:
         CaseError: the options do not fit the shape.
@@ -82,33 +82,42 @@ def grade_layers(
     boundaries = boundaries or {}
     walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
     blocking = blocking_charges(electrolyte, boundaries)
-    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or planes):
+    steps = sorted({*planes, *(z for profile in electrolyte.profiles() for z in profile.planes)})
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or steps):
         return options
     choice = _Choice(options, geometry)
+    permittivity = electrolyte.permittivity_profile
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
     fixed = max((abs(region.value) for region in electrolyte.charged_regions), default=0.0)
-    debye = electrolyte.debye_length(max(mobile, fixed))
-    gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T
-    lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
+
+    def length_at(name: str, charge: float = 0.0) -> float:
+        """Thickness of the layer at a boundary with a charge, m."""
+        relative = permittivity.smallest_near(*geometry.heights(name)) if permittivity.planes else 1.0
+        debye = electrolyte.debye_length(max(mobile, fixed), relative)
+        gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T * relative
+        return min(debye, gouy_chapman / abs(charge)) if charge else debye
+
+    lengths = {name: length_at(name, charge) for name, charge in walls.items()}
     for name, charge in blocking.items():
-        choice.add_blocking(name, min(debye, gouy_chapman / charge))
+        choice.add_blocking(name, length_at(name, charge))
     # The largest error goes first: an unresolved wall loses most of its potential, an edge a percent of a current.
     # Walls become finer with the cells that are left.
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=True)
     coarse = geometry.dimension == "3d"
     for z, charge, room in _edges(electrolyte):
-        choice.add_plane(z, electrolyte.debye_length(max(mobile, charge)), room, coarse=coarse)
+        relative = permittivity.smallest_near(z, z)
+        choice.add_plane(z, electrolyte.debye_length(max(mobile, charge), relative), room, coarse=coarse)
     for name in (name for name in walls if geometry.in_layers and choice.is_graded(name)):
         for z in geometry.heights(name):  # a ring's ends; those of a whole wall or of an end are no inner planes
             choice.add_plane(float(f"{z:.12g}"), lengths[name], math.inf, coarse=True)
     graded = [name for name in walls if choice.is_graded(name)]
     for name in _baths_at_charge(geometry, electrolyte, boundaries, graded):
-        choice.add_boundary(name, debye, coarse=coarse)
+        choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
-    for z in planes:
-        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
+    for z in steps:
+        choice.add_mesh_plane(z)
     return choice.options
 
 
@@ -190,8 +199,16 @@ class _Choice:
             plane = GradePlane(z=height, size=_text(size), growth=growth)
             if size >= SMALLEST_SIZE and self._take({"grade_planes": (*planes, plane)}):
                 return
-        if self.geometry.in_layers:
-            self._take({"grade_planes": (*planes, GradePlane(z=height))})
+        self.add_mesh_plane(z)
+
+    def add_mesh_plane(self, z: float) -> None:
+        """Make a height within the body, m, a plane of the mesh, if the shape is made of layers."""
+        if not self.geometry.in_layers or self.geometry.why_no_planes() is not None or self.no_planes:
+            return
+        low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
+        planes, hair = self.options.grade_planes or (), SAME_PLANE * (high - low)
+        if low + hair < z < high - hair and not any(abs(p.z - z) <= hair for p in planes):
+            self._take({"grade_planes": (*planes, GradePlane(z=format_quantity(z, LENGTH)))})
 
 
 def _ionic_strengths(

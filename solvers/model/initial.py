@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import ROUNDING_OF_HEIGHTS, Electrolyte
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS
 from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Table, format_quantity
 
 #: Endings of files of fields: those of VTK's formats.

@@ -30,6 +30,7 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "series": Formula(POTENTIAL, flow.series, by_region=True),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),

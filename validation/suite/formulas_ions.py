@@ -90,7 +90,7 @@ def junction(context: FormulaContext) -> float:
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
     (left,) = (b for name, b in context.case.boundaries.items() if name != context.place)
     c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, context.boundary))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
 
 
@@ -103,7 +103,7 @@ def membrane(context: FormulaContext) -> float:
     if (cation.valence, anion.valence) != (1, -1):
         raise CaseError("checks.reference.formula", "needs a salt of monovalent ions; take another formula")
     left, right = (context.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     lengths = low, high - low, geometry.length - high
     V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
     return V if context.place == "top" else -V
