@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     class _KeysOfTerms(Table):
         """Keys of the terms of a boundary, which are found when the program starts."""
 
-        def __init__(self, **keys: Any) -> None: ...
-
         def __getattr__(self, name: str) -> Any: ...
 
 else:
@@ -41,6 +39,10 @@ class Boundary(_KeysOfTerms):
         >>> injector.current[0].value, injector.driven  # A
         (5e-11, ['Na'])
     """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **keys: Any) -> None: ...
 
     @property
     def waveforms(self) -> list[WaveformFunction]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,11 +14,9 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.closed import Closed, amounts_of
-from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.closed import amounts_of
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
@@ -29,6 +27,7 @@ from spinepnp.solvers.problem.variable_choice import spread_by_charge
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, Rejected, Step, TransientProgress, advance
 from spinepnp.solvers.time.dirk import TimeState, TrialStep, state_at_rest
+from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -49,28 +48,16 @@ class TransientProblem(Problem):
     The arguments are those of `Problem`.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
-        >>> ends = {
-        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
-        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
-        ... }
-        >>> from spinepnp.solvers import Schedule, TransientProblem
-        >>> problem = TransientProblem(mesh, salt, ends)
-        >>> _ = problem.begin()
-        >>> for step in problem.steps(Schedule(duration=1e-9, tolerance=1e-2)):
-        ...     V = step.solution.boundary["top"].potential
-        >>> print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> with pnp.TransientProblem(mesh, salt, ends) as problem:
+        ...     for step in problem.steps(pnp.Schedule(duration="1 ns", tolerance=1e-2)):
+        ...         V = step.solution.boundary["top"].potential
+        ...     print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
         1e-09 s, 1.92 mV
-        >>> problem.destroy()
 
     Attributes:
         remark: remark on the initial state for the user; empty without one.
@@ -218,15 +205,41 @@ class TransientProblem(Problem):
         system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
-    def steps(self, schedule: Schedule) -> Iterator[Step]:
-        """Solve from the present time to the end, one accepted step at a time. Collective.
+    def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
+        """Solve from the present time to the end, and keep every step. Collective.
 
-        Yields:
-            Each accepted step.
+        Args:
+            schedule: see `steps`.
+            regions: parts of the volume whose means and extremes each solution has, by name.
+        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+
+        Returns:
+            All accepted steps, with the one at which the callback has stopped.
 
         Raises:
+            CaseError, SolveError: see `steps`.
+        """
+        steps = Steps(until_stopped(self.steps(schedule), callback, self.mesh.mesh.comm))
+        steps.gate_names = tuple(self.gates)
+        return steps
+
+    def steps(self, schedule: Schedule | dict[str, Any] | str) -> Iterator[Step]:
+        """Solve from the present time to the end, one accepted step at a time. Collective.
+
+        Args:
+            schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
+
+        Returns:
+            Iterator of the accepted steps; each is solved when it is asked for.
+
+        Raises:
+            CaseError: the schedule has an unknown key, or a value that is no time or not positive.
             SolveError: the step would have to be too short to go on.
         """
+        return self._steps(Schedule.of(schedule))
+
+    def _steps(self, schedule: Schedule) -> Iterator[Step]:
+        self.refuse_destroyed()
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
@@ -298,25 +311,29 @@ class TransientProblem(Problem):
 
 def solve_transient(
     mesh: SpineMesh,
-    electrolyte: Electrolyte,
-    boundaries: Boundaries,
-    schedule: Schedule,
-    options: SolverOptions | None = None,
-    probes: dict[str, Position] | None = None,
-    closed: Closed | None = None,
+    electrolyte: ElectrolyteLike,
+    boundaries: BoundariesLike,
+    schedule: Schedule | dict[str, Any] | str,
+    options: OptionsLike | None = None,
+    probes: Mapping[str, Position] | None = None,
+    closed: ClosedLike | None = None,
     initial: Literal["bulk", "steady"] = "bulk",
-) -> list[Step]:
+    regions: Mapping[str, Any] | None = None,
+    callback: StepCallback | None = None,
+) -> Steps:
     """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used.
         electrolyte: species with bulk concentrations, and the medium.
         boundaries: boundary conditions by name, with waveforms and channels.
-        schedule: duration, times and tolerance.
+        schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts at the start of species that no boundary prescribes.
         initial: state at time zero, see `TransientProblem.begin`.
+        regions: parts of the volume whose means and extremes each solution has, by name.
+        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
 
     Returns:
         All accepted steps.
@@ -325,9 +342,7 @@ def solve_transient(
         CaseError: bad data.
         SolveError: no step can be made, with the reason.
     """
-    problem = TransientProblem(mesh, electrolyte, boundaries, options, probes, closed)
-    try:
+    schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
+    with TransientProblem(mesh, electrolyte, boundaries, options, probes, closed, regions) as problem:
         problem.begin(initial)
-        return list(problem.steps(schedule))
-    finally:
-        problem.destroy()
+        return problem.run(schedule, callback)

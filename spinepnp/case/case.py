@@ -12,7 +12,6 @@ from typing import Any
 import tomli_w
 from pydantic import Field
 
-from spinepnp.case.messages import validated
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
 from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
@@ -20,6 +19,7 @@ from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
+from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.default_grading import grade_layers
@@ -277,6 +277,15 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
     return case if isinstance(case, Case) and case.grading_varies else case.graded()
 
 
+def make_mesh_case(data: dict[str, Any]) -> MeshCase:
+    """A checked shape with its mesh options from plain data.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
+    return _made(data, MeshCase)
+
+
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
 
@@ -313,4 +322,4 @@ def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase
         CaseError: anything that is wrong with it.
     """
     data = _load(path, overrides)
-    return make_case(data) if {"boundaries", "closed"} & set(data) else _made(data, MeshCase)
+    return make_case(data) if {"boundaries", "closed"} & set(data) else make_mesh_case(data)

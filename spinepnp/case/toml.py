@@ -204,6 +204,22 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
     Raises:
         CaseError: the path is malformed or leads through a plain value.
     """
+    table, item = _place(data, path)
+    table[item] = value
+
+
+def get_value(data: dict[str, Any], path: str) -> Any:
+    """Value at a dotted path, see `set_value`; ``None`` where there is none, with tables made on the way.
+
+    Raises:
+        CaseError: the path is malformed or leads through a plain value.
+    """
+    table, item = _place(data, path)
+    return table.get(item) if isinstance(table, dict) else table[item]
+
+
+def _place(data: dict[str, Any], path: str) -> tuple[Any, Any]:
+    """Table or list that holds the key at a dotted path, and that key or number; makes tables on the way."""
     keys = path.split(".")
     if not all(keys):
         raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
@@ -217,7 +233,7 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
             table[item] = {}
         table = table[item]
     table = _only(table, keys[-1])
-    table[_item(table, keys[-1], path)] = value
+    return table, _item(table, keys[-1], path)
 
 
 def _only(table: Any, key: str) -> Any:

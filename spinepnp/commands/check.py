@@ -17,11 +17,11 @@ import numpy as np
 from spinepnp.case.case import Case, load_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
-from spinepnp.run.columns import finite
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.problem.columns import finite
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit

@@ -8,13 +8,13 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
-from spinepnp.run.columns import flatten, state_of, summary_of
 from spinepnp.run.directory import Recorder, ResultDirectory
-from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem.columns import flatten, state_of, summary_of
+from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
@@ -96,7 +96,7 @@ class SteadyRecorder(Recorder):
             seconds: duration of the point, s.
         """
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = gather(problem, solution) if self.options.fields else None
+        grid = solution.grid() if self.options.fields else None
         summary = summary_of(problem.mesh, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:

@@ -18,14 +18,15 @@ from spinepnp.case.digest import table_digests
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
-from spinepnp.run import checkpoints, columns
+from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
-from spinepnp.run.fields import gather, save
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.problem import columns
+from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
@@ -135,7 +136,7 @@ class TransientRecorder(Recorder):
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
         row = self._row(problem, solution, 0.0, 0, {})
-        grid = gather(problem, solution) if self.case.study.fields == "times" else None
+        grid = solution.grid() if self.case.study.fields == "times" else None
 
         def write(directory: ResultDirectory) -> None:
             self.rows.append(row)
@@ -163,7 +164,7 @@ class TransientRecorder(Recorder):
         """Record an accepted step, and the attempts that were rejected before it."""
         row = self._row(problem, step.solution, step.time, step.number, step.defect)
         recorded = step.listed or self.case.study.record == "steps"
-        grid = gather(problem, step.solution) if step.listed and self.case.study.fields == "times" else None
+        grid = step.solution.grid() if step.listed and self.case.study.fields == "times" else None
 
         def write(directory: ResultDirectory) -> None:
             for length, reason, statistics in step.rejected:
@@ -245,7 +246,7 @@ class TransientRecorder(Recorder):
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = gather(problem, last) if self.options.fields else None
+        grid = last.grid() if self.options.fields else None
         where = {columns.TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed

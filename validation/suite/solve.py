@@ -9,10 +9,10 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.case.toml import tables_at
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
-from spinepnp.run.columns import flatten, state_of
 from spinepnp.run.steady import Model
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.problem.columns import flatten, state_of
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
 

@@ -11,7 +11,7 @@ from spinepnp.case.case import Case, make_case
 from spinepnp.case.toml import read_tables, read_text
 from spinepnp.checkout import validation_folder
 from spinepnp.meshes import generate
-from spinepnp.run.fields import gather_mesh
+from spinepnp.solvers.problem.field_files import gather_mesh
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.suite.solve import Row, observables
 
