@@ -20,7 +20,10 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 LARGEST_FILE = 4_000_000
 
 #: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
-FILES = ("geometry.file", "geometry.profile", *(f"boundaries.*.{key}" for term in TERM_KEYS for key in term.file_keys))
+FILES = (
+    "geometry.file", "geometry.profile", "initial.file",
+    *(f"boundaries.*.{key}" for term in TERM_KEYS for key in term.file_keys),
+)  # fmt: skip
 
 
 def read_text(path: Path) -> str:

@@ -52,6 +52,8 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
+    if case.initial is not None:
+        on_root(comm, case.initial.check_file)
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     problem_data = case.problem_data
     discretisation = discretise(mesh, problem_data, case.probes, case.regions)

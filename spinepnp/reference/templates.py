@@ -28,6 +28,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.initial import InitialRegion
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
@@ -282,14 +283,18 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp"))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp", "initial"))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
-    only = dict.fromkeys(times, ("transient", "alpha", "clamp"))
+    only = dict.fromkeys(times, ("transient", "alpha", "clamp", "initial"))
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
+    if starter.ground:
+        yield from (Line(""), Line("[[initial.region]]", "of a transient; elsewhere the bulk", ("initial",)))
+        region = {"z": list(starter.region), "concentrations": {"Na": "50 mM", "Cl": "50 mM"}}
+        yield from rows(InitialRegion, region, dict.fromkeys(region, ("initial",)))
 
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:

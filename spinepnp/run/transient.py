@@ -178,10 +178,19 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
         ) as progress:
             for remark in recorder.remarks:
                 progress.log(remark)
+            if case.initial is not None and not recorder.resumed:
+                on_root(comm, case.initial.check_file)
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm, log=progress.log)
             problem = TransientProblem(
-                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+                mesh,
+                case.electrolyte,
+                case.boundaries,
+                case.solver,
+                case.probes,
+                case.closed,
+                case.regions,
+                initial_concentrations=case.initial,
             )
             with interrupts.graceful() as pending:
                 _go(recorder, progress, problem, pending, point)
