@@ -63,6 +63,14 @@ def checked_arguments(
 ) -> Arguments:
     """Arguments of a problem as tables; ``None`` stands for the default.
 
+    Args:
+        electrolyte: electrolyte, or a dictionary of its keys.
+        boundaries: boundary conditions by name, or dictionaries of their keys.
+        closed: table [closed], or a dictionary of its keys; ``None`` without one.
+        options: options of the solvers, or a dictionary of them; ``None`` for the default ones.
+        probes: positions of points by name; ``None`` without points.
+        regions: regions by name, or dictionaries of their keys; ``None`` without regions.
+
     Raises:
         CaseError: the first thing that is wrong with one of them, with its key in a case file.
     """
