@@ -44,6 +44,31 @@ class SteadyProblem(Problem):
 
     The arguments are those of `Problem`; amounts are those of the steady state.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import SteadyProblem
+        >>> problem = SteadyProblem(mesh, salt, ends)
+        >>> for current in ("10 pA", "50 pA"):
+        ...     ends["top"] = Boundary(current={"species": "Na", "value": current})
+        ...     solution = problem.solve(salt, ends)
+        ...     print(current, round(solution.boundary["top"].potential * 1e3, 3), "mV")
+        10 pA 1.352 mV
+        50 pA 6.135 mV
+        >>> problem.destroy()
+
     Raises:
         CaseError: see `Problem`.
     """
@@ -270,7 +295,13 @@ def solve_steady(
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
-    The arguments are those of `SteadyProblem`.
+    Args:
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name.
+        options: options of the solvers.
+        probes: points at which the solution is evaluated, m, by name.
+        closed: amounts of species that no boundary prescribes.
 
     Returns:
         The steady state.

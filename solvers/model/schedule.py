@@ -36,6 +36,12 @@ class Schedule:
         times: times at which steps must end, s.
         tolerance: largest error of a step: of a concentration over its largest value, of the potential over V_T.
         fixed_step: size of all steps, s, for studies of convergence; ``None`` adapts them.
+
+    Examples:
+        >>> from spinepnp.solvers import Schedule
+        >>> schedule = Schedule(duration=1e-3, times=(1e-6, 1e-5))
+        >>> schedule.ends([])  # s, and whether a current jumps there
+        {1e-06: False, 1e-05: False, 0.001: False}
     """
 
     duration: float

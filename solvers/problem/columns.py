@@ -27,7 +27,13 @@ TIME_COLUMN = f"time_{TIME.suffix}"
 
 
 class Source(NamedTuple):
-    """Object that a group of columns describes, with the solution that it belongs to."""
+    """Object that a group of columns describes, with the solution that it belongs to.
+
+    Attributes:
+        state: object that the columns describe: a boundary, a probe, the volume, a law.
+        solution: solution that it belongs to.
+        name: name of the boundary, probe or region; empty for other objects.
+    """
 
     state: Any
     solution: Solution
@@ -285,7 +291,17 @@ def printed(group: Group) -> list[tuple[str, str, str]]:
 
 
 def values(columns: Iterable[Column], state: Any, solution: Solution, name: str = "") -> dict[str, Any]:
-    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own."""
+    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own.
+
+    Args:
+        columns: columns that are evaluated.
+        state: object that they describe: a boundary, a probe, the volume, a law.
+        solution: solution that it belongs to.
+        name: name of the boundary, probe or region; empty for other objects.
+
+    Returns:
+        Values in the units of the results; a column without a value is left out.
+    """
     result: dict[str, Any] = {}
     for column in columns:
         value = column.si(Source(state, solution, name))
@@ -316,7 +332,14 @@ def state_of(solution: Solution, law: Any = None) -> dict[str, Any]:
 
 
 def summary_of(mesh: Any, solution: Solution, law: Any, seconds: float) -> dict[str, Any]:
-    """All of summary.json for a point that was solved."""
+    """All of summary.json for a point that was solved.
+
+    Args:
+        mesh: mesh of the solve.
+        solution: solution of the point.
+        law: result of the law that the point is compared with; ``None`` without one.
+        seconds: duration of the point, s.
+    """
     run = SimpleNamespace(mesh=mesh, seconds=seconds)
     return values(SUMMARY, run, solution) | values(BALANCE[:1], solution, solution) | state_of(solution, law)
 

@@ -19,6 +19,7 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.runtime.stack import FunctionSpace, Mesh, cell_nodes, coordinate_element, dolfinx
+from spinepnp.solvers.model.initial import array_name
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 #: Remedy of an error in `write`, once there is room.
@@ -30,7 +31,7 @@ VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}
 
 def field_names(species: tuple[str, ...]) -> list[str]:
     """Names of the arrays in field files, in the order of the unknowns."""
-    return [f"concentration_{CONCENTRATION.suffix}.{name}" for name in species] + [f"potential_{POTENTIAL.suffix}"]
+    return [array_name(name) for name in species] + [f"potential_{POTENTIAL.suffix}"]
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,12 @@ def _parallel_file(names: list[str], pieces: list[str]) -> str:
 
 
 def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
-    """Write a grid of VTK as XML, whole or not at all; `then` is the advice for a full disk in the error.
+    """Write a grid of VTK as XML, whole or not at all. On one rank.
+
+    Args:
+        grid: grid of VTK.
+        path: path of the file (.vtu).
+        then: advice for a full disk, in the error.
 
     Raises:
         OutputError: the file cannot be written.

@@ -30,6 +30,7 @@ from spinepnp.solvers.model.arguments import (
     check_kind,
     checked_arguments,
 )
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
@@ -58,6 +59,7 @@ class Problem:
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
         terms: terms of the user beside those of the package.
+        initial_concentrations: concentrations at the start of a transient, where they are not those of the bulk.
 
     Attributes:
         terms: terms of the user; more may be appended before a solve.
@@ -89,12 +91,16 @@ class Problem:
         closed: ClosedLike | None = None,
         regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),
+        initial_concentrations: Initial | None = None,
     ) -> None:
         if not isinstance(mesh, SpineMesh):
             raise CaseError("mesh", "is no mesh of spinepnp; make one by spinepnp.mesh(geometry)")
         self.terms = list(terms)
         tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions)
-        problem_data = ProblemData(tables.electrolyte, tables.boundaries, tables.closed, transient=self.transient)
+        problem_data = ProblemData(
+            tables.electrolyte, tables.boundaries, tables.closed,
+            transient=self.transient, initial=initial_concentrations,
+        )  # fmt: skip
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, tables.solver
         problem_data.check(mesh.geometry, self.options.formulation)

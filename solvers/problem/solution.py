@@ -101,6 +101,28 @@ class VolumeState(RegionState):
 class Solution:
     """A steady state, or the state at one time.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import solve_steady
+        >>> solution = solve_steady(mesh, salt, ends)
+        >>> round(solution.boundary["top"].potential * 1e3, 3)  # mV
+        6.135
+        >>> solution.layers_resolved, solution.ion_balance < 1e-9
+        (False, True)
+
     Attributes:
         unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
         mesh: mesh of the fields, with coordinates in micrometres.

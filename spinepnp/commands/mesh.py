@@ -30,6 +30,13 @@ AGAIN = "run it again"
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
 
+    Args:
+        path: path of the case file; the tables of the mesh are enough.
+        comm: MPI communicator.
+        output: directory of the three files.
+        overrides: ``key=value`` texts that change the case.
+        force: whether a mesh in the directory is replaced.
+
     Raises:
         CaseError: bad input, or a mesh is there already.
         SolveError: Gmsh failed.

@@ -6,6 +6,7 @@ A run that was killed is readable up to its last step; one that resumes from a c
 from __future__ import annotations
 
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.problem import columns
 from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
@@ -48,6 +50,12 @@ SPENT = ("newton", "krylov", "assembly_s", "solve_s")
 
 class TransientRecorder(Recorder):
     """Recorder of a transient in its result directory. All public methods are collective unless they say otherwise.
+
+    Args:
+        comm: MPI communicator.
+        output: result directory.
+        case: case of the run.
+        options: options of the run.
 
     Attributes:
         packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
@@ -76,6 +84,7 @@ class TransientRecorder(Recorder):
 
     def _recall(self, directory: ResultDirectory) -> None:
         """Read the checkpoint and the rows up to it, and cut the tables there."""
+        self.case = _with_recorded_start(self.case, directory)
         names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
         if not names:
             self.remarks += filter(None, [directory.check_same_case(self.case.to_toml())])
@@ -189,7 +198,13 @@ class TransientRecorder(Recorder):
         return bool(self.comm.bcast(by_steps or by_clock, root=0))
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
-        """Write a checkpoint with the statistics so far."""
+        """Write a checkpoint with the statistics so far.
+
+        Args:
+            problem: problem with the state that is kept.
+            totals: sums of the statistics of all solves so far.
+            seconds: duration of all runs of the transient so far, s.
+        """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
         packed = pack(problem)
@@ -226,6 +241,10 @@ class TransientRecorder(Recorder):
         """Write the summary, the last fields and the pictures.
 
         Args:
+            problem: problem at its last state.
+            last: solution at that state.
+            totals: sums of the statistics of all solves.
+            seconds: duration of all runs of the transient, s.
             reason: reason of an early end; empty without one.
             pictured: whether there is time for pictures.
         """
@@ -250,6 +269,18 @@ class TransientRecorder(Recorder):
         peaks = {f"peak.{key}": peak["value"] for key, peak in _peaks(self.rows).items()}
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **peaks, "status": self.rows[-1]["status"]}
+
+
+def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
+    """The case with the path of its file of initial fields as it was at the start, where this file is gone."""
+    if case.initial is None or case.initial.file is None or Path(case.initial.file).is_file():
+        return case
+    try:
+        recorded = tomllib.loads((directory.path / "case.toml").read_text(encoding="utf-8"))["initial"]["file"]
+        same = Path(recorded).name == Path(case.initial.file).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return case
+    return case.model_copy(update={"initial": Initial(file=recorded)}) if same else case
 
 
 def _rest(directory: ResultDirectory, last: int) -> bytes:

@@ -2,6 +2,8 @@
 
 import ast
 import functools
+import importlib
+import inspect
 import json
 import os
 import pkgutil
@@ -75,8 +77,8 @@ def pages(site) -> dict[Path, Links]:
 
 
 def test_every_page_is_there(site):
-    for page in (ROOT / "docs").glob("*.md"):
-        assert (site / "docs" / f"{page.stem}.html").exists()
+    for page in PAGES[2:]:
+        assert (site / page.relative_to(ROOT).with_suffix(".html")).exists()
 
 
 def test_pages_load_nothing_from_elsewhere(site, pages):
@@ -137,6 +139,51 @@ def test_the_theory_has_its_formulas_and_its_functions(pages, site):
     assert sum("files/" in address and "#" in address for address in theory.leads) > 70
 
 
+# --- the reference of the Python interface
+
+#: Modules with public names.
+PUBLIC = {
+    "spinepnp", "spinepnp.geometries", "spinepnp.meshes", "spinepnp.solvers", "spinepnp.validation.laws",
+    "spinepnp.validation.gnp", "spinepnp.validation.reference.onedimensional", "spinepnp.case", "spinepnp.run",
+    "spinepnp.errors", "spinepnp.units",
+}  # fmt: skip
+
+
+def test_the_reference_describes_every_public_name_and_its_members(pages, site):
+    from site_parts import api
+
+    described = [site / "docs" / "api.html", *(site / "docs" / "api").glob("*.html")]
+    anchors = set().union(*(pages[page].anchors for page in described))
+    places = api.described(ROOT / "docs")
+    modules = api.modules_of(ROOT / "docs")
+    assert set(modules) >= PUBLIC
+    for module in map(importlib.import_module, modules):
+        for name in api.names_of(module):
+            thing = getattr(module, name)
+            place = places.get(id(thing), f"{module.__name__}.{name}")
+            members = api.members_of(thing, places) if inspect.isclass(thing) else []
+            assert {place, *(f"{place}.{member}" for member in members)} <= anchors
+
+
+def test_the_reference_leads_to_types_and_to_the_source(pages, site):
+    solvers = pages[site / "docs" / "api" / "solvers.html"].leads
+    for target in ("#spinepnp.solvers.problem.solution.BoundaryState", "meshes.html#spinepnp.meshes.SpineMesh",
+                   "../../files/solvers/steady.py.html#SteadyProblem.solve"):  # fmt: skip
+        assert target in solvers
+
+
+def test_a_docstring_is_prose_and_no_markup():
+    from types import SimpleNamespace
+
+    from site_parts import api
+
+    app = SimpleNamespace(env=SimpleNamespace(api_names={"Solution": "spinepnp.solvers.Solution"}))
+    text = api.escape(app, "|N/N0 - 1| of a `Solution` at c_ or `x|y` and ``z*``, 2*pi")
+    assert (
+        text == r"\|N/N0 - 1\| of a :py:obj:`Solution <spinepnp.solvers.Solution>` at c\_ or ``x|y`` and ``z*``, 2\*pi"
+    )
+
+
 # --- pages that are made
 
 
@@ -157,7 +204,12 @@ def test_the_gallery_is_that_of_the_validation_cases():
 
 # --- commands
 
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "api").glob("*.md")),
+]
 COMMANDS = typer.main.get_command(app)
 
 #: Words of a command that stand for others.

@@ -106,7 +106,14 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
     on_root(comm, lambda: check_feasible(case))
     mesh = generate(case.geometry, case.mesh, comm)
     problem = TransientProblem(
-        mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+        mesh,
+        case.electrolyte,
+        case.boundaries,
+        case.solver,
+        case.probes,
+        case.closed,
+        case.regions,
+        initial_concentrations=case.initial,
     )
     problem.begin(study.initial)
     for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):

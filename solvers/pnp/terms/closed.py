@@ -7,10 +7,12 @@ nothing grounds is zero at that node.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, override
 
 import numpy as np
 
+from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.closed import (
     Charges,
     Closed,
@@ -22,7 +24,7 @@ from spinepnp.solvers.model.closed import (
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
-from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, Condition
+from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, Condition, Term
 from spinepnp.units import FARADAY
 
 
@@ -54,22 +56,29 @@ class ClosedDomain(BorderTerm):
         problem_data, scales, names = step.problem_data, step.scales, self.fields.signature.amount_constrained
         amounts = amounts_of(problem_data.closed or Closed(), problem_data.electrolyte, names, step.volume)
         self.prescribed_amounts = {name: amount / scales.amount for name, amount in amounts.items()}
-        self._check_inflows(step)
         self.wall_charge_density, self._closing = None, None
         if not self.fields.signature.grounded:
             if problem_data.transient:
                 check_neutral_inflow(problem_data.boundaries, problem_data.electrolyte, step.areas, step.volume)
             self._set_closing_load(step)
 
-    def _check_inflows(self, step: StepData) -> None:
-        """Refuse a net current of a species with a prescribed amount; one without charge counts as if it had one."""
-        boundaries, areas = step.problem_data.boundaries, step.areas
+    def check_inflows(self, terms: Iterable[Term], step: StepData) -> None:
+        """Refuse loads that change a prescribed amount; a species without charge counts as if it had one. Collective.
+
+        Raises:
+            CaseError: names the species.
+        """
+        if not self.species:
+            return
+        loads = []
+        for term in terms:
+            load = np.zeros((self.fields.owned, self.fields.count + 1))
+            term.add_load(load)
+            loads.append(load.sum(axis=0))
+        inflows = reduced(self.fields.comm, np.array(loads), MPI.SUM) * step.scales.current
         for i in self.species:
-            species = step.problem_data.electrolyte.species[i]
-            parts = [FARADAY * (species.valence or 1) * species.source * step.volume]
-            for name, boundary in boundaries.items():
-                parts += [j.total(areas[name]) for j in boundary.injections if j.species == species.name]
-            check_inflow({species.name: sum(parts)}, sum(map(abs, parts)))
+            unit, parts = step.problem_data.electrolyte.species[i].valence or 1, inflows[:, i]
+            check_inflow({self.fields.names[i]: float(unit * parts.sum())}, float(abs(unit) * np.abs(parts).sum()))
 
     def _set_closing_load(self, step: StepData) -> None:
         """Set the load of the wall charge that Gauss' law requires of a domain that nothing grounds. Collective."""

@@ -1,0 +1,117 @@
+"""Exchange with a well-stirred solution beyond a boundary: the flux k (c_out - c) into the domain (Robin condition)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, override
+
+from pydantic import field_validator
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.solvers.model.term_keys import TermKeys
+from spinepnp.units import Concentration, Permeability, Table
+
+if TYPE_CHECKING:
+    from spinepnp.geometries import Geometry
+    from spinepnp.solvers.model.boundaries import Boundaries, Boundary
+    from spinepnp.solvers.model.electrolyte import Electrolyte
+    from spinepnp.solvers.model.problem_data import ProblemData
+
+
+class Exchange(Table):
+    """Flux k (c_out - c) of one species into the domain, at every point of a boundary.
+
+    Attributes:
+        species: species that is exchanged, charged or not.
+        rate: rate k, m/s.
+        outside: concentration c_out outside, mol/m^3.
+    """
+
+    species: str
+    rate: Permeability
+    outside: Concentration
+
+
+class ExchangeKeys(Table):
+    """Exchange with a solution outside.
+
+    Attributes:
+        exchange: species that are exchanged with a solution outside, by the flux rate (outside - c).
+    """
+
+    exchange: tuple[Exchange, ...] | None = None
+
+    @field_validator("exchange", mode="before", json_schema_input_type=Exchange | tuple[Exchange, ...])
+    @classmethod
+    def _one_species_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict | Exchange) else value
+
+
+class Exchanges(TermKeys):
+    """Exchange of species; it determines their amounts, and ions that it carries form a Debye layer."""
+
+    order = 65
+    boundary = ExchangeKeys
+
+    def _entries(self, boundary: Boundary) -> tuple[Exchange, ...]:
+        return tuple(boundary.exchange or ())
+
+    @override
+    def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
+        names: list[str] = []
+        for entry in self._entries(boundary):
+            where, name = f"{key}.exchange.species", entry.species
+            if name not in electrolyte.names:
+                raise CaseError(where, f"no such species; {nearest(name, electrolyte.names)}", name)
+            if name in boundary.prescribed(electrolyte):
+                raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations)", name)
+            if name in names:
+                raise CaseError(where, "is listed twice; give one rate for each species", name)
+            names.append(name)
+
+    @override
+    def check(self, data: ProblemData, geometry: Geometry) -> None:
+        """Refuse ions that charge a domain without a ground."""
+        for name, boundary in data.boundaries.items():
+            if self._ions(boundary, data.electrolyte) and not data.is_grounded:
+                raise CaseError(
+                    f"boundaries.{name}.exchange", "lets ions charge a domain that nothing grounds; ground it"
+                )
+
+    def _ions(self, boundary: Boundary, electrolyte: Electrolyte) -> bool:
+        """Whether charge can pass a boundary."""
+        carried = self.carries(boundary, electrolyte)
+        return any(s.valence for s in electrolyte.species if s.name in carried)
+
+    @override
+    def signature(self, data: ProblemData) -> tuple[tuple[str, str], ...]:
+        """Boundaries and species that are exchanged there."""
+        return tuple((name, e.species) for name, b in data.boundaries.items() for e in self._entries(b))
+
+    @override
+    def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:
+        if boundary.exchange is None:
+            return {}
+        bulk = electrolyte.bulk
+        outside = [bulk[e.species] + fraction * (e.outside - bulk[e.species]) for e in boundary.exchange]
+        entries = zip(boundary.exchange, outside, strict=True)
+        return {"exchange": tuple(entry.model_copy(update={"outside": c}) for entry, c in entries)}
+
+    @override
+    def carries(self, boundary: Boundary, electrolyte: Electrolyte) -> set[str]:
+        return {entry.species for entry in self._entries(boundary) if entry.rate}
+
+    @override
+    def determines(self, boundary: Boundary, electrolyte: Electrolyte) -> set[str]:
+        return self.carries(boundary, electrolyte)
+
+    @override
+    def driven(self, boundary: Boundary) -> tuple[str, ...]:
+        return tuple(entry.species for entry in self._entries(boundary))
+
+    @override
+    def forms_layer(self, boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
+        return self._ions(boundary, electrolyte)
+
+    @override
+    def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
+        return "an exchange of ions" if any(self._ions(b, electrolyte) for b in boundaries.values()) else ""
