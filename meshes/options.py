@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, InnerPlane, Sizes
+from spinepnp.geometries.rings import TOUCHING_GAP
 from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, Whole, format_quantity
 
 #: Default size on a line over that of the shape: there small cells cost nothing.
@@ -24,6 +25,12 @@ SAME_PLANE = 1e-9
 class GradeOptions(Table):
     """Grading toward one boundary.
 
+    Examples:
+        >>> from spinepnp.meshes import GradeOptions, MeshOptions
+        >>> options = MeshOptions(size="20 nm", grade={"top": GradeOptions(size="0.1 nm", growth=1.4)})
+        >>> options.grade["top"].size  # m
+        1e-10
+
     Attributes:
         size: edge length at the boundary, m.
         growth: ratio of the heights of neighbouring layers.
@@ -35,6 +42,12 @@ class GradeOptions(Table):
 
 class GradePlane(Table):
     """Grading toward one inner plane z = const, on both sides.
+
+    Examples:
+        >>> from spinepnp.meshes import GradePlane, MeshOptions
+        >>> options = MeshOptions(size="20 nm", grade_planes=[GradePlane(z="0.3 um", size="0.2 nm")])
+        >>> options.grade_planes[0].growth
+        1.4
 
     Attributes:
         z: height of the plane, m.
@@ -49,6 +62,13 @@ class GradePlane(Table):
 
 class MeshOptions(Table):
     """Options of the mesh.
+
+    Examples:
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions
+        >>> resolved = MeshOptions().resolved(Cylinder(length="1 um", radius="100 nm"))
+        >>> resolved.size, resolved.element_degree  # a quarter of the radius, m
+        (2.5e-08, 1)
 
     Attributes:
         size: target edge length, m; by default that of the shape; a sixteenth of it for a line.
@@ -134,12 +154,15 @@ class MeshOptions(Table):
                     raise CaseError(f"{key}.size", "is missing, and the cells of this body follow no plane; add it")
                 continue
             _refuse_coarser(f"{key}.size", plane.size, size)
+        hair = TOUCHING_GAP * (high - low)
         for number, plane in enumerate(planes):
-            others = [low, high, *(p.z for n, p in enumerate(planes) if n != number)]
+            rings = [z * MODEL_UNIT for z in geometry.own_planes() if abs(z * MODEL_UNIT - plane.z) > hair]
+            others = [low, high, *rings, *(p.z for n, p in enumerate(planes) if n != number)]
             nearest_one = min(others, key=lambda z: abs(z - plane.z))
             gap = abs(nearest_one - plane.z)
             if gap < max(SAME_PLANE * (high - low), (1.0 - SAME_PLANE) * (plane.size or 0.0)):
-                what = "an end of the body" if nearest_one in (low, high) else "another plane"
+                end = "an end of the body" if nearest_one in (low, high) else "another plane"
+                what = "an end of a ring" if nearest_one in rings else end
                 room = f"{format_quantity(float(f'{gap:.3g}'), LENGTH)} from {what}" if gap else "the same as another"
                 raise CaseError(
                     f"mesh.grade_planes.{number}",

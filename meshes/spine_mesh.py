@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 
+    Examples:
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> mesh.cells, mesh.vertices, mesh.element_degree
+        (20, 21, 1)
+
     Attributes:
         mesh: the DOLFINx mesh.
         geometry: shape that the mesh fills.

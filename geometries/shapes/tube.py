@@ -10,6 +10,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries.base import digest_of
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.profile import is_table, read_profile, table_range
+from spinepnp.geometries.rings import Ringed
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import LENGTH, Length, format_quantity
 
@@ -23,7 +24,7 @@ ZERO_RADIUS = 1e-9
 END_TOLERANCE = 1e-9
 
 
-class Tube(Extruded):
+class Tube(Ringed, Extruded):
     r"""A body of revolution on the z axis, radius given by a profile r(z).
 
     ::
@@ -31,8 +32,15 @@ class Tube(Extruded):
              |   |      top    z = length
              /   \
             |     |     wall   radius r(z)
-             \   /
+             #   #      ring   a band of the wall, as many as wanted
              |___|      base   z = 0
+
+    Examples:
+        >>> import numpy as np
+        >>> from spinepnp.geometries import Tube
+        >>> neck = Tube(length="1 um", profile="60 nm + 30 nm*cos(2*pi*z/(500 nm))")
+        >>> neck.radius(np.array([0.0, 0.25e-6])).round(10)  # m
+        array([9.e-08, 3.e-08])
 
     Attributes:
         length: height, m.

@@ -68,7 +68,13 @@ class FastAssembly:
 
     @staticmethod
     def fits(space: fem.FunctionSpace[Any], measure: Measure, degrees: tuple[int, int]) -> bool:
-        """Whether the factors fit into the memory of this machine. Collective."""
+        """Whether the factors fit into the memory of this machine. Collective.
+
+        Args:
+            space: scalar space of linear elements.
+            measure: integration measure of the body.
+            degrees: degrees of quadrature on straight and on curved cells.
+        """
         comm, cell = space.mesh.comm, space.mesh.basix_cell()
         each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]
         points = sum(n * len(cells) for n, (_, cells) in zip(each, measure.straight_and_curved(), strict=True))
@@ -105,7 +111,7 @@ def _tensors(
     linear = basix.create_element(basix.ElementFamily.P, mesh.basix_cell(), 1).tabulate(1, points)[..., 0]
     nodes = cell_nodes(mesh)[cells, : geometry.shape[2]]
     x = np.array([mesh.geometry.x[:, i][nodes.T] for i in range(dim)])  # coordinate, node, cell
-    count = len(points)
+    count, profile = len(points), measure.profile_in(cells)
     stiffness = np.empty((len(cells), count, corners * corners))
     for q in range(count):
         # Cells last: long vectors instead of many small matrices.
@@ -113,6 +119,7 @@ def _tensors(
         determinant, inverse = _inverse(jacobian)
         gradients = np.tensordot(linear[1:, q], inverse, axes=(0, 0))
         scale = weights[q] * np.abs(determinant) * measure.weight_at(np.tensordot(geometry[0, q], x, axes=(0, 1)))
+        scale *= profile
         of_pairs = np.empty((corners, corners, len(cells)))
         for a in range(corners):
             scaled = gradients[a] * scale

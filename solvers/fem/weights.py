@@ -18,7 +18,7 @@ from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.kernels import compile_form
 from spinepnp.runtime.stack import MPI, dolfinx, fem, reduced, ufl
 from spinepnp.solvers.fem.measure import Measure
-from spinepnp.solvers.model.electrolyte import ChargedRegion
+from spinepnp.solvers.model.profiles import ChargedRegion, Profile
 from spinepnp.units import LENGTH, format_quantity
 
 
@@ -88,7 +88,7 @@ class IntegrationWeights:
                 line, which has no planes.
         """
         if region not in self._slabs:
-            self._check_slab(region, key)
+            self.check_slab(region, key)
             if self._slab_form is None:
                 self._slab_form = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
             form, ends = self._slab_form
@@ -128,11 +128,58 @@ class IntegrationWeights:
         """Last coordinate of the local nodes, um: z, or r on a radial line."""
         return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
 
-    def _inside(self, region: tuple[float, float]) -> np.ndarray:
-        """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
+    def share(self, region: tuple[float, float], key: str, charged: tuple[ChargedRegion, ...] = ()) -> np.ndarray:
+        """Share of the slab between two planes in each local node, shape (local dofs,): one inside, zero outside.
+
+        The nodes on a plane of the mesh have one share, such that the integral is the volume of the slab, exactly. In
+        a mesh without the plane this holds for linear elements, by the mean over the basis function of each node; nodes
+        of others are inside or outside. Collective.
+
+        Args:
+            region: heights z of the lower and of the upper plane, m.
+            key: key of the case that gives them, for messages.
+            charged: regions of fixed charge. On their planes shares are those of `fixed_charge_density`, so that what
+                is neutral on both sides is neutral there.
+
+        Raises:
+            CaseError: see `slab`.
+        """
+        slab, (heights, bottom, top) = self.slab(region, key), self._extent()
+        if self._degree_is_one:
+            # Over the volume with the same quadrature, for shares that are exactly one inside.
+            share = slab / self.slab((bottom * MODEL_UNIT, (2.0 * top - bottom) * MODEL_UNIT))
+        else:
+            share = self._inside(region)
+        edges = [z for part in charged for z in part.region]
+        for z in region:
+            if any(abs(z - edge) <= PLANE_TOLERANCE * (top - bottom) * MODEL_UNIT for edge in edges):
+                continue
+            on_plane = np.flatnonzero(np.abs(heights - z / MODEL_UNIT) <= PLANE_TOLERANCE * (top - bottom))
+            owned = on_plane[on_plane < self.owned]
+            inside, whole = reduced(self.comm, np.array([slab[owned].sum(), self.volume[owned].sum()]), MPI.SUM)
+            if 0.0 <= inside <= whole > 0.0:  # else the plane has single nodes, whose quadratic functions may cancel
+                share[on_plane] = inside / whole
+        return share
+
+    def at_nodes(self, profile: Profile) -> np.ndarray:
+        """Values of a profile at the local nodes: on a plane the mean of both sides, on an end the inner one."""
+        if not profile.planes:
+            return np.full(len(self.volume), profile.values[0])
+        heights, bottom, top = self._extent()
+        near = PLANE_TOLERANCE * (top - bottom)
+        below, above = (np.clip(heights + side, bottom + near, top - near) for side in (-near, near))
+        return np.asarray(0.5 * (profile.at(below * MODEL_UNIT) + profile.at(above * MODEL_UNIT)))
+
+    def _extent(self) -> tuple[np.ndarray, float, float]:
+        """Heights of the local nodes, and those of the lowest and highest node of all ranks, um. Collective."""
         heights = self.heights()
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
         top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        return heights, bottom, top
+
+    def _inside(self, region: tuple[float, float]) -> np.ndarray:
+        """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
+        heights, bottom, top = self._extent()
         low, high = (z / MODEL_UNIT for z in region)
         near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)
@@ -141,7 +188,12 @@ class IntegrationWeights:
                 inside[np.abs(heights - end) <= near] *= 0.5
         return inside
 
-    def _check_slab(self, region: tuple[float, float], key: str) -> None:
+    def check_slab(self, region: tuple[float, float], key: str) -> None:
+        """Refuse a slab between two planes z = const, m, that the mesh cannot have. Collective.
+
+        Raises:
+            CaseError: see `slab`.
+        """
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
         if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
             raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
-from spinepnp.solvers.model.boundaries import Boundaries, is_grounded, undetermined_species
+from spinepnp.solvers.model.boundaries import Boundaries, is_grounded
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.waveforms import CONSTANT, WaveformFunction
@@ -33,6 +33,12 @@ ROUNDING_OF_CHARGE = 1e-14
 class Closed(Table):
     """Prescribed amounts of species that no boundary determines.
 
+    Examples:
+        >>> from spinepnp.solvers import Closed
+        >>> closed = Closed(amounts={"Na": "5584 ions"})
+        >>> f"{closed.amounts['Na']:.3g}"  # mol
+        '9.27e-21'
+
     Attributes:
         amounts: amounts of species whose concentration no boundary prescribes, mol, by name; a species that is not
             listed has its bulk concentration times the volume. Where no boundary gives a potential, its volume mean
@@ -42,19 +48,21 @@ class Closed(Table):
     amounts: dict[str, Amount] = Field(default_factory=dict)
 
 
-def check_amounts(closed: Closed | None, electrolyte: Electrolyte, boundaries: Boundaries, known: str) -> None:
+def check_amounts(
+    closed: Closed | None, electrolyte: Electrolyte, free: tuple[str, ...], known: str, *, grounded: bool
+) -> None:
     """Refuse amounts that are prescribed twice, and data that leave the potential undetermined.
 
     Args:
         closed: table [closed], if there is one.
         electrolyte: species of the case.
-        boundaries: boundary conditions by name.
+        free: species whose amount nothing determines.
         known: names of the shape's boundaries, for the message.
+        grounded: whether something fixes the level of the potential.
 
     Raises:
         CaseError: names the key and what to do.
     """
-    free = undetermined_species(electrolyte, boundaries)
     for species in closed.amounts if closed is not None else ():
         key = f"closed.amounts.{species}"
         if species not in electrolyte.names:
@@ -62,7 +70,7 @@ def check_amounts(closed: Closed | None, electrolyte: Electrolyte, boundaries: B
         if species not in free:
             raise CaseError(key, "a boundary prescribes its concentration, which decides its amount; drop one")
     # Neutral species do not ask where the potential is zero.
-    if electrolyte.has_ions and not is_grounded(boundaries) and (closed is None or free != electrolyte.names):
+    if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):
         raise CaseError(
             "boundaries",
             f'no boundary prescribes the potential; ground one of {known}: potential = "0 mV"'
@@ -80,10 +88,11 @@ def check_determined(
 ) -> None:
     """Refuse data that leave an amount undetermined, and currents that charge a domain without a ground.
 
-    The arguments are those of `check_amounts`, and:
-
     Args:
-        free: species whose amount nothing determines in a steady state.
+        closed: table [closed], if there is one.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+        free: species whose amount nothing determines.
         transient: whether the case is transient, so that amounts follow from the initial state.
 
     Raises:
@@ -199,7 +208,13 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
 
 @dataclass(frozen=True)
 class Charges:
-    """Charges of a domain, C: of each species, of fixed charge, and of each wall with a surface charge."""
+    """Charges of a domain.
+
+    Attributes:
+        ions: charge of each species, C.
+        fixed: charge of the fixed charges, C.
+        walls: charge of each wall with a surface charge, C.
+    """
 
     ions: tuple[float, ...]
     fixed: tuple[float, ...]

@@ -11,6 +11,8 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
+from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 
@@ -29,6 +31,8 @@ class ProblemSignature:
         channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
             potential comes after the species.
         terms: what all other terms say of their structure, by name.
+        diffusivity: diffusivity of each species along z, over its largest one; none where all are uniform.
+        permittivity: permittivity along z, over the largest one.
     """
 
     names: tuple[str, ...]
@@ -40,6 +44,8 @@ class ProblemSignature:
     field_matched: tuple[tuple[str, int], ...]
     channel_means: tuple[tuple[str, int], ...] = ()
     terms: tuple[tuple[str, Hashable], ...] = ()
+    diffusivity: tuple[Profile, ...] = ()
+    permittivity: Profile = UNIFORM
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class ProblemData:
         closed: prescribed amounts of species that no boundary determines.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        initial: concentrations at the start of a transient, where they are not those of the bulk.
         time: time of the values, s.
         determined: species whose amount in a steady state terms of the user determine.
         custom: number of terms of the user.
@@ -62,6 +69,7 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    initial: Initial | None = None
     time: float = 0.0
     determined: frozenset[str] = frozenset()
     custom: int = 0
@@ -69,10 +77,12 @@ class ProblemData:
     @property
     def signature(self) -> ProblemSignature:
         """Structure of the problem, for which equations and solvers are made."""
+        electrolyte = self.electrolyte
+        profiles = tuple(electrolyte.diffusivity_profile(s) for s in electrolyte.species)
         amounts_are_data = self.closed is not None and not self.transient
         of_terms: dict[str, Any] = {term.name: term.signature(self) for term in TERM_KEYS}
         return ProblemSignature(
-            names=self.electrolyte.names,
+            names=electrolyte.names,
             dirichlet=of_terms.pop("dirichlet"),
             floating=of_terms.pop("floating"),
             amount_constrained=self.undetermined_species if amounts_are_data else (),
@@ -81,6 +91,8 @@ class ProblemData:
             field_matched=of_terms.pop("field_matched"),
             channel_means=of_terms.pop("channel"),
             terms=tuple((name, found) for name, found in of_terms.items() if found),
+            diffusivity=profiles if any(profile.planes for profile in profiles) else (),
+            permittivity=electrolyte.permittivity_profile,
         )
 
     @property
@@ -132,13 +144,18 @@ class ProblemData:
             CaseError: names the key and what to do.
         """
         self.electrolyte.check()
+        for key, coefficient in self.electrolyte.coefficients().items():
+            check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
-        known = ", ".join(geometry.boundaries)
-        check_amounts(self.closed, self.electrolyte, self.boundaries, known)
+        free, known = self.undetermined_species, ", ".join(geometry.boundaries)
+        check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
         for term in TERM_KEYS:
             term.check(self, geometry)
-        free = self.undetermined_species
         check_determined(self.closed, self.electrolyte, self.boundaries, free, transient=self.transient)
+        if self.initial is not None:
+            if not self.transient:
+                raise CaseError("initial", 'is the start of a transient; set study.kind = "transient", or drop it')
+            self.initial.check(geometry, self.electrolyte, self.closed)
         if formulation in ("log", "nodal"):
             self.check_positive()
 
@@ -159,6 +176,8 @@ class ProblemData:
         for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
             if amount == 0.0:
                 raise CaseError(f"closed.amounts.{name}", f"zero {way_out}")
+        if self.initial is not None:
+            self.initial.check_logarithms()
 
     def equilibrium_bounds(self) -> tuple[float, float] | None:
         """Bounds of the potential in equilibrium, V; ``None`` where something flows, or with fixed charge.

@@ -45,18 +45,22 @@ class Term:
     Add it before the first solve: `problem.terms.append(MyTerm())`, or `SteadyProblem(..., terms=[MyTerm()])`. The
     electroneutral prediction and the analytic laws do not know it: the prediction is off.
 
-    Attributes:
-        determines: species whose amount in a steady state the term determines, as an exchange with a solution outside
-            does; give such a term at construction, where amounts are checked.
-
     Examples:
-        A membrane lets a tracer leak into a solution without it:
-
-        >>> class Leak(Term):
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> tracer = {"name": "T", "valence": 0, "diffusivity": "200 um^2/s", "concentration": "1 mM"}
+        >>> class Leak(pnp.Term):
         ...     def parameters(self, time):
         ...         return {"k": 1e-5}
         ...     def densities(self, u):
-        ...         return {("T", "wall"): -u.parameters["k"] * u.c["T"]}
+        ...         return {("T", "top"): -u.parameters["k"] * u.c["T"]}
+        >>> with pnp.SteadyProblem(mesh, {"species": [tracer]}, {"base": pnp.bath("0 mV")}, terms=[Leak()]) as problem:
+        ...     print(round(problem.solve().boundary["top"].concentration["T"], 4), "mM")  # 1/(1 + k L/D)
+        0.9524 mM
+
+    Attributes:
+        determines: species whose amount in a steady state the term determines, as an exchange with a solution outside
+            does; give such a term at construction, where amounts are checked.
     """
 
     determines: frozenset[str] = frozenset()

@@ -43,6 +43,16 @@ Rejected = tuple[float, str, NewtonStatistics | None]
 class Step:
     """An accepted step.
 
+    Examples:
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> steps = pnp.solve_transient(mesh, salt, ends, pnp.Schedule(duration="1 ns", tolerance=1e-2))
+        >>> steps[-1].time, steps[-1].listed  # s
+        (1e-09, True)
+
     Attributes:
         number: number of the step, from one.
         time: end of the step, s.

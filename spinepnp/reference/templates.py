@@ -18,6 +18,7 @@ from typing import Any
 from spinepnp.case.study import Study
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, Geometry
+from spinepnp.geometries.rings import Ringed
 from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of
@@ -28,6 +29,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.initial import InitialRegion
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
@@ -51,6 +53,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
+        shape: name of the shape in a case file.
         chosen: alternatives that are not comments.
         surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
             default.
@@ -73,7 +76,13 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
-    A file that is there is replaced only with `force`.
+    Args:
+        shape: name of the shape in a case file.
+        output: path of the new file; ``None`` prints it.
+        force: whether a case file that `new` has made is replaced.
+
+    Returns:
+        Exit code 0.
 
     Raises:
         CaseError: no such shape, a file that is there, or one that cannot be written.
@@ -164,7 +173,8 @@ def _geometry(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     if "axisymmetric" in shape.dimensions:
         options["dimension"] = "axisymmetric"
     values = {"shape": name, **starter.sizes, **options}
-    only = {key: ("channels",) if key == "rings" else (key,) for key in options}
+    shown = {"rings": "channels"} if issubclass(shape, BallNeck) else {}
+    only = {key: (shown.get(key, key),) for key in options}
     notes = {
         "shape": "boundaries: " + ", ".join(dict.fromkeys(filter(None, named))),
         "file": "relative to this file, or to the current directory"
@@ -242,6 +252,8 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from _wall(starter)
     if issubclass(shape, BallNeck):
         yield from _channels()
+    elif issubclass(shape, Ringed):
+        yield from _ring(starter)
 
 
 def _wall(starter: Starter) -> Iterator[Line]:
@@ -252,6 +264,12 @@ def _wall(starter: Starter) -> Iterator[Line]:
     values = {"surface_charge": "-0.01 C/m^2", "capacitance": {"value": "0.01 F/m^2", "outside": "-70 mV"}}
     notes = {"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"}
     yield from rows(Boundary, values, {name: (name,) for name in both}, notes=notes)
+
+
+def _ring(starter: Starter) -> Iterator[Line]:
+    note = "; ".join(filter(None, ("with geometry.rings above", _no_law(starter))))
+    yield from (Line(""), Line("[boundaries.ring]", note, ("rings",)))
+    yield from rows(Boundary, {"surface_charge": "-0.01 C/m^2"}, {"surface_charge": ("rings",)})
 
 
 def _channels() -> Iterator[Line]:
@@ -275,14 +293,18 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp"))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp", "initial"))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
-    only = dict.fromkeys(times, ("transient", "alpha", "clamp"))
+    only = dict.fromkeys(times, ("transient", "alpha", "clamp", "initial"))
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
+    if starter.ground:
+        yield from (Line(""), Line("[[initial.region]]", "of a transient; elsewhere the bulk", ("initial",)))
+        region = {"z": list(starter.region), "concentrations": {"Na": "50 mM", "Cl": "50 mM"}}
+        yield from rows(InitialRegion, region, dict.fromkeys(region, ("initial",)))
 
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
@@ -291,7 +313,7 @@ def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
     yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:
-        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle")
+        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle", "rings")
         yield from (Line(""), Line("[compare]", "the result is compared with a law", (), spoiled))
         yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
     yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))

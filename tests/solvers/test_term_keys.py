@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from spinepnp.case.case import make_case, read_case
 from spinepnp.case.digest import case_digest
 from spinepnp.case.toml import set_value
+from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions
 from spinepnp.solvers import Boundary, PotentialWaveform, SolverOptions, grade_layers, solve_steady
@@ -34,8 +34,8 @@ from spinepnp.solvers.model.term_keys import TermKeys
 from spinepnp.units import Concentration, Permeability, Table
 
 
-class Exchange(Table):
-    """Exchange with a bath beyond the boundary.
+class Sieve(Table):
+    """Sieve with a bath beyond the boundary.
 
     Attributes:
         species: species that passes.
@@ -50,18 +50,18 @@ class Exchange(Table):
     file: str | None = None
 
 
-class ExchangeKeys(Table):
-    """Exchange.
+class SieveKeys(Table):
+    """Sieve.
 
     Attributes:
-        exchange: exchange of species with a bath.
+        sieve: sieve of species with a bath.
     """
 
-    exchange: tuple[Exchange, ...] | None = None
+    sieve: tuple[Sieve, ...] | None = None
 
 
-class Reaction(Table):
-    """Reaction of two species.
+class Mixture(Table):
+    """Mixture of two species.
 
     Attributes:
         equation: the equation.
@@ -70,39 +70,39 @@ class Reaction(Table):
     equation: str
 
 
-class ReactionKeys(Table):
-    """Reactions.
+class MixtureKeys(Table):
+    """Mixtures.
 
     Attributes:
-        reactions: reactions between species.
+        mixtures: mixtures between species.
     """
 
-    reactions: tuple[Reaction, ...] | None = None
+    mixtures: tuple[Mixture, ...] | None = None
 
 
-class ExchangeTerm(TermKeys):
-    """Exchange and reactions."""
+class SieveTerm(TermKeys):
+    """Sieve and mixtures."""
 
-    order = 80
-    boundary = ExchangeKeys
-    electrolyte = ReactionKeys
-    file_keys = ("exchange.file",)
+    order = 999
+    boundary = SieveKeys
+    electrolyte = MixtureKeys
+    file_keys = ("sieve.file",)
 
     def check_boundary(self, key, boundary, electrolyte, geometry):
-        for exchange in boundary.exchange or ():
-            if exchange.species not in electrolyte.names:
-                raise CaseError(f"{key}.exchange.species", "no such species", exchange.species)
+        for sieve in boundary.sieve or ():
+            if sieve.species not in electrolyte.names:
+                raise CaseError(f"{key}.sieve.species", "no such species", sieve.species)
 
     def check_electrolyte(self, electrolyte):
-        for reaction in electrolyte.reactions or ():
-            if "->" not in reaction.equation:
-                raise CaseError("electrolyte.reactions", "has no arrow", reaction.equation)
+        for mixture in electrolyte.mixtures or ():
+            if "->" not in mixture.equation:
+                raise CaseError("electrolyte.mixtures", "has no arrow", mixture.equation)
 
     def signature(self, data):
-        return tuple((n, e.species) for n, b in data.boundaries.items() for e in b.exchange or ())
+        return tuple((n, e.species) for n, b in data.boundaries.items() for e in b.sieve or ())
 
     def determines(self, boundary, electrolyte):
-        return {exchange.species for exchange in boundary.exchange or ()}
+        return {sieve.species for sieve in boundary.sieve or ()}
 '''
 
 #: What the rest of the program makes of it.
@@ -116,20 +116,20 @@ from spinepnp.reference.schema import schema_of
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 
 case = load_case(Path("case.toml"))
-assert case.problem_data.signature.terms == (("exchange", (("top", "A"),)),)
+assert case.problem_data.signature.terms == (("sieve", (("top", "A"),)),)
 assert case.problem_data.undetermined_species == ()
 at_bulk = load_case(Path("case.toml"), ['boundaries.base.concentrations="bulk"'])
-assert why_not_electroneutral(at_bulk.electrolyte, at_bulk.boundaries) == "exchange"
+assert why_not_electroneutral(at_bulk.electrolyte, at_bulk.boundaries) == "sieve"
 assert read_case(case.to_toml(), "again") == case
 assert [Path(path).name for path in table_digests(case)] == ["rates.csv"]
-assert case.electrolyte.reactions[0].equation == "C + A -> A"
-assert "rate" in part("boundaries.NAME.exchange") and "equation" in part("electrolyte.reactions")
-assert {"exchange"} <= set(schema_of("case")["definitions"]["Boundary"]["properties"])
+assert case.electrolyte.mixtures[0].equation == "C + A -> A"
+assert "rate" in part("boundaries.NAME.sieve") and "equation" in part("electrolyte.mixtures")
+assert {"sieve"} <= set(schema_of("case")["definitions"]["Boundary"]["properties"])
 for change, message in (
-    ('compare.law="cylinder"', "the cylinder law needs no exchange"),
-    ('boundaries.top.exchange.species="X"', "no such species"),
-    ('electrolyte.reactions.0.equation="A"', "has no arrow"),
-    ('boundaries.top.exchange.0.speed="1 um/s"', "unknown key"),
+    ('compare.law="cylinder"', "the cylinder law needs no sieve"),
+    ('boundaries.top.sieve.species="X"', "no such species"),
+    ('electrolyte.mixtures.0.equation="A"', "has no arrow"),
+    ('boundaries.top.sieve.0.speed="1 um/s"', "unknown key"),
 ):
     try:
         load_case(Path("case.toml"), [change])
@@ -151,12 +151,12 @@ def checkout(tmp_path):
 
 
 def test_a_term_is_one_file_on_the_side_of_the_data(checkout):
-    (checkout / "spinepnp" / "solvers" / "model" / "terms" / "exchange.py").write_text(NEW_TERM)
+    (checkout / "spinepnp" / "solvers" / "model" / "terms" / "sieve.py").write_text(NEW_TERM)
     (checkout / "rates.csv").write_text("time_ms,rate\n")
-    tables = ('exchange = [{ species = "A", rate = "1 um/s", outside = "150 mM", file = "rates.csv" }]\n'
+    tables = ('sieve = [{ species = "A", rate = "1 um/s", outside = "150 mM", file = "rates.csv" }]\n'
               'current = { species = "C", value = "10 pA" }\n')  # fmt: skip
     case = CASE.replace("[boundaries.top.current]", f"[boundaries.top]\n{tables}\n[unused]")
-    case = case[: case.index("[unused]")] + '[[electrolyte.reactions]]\nequation = "C + A -> A"\n'
+    case = case[: case.index("[unused]")] + '[[electrolyte.mixtures]]\nequation = "C + A -> A"\n'
     (checkout / "case.toml").write_text(case.replace('concentrations = "bulk"', 'concentrations = { C = "150 mM" }'))
     run_code(f"import sys; sys.path.insert(0, {str(checkout)!r})\n{USE}", cwd=checkout)
 
@@ -213,7 +213,7 @@ def test_a_tracer_of_high_valence_follows_boltzmann_beside_a_flowing_salt(comm, 
 
 @pytest.mark.parametrize("z", [21, -21])
 def test_valences_beyond_are_refused(z):
-    with pytest.raises(ValidationError, match="20"):
+    with pytest.raises(CaseError, match="20"):
         salt(150, z=(z, -1))
 
 
@@ -289,8 +289,8 @@ class TestPotentials:
         assert sorted(PotentialWaveform(**keys).extremes()) == pytest.approx([low * mV, high * mV], rel=5e-3)
 
     @pytest.mark.parametrize(("keys", "message"), [
-        ({"waveform": "constant", "value": "1 mV"}, "Input should be 'step'"),
-        ({"value": "1 mV"}, "Field required"),
+        ({"waveform": "constant", "value": "1 mV"}, "must be 'step'"),
+        ({"value": "1 mV"}, "is missing; add it"),
         ({"waveform": "step"}, 'needs value = "50 mV"'),
         ({"waveform": "step", "value": "1 pA"}, "the unit of a current"),
         ({"waveform": "ramp", "value": "1 mV"}, "needs duration"),
@@ -301,7 +301,7 @@ class TestPotentials:
         ({"waveform": "step", "value": "1 mV", "species": "C"}, "unknown key"),
     ])  # fmt: skip
     def test_bad_keys(self, keys, message):
-        with pytest.raises(ValidationError, match=message):
+        with pytest.raises(CaseError, match=message):
             PotentialWaveform(**keys)
 
 

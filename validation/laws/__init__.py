@@ -8,9 +8,11 @@ One file for each subject; every docstring states the assumptions and the range 
     cylinder_transient, relaxation  step and alpha responses, Debye time, charging of a membrane
     closed_ball, window_escape      Box 2 and Box 1 of paper 000
     debye_layer, gouy_chapman       layers at injectors and at charged walls
+    charged_cylinder                an endless charged cylinder in equilibrium with a bath
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
     uptake, impedance               flux into a sphere, exchange at an end; a blocking electrode at a small sine
+    spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     assumptions                     checks of what a law assumes of a case
     catalogue                       laws by the name that a case file has for them
@@ -21,6 +23,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spinepnp.validation.laws.charged_cylinder import ChargedCylinderLaw
 from spinepnp.validation.laws.closed_ball import ClosedBallLaw
 from spinepnp.validation.laws.constant_field import ghk_current, ghk_voltage
 from spinepnp.validation.laws.cylinder import CylinderLaw
@@ -36,6 +39,7 @@ from spinepnp.validation.laws.obstacle import ObstacleLaw
 from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
+from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
 from spinepnp.validation.laws.uptake import end_with_exchange, neck_with_exchange, sphere_with_flux
 from spinepnp.validation.laws.window_escape import WindowEscapeLaw
 
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LAWS",
     "BlockingElectrode",
+    "ChargedCylinderLaw",
     "ClosedBallLaw",
     "CylinderLaw",
     "CylinderTransientLaw",
@@ -57,7 +62,9 @@ __all__ = [
     "ObstacleLaw",
     "RingsLaw",
     "SmoothTube",
+    "SpreadingLaw",
     "WindowEscapeLaw",
+    "ambipolar_diffusivity",
     "binary_junction",
     "donnan_concentrations",
     "donnan_potential",

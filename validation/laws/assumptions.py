@@ -55,6 +55,8 @@ def setting_of(
     """
     if geometry.obstacle is not None:
         raise refusal(law, "a body without an obstacle")
+    if electrolyte.has_profiles:
+        raise refusal(law, "a uniform permittivity and uniform diffusivities")
     for term in TERM_KEYS:
         if needed := term.law_needs(electrolyte, boundaries):
             raise refusal(law, needed)
@@ -76,6 +78,11 @@ def setting_of(
 
 def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: str) -> None:
     """Check the assumptions of paper 001 on the ions.
+
+    Args:
+        law: name of the law, for the message.
+        electrolyte: ions of the case.
+        injected: name of the injected species.
 
     Raises:
         CaseError: the case has other valences, fixed charge, no anions, or an injected anion.

@@ -6,6 +6,7 @@ from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
 from spinepnp.validation.suite import formulas_boundaries as boundaries
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
+from spinepnp.validation.suite import formulas_spreading as steps
 from spinepnp.validation.suite.context import Formula
 
 #: Every formula by its name in a validation case.
@@ -13,6 +14,8 @@ FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
+    "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
     "constant_field": Formula(CURRENT, ions.constant_field),
     "constant_field_ions": Formula(CONCENTRATION, ions.constant_field_ions),
     "corrugated": Formula(POTENTIAL, flow.corrugated),
@@ -31,6 +34,9 @@ FORMULAS: dict[str, Formula] = {
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
     "resistor": Formula(CURRENT, boundaries.resistor),
+    "series": Formula(POTENTIAL, flow.series, by_region=True),
+    "spreading": Formula(CONCENTRATION, steps.spreading),
+    "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
     "uptake": Formula(CONCENTRATION, boundaries.uptake),
 }

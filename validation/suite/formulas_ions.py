@@ -7,8 +7,10 @@ from scipy.optimize import brentq
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallWindow, Cylinder, Pore
-from spinepnp.units import POTENTIAL
+from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
+from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import (
+    ChargedCylinderLaw,
     GouyChapmanLaw,
     MembraneLaw,
     binary_junction,
@@ -36,6 +38,35 @@ def gouy_chapman(context: FormulaContext) -> float:
     )
 
 
+def charged_membrane(context: FormulaContext) -> float:
+    """V at the end of a cylinder behind a membrane, in time after a small step of V at its other end (RC circuit), V.
+
+    The salt is a conductance and a capacitance in parallel, in series with its Debye layer and the membrane.
+    """
+    electrolyte, length = context.case.electrolyte, context.geometry(Cylinder).length
+    (clamp,) = (b.potential for b in context.case.boundaries.values() if b.potential is not None)
+    if not isinstance(clamp, PotentialWaveform) or clamp.waveform != "step":
+        raise CaseError("checks.reference.formula", "needs a step of the potential; take another formula")
+    time = context.row[f"time_{TIME.suffix}"] * TIME.si - (clamp.onset or 0.0)
+    eps, membrane = electrolyte.absolute_permittivity, context.boundary.capacitance.value
+    carried = sum(s.valence**2 * s.concentration * electrolyte.effective_diffusivity(s) for s in electrolyte.species)
+    conductance, column = FARADAY * carried / electrolyte.V_T / length, eps / length
+    series = 1.0 / (1.0 / membrane + electrolyte.debye_length() / eps)
+    decay = series / (series + column) * np.exp(-max(time, 0.0) * conductance / (series + column))
+    return float((clamp.value or 0.0) * series / membrane * (1.0 - decay)) if time > 0.0 else 0.0
+
+
+def charged_cylinder(context: FormulaContext) -> float:
+    """V at a probe far from the ends of the one charged ring or wall of a cylinder, in equilibrium with its baths."""
+    electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
+    (charge,) = (b.surface_charge for b in context.case.boundaries.values() if b.surface_charge is not None)
+    x, y, _ = context.case.probes[context.place]
+    valences, concentrations = zip(*((s.valence, s.concentration) for s in electrolyte.species), strict=True)
+    medium = electrolyte.absolute_permittivity, electrolyte.V_T
+    law = ChargedCylinderLaw(geometry.radius, charge, valences, concentrations, *medium)
+    return float(law.potential(np.hypot(x, y)))
+
+
 def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:
     """Valences, bulk concentrations and fixed charge of the one charged region."""
     electrolyte = context.case.electrolyte
@@ -59,7 +90,7 @@ def junction(context: FormulaContext) -> float:
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
     (left,) = (b for name, b in context.case.boundaries.items() if name != context.place)
     c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, context.boundary))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
 
 
@@ -72,7 +103,7 @@ def membrane(context: FormulaContext) -> float:
     if (cation.valence, anion.valence) != (1, -1):
         raise CaseError("checks.reference.formula", "needs a salt of monovalent ions; take another formula")
     left, right = (context.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     lengths = low, high - low, geometry.length - high
     V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
     return V if context.place == "top" else -V

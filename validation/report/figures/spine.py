@@ -52,7 +52,13 @@ C_HEAD = f"head.concentration_{CONCENTRATION.suffix}.A"
 
 
 def in_time(name: str, times: Sequence[float], comm: Any) -> list[Row]:
-    """Rows of a spine of cases/ at some times (ms)."""
+    """Rows of a spine of cases/ at some times.
+
+    Args:
+        name: name of a file of cases/, without ending.
+        times: times of the rows, ms, rising; the last one is the duration.
+        comm: MPI communicator.
+    """
     study = {"study.duration": f"{times[-1]} ms", "study.times": [f"{t} ms" for t in times]}
     return solved(name, COARSE | study, comm)
 
@@ -128,7 +134,7 @@ def _draw_places(axes: Any, comm: Any) -> None:
             angle = np.linspace(*ring.theta, 20)
             x, y = R * np.sin(angle), middle + R * np.cos(angle)
         else:
-            x, y = np.array([r, r]), 1e6 * np.array(ring.on_neck)
+            x, y = np.array([r, r]), 1e6 * np.array(ring.on_wall)
         for side in (-1.0, 1.0):
             axes.plot(side * x, y, color=colour, linewidth=4.5, solid_capstyle="butt")
     axes.annotate("cap", (0.0, middle + R), (0.0, middle + 1.3 * R), ha="center", arrowprops={"arrowstyle": "->"})
