@@ -25,6 +25,12 @@ from dataclasses import dataclass
 class BlockingElectrode:
     """A straight neck of salt from a bath to a blocking electrode, for potentials far below V_T.
 
+    Examples:
+        >>> from spinepnp.validation.laws import BlockingElectrode
+        >>> law = BlockingElectrode(25e-9, 3.14e-16, 200e-12, debye_length=0.96e-9, permittivity=7.1e-10)
+        >>> f"{law.impedance(1e6):.3g}"  # Ohm: the salt, and a layer of a quarter of a femtofarad
+        '4.87e+08-6.99e+08j'
+
     Attributes:
         length: distance L of the electrode from the bath, m.
         area: area A of the electrode, m^2.
@@ -48,6 +54,12 @@ class BlockingElectrode:
         return drop / (self.area * self.permittivity * self.diffusivity * k**2)
 
     def current(self, amplitude: float, frequency: float, time: float) -> float:
-        """Current into the electrode after many periods of V = amplitude sin(2 pi f t), A; positive inward."""
+        """Current into the electrode after many periods of V = amplitude sin(2 pi f t), A; positive inward.
+
+        Args:
+            amplitude: amplitude of the potential of the electrode relative to the bath, V; far below V_T.
+            frequency: frequency f, 1/s.
+            time: time t, s.
+        """
         turning = cmath.exp(2j * math.pi * frequency * time)
         return (amplitude / self.impedance(frequency) * turning).imag

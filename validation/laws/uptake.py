@@ -62,10 +62,19 @@ def neck_with_exchange(
 
 
 def end_with_exchange(length: float, diffusivity: float, rate: float, outside: float, bath: float) -> float:
-    """Steady concentration at an end of a straight neck with exchange, mol/m^3; the other end is a bath.
+    """Steady concentration at an end of a straight neck with exchange, where the other end is a bath.
 
     The resistances of diffusion, L/D, and of the exchange, 1/k, are in series: c = (c_bath D/L + k c_out)/(D/L + k).
-    The arguments are those of `neck_with_exchange`, with the concentration `bath` of the other end, mol/m^3.
+
+    Args:
+        length: length L of the neck, m.
+        diffusivity: diffusivity D, m^2/s.
+        rate: rate k of the exchange, m/s.
+        outside: concentration c_out outside, mol/m^3.
+        bath: concentration c_bath of the other end, mol/m^3.
+
+    Returns:
+        The concentration, mol/m^3.
     """
     conductance = diffusivity / length
     return (bath * conductance + rate * outside) / (conductance + rate)
