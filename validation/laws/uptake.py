@@ -6,9 +6,10 @@ proportions, so that no potential acts on them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 #: Number of terms of the series; at the times of a case all but the first few are below rounding.
 TERMS = 200
@@ -80,6 +81,8 @@ def end_with_exchange(length: float, diffusivity: float, rate: float, outside: f
     return (bath * conductance + rate * outside) / (conductance + rate)
 
 
-def _roots(function: object, first: int) -> NDArray[np.float64]:
+def _roots(function: Callable[[float], float], first: int) -> NDArray[np.float64]:
     """Roots of a function, one in each interval (n pi, (n + 1/2) pi), n from `first` on."""
+    from scipy.optimize import brentq
+
     return np.array([brentq(function, n * np.pi, (n + 0.5) * np.pi) for n in range(first, first + TERMS)])
