@@ -68,8 +68,8 @@ class Kind:
 
     @property
     def suffix(self) -> str:
-        """Unit as the end of a column name: ``mV``, ``um2_per_s``."""
-        return self.unit.replace("^", "").replace("/", "_per_")
+        """Unit as the end of a column name: ``mV``, ``um2_per_s``, ``mol_per_m2_s``."""
+        return self.unit.replace("^", "").replace("/", "_per_").replace(" ", "_").replace("(", "").replace(")", "")
 
 
 # The unit of a kind is that of the results; a test compares `si` with pint.

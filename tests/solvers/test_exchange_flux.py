@@ -361,6 +361,13 @@ def test_a_rate_is_varied_by_species_or_number(where):
     assert [p.boundaries["top"].exchange[0].rate for p in points] == pytest.approx([1e-4, 1e-4])
 
 
+def test_a_varied_flux_has_a_column_with_its_unit():
+    study = {"kind": "sweep", "vary": "boundaries.top.flux.T.value", "values": ["1e-4 mol/(m^2 s)"]}
+    varied = case({"base": BASE, "top": {"flux": {"species": "T", "value": "0 mol/(m^2 s)"}}}, study=study)
+    assert varied.study.column == "boundaries.top.flux.T.value_mol_per_m2_s"
+    assert varied.points()[0].boundaries["top"].flux[0].value == pytest.approx(1e-4)
+
+
 def test_the_rate_of_a_single_exchange_needs_no_species():
     study = {"kind": "sweep", "vary": "boundaries.top.exchange.rate", "values": ["1e-5 m/s", "2e-5 m/s"]}
     points = case({"base": BASE, "top": {"exchange": ROBIN}}, study=study).points()
