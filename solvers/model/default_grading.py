@@ -56,6 +56,7 @@ def grade_layers(
     electrolyte: Electrolyte,
     boundaries: Boundaries | None = None,
     closed: Closed | None = None,
+    planes: tuple[float, ...] = (),
 ) -> MeshOptions:
     """Mesh options with the default grading toward Debye layers of fixed and surface charge filled in.
 
@@ -67,6 +68,7 @@ def grade_layers(
         electrolyte: species, checked.
         boundaries: boundary conditions by name, checked.
         closed: prescribed amounts of species.
+        planes: heights, m, where the mesh gets a plane without smaller cells, in shapes made of layers.
 
     Returns:
         Options with `grade` and `grade_planes` of all layers whose cells are affordable; in shapes made of layers every
@@ -78,8 +80,8 @@ def grade_layers(
     boundaries = boundaries or {}
     walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
     blocking = blocking_charges(electrolyte, boundaries)
-    steps = sorted({z for profile in electrolyte.profiles() for z in profile.planes})
-    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or steps):
+    planes = tuple(dict.fromkeys((*planes, *(z for profile in electrolyte.profiles() for z in profile.planes))))
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or planes):
         return options
     choice = _Choice(options, geometry)
     permittivity = electrolyte.permittivity_profile
@@ -109,8 +111,8 @@ def grade_layers(
         choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
-    for z in steps:
-        choice.add_mesh_plane(z)
+    for z in planes:
+        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
     return choice.options
 
 
@@ -184,16 +186,8 @@ class _Choice:
             plane = GradePlane(z=height, size=_text(size), growth=growth)
             if size >= SMALLEST_SIZE and self._take({"grade_planes": (*planes, plane)}):
                 return
-        self.add_mesh_plane(z)
-
-    def add_mesh_plane(self, z: float) -> None:
-        """Make a height within the body, m, a plane of the mesh, if the shape is made of layers."""
-        if not self.geometry.in_layers or self.geometry.why_no_planes() is not None or self.no_planes:
-            return
-        low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
-        planes, hair = self.options.grade_planes or (), SAME_PLANE * (high - low)
-        if low + hair < z < high - hair and not any(abs(p.z - z) <= hair for p in planes):
-            self._take({"grade_planes": (*planes, GradePlane(z=format_quantity(z, LENGTH)))})
+        if self.geometry.in_layers:
+            self._take({"grade_planes": (*planes, GradePlane(z=height))})
 
 
 def _ionic_strengths(

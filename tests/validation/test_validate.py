@@ -320,7 +320,7 @@ def slower_gates(monkeypatch):
 #: Waveforms that are wrong: by a hundredth of a radian, a hundredth of a millisecond, one pulse of two, a hundredth.
 WRONG = {
     "sine": lambda correct: lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01),
-    "table": lambda correct: lambda file, onset: correct(file, onset + 1e-5),
+    "table": lambda correct: lambda file, onset, kind, **how: correct(file, onset + 1e-5, kind, **how),
     "pulses": lambda correct: lambda starts, lasts: correct(starts[:1], lasts),
     "ramp": lambda correct: lambda onset, lasts: correct(onset, 1.01 * lasts),
 }
