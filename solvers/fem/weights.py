@@ -128,16 +128,6 @@ class IntegrationWeights:
         """Last coordinate of the local nodes, um: z, or r on a radial line."""
         return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
 
-    def at_nodes(self, profile: Profile) -> np.ndarray:
-        """Values of a profile at the local nodes: on a plane the mean of both sides, on an end the inner one."""
-        if not profile.planes:
-            return np.full(len(self.volume), profile.values[0])
-        heights = self.heights()
-        bottom, top = self._ends(heights)
-        near = PLANE_TOLERANCE * (top - bottom)
-        below, above = (np.clip(heights + side, bottom + near, top - near) for side in (-near, near))
-        return np.asarray(0.5 * (profile.at(below * MODEL_UNIT) + profile.at(above * MODEL_UNIT)))
-
     def share(self, region: tuple[float, float], key: str, charged: tuple[ChargedRegion, ...] = ()) -> np.ndarray:
         """Share of the slab between two planes in each local node, shape (local dofs,): one inside, zero outside.
 
@@ -154,8 +144,7 @@ class IntegrationWeights:
         Raises:
             CaseError: see `slab`.
         """
-        slab, heights = self.slab(region, key), self.heights()
-        bottom, top = self._ends(heights)
+        slab, (heights, bottom, top) = self.slab(region, key), self._extent()
         if self._degree_is_one:
             # Over the volume with the same quadrature, for shares that are exactly one inside.
             share = slab / self.slab((bottom * MODEL_UNIT, (2.0 * top - bottom) * MODEL_UNIT))
@@ -172,15 +161,25 @@ class IntegrationWeights:
                 share[on_plane] = inside / whole
         return share
 
-    def _ends(self, heights: np.ndarray) -> tuple[float, float]:
-        """Lowest and highest coordinate of all nodes, um. Collective."""
+    def at_nodes(self, profile: Profile) -> np.ndarray:
+        """Values of a profile at the local nodes: on a plane the mean of both sides, on an end the inner one."""
+        if not profile.planes:
+            return np.full(len(self.volume), profile.values[0])
+        heights, bottom, top = self._extent()
+        near = PLANE_TOLERANCE * (top - bottom)
+        below, above = (np.clip(heights + side, bottom + near, top - near) for side in (-near, near))
+        return np.asarray(0.5 * (profile.at(below * MODEL_UNIT) + profile.at(above * MODEL_UNIT)))
+
+    def _extent(self) -> tuple[np.ndarray, float, float]:
+        """Heights of the local nodes, and those of the lowest and highest node of all ranks, um. Collective."""
+        heights = self.heights()
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
-        return bottom, self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        return heights, bottom, top
 
     def _inside(self, region: tuple[float, float]) -> np.ndarray:
         """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
-        heights = self.heights()
-        bottom, top = self._ends(heights)
+        heights, bottom, top = self._extent()
         low, high = (z / MODEL_UNIT for z in region)
         near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)

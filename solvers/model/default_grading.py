@@ -1,8 +1,9 @@
 """Default grading of the mesh toward Debye layers of fixed and surface charge.
 
-A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, and at an end with the prescribed
-concentrations of a bath where it meets either. The case file may set the size of the cells there (`mesh.grade`,
-`mesh.grade_planes`); elsewhere it is chosen here from the electrolyte, as far as the number of cells allows.
+A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, at the ends of a charged ring,
+and at an end with the prescribed concentrations of a bath where it meets either. The case file may set the size of the
+cells there (`mesh.grade`, `mesh.grade_planes`); elsewhere it is chosen here from the electrolyte, as far as the number
+of cells allows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import MODEL_UNIT, Geometry
+from spinepnp.geometries import MODEL_UNIT, OBSTACLE_NAME, Geometry
+from spinepnp.geometries.rings import finest_on
 from spinepnp.meshes.options import SAME_PLANE, GradeOptions, GradePlane, MeshOptions
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
@@ -80,8 +82,8 @@ def grade_layers(
     boundaries = boundaries or {}
     walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
     blocking = blocking_charges(electrolyte, boundaries)
-    planes = tuple(dict.fromkeys((*planes, *(z for profile in electrolyte.profiles() for z in profile.planes))))
-    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or planes):
+    steps = sorted({*planes, *(z for profile in electrolyte.profiles() for z in profile.planes)})
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or steps):
         return options
     choice = _Choice(options, geometry)
     permittivity = electrolyte.permittivity_profile
@@ -106,12 +108,15 @@ def grade_layers(
     for z, charge, room in _edges(electrolyte):
         relative = permittivity.smallest_near(z, z)
         choice.add_plane(z, electrolyte.debye_length(max(mobile, charge), relative), room, coarse=coarse)
-    wall = geometry.dimension != "1d" and "wall" in walls and "wall" in choice.options.grade
-    for name in _baths_at_charge(geometry, electrolyte, boundaries, wall=wall):
+    for name in (name for name in walls if geometry.in_layers and choice.is_graded(name)):
+        for z in geometry.heights(name):  # a ring's ends; those of a whole wall or of an end are no inner planes
+            choice.add_plane(float(f"{z:.12g}"), lengths[name], math.inf, coarse=True)
+    graded = [name for name in walls if choice.is_graded(name)]
+    for name in _baths_at_charge(geometry, electrolyte, boundaries, graded):
         choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
-    for z in planes:
+    for z in steps:
         choice.add_plane(z, math.inf, math.inf, coarse=coarse)
     return choice.options
 
@@ -130,6 +135,14 @@ class _Choice:
         ungraded = resolved.model_copy(update={"grade": {}, "grade_planes": None})
         cells = geometry.estimate_cells(ungraded.sizes(geometry))
         self.most = max(MOST_CELLS_FACTOR * cells, AFFORDABLE_CELLS[geometry.dimension])
+
+    def is_graded(self, name: str) -> bool:
+        """Whether the mesh is graded toward a boundary, by itself or as a part of a wall."""
+        return finest_on(self.options.grade, self.geometry.share_layers(name)) is not None
+
+    def _is_given(self, name: str) -> bool:
+        """Whether the case grades the mesh toward a boundary, by itself or as a part of a wall."""
+        return not self.given.isdisjoint(self.geometry.share_layers(name))
 
     def _sizes(self, length: float, *, coarse: bool) -> Iterator[tuple[float, float]]:
         """Size and growth of each level for a layer of a length, the finest first.
@@ -156,7 +169,7 @@ class _Choice:
 
     def add_boundary(self, name: str, length: float, *, coarse: bool) -> None:
         """Grade toward a boundary that the case does not grade, or refine its grading."""
-        if name in self.given:
+        if self._is_given(name):
             return
         for size, growth in self._sizes(length, coarse=coarse):
             grade = {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}
@@ -166,7 +179,7 @@ class _Choice:
     def add_blocking(self, name: str, length: float) -> None:
         """Grade toward a blocking wall with a prescribed potential and a layer of a thickness, m."""
         size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_BLOCKING[self.degree])
-        if name in self.given or not size < self.size:
+        if self._is_given(name) or not size < self.size:
             return
         growth = GROWTH_AT_BLOCKING[self.degree]
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
@@ -221,16 +234,18 @@ def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
 
 
 def _baths_at_charge(
-    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, *, wall: bool
+    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, walls: list[str]
 ) -> Iterator[str]:
     """Ends with prescribed concentrations that are not neutral with the fixed charge there, or beside a graded wall."""
+    spans = [geometry.body_heights(wall) for wall in walls if wall != OBSTACLE_NAME]
     for name, z in geometry.end_heights().items():
         prescribed = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
         if not any(s.valence for s in electrolyte.species if s.name in prescribed):
             continue
         charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
         neutral = set(prescribed) == set(electrolyte.names) and electrolyte.ions_balance(prescribed, charge)
-        if wall or (charge and not neutral):
+        beside_wall = any(low < high and z in (low, high) for low, high in spans)
+        if beside_wall or (charge and not neutral):
             yield name
 
 

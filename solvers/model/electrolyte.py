@@ -85,11 +85,9 @@ class Electrolyte(_KeysOfTerms):
     """Species and the medium.
 
     Examples:
-        >>> from spinepnp.solvers import Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
+        >>> import spinepnp as pnp
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
         >>> round(salt.debye_length() * 1e9, 3)  # nm
         0.786
         >>> salt.names, salt.bulk  # mol/m^3

@@ -52,6 +52,12 @@ class InitialRegion(Table):
 class Initial(Table):
     """Concentrations at the start of a transient, where they are not those of the bulk.
 
+    Examples:
+        >>> from spinepnp.solvers import Initial
+        >>> initial = Initial(region=[{"z": ["0.2 um", "0.4 um"], "concentrations": {"T": "2 mM"}}])
+        >>> initial.planes  # m
+        (2e-07, 4e-07)
+
     Attributes:
         region: concentrations between planes z = const; outside of all regions they are those of the bulk.
         file: VTK file (in um) with the concentration of each species at its points (in mM), as arrays
@@ -96,6 +102,11 @@ class Initial(Table):
 
     def check(self, geometry: Geometry, electrolyte: Electrolyte, closed: Closed | None) -> None:
         """Refuse regions that do not fit the body or the species, and amounts beside them.
+
+        Args:
+            geometry: shape of the domain.
+            electrolyte: species of the case.
+            closed: table [closed], if there is one.
 
         Raises:
             CaseError: names the key and what to do.

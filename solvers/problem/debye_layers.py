@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.rings import finest_on
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.stack import MPI
@@ -225,8 +226,9 @@ class _Layers:
         moves, mesh, V_T = charge is not None, self._mesh, self._electrolyte.V_T
         if charge is None:
             charge = beside.charge_of_drop(drop) if math.isfinite(drop) else 0.0
-        grade = mesh.options.grade.get(name)
-        first, growth = layer.cell_height / MODEL_UNIT, grade.growth if grade is not None else 1.0
+        graded = finest_on(mesh.options.grade, mesh.geometry.share_layers(name))
+        growth = 1.0 if graded is None else mesh.options.grade[graded].growth
+        first = layer.cell_height / MODEL_UNIT
         largest = max(first, _bulk_size(mesh) / MODEL_UNIT)
         width = self._weights.total_volume / self._weights.area[name]
         error, drop = drop_error(beside, charge, first, growth, largest, width, mesh.element_degree, self._state.lumped)

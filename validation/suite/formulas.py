@@ -14,6 +14,7 @@ FORMULAS: dict[str, Formula] = {
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
+    "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
     "constant_field": Formula(CURRENT, ions.constant_field),
     "constant_field_ions": Formula(CONCENTRATION, ions.constant_field_ions),
     "corrugated": Formula(POTENTIAL, flow.corrugated),

@@ -83,7 +83,7 @@ def series(context: FormulaContext) -> float:
 def neck_rings(context: FormulaContext) -> float:
     """Mean excess of anions over a ring of a long neck into which rings inject currents."""
     case, geometry = context.case, context.geometry(BallNeck)
-    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_neck) is not None}
+    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_wall) is not None}
     names = [name for name, b in case.boundaries.items() if b.injections]
     measures = geometry.exact_measures()
     currents = [sum(i.total(measures[n]) for i in case.boundaries[n].injections) for n in names]

@@ -10,6 +10,7 @@ from spinepnp.geometries import BallWindow, Cylinder, Pore
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import (
+    ChargedCylinderLaw,
     GouyChapmanLaw,
     MembraneLaw,
     binary_junction,
@@ -53,6 +54,17 @@ def charged_membrane(context: FormulaContext) -> float:
     series = 1.0 / (1.0 / membrane + electrolyte.debye_length() / eps)
     decay = series / (series + column) * np.exp(-max(time, 0.0) * conductance / (series + column))
     return float((clamp.value or 0.0) * series / membrane * (1.0 - decay)) if time > 0.0 else 0.0
+
+
+def charged_cylinder(context: FormulaContext) -> float:
+    """V at a probe far from the ends of the one charged ring or wall of a cylinder, in equilibrium with its baths."""
+    electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
+    (charge,) = (b.surface_charge for b in context.case.boundaries.values() if b.surface_charge is not None)
+    x, y, _ = context.case.probes[context.place]
+    valences, concentrations = zip(*((s.valence, s.concentration) for s in electrolyte.species), strict=True)
+    medium = electrolyte.absolute_permittivity, electrolyte.V_T
+    law = ChargedCylinderLaw(geometry.radius, charge, valences, concentrations, *medium)
+    return float(law.potential(np.hypot(x, y)))
 
 
 def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:
