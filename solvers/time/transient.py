@@ -240,7 +240,8 @@ class TransientProblem(Problem):
             Iterator of the accepted steps; each is solved when it is asked for.
 
         Raises:
-            CaseError: the schedule has an unknown key, or a value that is no time or not positive.
+            CaseError: the schedule has an unknown key, or a value that is no time or not positive; or terms were added
+                or removed since `begin`.
             SolveError: the step would have to be too short to go on.
         """
         return self._steps(Schedule.of(schedule))
@@ -254,6 +255,8 @@ class TransientProblem(Problem):
         jumps = schedule.ends(waveforms)
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
+            if self.terms_changed:
+                raise CaseError("terms", "changed since the transient began; call begin() to start again with them")
             after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
             if not progress.started:
