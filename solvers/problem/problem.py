@@ -26,11 +26,11 @@ from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
     ElectrolyteLike,
+    InitialLike,
     OptionsLike,
     check_kind,
     checked_arguments,
 )
-from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
@@ -91,15 +91,15 @@ class Problem:
         closed: ClosedLike | None = None,
         regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),
-        initial_concentrations: Initial | None = None,
+        initial_concentrations: InitialLike | None = None,
     ) -> None:
         if not isinstance(mesh, SpineMesh):
             raise CaseError("mesh", "is no mesh of spinepnp; make one by spinepnp.mesh(geometry)")
         self.terms = list(terms)
-        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions)
+        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions, initial_concentrations)
         problem_data = ProblemData(
             tables.electrolyte, tables.boundaries, tables.closed,
-            transient=self.transient, initial=initial_concentrations,
+            transient=self.transient, initial=tables.initial,
         )  # fmt: skip
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, tables.solver

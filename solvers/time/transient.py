@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -16,14 +16,15 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
+from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, InitialLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.initial import STEADY_START, Initial
+from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
@@ -330,7 +331,8 @@ def solve_transient(
     initial: Literal["bulk", "steady"] = "bulk",
     regions: Mapping[str, Any] | None = None,
     callback: StepCallback | None = None,
-    initial_concentrations: Initial | None = None,
+    initial_concentrations: InitialLike | None = None,
+    terms: Iterable[Term] = (),
 ) -> Steps:
     """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
@@ -346,6 +348,7 @@ def solve_transient(
         regions: parts of the volume whose means and extremes each solution has, by name.
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
+        terms: terms of the user beside those of the package.
 
     Returns:
         All accepted steps.
@@ -356,7 +359,7 @@ def solve_transient(
     """
     schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
     with TransientProblem(
-        mesh, electrolyte, boundaries, options, probes, closed, regions, initial_concentrations=initial_concentrations
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations
     ) as problem:
         problem.begin(initial)
         return problem.run(schedule, callback)
