@@ -155,6 +155,7 @@ class CustomTerm(UflTerm):
 
     def __init__(self, fields: Fields, problem_data: ProblemData, term: Term) -> None:
         self._term, self._key = term, _key(term)
+        self._ions = {s.name for s in problem_data.electrolyte.species if s.valence}
         for name in determined_by([term]) - set(fields.names):
             raise CaseError(f"{self._key}.determines", f"no such species; {nearest(name, fields.names)}", name)
         self._comm = fields.operators.space.mesh.comm
@@ -205,6 +206,8 @@ class CustomTerm(UflTerm):
                 raise CaseError(where, f"no such species; {nearest(str(key[0]), quantities)}", str(key[0]))
             if key[1] not in places:
                 raise CaseError(where, f"no such boundary; {nearest(str(key[1]), places)}", str(key[1]))
+            if key[0] in self._ions and key[1] in self.fields.signature.floating:
+                raise CaseError(where, "of ions has no place in the net current of a floating potential", str(key))
         return {key: _real(f"{where}[{key[0]}, {key[1]}]", density) for key, density in densities.items()}
 
     def _given(self, time: float) -> dict[str, float]:

@@ -76,7 +76,7 @@ def dissipation_error(
         at_corners = np.einsum("tadk,tk->tad", gradients, mu[dofs])
         at_nodes = present[dofs[:, :corners]]
         profile = electrolyte.diffusivity_profile(species)
-        relative = values_in_cells(mesh.mesh, profile)[: len(volume)]
+        relative = values_in_cells(mesh.mesh, profile)[: len(volume)] if profile.planes else profile.values[0]
         conductivity = electrolyte.effective_diffusivity(species) * relative * volume
         if along_edges:
             mean = logarithmic_mean(at_nodes.min(axis=1), at_nodes.max(axis=1))
