@@ -38,6 +38,9 @@ from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
 
+#: Potential beyond which the fields of an earlier run cannot fit the charges of a case, V; no bath is at one volt.
+CHARGED_FILE = 1.0
+
 #: Smallest step before the transient ends with an error, over the Debye time.
 SMALLEST_STEP = 1e-6
 
@@ -123,7 +126,14 @@ class TransientProblem(Problem):
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        return self._solution_at(time_state, statistics)[0]
+        solution = self._solution_at(time_state, statistics)[0]
+        given = self.problem_data.initial
+        highest = max(abs(solution.volume.min_potential), abs(solution.volume.max_potential))
+        if given is not None and given.file is not None and highest > CHARGED_FILE:
+            self.remark = (
+                f"the charge of initial.file alone gives {highest:.3g} V: a surface charge may be missing here"
+            )
+        return solution
 
     @cached_property
     def ordering(self) -> Ordering:
