@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from spinepnp.solvers.model.arguments import (
 )
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
@@ -280,6 +281,7 @@ def solve_steady(
     probes: Mapping[str, Position] | None = None,
     closed: ClosedLike | None = None,
     regions: Mapping[str, Any] | None = None,
+    terms: Iterable[Term] = (),
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
@@ -291,6 +293,7 @@ def solve_steady(
         probes: points at which the solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes.
         regions: parts of the volume whose means and extremes the solution has, by name.
+        terms: terms of the user beside those of the package.
 
     Returns:
         The steady state.
@@ -299,5 +302,5 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    with SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed, regions) as problem:
+    with SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed, regions, terms) as problem:
         return problem.solve()

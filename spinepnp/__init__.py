@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Closed,
         Electrolyte,
         Gate,
+        Initial,
         Injection,
         PotentialWaveform,
         Region,
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Electrolyte Gate Injection PotentialWaveform Region Schedule Solution "
+    "solvers": "Boundary Channel Closed Electrolyte Gate Initial Injection PotentialWaveform Region Schedule Solution "
     "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
@@ -97,6 +98,7 @@ __all__ = [
     "GradePlane",
     "Hyperboloid",
     "ImportedSurface",
+    "Initial",
     "Injection",
     "MeshOptions",
     "Obstacle",

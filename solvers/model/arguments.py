@@ -12,6 +12,7 @@ from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.terms import TERM_KEYS
@@ -29,6 +30,9 @@ ClosedLike = Closed | dict[str, Any]
 #: A table, or its keys.
 OptionsLike = SolverOptions | dict[str, Any]
 
+#: A table, or its keys.
+InitialLike = Initial | dict[str, Any]
+
 #: Coordinate of a probe; plain numbers are in SI, as they have always been in Python.
 _Coordinate = Annotated[Coordinate, BeforeValidator(number_as_si)]
 
@@ -43,6 +47,7 @@ class Arguments(Table):
         solver: options of the solvers.
         probes: points at which solutions are evaluated, m, by name.
         regions: parts of the volume by name.
+        initial: concentrations at the start of a transient, where they are not those of the bulk.
     """
 
     electrolyte: Electrolyte
@@ -51,6 +56,7 @@ class Arguments(Table):
     solver: SolverOptions = SolverOptions()
     probes: dict[str, tuple[_Coordinate, _Coordinate, _Coordinate]] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
+    initial: Initial | None = None
 
 
 def checked_arguments(
@@ -60,6 +66,7 @@ def checked_arguments(
     options: OptionsLike | None = None,
     probes: Mapping[str, Any] | None = None,
     regions: Mapping[str, Any] | None = None,
+    initial: InitialLike | None = None,
 ) -> Arguments:
     """Arguments of a problem as tables; ``None`` stands for the default.
 
@@ -70,6 +77,7 @@ def checked_arguments(
         options: options of the solvers, or a dictionary of them; ``None`` for the default ones.
         probes: positions of points by name; ``None`` without points.
         regions: regions by name, or dictionaries of their keys; ``None`` without regions.
+        initial: table [initial], or a dictionary of its keys; ``None`` without one.
 
     Raises:
         CaseError: the first thing that is wrong with one of them, with its key in a case file.
@@ -81,6 +89,7 @@ def checked_arguments(
         "solver": options,
         "probes": probes,
         "regions": regions,
+        "initial": initial,
     }
     return validated({key: value for key, value in given.items() if value is not None}, Arguments)
 

@@ -74,7 +74,8 @@ class LayerState:
     Attributes:
         concentrations: scaled nodal concentrations, shape (local dofs, species).
         potential: nodal potential, V_T, shape (local dofs,).
-        currents: current of each species into each boundary, scaled, shape (species,), by name.
+        currents: current of each species into each boundary, scaled, shape (species,), by name; not a number where it
+            is not known.
         even_charge: surface charge that Gauss' law requires on all walls of a closed domain, scaled.
         lumped: whether the charge of linear elements is that of the nodes.
     """
@@ -156,7 +157,10 @@ class _Layers:
                 beside, drop = self._thinnest(beside), math.nan
             else:
                 beside, drop = beside.beyond(trace), -trace
-            return self._with_error(layer, name, beside, self._wall_charge(name, boundary, phi, beside), drop)
+            charge = self._wall_charge(name, boundary, phi, beside)
+            if charge is not None and math.isnan(charge):  # of an unknown current: judged by the cells
+                return layer
+            return self._with_error(layer, name, beside, charge, drop)
         if not forms and boundary.prescribes_potential:
             field = abs(self._field_of_currents(name, beside))
             missing = missing_pressure(field, self._heights[name] / scales.length, beside.debye_squared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction, Predictor
+from spinepnp.units import FARADAY
 
 #: Debye length over volume per surface up to which the electroneutral law predicts: it is that of thin layers.
 LARGEST_LAYER = 0.1
@@ -89,16 +91,23 @@ class ElectroneutralPrediction:
         return means | {name: float(value[0]) for name, value in self.discretisation.probes.values(V).items()}
 
     def layers(self, problem_data: ProblemData, prediction: Prediction | None) -> dict[str, Layer]:
-        """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective."""
+        """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective.
+
+        Currents of channels and of an exchange are not known before the solve, and neither are the drops there.
+        """
         electrolyte, scales = problem_data.electrolyte, Scales.of(problem_data.electrolyte)
         nodes = len(self.discretisation.weights.volume)
         bulk = np.array([*electrolyte.bulk.values()])
         c: Any = np.tile(bulk, (nodes, 1)) if prediction is None else prediction.concentrations.T
         currents = {name: np.zeros(len(bulk)) for name in self.discretisation.boundary_dofs}
+        valences = {species.name: species.valence for species in electrolyte.species}
         for name, boundary in problem_data.boundaries.items():
-            for injection in boundary.injections:
-                total = injection.total(self.discretisation.weights.area[name] * scales.length**2)
-                currents[name][electrolyte.index(injection.species)] += total / scales.current
+            area = self.discretisation.weights.area[name] * scales.length**2
+            prescribed = [(i.species, i.total(area)) for i in boundary.injections]
+            prescribed += [(f.species, FARADAY * valences[f.species] * f.value * area) for f in boundary.flux or ()]
+            unknown = [(e.species, math.nan) for e in (*boundary.channels, *(boundary.exchange or ()))]
+            for species, current in prescribed + [pair for pair in unknown if valences[pair[0]]]:
+                currents[name][electrolyte.index(species)] += current / scales.current
         state = LayerState(
             concentrations=c / scales.concentration,
             potential=np.zeros(nodes) if prediction is None else prediction.u + prediction.ground / electrolyte.V_T,

@@ -26,15 +26,15 @@ from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
     ElectrolyteLike,
+    InitialLike,
     OptionsLike,
     check_kind,
     checked_arguments,
 )
-from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
-from spinepnp.solvers.pnp.custom_term import Term
+from spinepnp.solvers.pnp.custom_term import Term, determined_by
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
@@ -91,15 +91,15 @@ class Problem:
         closed: ClosedLike | None = None,
         regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),
-        initial_concentrations: Initial | None = None,
+        initial_concentrations: InitialLike | None = None,
     ) -> None:
         if not isinstance(mesh, SpineMesh):
             raise CaseError("mesh", "is no mesh of spinepnp; make one by spinepnp.mesh(geometry)")
         self.terms = list(terms)
-        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions)
+        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions, initial_concentrations)
         problem_data = ProblemData(
             tables.electrolyte, tables.boundaries, tables.closed,
-            transient=self.transient, initial=initial_concentrations,
+            transient=self.transient, initial=tables.initial,
         )  # fmt: skip
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, tables.solver
@@ -120,12 +120,16 @@ class Problem:
 
     def _with_terms(self, problem_data: ProblemData) -> ProblemData:
         """Data that know of the terms of the user."""
-        determined = frozenset[str]().union(*(getattr(term, "determines", ()) for term in self.terms))
-        return replace(problem_data, determined=determined, custom=len(self.terms))
+        return replace(problem_data, determined=determined_by(self.terms), custom=len(self.terms))
+
+    @property
+    def terms_changed(self) -> bool:
+        """Whether terms of the user were added or removed after the equations were made."""
+        return tuple(self.terms) != self._made_with
 
     def take_terms(self) -> None:
         """Make the equations again where terms of the user were added or removed. Collective."""
-        if tuple(self.terms) != self._made_with:
+        if self.terms_changed:
             self.problem_data = self._with_terms(self.problem_data)
             self._free_solver()
             self._make_solver(self.linear)
@@ -153,9 +157,9 @@ class Problem:
         # Options of a solver that "auto" does not choose are no mistake, nor are those of time steps in a steady state.
         unused = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(unused)}
-        self._made_with = tuple(self.terms)
+        self._made_with: tuple[Term, ...] | None = None  # a term that is refused leaves no equations
         self.system = system = System(
-            self.mesh, self.problem_data, self.discretisation, self.formulation, self._made_with,
+            self.mesh, self.problem_data, self.discretisation, self.formulation, tuple(self.terms),
             blocks=linear == "block",
         )  # fmt: skip
         self._preconditioner = (
@@ -175,6 +179,7 @@ class Problem:
             extra_convergence_test=system.meets_amounts,
             conserves=system.conserves,
         )
+        self._made_with = tuple(self.terms)
 
     def _free_solver(self) -> None:
         self._newton.destroy()

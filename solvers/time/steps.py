@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.errors import SolveError
+from spinepnp.runtime.communication import on_all
 from spinepnp.solvers.problem import columns
 from spinepnp.solvers.time.adaptive import Step
 
@@ -16,7 +16,7 @@ from spinepnp.solvers.time.adaptive import Step
 StepCallback = Callable[[Step], object]
 
 #: Verdicts of a callback, of which the largest of all ranks counts: go on, stop, an error.
-GO_ON, STOP, FAILED = range(3)
+GO_ON, STOP = range(2)
 
 
 class Steps(list[Step]):
@@ -80,18 +80,12 @@ def until_stopped(steps: Iterable[Step], callback: StepCallback | None, comm: An
 
 def _verdict(step: Step, callback: StepCallback, comm: Any) -> int:
     """Largest verdict of all ranks on a step; raises the error of the callback. Collective."""
-    failure: Exception | None = None
-    verdict = GO_ON
-    try:
-        answer = callback(step)
-        verdict = STOP if isinstance(answer, bool | np.bool_) and not answer else GO_ON
-    except StopIteration:
-        verdict = STOP
-    except Exception as error:  # the user's own, of any kind
-        failure, verdict = error, FAILED
-    verdict = max(comm.allgather(verdict))
-    if failure is not None:
-        raise failure
-    if verdict == FAILED:
-        raise SolveError("the callback of the transient failed on another rank")
-    return verdict
+
+    def verdict() -> int:
+        try:
+            answer = callback(step)
+        except StopIteration:
+            return STOP
+        return STOP if isinstance(answer, bool | np.bool_) and not answer else GO_ON
+
+    return max(comm.allgather(on_all(comm, verdict, "the callback of the transient")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -16,14 +16,15 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
+from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, InitialLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.initial import STEADY_START, Initial
+from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.step_data import Stage
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
@@ -37,6 +38,9 @@ from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
+
+#: Potential beyond which the fields of an earlier run cannot fit the charges of a case, V; no bath is at one volt.
+CHARGED_FILE = 1.0
 
 #: Smallest step before the transient ends with an error, over the Debye time.
 SMALLEST_STEP = 1e-6
@@ -123,7 +127,14 @@ class TransientProblem(Problem):
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        return self._solution_at(time_state, statistics)[0]
+        solution = self._solution_at(time_state, statistics)[0]
+        given = self.problem_data.initial
+        highest = max(abs(solution.volume.min_potential), abs(solution.volume.max_potential))
+        if given is not None and given.file is not None and highest > CHARGED_FILE:
+            self.remark = (
+                f"the charge of initial.file alone gives {highest:.3g} V: a surface charge may be missing here"
+            )
+        return solution
 
     @cached_property
     def ordering(self) -> Ordering:
@@ -241,7 +252,8 @@ class TransientProblem(Problem):
             Iterator of the accepted steps; each is solved when it is asked for.
 
         Raises:
-            CaseError: the schedule has an unknown key, or a value that is no time or not positive.
+            CaseError: the schedule has an unknown key, or a value that is no time or not positive; or terms were added
+                or removed since `begin`.
             SolveError: the step would have to be too short to go on.
         """
         return self._steps(Schedule.of(schedule))
@@ -255,6 +267,8 @@ class TransientProblem(Problem):
         jumps = schedule.ends(waveforms)
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
+            if self.terms_changed:
+                raise CaseError("terms", "changed since the transient began; call begin() to start again with them")
             after = schedule.just_after(progress.time_state.time)
             target = next(t for t in jumps if t > after)
             if not progress.started:
@@ -328,7 +342,8 @@ def solve_transient(
     initial: Literal["bulk", "steady"] = "bulk",
     regions: Mapping[str, Any] | None = None,
     callback: StepCallback | None = None,
-    initial_concentrations: Initial | None = None,
+    initial_concentrations: InitialLike | None = None,
+    terms: Iterable[Term] = (),
 ) -> Steps:
     """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
@@ -344,6 +359,7 @@ def solve_transient(
         regions: parts of the volume whose means and extremes each solution has, by name.
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
+        terms: terms of the user beside those of the package.
 
     Returns:
         All accepted steps.
@@ -354,7 +370,7 @@ def solve_transient(
     """
     schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
     with TransientProblem(
-        mesh, electrolyte, boundaries, options, probes, closed, regions, initial_concentrations=initial_concentrations
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations
     ) as problem:
         problem.begin(initial)
         return problem.run(schedule, callback)

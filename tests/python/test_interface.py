@@ -354,6 +354,28 @@ def test_an_error_of_a_callback_ends_the_transient_on_all_ranks(comm, line):
         pnp.solve_transient(line, SALT, IN_TIME, "1 ms", callback=failing)
 
 
+def test_initial_concentrations_and_terms_are_arguments_as_the_others(line):
+    """A tracer in a closed neck: its mean is that of the initial regions, and decays with the rate of the term."""
+
+    class Decay(pnp.Term):
+        def densities(self, u):
+            return {("T", "volume"): -100.0 * u.c["T"]}
+
+    tracer = {"species": [{"name": "T", "valence": 0, "diffusivity": "200 um^2/s", "concentration": "1 mM"}]}
+    half = {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "3 mM"}}]}
+    for initial in (half, pnp.Initial(**half)):
+        steps = pnp.solve_transient(
+            line, tracer, {}, "1 ms", closed={}, initial_concentrations=initial, terms=[Decay()]
+        )
+        mean = steps[-1].solution.volume.concentration["T"]
+        assert mean == pytest.approx(2.0 * np.exp(-0.1), rel=2e-3)
+    with pytest.raises(pnp.CaseError, match=r"initial\.regions: unknown key"):
+        pnp.TransientProblem(line, tracer, {}, closed={}, initial_concentrations={"regions": []})
+    steady = pnp.solve_steady(line, tracer, {"base": pnp.bath()}, terms=[Decay()])
+    width = np.sqrt(100.0 / 200e-12) * 1e-6  # length over sqrt(D/k)
+    assert steady.boundary["top"].concentration["T"] == pytest.approx(1.0 / np.cosh(width), rel=1e-3)
+
+
 def test_the_table_of_steps_is_that_of_a_run(comm, tmp_path):
     channel = {"law": "gates", "species": "C", "conductance": "1 nS", "reversal": "10 mV",
                "gates": [{"half": "5 mV", "slope": "5 mV", "time": "0.1 ms"}]}  # fmt: skip

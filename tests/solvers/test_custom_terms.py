@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, SolveError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.runtime.stack import MPI
+from spinepnp.runtime.stack import MPI, ufl
 from spinepnp.solvers import Boundary, Electrolyte, Schedule, SolverOptions, SteadyProblem, TransientProblem
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.units import FARADAY
@@ -162,6 +162,94 @@ def test_a_term_gives_the_same_on_any_number_of_ranks(comm):
     assert together == pytest.approx(alone, rel=1e-8)
 
 
+def term_of(densities, **members):
+    """A term with these densities."""
+    return type("A", (Term,), {"densities": lambda self, u: densities(u), **members})()
+
+
+@pytest.mark.parametrize(
+    ("density", "message"),
+    [
+        (lambda u: 1j * u.c["T"], "not finite and real"),
+        (lambda u: math.nan * u.c["T"], "not finite and real"),
+        (lambda u: math.inf, "not finite and real"),
+        (lambda u: None, "is no number and no expression"),
+        (lambda u: "-k*c", "is no number and no expression"),
+        (lambda u: [1.0, 2.0], "is no number and no expression"),
+        (lambda u: ufl.gt(u.c["T"], 1.0), "is a condition"),
+        (lambda u: u.c["Q"], 'densities = "Q": no such name; known: T'),
+        (lambda u: u.parameters["q"] * u.c["T"], 'parameters = "q": no such name; known: k'),
+    ],
+)
+def test_densities_that_are_no_real_expressions_are_one_line(line, density, message):
+    data = {"base": bath(T=10)}
+    term = term_of(lambda u: {("T", "top"): density(u)}, parameters=lambda self, time: {"k": 1.0})
+    with pytest.raises(CaseError, match=message):
+        SteadyProblem(line, TRACER, data, terms=[term]).solve(TRACER, data)
+
+
+@pytest.mark.parametrize("value", ["1e-4", None, 1j, [1.0]])
+def test_parameters_that_are_no_numbers_are_one_line(line, value):
+    data = {"base": bath(T=10)}
+    term = term_of(lambda u: {("T", "top"): u.parameters["k"]}, parameters=lambda self, time: {"k": value})
+    with pytest.raises(CaseError, match=r"parameters\.k"):
+        SteadyProblem(line, TRACER, data, terms=[term]).solve(TRACER, data)
+
+
+def test_a_conditional_density_is_what_holds_at_the_state(line):
+    data = {"base": bath(T=10)}
+    term = term_of(lambda u: {("T", "top"): ufl.conditional(ufl.gt(u.c["T"], 1.0), -1e-4, 0.0)})
+    problem = SteadyProblem(line, TRACER, data, terms=[term])
+    found = problem.solve().boundary["top"].concentration["T"]
+    problem.destroy()
+    assert found == pytest.approx(10.0 - 1e-4 * LENGTH / D, rel=1e-9)
+
+
+def test_a_term_that_is_added_between_steps_is_refused_until_the_transient_begins_again(line):
+    """The slopes of the state that the steps go on from do not know the term."""
+    problem = TransientProblem(line, TRACER, {}, closed={})
+    steps = problem.steps(Schedule(1e-3, fixed_step=1e-4))
+    next(steps)
+    problem.terms.append(Decay())
+    with pytest.raises(CaseError, match=r"terms: changed since the transient began; call begin\(\)"):
+        next(steps)
+    with pytest.raises(CaseError, match="changed since the transient began"):
+        problem.run(Schedule(1e-3, fixed_step=1e-4))
+    problem.begin()
+    last = problem.run(Schedule(1e-3, fixed_step=1e-5))[-1]
+    problem.destroy()
+    assert last.solution.volume.concentration["T"] == pytest.approx(10.0 * math.exp(-0.3), rel=1e-6)
+
+
+def test_a_refused_term_leaves_the_problem_usable(line):
+    problem = SteadyProblem(line, TRACER, {"base": bath(T=10)})
+    problem.terms.append(Exchange("Q", "top", RATE, OUTSIDE))
+    for _ in range(2):
+        with pytest.raises(CaseError, match="no such species"):
+            problem.solve()
+    problem.terms.clear()
+    assert problem.solve().boundary["top"].concentration["T"] == pytest.approx(10.0)
+    problem.destroy()
+
+
+def test_a_species_named_potential_is_refused_beside_terms(line):
+    electrolyte = Electrolyte(species=[ion("potential", 0, 10, 50)])
+    term = term_of(lambda u: {("potential", "top"): -1e-4 * u.c["potential"]})
+    with pytest.raises(CaseError, match="could mean a species or the potential"):
+        SteadyProblem(line, electrolyte, {"base": bath(potential=10)}, terms=[term]).solve()
+
+
+def test_a_term_that_fails_on_one_rank_fails_on_all(comm, line):
+    def fail_on_the_last_rank(u):
+        if comm.rank == comm.size - 1:
+            raise RuntimeError("mistake of the user")
+        return {("T", "top"): -1e-4 * u.c["T"]}
+
+    error = RuntimeError if comm.rank == comm.size - 1 else SolveError
+    with pytest.raises(error):
+        SteadyProblem(line, TRACER, {"base": bath(T=10)}, terms=[term_of(fail_on_the_last_rank)]).solve()
+
+
 @pytest.mark.parametrize(
     ("term", "message"),
     [
@@ -172,6 +260,9 @@ def test_a_term_gives_the_same_on_any_number_of_ranks(comm):
         (type("A", (Term,), {"densities": lambda self, u: {}})(), "gives no density"),
         (type("A", (Term,), {"densities": lambda self, u: {("T", "top"): u.V * u.x}})(), "is no scalar"),
         (object(), "is no term"),
+        (Term(), "densities: is missing"),
+        (term_of(lambda u: {("T", "top"): 1.0}, determines="T"), "determines = .* is no set of species"),
+        (term_of(lambda u: {("T", "top"): 1.0}, determines=frozenset({"Q"})), "determines = .* no such species"),
         (
             type("A", (Term,), {"parameters": lambda self, time: {"k": math.nan},
                                 "densities": lambda self, u: {("T", "top"): u.parameters["k"]}})(),

@@ -7,7 +7,16 @@ from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cone, Cylinder
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.solvers import Closed, Electrolyte, Initial, SolverOptions, TransientProblem, grade_layers
+from spinepnp.solvers import (
+    Boundary,
+    Closed,
+    Electrolyte,
+    Initial,
+    SolverOptions,
+    TransientProblem,
+    grade_layers,
+    solve_steady,
+)
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.validation.laws import SpreadingLaw, ambipolar_diffusivity, binary_junction, henderson_junction
 from support.cases import GROUND, MS, NM
@@ -329,3 +338,24 @@ class TestRefusals:
         options = SolverOptions(formulation="nodal")
         error = refusal(begun, comm, neck(), TRACER, regions((0, 500, {"T": 0})), options=options)
         assert "no logarithm" in str(error)
+
+
+@pytest.mark.parametrize("charged", [True, False])
+def test_fields_of_a_charged_wall_without_its_charge_are_told(comm, tmp_path_factory, charged):
+    """The Debye layer of the earlier run alone is a capacitor of a micrometre: 0.02 C/m^2 L/eps = 28 V."""
+    path = comm.bcast(str(tmp_path_factory.mktemp("charged") / "fields.vtu") if comm.rank == 0 else None)
+    mesh = generate(
+        Cylinder(length="1 um", radius="100 nm", dimension="1d"), MeshOptions(grade={"top": {"size": "0.1 nm"}}), comm
+    )
+    ground, wall = {"base": GROUND}, Boundary.model_validate({"surface_charge": "0.02 C/m^2"})
+    solve_steady(mesh, salt(), {**ground, "top": wall}).save(path)
+    boundaries = {**ground, "top": wall} if charged else ground
+    problem = TransientProblem(mesh, salt(), boundaries, initial_concentrations={"file": path})
+    start = problem.begin()
+    remark = problem.remark
+    problem.destroy()
+    if charged:
+        assert remark == ""
+    else:
+        assert remark.startswith("the charge of initial.file alone gives")
+        assert start.volume.min_potential == pytest.approx(-0.02 * 1e-6 / (80 * 8.8541878128e-12), rel=0.01)
