@@ -27,7 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spinepnp.errors import petsc_reason
-from spinepnp.runtime.stack import PETSc
+from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
 
@@ -104,6 +104,10 @@ LARGEST_EXPONENT = 50.0
 #: Relative difference of time steps up to which they share a matrix or a preconditioner.
 SIMILAR = 0.1
 
+#: Change of the potential, V_T, and of the response of the charge, relative, up to which a preconditioner of a steady
+#: state stays: it is then as good as that of a start from the electroneutral answer.
+LAGGED = 0.1
+
 #: Factor of the iterations of its first solve above which a multigrid hierarchy is rebuilt.
 REBUILD_FACTOR = 1.5
 
@@ -169,21 +173,33 @@ class BlockPreconditioner:
     def _still_serves(self) -> bool:
         """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
         c, before = self._fields.coefficients, self._made_for
-        if not c.storage_rate or before is None or self._first is None:
+        if before is None or (self._first is None and c.storage_rate):
             return False
-        near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
-        return near and 0 <= self.iterations() <= self._first + REBUILD_MARGIN
+        if np.any(np.abs(c.diffusivity - before) > SIMILAR * before) or bool(c.storage_rate) != self._in_time:
+            return False
+        few = 0 <= self.iterations() <= (self.iterations() if self._first is None else self._first) + REBUILD_MARGIN
+        return few and (self._in_time or self._is_near())
+
+    def _is_near(self) -> bool:
+        """Whether the state is near that of the last set-up. Collective."""
+        phi, kappa = self._made_at
+        owned = self._fields.owned
+        potential = float(np.abs(self._fields.phi.x.array[:owned] - phi).max(initial=0.0))
+        response = np.abs(self._equations.charge_response() - kappa)
+        response = float((response / np.where(kappa > 0.0, kappa, 1.0)).max(initial=0.0))
+        return bool(self._fields.comm.allreduce(max(potential, response), op=MPI.MAX) <= LAGGED)
 
     def _take_blocks(self) -> None:
         self._renew_if_worse()
         fields, count, variables = self._fields, self._count, self._variables
         owned, c = fields.owned, fields.coefficients
-        self._made_for = c.diffusivity.copy() if c.storage_rate else None
+        self._made_for, self._in_time = c.diffusivity.copy(), bool(c.storage_rate)
         concentrations = fields.concentrations()[:owned]
         slope = variables.slope(concentrations)
         ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
         self._exchange = c.valence * ratio * self._free[:, :-1]
         kappa = self._equations.charge_response()
+        self._made_at = fields.phi.x.array[:owned].copy(), kappa
         if c.storage_rate:
             conductivity = self._equations.conductivity()
             diffusivity = np.where(kappa > 0.0, conductivity / np.where(kappa > 0.0, kappa, 1.0), c.diffusivity.max())
