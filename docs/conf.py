@@ -22,17 +22,22 @@ author = "The spinepnp developers"
 copyright = "2026 The spinepnp developers"
 version = release = __version__
 
-extensions = ["myst_parser", "site_parts.formulas", "site_parts.sources", "site_parts.contents"]
+extensions = ["myst_parser", "site_parts.formulas", "site_parts.sources", "site_parts.contents", "site_parts.api"]
 root_doc = "docs/index"
-include_patterns = [*PAGES, "docs/*.md"]
+include_patterns = [*PAGES, "docs/*.md", "docs/api/*.md"]
 exclude_patterns = [path.name for path in ROOT.iterdir() if path.name not in {*PAGES, "docs"}]
-exclude_patterns += [f"docs/{path.name}" for path in HERE.iterdir() if path.is_dir()]
+exclude_patterns += [f"docs/{path.name}" for path in HERE.iterdir() if path.is_dir() and path.name != "api"]
 
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 myst_url_schemes = {"http": None, "https": None, "mailto": None, "repo": None}
 highlight_language = "text"
 nitpicky = True
+
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 140
+toc_object_entries_show_parents = "hide"
 
 html_theme = "furo"
 html_title = f"spinepnp {__version__}"

@@ -36,6 +36,13 @@ OBSTACLE_NAME = "obstacle"
 class Obstacle(Table):
     """An organelle in the domain: a body that is cut out, with a surface of its own.
 
+    Examples:
+        >>> from spinepnp.geometries import Cylinder, Obstacle
+        >>> organelle = Obstacle(centre=["0 um", "0 um", "0.5 um"], radius="30 nm")
+        >>> neck = Cylinder(length="1 um", radius="100 nm", obstacle=organelle)
+        >>> neck.boundaries
+        ('base', 'top', 'wall', 'obstacle')
+
     Attributes:
         shape: shape of the body.
         centre: centre (x, y, z), m.
@@ -68,7 +75,16 @@ class Geometry(Table, ABC):
     nodes of curved cells exactly. The mesh is linear at first; then the nodes of curved cells move onto the exact
     `surfaces` of the boundary, and in boundary layers (`wall_layers`) to the level of their layer.
 
+    Examples:
+        >>> from spinepnp.geometries import Cylinder, Geometry
+        >>> neck: Geometry = Cylinder(length="1 um", radius="100 nm", dimension="axisymmetric")
+        >>> neck.cell_dimension, neck.boundaries
+        (2, ('base', 'top', 'wall'))
+        >>> neck.heights("top")  # m
+        (1e-06, 1e-06)
+
     Attributes:
+        shape: name of the shape in a case file.
         dimension: dimension of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and
             z), or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
         obstacle: an organelle, cut out of the body; its surface is the boundary "obstacle".

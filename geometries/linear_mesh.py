@@ -21,6 +21,14 @@ TETRAHEDRON_EDGES = ((2, 3), (1, 3), (1, 2), (0, 3), (0, 2), (0, 1))
 class LinearMesh:
     """A mesh of simplices with named boundary facets, whole, on one rank.
 
+    Examples:
+        >>> import numpy as np
+        >>> from spinepnp.geometries import LinearMesh
+        >>> points, cells = np.array([[0.0], [0.5], [1.0]]), np.array([[0, 1], [1, 2]])
+        >>> line = LinearMesh(points, cells, np.array([[0], [2]]), np.array([0, 1]), ("base", "top"))
+        >>> [line.names[value] for value in line.values]
+        ['base', 'top']
+
     Attributes:
         points: coordinates in model units, shape (points, geometric dimension).
         cells: vertices of each cell, shape (cells, dimension + 1); with the nodes on the edges of second-order cells
@@ -70,7 +78,16 @@ def grid_mesh(r: np.ndarray, z: np.ndarray) -> LinearMesh:
 
 
 def interval_mesh(x: np.ndarray, start: str | None, end: str) -> LinearMesh:
-    """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry."""
+    """Intervals between rising positions, shape (n,); the start has no name where it is a centre of symmetry.
+
+    Args:
+        x: rising positions, model units, shape (n,).
+        start: name of the boundary at the first position; ``None`` where that is a centre of symmetry.
+        end: name of the boundary at the last position.
+
+    Returns:
+        The n - 1 intervals, with their named ends as facets.
+    """
     number = np.arange(len(x))
     ends = [(0, start), (len(x) - 1, end)]
     named = [(point, name) for point, name in ends if name is not None]

@@ -132,7 +132,16 @@ class Piece:
 
 
 def trapezium(base: float, top: float, length: float) -> list[list[Piece]]:
-    """Meridian of a cone or cylinder on z = 0: base, wall and top, by the radii of both ends."""
+    """Meridian of a cone or cylinder on z = 0: base, wall and top, by the radii of both ends.
+
+    Args:
+        base: radius of the lower end, model units.
+        top: radius of the upper end, model units.
+        length: height, model units.
+
+    Returns:
+        One chain of three pieces: "base", "wall" and "top".
+    """
     corners = [(0.0, 0.0), (base, 0.0), (top, length), (0.0, length)]
     return [[Piece(n, *ends) for n, ends in zip(("base", "wall", "top"), itertools.pairwise(corners), strict=True)]]
 
@@ -194,12 +203,28 @@ class Refinement:
 
 
 def smallest_edges(refinements: list[Refinement], size: float, r: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Target edge length at points of the half plane: the smallest of all refinements and the bulk size."""
+    """Target edge length at points of the half plane: the smallest of all refinements and the bulk size.
+
+    Args:
+        refinements: regions with smaller edges than in the bulk.
+        size: edge length in the bulk, model units.
+        r: distances of the points from the axis, model units, any shape.
+        z: heights of the points, model units, shape of ``r``.
+
+    Returns:
+        Edge lengths, model units, shape of ``r``.
+    """
     return reduce(np.minimum, (f.edges(r, z) for f in refinements), np.full_like(r, size))
 
 
 def set_size_fields(gmsh: Any, refinements: list[Refinement], size: float) -> None:
-    """Set the edge length at every point as Gmsh's only source of sizes."""
+    """Set the edge length at every point as Gmsh's only source of sizes.
+
+    Args:
+        gmsh: the initialised Gmsh module; its current model gets the sizes.
+        refinements: regions with smaller edges; those that are not smaller than in the bulk are left out.
+        size: edge length in the bulk, model units.
+    """
     fields = gmsh.model.mesh.field
     tags = []
     for refinement in refinements:
@@ -250,7 +275,14 @@ def simplices_in(chains: list[list[Piece]], refinements: list[Refinement], size:
 
 
 def facets_on(piece: Piece, refinements: list[Refinement], size: float, dim: int) -> float:
-    """Number of regular facets of the target edges that cover the surface that a piece sweeps, or the piece itself."""
+    """Number of regular facets of the target edges that cover the surface that a piece sweeps, or the piece itself.
+
+    Args:
+        piece: line or arc of a meridian.
+        refinements: regions with smaller edges than in the bulk.
+        size: edge length in the bulk, model units.
+        dim: 3 for triangles on the surface that the piece sweeps, 2 for edges along the piece.
+    """
     points = piece.points(1000)
     middle, length = 0.5 * (points[1:] + points[:-1]), np.linalg.norm(np.diff(points, axis=0), axis=1)
     edge = smallest_edges(refinements, size, middle[:, 0], middle[:, 1])
@@ -259,7 +291,16 @@ def facets_on(piece: Piece, refinements: list[Refinement], size: float, dim: int
 
 
 def inside(outlines: list[np.ndarray], r: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """Whether points lie in the body: a ray away from the axis crosses the outlines an odd number of times."""
+    """Whether points lie in the body: a ray away from the axis crosses the outlines an odd number of times.
+
+    Args:
+        outlines: points (r, z) along each chain of a meridian, each of shape (points, 2).
+        r: distances of the points from the axis, shape (n,).
+        z: heights of the points, shape (n,).
+
+    Returns:
+        True for each point within the body, shape (n,).
+    """
     odd = np.zeros(len(r), dtype=bool)
     for outline in outlines:
         for (a, b), (c, d) in itertools.pairwise(outline):

@@ -66,7 +66,13 @@ def add_obstacle(gmsh: Any, obstacle: Obstacle) -> tuple[int, list[int]]:
 
 
 def name_groups(gmsh: Any, surfaces: dict[str, list[int]], volume: int) -> None:
-    """Add one physical group for each boundary and one for the volume."""
+    """Add one physical group for each boundary and one for the volume.
+
+    Args:
+        gmsh: the initialised Gmsh module; its current model gets the groups.
+        surfaces: tags of Gmsh's surfaces by the name of their boundary.
+        volume: tag of the body's volume.
+    """
     for name, tags in surfaces.items():
         gmsh.model.addPhysicalGroup(2, tags, name=name)
     gmsh.model.addPhysicalGroup(3, [volume], name=VOLUME_NAME)
@@ -116,7 +122,15 @@ def refinements_of(
 def estimate_revolved(
     chains: list[list[Piece]], obstacle: Obstacle | None, refinements: list[Refinement], size: float, dim: int
 ) -> float:
-    """Estimated number of cells of a body of revolution or its meridian, from regular simplices of the target edge."""
+    """Estimated number of cells of a body of revolution or its meridian, from regular simplices of the target edge.
+
+    Args:
+        chains: the meridian.
+        obstacle: obstacle that is cut out.
+        refinements: regions with smaller edges than in the bulk.
+        size: edge length in the bulk, model units.
+        dim: 3 for the body, 2 for its meridian.
+    """
     holes = [] if obstacle is None else [[obstacle_surface(obstacle).piece]]
     cells = CELLS_PER_TETRAHEDRON if dim == 3 else 1.0
     return cells * simplices_in(chains + holes, refinements, size, dim)

@@ -119,7 +119,16 @@ class Revolved(Geometry):
         return add_wall_layers(core.mesh_core(gmsh, bulk, refinements), self.wall_layers(sizes))
 
     def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> LinearMesh:
-        """Mesh the body as it is, without boundary layers."""
+        """Mesh the body as it is, without boundary layers.
+
+        Args:
+            gmsh: the initialised Gmsh module, with an empty current model.
+            sizes: target edge lengths, without the gradings of walls that get boundary layers.
+            refinements: regions with smaller edges than in the bulk.
+
+        Returns:
+            The linear mesh, in the coordinates of meshing.
+        """
         return mesh_revolved(gmsh, self.meridian(), self.obstacle, refinements, sizes.size, self.cell_dimension)
 
     def _line(self) -> tuple[float, float, str | None, str]:

@@ -25,6 +25,12 @@ SAMPLES = 2000
 class Grading:
     """Grading of the mesh toward a boundary.
 
+    Examples:
+        >>> from spinepnp.geometries import Grading, Sizes
+        >>> sizes = Sizes(size=0.1, grade={"top": Grading(size=0.01, growth=2.0)})
+        >>> sizes.layers(0.3, "base", "top").round(3)
+        array([0.092, 0.091, 0.06 , 0.032, 0.017, 0.009])
+
     Attributes:
         size: edge length (normal to flat faces) at the boundary, in model units.
         growth: ratio of the heights of two neighbouring layers, > 1.
@@ -37,6 +43,12 @@ class Grading:
 @dataclass(frozen=True)
 class InnerPlane:
     """A plane z = const within the body that the mesh follows.
+
+    Examples:
+        >>> from spinepnp.geometries import Grading, InnerPlane, Sizes
+        >>> sizes = Sizes(size=0.1, planes=(InnerPlane(z=0.2, grading=Grading(size=0.02, growth=2.0)),))
+        >>> sizes.layers(0.3, "base", "top", bottom=0.0).round(3)
+        array([0.089, 0.061, 0.032, 0.017, 0.016, 0.03 , 0.054])
 
     Attributes:
         z: height of the plane, in model units.
@@ -55,6 +67,11 @@ def _whole_layers(number: float) -> float:
 @dataclass(frozen=True)
 class Sizes:
     """Target edge lengths of a mesh.
+
+    Examples:
+        >>> from spinepnp.geometries import Sizes
+        >>> Sizes(size=0.1).layers(0.25, "base", "top").round(4)
+        array([0.0833, 0.0833, 0.0833])
 
     Attributes:
         size: target edge length in the bulk, in model units (micrometres).
@@ -107,7 +124,15 @@ class Sizes:
         relative: Callable[[np.ndarray], np.ndarray] | None = None,
         bottom: float | None = None,
     ) -> float:
-        """Number of the `layers`, without making them: there may be more than fit into memory."""
+        """Number of the `layers`, without making them: there may be more than fit into memory.
+
+        Args:
+            length: distance from ``start`` to ``end``, in model units.
+            start: name of the boundary at the start of the length.
+            end: name of the boundary at its end.
+            relative: local size over the bulk size, as in `layers`.
+            bottom: z of the start, in model units; without it inner planes do not count.
+        """
         z, number, stations = self._numbered(length, start, end, relative, bottom)
         return float(sum(_whole_layers(n) for n in np.diff(number[np.searchsorted(z, stations)])))
 

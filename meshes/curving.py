@@ -39,6 +39,11 @@ def lattice(mesh: Mesh, geometry: Geometry, sizes: Sizes) -> tuple[FunctionSpace
 
     In wall layers a node lies at the level that its cell's nodes have there, so that layers stay as thin everywhere.
 
+    Args:
+        mesh: distributed mesh of first or second order.
+        geometry: shape that the mesh fills.
+        sizes: target edge lengths that the mesh was made for; they decide the wall layers.
+
     Returns:
         Its function space; coordinates of all local nodes, shape (nodes, dimension); their global numbers.
     """
@@ -61,7 +66,16 @@ def lattice(mesh: Mesh, geometry: Geometry, sizes: Sizes) -> tuple[FunctionSpace
 
 
 def curve(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
-    """The linear mesh with second-order cells, their boundary nodes on the exact surface. Collective."""
+    """The linear mesh with second-order cells, their boundary nodes on the exact surface. Collective.
+
+    Args:
+        tagged: linear mesh with the values of its boundary facets.
+        geometry: shape that the mesh fills; its surfaces are exact.
+        sizes: target edge lengths that the mesh was made for; they decide the wall layers.
+
+    Returns:
+        Mesh of second order with the same cells and facets.
+    """
     mesh, dim = tagged.mesh, tagged.mesh.topology.dim
     space, x, numbers = lattice(mesh, geometry, sizes)
     domain = simplex_domain(mesh.basix_cell().name, 2, dim)

@@ -24,6 +24,12 @@ SAME_PLANE = 1e-9
 class GradeOptions(Table):
     """Grading toward one boundary.
 
+    Examples:
+        >>> from spinepnp.meshes import GradeOptions, MeshOptions
+        >>> options = MeshOptions(size="20 nm", grade={"top": GradeOptions(size="0.1 nm", growth=1.4)})
+        >>> options.grade["top"].size  # m
+        1e-10
+
     Attributes:
         size: edge length at the boundary, m.
         growth: ratio of the heights of neighbouring layers.
@@ -35,6 +41,12 @@ class GradeOptions(Table):
 
 class GradePlane(Table):
     """Grading toward one inner plane z = const, on both sides.
+
+    Examples:
+        >>> from spinepnp.meshes import GradePlane, MeshOptions
+        >>> options = MeshOptions(size="20 nm", grade_planes=[GradePlane(z="0.3 um", size="0.2 nm")])
+        >>> options.grade_planes[0].growth
+        1.4
 
     Attributes:
         z: height of the plane, m.
@@ -49,6 +61,13 @@ class GradePlane(Table):
 
 class MeshOptions(Table):
     """Options of the mesh.
+
+    Examples:
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions
+        >>> resolved = MeshOptions().resolved(Cylinder(length="1 um", radius="100 nm"))
+        >>> resolved.size, resolved.element_degree  # a quarter of the radius, m
+        (2.5e-08, 1)
 
     Attributes:
         size: target edge length, m; by default that of the shape; a sixteenth of it for a line.

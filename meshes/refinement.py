@@ -68,7 +68,16 @@ def _division(dim: int, degree: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def refine(tagged: TaggedMesh, geometry: Geometry, sizes: Sizes) -> TaggedMesh:
-    """The mesh with every cell divided, its boundary nodes on the exact surface. Collective."""
+    """The mesh with every cell divided, its boundary nodes on the exact surface. Collective.
+
+    Args:
+        tagged: mesh of first or second order with the values of its boundary facets.
+        geometry: shape that the mesh fills; its surfaces are exact.
+        sizes: target edge lengths that the mesh was made for; they decide the wall layers.
+
+    Returns:
+        Mesh of the same order, with two, four or eight cells in place of each (one, two, three dimensions).
+    """
     mesh, dim = tagged.mesh, tagged.mesh.topology.dim
     degree, cell = coordinate_element(mesh).degree, mesh.basix_cell().name
     space, x, numbers = lattice(mesh, geometry, sizes)

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> mesh.cells, mesh.vertices, mesh.element_degree
+        (20, 21, 1)
+
     Attributes:
         mesh: the DOLFINx mesh.
         geometry: shape that the mesh fills.

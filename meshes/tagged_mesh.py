@@ -36,7 +36,13 @@ def determinant_signs(mesh: Mesh) -> np.ndarray:
 
 
 def simplex_domain(cell: str, degree: int, dim: int) -> ufl.Mesh:
-    """UFL domain of meshes of simplices whose cells have the dimension of space."""
+    """UFL domain of meshes of simplices whose cells have the dimension of space.
+
+    Args:
+        cell: name of the cell: "interval", "triangle" or "tetrahedron".
+        degree: degree of the coordinate element: 1 for straight cells, 2 for curved ones.
+        dim: dimension of the space, and of the cells.
+    """
     return ufl.Mesh(basix.ufl.element("Lagrange", cell, degree, shape=(dim,)))
 
 

@@ -10,6 +10,7 @@ from spinepnp.solvers.model.channels import Channel, Gate
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
@@ -38,6 +39,7 @@ __all__ = [
     "Closed",
     "Electrolyte",
     "Gate",
+    "Initial",
     "Injection",
     "PotentialWaveform",
     "Region",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
@@ -9,10 +12,13 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.boundaries import Boundaries
-from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.arguments import (
+    BoundariesLike,
+    ClosedLike,
+    ElectrolyteLike,
+    OptionsLike,
+    checked_arguments,
+)
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.evaluation import evaluate_solution
@@ -37,14 +43,44 @@ class SteadyProblem(Problem):
 
     The arguments are those of `Problem`; amounts are those of the steady state.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import SteadyProblem
+        >>> problem = SteadyProblem(mesh, salt, ends)
+        >>> for current in ("10 pA", "50 pA"):
+        ...     ends["top"] = Boundary(current={"species": "Na", "value": current})
+        ...     solution = problem.solve(salt, ends)
+        ...     print(current, round(solution.boundary["top"].potential * 1e3, 3), "mV")
+        10 pA 1.352 mV
+        50 pA 6.135 mV
+        >>> problem.destroy()
+
     Raises:
         CaseError: see `Problem`.
     """
 
     _previous: np.ndarray | None = None
 
-    def solve(self, electrolyte: Electrolyte, boundaries: Boundaries, closed: Closed | None = None) -> Solution:
-        """Solve for given values. Collective.
+    def solve(
+        self,
+        electrolyte: ElectrolyteLike | None = None,
+        boundaries: BoundariesLike | None = None,
+        closed: ClosedLike | None = None,
+    ) -> Solution:
+        """Solve for the values of construction, or for others. Collective.
 
         Newton starts from the electroneutral answer, where there is one, else from the Donnan state of fixed charges,
         from the last solution, and from the bulk state; where all fail, the data are raised from the bulk step by step
@@ -52,22 +88,21 @@ class SteadyProblem(Problem):
         changes too much within a cell, see `variable_choice`.
 
         Args:
-            electrolyte: species as at construction; values may differ.
-            boundaries: structure as at construction; values may differ.
-            closed: amounts of species that no boundary prescribes.
+            electrolyte: species as at construction; values may differ. By default that of construction.
+            boundaries: all conditions, with the structure of construction; values may differ. By default those of
+                construction.
+            closed: amounts of species that no boundary prescribes; by default those of construction.
 
         Returns:
             The steady state.
 
         Raises:
-            CaseError: a current beyond the limiting one, or a closed domain whose data have no steady state.
+            CaseError: wrong keys or values; a current beyond the limiting one, or a closed domain whose data have no
+                steady state.
             SolveError: Newton failed, with PETSc's reason.
             ValueError: other species or boundary conditions than at construction.
         """
-        self.take_terms()
-        problem_data = self._with_terms(ProblemData(electrolyte, boundaries, closed))
-        if problem_data.signature != self.signature:
-            raise ValueError("the problem was built for other species or boundary conditions")
+        problem_data = self._data_of(electrolyte, boundaries, closed)
         prediction = self.prediction.predict(problem_data)
         self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
@@ -77,6 +112,26 @@ class SteadyProblem(Problem):
         nodal_flux = self.system.nodal_flux()
         currents, floors = self.currents(nodal_flux[:, :-1]), self.current_floors(nodal_flux)
         return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
+
+    def _data_of(
+        self, electrolyte: ElectrolyteLike | None, boundaries: BoundariesLike | None, closed: ClosedLike | None
+    ) -> ProblemData:
+        """Checked data of a solve: those of construction, with what is given in their place. Collective."""
+        self.refuse_destroyed()
+        self.take_terms()
+        built = self.problem_data
+        if electrolyte is None and boundaries is None and closed is None:
+            return built
+        given = checked_arguments(
+            built.electrolyte if electrolyte is None else electrolyte,
+            built.boundaries if boundaries is None else boundaries,
+            built.closed if closed is None else closed,
+        )
+        problem_data = self._with_terms(ProblemData(given.electrolyte, given.boundaries, given.closed))
+        if problem_data.signature != self.signature:
+            raise ValueError("the problem was built for other species or boundary conditions")
+        problem_data.check(self.mesh.geometry, self.options.formulation)
+        return problem_data
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
         """The first formulation and its reason; an electroneutral answer shows how steep the potential will be."""
@@ -229,15 +284,22 @@ def _lost(
 
 def solve_steady(
     mesh: SpineMesh,
-    electrolyte: Electrolyte,
-    boundaries: Boundaries,
-    options: SolverOptions | None = None,
-    probes: dict[str, Position] | None = None,
-    closed: Closed | None = None,
+    electrolyte: ElectrolyteLike,
+    boundaries: BoundariesLike,
+    options: OptionsLike | None = None,
+    probes: Mapping[str, Position] | None = None,
+    closed: ClosedLike | None = None,
+    regions: Mapping[str, Any] | None = None,
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
-    The arguments are those of `SteadyProblem`.
+    Args:
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name.
+        options: options of the solvers.
+        probes: points at which the solution is evaluated, m, by name.
+        closed: amounts of species that no boundary prescribes.
 
     Returns:
         The steady state.
@@ -246,8 +308,5 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    problem = SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed)
-    try:
-        return problem.solve(electrolyte, boundaries, closed)
-    finally:
-        problem.destroy()
+    with SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed, regions) as problem:
+        return problem.solve()

@@ -1,5 +1,9 @@
-"""Full 3D Poisson-Nernst-Planck in dendritic spines and other neuronal nanodomains."""
+"""Full 3D Poisson-Nernst-Planck in dendritic spines and other neuronal nanodomains.
 
+``import spinepnp as pnp`` gives shapes, meshes, tables, problems and results; each name is imported at its first use.
+"""
+
+import importlib
 import sys
 
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and sys.path:
@@ -10,16 +14,135 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load"]
-
 if TYPE_CHECKING:
     from spinepnp.batch.table import load
+    from spinepnp.case.case import load_case
+    from spinepnp.errors import CaseError, OutputError, SolveError, SpineError
+    from spinepnp.geometries import (
+        Ball,
+        BallNeck,
+        BallWindow,
+        Cone,
+        Cylinder,
+        Hyperboloid,
+        ImportedSurface,
+        Obstacle,
+        Pore,
+        Shell,
+        Tube,
+    )
+    from spinepnp.meshes import GradeOptions, GradePlane, MeshOptions, SpineMesh
+    from spinepnp.python.frames import to_xarray
+    from spinepnp.python.shortcuts import bath, inject, mesh
+    from spinepnp.python.sweep import Sweep, sweep
+    from spinepnp.run import run_case
+    from spinepnp.solvers import (
+        Boundary,
+        Channel,
+        Closed,
+        Electrolyte,
+        Gate,
+        Injection,
+        PotentialWaveform,
+        Region,
+        Schedule,
+        Solution,
+        SolverOptions,
+        Species,
+        SteadyProblem,
+        Step,
+        TransientProblem,
+        grade_layers,
+        solve_steady,
+        solve_transient,
+    )
+    from spinepnp.solvers.pnp.custom_term import Term
+    from spinepnp.solvers.time.steps import Steps
+    from spinepnp.units import si
+
+#: Public names by the module that has them: DOLFINx, pandas and pydantic are imported only when they are needed.
+_NAMES = {
+    "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
+    "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
+    "solvers": "Boundary Channel Closed Electrolyte Gate Injection PotentialWaveform Region Schedule Solution "
+    "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
+    "solvers.time.steps": "Steps",
+    "solvers.pnp.custom_term": "Term",
+    "errors": "CaseError OutputError SolveError SpineError",
+    "units": "si",
+    "python.shortcuts": "bath inject mesh",
+    "python.sweep": "Sweep sweep",
+    "python.frames": "to_xarray",
+    "batch.table": "load",
+    "case.case": "load_case",
+    "run": "run_case",
+}
+
+#: Module of each public name.
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "Ball",
+    "BallNeck",
+    "BallWindow",
+    "Boundary",
+    "CaseError",
+    "Channel",
+    "Closed",
+    "Cone",
+    "Cylinder",
+    "Electrolyte",
+    "Gate",
+    "GradeOptions",
+    "GradePlane",
+    "Hyperboloid",
+    "ImportedSurface",
+    "Injection",
+    "MeshOptions",
+    "Obstacle",
+    "OutputError",
+    "Pore",
+    "PotentialWaveform",
+    "Region",
+    "Schedule",
+    "Shell",
+    "Solution",
+    "SolveError",
+    "SolverOptions",
+    "Species",
+    "SpineError",
+    "SpineMesh",
+    "SteadyProblem",
+    "Step",
+    "Steps",
+    "Sweep",
+    "Term",
+    "TransientProblem",
+    "Tube",
+    "__version__",
+    "bath",
+    "grade_layers",
+    "inject",
+    "load",
+    "load_case",
+    "mesh",
+    "run_case",
+    "si",
+    "solve_steady",
+    "solve_transient",
+    "sweep",
+    "to_xarray",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load` at its first use: it needs pandas."""
-    if name == "load":
-        from spinepnp.batch.table import load
+    """Import a public name at its first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'spinepnp' has no attribute '{name}'")
+    value = getattr(importlib.import_module(f"spinepnp.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
 
-        return load
-    raise AttributeError(f"module 'spinepnp' has no attribute '{name}'")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

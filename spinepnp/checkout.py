@@ -20,6 +20,8 @@ def of_checkout(folder: str, verb: str, what: str, instead: str) -> Path:
     """A folder that only a checkout has.
 
     Args:
+        folder: path of the folder within a checkout.
+        verb: verb that needs it; the key of the error.
         what: content of the folder, and "is" or "are".
         instead: remedy without a checkout.
 

@@ -33,7 +33,13 @@ def rows_of(path: str | Path) -> Iterator[dict[str, str]]:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]], *, header: bool = True) -> str:
-    """Rows as CSV text, with or without the names of the columns; values without a column are left out."""
+    """Rows as CSV text; values without a column are left out.
+
+    Args:
+        columns: names of the columns, in their order.
+        rows: values by column; columns that a row lacks are empty in it.
+        header: whether the first line has the names of the columns.
+    """
     buffer = io.StringIO(newline="")
     writer = csv.DictWriter(buffer, columns, lineterminator="\n", extrasaction="ignore")
     if header:

@@ -36,13 +36,25 @@ def _short(text: str) -> str:
 
 
 class SpineError(Exception):
-    """Base of all errors that are reported in one line and without a traceback."""
+    """Base of all errors that are reported in one line and without a traceback.
+
+    Examples:
+        >>> from spinepnp.errors import CaseError, SpineError
+        >>> error = CaseError("mesh.size", 'is missing; write "20 nm"')
+        >>> isinstance(error, SpineError), error.exit_code
+        (True, 2)
+    """
 
     exit_code = 1
 
 
 class CaseError(SpineError):
     """Bad input, found before solving (exit code 2).
+
+    Examples:
+        >>> from spinepnp.errors import CaseError
+        >>> print(CaseError("geometry.radius", "must be positive; make it larger", "-1 nm"))
+        geometry.radius = "-1 nm": must be positive; make it larger
 
     Args:
         key: dotted path of the key in the case file, or the name of the file, option or folder.
@@ -73,7 +85,13 @@ class _Shown:
 
 
 class SolveError(SpineError):
-    """A solve failed (exit code 1); the message is also the reason in the results."""
+    """A solve failed (exit code 1); the message is also the reason in the results.
+
+    Examples:
+        >>> from spinepnp.errors import SolveError
+        >>> print(SolveError("Newton: DIVERGED_MAX_IT after 30 steps"), SolveError.exit_code)
+        Newton: DIVERGED_MAX_IT after 30 steps 1
+    """
 
 
 #: Parts of the messages of operating systems on full disks.
@@ -82,6 +100,11 @@ NO_SPACE = ("no space left", "quota exceeded", "file too large")
 
 class OutputError(SpineError):
     """Results cannot be written (exit code 1): a full disk, for one.
+
+    Examples:
+        >>> from spinepnp.errors import OutputError
+        >>> print(OutputError("runs/neck/solver.csv: no space left on device"))
+        runs/neck/solver.csv: no space left on device; make room, then continue with --resume
 
     Args:
         problem: the file that cannot be written, and the reason.

@@ -1,18 +1,20 @@
 """Units and physical constants: case files and results carry units, all numbers inside are SI.
 
 Only this module converts. A quantity of a case file is text with a unit ("100 nm"); one of the pydantic types below
-(`Length`, `Potential`, ...) makes it a float in SI, and writes it as text in the unit of the results. `Table` is the
-base of every model of a table of the case file.
+(`Length`, `Potential`, ...) makes it a float in SI, and writes it as text in the unit of the results. In Python it may
+also be a pint quantity, or a number that `si` marks as SI. `Table` is the base of every model of a table of the case
+file.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+import numbers
 import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -21,12 +23,14 @@ from pydantic import (
     ConfigDict,
     PlainSerializer,
     Strict,
+    ValidationError,
     WithJsonSchema,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from spinepnp.errors import nearest, plain
+from spinepnp.errors import CaseError, nearest, plain
+from spinepnp.messages import refusal
 
 # CODATA values (exact since the SI of 2019, but for the vacuum permittivity, CODATA 2018).
 ELEMENTARY_CHARGE = 1.602176634e-19  #: C
@@ -132,6 +136,35 @@ _QUANTITY = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\d\
 _UNIT = re.compile(r"[A-Za-zµμΩ°][A-Za-zµμΩ0-9 */^()·²³-]*")
 
 
+class SI(float):
+    """A number that is a quantity in SI units; arithmetic gives plain numbers. Made by `si`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"si({float(self)!r})"
+
+
+def si(value: Any) -> SI:
+    """Mark a number as a quantity in SI units, for calls in Python: ``Cylinder(length=si(1e-6), ...)``.
+
+    Args:
+        value: number in SI units (m, V, A, mol/m^3, s, ...).
+
+    Raises:
+        CaseError: it is no finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise CaseError("si", "takes one finite number in SI units, for example si(1e-7)", str(value))
+    return SI(value)
+
+
+def number_as_si(value: Any) -> Any:
+    """A plain finite number marked as SI, for arguments in Python that take one; all else as it is."""
+    plain = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return SI(value) if plain and math.isfinite(value) else value
+
+
 @functools.cache
 def _registry() -> Any:
     import pint  # half a second: only for units that are not common
@@ -177,7 +210,7 @@ def parse_quantity(text: object, kind: Kind, *, tiny: bool = False) -> float:
     """A quantity with its unit, in SI, of a plausible magnitude.
 
     Args:
-        text: text such as ``"100 nm"``, or a `pint.Quantity`.
+        text: text such as ``"100 nm"``, a `pint.Quantity`, or a number that `si` has marked.
         kind: kind that the quantity must have.
         tiny: accept values smaller than the kind's smallest plausible one: where zero has a meaning.
 
@@ -198,9 +231,11 @@ def parse_quantity(text: object, kind: Kind, *, tiny: bool = False) -> float:
 
 def _magnitude(text: object, kind: Kind) -> float:
     """A quantity with its unit, in SI, of any magnitude."""
-    if hasattr(text, "magnitude") and hasattr(text, "units"):
-        text = f"{float(text.magnitude)!r} {text.units:~}"
+    if isinstance(text, SI):
+        return float(text)
     example = f'for example "{kind.example}"'
+    if hasattr(text, "magnitude") and hasattr(text, "units"):
+        text = _text_of_pint(text)
     if not isinstance(text, str):
         raise ValueError(f"{kind.one} is text with a unit, {example}")
     match = _QUANTITY.fullmatch(text)
@@ -224,9 +259,19 @@ def _magnitude(text: object, kind: Kind) -> float:
         return math.inf
 
 
+def _text_of_pint(quantity: Any) -> str | None:
+    """Text of a pint quantity of any registry; ``None`` for an array."""
+    try:
+        number = float(quantity.magnitude)
+    except TypeError:
+        return None
+    # A reciprocal unit is "1 / s" there; a unit here begins with its name.
+    return f"{number!r} " + re.sub(r"^1 / ([^ /*]+)(?![ ]*\*\*)", r"\1^-1", f"{quantity.units:~}")
+
+
 def kind_of_quantity(text: object) -> Kind | None:
-    """Kind of a quantity's text; ``None`` for all that is not a quantity of one of `KINDS`."""
-    for kind in KINDS:
+    """Kind of a quantity's text; ``None`` for all that is not a quantity of one of `KINDS`, and for numbers in SI."""
+    for kind in () if isinstance(text, SI) else KINDS:
         try:
             parse_quantity(text, kind)
         except ValueError:
@@ -242,6 +287,7 @@ def to_unit(value: float, kind: Kind) -> float:
 
 def format_quantity(value: float, kind: Kind) -> str:
     """Shortest text that `parse_quantity` reads as ``value``, up to its last bit; of any magnitude."""
+    value = float(value)  # NumPy's numbers have another repr
     magnitude = Decimal(repr(value)) / Decimal(repr(kind.si))
     for digits in range(6, 18):
         text = f"{float(magnitude):.{digits}g}"
@@ -251,19 +297,42 @@ def format_quantity(value: float, kind: Kind) -> str:
 
 
 class Table(BaseModel):
-    """A table of the case file: frozen, unknown keys refused, quantities as text with units at the edge."""
+    """A table of the case file: frozen, unknown keys refused, quantities as text with units at the edge.
+
+    In Python it is made by its class, with the keys as arguments, or by a plain dictionary of them.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # type checkers read the arguments off the fields
+
+        def __init__(self, /, **data: Any) -> None:
+            try:
+                super().__init__(**data)
+            except ValidationError as error:
+                raise refusal(error, data, type(self).__name__) from None
+
+        # Tables within tables are made by pydantic itself, so that the error of the outermost one names the whole path.
+        __init__.__pydantic_base_init__ = True
 
     @model_validator(mode="before")
     @classmethod
     def _only_known_keys(cls, data: object) -> object:
-        if isinstance(data, dict):
-            for key in data:
-                if key not in cls.model_fields:
-                    hint = nearest(str(key), cls.model_fields)
-                    raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
-        return data
+        if not isinstance(data, dict):
+            return data
+        for key in data:
+            if key not in cls.model_fields:
+                hint = nearest(str(key), cls.model_fields)
+                raise PydanticCustomError("unknown_key", "unknown key; {hint}", {"key": str(key), "hint": hint})
+        return {key: _plain_scalar(value) for key, value in data.items()}
+
+
+def _plain_scalar(value: Any) -> Any:
+    """A scalar of NumPy as one of Python; all else as it is."""
+    return value.item() if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () else value
 
 
 def _in_one_line(text: str) -> str:

@@ -1,7 +1,8 @@
 """Table of contents at the side of the site: the sections of docs/index.md and the pages that they link to.
 
-The front page stays plain Markdown and is the only place for the order of the pages. A page without a link from it is a
-warning of Sphinx, and therefore an error.
+The front page stays plain Markdown and is the only place for the order of the pages; below the page of the Python
+interface, docs/api.md is the place for those of its modules. A page without a link from them is a warning of Sphinx,
+and therefore an error.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+#: Page with links to the pages of modules.
+API = "docs/api"
+
 #: The page index.html of the folder, which leads to the front page.
 FIRST = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={0}"><a href="{0}">{0}</a>\n'
 
 
 def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Add a table of contents for each section of the front page, before Sphinx reads it."""
-    if docname != app.config.root_doc:
+    """Add a table of contents for each section of the pages that lead to others, before Sphinx reads them."""
+    if docname not in (app.config.root_doc, API):
         return
     for heading, text in re.findall(r"^## (.*)\n((?:(?!## ).*\n?)*)", source[0], flags=re.M):
         pages = re.findall(r"^- \[[^\]]*\]\(([^)#:]+)\.md\)", text, flags=re.M)

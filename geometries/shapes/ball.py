@@ -41,6 +41,14 @@ class Ball(Revolved):
          |   o   |    wall
           \ ___ /
 
+    Examples:
+        >>> from spinepnp.geometries import Ball
+        >>> head = Ball(radius="500 nm")
+        >>> head.boundaries
+        ('wall',)
+        >>> round(head.exact_measures()["volume"] * 1e18, 4)  # um^3
+        0.5236
+
     Attributes:
         radius: radius of the sphere, m.
     """
@@ -93,6 +101,12 @@ class BallWindow(Revolved):
           window       window   at the south pole
 
     Window and cap are parts of the sphere.
+
+    Examples:
+        >>> from spinepnp.geometries import BallWindow
+        >>> head = BallWindow(radius="500 nm", window_radius="50 nm", cap_radius="20 nm", cap_angle="30 deg")
+        >>> head.boundaries
+        ('window', 'cap', 'wall')
 
     Attributes:
         radius: radius of the sphere, m.
@@ -221,7 +235,16 @@ class BallWindow(Revolved):
         return self.model_copy(update=update)
 
     def mesh_core(self, gmsh: Any, sizes: Sizes, refinements: list[Refinement]) -> LinearMesh:
-        """Mesh a sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds."""
+        """Mesh a sphere with the rims of window and cap imprinted; a patch is the face that its rim alone bounds.
+
+        Args:
+            gmsh: the initialised Gmsh module, with an empty current model.
+            sizes: target edge lengths.
+            refinements: regions with smaller edges than in the bulk.
+
+        Returns:
+            The linear mesh, model units.
+        """
         widest = max(self.window_radius, self.cap_radius or 0.0)
         if self.dimension != "3d" or widest > WIDEST_RIM * self.radius:  # then the cap is at the pole
             return super().mesh_core(gmsh, sizes, refinements)

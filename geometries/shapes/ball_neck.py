@@ -70,6 +70,14 @@ class BallNeck(Revolved):
                | |
                |_|         base    z = 0
 
+    Examples:
+        >>> from spinepnp.geometries import BallNeck
+        >>> spine = BallNeck(head_radius="500 nm", neck_radius="75 nm", neck_length="1 um", cap_radius="50 nm")
+        >>> spine.boundaries
+        ('base', 'cap', 'wall')
+        >>> round(spine.head_centre * 1e9, 2)  # nm
+        1494.34
+
     Attributes:
         head_radius: radius of the ball, m.
         neck_radius: radius of the cylinder, m.

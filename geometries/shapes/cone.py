@@ -24,6 +24,12 @@ class Cone(Extruded):
            /     \
            \_____/      base   z = 0, radius base_radius
 
+    Examples:
+        >>> from spinepnp.geometries import Cone
+        >>> neck = Cone(length="1 um", base_radius="100 nm", top_radius="50 nm")
+        >>> round(neck.exact_area("wall") * 1e12, 4)  # um^2
+        0.4718
+
     Attributes:
         length: height, m.
         base_radius: radius at z = 0, m.

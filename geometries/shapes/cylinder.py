@@ -23,6 +23,14 @@ class Cylinder(Extruded):
              |   |
               \_/       base   z = 0
 
+    Examples:
+        >>> from spinepnp.geometries import Cylinder
+        >>> neck = Cylinder(length="1 um", radius="100 nm")
+        >>> neck.boundaries
+        ('base', 'top', 'wall')
+        >>> round(neck.exact_area("top") * 1e12, 6)  # um^2
+        0.031416
+
     Attributes:
         length: height, m.
         radius: radius of the cross-section, m.

@@ -24,6 +24,12 @@ class Hyperboloid(Extruded):
             /     \
            /_______\    base   z = -half_length
 
+    Examples:
+        >>> from spinepnp.geometries import Hyperboloid
+        >>> throat = Hyperboloid(a="20 nm", c="100 nm", half_length="300 nm")
+        >>> round(throat.exact_area("top") * 1e12, 6)  # um^2
+        0.012566
+
     Attributes:
         a: half axis of the throat along y, m.
         b: half axis along x, m; `a` by default.

@@ -26,6 +26,12 @@ class Pore(Revolved):
           |           |     outside   the far surface of the lower half ball
            \ _______ /                (bare pore: its end z = 0)
 
+    Examples:
+        >>> from spinepnp.geometries import Pore
+        >>> pore = Pore(radius="5 nm", length="20 nm", reservoir_radius="40 nm")
+        >>> pore.boundaries
+        ('outside', 'inside', 'wall')
+
     Attributes:
         radius: radius of the pore, m.
         length: length of the pore, m.

@@ -27,6 +27,12 @@ class Shell(Revolved):
          |  \___/  |     outer   the sphere of outer_radius
           \ _____ /
 
+    Examples:
+        >>> from spinepnp.geometries import Shell
+        >>> gap = Shell(inner_radius="100 nm", outer_radius="200 nm")
+        >>> round(gap.exact_measures()["volume"] * 1e18, 5)  # um^3
+        0.02932
+
     Attributes:
         inner_radius: radius of the inner sphere, m.
         outer_radius: radius of the outer sphere, m.

@@ -87,6 +87,18 @@ class ImportedSurface(Geometry):
 
     The triangles stay as they are: the cells are straight, and a patch follows the edges of the triangles.
 
+    Examples:
+        >>> from pathlib import Path
+        >>> from spinepnp.geometries import ImportedSurface
+        >>> corners = "v 0 0 0\nv 1 0 0\nv 0 1 0\nv 0 0 1\n"
+        >>> _ = Path("tetrahedron.obj").write_text(corners + "f 1 3 2\nf 1 2 4\nf 2 3 4\nf 1 4 3\n")
+        >>> floor = {"name": "base", "plane": {"point": ["0 um", "0 um", "0 um"], "normal": [0, 0, 1]}}
+        >>> body = ImportedSurface(file="tetrahedron.obj", unit="um", patches=[floor])
+        >>> body.boundaries
+        ('base', 'wall')
+        >>> round(body.exact_measures()["volume"] * 1e18, 4)  # um^3
+        0.1667
+
     Attributes:
         file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
         unit: unit of its coordinates, "nm" or "um".

@@ -34,6 +34,13 @@ class Tube(Extruded):
              \   /
              |___|      base   z = 0
 
+    Examples:
+        >>> import numpy as np
+        >>> from spinepnp.geometries import Tube
+        >>> neck = Tube(length="1 um", profile="60 nm + 30 nm*cos(2*pi*z/(500 nm))")
+        >>> neck.radius(np.array([0.0, 0.25e-6])).round(10)  # m
+        array([9.e-08, 3.e-08])
+
     Attributes:
         length: height, m.
         profile: an expression in z, such as "60 nm + 30 nm*cos(2*pi*z/(500 nm))", or the path of a CSV table with the

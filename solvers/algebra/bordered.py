@@ -46,7 +46,13 @@ class BorderedLayout:
         return values[: self.owned], np.empty(0) if constants is None else constants
 
     def join(self, vector: PETSc.Vec, unknowns: np.ndarray, constants: np.ndarray) -> None:
-        """Fill a vector with the unknowns of this rank and the constants."""
+        """Fill a vector with the unknowns of this rank and the constants.
+
+        Args:
+            vector: vector of this layout, which is overwritten.
+            unknowns: unknowns of the mesh on this rank, shape (owned,).
+            constants: all unknown constants, shape (count,); read on the last rank only.
+        """
         array = vector.array_w
         array[: self.owned] = unknowns
         if self._last and self.count:

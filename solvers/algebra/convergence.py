@@ -79,7 +79,16 @@ class Convergence:
         return self._reduction
 
     def test(self, snes: Any, iteration: int, norms: tuple[float, float, float]) -> Any:
-        """Convergence at the tolerance, or at rounding error (weak currents on graded meshes). Collective."""
+        """Convergence at the tolerance, or at rounding error (weak currents on graded meshes). Collective.
+
+        Args:
+            snes: nonlinear solver of PETSc.
+            iteration: number of the Newton step, from zero.
+            norms: Euclidean norms of the unknowns, the last step and the residual, as PETSc gives them.
+
+        Returns:
+            Reason of PETSc: converged, not yet, or the residual is not a number.
+        """
         reasons, residual = PETSc.SNES.ConvergedReason, norms[2]
         if not np.isfinite(residual):
             return NOT_A_NUMBER

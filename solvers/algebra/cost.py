@@ -49,7 +49,16 @@ def seconds(linear: Linear, dofs: float) -> float:
 
 
 def estimates(requested: str, dofs: float, dimension: str) -> dict[str, Any]:
-    """Linear solver of a problem with its estimated memory and time, by the keys that `check` and `mesh` print."""
+    """Linear solver of a problem with its estimated memory and time, by the keys that `check` and `mesh` print.
+
+    Args:
+        requested: "direct", "block", or "auto".
+        dofs: number of unknowns.
+        dimension: dimension of the mesh: "3d", "axisymmetric" or "1d".
+
+    Returns:
+        The solver, its memory in GB and its time in s.
+    """
     linear = linear_solver(requested, dofs, dimension)
     return {
         "linear": linear,

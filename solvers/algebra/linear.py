@@ -44,7 +44,13 @@ class Preconditioner(Protocol):
         """Set up for a new matrix."""
 
     def apply(self, pc: PETSc.PC, x: PETSc.Vec, y: PETSc.Vec, /) -> None:
-        """Apply the preconditioner to x, into y."""
+        """Apply the preconditioner to x, into y.
+
+        Args:
+            pc: preconditioner of PETSc with this context.
+            x: vector that the preconditioner is applied to.
+            y: result, which is overwritten.
+        """
 
 
 class LinearSolver:

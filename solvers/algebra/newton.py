@@ -82,11 +82,20 @@ class SnesCallbacks:
         self.seconds, self._reuse_jacobian = 0.0, reuse_jacobian
 
     def residual(self, _snes: PETSc.SNES, x: PETSc.Vec, b: PETSc.Vec) -> None:
-        """Residual callback of SNES. Collective."""
+        """Residual callback of SNES. Collective.
+
+        Args:
+            x: unknowns.
+            b: residual, which is overwritten.
+        """
         self._timed(self._residual, x, b)
 
     def jacobian(self, _snes: PETSc.SNES, x: PETSc.Vec, _operator: PETSc.Mat, _P: PETSc.Mat) -> None:
-        """Jacobian callback of SNES. Collective."""
+        """Jacobian callback of SNES. Collective.
+
+        Args:
+            x: unknowns.
+        """
         if self._reuse_jacobian and self.has_matrix and self._reduction() <= REUSE_BELOW:
             return
         self.count += 1

@@ -65,7 +65,13 @@ class Edges:
         return self._sum.array[: self._space.dofmap.index_map.size_local].copy()
 
     def fill(self, matrix: Any, by_first: np.ndarray, by_second: np.ndarray) -> None:
-        """Fill a matrix with the derivatives of `exchange` by the unknowns of first and second nodes. Collective."""
+        """Fill a matrix with the derivatives of `exchange` by the unknowns of first and second nodes. Collective.
+
+        Args:
+            matrix: assembled sparse matrix of the space, which is overwritten.
+            by_first: derivative of each edge's flow by the unknown of its first node, shape (edges,).
+            by_second: derivative of each edge's flow by the unknown of its second node, shape (edges,).
+        """
         entries = np.zeros(len(self._columns))
         entries[self._upper], entries[self._lower] = by_second, -by_first
         entries[self._diagonal] = np.bincount(self.first, by_first, self._nodes) - np.bincount(

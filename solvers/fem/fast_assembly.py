@@ -68,7 +68,13 @@ class FastAssembly:
 
     @staticmethod
     def fits(space: fem.FunctionSpace[Any], measure: Measure, degrees: tuple[int, int]) -> bool:
-        """Whether the factors fit into the memory of this machine. Collective."""
+        """Whether the factors fit into the memory of this machine. Collective.
+
+        Args:
+            space: scalar space of linear elements.
+            measure: integration measure of the body.
+            degrees: degrees of quadrature on straight and on curved cells.
+        """
         comm, cell = space.mesh.comm, space.mesh.basix_cell()
         each = [len(basix.make_quadrature(cell, degree)[1]) for degree in degrees]
         points = sum(n * len(cells) for n, (_, cells) in zip(each, measure.straight_and_curved(), strict=True))

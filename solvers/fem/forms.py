@@ -19,17 +19,45 @@ from spinepnp.runtime.stack import ufl
 
 
 def stiffness(weight: Any, u: Any, v: Any) -> Any:
-    """Integrand weight grad u . grad v: diffusion (weight one), conduction (weight c_i), and the field."""
+    """Integrand weight grad u . grad v: diffusion (weight one), conduction (weight c_i), and the field.
+
+    Args:
+        weight: scalar factor of the integrand, an expression of UFL or a number.
+        u: scalar trial function, or a field.
+        v: scalar test function.
+
+    Returns:
+        Expression of UFL, to be integrated over the body.
+    """
     return weight * ufl.inner(ufl.grad(u), ufl.grad(v))
 
 
 def drift(weight: Any, potential: Any, u: Any, v: Any) -> Any:
-    """Integrand weight u grad potential . grad v: drift of the concentration u in a field."""
+    """Integrand weight u grad potential . grad v: drift of the concentration u in a field.
+
+    Args:
+        weight: scalar factor of the integrand, an expression of UFL or a number.
+        potential: potential whose gradient is the field.
+        u: concentration: scalar trial function, or a field.
+        v: scalar test function.
+
+    Returns:
+        Expression of UFL, to be integrated over the body.
+    """
     return weight * u * ufl.inner(ufl.grad(potential), ufl.grad(v))
 
 
 def mass(weight: Any, u: Any, v: Any) -> Any:
-    """Integrand weight u v: charge and storage."""
+    """Integrand weight u v: charge and storage.
+
+    Args:
+        weight: scalar factor of the integrand, an expression of UFL or a number.
+        u: scalar trial function, or a field.
+        v: scalar test function.
+
+    Returns:
+        Expression of UFL, to be integrated over the body.
+    """
     return weight * u * v
 
 

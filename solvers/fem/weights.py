@@ -128,11 +128,49 @@ class IntegrationWeights:
         """Last coordinate of the local nodes, um: z, or r on a radial line."""
         return np.asarray(self._space.tabulate_dof_coordinates()[:, self._mesh.mesh.geometry.dim - 1])
 
+    def share(self, region: tuple[float, float], key: str, charged: tuple[ChargedRegion, ...] = ()) -> np.ndarray:
+        """Share of the slab between two planes in each local node, shape (local dofs,): one inside, zero outside.
+
+        The nodes on a plane of the mesh have one share, such that the integral is the volume of the slab, exactly. In
+        a mesh without the plane this holds for linear elements, by the mean over the basis function of each node; nodes
+        of others are inside or outside. Collective.
+
+        Args:
+            region: heights z of the lower and of the upper plane, m.
+            key: key of the case that gives them, for messages.
+            charged: regions of fixed charge. On their planes shares are those of `fixed_charge_density`, so that what
+                is neutral on both sides is neutral there.
+
+        Raises:
+            CaseError: see `slab`.
+        """
+        slab, heights = self.slab(region, key), self.heights()
+        bottom, top = self._ends(heights)
+        if self._degree_is_one:
+            # Over the volume with the same quadrature, for shares that are exactly one inside.
+            share = slab / self.slab((bottom * MODEL_UNIT, (2.0 * top - bottom) * MODEL_UNIT))
+        else:
+            share = self._inside(region)
+        edges = [z for part in charged for z in part.region]
+        for z in region:
+            if any(abs(z - edge) <= PLANE_TOLERANCE * (top - bottom) * MODEL_UNIT for edge in edges):
+                continue
+            on_plane = np.flatnonzero(np.abs(heights - z / MODEL_UNIT) <= PLANE_TOLERANCE * (top - bottom))
+            owned = on_plane[on_plane < self.owned]
+            inside, whole = reduced(self.comm, np.array([slab[owned].sum(), self.volume[owned].sum()]), MPI.SUM)
+            if 0.0 <= inside <= whole > 0.0:  # else the plane has single nodes, whose quadratic functions may cancel
+                share[on_plane] = inside / whole
+        return share
+
+    def _ends(self, heights: np.ndarray) -> tuple[float, float]:
+        """Lowest and highest coordinate of all nodes, um. Collective."""
+        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+        return bottom, self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+
     def _inside(self, region: tuple[float, float]) -> np.ndarray:
         """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
         heights = self.heights()
-        bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
-        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        bottom, top = self._ends(heights)
         low, high = (z / MODEL_UNIT for z in region)
         near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)

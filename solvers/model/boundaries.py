@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     class _KeysOfTerms(Table):
         """Keys of the terms of a boundary, which are found when the program starts."""
 
-        def __init__(self, **keys: Any) -> None: ...
-
         def __getattr__(self, name: str) -> Any: ...
 
 else:
@@ -30,7 +28,21 @@ else:
 
 
 class Boundary(_KeysOfTerms):
-    """Conditions on one boundary; keys that are left out stand for reflecting ones."""
+    """Conditions on one boundary; keys that are left out stand for reflecting ones.
+
+    Examples:
+        >>> from spinepnp.solvers import Boundary
+        >>> ground = Boundary(potential="0 mV", concentrations="bulk")
+        >>> ground.potential, ground.grounds  # V
+        (0.0, True)
+        >>> injector = Boundary(current={"species": "Na", "value": "50 pA"})
+        >>> injector.current[0].value, injector.driven  # A
+        (5e-11, ['Na'])
+    """
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **keys: Any) -> None: ...
 
     @property
     def waveforms(self) -> list[WaveformFunction]:
@@ -85,7 +97,13 @@ class Boundary(_KeysOfTerms):
         return self.model_copy(update=update) if update else self
 
     def scaled(self, fraction: float, electrolyte: Electrolyte, zero: float) -> Boundary:
-        """Boundary between the bulk state at the potential `zero`, V, and this one, at a fraction of the way."""
+        """Boundary between the bulk state and this one, for continuation.
+
+        Args:
+            fraction: fraction of the way: 0 for the bulk state, 1 for this boundary.
+            electrolyte: species with the bulk.
+            zero: potential of the bulk state, V.
+        """
         scaled = (term.scaled(self, fraction, electrolyte, zero) for term in TERM_KEYS)
         return self.model_copy(update={key: value for update in scaled for key, value in update.items()})
 

@@ -49,6 +49,13 @@ Slope = Annotated[units.Potential, AfterValidator(_not_zero)]
 class Gate(units.Table):
     """One kind of gate of a channel.
 
+    Examples:
+        >>> from spinepnp.solvers import Channel, Gate
+        >>> gate = Gate(half="-40 mV", slope="5 mV", time="2 ms", power=4)
+        >>> channel = Channel(law="gates", species="K", conductance="10 nS", reversal="-80 mV", gates=[gate])
+        >>> channel.gates[0].time  # s
+        0.002
+
     Attributes:
         half: potential at which half of the gates are open, V.
         slope: potential over which the gates open, V; negative where they close with rising potential.
@@ -64,6 +71,13 @@ class Gate(units.Table):
 
 class Channel(units.Table):
     """Channels of one kind, spread evenly over a boundary.
+
+    Examples:
+        >>> from spinepnp.solvers import Channel
+        >>> leak = Channel(law="gates", species="K", conductance="1 nS", reversal="-80 mV")
+        >>> current, slope, _ = leak.open_channel_current(-0.07, 155.0, area=1e-14, valence=1, thermal_voltage=0.0253)
+        >>> f"{current:.3g} A, {slope:.3g} A/V"
+        '-1e-11 A, -1e-09 A/V'
 
     Attributes:
         law: dependence of the current on the potential; "gates" without any gate is Ohm's law.
@@ -137,7 +151,17 @@ class Channel(units.Table):
 
 
 def sigmoid_current(V: float, maximum: float, half: float, slope: float) -> tuple[float, float]:
-    """Current of voltage-dependent channels without memory, A, and its derivative by the potential."""
+    """Current of voltage-dependent channels without memory, and its derivative by the potential.
+
+    Args:
+        V: potential, V.
+        maximum: current with all channels open, A.
+        half: potential at which half of the channels are open, V.
+        slope: potential over which the channels open, V.
+
+    Returns:
+        Current, A, and its derivative, A/V.
+    """
     from scipy.special import expit
 
     fraction = float(expit((V - half) / slope))
@@ -155,7 +179,16 @@ def table_current(V: float, file: str) -> tuple[float, float]:
 
 
 def ohmic_current(V: float, conductance: float, reversal: float) -> tuple[float, float]:
-    """Current by Ohm's law, A, and its derivative by the potential."""
+    """Current by Ohm's law, and its derivative by the potential.
+
+    Args:
+        V: potential, V.
+        conductance: conductance, S.
+        reversal: potential without current, V.
+
+    Returns:
+        Current, A, and its derivative, A/V.
+    """
     return conductance * (reversal - V), -conductance
 
 
@@ -234,6 +267,15 @@ class GateStep:
 
 
 def gate_rates(gates: tuple[Gate, ...], m: np.ndarray, V: float) -> np.ndarray:
-    """Rates dm/dt of the gates of one channel at a potential, 1/s."""
+    """Rates dm/dt of the gates of one channel at a potential.
+
+    Args:
+        gates: gates of a channel.
+        m: their open fractions, shape (gates,).
+        V: potential, V.
+
+    Returns:
+        Rates, 1/s, shape (gates,).
+    """
     steady, _, time = _kinetics(gates, V)
     return np.asarray((steady - m) / time)

@@ -33,6 +33,12 @@ ROUNDING_OF_CHARGE = 1e-14
 class Closed(Table):
     """Prescribed amounts of species that no boundary determines.
 
+    Examples:
+        >>> from spinepnp.solvers import Closed
+        >>> closed = Closed(amounts={"Na": "5584 ions"})
+        >>> f"{closed.amounts['Na']:.3g}"  # mol
+        '9.27e-21'
+
     Attributes:
         amounts: amounts of species whose concentration no boundary prescribes, mol, by name; a species that is not
             listed has its bulk concentration times the volume. Where no boundary gives a potential, its volume mean
@@ -202,7 +208,13 @@ def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
 
 @dataclass(frozen=True)
 class Charges:
-    """Charges of a domain, C: of each species, of fixed charge, and of each wall with a surface charge."""
+    """Charges of a domain.
+
+    Attributes:
+        ions: charge of each species, C.
+        fixed: charge of the fixed charges, C.
+        walls: charge of each wall with a surface charge, C.
+    """
 
     ions: tuple[float, ...]
     fixed: tuple[float, ...]

@@ -56,6 +56,7 @@ def grade_layers(
     electrolyte: Electrolyte,
     boundaries: Boundaries | None = None,
     closed: Closed | None = None,
+    planes: tuple[float, ...] = (),
 ) -> MeshOptions:
     """Mesh options with the default grading toward Debye layers of fixed and surface charge filled in.
 
@@ -67,6 +68,7 @@ def grade_layers(
         electrolyte: species, checked.
         boundaries: boundary conditions by name, checked.
         closed: prescribed amounts of species.
+        planes: heights, m, where the mesh gets a plane without smaller cells, in shapes made of layers.
 
     Returns:
         Options with `grade` and `grade_planes` of all layers whose cells are affordable; in shapes made of layers every
@@ -78,7 +80,7 @@ def grade_layers(
     boundaries = boundaries or {}
     walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
     blocking = blocking_charges(electrolyte, boundaries)
-    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking):
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or planes):
         return options
     choice = _Choice(options, geometry)
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
@@ -100,6 +102,8 @@ def grade_layers(
         choice.add_boundary(name, debye, coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
+    for z in planes:
+        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
     return choice.options
 
 

@@ -42,6 +42,12 @@ else:
 class Species(units.Table):
     """One dissolved species.
 
+    Examples:
+        >>> from spinepnp.solvers import Species
+        >>> sodium = Species(name="Na", valence=1, diffusivity="200 um^2/s", concentration="150 mM")
+        >>> sodium.diffusivity, sodium.concentration  # m^2/s, mol/m^3
+        (2e-10, 150.0)
+
     Attributes:
         name: name in boundaries and results: a letter, then letters, digits, `_`, `+` or `-`.
         valence: charge number z; zero for a neutral tracer.
@@ -95,6 +101,17 @@ FixedCharge = Annotated[
 
 class Electrolyte(_KeysOfTerms):
     """Species and the medium.
+
+    Examples:
+        >>> from spinepnp.solvers import Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> round(salt.debye_length() * 1e9, 3)  # nm
+        0.786
+        >>> salt.names, salt.bulk  # mol/m^3
+        (('Na', 'Cl'), {'Na': 150.0, 'Cl': 150.0})
 
     Attributes:
         species: ions and neutral tracers, at least one.

@@ -34,6 +34,12 @@ OPTIONS_WITH_KEYS = {
 class SolverOptions(Table):
     """Nonlinear and linear solver.
 
+    Examples:
+        >>> from spinepnp.solvers import SolverOptions
+        >>> options = SolverOptions(linear="block", petsc={"ksp_rtol": 1e-8})
+        >>> options.formulation, options.tolerance
+        ('auto', 1e-10)
+
     Attributes:
         linear: "direct" is monolithic MUMPS; "block" is GMRES with a V-cycle of multigrid for each unknown,
             linear in time and memory; "auto" takes "block" from 6 000 unknowns in 3D and 30 000 in a meridian, and

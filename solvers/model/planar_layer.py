@@ -106,7 +106,17 @@ class PlanarLayer:
 
 
 def graded_heights(first: float, growth: float, largest: float, extent: float) -> np.ndarray:
-    """Heights of cells that grow away from a wall up to a largest one, until they fill an extent."""
+    """Heights of cells that grow away from a wall up to a largest one, until they fill an extent.
+
+    Args:
+        first: height of the cell at the wall, scaled as all lengths.
+        growth: ratio of the heights of neighbouring cells.
+        largest: largest height of a cell.
+        extent: length that the cells fill.
+
+    Returns:
+        Heights from the wall on, shape (cells,).
+    """
     heights: list[float] = []
     total, height = 0.0, first
     while total < extent and len(heights) < 5000:
@@ -117,7 +127,18 @@ def graded_heights(first: float, growth: float, largest: float, extent: float) -
 
 
 def drop(solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int = 1, lumped: bool = True) -> float:
-    """Potential drop from the wall to the far end, V_T; arguments as in `potentials`."""
+    """Potential drop of finite elements from the wall to the far end, V_T; see `potentials`.
+
+    Args:
+        solution: solution beside the wall.
+        charge: charge of the wall, scaled.
+        heights: heights of the cells, from the wall on, shape (cells,).
+        degree: degree of the elements, 1 or 2.
+        lumped: whether the mass matrix of linear elements is lumped.
+
+    Raises:
+        ArithmeticError: Newton does not converge.
+    """
     phi = potentials(solution, charge, heights, degree=degree, lumped=lumped)
     return float(phi[0] - phi[-1])
 
@@ -185,7 +206,14 @@ def _elements(degree: int, lumped: bool) -> tuple[np.ndarray, np.ndarray]:
 def error_of_drop(
     solution: PlanarLayer, charge: float, heights: np.ndarray, *, degree: int, lumped: bool
 ) -> tuple[float, float]:
-    """Error of the potential drop on cells of given heights, and the resolved drop; arguments as in `potentials`.
+    """Error of the potential drop on cells of given heights, and the resolved drop; see `potentials`.
+
+    Args:
+        solution: solution beside the wall.
+        charge: charge of the wall, scaled.
+        heights: heights of the cells, from the wall on, shape (cells,).
+        degree: degree of the elements, 1 or 2.
+        lumped: whether the mass matrix of linear elements is lumped.
 
     Returns:
         (drop on these cells minus the resolved drop, the resolved drop), V_T; NaN where there is no solution.

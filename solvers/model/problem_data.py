@@ -11,6 +11,7 @@ from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 
@@ -52,6 +53,7 @@ class ProblemData:
         closed: prescribed amounts of species that no boundary determines.
         debye_scaling: factor of the squared Debye length; it differs from one only during continuation.
         transient: whether the problem is transient, so that amounts follow from the initial state.
+        initial: concentrations at the start of a transient, where they are not those of the bulk.
         time: time of the values, s.
         determined: species whose amount in a steady state terms of the user determine.
         custom: number of terms of the user.
@@ -62,6 +64,7 @@ class ProblemData:
     closed: Closed | None = None
     debye_scaling: float = 1.0
     transient: bool = False
+    initial: Initial | None = None
     time: float = 0.0
     determined: frozenset[str] = frozenset()
     custom: int = 0
@@ -138,6 +141,10 @@ class ProblemData:
         for term in TERM_KEYS:
             term.check(self, geometry)
         check_determined(self.closed, self.electrolyte, self.boundaries, free, transient=self.transient)
+        if self.initial is not None:
+            if not self.transient:
+                raise CaseError("initial", 'is the start of a transient; set study.kind = "transient", or drop it')
+            self.initial.check(geometry, self.electrolyte, self.closed)
         if formulation in ("log", "nodal"):
             self.check_positive()
 
@@ -158,6 +165,8 @@ class ProblemData:
         for name, amount in (self.closed.amounts if self.closed is not None else {}).items():
             if amount == 0.0:
                 raise CaseError(f"closed.amounts.{name}", f"zero {way_out}")
+        if self.initial is not None:
+            self.initial.check_logarithms()
 
     def equilibrium_bounds(self) -> tuple[float, float] | None:
         """Bounds of the potential in equilibrium, V; ``None`` where something flows, or with fixed charge.

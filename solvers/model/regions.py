@@ -12,6 +12,12 @@ from spinepnp.units import Coordinate, Length, Table
 class Region(Table):
     """Part of the volume between two planes and away from some boundaries; a list of two heights is short for it.
 
+    Examples:
+        >>> from spinepnp.solvers import Region
+        >>> core = Region(z=["0.2 um", "0.8 um"], exclude=["wall"], margin="10 nm")
+        >>> core.z  # m
+        (2e-07, 8e-07)
+
     Attributes:
         z: heights of the two planes z = const, m; the whole body without them.
         exclude: boundaries whose surroundings are left out.

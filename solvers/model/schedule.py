@@ -4,28 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from spinepnp.messages import validated
 from spinepnp.solvers.model.waveforms import WaveformFunction
+from spinepnp.units import Duration, Number, Table, Time, number_as_si
 
 #: Distance of two times over the duration, below which they are the same: rounding of sums of time steps.
 SAME_TIME = 1e-12
+
+
+class ScheduleTable(Table):
+    """Keys of a schedule with their checks; plain numbers are in SI. See `Schedule`."""
+
+    duration: Annotated[Duration, BeforeValidator(number_as_si)]
+    times: tuple[Annotated[Time, BeforeValidator(number_as_si)], ...] = ()
+    tolerance: Annotated[Number, Field(gt=0.0)] = 1e-4
+    fixed_step: Annotated[Duration, BeforeValidator(number_as_si)] | None = None
 
 
 @dataclass(frozen=True)
 class Schedule:
     """Times and accuracy of the steps of a transient.
 
+    Times are given as text ("5 ms"), pint quantities or numbers in seconds.
+
     Attributes:
         duration: time from start to end, s.
         times: times at which steps must end, s.
         tolerance: largest error of a step: of a concentration over its largest value, of the potential over V_T.
         fixed_step: size of all steps, s, for studies of convergence; ``None`` adapts them.
+
+    Examples:
+        >>> from spinepnp.solvers import Schedule
+        >>> schedule = Schedule(duration=1e-3, times=(1e-6, 1e-5))
+        >>> schedule.ends([])  # s, and whether a current jumps there
+        {1e-06: False, 1e-05: False, 0.001: False}
     """
 
     duration: float
     times: tuple[float, ...] = ()
     tolerance: float = 1e-4
     fixed_step: float | None = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, duration: Any, times: Iterable[Any] = (), tolerance: float = 1e-4, fixed_step: Any = None
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        times: Any = self.times
+        if hasattr(times, "shape"):  # an array of NumPy, or of pint
+            times = tuple(times)
+        given = {**vars(self), "times": times}
+        for name, value in validated(given, ScheduleTable, "schedule"):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, value: Schedule | dict[str, Any] | Any) -> Schedule:
+        """Schedule from a schedule, a dictionary of its attributes, or its duration alone.
+
+        Raises:
+            CaseError: an unknown key, or a value that is no time or not positive.
+        """
+        if isinstance(value, Schedule):
+            return value
+        table = validated(value, ScheduleTable, "schedule") if isinstance(value, dict) else None
+        return cls(value) if table is None else cls(**dict(table))
 
     def is_over(self, time: float) -> bool:
         """Whether a time is the end of the transient, or beyond it."""

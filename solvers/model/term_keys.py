@@ -95,7 +95,12 @@ class TermKeys:
         """
 
     def check_positive(self, key: str, boundary: Any, electrolyte: Any) -> None:
-        """Refuse concentrations of zero at a boundary, which have no logarithm; the key is "boundaries.NAME".
+        """Refuse concentrations of zero at a boundary, which have no logarithm.
+
+        Args:
+            key: key of the boundary, "boundaries.NAME".
+            boundary: its table.
+            electrolyte: species of the case.
 
         Raises:
             CaseError: names the concentration.
@@ -193,7 +198,13 @@ class TermKeys:
         return bool(self.wall_charge(boundary))
 
     def charge_at(self, boundary: Any, potential: float, scales: Any) -> float:
-        """Charge of a wall at its mean potential, both scaled by `Scales`."""
+        """Charge per area of a wall at its mean potential, scaled.
+
+        Args:
+            boundary: table of the boundary.
+            potential: mean potential of the wall, scaled.
+            scales: units of the scaled quantities, a `Scales`.
+        """
         return self.wall_charge(boundary) / float(scales.surface_charge)
 
     def forms_layer(self, boundary: Any, electrolyte: Any, fixed: tuple[float, ...]) -> bool:

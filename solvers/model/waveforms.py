@@ -110,7 +110,14 @@ def ramp(onset: float, duration: float) -> WaveformFunction:
 
 
 def sine(onset: float, frequency: float, duration: float | None, phase: float) -> WaveformFunction:
-    """Sine sin(2 pi f s + phase) of the time s since its onset, for a duration or without an end."""
+    """Sine sin(2 pi f s + phase) of the time s since its onset.
+
+    Args:
+        onset: time at which the sine begins, s.
+        frequency: frequency f, 1/s.
+        duration: duration, s; ``None`` for a sine without an end.
+        phase: phase at the onset, rad.
+    """
     end = math.inf if duration is None else onset + duration
 
     def factor(time: float, inside: float) -> float:
@@ -147,6 +154,12 @@ def table(file: str, onset: float, kind: Kind = CURRENT, *, held: bool = False) 
 
 class WaveformKeys(Table):
     """Keys of a waveform, in the table of the value that goes in time.
+
+    Examples:
+        >>> from spinepnp.solvers import Injection
+        >>> synapse = Injection(species="Na", waveform="alpha", value="50 pA", onset="1 ms", t_peak="2 ms")
+        >>> synapse.at(3e-3, 3e-3).value  # A, at the peak
+        5e-11
 
     Attributes:
         waveform: course of the value in time; a steady state takes "constant" only.

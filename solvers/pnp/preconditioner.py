@@ -256,7 +256,12 @@ class BlockPreconditioner:
         self._made = True
 
     def apply(self, _pc: Any, x: Any, y: Any) -> None:
-        """Apply the preconditioner, y = P^-1 x. Collective."""
+        """Apply the preconditioner, y = P^-1 x. Collective.
+
+        Args:
+            x: vector of all unknowns of the mesh.
+            y: result, which is overwritten.
+        """
         count, c, owned, r, solved = self._count, self._fields.coefficients, self._fields.owned, self._r, self._y
         for vector, part in zip(r, x.array_r.reshape(count + 1, owned), strict=True):
             vector.array[:] = part

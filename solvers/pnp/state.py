@@ -53,7 +53,13 @@ class State:
         return unknowns.reshape(self.components, -1).T, constants
 
     def join(self, vector: Any, unknowns: np.ndarray, constants: np.ndarray) -> None:
-        """Fill a vector with owned unknowns and constants."""
+        """Fill a vector with owned unknowns and constants.
+
+        Args:
+            vector: vector of the layout, which is overwritten.
+            unknowns: owned unknowns, shape (owned dofs, N + 1).
+            constants: unknown constants; read on the last rank only.
+        """
         self.layout.join(vector, unknowns.T.ravel(), constants)
 
     def assign(self, vector: Any) -> None:

@@ -105,7 +105,15 @@ class System:
         gates: GateStep,
         wall_charge: dict[str, float],
     ) -> None:
-        """Set the equations of an implicit stage; the arguments are those of `StepData.set_step`. Collective."""
+        """Set the equations of an implicit stage; see `StepData.set_step`. Collective.
+
+        Args:
+            problem_data: data with the values of the end of the step.
+            length: factor of the flux at the end of the step, scaled.
+            history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
+            gates: step of the gates.
+            wall_charge: charge on each boundary at the start, plus known rates of earlier stages, scaled, by name.
+        """
         self.step_data.set_step(problem_data, length, history, gates, wall_charge)
         self.equations.update(self.step_data)
 

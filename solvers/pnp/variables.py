@@ -112,7 +112,13 @@ class ConcentrationVariables:
         return self._volume[: self._operators.owned]
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        """Fill a matrix with the derivative of the flux by the unknown of the species."""
+        """Fill a matrix with the derivative of the flux by the unknown of the species.
+
+        Args:
+            matrix: assembled sparse matrix of the space, which is overwritten.
+            unknown: function of the unknown of the species.
+            valence: valence of the species.
+        """
         self._operators.K.copy(matrix, structure=True)
         matrix.axpy(valence, self._drift_matrix(), structure=True)
 
@@ -290,7 +296,14 @@ class EdgeFluxVariables(NodalChargeVariables):
 
 
 def make_variables(formulation: str, operators: Operators, phi: Any, volume: np.ndarray) -> ConcentrationVariables:
-    """The variables of a formulation, "density", "log" or "nodal", with the arguments of `ConcentrationVariables`."""
+    """The variables of a formulation.
+
+    Args:
+        formulation: "density", "log" or "nodal".
+        operators: matrices of the scalar space.
+        phi: function of the potential.
+        volume: integral of each local basis function.
+    """
     kinds: dict[str, type[ConcentrationVariables]] = {
         "density": ConcentrationVariables,
         "log": LogVariables,

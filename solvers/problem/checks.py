@@ -86,6 +86,12 @@ def refuse_beyond_bounds(
 ) -> None:
     """Refuse an equilibrium whose potential exceeds those of its boundaries, as in coarse cells at walls. Collective.
 
+    Args:
+        system: discrete equations with the state that is checked.
+        weights: integration weights, with the number of owned nodes and the communicator.
+        problem_data: data of the solve; they say whether the state is an equilibrium, and give its bounds.
+        statistics: statistics of the solve, for the error.
+
     Raises:
         NewtonError: names the potential.
     """
@@ -106,7 +112,16 @@ def refuse_beyond_bounds(
 
 
 def locate_not_a_number(error: NewtonError, system: System, comm: Any) -> NewtonError:
-    """The error, with the equations that have a residual that is not a number named. Collective."""
+    """The error, with the equations that have a residual that is not a number named. Collective.
+
+    Args:
+        error: error of Newton's method.
+        system: discrete equations at the state where it failed.
+        comm: MPI communicator.
+
+    Returns:
+        The same error where its reason is another one.
+    """
     if error.statistics.reason != NOT_A_NUMBER_NAME.lower():
         return error
     anywhere = reduced(comm, ~np.isfinite(system.nodal_flux()).all(axis=0), MPI.LOR)

@@ -113,6 +113,8 @@ def evaluate_solution(
     change, _ = change_within_cells(discretisation.space, system.equations.fields.phi.x.array, electrolyte)
     return Solution(
         unknowns=unknowns,
+        mesh=mesh,
+        space=discretisation.space,
         electrolyte=electrolyte,
         boundary=boundary,
         probes={name: _state(value, names) for name, value in discretisation.probes.values(unknowns).items()},

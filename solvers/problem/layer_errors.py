@@ -103,6 +103,19 @@ def edge_errors(
     degree: int,
     lumped: bool,
 ) -> tuple[float, ...]:
-    """Errors of `error_of_edge` by species, for rounded numbers: states of one run share them."""
+    """Errors of `error_of_edge` by species, for rounded numbers: states of one run share them.
+
+    Args:
+        valence: valences z_i, shape (N,).
+        concentration: concentrations of the neutral solution on one side, scaled, shape (N,).
+        fixed: fixed charge there, scaled.
+        step: jump of the fixed charge to the other side, scaled.
+        debye_squared: square lambda^2 of the scaled Debye length.
+        height: height of the cells on both sides of the edge, scaled as all lengths.
+        growth: growth of the cells from there on.
+        largest: largest height of a cell.
+        degree: degree of the elements, 1 or 2.
+        lumped: whether the mass matrix of linear elements is lumped.
+    """
     solution = PlanarLayer(np.array(valence), np.array(concentration), fixed, debye_squared)
     return tuple(error_of_edge(solution, step, height, growth, largest, degree=degree, lumped=lumped).tolist())

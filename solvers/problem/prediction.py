@@ -20,13 +20,21 @@ LARGEST_LAYER = 0.1
 def discretise(
     mesh: Any, problem_data: ProblemData, probes: dict[str, Any] | None = None, regions: dict[str, Any] | None = None
 ) -> Discretisation:
-    """The discretisation of a mesh with the planes between which an electrolyte has fixed charge. Collective.
+    """The discretisation of a mesh with the slabs of fixed charge and of initial concentrations. Collective.
+
+    Args:
+        mesh: distributed mesh with named boundaries.
+        problem_data: data of the solve; of them only the regions of fixed charge count.
+        probes: points at which fields are evaluated, m, by name.
+        regions: parts of the volume whose means and extremes are evaluated, by name.
 
     Raises:
         CaseError: a probe or a region outside of the domain.
     """
     charged = problem_data.electrolyte.charged_regions
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
+    if problem_data.initial is not None:
+        slabs |= {f"initial.region.{i}.z": part.z for i, part in enumerate(problem_data.initial.region or ())}
     return Discretisation(mesh, probes, regions, slabs)
 
 

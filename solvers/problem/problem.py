@@ -6,11 +6,13 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any, Self
 
 import numpy as np
 
+from spinepnp.errors import CaseError, all_ranks_arrived
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI
@@ -20,10 +22,14 @@ from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_u
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights
-from spinepnp.solvers.model.boundaries import Boundaries
-from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.arguments import (
+    BoundariesLike,
+    ClosedLike,
+    ElectrolyteLike,
+    OptionsLike,
+    checked_arguments,
+)
+from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
@@ -39,7 +45,9 @@ MATRIX_PREFIXES = ("pc_factor_", "mat_")
 
 
 class Problem:
-    """The equations on one mesh, for one structure of boundary data.
+    """The equations on one mesh, for one structure of boundary data; a context manager that frees them at its end.
+
+    Tables may also be plain dictionaries with the keys of a case file.
 
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
@@ -50,6 +58,7 @@ class Problem:
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
         terms: terms of the user beside those of the package.
+        initial_concentrations: concentrations at the start of a transient, where they are not those of the bulk.
 
     Attributes:
         terms: terms of the user; more may be appended before a solve.
@@ -62,31 +71,40 @@ class Problem:
         formulation_reason: reason why "auto" has left concentrations as unknowns; empty where it has not.
 
     Raises:
-        CaseError: boundary data that the shape or the species do not know, or that leave no unique answer; a probe
-            outside of the domain.
+        CaseError: wrong keys or values of a table; boundary data that the shape or the species do not know, or that
+            leave no unique answer; a probe outside of the domain.
     """
 
     #: Whether amounts follow from an initial state, so that the data of a closed domain are those at the start.
     transient = False
 
+    _destroyed = False
+
     def __init__(
         self,
         mesh: SpineMesh,
-        electrolyte: Electrolyte,
-        boundaries: Boundaries,
-        options: SolverOptions | None = None,
-        probes: dict[str, Position] | None = None,
-        closed: Closed | None = None,
-        regions: dict[str, Region] | None = None,
+        electrolyte: ElectrolyteLike,
+        boundaries: BoundariesLike,
+        options: OptionsLike | None = None,
+        probes: Mapping[str, Position] | None = None,
+        closed: ClosedLike | None = None,
+        regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),
+        initial_concentrations: Initial | None = None,
     ) -> None:
+        if not isinstance(mesh, SpineMesh):
+            raise CaseError("mesh", "is no mesh of spinepnp; make one by spinepnp.mesh(geometry)")
         self.terms = list(terms)
-        problem_data = ProblemData(electrolyte, boundaries, closed, transient=self.transient)
+        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions)
+        problem_data = ProblemData(
+            tables.electrolyte, tables.boundaries, tables.closed,
+            transient=self.transient, initial=initial_concentrations,
+        )  # fmt: skip
         problem_data = self._with_terms(problem_data)
-        self.mesh, self.options = mesh, options or SolverOptions()
+        self.mesh, self.options = mesh, tables.solver
         problem_data.check(mesh.geometry, self.options.formulation)
         self.signature = problem_data.signature
-        self.discretisation = discretise(mesh, problem_data, probes, regions)
+        self.discretisation = discretise(mesh, problem_data, tables.probes, tables.regions)
         self.prediction = ElectroneutralPrediction(self.discretisation, problem_data)
         self.problem_data = problem_data
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
@@ -286,8 +304,28 @@ class Problem:
         logarithms = self.formulation != "density"
         refuse_negative(self.system, self.weights, problem_data, statistics, logarithms=logarithms)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # After an error of one rank alone the others are elsewhere, and freeing is collective.
+        if kind is None or all_ranks_arrived(self.mesh.mesh.comm):
+            self.destroy()
+
+    def refuse_destroyed(self) -> None:
+        """Refuse to use a problem after its end.
+
+        Raises:
+            RuntimeError: `destroy` was called, or the ``with`` block has ended.
+        """
+        if self._destroyed:
+            raise RuntimeError("the problem was destroyed, or its with block has ended; build a new one")
+
     def destroy(self) -> None:
-        """Free the factorisation and all other PETSc objects. Collective."""
+        """Free the factorisation and all other PETSc objects; solutions stay. Collective."""
+        if self._destroyed:
+            return
+        self._destroyed = True
         self._free_solver()
         self.prediction.destroy()
         self.discretisation.destroy()

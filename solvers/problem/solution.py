@@ -1,13 +1,20 @@
-"""Solution of a solve, with means, currents and error estimates, in SI units."""
+"""Solution of a solve, with fields, means, currents and error estimates, in SI units."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spinepnp.meshes import SpineMesh
+from spinepnp.runtime.stack import FunctionSpace, fem
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.problem import columns, field_files
 from spinepnp.solvers.problem.debye_layers import Layer
 
 
@@ -94,8 +101,32 @@ class VolumeState(RegionState):
 class Solution:
     """A steady state, or the state at one time.
 
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import solve_steady
+        >>> solution = solve_steady(mesh, salt, ends)
+        >>> round(solution.boundary["top"].potential * 1e3, 3)  # mV
+        6.135
+        >>> solution.layers_resolved, solution.ion_balance < 1e-9
+        (False, True)
+
     Attributes:
         unknowns: nodal values (c_1..c_N in mol/m^3, potential in V), shape (local degrees of freedom, N + 1).
+        mesh: mesh of the fields, with coordinates in micrometres.
+        space: scalar Lagrange space of each field.
         electrolyte: electrolyte that was solved for.
         boundary: means and currents by boundary name.
         probes: values at single points by their name.
@@ -118,6 +149,8 @@ class Solution:
     """
 
     unknowns: np.ndarray
+    mesh: SpineMesh = field(repr=False)
+    space: FunctionSpace = field(repr=False)
     electrolyte: Electrolyte
     boundary: dict[str, BoundaryState]
     probes: dict[str, PointState]
@@ -135,3 +168,58 @@ class Solution:
     change_within_cell: float
     too_steep: bool
     statistics: NewtonStatistics
+
+    @cached_property
+    def V(self) -> fem.Function[np.float64]:
+        """Potential as a function of DOLFINx, V, named "V". Collective at first use.
+
+        Its mesh has coordinates in micrometres, and that of a body of revolution or of a line is its meridian or axis,
+        so that a form needs the factor `weight`. The function is a copy: it stays when the problem is destroyed, and
+        changing it changes nothing else.
+        """
+        return self._function("V", -1)
+
+    @cached_property
+    def c(self) -> dict[str, fem.Function[np.float64]]:
+        """Concentration of each species by its name, mol/m^3, as functions like `V`. Collective at first use."""
+        return {name: self._function(name, i) for i, name in enumerate(self.electrolyte.names)}
+
+    def _function(self, name: str, column: int) -> fem.Function[np.float64]:
+        function: fem.Function[np.float64] = fem.Function(self.space, name=name)
+        function.x.array[:] = self.unknowns[:, column]
+        return function
+
+    @cached_property
+    def weight(self) -> Any:
+        """Factor of integrands in forms on the mesh: 1, 2 pi r on a meridian, or the cross-section on a line.
+
+        With it, ``form(solution.V * solution.weight * dx)`` is an integral over the body, in um^3. Collective at first
+        use.
+        """
+        return Measure(self.mesh).weight
+
+    def to_frame(self) -> Any:
+        """Table of one row (`pandas.DataFrame`) with all observables, named and in the units of observables.csv."""
+        import pandas
+
+        return pandas.DataFrame([columns.flatten(columns.state_of(self))])
+
+    def grid(self) -> Any:
+        """PyVista grid (um) of the whole mesh with all fields in mV and mM; ``None`` but on rank 0. Collective."""
+        return field_files.gather(self._fields)
+
+    def save(self, path: str | Path) -> None:
+        """Write the fields, in mV and mM, for ParaView and PyVista; see `field_files.write`. Collective.
+
+        Args:
+            path: name of a ``.vtu`` file, or of a ``.pvtu`` file with one part a rank beside it.
+
+        Raises:
+            CaseError: another ending of the name.
+            OutputError: the file cannot be written.
+        """
+        field_files.write(self._fields, Path(path))
+
+    @property
+    def _fields(self) -> field_files.Fields:
+        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names)

@@ -26,7 +26,7 @@ AMOUNT_TOLERANCE = 1e-9
 
 
 def has_logarithms(problem_data: ProblemData) -> bool:
-    """Whether every bulk, prescribed and closed amount is positive."""
+    """Whether every bulk, prescribed and initial concentration and every closed amount is positive."""
     try:
         problem_data.check_positive()
     except CaseError:
@@ -42,6 +42,8 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
         heights: height of the cells at each boundary, m, by name.
         element_degree: degree of the elements.
     """
+    if problem_data.initial is not None and problem_data.initial.region:
+        return "of the jumps of the initial concentrations"  # concentrations as unknowns undershoot beside them
     for term in TERM_KEYS:
         if source := term.source_of_inner_layer(problem_data.electrolyte):
             return source

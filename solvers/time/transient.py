@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, OptionsLike
 from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.closed import Closed, amounts_of
-from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.initial import STEADY_START, Initial
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import spread_by_charge
+from spinepnp.solvers.problem.variable_choice import is_positive
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, Rejected, Step, TransientProgress, advance
 from spinepnp.solvers.time.dirk import TimeState, TrialStep, state_at_rest
+from spinepnp.solvers.time.initial_state import InitialState, initial_state
+from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -36,17 +40,35 @@ FIRST_STEP = 1e-3
 #: Smallest step before the transient ends with an error, over the Debye time.
 SMALLEST_STEP = 1e-6
 
-#: Remark on an initial state with fixed charge by region.
-DONNAN = "starts from the Donnan state of the fixed charge, in equilibrium with the bulk"
-
-#: Remark on an initial state with surface charges.
-BARE_WALLS = 'surface charges start bare, without Debye layers; study.initial = "steady" starts in equilibrium'
-
 
 class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data.
 
     The arguments are those of `Problem`.
+
+    Examples:
+        >>> from mpi4py import MPI
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.meshes import MeshOptions, generate
+        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
+        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> from spinepnp.solvers import Schedule, TransientProblem
+        >>> problem = TransientProblem(mesh, salt, ends)
+        >>> _ = problem.begin()
+        >>> for step in problem.steps(Schedule(duration=1e-9, tolerance=1e-2)):
+        ...     V = step.solution.boundary["top"].potential
+        >>> print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
+        1e-09 s, 1.92 mV
+        >>> problem.destroy()
 
     Attributes:
         remark: remark on the initial state for the user; empty without one.
@@ -76,17 +98,21 @@ class TransientProblem(Problem):
         Args:
             initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
                 waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
-                uniform concentrations would leave the charge bare, with a field of kilovolts.
+                uniform concentrations would leave the charge bare, with a field of kilovolts. With
+                `initial_concentrations` the bulk is what regions do not replace, or the file of fields, and the
+                potential follows from Poisson's equation.
 
         Returns:
             The state at time zero.
 
         Raises:
-            CaseError, SolveError: there is no such steady state.
+            CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
-        problem_data = self.problem_data
         if initial == "steady":
+            if self.problem_data.initial is not None:
+                raise CaseError("initial", STEADY_START)
+            problem_data = self.problem_data
             before = problem_data.initial_steady_state()
             steady = SteadyProblem(
                 self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
@@ -97,9 +123,13 @@ class TransientProblem(Problem):
             nodal[:, -1] -= self.system.step_data.zero
             statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal))
         else:
-            self.system.set_data(problem_data)
-            uncharged = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            statistics = self._solve_potential(self._bulk(problem_data), problem_data, uncharged)
+            start = self._initial_state()
+            self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
+            self.system.set_data(self.problem_data)
+            charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
+                charges = self._field_charges(start.nodal)
+            statistics = self._solve_potential(start.nodal, self.problem_data, charges)
         time_state = state_at_rest(self, 0.0)
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
@@ -134,6 +164,7 @@ class TransientProblem(Problem):
         self.take_terms()
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
+        self._start_from_amounts(progress.first * Scales.of(self.problem_data.electrolyte).amount)
         self.system.set_data(self.problem_data)
         state = self.system.state
         state.restore(time_state.unknowns)
@@ -142,24 +173,23 @@ class TransientProblem(Problem):
         no_solve = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
         return self._solution_at(time_state, no_solve)[0]
 
-    def _bulk(self, problem_data: ProblemData) -> np.ndarray:
-        """Nodal values of the bulk or of the closed amounts: uniform, or in Donnan equilibrium with fixed charge."""
-        electrolyte, regions = problem_data.electrolyte, problem_data.electrolyte.charged_regions
-        free, volume = problem_data.undetermined_species, self.system.state.volume()
-        even = electrolyte.bulk
-        if problem_data.closed is not None:
-            amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
-            even |= {name: amount / volume for name, amount in amounts.items()}
-        bulk, values = self.system.state.bulk(electrolyte), np.array([*even.values()])
-        bulk[:, :-1] = values
-        if any(b.wall_charge for b in problem_data.boundaries.values()):
-            self.remark = BARE_WALLS
-        if any(region.value for region in regions):
-            charge = self.weights.fixed_charge_density(regions)
-            arranged = spread_by_charge(electrolyte, values, free, charge, self.weights)
-            if arranged is not None:
-                bulk[:, :-1], self.remark = arranged, self.remark or DONNAN
-        return bulk
+    def _initial_state(self) -> InitialState:
+        """State at time zero that is not steady. Collective."""
+        nodes = self.discretisation.space.tabulate_dof_coordinates()
+        start = initial_state(self.problem_data, self.weights, self.mesh.geometry, nodes)
+        self.remark = start.remark
+        logarithms = self.problem_data.initial is not None and self.formulation != "density"
+        if logarithms and not is_positive(self.mesh.mesh.comm, start.nodal):
+            problem = 'a concentration of zero has no logarithm; use solver.formulation = "density"'
+            raise CaseError("initial", problem)
+        return start
+
+    def _start_from_amounts(self, amounts: np.ndarray) -> None:
+        """Let the amounts of the initial state, mol, be those of a closed domain with [initial]."""
+        data = self.problem_data
+        if data.initial is not None and data.closed is not None:
+            closed = Closed.model_construct(amounts=dict(zip(self.signature.names, amounts.tolist(), strict=True)))
+            self.problem_data = replace(data, closed=closed)
 
     def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
         """Scaled charges on the boundaries at a solution of Poisson's equation. Collective."""
@@ -194,15 +224,40 @@ class TransientProblem(Problem):
         system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
         return self.solve_stage()
 
-    def steps(self, schedule: Schedule) -> Iterator[Step]:
-        """Solve from the present time to the end, one accepted step at a time. Collective.
+    def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
+        """Solve from the present time to the end, and keep every step. Collective.
 
-        Yields:
-            Each accepted step.
+        Args:
+            schedule: see `steps`.
+            callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+
+        Returns:
+            All accepted steps, with the one at which the callback has stopped.
 
         Raises:
+            CaseError, SolveError: see `steps`.
+        """
+        steps = Steps(until_stopped(self.steps(schedule), callback, self.mesh.mesh.comm))
+        steps.gate_names = tuple(self.gates)
+        return steps
+
+    def steps(self, schedule: Schedule | dict[str, Any] | str) -> Iterator[Step]:
+        """Solve from the present time to the end, one accepted step at a time. Collective.
+
+        Args:
+            schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
+
+        Returns:
+            Iterator of the accepted steps; each is solved when it is asked for.
+
+        Raises:
+            CaseError: the schedule has an unknown key, or a value that is no time or not positive.
             SolveError: the step would have to be too short to go on.
         """
+        return self._steps(Schedule.of(schedule))
+
+    def _steps(self, schedule: Schedule) -> Iterator[Step]:
+        self.refuse_destroyed()
         if self._progress is None:
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
@@ -274,21 +329,31 @@ class TransientProblem(Problem):
 
 def solve_transient(
     mesh: SpineMesh,
-    electrolyte: Electrolyte,
-    boundaries: Boundaries,
-    schedule: Schedule,
-    options: SolverOptions | None = None,
-    probes: dict[str, Position] | None = None,
-    closed: Closed | None = None,
+    electrolyte: ElectrolyteLike,
+    boundaries: BoundariesLike,
+    schedule: Schedule | dict[str, Any] | str,
+    options: OptionsLike | None = None,
+    probes: Mapping[str, Position] | None = None,
+    closed: ClosedLike | None = None,
     initial: Literal["bulk", "steady"] = "bulk",
-) -> list[Step]:
-    """Solve a transient and keep every step; to see them as they come, iterate over `TransientProblem.steps`.
-
-    Collective. The arguments are those of `TransientProblem`, and:
+    regions: Mapping[str, Any] | None = None,
+    callback: StepCallback | None = None,
+    initial_concentrations: Initial | None = None,
+) -> Steps:
+    """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
     Args:
-        schedule: duration, times and tolerance.
+        mesh: distributed mesh with named boundaries; its communicator is used.
+        electrolyte: species with bulk concentrations, and the medium.
+        boundaries: boundary conditions by name, with waveforms and channels.
+        schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
+        options: options of the solvers.
+        probes: points at which each solution is evaluated, m, by name.
+        closed: amounts at the start of species that no boundary prescribes.
+        regions: parts of the volume whose means and extremes each solution has, by name.
         initial: state at time zero, see `TransientProblem.begin`.
+        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+        initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
 
     Returns:
         All accepted steps.
@@ -297,9 +362,9 @@ def solve_transient(
         CaseError: bad data.
         SolveError: no step can be made, with the reason.
     """
-    problem = TransientProblem(mesh, electrolyte, boundaries, options, probes, closed)
-    try:
+    schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
+    with TransientProblem(
+        mesh, electrolyte, boundaries, options, probes, closed, regions, initial_concentrations=initial_concentrations
+    ) as problem:
         problem.begin(initial)
-        return list(problem.steps(schedule))
-    finally:
-        problem.destroy()
+        return problem.run(schedule, callback)

@@ -63,6 +63,12 @@ class ProgressListener:
 class BatchListener(ProgressListener):
     """Reports of the cases of a batch, and counts, rate and time left, which rank 0 says.
 
+    Args:
+        groups: division of the ranks into groups.
+        jobs: all cases that are to be solved.
+        title: title of the batch, beside the bar.
+        log: file that the lines are added to, on rank 0.
+
     Attributes:
         progress: bar and lines on the screen.
         solved: number of cases that were solved, failed ones among them, on rank 0.
@@ -76,9 +82,12 @@ class BatchListener(ProgressListener):
         self._start = time.monotonic()
 
     def report_case(self, job: Job, reason: str, seconds: float | None) -> None:
-        """Report, by the first rank of a group, a finished case: reason of a failure, and seconds.
+        """Report a finished case. Called by the first rank of a group.
 
-        Seconds are ``None`` if another batch has solved it meanwhile.
+        Args:
+            job: case that is finished.
+            reason: reason of a failure; empty where there is none.
+            seconds: duration of its solve, s; ``None`` if another batch has solved it meanwhile.
         """
         self.report((job.number, reason, seconds))
 

@@ -171,7 +171,17 @@ def _figure(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
 
 
 def draw_families(table: pandas.DataFrame, x: str, value: str, others: list[str]) -> Any:
-    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them."""
+    """Curves of a value over an axis, one for each combination of the others; a panel for each word among them.
+
+    Args:
+        table: results of a batch, one row a case.
+        x: column of the abscissa.
+        value: column of the ordinate.
+        others: columns of the other axes of the batch.
+
+    Returns:
+        Figure of matplotlib.
+    """
     import matplotlib
 
     panels = _panels(table, others)
@@ -206,7 +216,15 @@ def _maps(table: pandas.DataFrame, y: str | None, others: list[str]) -> Iterator
 def draw_heat(table: pandas.DataFrame, x: str, y: str | None, value: str, others: list[str]) -> Any:
     """A value over two axes as a map with numbers; a panel for each combination of the others.
 
-    The ordinate is by default what has most values in a panel; ``None`` where nothing has two axes.
+    Args:
+        table: results of a batch, one row a case.
+        x: column of the abscissa.
+        y: column of the ordinate; by default the one with most values in a panel.
+        value: column that is shown by colours and numbers.
+        others: columns of the other axes of the batch.
+
+    Returns:
+        Figure of matplotlib; ``None`` where nothing has two axes.
     """
     panels = list(_maps(table, y, others))[:PANELS]
     if not panels:

@@ -77,7 +77,14 @@ def run_batch(
     """Solve all cases of a sweep that the directory does not hold yet, and count them. Collective.
 
     Args:
+        path: path of the sweep file.
+        comm: MPI communicator of all ranks.
+        output: directory of the batch.
+        options: what is solved again, and the number of ranks for a case.
         on_case: function that each rank calls after each of its cases.
+
+    Returns:
+        Summary of the batch.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.

@@ -41,7 +41,17 @@ class RankGroups:
 
 
 def divide(comm: Any, ranks_per_case: int | str, jobs: Sequence[Job]) -> RankGroups:
-    """Divide the ranks of a communicator into groups of a number of ranks, or "auto" by the cases. Collective."""
+    """Divide the ranks of a communicator into groups of a number of ranks, or "auto" by the cases. Collective.
+
+    Args:
+        comm: MPI communicator of all ranks.
+        ranks_per_case: number of ranks that solve a case together; "auto" makes as many groups as memory and cases can
+            use.
+        jobs: cases that are to be solved.
+
+    Returns:
+        The groups; their communicators are new, and to be freed by the caller.
+    """
     world = comm.Dup()
     node = world.Split_type(MPI.COMM_TYPE_SHARED)
     share = world.allreduce(available_memory() / node.size, op=MPI.MIN)  # bytes a rank

@@ -19,11 +19,11 @@ from pydantic import Field
 from spinepnp.case.case import Case, make_case
 from spinepnp.case.digest import case_digest, digest
 from spinepnp.case.estimate import size_of
-from spinepnp.case.messages import validated
 from spinepnp.case.study import column_of, common_kind, number_of
 from spinepnp.case.toml import check_kind, find_files, parse_toml, read_tables, read_text, set_value, value_of
 from spinepnp.csv_files import rows_of
 from spinepnp.errors import CaseError
+from spinepnp.messages import validated
 from spinepnp.units import Line, Table, Whole
 
 #: Largest number of cases in one sweep: more are taken for a mistake.

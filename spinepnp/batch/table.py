@@ -12,8 +12,10 @@ import pandas
 from spinepnp.batch.index import outcomes
 from spinepnp.batch.store import Store
 from spinepnp.batch.sweep import Plan
+from spinepnp.case.case import VARIED
 from spinepnp.errors import CaseError, reason_of
 from spinepnp.runtime.files import write_atomically
+from spinepnp.solvers.problem.columns import TIME_COLUMN
 
 #: The list of a batch's cases.
 LISTING = "batch.json"
@@ -147,7 +149,8 @@ def load(directory: str | Path) -> pandas.DataFrame:
         directory: directory of the results.
 
     Returns:
-        One row a case and sweep value (or time), columns with units in their names.
+        One row a case and sweep value (or time), columns with units in their names; the attribute `AXES` lists those
+        of varied values (of a transient the time).
 
     Raises:
         CaseError: it holds no results.
@@ -156,7 +159,10 @@ def load(directory: str | Path) -> pandas.DataFrame:
     if (folder / LISTING).exists():
         return assemble(read_listing(folder), outcomes(folder, write=False))[0]
     try:
-        return pandas.read_csv(folder / TABLE)
+        frame = pandas.read_csv(folder / TABLE)
+        first = str(frame.columns[0])
+        frame.attrs[AXES] = [first] if first == TIME_COLUMN or first.split(".")[0] in VARIED else []
+        return frame
     except (OSError, ValueError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise CaseError(str(folder), f"holds no results ({reason}); give the directory of a run or a batch") from None

@@ -12,7 +12,6 @@ from typing import Any
 import tomli_w
 from pydantic import Field
 
-from spinepnp.case.messages import validated
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
 from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
@@ -20,10 +19,12 @@ from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
+from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.initial import STEADY_START, Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -32,7 +33,7 @@ from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
 
 #: Tables whose keys a sweep can vary.
-VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "solver")
+VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "initial", "solver")
 
 
 class Compare(Table):
@@ -46,7 +47,20 @@ class Compare(Table):
 
 
 class MeshCase(Table):
-    """The part of a case file that makes its mesh, and is enough for the verb `mesh`."""
+    """The part of a case file that makes its mesh, and is enough for the verb `mesh`.
+
+    Examples:
+        >>> from spinepnp.case import MeshCase
+        >>> case = MeshCase(geometry={"shape": "cylinder", "length": "1 um", "radius": "100 nm"})
+        >>> case.resolved().mesh.size  # m
+        2.5e-08
+
+    Attributes:
+        title: title in one line, for tables and pictures.
+        geometry: shape of the domain.
+        mesh: options of its mesh.
+        electrolyte: ions and medium; where they are given, regions of fixed charge grade the mesh.
+    """
 
     title: Line = ""
     geometry: AnyGeometry
@@ -77,6 +91,25 @@ class MeshCase(Table):
 class Case(Table):
     """A whole case file.
 
+    Examples:
+        >>> from spinepnp.case import Case
+        >>> ions = [
+        ...     {"name": name, "valence": z, "diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        ...     for name, z in (("Na", 1), ("Cl", -1))
+        ... ]
+        >>> case = Case(
+        ...     geometry={"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
+        ...     electrolyte={"species": ions},
+        ...     boundaries={
+        ...         "base": {"potential": "0 mV", "concentrations": "bulk"},
+        ...         "top": {"current": {"species": "Na", "value": "50 pA"}},
+        ...     },
+        ...     study={"kind": "sweep", "vary": "geometry.radius", "values": ["75 nm", "100 nm"]},
+        ... )
+        >>> case.check()
+        >>> [point.geometry.radius for point in case.points()]  # m
+        [7.5e-08, 1e-07]
+
     Attributes:
         title: in one line, for tables and pictures.
         geometry: the body.
@@ -84,6 +117,7 @@ class Case(Table):
         electrolyte: ions and medium.
         boundaries: what is imposed, by the name of the boundary; one that is not listed is reflecting.
         closed: amounts of species that no boundary holds; an empty table is enough.
+        initial: concentrations at the start of a transient, where they are not those of the bulk.
         study: what is done with it.
         probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
         regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
@@ -97,6 +131,7 @@ class Case(Table):
     electrolyte: Electrolyte
     boundaries: dict[str, Boundary] = Field(default_factory=dict)
     closed: Closed | None = None
+    initial: Initial | None = None
     study: Study = Study()
     probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
@@ -114,6 +149,8 @@ class Case(Table):
             self.study, self.electrolyte, self.boundaries, self.compare.law if self.compare else None,
             self.solver.formulation,
         )  # fmt: skip
+        if self.initial is not None and self.study.initial == "steady":
+            raise CaseError("initial", STEADY_START)
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
@@ -139,7 +176,8 @@ class Case(Table):
     @property
     def problem_data(self) -> ProblemData:
         """Data of a solve."""
-        return ProblemData(self.electrolyte, self.boundaries, self.closed, transient=self.study.kind == "transient")
+        transient = self.study.kind == "transient"
+        return ProblemData(self.electrolyte, self.boundaries, self.closed, transient=transient, initial=self.initial)
 
     @property
     def model_key(self) -> tuple[Any, ...]:
@@ -161,7 +199,8 @@ class Case(Table):
 
     def graded(self) -> Case:
         """Checked case with the default grading of its mesh."""
-        mesh = grade_layers(self.mesh, self.geometry, self.electrolyte, self.boundaries, self.closed)
+        planes = self.initial.planes if self.initial is not None else ()
+        mesh = grade_layers(self.mesh, self.geometry, self.electrolyte, self.boundaries, self.closed, planes)
         return self.model_copy(update={"mesh": mesh})
 
     @property
@@ -245,8 +284,22 @@ def _made[Kind: (Case, MeshCase)](data: dict[str, Any], kind: type[Kind]) -> Kin
     return case if isinstance(case, Case) and case.grading_varies else case.graded()
 
 
+def make_mesh_case(data: dict[str, Any]) -> MeshCase:
+    """A checked shape with its mesh options from plain data.
+
+    Raises:
+        CaseError: the first thing that is wrong with it.
+    """
+    return _made(data, MeshCase)
+
+
 def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()) -> Case:
     """A checked case from TOML text; see `read_tables`.
+
+    Args:
+        text: text of a case file.
+        name: name of the text in errors.
+        overrides: dotted paths of keys that are changed, with their values.
 
     Raises:
         CaseError: malformed TOML, or the first thing that is wrong with the case.
@@ -276,4 +329,4 @@ def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase
         CaseError: anything that is wrong with it.
     """
     data = _load(path, overrides)
-    return make_case(data) if {"boundaries", "closed"} & set(data) else _made(data, MeshCase)
+    return make_case(data) if {"boundaries", "closed"} & set(data) else make_mesh_case(data)

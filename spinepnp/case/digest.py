@@ -30,6 +30,9 @@ def digest(data: object) -> str:
 def case_digest(case: Case) -> str:
     """Digest of a resolved case, without its title, and with the content of the files that it names."""
     contents = table_digests(case)
+    if case.initial is not None and case.initial.file is not None:
+        case.initial.check_file()
+        contents[case.initial.file] = digest_of(case.initial.file)
     files = case.geometry.files()
 
     def with_contents(value: Any) -> Any:

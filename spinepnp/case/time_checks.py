@@ -16,6 +16,13 @@ def check_time(
 ) -> None:
     """Refuse waveforms, boundaries and laws that do not fit the kind of the study.
 
+    Args:
+        study: table [study] of the case.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+        law: name of the law of [compare]; ``None`` without one.
+        formulation: formulation of the unknowns, as `solver.formulation` names it.
+
     Raises:
         CaseError: names the key and what to do.
     """

@@ -20,7 +20,10 @@ from spinepnp.solvers.model.terms import TERM_KEYS
 LARGEST_FILE = 4_000_000
 
 #: Keys that can hold the path of a file; an asterisk stands for any key, and lists are entered.
-FILES = ("geometry.file", "geometry.profile", *(f"boundaries.*.{key}" for term in TERM_KEYS for key in term.file_keys))
+FILES = (
+    "geometry.file", "geometry.profile", "initial.file",
+    *(f"boundaries.*.{key}" for term in TERM_KEYS for key in term.file_keys),
+)  # fmt: skip
 
 
 def read_text(path: Path) -> str:
@@ -97,8 +100,10 @@ def read_tables(
     """Unchecked tables of TOML text, with overrides and paths of files.
 
     Args:
-        name: how errors call it.
-        folder: to which paths in the case are relative; those that are not found there stay as they are.
+        text: text of a file.
+        name: name of the text in errors.
+        overrides: dotted paths of keys that are changed, with their values.
+        folder: folder to which paths in the case are relative; those that are not found there stay as they are.
 
     Raises:
         CaseError: malformed TOML, or a path that leads nowhere.
@@ -127,7 +132,12 @@ _OF_SWEEPS = {"base", "combine", "ranks_per_case"}
 
 
 def check_kind(data: dict[str, Any], name: str, kind: str) -> None:
-    """Refuse a file that is not of a kind: "case", "sweep" or "validation"; `name` is how the error calls it.
+    """Refuse a file that is not of a kind.
+
+    Args:
+        data: tables of the file.
+        name: name of the file in the error.
+        kind: kind that the file must have: "case", "sweep" or "validation".
 
     Raises:
         CaseError: it is of another kind.
@@ -189,9 +199,30 @@ def _item(table: Any, key: str, path: str) -> Any:
 def set_value(data: dict[str, Any], path: str, value: object) -> None:
     """Set the key at a dotted path, making tables on the way; a list is entered by number or by an entry's name.
 
+    Args:
+        data: tables, which are changed in place.
+        path: dotted path of the key, such as ``boundaries.top.current.value``.
+        value: value as it stands in a file: text with a unit, a number, a list or a table.
+
     Raises:
         CaseError: the path is malformed or leads through a plain value.
     """
+    table, item = _place(data, path)
+    table[item] = value
+
+
+def get_value(data: dict[str, Any], path: str) -> Any:
+    """Value at a dotted path, see `set_value`; ``None`` where there is none, with tables made on the way.
+
+    Raises:
+        CaseError: the path is malformed or leads through a plain value.
+    """
+    table, item = _place(data, path)
+    return table.get(item) if isinstance(table, dict) else table[item]
+
+
+def _place(data: dict[str, Any], path: str) -> tuple[Any, Any]:
+    """Table or list that holds the key at a dotted path, and that key or number; makes tables on the way."""
     keys = path.split(".")
     if not all(keys):
         raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
@@ -205,7 +236,7 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
             table[item] = {}
         table = table[item]
     table = _only(table, keys[-1])
-    table[_item(table, keys[-1], path)] = value
+    return table, _item(table, keys[-1], path)
 
 
 def _only(table: Any, key: str) -> Any:

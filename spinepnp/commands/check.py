@@ -17,11 +17,11 @@ import numpy as np
 from spinepnp.case.case import Case, load_case
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
-from spinepnp.run.columns import finite
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.problem.columns import finite
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
@@ -39,6 +39,11 @@ LARGEST_FACTOR = 2.0
 def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tuple[Case, dict[str, Any]]:
     """Facts about a case before it is solved. Collective.
 
+    Args:
+        path: path of the case file.
+        comm: MPI communicator.
+        overrides: ``key=value`` texts that change the case.
+
     Returns:
         The case, and the facts by name, with units in the names; ``None`` for what has no value.
 
@@ -47,6 +52,8 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     case.points()  # each value of a sweep is checked
+    if case.initial is not None:
+        on_root(comm, case.initial.check_file)
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     problem_data = case.problem_data
     discretisation = discretise(mesh, problem_data, case.probes, case.regions)
@@ -173,7 +180,13 @@ def _curve(
 
 
 def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
-    """Print the facts of `check_case` on standard output. On rank 0 only."""
+    """Print the facts of `check_case` on standard output. On rank 0 only.
+
+    Args:
+        case: checked case.
+        facts: facts by name, of `check_case`.
+        as_json: whether they are printed as JSON.
+    """
     if as_json:
         print(json.dumps(facts, indent=2, allow_nan=False))
         return

@@ -13,8 +13,9 @@ from spinepnp.errors import CaseError, OutputError
 from spinepnp.run.directory import ResultDirectory
 from spinepnp.runtime.cache_dirs import DISK_ERRORS
 
-#: Packages that make the site; part of the locked environment, not of what a run needs.
-TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml")
+#: Packages that make the site; part of the locked environment, not of what a run needs, but for DOLFINx, without which
+#: the docstrings of the solvers cannot be read.
+TOOLS = ("sphinx", "myst_parser", "furo", "latex2mathml", "dolfinx")
 
 
 def build_docs(output: Path) -> int:

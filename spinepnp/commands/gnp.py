@@ -46,7 +46,19 @@ OTHERS = ("all", "table", "run", "list")
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """The command line of `gnp`, as it was typed."""
+    """The command line of `gnp`, as it was typed.
+
+    Attributes:
+        what: name of a figure, "all", "table", "run" or "list".
+        output: directory of the results; ``None`` for the default one.
+        changes: ``NAME=VALUE`` texts that change parameters of the models.
+        force: whether results in the directory are replaced.
+        model: name of the model of "run".
+        p_open: opening of the glutamate channels, 0 to 1.
+        duration: duration of the run, a text with a unit.
+        onset: onset of the stimulus of "run", a text with a unit.
+        pump: pump of "run", "constant" or "concentration".
+    """
 
     what: str
     output: Path | None = None

@@ -25,7 +25,15 @@ NAMES = 16
 
 
 def list_topics(topic: str | None, name: str | None, *, as_json: bool) -> int:
-    """Print one topic, or all that are lists; `name` is that of a shape, a table or a kind of file.
+    """Print one topic, or all that are lists. On rank 0 only.
+
+    Args:
+        topic: topic; ``None`` for all that are lists.
+        name: name of a shape, a table or a kind of file, for topics that take one.
+        as_json: whether the topic is printed as JSON.
+
+    Returns:
+        Exit code 0.
 
     Raises:
         CaseError: no such topic, or no such name in it.

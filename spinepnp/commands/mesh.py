@@ -16,12 +16,12 @@ from spinepnp.meshes.report import describe
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.run.directory import ResultDirectory
-from spinepnp.run.fields import gather_mesh, save
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.algebra.cost import estimates
+from spinepnp.solvers.problem.field_files import gather_mesh, save
 
 #: Advice for a full disk, in the message of the error.
 AGAIN = "run it again"
@@ -29,6 +29,13 @@ AGAIN = "run it again"
 
 def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
+
+    Args:
+        path: path of the case file; the tables of the mesh are enough.
+        comm: MPI communicator.
+        output: directory of the three files.
+        overrides: ``key=value`` texts that change the case.
+        force: whether a mesh in the directory is replaced.
 
     Raises:
         CaseError: bad input, or a mesh is there already.

@@ -28,6 +28,8 @@ def validate(
 
     Args:
         names: names of the cases; all cases without any.
+        output: directory of the reports; ``None`` for the default one.
+        comm: MPI communicator.
         full: whether cases that take long are wanted, too.
         figures: whether any are drawn.
         force: whether a report of something else that the directory holds is replaced.

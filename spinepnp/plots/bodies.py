@@ -25,7 +25,14 @@ ARROW_LENGTH = 0.045
 
 
 def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
-    """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line."""
+    """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line.
+
+    Args:
+        grid: mesh with fields, as of `run.fields.gather` (PyVista, um and result units).
+        path: path of the picture (PNG).
+        title: title of the picture; "potential" where it is empty.
+        opened: whether a body is cut open along its axis.
+    """
     if is_line(grid):
         figure, _, _ = profiles(grid, title)
     else:
@@ -38,7 +45,14 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
 
 
 def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
-    """Cells of a mesh, coloured by their quality: a body, cut open or not, or a meridian; sizes of those of a line."""
+    """Cells of a mesh, coloured by their quality: a body, cut open or not, or a meridian; sizes of those of a line.
+
+    Args:
+        grid: mesh, as of `run.fields.gather_mesh` (PyVista, um).
+        path: path of the picture (PNG).
+        title: title of the picture; "mesh" where it is empty.
+        opened: whether a body is cut open along its axis.
+    """
     import pyvista
 
     if is_line(grid):

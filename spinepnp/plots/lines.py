@@ -37,7 +37,13 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
 
 
 def draw_profile(grid: Any, path: Path, title: str) -> None:
-    """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline."""
+    """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline.
+
+    Args:
+        grid: mesh with fields, as of `run.fields.gather` (PyVista, um and result units).
+        path: path of the picture (PNG).
+        title: title of the picture; "profile" where it is empty.
+    """
     import pyvista
 
     name, solid = f"potential_{POTENTIAL.suffix}", is_solid(grid)
@@ -68,7 +74,13 @@ def draw_profile(grid: Any, path: Path, title: str) -> None:
 
 
 def draw_sizes(grid: Any, path: Path, title: str) -> None:
-    """Size of the cells of a line against their place."""
+    """Size of the cells of a line against their place.
+
+    Args:
+        grid: mesh of a line, as of `run.fields.gather_mesh` (PyVista, um).
+        path: path of the picture (PNG).
+        title: title of the picture; "mesh" where it is empty.
+    """
     ends = grid.points[grid.cell_connectivity.reshape(grid.n_cells, -1)[:, :2], 0]
     figure = new_figure(6.4, 4.6)
     axes = figure.add_subplot()

@@ -109,7 +109,14 @@ class Scene:
         return actor
 
     def paint(self, surface: Any, name: str, look: ColourScale, *, edges: bool = False) -> None:
-        """Show a surface (`pyvista.PolyData`) coloured by an array of its points or cells, in place of the last one."""
+        """Show a surface coloured by an array, in place of the last one.
+
+        Args:
+            surface: surface, a `pyvista.PolyData`.
+            name: name of an array of its points or cells.
+            look: colours and their limits.
+            edges: whether the edges of the surface's cells are drawn.
+        """
         mapper, properties = self._painted.GetMapper(), self._painted.GetProperty()
         mapper.SetInputData(surface)
         mapper.SetLookupTable(_table(look.colours))

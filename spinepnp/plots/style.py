@@ -59,7 +59,13 @@ def level_limits(low: float, high: float) -> tuple[float, float]:
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
-    """An empty figure (inches) of matplotlib, without pyplot, which takes longer to import than a figure to draw."""
+    """An empty figure of matplotlib, without pyplot, which takes longer to import than a figure to draw.
+
+    Args:
+        width: width, inches.
+        height: height, inches.
+        layout: layout engine of matplotlib, or its name.
+    """
     import matplotlib.figure
 
     return matplotlib.figure.Figure(figsize=(width, height), dpi=DPI, layout=layout)
@@ -93,7 +99,14 @@ def fitted(title: str, figure: Any) -> str:
 
 
 def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None = None) -> None:
-    """Put a legend with plain names of lines at the right side of an axis, outside of it."""
+    """Put a legend with plain names of lines at the right side of an axis, outside of it.
+
+    Args:
+        axes: axes of matplotlib.
+        keys: lines or markers that the legend shows.
+        names: name of each of them, as plain text.
+        heading: title of the legend.
+    """
     legend = axes.legend(
         keys, names, loc="upper left", bbox_to_anchor=(1.0, 1.03), frameon=False, fontsize=9,
         title=heading, title_fontsize=9, alignment="left",

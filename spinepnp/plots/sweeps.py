@@ -20,6 +20,14 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     """Potential at the injecting boundary (or each one that prescribes something) against the varied value.
 
     The file is ``iv.png`` if a current was varied, else ``sweep.png``; there is none where words were varied.
+
+    Args:
+        case: case of the sweep.
+        rows: rows of observables.csv, one for each solved value.
+        directory: directory of the picture.
+
+    Returns:
+        Path of the picture; an empty list without one.
     """
     kind, names = case.study.kind_of_values, [*case.shown_boundaries, *case.probes]
     x = _varied(case, rows)
@@ -61,6 +69,14 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     """Peaks of transients against the varied value, as ``sweep.png``; none where words were varied.
 
     Potentials, and the injected species, at probes if there are any; rows have columns ``peak.*``.
+
+    Args:
+        case: case of the sweep.
+        rows: rows of observables.csv, one for each value, with columns ``peak.*``.
+        directory: directory of the picture.
+
+    Returns:
+        Path of the picture; an empty list without one.
     """
     x = _varied(case, rows)
     if not len(x):

@@ -53,7 +53,16 @@ class _Chart:
 
 
 def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
-    """Potentials, concentrations, currents and gates of a transient over time, as ``trace.png``."""
+    """Potentials, concentrations, currents and gates of a transient over time, as ``trace.png``.
+
+    Args:
+        case: case of the transient.
+        rows: rows of observables.csv, one for each step.
+        directory: directory of the picture.
+
+    Returns:
+        Path of the picture; an empty list with fewer than two times.
+    """
     times, first = np.unique(column_of(rows, f"time_{TIME.suffix}"), return_index=True)
     rows = [rows[i] for i in first]
     charts = [chart(case, rows) for chart in (_potentials, _concentrations, _currents, _gates)]

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spinepnp.reference import describe
-from spinepnp.run.columns import GROUPS, STEP, SUMMARY, Column
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.problem.columns import GROUPS, STEP, SUMMARY, Column
 
 _TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 

@@ -64,7 +64,15 @@ def rows(
     without: Mapping[str, tuple[str, ...]] | None = None,
     notes: dict[str, str] | None = None,
 ) -> Iterator[Line]:
-    """Lines of a table: keys with values, and behind each what a note or the model says of it; see `Line`."""
+    """Lines of a table: keys with values, and behind each what a note or the model says of it.
+
+    Args:
+        model: model of the table.
+        values: values by key, as they stand in a file; the order of the lines.
+        only: alternatives that a line belongs to, by key; see `Line.only`.
+        without: alternatives that a line gives way to, by key; see `Line.without`.
+        notes: comments by key that replace those of the model.
+    """
     keys = {key.name: key for key in keys_of(model)}
     width = max(map(len, values))
     for name, value in values.items():

@@ -15,7 +15,21 @@ SURFACE = Path(__file__).resolve().parents[2] / "cases" / "surfaces" / "spine.pl
 
 @dataclass(frozen=True)
 class Starter:
-    """Values of a template, by the keys of template_values.toml."""
+    """Values of a template, by the keys of template_values.toml.
+
+    Attributes:
+        title: title of the case.
+        sizes: keys of the shape that are set.
+        ground: boundary with prescribed potential and concentrations; empty for a closed body.
+        injector: boundary where the current enters.
+        probe: coordinates of a point inside, as texts.
+        options: keys of the shape that are shown and not set.
+        wall: boundary that may carry charge; empty for none.
+        law: law of [compare], where one fits.
+        grade: size and growth toward the injector, as an alternative; empty for none.
+        region: two heights within the body, as texts.
+        mesh: keys of [mesh] that are set.
+    """
 
     title: str
     sizes: dict[str, Any]

@@ -28,6 +28,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
+from spinepnp.solvers.model.initial import InitialRegion
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
@@ -51,6 +52,7 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
     """The text of a case file.
 
     Args:
+        shape: name of the shape in a case file.
         chosen: alternatives that are not comments.
         surface: path of its surface, if it has one; the way from the current directory to that of the checkout by
             default.
@@ -73,7 +75,13 @@ def write(shape: str, chosen: Iterable[str] = (), surface: str = "") -> str:
 def new_case(shape: str, output: Path | None, *, force: bool) -> int:
     """Print the case file of a shape, or write it, with a copy of its surface beside it if it has one.
 
-    A file that is there is replaced only with `force`.
+    Args:
+        shape: name of the shape in a case file.
+        output: path of the new file; ``None`` prints it.
+        force: whether a case file that `new` has made is replaced.
+
+    Returns:
+        Exit code 0.
 
     Raises:
         CaseError: no such shape, a file that is there, or one that cannot be written.
@@ -275,14 +283,18 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp"))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp", "initial"))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
-    only = dict.fromkeys(times, ("transient", "alpha", "clamp"))
+    only = dict.fromkeys(times, ("transient", "alpha", "clamp", "initial"))
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
+    if starter.ground:
+        yield from (Line(""), Line("[[initial.region]]", "of a transient; elsewhere the bulk", ("initial",)))
+        region = {"z": list(starter.region), "concentrations": {"Na": "50 mM", "Cl": "50 mM"}}
+        yield from rows(InitialRegion, region, dict.fromkeys(region, ("initial",)))
 
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:

@@ -32,7 +32,12 @@ DIGEST = "sha256"
 
 
 def write(directory: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
-    """Write a checkpoint of arrays with a description of them (plain data), and keep the one before it.
+    """Write a checkpoint of arrays with a description of them, and keep the one before it.
+
+    Args:
+        directory: result directory.
+        arrays: arrays by name.
+        about: description of the arrays, plain data that JSON can hold.
 
     Raises:
         OutputError: the checkpoint cannot be written.

@@ -219,6 +219,11 @@ class ResultDirectory:
 class Recorder:
     """Recorder of a run, whose errors reach every rank. Nothing is written before there is something to keep.
 
+    Args:
+        comm: MPI communicator.
+        case: case of the run.
+        options: options of the run.
+
     Attributes:
         directory: result directory, on rank 0 once it is open.
         begun: whether anything was written, on rank 0.

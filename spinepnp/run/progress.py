@@ -21,7 +21,9 @@ class ProgressBar:
     """Progress over a known number of points; silent on every rank but 0.
 
     Args:
+        comm: MPI communicator.
         total: number of points.
+        title: text beside the bar.
         quiet: whether lines go to the log only.
         tick: function that is called with each report of progress.
     """

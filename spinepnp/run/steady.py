@@ -95,7 +95,14 @@ def solve_case(
     first one's error is raised and nothing is written.
 
     Args:
-        model: model of the case before, used where it fits and left open for the next case; others as in `run_case`.
+        case: checked case.
+        comm: MPI communicator.
+        output: result directory.
+        options: options of the run.
+        model: model of the case before, used where it fits and left open for the next case.
+
+    Returns:
+        All points with their observables; failed ones with their reason.
 
     Raises:
         CaseError: bad input, found before anything was solved or written.
@@ -150,7 +157,13 @@ def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, prog
 
 
 def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
-    """Line on a solution: potentials where current enters, and iterations."""
+    """Line on a solution: potentials where current enters, and iterations.
+
+    Args:
+        case: case of the solution.
+        solution: the solution.
+        law: result of the law that it is compared with; ``None`` without one.
+    """
     potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
     parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
     if law is not None:

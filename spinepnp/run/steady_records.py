@@ -8,13 +8,13 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.plots import pictures
-from spinepnp.run.columns import flatten, state_of, summary_of
 from spinepnp.run.directory import Recorder, ResultDirectory
-from spinepnp.run.fields import gather, save
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.runtime.files import is_whole, write_atomically
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem.columns import flatten, state_of, summary_of
+from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
@@ -26,7 +26,11 @@ class SteadyRecorder(Recorder):
     Nothing is written before the first point was solved or has failed in its solve, so that bad input leaves no trace.
 
     Args:
+        comm: MPI communicator.
+        output: result directory.
+        case: case of the run.
         points: all points; those that the directory holds get their rows where the run is resumed.
+        options: options of the run.
     """
 
     def __init__(self, comm: Any, output: Path, case: Case, points: list[SweepPoint], options: RunOptions) -> None:
@@ -82,9 +86,17 @@ class SteadyRecorder(Recorder):
     def solved(
         self, point: SweepPoint, problem: SteadyProblem, solution: Solution, law: LawValue | None, seconds: float
     ) -> None:
-        """Record a solution."""
+        """Record a solution.
+
+        Args:
+            point: point that was solved; it gets its row.
+            problem: problem that has solved it.
+            solution: its solution.
+            law: result of the law that it is compared with; ``None`` without one.
+            seconds: duration of the point, s.
+        """
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = gather(problem, solution) if self.options.fields else None
+        grid = solution.grid() if self.options.fields else None
         summary = summary_of(problem.mesh, solution, law, seconds)
 
         def write(directory: ResultDirectory) -> None:

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spinepnp.run.columns import LAW, NOTHING, PROBE, printed
 from spinepnp.run.options import SweepPoint
+from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"

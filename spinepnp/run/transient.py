@@ -93,6 +93,15 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     Each value gets a directory of its own below ``points``; the tables above them have a row for each, with the last
     state and the peaks. One that fails does not stop the others.
 
+    Args:
+        case: checked case of a transient study.
+        comm: MPI communicator.
+        output: result directory.
+        options: options of the run.
+
+    Returns:
+        All points with their last rows; failed ones with their reason.
+
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
@@ -150,6 +159,12 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
 
     Ctrl-C and SIGTERM end it after the step at hand, with a checkpoint.
 
+    Args:
+        point: point of the run, with its case; it gets the last row, or the error.
+        comm: MPI communicator.
+        output: result directory.
+        options: options of the run.
+
     Raises:
         CaseError: bad input, found before the first step.
         KeyboardInterrupt: after an orderly end.
@@ -163,10 +178,19 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
         ) as progress:
             for remark in recorder.remarks:
                 progress.log(remark)
+            if case.initial is not None and not recorder.resumed:
+                on_root(comm, case.initial.check_file)
             progress.doing(f"meshing the {case.geometry.shape}")
             mesh = generate(case.geometry, case.mesh, comm, log=progress.log)
             problem = TransientProblem(
-                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+                mesh,
+                case.electrolyte,
+                case.boundaries,
+                case.solver,
+                case.probes,
+                case.closed,
+                case.regions,
+                initial_concentrations=case.initial,
             )
             with interrupts.graceful() as pending:
                 _go(recorder, progress, problem, pending, point)

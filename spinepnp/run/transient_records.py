@@ -6,6 +6,7 @@ A run that was killed is readable up to its last step; one that resumes from a c
 from __future__ import annotations
 
 import time
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,14 +19,16 @@ from spinepnp.case.digest import table_digests
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
 from spinepnp.plots import pictures
-from spinepnp.run import checkpoints, columns
+from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
-from spinepnp.run.fields import gather, save
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
+from spinepnp.solvers.model.initial import Initial
+from spinepnp.solvers.problem import columns
+from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import pack
@@ -47,6 +50,12 @@ SPENT = ("newton", "krylov", "assembly_s", "solve_s")
 
 class TransientRecorder(Recorder):
     """Recorder of a transient in its result directory. All public methods are collective unless they say otherwise.
+
+    Args:
+        comm: MPI communicator.
+        output: result directory.
+        case: case of the run.
+        options: options of the run.
 
     Attributes:
         packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
@@ -75,6 +84,7 @@ class TransientRecorder(Recorder):
 
     def _recall(self, directory: ResultDirectory) -> None:
         """Read the checkpoint and the rows up to it, and cut the tables there."""
+        self.case = _with_recorded_start(self.case, directory)
         names = [name for name in (checkpoints.NEWEST, checkpoints.OLDER) if (directory.path / name).exists()]
         if not names:
             self.remarks += filter(None, [directory.check_same_case(self.case.to_toml())])
@@ -129,7 +139,7 @@ class TransientRecorder(Recorder):
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
         row = self._row(problem, solution, 0.0, 0, {})
-        grid = gather(problem, solution) if self.case.study.fields == "times" else None
+        grid = solution.grid() if self.case.study.fields == "times" else None
 
         def write(directory: ResultDirectory) -> None:
             self.rows.append(row)
@@ -157,7 +167,7 @@ class TransientRecorder(Recorder):
         """Record an accepted step, and the attempts that were rejected before it."""
         row = self._row(problem, step.solution, step.time, step.number, step.defect)
         recorded = step.listed or self.case.study.record == "steps"
-        grid = gather(problem, step.solution) if step.listed and self.case.study.fields == "times" else None
+        grid = step.solution.grid() if step.listed and self.case.study.fields == "times" else None
 
         def write(directory: ResultDirectory) -> None:
             for length, reason, statistics in step.rejected:
@@ -188,7 +198,13 @@ class TransientRecorder(Recorder):
         return bool(self.comm.bcast(by_steps or by_clock, root=0))
 
     def checkpoint(self, problem: TransientProblem, totals: NewtonStatistics, seconds: float) -> None:
-        """Write a checkpoint with the statistics so far."""
+        """Write a checkpoint with the statistics so far.
+
+        Args:
+            problem: problem with the state that is kept.
+            totals: sums of the statistics of all solves so far.
+            seconds: duration of all runs of the transient so far, s.
+        """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
         packed = pack(problem)
@@ -225,11 +241,15 @@ class TransientRecorder(Recorder):
         """Write the summary, the last fields and the pictures.
 
         Args:
+            problem: problem at its last state.
+            last: solution at that state.
+            totals: sums of the statistics of all solves.
+            seconds: duration of all runs of the transient, s.
             reason: reason of an early end; empty without one.
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = gather(problem, last) if self.options.fields else None
+        grid = last.grid() if self.options.fields else None
         where = {columns.TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
@@ -249,6 +269,18 @@ class TransientRecorder(Recorder):
         peaks = {f"peak.{key}": peak["value"] for key, peak in _peaks(self.rows).items()}
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **peaks, "status": self.rows[-1]["status"]}
+
+
+def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
+    """The case with the path of its file of initial fields as it was at the start, where this file is gone."""
+    if case.initial is None or case.initial.file is None or Path(case.initial.file).is_file():
+        return case
+    try:
+        recorded = tomllib.loads((directory.path / "case.toml").read_text(encoding="utf-8"))["initial"]["file"]
+        same = Path(recorded).name == Path(case.initial.file).name
+    except (OSError, ValueError, KeyError, TypeError):
+        return case
+    return case.model_copy(update={"initial": Initial(file=recorded)}) if same else case
 
 
 def _rest(directory: ResultDirectory, last: int) -> bytes:

@@ -51,6 +51,7 @@ def claim(path: Path, *, patience: float = 0.0, stays: bool = False) -> Claim | 
     """Claim exclusive access to a case or a directory by a file; ``None`` if another process has it.
 
     Args:
+        path: path of the case or directory that the claim is for.
         patience: seconds to wait for another owner: a process that was killed may not have ended yet.
         stays: whether the file stays behind; it then names its last owner.
     """

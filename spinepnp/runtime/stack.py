@@ -134,7 +134,16 @@ def compiler_options() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def reduced(comm: MPI.Comm, values: Any, operation: Any) -> Any:
-    """Array of an MPI operation over the arrays of all ranks, element by element. Collective."""
+    """Array of an MPI operation over the arrays of all ranks, element by element. Collective.
+
+    Args:
+        comm: MPI communicator.
+        values: array of this rank; all ranks have the same shape and type.
+        operation: operation of MPI, such as ``MPI.SUM``.
+
+    Returns:
+        Array of the same shape and type on every rank.
+    """
     result = values.copy(order="K")
     comm.Allreduce(values, result, op=operation)
     return result

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from spinepnp.batch.sweep import _rows
-from spinepnp.case.messages import validated
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, BallNeck, BallWindow, Cylinder, Hyperboloid, ImportedSurface, Pore, Tube
 from spinepnp.meshes import GradeOptions, MeshOptions, generate, generation
 from spinepnp.meshes.memory import check_memory
+from spinepnp.messages import validated
 from spinepnp.runtime import memory
 from spinepnp.solvers.model.tables import read_columns
 from spinepnp.units import CURRENT, LENGTH, SURFACE_CHARGE, TIME, format_quantity, parse_quantity

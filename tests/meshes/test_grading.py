@@ -26,10 +26,10 @@ from spinepnp.geometries import (
 )
 from spinepnp.meshes import GradePlane, MeshOptions, boundary_layer_heights, generate
 from spinepnp.meshes.measures import owned_cells, size_along_z
-from spinepnp.run.columns import flatten, state_of
 from spinepnp.run.steady import Model
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers import Boundary, Electrolyte, Species, grade_layers
+from spinepnp.solvers.problem.columns import flatten, state_of
 from spinepnp.validation.suite.solve import finer_case
 from support.charged_cases import BATH
 from support.ions import ion, salt

@@ -15,8 +15,8 @@ from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, g
 from spinepnp.meshes.quality import check_quality
 from spinepnp.meshes.simplices import shape_quality
 from spinepnp.meshes.tagged_mesh import determinant_signs
-from spinepnp.run.fields import gather_mesh
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx
+from spinepnp.solvers.problem.field_files import gather_mesh
 from support.commands import refusal
 from support.measures import errors
 

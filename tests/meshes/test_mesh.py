@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from spinepnp.errors import CaseError, MissingStackError, SolveError
 from spinepnp.geometries import Cylinder, Grading, Sizes
 from spinepnp.meshes import GradeOptions, MeshOptions, boundary_layer_heights, generate
-from spinepnp.run.fields import gather_mesh
 from spinepnp.runtime.stack import MPI, dolfinx
+from spinepnp.solvers.problem.field_files import gather_mesh
 from support.measures import measures
 
 NECK = Cylinder(length="1 um", radius="100 nm")

@@ -15,6 +15,7 @@ TOP = ("geometries", "meshes", "solvers", "validation")
 #: of lower floors.
 FLOORS = (
     ("errors",),
+    ("messages",),
     ("units", "csv_files", "checkout", "figure_style"),
     ("runtime",),
     ("geometries",),
@@ -33,6 +34,7 @@ FLOORS = (
     ("plots",),
     ("run",),
     ("batch",),
+    ("python",),
     ("validation.suite",),
     ("validation.report",),
     ("reference",),
@@ -115,7 +117,7 @@ def test_only_one_file_imports_the_stack(module):
 
 @pytest.mark.parametrize("part", PURE)
 def test_pure_parts_import_nothing_of_the_finite_element_side(part):
-    ground = tuple(f"spinepnp.{name}" for row in FLOORS[:2] for name in row)
+    ground = tuple(f"spinepnp.{name}" for row in FLOORS[:3] for name in row)
     for module, path in MODULES.items():
         if not module.startswith(f"spinepnp.{part}") or module in OF_CASES:
             continue

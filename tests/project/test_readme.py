@@ -72,6 +72,27 @@ def test_the_python_examples_run(capsys):
     assert max(voltages) == pytest.approx(6.2e-3, rel=0.05)
 
 
+def test_the_page_on_python_runs_from_its_first_line_to_its_last(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), flags=re.S):
+        exec(compile(block, "python.md", "exec"), names)  # our own file
+    said = capsys.readouterr().out.splitlines()
+    assert f"print(error)  # {said[0]}\n" in (ROOT / "docs" / "python.md").read_text()
+    ions, of_solution = map(float, said[3].split())
+    mean, potential = map(float, said[4].split())
+    assert ions == pytest.approx(of_solution, rel=1e-9)
+    assert mean == pytest.approx(potential, rel=1e-9)
+    assert (tmp_path / "neck.vtu").stat().st_size > 1000
+    assert names["solution"].boundary["top"].potential == pytest.approx(6.13e-3, rel=0.01)
+    assert list(names["swept"].to_frame()["status"]) == ["ok"] * 4
+    assert (
+        names["steps"][-1].solution.boundary["top"].potential
+        >= 5e-3
+        > names["steps"][-2].solution.boundary["top"].potential
+    )
+
+
 def test_every_key_of_a_case_is_documented():
     page = (ROOT / "docs" / "keys.md").read_text()
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 from petsc4py import PETSc
-from pydantic import ValidationError
 
 from spinepnp.case.case import read_case
-from spinepnp.errors import SpineError
+from spinepnp.errors import CaseError, SpineError
 from spinepnp.meshes import generate
 from spinepnp.solvers import SolverOptions, SteadyProblem
 from spinepnp.solvers.model.options import ALLOWED, is_allowed
@@ -109,7 +108,7 @@ def test_no_way_from_a_file_passes_by(spinepnp, tmp_path, form):
 
 
 def test_python_callers_are_held_to_the_same():
-    with pytest.raises(ValidationError, match="pc_python_type"):
+    with pytest.raises(CaseError, match="pc_python_type"):
         SolverOptions(petsc={"pc_python_type": "evil.py:PC"})
 
 

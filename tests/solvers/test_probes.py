@@ -9,10 +9,10 @@ from spinepnp.case.case import load_case
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Shell
 from spinepnp.meshes import MeshOptions, generate
-from spinepnp.run.columns import flatten, state_of
 from spinepnp.runtime.stack import MPI, fem
 from spinepnp.solvers import solve_steady
 from spinepnp.solvers.fem.probes import Probes
+from spinepnp.solvers.problem.columns import flatten, state_of
 from spinepnp.units import FARADAY
 from spinepnp.validation.reference import table as references
 from support import CASES

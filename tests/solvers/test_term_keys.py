@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from spinepnp.case.case import make_case, read_case
 from spinepnp.case.digest import case_digest
 from spinepnp.case.toml import set_value
+from spinepnp.errors import CaseError
 from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions
 from spinepnp.solvers import Boundary, PotentialWaveform, SolverOptions, grade_layers, solve_steady
@@ -213,7 +213,7 @@ def test_a_tracer_of_high_valence_follows_boltzmann_beside_a_flowing_salt(comm, 
 
 @pytest.mark.parametrize("z", [21, -21])
 def test_valences_beyond_are_refused(z):
-    with pytest.raises(ValidationError, match="20"):
+    with pytest.raises(CaseError, match="20"):
         salt(150, z=(z, -1))
 
 
@@ -289,8 +289,8 @@ class TestPotentials:
         assert sorted(PotentialWaveform(**keys).extremes()) == pytest.approx([low * mV, high * mV], rel=5e-3)
 
     @pytest.mark.parametrize(("keys", "message"), [
-        ({"waveform": "constant", "value": "1 mV"}, "Input should be 'step'"),
-        ({"value": "1 mV"}, "Field required"),
+        ({"waveform": "constant", "value": "1 mV"}, "must be 'step'"),
+        ({"value": "1 mV"}, "is missing; add it"),
         ({"waveform": "step"}, 'needs value = "50 mV"'),
         ({"waveform": "step", "value": "1 pA"}, "the unit of a current"),
         ({"waveform": "ramp", "value": "1 mV"}, "needs duration"),
@@ -301,7 +301,7 @@ class TestPotentials:
         ({"waveform": "step", "value": "1 mV", "species": "C"}, "unknown key"),
     ])  # fmt: skip
     def test_bad_keys(self, keys, message):
-        with pytest.raises(ValidationError, match=message):
+        with pytest.raises(CaseError, match=message):
             PotentialWaveform(**keys)
 
 

@@ -93,6 +93,7 @@ def test_a_sine_is_filtered(column):
         assert top == pytest.approx((amplitude * np.exp(1j * omega * time)).imag, abs=4e-3 * abs(amplitude))
 
 
+@pytest.mark.mpi
 def test_a_steady_start_is_that_before(column):
     clamp = {"waveform": "pulse", "value": "1 mV", "before": "-1 mV", "onset": "0.2 us", "duration": "10 us"}
     found = solve(column, clamp, Schedule(0.3 * US, (0.1 * US, 0.2 * US, 0.3 * US), tolerance=1e-5), "steady")

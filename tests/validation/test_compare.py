@@ -7,8 +7,8 @@ import pytest
 
 from spinepnp.case.case import Case, make_case
 from spinepnp.meshes import generate
-from spinepnp.run.columns import state_of
 from spinepnp.solvers import SteadyProblem
+from spinepnp.solvers.problem.columns import state_of
 from spinepnp.validation.laws import HyperboloidLaw, tube
 from support.commands import refusal
 

@@ -20,6 +20,13 @@ from spinepnp.validation.laws.constant_field import Values, conductance, ghk_cur
 class Permeant:
     """One ion that a channel lets through.
 
+    Examples:
+        >>> from spinepnp.validation.gnp import Channel, Permeant
+        >>> potassium = Permeant("K", 1, inside=140.0, outside=4.0, permeability=1e-8)
+        >>> reversal = Channel("K", (potassium,), area=1.0, thermal_voltage=25.26e-3).reversals()["K"]
+        >>> round(reversal * 1e3, 2)  # mV
+        -89.81
+
     Attributes:
         name: name of the ion.
         valence: valence of the ion.
@@ -78,6 +85,14 @@ def permeabilities(
 @dataclass(frozen=True)
 class Channel:
     """A channel with any number of permeants.
+
+    Examples:
+        >>> from spinepnp.validation.gnp import Channel, Permeant
+        >>> potassium = Permeant("K", 1, inside=140.0, outside=4.0, permeability=1e-8)
+        >>> sodium = Permeant("Na", 1, inside=10.0, outside=145.0, permeability=1e-9)
+        >>> channel = Channel("leak", (potassium, sodium), area=1.0, thermal_voltage=25.26e-3)
+        >>> round(channel.resting_potential() * 1e3, 2)  # mV
+        -51.3
 
     Attributes:
         name: name of the channel.

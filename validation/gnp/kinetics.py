@@ -47,6 +47,13 @@ class Coefficients(NamedTuple):
         pump: 0 constant, 1 dependent on concentrations.
         frozen: 1 where concentrations do not change.
         K_o: potassium outside where concentrations are frozen, mM.
+        P_KL, P_NaL, P_ClL, G_L, E_L, G_KL, G_NaL, G_ClL: leak, as in `Parameters`.
+        P_KG, P_NaG, G_glu, E_glu, G_KG, G_NaG: glutamate channels, as in `Parameters`.
+        G_KM, G_NaM, P_KV, P_NaV: voltage-gated channels, as in `Parameters`.
+        f_K3, f_K2, f_K1, f_K0: fit f of the gated potassium current, a polynomial in V (mV), from its cubic term on.
+        f_Na3, f_Na2, f_Na1, f_Na0: fit f of the gated sodium current.
+        pump_constant: current of the constant pump, uA/cm^2.
+        pump_maximum: largest current of the pump that follows concentrations, uA/cm^2, positive.
     """
 
     phi: float
@@ -105,13 +112,33 @@ def B(x: Any) -> Any:
 
 @compiled
 def ghk(w: Any, inside: Any, outside: Any) -> Any:
-    """Goldman-Hodgkin-Katz current of a cation into the cell over F P; for an anion, w and the sign are reversed."""
+    """Goldman-Hodgkin-Katz current of a cation into the cell over F P; for an anion, w and the sign are reversed.
+
+    Args:
+        w: voltage over RT/F.
+        inside: concentration inside, mM.
+        outside: concentration outside, mM.
+
+    Returns:
+        Current over F P, mM.
+    """
     return -(inside * B(w) - outside * (B(w) - w))
 
 
 @compiled
 def currents(y: Any, K_o: Any, open_: float, c: Coefficients) -> Any:
-    """Currents (K, Na, Cl leak; K, Na glutamate; K, Na gated; pump; other leak; other glutamate), uA/cm^2."""
+    """Currents of a state (paper 002; the model's switches choose the equations).
+
+    Args:
+        y: state (m, h, n, V, Na_i, Cl_i), V in mV and concentrations in mM, shape (6,).
+        K_o: potassium outside, mM.
+        open_: multiplier p_eff of the glutamate densities.
+        c: coefficients of the model.
+
+    Returns:
+        Ten currents into the cell, uA/cm^2: K, Na, Cl leak; K, Na glutamate; K, Na gated; pump; other leak; other
+        glutamate.
+    """
     voltage, Na_i, Cl_i = y[3], y[4], y[5]
     K_i, Na_o, Cl_o = c.K - K_o, c.Na - Na_i, c.Cl - Cl_i
     w, zero = voltage / c.phi, 0.0 * voltage
@@ -174,7 +201,14 @@ def gate_rates(voltage: Any) -> Any:
 
 @compiled
 def slopes(y: Any, open_: float, c: Coefficients, out: Any) -> None:
-    """Right-hand side dy/dt, written to ``out``, 1/ms, mV/ms, mM/ms."""
+    """Right-hand side dy/dt, written to ``out``, 1/ms, mV/ms, mM/ms.
+
+    Args:
+        y: state (m, h, n, V, Na_i, Cl_i), V in mV and concentrations in mM, shape (6,).
+        open_: multiplier p_eff of the glutamate densities.
+        c: coefficients of the model.
+        out: result, which is overwritten, shape (6,).
+    """
     voltage = y[3]
     a_m, b_m, a_h, b_h, a_n, b_n = gate_rates(voltage)
     out[0] = a_m * (1.0 - y[0]) - b_m * y[0]
@@ -190,7 +224,13 @@ def slopes(y: Any, open_: float, c: Coefficients, out: Any) -> None:
 
 @compiled
 def jacobian(y: np.ndarray, open_: float, c: Coefficients) -> np.ndarray:
-    """Jacobian d(dy/dt)/dy by complex steps, exact to rounding, shape (6, 6)."""
+    """Jacobian d(dy/dt)/dy by complex steps, exact to rounding, shape (6, 6).
+
+    Args:
+        y: state (m, h, n, V, Na_i, Cl_i), V in mV and concentrations in mM, shape (6,).
+        open_: multiplier p_eff of the glutamate densities.
+        c: coefficients of the model.
+    """
     result, out = np.empty((6, 6)), np.empty(6, dtype=np.complex128)
     step = 1e-30
     for j in range(6):
@@ -204,7 +244,16 @@ def jacobian(y: np.ndarray, open_: float, c: Coefficients) -> np.ndarray:
 
 @compiled
 def all_currents(states: np.ndarray, opens: np.ndarray, c: Coefficients) -> np.ndarray:
-    """Currents (n, 10) of many states (n, 6) and openings (n,); see `currents`."""
+    """Currents of many states; see `currents`.
+
+    Args:
+        states: states as of `currents`, shape (n, 6).
+        opens: multipliers p_eff of the glutamate densities, shape (n,).
+        c: coefficients of the model.
+
+    Returns:
+        Currents of each state, uA/cm^2, shape (n, 10).
+    """
     result = np.empty((len(states), 10))
     for i in range(len(states)):
         y = states[i]

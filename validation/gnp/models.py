@@ -56,6 +56,12 @@ SMALLEST_STEP = 1e-3
 class Model:
     """One neuron model with its parameters.
 
+    Examples:
+        >>> from spinepnp.validation.gnp import Model
+        >>> neuron = Model("gnp", pump="concentration")
+        >>> neuron.start().shape, neuron.frozen
+        ((6,), False)
+
     Attributes:
         name: key of `MODELS`.
         pump: "constant", or "concentration" (dependent on K_o and Na_i); cHH and fGNP have the first only.

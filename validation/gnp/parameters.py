@@ -25,6 +25,12 @@ class Parameters:
     P_KG = 2.8e-9 m/s); openings here are fractions of `glutamate_density` times those densities, so that p_open = 1
     means p_eff = 3.
 
+    Examples:
+        >>> from spinepnp.validation.gnp import Parameters
+        >>> standard = Parameters()
+        >>> standard.changed(anions=120.0).anions  # mM
+        120.0
+
     Attributes:
         thermal_voltage: thermal voltage RT/F, mV.
         capacitance: membrane capacitance C_m, uF/cm^2.

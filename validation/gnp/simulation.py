@@ -42,6 +42,12 @@ State = Literal["rest", "phasic", "tonic", "block"]
 class Piece:
     """Part of a protocol with one opening of the glutamate channels.
 
+    Examples:
+        >>> from spinepnp.validation import gnp
+        >>> protocol = (gnp.Piece(until=200.0, p_eff=0.0), gnp.Piece(until=400.0, p_eff=0.515))
+        >>> gnp.run(gnp.Model("gnp"), protocol).p_eff[[0, -1]]
+        array([0.   , 0.515])
+
     Attributes:
         until: end of the piece, ms.
         p_eff: multiplier of the glutamate densities.
@@ -54,6 +60,13 @@ class Piece:
 @dataclass(frozen=True)
 class Trace:
     """Result of a run.
+
+    Examples:
+        >>> from spinepnp.validation import gnp
+        >>> protocol = (gnp.Piece(until=200.0, p_eff=0.0), gnp.Piece(until=400.0, p_eff=0.515))
+        >>> trace = gnp.run(gnp.Model("gnp"), protocol)
+        >>> trace.state, len(trace.spikes)
+        ('tonic', 22)
 
     Attributes:
         model: model of the run.
@@ -245,7 +258,19 @@ def stimulus(model: Model, p_open: float, duration: float, onset: float | None =
 
 
 def scan_anions(model: Model, anions: Sequence[float], p_eff: float = 0.0) -> list[tuple[float, np.ndarray]]:
-    """Rest for each concentration of impermeant anions (mM), each from the one before."""
+    """Rest for each concentration of impermeant anions, each by Newton's method from the one before.
+
+    Args:
+        model: model of a neuron.
+        anions: concentrations of impermeant anions, mM, in the order of the scan.
+        p_eff: multiplier of the glutamate densities.
+
+    Returns:
+        Each concentration with the state at rest, shape (6,).
+
+    Raises:
+        SolveError: there is no steady state at one of the concentrations.
+    """
     rests: list[tuple[float, np.ndarray]] = []
     y = model.rest(p_eff)
     for value in anions:

@@ -131,6 +131,17 @@ def table1(printed: Mapping[str, Any]) -> dict[str, float | str]:
 
 
 def gated_permeability(V: float, inside: float, outside: float, largest: float, p: Parameters) -> float:
-    """Permeability whose conductance (eq. 45 without f) equals the largest one of RTM at a voltage (mV), m/s."""
+    """Permeability whose conductance (eq. 45 without f) equals the largest one of RTM at a voltage.
+
+    Args:
+        V: voltage at which the conductances agree, mV.
+        inside: concentration inside, mM.
+        outside: concentration outside, mM.
+        largest: largest conductance of RTM, mS/cm^2.
+        p: parameters of the model.
+
+    Returns:
+        Permeability, m/s.
+    """
     mean = float(harmonic_mean(V, inside, outside, 1, p.thermal_voltage))
     return largest * p.thermal_voltage / (p.unit * mean)

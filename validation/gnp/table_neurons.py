@@ -46,7 +46,16 @@ fire = functools.lru_cache(maxsize=2)(_fire)
 
 
 def fig9(name: str, p_eff: float, **parameters: float) -> tuple[Trace, str]:
-    """Run of Fig 9 from the model's own rest, and whether a block at the end of the stimulus persists or ends."""
+    """Run of Fig 9 from the model's own rest, and whether a block at the end of the stimulus persists or ends.
+
+    Args:
+        name: name of the model.
+        p_eff: multiplier of the glutamate densities during the stimulus.
+        parameters: parameters of the model that are changed, by name.
+
+    Returns:
+        The run, and "persists" or "ends".
+    """
     model = Model(name, "concentration", Parameters().changed(pump_maximum=FIG9_PUMP, **parameters))
     on, off, end = FIG9
     trace = run(model, [Piece(on, 0.0), Piece(off, p_eff), Piece(end, 0.0)], model.rest())
@@ -172,6 +181,14 @@ def passive_difference(one: Trace, other: Trace, ion: str) -> np.ndarray:
     """Difference of the electrodiffusive K or Na currents of two runs in windows of the stimulus, uA/cm^2 (eq. 46).
 
     The mean current of a window follows from the change of the concentration and from the pump; no spike is sampled.
+
+    Args:
+        one: run of a model.
+        other: run of another model with the same protocol.
+        ion: "K" or "Na".
+
+    Returns:
+        Currents of ``one`` less those of ``other``, uA/cm^2, one for each window.
     """
 
     def means(trace: Trace) -> np.ndarray:

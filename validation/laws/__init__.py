@@ -10,6 +10,7 @@ One file for each subject; every docstring states the assumptions and the range 
     debye_layer, gouy_chapman       layers at injectors and at charged walls
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
+    spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     assumptions                     checks of what a law assumes of a case
     catalogue                       laws by the name that a case file has for them
@@ -34,6 +35,7 @@ from spinepnp.validation.laws.obstacle import ObstacleLaw
 from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
+from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
 from spinepnp.validation.laws.window_escape import WindowEscapeLaw
 
 if TYPE_CHECKING:
@@ -53,7 +55,9 @@ __all__ = [
     "ObstacleLaw",
     "RingsLaw",
     "SmoothTube",
+    "SpreadingLaw",
     "WindowEscapeLaw",
+    "ambipolar_diffusivity",
     "binary_junction",
     "donnan_concentrations",
     "donnan_potential",

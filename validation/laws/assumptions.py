@@ -77,6 +77,11 @@ def setting_of(
 def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: str) -> None:
     """Check the assumptions of paper 001 on the ions.
 
+    Args:
+        law: name of the law, for the message.
+        electrolyte: ions of the case.
+        injected: name of the injected species.
+
     Raises:
         CaseError: the case has other valences, fixed charge, no anions, or an injected anion.
     """

@@ -36,6 +36,22 @@ EVEN = 0.02
 class LawValue:
     """Result of a law for a case.
 
+    Examples:
+        >>> from spinepnp.solvers import Boundary, Electrolyte
+        >>> salt = Electrolyte(species=[
+        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
+        ... ])
+        >>> from spinepnp.geometries import Cylinder
+        >>> from spinepnp.validation.laws import LAWS
+        >>> ends = {
+        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
+        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
+        ... }
+        >>> value = LAWS["cylinder"](Cylinder(length="1 um", radius="100 nm"), salt, ends)
+        >>> round(value.potential * 1e3, 3), round(value.ohmic_potential * 1e3, 3)  # mV
+        (6.135, 6.944)
+
     Attributes:
         injector: name of the boundary where the current enters.
         ground: name of the grounded boundary.
@@ -83,6 +99,11 @@ def _cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundari
 def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Law of a straight neck, monovalent ions, injected cation, no fixed charge: paper 001, eqs. (5)-(7), (12)-(14).
 
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
+
     Raises:
         CaseError: the case violates an assumption of the law.
     """
@@ -120,6 +141,11 @@ def _confocal_G(law: str, geometry: Hyperboloid) -> float:
 
 def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Law of a throat with confocal ends and monovalent ions: exact, with paper 001's eq. (18) beside it.
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
 
     Raises:
         CaseError: the case violates an assumption of the law.
@@ -187,6 +213,11 @@ def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Cylinder, shell, cone, slowly opening tube or throat; any valences, one injected species, uniform fixed charge.
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
 
     Raises:
         CaseError: the case violates an assumption of the law.

@@ -87,6 +87,12 @@ def large_charge_constant() -> float:
 class ClosedBallLaw:
     """Ions of one sign in a closed ball.
 
+    Examples:
+        >>> from spinepnp.validation.laws import ClosedBallLaw
+        >>> law = ClosedBallLaw(charge=1.0)
+        >>> round(law.drop(), 6), round(law.wall_concentration(), 6)
+        (0.438105, 1.1953)
+
     Attributes:
         charge: charge number Lambda = lambda/(4 pi), positive (`charge_number`).
     """

@@ -56,7 +56,18 @@ def profile(xi: Values, V: Values, c_i: Values, c_o: Values, valence: Values, th
 
 
 def harmonic_mean(V: Values, c_i: Values, c_o: Values, valence: Values, thermal_voltage: float) -> Values:
-    """Harmonic mean of the concentration within the membrane (eq. 2): [q]_i B(w) / B(w - e), mol/m^3."""
+    """Harmonic mean of the concentration within the membrane (eq. 2): [q]_i B(w) / B(w - e), e = ln([q]_o/[q]_i).
+
+    Args:
+        V: membrane potential, V.
+        c_i: concentration inside [q]_i, mol/m^3.
+        c_o: concentration outside [q]_o, mol/m^3.
+        valence: valence z of the ion.
+        thermal_voltage: RT/F, V.
+
+    Returns:
+        Mean concentration, mol/m^3, the common shape of the arguments.
+    """
     c_i, c_o = np.asarray(c_i, dtype=float), np.asarray(c_o, dtype=float)
     w = np.asarray(valence) * np.asarray(V) / thermal_voltage
     return c_i * B(w) / B(w - np.log(c_o / c_i))
@@ -82,7 +93,19 @@ def conductance(
 def ghk_current(
     V: Values, c_i: Values, c_o: Values, valence: Values, permeability: Values, thermal_voltage: float
 ) -> Values:
-    """Goldman-Hodgkin-Katz current into the cell (eq. 14 with the sign of eq. 28), A/m^2: -G (V - E)."""
+    """Goldman-Hodgkin-Katz current into the cell (eq. 14 with the sign of eq. 28): -G (V - E).
+
+    Args:
+        V: membrane potential, V.
+        c_i: concentration inside, mol/m^3.
+        c_o: concentration outside, mol/m^3.
+        valence: valence of the ion.
+        permeability: permeability of the membrane, m/s.
+        thermal_voltage: RT/F, V.
+
+    Returns:
+        Current per area, A/m^2, the common shape of the arguments.
+    """
     w = np.asarray(valence) * np.asarray(V) / thermal_voltage
     strength = -np.asarray(valence) * FARADAY * np.asarray(permeability)
     return strength * (np.asarray(c_i) * B(w) - np.asarray(c_o) * B(-w))
@@ -134,6 +157,15 @@ def transit_time(xi: Values, V: Values, valence: Values, thermal_voltage: float)
     """Mean exit time of an ion from a place xi to either side of the membrane, over d^2/D (S2 figure).
 
     T = [xi - (exp(w xi) - 1)/(exp(w) - 1)] / w, which is xi (1 - xi)/2 without a field.
+
+    Args:
+        xi: x/d, 0 at one side of the membrane, 1 at the other.
+        V: membrane potential, V.
+        valence: valence of the ion.
+        thermal_voltage: RT/F, V.
+
+    Returns:
+        Time over d^2/D, the common shape of the arguments.
     """
     w = np.asarray(valence) * np.asarray(V, dtype=float) / thermal_voltage
     xi = np.asarray(xi, dtype=float)

@@ -22,6 +22,12 @@ from spinepnp.validation.laws.debye_layer import Values, injector_drop, screenin
 class CylinderLaw:
     """A cylinder filled with monovalent ions.
 
+    Examples:
+        >>> from spinepnp.validation.laws import CylinderLaw
+        >>> law = CylinderLaw(1e-6, 100e-9, diffusivity=200e-12, injected=12.0, anions=167.0, thermal_voltage=25.26e-3)
+        >>> (law.voltage([50e-12, 200e-12]) * 1e3).round(3)  # mV
+        array([ 5.575, 17.354])
+
     Attributes:
         length: L, m.
         radius: r_0, m.

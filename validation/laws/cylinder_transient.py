@@ -38,6 +38,14 @@ def _ierfc(x: Values) -> Values:
 class CylinderTransientLaw:
     """A cylinder at rest in its bulk until t = 0.
 
+    Examples:
+        >>> from spinepnp.validation.laws import CylinderTransientLaw
+        >>> law = CylinderTransientLaw(1e-6, 100e-9, diffusivity=200e-12, concentration=167.0, thermal_voltage=25.26e-3)
+        >>> f"{law.relaxation_time():.3g}"  # s
+        '0.00203'
+        >>> (law.step_voltage(200e-12, [0.0, 1e-3, 1.0]) * 1e3).round(2)  # mV: from Ohm's law to the log law
+        array([24.95, 21.38, 17.35])
+
     Attributes:
         length: length L, m.
         radius: radius, m.
@@ -95,7 +103,13 @@ class CylinderTransientLaw:
         return x - np.sum(weight * np.sin(mu * x) * np.exp(-(mu**2) * self.diffusivity * time), axis=0)
 
     def step_concentration(self, current: float, x: ArrayLike, time: float) -> Values:
-        """Concentration c(x, t) after a step of current, mol/m^3, shape (n,)."""
+        """Concentration c(x, t) after a step of current, mol/m^3, shape (n,).
+
+        Args:
+            current: current I of the step, A.
+            x: distances from the grounded end, m, shape (n,).
+            time: time since the step, s.
+        """
         return self.concentration + self.slope(current) * self.step_rise(x, time)
 
     def alpha_concentration(self, current: float, peak_time: float, x: ArrayLike, time: float) -> Values:
@@ -133,7 +147,13 @@ class CylinderTransientLaw:
         return np.array(values).reshape(time.shape)
 
     def alpha_voltage(self, current: float, peak_time: float, time: ArrayLike) -> Values:
-        """Potential V(L, t) of a current I (t/t_peak) exp(1 - t/t_peak), V, shape of ``time``."""
+        """Potential V(L, t) of a current I (t/t_peak) exp(1 - t/t_peak), V, shape of ``time``.
+
+        Args:
+            current: largest current I, A.
+            peak_time: time t_peak of the largest current, s.
+            time: time since the onset, s, any shape.
+        """
         time = np.asarray(time, dtype=float)
         values = [self._voltage(current, t, peak_time) for t in time.ravel()]
         return np.array(values).reshape(time.shape)
@@ -152,5 +172,11 @@ class CylinderTransientLaw:
         return self.thermal_voltage * float(self.slope(flowing) * np.sum(weights / c))
 
     def valid(self, current: float, debye_time: float, time: float) -> bool:
-        """Whether the time is past a few Debye times and the current within the limit -2 S D F C/L of the end."""
+        """Whether the time is past a few Debye times and the current within the limit -2 S D F C/L of the end.
+
+        Args:
+            current: current I, A.
+            debye_time: Debye time of the bulk, s.
+            time: time since the step, s.
+        """
         return time >= 5.0 * debye_time and float(self.slope(current)) * self.length > -self.concentration

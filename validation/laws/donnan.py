@@ -54,7 +54,16 @@ def donnan_potential(
 
 
 def donnan_concentrations(valences: ArrayLike, concentrations: ArrayLike, fixed_charge: float) -> Values:
-    """Concentrations C_i exp(-z_i u) in the gel, mol/m^3, shape (n,); arguments and errors as `donnan_potential`."""
+    """Concentrations C_i exp(-z_i u) in the gel, mol/m^3, shape (n,); see `donnan_potential`.
+
+    Args:
+        valences: valences z_i, shape (n,).
+        concentrations: concentrations C_i in the bath, mol/m^3, shape (n,).
+        fixed_charge: fixed charge of the gel, mol/m^3 of unit charges, signed.
+
+    Raises:
+        ValueError: as of `donnan_potential`.
+    """
     u = donnan_potential(valences, concentrations, fixed_charge, 1.0)
     return np.asarray(concentrations, dtype=float) * np.exp(-np.asarray(valences, dtype=float) * u)
 

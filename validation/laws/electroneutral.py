@@ -47,6 +47,13 @@ def _bracketed(function: Callable[[float], float], direction: float, limit: floa
 class ElectroneutralLaw:
     """Electrolyte with a neutral bulk, of which one species is injected.
 
+    Examples:
+        >>> from spinepnp.validation.laws import ElectroneutralLaw
+        >>> valences, concentrations = (1, 1, -1), (12.0, 155.0, 167.0)
+        >>> law = ElectroneutralLaw(valences, concentrations, injected=0, diffusivity=200e-12, thermal_voltage=25.26e-3)
+        >>> round(float(law.voltage(50e-12, G=3.183e7)) * 1e3, 3)  # mV; G = L/S of a cylinder, 1/m
+        5.574
+
     Attributes:
         valences: valences z_j, whole numbers.
         concentrations: bulk concentrations C_j, mol/m^3.
@@ -167,6 +174,11 @@ class ElectroneutralLaw:
         """Potential right after a step of current, before concentrations change: V_T I G / (F sum_i z_i^2 D_i C_i), V.
 
         Ohm's law; for times above a Debye time and far below that of diffusion (facts pnp B4).
+
+        Args:
+            current: current I of the step, A, any shape.
+            G: geometric factor of the body, 1/m: L/S of a cylinder.
+            diffusivities: diffusivities D_i of all species, m^2/s.
         """
         terms = zip(self.valences, diffusivities, self.concentrations, strict=True)
         conductivity = FARADAY * sum(z * z * D * C for z, D, C in terms)

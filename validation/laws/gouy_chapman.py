@@ -46,6 +46,15 @@ def surface_charge_of(
 class GouyChapmanLaw:
     """A z:z electrolyte beside a plane wall.
 
+    Examples:
+        >>> from spinepnp.units import VACUUM_PERMITTIVITY
+        >>> from spinepnp.validation.laws import GouyChapmanLaw
+        >>> law = GouyChapmanLaw(150.0, 80.0 * VACUUM_PERMITTIVITY, thermal_voltage=25.26e-3)
+        >>> round(law.debye_length * 1e9, 3)  # nm
+        0.786
+        >>> round(float(law.surface_potential(-0.02)) * 1e3, 2)  # mV
+        -21.54
+
     Attributes:
         concentration: concentration C of each ion in the bulk, mol/m^3.
         permittivity: absolute permittivity, F/m.

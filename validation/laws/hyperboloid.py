@@ -29,6 +29,13 @@ Values = NDArray[np.float64]
 class HyperboloidLaw:
     """A throat of half length L about its waist.
 
+    Examples:
+        >>> import math
+        >>> from spinepnp.validation.laws import HyperboloidLaw
+        >>> hole = HyperboloidLaw(a=1e-6, b=1e-6, c=0.0, half_length=math.inf)
+        >>> round(hole.G_infinite() * 1e-6, 6)  # 1/um: 1/(2 a) of a round hole
+        0.5
+
     Attributes:
         a: half axis of the waist along y, m.
         b: half axis of the waist along x, m.
@@ -122,6 +129,14 @@ class HyperboloidLaw:
         """Signed height t at which the confocal ellipsoid through each point of the throat crosses the axis, m.
 
         Newton's method from below for t^2, where the left-hand side of the ellipsoid is convex and falls.
+
+        Args:
+            x: coordinates of the points, m, any shape.
+            y: coordinates of the points, m, shape of ``x``.
+            z: coordinates of the points, m, shape of ``x``.
+
+        Returns:
+            Heights, m, shape of ``x``; of the sign of ``z``.
         """
         x, y, z = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (x, y, z)))
         A, B = (axis**2 for axis in self._axes)
@@ -134,7 +149,13 @@ class HyperboloidLaw:
         return np.where(r == 0.0, 0.0, np.sign(z) * np.sqrt(s))
 
     def G_at(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> Values:
-        """Exact G(x, y, z) from the lower confocal end, 1/m."""
+        """Exact G(x, y, z) from the lower confocal end, 1/m.
+
+        Args:
+            x: coordinates of the points, m, any shape.
+            y: coordinates of the points, m, shape of ``x``.
+            z: coordinates of the points, m, shape of ``x``.
+        """
         return self.G_between(-self.half_length, self.ellipsoid(x, y, z))
 
     def voltage(

@@ -73,6 +73,13 @@ def henderson_junction(
 def conductivity(
     concentrations: ArrayLike, valences: ArrayLike, diffusivities: ArrayLike, thermal_voltage: float
 ) -> float:
-    """Conductivity F sum z^2 D c / V_T, S/m (Nernst and Einstein; ideal dilute solution)."""
+    """Conductivity F sum z^2 D c / V_T, S/m (Nernst and Einstein; ideal dilute solution).
+
+    Args:
+        concentrations: concentrations c, mol/m^3, shape (n,).
+        valences: valences z, shape (n,).
+        diffusivities: diffusivities D, m^2/s, shape (n,).
+        thermal_voltage: kT/e, V.
+    """
     c, z, D = (np.asarray(x, dtype=float) for x in (concentrations, valences, diffusivities))
     return FARADAY / thermal_voltage * float(z**2 * D @ c)

@@ -15,6 +15,12 @@ from dataclasses import dataclass
 class MembraneLaw:
     """A membrane with an unstirred layer on its left and on its right.
 
+    Examples:
+        >>> from spinepnp.validation.laws import MembraneLaw
+        >>> law = MembraneLaw(10.0, 100.0, -1000.0, (200e-12, 200e-12), (0.0, 1e-6, 0.0), thermal_voltage=25.26e-3)
+        >>> round(law.potential * 1e3, 2)  # mV
+        -57.92
+
     Attributes:
         left: concentration of the salt in the left bath, mol/m^3, positive.
         right: concentration of the salt in the right bath, mol/m^3, positive.

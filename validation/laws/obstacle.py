@@ -67,6 +67,12 @@ def _wall_integrals(highest: int) -> Values:
 class ObstacleLaw:
     """A sphere on the axis of a tube; neither lets any flux through.
 
+    Examples:
+        >>> from spinepnp.validation.laws import ObstacleLaw
+        >>> law = ObstacleLaw(radius=100e-9, obstacle_radius=30e-9)
+        >>> round(law.extra_length() * 1e9, 4)  # nm of tube that the sphere is worth
+        5.5187
+
     Attributes:
         radius: radius a of the tube, m.
         obstacle_radius: radius s of the sphere, m; from 0 to ``WIDEST`` times a.

@@ -43,6 +43,14 @@ class MembraneCharging:
 
     The compartment is at one potential, the neck is an Ohmic resistance without membrane.
 
+    Examples:
+        >>> from spinepnp.validation.laws import MembraneCharging
+        >>> law = MembraneCharging.of_ball(500e-9, capacitance=0.01, resistance=100e6)
+        >>> f"{law.time_constant:.3g}"  # s
+        '3.14e-06'
+        >>> f"{law.voltage(law.time_constant, 50e-12):.4g}"  # V
+        '0.003161'
+
     Attributes:
         capacitance: capacitance of the whole membrane, F (0.01 F/m^2 times its area).
         resistance: resistance of the neck, Ohm.
@@ -53,7 +61,13 @@ class MembraneCharging:
 
     @classmethod
     def of_ball(cls, radius: float, capacitance: float, resistance: float) -> MembraneCharging:
-        """Law of a ball of a radius (m), with a membrane of a capacitance (F/m^2)."""
+        """Law of a ball with a membrane.
+
+        Args:
+            radius: radius of the ball, m.
+            capacitance: capacitance of its membrane per area, F/m^2.
+            resistance: resistance of the neck, Ohm.
+        """
         return cls(4.0 * math.pi * radius**2 * capacitance, resistance)
 
     @property
@@ -90,7 +104,14 @@ class MembraneCharging:
         return abs(step) * 2.0 / math.sqrt(math.pi) * diffusivity * self.time_constant / neck_length**2
 
     def valid(self, neck_length: float, diffusivity: float, step: float, tolerance: float = 0.05) -> bool:
-        """Whether `leading_error` is below the tolerance."""
+        """Whether `leading_error` is below the tolerance.
+
+        Args:
+            neck_length: length L of the neck, m.
+            diffusivity: diffusivity D, m^2/s.
+            step: ratio V_Ohm/V_T.
+            tolerance: largest accepted relative change.
+        """
         return self.leading_error(neck_length, diffusivity, step) <= tolerance
 
 

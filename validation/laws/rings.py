@@ -94,6 +94,13 @@ def _pairs(first: Band, second: Band) -> Iterator[tuple[Band, Band, float]]:
 class RingsLaw:
     """A straight neck with reflecting wall on a flat grounded base at z = 0.
 
+    Examples:
+        >>> from spinepnp.validation.laws import RingsLaw
+        >>> law = RingsLaw(radius=100e-9)
+        >>> band = (0.9e-6, 1.0e-6)
+        >>> f"{law.mean(band, band):.4g}"  # 1/m
+        '3.004e+07'
+
     Attributes:
         radius: radius a, m.
 
@@ -170,7 +177,13 @@ class RingsLaw:
         return math.exp(-2.0 * float(jn_zeros(1, 1)[0]) * (end - band[1]) / self.radius)
 
     def valid(self, band: Band, end: float, tolerance: float = 1e-3) -> bool:
-        """Whether the band lies below the end (m) and `leading_error` is within the tolerance."""
+        """Whether the band lies below the end and `leading_error` is within the tolerance.
+
+        Args:
+            band: lower and upper height of the higher band, m.
+            end: height at which the neck ends or widens, m.
+            tolerance: largest accepted `leading_error`.
+        """
         return band[1] < end and self.leading_error(band, end) <= tolerance
 
     @staticmethod

@@ -66,6 +66,11 @@ def cone_between_spheres(length: float, base_radius: float, top_radius: float) -
 
     With the half angle alpha, sin(alpha) |1/r - 1/R| / (2 pi (1 - cos(alpha))): (1 + alpha^2/4 + ...) times the
     one-dimensional value. Equipotential ends.
+
+    Args:
+        length: distance of the two rims along the axis, m.
+        base_radius: radius r of the lower rim, m.
+        top_radius: radius R of the upper rim, m.
     """
     alpha = math.atan2(abs(top_radius - base_radius), length)
     if alpha == 0.0:

@@ -26,6 +26,12 @@ Values = NDArray[np.float64]
 class WindowEscapeLaw:
     """A ball with one small window at its south pole.
 
+    Examples:
+        >>> from spinepnp.validation.laws import WindowEscapeLaw
+        >>> law = WindowEscapeLaw(radius=500e-9, window_radius=50e-9, diffusivity=200e-12)
+        >>> f"{law.leading_time():.4g} {law.mean_time():.4g}"  # s
+        '0.01309 0.01364'
+
     Attributes:
         radius: radius R of the ball, m.
         window_radius: radius a of the window's rim circle, m.

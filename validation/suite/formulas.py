@@ -5,6 +5,7 @@ from __future__ import annotations
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
+from spinepnp.validation.suite import formulas_spreading as steps
 from spinepnp.validation.suite.context import Formula
 
 #: Every formula by its name in a validation case.
@@ -12,6 +13,7 @@ FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
     "constant_field": Formula(CURRENT, ions.constant_field),
     "constant_field_ions": Formula(CONCENTRATION, ions.constant_field_ions),
     "corrugated": Formula(POTENTIAL, flow.corrugated),
@@ -27,5 +29,7 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "spreading": Formula(CONCENTRATION, steps.spreading),
+    "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
 }

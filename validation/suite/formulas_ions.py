@@ -7,7 +7,8 @@ from scipy.optimize import brentq
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import BallWindow, Cylinder, Pore
-from spinepnp.units import POTENTIAL
+from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
+from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import (
     GouyChapmanLaw,
     MembraneLaw,
@@ -34,6 +35,24 @@ def gouy_chapman(context: FormulaContext) -> float:
     return float(
         brentq(lambda V: membrane.value * (membrane.outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16)
     )
+
+
+def charged_membrane(context: FormulaContext) -> float:
+    """V at the end of a cylinder behind a membrane, in time after a small step of V at its other end (RC circuit), V.
+
+    The salt is a conductance and a capacitance in parallel, in series with its Debye layer and the membrane.
+    """
+    electrolyte, length = context.case.electrolyte, context.geometry(Cylinder).length
+    (clamp,) = (b.potential for b in context.case.boundaries.values() if b.potential is not None)
+    if not isinstance(clamp, PotentialWaveform) or clamp.waveform != "step":
+        raise CaseError("checks.reference.formula", "needs a step of the potential; take another formula")
+    time = context.row[f"time_{TIME.suffix}"] * TIME.si - (clamp.onset or 0.0)
+    eps, membrane = electrolyte.absolute_permittivity, context.boundary.capacitance.value
+    carried = sum(s.valence**2 * s.concentration * electrolyte.effective_diffusivity(s) for s in electrolyte.species)
+    conductance, column = FARADAY * carried / electrolyte.V_T / length, eps / length
+    series = 1.0 / (1.0 / membrane + electrolyte.debye_length() / eps)
+    decay = series / (series + column) * np.exp(-max(time, 0.0) * conductance / (series + column))
+    return float((clamp.value or 0.0) * series / membrane * (1.0 - decay)) if time > 0.0 else 0.0
 
 
 def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:

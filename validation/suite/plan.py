@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from spinepnp.case.case import Case, make_case
-from spinepnp.case.messages import validated
 from spinepnp.case.toml import parse_toml, read_tables, read_text
 from spinepnp.errors import CaseError, nearest
+from spinepnp.messages import validated
 from spinepnp.units import Number, Table
 from spinepnp.validation.gnp.table import SECTIONS
 from spinepnp.validation.reference import table as references

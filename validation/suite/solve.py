@@ -9,10 +9,10 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.case.toml import tables_at
 from spinepnp.errors import CaseError
 from spinepnp.meshes import generate
-from spinepnp.run.columns import flatten, state_of
 from spinepnp.run.steady import Model
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.problem.columns import flatten, state_of
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
 
@@ -106,7 +106,14 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
     on_root(comm, lambda: check_feasible(case))
     mesh = generate(case.geometry, case.mesh, comm)
     problem = TransientProblem(
-        mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
+        mesh,
+        case.electrolyte,
+        case.boundaries,
+        case.solver,
+        case.probes,
+        case.closed,
+        case.regions,
+        initial_concentrations=case.initial,
     )
     problem.begin(study.initial)
     for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):

@@ -69,6 +69,14 @@ def breaks(injection: Injection) -> list[float]:
 def read_rows(file: str, rising: Kind, other: Kind) -> tuple[tuple[float, float], ...]:
     """Rows of a CSV table in SI, whose columns are in the units of the results: time_ms, current_pA, potential_mV.
 
+    Args:
+        file: path of the table.
+        rising: kind of the quantity of the first column.
+        other: kind of the quantity of the second column.
+
+    Returns:
+        Pairs of the two values, SI.
+
     Raises:
         KeyError: a column is missing, or in another unit.
     """

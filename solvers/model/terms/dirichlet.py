@@ -33,6 +33,13 @@ class PotentialWaveform(WaveformKeys):
 
     A sine is V = before + value sin(2 pi f s + phase), a table the potential itself.
 
+    Examples:
+        >>> from spinepnp.solvers import Boundary, PotentialWaveform
+        >>> step = PotentialWaveform(waveform="step", value="50 mV", onset="1 ms")
+        >>> clamp = Boundary(potential=step, concentrations="bulk")
+        >>> clamp.at(2e-3, 2e-3).potential  # V, after the step
+        0.05
+
     Attributes:
         waveform: course of the potential in time.
         file: CSV table with the columns ``time_ms`` and ``potential_mV``, linear between its rows; the first and the

@@ -41,7 +41,13 @@ class FixedCharge(TermKeys):
 
 
 def charges_at(name: str, geometry: Geometry, electrolyte: Electrolyte) -> tuple[float, ...]:
-    """Every fixed charge that reaches a boundary, mol/m^3: several for a wall along several regions."""
+    """Every fixed charge that reaches a boundary, mol/m^3: several for a wall along several regions.
+
+    Args:
+        name: name of the boundary.
+        geometry: shape of the domain.
+        electrolyte: electrolyte with its fixed charge.
+    """
     if not electrolyte.charged_regions:
         return (electrolyte.uniform_charge,)
     return electrolyte.charges_between(*geometry.heights(name))

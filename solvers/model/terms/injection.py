@@ -34,6 +34,12 @@ class CurrentKeys(Table):
 class Injection(WaveformKeys, CurrentKeys):
     """Prescribed current of one species through a boundary; positive charge entering counts positive.
 
+    Examples:
+        >>> from spinepnp.solvers import Injection
+        >>> synapse = Injection(species="Na", waveform="alpha", value="50 pA", onset="1 ms", t_peak="2 ms")
+        >>> synapse.at(3e-3, 3e-3).value  # A, at the peak
+        5e-11
+
     Attributes:
         waveform: course of the current in time; a steady state takes "constant" only.
         file: CSV table with the columns ``time_ms`` and ``current_pA``.

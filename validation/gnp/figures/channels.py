@@ -168,7 +168,14 @@ def channel_table(channel: Channel, V: np.ndarray, *, apparent: bool) -> pd.Data
 
 
 def draw_channel(axes: list[Axes], table: pd.DataFrame, ions: tuple[str, ...], *, slope: bool = False) -> None:
-    """Draw current, conductance and reversal potential of a channel in three panels."""
+    """Draw current, conductance and reversal potential of a channel in three panels.
+
+    Args:
+        axes: three axes of matplotlib: current, conductance, reversal potential.
+        table: curves of the channel over the voltage, with units in the names of the columns.
+        ions: ions whose own curves are drawn.
+        slope: whether the slope of the current is drawn beside the conductances.
+    """
     V, some = table["V_mV"], slice(None, None, max(1, len(table) // 20))
     apparent = "E_apparent_mV" in table
     axes[0].plot(V, table["minus_i_pA"], color=parts.BLACK, marker="D", markersize=3, markevery=some, label="$-i_c$")

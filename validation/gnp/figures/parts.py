@@ -113,13 +113,27 @@ def sample_of(duration: float) -> float:
 
 @lru_cache(maxsize=8)
 def simulated(model: Model, protocol: tuple[Piece, ...], own_rest: bool = False) -> Trace:
-    """Run of a protocol, cached for other figures that show it."""
+    """Run of a protocol, cached for other figures that show it.
+
+    Args:
+        model: model of a neuron.
+        protocol: parts of the run, each with one opening of the glutamate channels.
+        own_rest: whether the run starts from the model's rest in place of the authors' point.
+    """
     start = model.rest() if own_rest else start_of(model)[1]
     return run(model, protocol, start, sample=sample_of(protocol[-1].until))
 
 
 def stimulated(options: Options, name: str, pump: str, p_eff: float, duration: float) -> Trace:
-    """Run of the authors' protocol: the stimulus begins after a fifth of it."""
+    """Run of the authors' protocol: the stimulus begins after a fifth of it.
+
+    Args:
+        options: options that the user has changed; they go before the arguments.
+        name: name of the model.
+        pump: kind of its pump.
+        p_eff: multiplier of the glutamate densities during the stimulus.
+        duration: duration of the run, ms.
+    """
     model = Model(name, pump, options.parameters())
     span = duration if options.duration is None else options.duration
     return simulated(model, stimulus(model, options.opening(p_eff), span))
@@ -233,7 +247,15 @@ def canvas(width: float, height: float) -> Canvas:
 def panel(
     figure: Canvas, place: SubplotSpec, letter: str, parts: int = 1, ratios: Sequence[float] | None = None
 ) -> list[Axes]:
-    """Axes in a column that share their x axis, with one letter."""
+    """Axes in a column that share their x axis, with one letter.
+
+    Args:
+        figure: figure of matplotlib.
+        place: place of the column in the figure's grid.
+        letter: letter of the panel, above its first axes.
+        parts: number of axes.
+        ratios: heights of the axes, relative to each other; equal by default.
+    """
     inner = place.subgridspec(parts, 1, height_ratios=ratios)
     made: list[Axes] = []
     for i in range(parts):
@@ -245,7 +267,13 @@ def panel(
 
 
 def key(axes: Axes, columns: int = 4, **words: Any) -> None:
-    """Draw a legend above the axes, beside the letter, where there are no data."""
+    """Draw a legend above the axes, beside the letter, where there are no data.
+
+    Args:
+        axes: axes of matplotlib.
+        columns: number of columns of the legend.
+        words: other arguments of matplotlib's legend.
+    """
     look = {"handlelength": 1.3, "columnspacing": 0.9, "handletextpad": 0.4, "labelspacing": 0.25} | words
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, borderaxespad=0.1, **look)
 
@@ -256,7 +284,14 @@ def annotate(axes: Axes, text: str) -> None:
 
 
 def draw_voltage(axes: Axes, table: pd.DataFrame, scale: float, **look: Any) -> None:
-    """Draw a voltage over time, by its extremes where rows are left out; ``scale`` is ms per unit of the axis."""
+    """Draw a voltage over time, by its extremes where rows are left out.
+
+    Args:
+        axes: axes of matplotlib.
+        table: samples of a run, with the columns ``time_ms`` and ``V_mV``, or ``V_min_mV`` and ``V_max_mV``.
+        scale: ms per unit of the axis of time.
+        look: properties of the line.
+    """
     time = table["time_ms"].to_numpy() / scale
     if "V_min_mV" not in table:
         axes.plot(time, table["V_mV"], **look)
@@ -265,7 +300,15 @@ def draw_voltage(axes: Axes, table: pd.DataFrame, scale: float, **look: Any) -> 
 
 
 def band(axes: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, **look: Any) -> None:
-    """Draw a curve that runs between its smallest and largest values from one point to the next."""
+    """Draw a curve that runs between its smallest and largest values from one point to the next.
+
+    Args:
+        axes: axes of matplotlib.
+        x: positions of the points, shape (n,).
+        low: smallest values from each point to the next, shape (n,).
+        high: largest values from each point to the next, shape (n,).
+        look: properties of the line.
+    """
     axes.plot(np.repeat(x, 2), np.column_stack([low, high]).ravel(), **({"linewidth": 0.5} | look))
 
 
@@ -276,7 +319,13 @@ def extremes(values: np.ndarray, rows: int = ROWS // 4) -> tuple[np.ndarray, np.
 
 
 def mark_stimulus(axes: Axes, trace: Trace, scale: float) -> None:
-    """Draw a grey background during the stimulus; ``scale`` is ms per unit of the axis."""
+    """Draw a grey background during the stimulus.
+
+    Args:
+        axes: axes of matplotlib.
+        trace: run of a model, with its protocol.
+        scale: ms per unit of the axis of time.
+    """
     begin = 0.0
     for piece in trace.protocol:
         if piece.p_eff > 0.0:

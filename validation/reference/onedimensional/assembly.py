@@ -83,7 +83,13 @@ class Assembler:
         return coo_matrix((np.ones(len(where)), (where, where)), shape=(self.size, self.size)).tocsc()
 
     def row(self, index: int, columns: NDArray[np.intp], data: Values) -> csc_matrix:
-        """Matrix with entries in a single row."""
+        """Matrix with entries in a single row.
+
+        Args:
+            index: number of the row.
+            columns: numbers of the columns, shape (n,).
+            data: entries, shape (n,).
+        """
         rows = np.full(len(columns), index)
         return coo_matrix((data, (rows, columns)), shape=(self.size, self.size)).tocsc()
 

@@ -53,6 +53,11 @@ def settled(equations: Equations, state: Values, time: float) -> Values:
 def check_charge(equations: Equations, state: Values, loads: Loads) -> None:
     """Refuse fields at the ends that violate Gauss' law, where the potential is floating.
 
+    Args:
+        equations: equations of the system.
+        state: state, (species + 1, nodes).
+        loads: currents and fields at the ends at a time.
+
     Raises:
         ValueError: fields and charge do not balance.
     """

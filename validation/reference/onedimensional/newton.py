@@ -16,7 +16,13 @@ LIMIT = 2.0
 
 
 class NoConvergenceError(ArithmeticError):
-    """Newton's method did not converge."""
+    """Newton's method did not converge.
+
+    Examples:
+        >>> from spinepnp.validation.onedimensional import NoConvergenceError
+        >>> issubclass(NoConvergenceError, ArithmeticError)
+        True
+    """
 
 
 def newton(

@@ -27,6 +27,11 @@ GAUGES = ("mean", "left")
 def refuse(key: str, value: object, problem: str) -> None:
     """Raise the ValueError of a bad value, with its key, the value and the problem.
 
+    Args:
+        key: name of the argument.
+        value: its value.
+        problem: description of the problem.
+
     Raises:
         ValueError: always.
     """
@@ -109,7 +114,19 @@ def shell(inner: float, outer: float) -> Geometry:
 
 @dataclass(frozen=True)
 class Ion:
-    """Species with a valence z (0 for a neutral one) and a diffusivity, m^2/s."""
+    """Species of an electrolyte.
+
+    Examples:
+        >>> from spinepnp.validation.onedimensional import Ion
+        >>> sodium = Ion("Na", 1, 1.33e-9)
+        >>> sodium.valence, sodium.diffusivity  # m^2/s
+        (1, 1.33e-09)
+
+    Attributes:
+        name: name of the species.
+        valence: valence z; 0 for a neutral species.
+        diffusivity: diffusivity D, m^2/s.
+    """
 
     name: str
     valence: int
@@ -123,6 +140,13 @@ class Ion:
 @dataclass(frozen=True)
 class Gate:
     """Variable m at an end that follows the potential there with a delay, as a channel's gate does.
+
+    Examples:
+        >>> import math
+        >>> from spinepnp.validation.onedimensional import Gate
+        >>> gate = Gate(settled=lambda V: 1.0 / (1.0 + math.exp(-(V + 0.04) / 0.005)), time=2e-3)
+        >>> gate.settled(-0.04)
+        0.5
 
     Attributes:
         settled: steady-state value as a function of the potential in V.
@@ -139,6 +163,12 @@ class Gate:
 @dataclass(frozen=True)
 class End:
     """Conditions at an end; by default there is neither flux nor field.
+
+    Examples:
+        >>> from spinepnp.validation.onedimensional import End
+        >>> ground = End(potential=0.0, concentrations=(167.0, 167.0))
+        >>> ground.responsive, End(currents=(lambda t: 50e-12 * t, 0.0)).varying
+        (False, True)
 
     Attributes:
         potential: prescribed potential, V; ``None`` where the field is given instead.
@@ -247,6 +277,16 @@ class End:
 @dataclass(frozen=True)
 class Problem:
     """Problem dc_i/dt + div J_i = 0, J_i = -D_i (grad c_i + z_i c_i grad u), -div(eps grad V) = F (sum z_i c_i + rho).
+
+    Examples:
+        >>> from spinepnp.units import VACUUM_PERMITTIVITY
+        >>> from spinepnp.validation.onedimensional import End, Ion, Problem, line
+        >>> salt = (Ion("Na", 1, 2e-10), Ion("A", -1, 2e-10))
+        >>> geometry = line(1e-6, 7.854e-15)
+        >>> ends = {"left": End(potential=0.0, concentrations=(167.0, 167.0)), "right": End(currents=(50e-12, 0.0))}
+        >>> problem = Problem(geometry, salt, 80 * VACUUM_PERMITTIVITY, 25.26e-3, **ends)
+        >>> problem.floating
+        False
 
     Attributes:
         geometry: geometry by `line`, `ball` or `shell`.

@@ -47,7 +47,13 @@ class Scales:
 
 
 def integral(problem: Problem, f: Values | float = 1.0, power: int = 1) -> float:
-    """Integral of f S^power over the interval, with f at the points of `mesh_of_integrals`."""
+    """Integral of f S^power over the interval, with f at the points of `mesh_of_integrals`.
+
+    Args:
+        problem: problem with the geometry.
+        f: values at the points of `mesh_of_integrals`, or a constant.
+        power: exponent of the area S(x), m^2.
+    """
     one = mesh_of_integrals(problem)
     return float(np.sum(one.weights * f * problem.geometry.area(one.points) ** power))
 
@@ -81,6 +87,11 @@ def finest(problem: Problem, reference: Values, time: float) -> float:
     """Size of the first element, m: the shortest Debye length, or the Gouy-Chapman length of a charged wall.
 
     The largest concentration is estimated as if the ions that enter only diffused to the other end.
+
+    Args:
+        problem: problem with its ions and conditions at the ends.
+        reference: reference concentrations of the species, mol/m^3, shape (species,).
+        time: time of the currents, s.
     """
     z, species = problem.valences, problem.species
     prescribed = [np.array(end.concentrations) for end in problem.ends if end.concentrations is not None]

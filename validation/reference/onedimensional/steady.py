@@ -27,7 +27,19 @@ SMALLEST_PART = 1e-4
 
 
 class Steady(Profile):
-    """A steady state."""
+    """A steady state.
+
+    Examples:
+        >>> from spinepnp.units import VACUUM_PERMITTIVITY
+        >>> from spinepnp.validation.onedimensional import End, Ion, Problem, line, solve_steady
+        >>> salt = (Ion("Na", 1, 2e-10), Ion("A", -1, 2e-10))
+        >>> geometry = line(1e-6, 7.854e-15)
+        >>> ends = {"left": End(potential=0.0, concentrations=(167.0, 167.0)), "right": End(currents=(50e-12, 0.0))}
+        >>> problem = Problem(geometry, salt, 80 * VACUUM_PERMITTIVITY, 25.26e-3, **ends)
+        >>> state = solve_steady(problem)
+        >>> round(float(state.potential[-1]) * 1e3, 4)  # mV
+        17.3469
+    """
 
 
 def discretise(problem: Problem, order: int, elements: int | None, time: float, reference: Values) -> System:

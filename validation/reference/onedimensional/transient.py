@@ -63,6 +63,17 @@ TOLERANCES = (1e-12, 1e-2)
 class State(Profile):
     """State of a transient, with the currents of its instant.
 
+    Examples:
+        >>> from spinepnp.units import VACUUM_PERMITTIVITY
+        >>> from spinepnp.validation.onedimensional import End, Ion, Problem, line, solve_transient
+        >>> salt = (Ion("Na", 1, 2e-10), Ion("A", -1, 2e-10))
+        >>> geometry = line(1e-6, 7.854e-15)
+        >>> ends = {"left": End(potential=0.0, concentrations=(167.0, 167.0)), "right": End(currents=(50e-12, 0.0))}
+        >>> problem = Problem(geometry, salt, 80 * VACUUM_PERMITTIVITY, 25.26e-3, **ends)
+        >>> (state,) = solve_transient(problem, [1e-9], rtol=1e-4)
+        >>> f"{state.time:.0e} s, {state.potential[-1] * 1e3:.3f} mV"
+        '1e-09 s, 7.544 mV'
+
     Attributes:
         time: time after the start, s.
         passed: charge that has entered with each species since the start, left and right, C, (2, species); a neutral

@@ -11,7 +11,7 @@ from spinepnp.case.case import Case, make_case
 from spinepnp.case.toml import read_tables, read_text
 from spinepnp.checkout import validation_folder
 from spinepnp.meshes import generate
-from spinepnp.run.fields import gather_mesh
+from spinepnp.solvers.problem.field_files import gather_mesh
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.suite.solve import Row, observables
 
@@ -31,7 +31,13 @@ def probes(places: Sequence[float]) -> dict[str, list[str]]:
 
 
 def solved(name: str, changes: Mapping[str, object], comm: Any) -> list[Row]:
-    """Observables of a case with some keys changed, one row for each point or time."""
+    """Observables of a case with some keys changed, one row for each point or time.
+
+    Args:
+        name: name of a file of cases/, without ending.
+        changes: values by dotted key of the case.
+        comm: MPI communicator.
+    """
     return observables(case_of(name, changes), comm)
 
 
@@ -41,7 +47,16 @@ def potentials(row: Row, places: Sequence[float]) -> np.ndarray:
 
 
 def concentrations(row: Row, places: Sequence[float], ion: str) -> np.ndarray:
-    """Concentration of an ion at the probes of `probes`, mM."""
+    """Concentration of an ion at the probes of `probes`.
+
+    Args:
+        row: observables of one point or time.
+        places: heights of the probes, um.
+        ion: name of the species.
+
+    Returns:
+        Concentrations, mM, shape (places,).
+    """
     return np.array([row[f"{PROBE.format(i)}.concentration_{CONCENTRATION.suffix}.{ion}"] for i in range(len(places))])
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from spinepnp.plots.bodies import View, page
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import ColourScale
-from spinepnp.run.fields import gather
 from spinepnp.run.steady import Model
 from spinepnp.units import CONCENTRATION, POTENTIAL
 from spinepnp.validation.report.evidence import Evidence
@@ -33,7 +32,7 @@ def spine(_evidence: Evidence, comm: Any) -> Sheet:
     model = Model(comm)
     problem = model.fit(case, lambda _: None)
     solution = problem.solve(case.electrolyte, case.boundaries, case.closed)
-    grid, cells = gather(problem, solution), problem.mesh.cells
+    grid, cells = solution.grid(), problem.mesh.cells
     cap = solution.boundary["cap"].potential / POTENTIAL.si
     (centre,) = solution.probes.values()
     model.close()

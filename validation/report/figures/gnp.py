@@ -72,7 +72,14 @@ SHOWN = {
 
 
 def draw(name: str, _: Evidence, _comm: Any) -> Sheet:
-    """Figure of the paper by its name."""
+    """Figure of the paper by its name.
+
+    Args:
+        name: name of the figure.
+
+    Returns:
+        The figure with its caption.
+    """
     picture = figures.draw(name)
     figure = figures.FIGURES[name]
     caption = f"{figure.description[0].upper()}{figure.description[1:]}"

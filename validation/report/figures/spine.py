@@ -52,7 +52,13 @@ C_HEAD = f"head.concentration_{CONCENTRATION.suffix}.A"
 
 
 def in_time(name: str, times: Sequence[float], comm: Any) -> list[Row]:
-    """Rows of a spine of cases/ at some times (ms)."""
+    """Rows of a spine of cases/ at some times.
+
+    Args:
+        name: name of a file of cases/, without ending.
+        times: times of the rows, ms, rising; the last one is the duration.
+        comm: MPI communicator.
+    """
     study = {"study.duration": f"{times[-1]} ms", "study.times": [f"{t} ms" for t in times]}
     return solved(name, COARSE | study, comm)
 

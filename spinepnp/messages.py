@@ -1,29 +1,41 @@
-"""Validation of plain data as pydantic tables, with errors in the words of the file."""
+"""Validation of plain data as pydantic tables, with errors of one line in the words of the case file."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from spinepnp.errors import CaseError
-from spinepnp.units import Table
+
+#: Types of values that an error line shows.
+SHOWN = (str, int, float, bool)
 
 
-def validated[Kind: Table](data: dict[str, Any], kind: type[Kind]) -> Kind:
-    """Table of a kind from plain data.
+def validated[Kind: BaseModel](data: Any, kind: type[Kind], key: str = "") -> Kind:
+    """Table of a kind from plain data; a table of this kind is returned as it is.
+
+    Args:
+        data: values by key, as in a case file.
+        kind: class of the table.
+        key: key of the table itself, for the message.
 
     Raises:
-        CaseError: the first thing that is wrong with it, in the words of the file.
+        CaseError: the first thing that is wrong with it, in the words of the case file.
     """
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        # An unknown key explains a missing one beside it, so it goes first.
-        first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
-        key, value = _key_of(first, data)
-        raise CaseError(key, _problem_of(first), value) from None
+        raise refusal(error, data, key) from None
+
+
+def refusal(error: ValidationError, data: Any, key: str = "") -> CaseError:
+    """Error of one line for the first thing that is wrong with the data of a table, whose own key is `key`."""
+    errors = error.errors(include_url=False)
+    # An unknown key explains a missing one beside it, so it goes first.
+    first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])
+    path, value = _key_of(first, data)
+    return CaseError(".".join(filter(None, [key, path])) or "case", _problem_of(first), value)
 
 
 def _key_of(error: Any, data: Any) -> tuple[str, object]:
@@ -36,7 +48,7 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     location = list(error["loc"])
     for position, part in enumerate(location):
         if (isinstance(table, dict) and part in table) or (
-            isinstance(table, list) and isinstance(part, int) and part < len(table)
+            isinstance(table, list | tuple) and isinstance(part, int) and part < len(table)
         ):
             keys.append(str(part))
             table = table[part]
@@ -48,8 +60,8 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     elif error["type"] == "wrong_entry" and isinstance(table, dict):
         keys.append(error["ctx"]["key"])
         table = table.get(keys[-1])
-    shown = table if isinstance(table, str | int | float | bool) else None
-    return ".".join(keys) or "case", shown
+    shown = table if isinstance(table, SHOWN) or hasattr(table, "magnitude") else None
+    return ".".join(keys), shown
 
 
 #: Descriptions by pydantic's names of errors, whose own messages speak of Python's types.

@@ -1,7 +1,7 @@
 """Registry of output columns: each stands here once, with its name, meaning and value.
 
-Rows of observables.csv and solver.csv, summary.json, the printed table, the peaks of a transient and docs/results.md
-are made from it. A new column is a number in `Solution` and one entry here.
+Rows of observables.csv and solver.csv, summary.json, the printed table, the peaks of a transient, frames in Python and
+docs/results.md are made from it. A new column is a number in `Solution` and one entry here.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from spinepnp.runtime.versions import versions
 from spinepnp.units import KINDS, TIME, Kind, to_unit
 
-if TYPE_CHECKING:  # the page of results is made where DOLFINx is not installed
-    from spinepnp.meshes import SpineMesh
-    from spinepnp.solvers.problem.solution import Solution
-    from spinepnp.validation.laws.catalogue import LawValue
+#: A `Solution`, whose module imports this one; and the page of results is made where DOLFINx is not installed.
+type Solution = Any
 
 #: Text of a column where there is nothing to name: a column of text then has text in all rows.
 NOTHING = "-"
@@ -29,7 +27,13 @@ TIME_COLUMN = f"time_{TIME.suffix}"
 
 
 class Source(NamedTuple):
-    """Object that a group of columns describes, with the solution that it belongs to."""
+    """Object that a group of columns describes, with the solution that it belongs to.
+
+    Attributes:
+        state: object that the columns describe: a boundary, a probe, the volume, a law.
+        solution: solution that it belongs to.
+        name: name of the boundary, probe or region; empty for other objects.
+    """
 
     state: Any
     solution: Solution
@@ -287,7 +291,17 @@ def printed(group: Group) -> list[tuple[str, str, str]]:
 
 
 def values(columns: Iterable[Column], state: Any, solution: Solution, name: str = "") -> dict[str, Any]:
-    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own."""
+    """Values of some columns as they stand in summary.json, those of one quantity in a table of their own.
+
+    Args:
+        columns: columns that are evaluated.
+        state: object that they describe: a boundary, a probe, the volume, a law.
+        solution: solution that it belongs to.
+        name: name of the boundary, probe or region; empty for other objects.
+
+    Returns:
+        Values in the units of the results; a column without a value is left out.
+    """
     result: dict[str, Any] = {}
     for column in columns:
         value = column.si(Source(state, solution, name))
@@ -301,8 +315,8 @@ def values(columns: Iterable[Column], state: Any, solution: Solution, name: str 
     return result
 
 
-def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
-    """Physical part of summary.json: boundaries, probes, regions, volume, and the law that it is compared with."""
+def state_of(solution: Solution, law: Any = None) -> dict[str, Any]:
+    """Physical part of summary.json: boundaries, probes, regions, volume, and the `LawValue` of a comparison."""
 
     def of(group: Group, states: Mapping[str, Any]) -> dict[str, Any]:
         return {name: values(group.columns, state, solution, name) for name, state in states.items()}
@@ -317,8 +331,15 @@ def state_of(solution: Solution, law: LawValue | None) -> dict[str, Any]:
     }
 
 
-def summary_of(mesh: SpineMesh, solution: Solution, law: LawValue | None, seconds: float) -> dict[str, Any]:
-    """All of summary.json for a point that was solved."""
+def summary_of(mesh: Any, solution: Solution, law: Any, seconds: float) -> dict[str, Any]:
+    """All of summary.json for a point that was solved.
+
+    Args:
+        mesh: mesh of the solve.
+        solution: solution of the point.
+        law: result of the law that the point is compared with; ``None`` without one.
+        seconds: duration of the point, s.
+    """
     run = SimpleNamespace(mesh=mesh, seconds=seconds)
     return values(SUMMARY, run, solution) | values(BALANCE[:1], solution, solution) | state_of(solution, law)
 

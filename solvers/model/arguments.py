@@ -1,0 +1,75 @@
+"""Arguments of the solvers in Python: tables, or plain dictionaries with the keys of a case, checked in its words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from spinepnp.messages import validated
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.options import SolverOptions
+from spinepnp.solvers.model.regions import Region
+from spinepnp.units import Coordinate, Table, number_as_si
+
+#: A table, or its keys.
+ElectrolyteLike = Electrolyte | dict[str, Any]
+
+#: Boundary conditions by name, as tables or their keys.
+BoundariesLike = Mapping[str, Boundary | dict[str, Any]]
+
+#: A table, or its keys.
+ClosedLike = Closed | dict[str, Any]
+
+#: A table, or its keys.
+OptionsLike = SolverOptions | dict[str, Any]
+
+#: Coordinate of a probe; plain numbers are in SI, as they have always been in Python.
+_Coordinate = Annotated[Coordinate, BeforeValidator(number_as_si)]
+
+
+class Arguments(Table):
+    """Arguments of a problem, by the names of their tables in a case.
+
+    Attributes:
+        electrolyte: species and medium.
+        boundaries: boundary conditions by name.
+        closed: amounts of species that no boundary prescribes.
+        solver: options of the solvers.
+        probes: points at which solutions are evaluated, m, by name.
+        regions: parts of the volume by name.
+    """
+
+    electrolyte: Electrolyte
+    boundaries: dict[str, Boundary]
+    closed: Closed | None = None
+    solver: SolverOptions = SolverOptions()
+    probes: dict[str, tuple[_Coordinate, _Coordinate, _Coordinate]] = Field(default_factory=dict)
+    regions: dict[str, Region] = Field(default_factory=dict)
+
+
+def checked_arguments(
+    electrolyte: ElectrolyteLike,
+    boundaries: BoundariesLike,
+    closed: ClosedLike | None = None,
+    options: OptionsLike | None = None,
+    probes: Mapping[str, Any] | None = None,
+    regions: Mapping[str, Any] | None = None,
+) -> Arguments:
+    """Arguments of a problem as tables; ``None`` stands for the default.
+
+    Raises:
+        CaseError: the first thing that is wrong with one of them, with its key in a case file.
+    """
+    given = {
+        "electrolyte": electrolyte,
+        "boundaries": boundaries,
+        "closed": closed,
+        "solver": options,
+        "probes": probes,
+        "regions": regions,
+    }
+    return validated({key: value for key, value in given.items() if value is not None}, Arguments)

@@ -1,0 +1,83 @@
+"""Steps of a transient as a list with a table, and functions of the user that follow and stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from spinepnp.errors import SolveError
+from spinepnp.solvers.problem import columns
+from spinepnp.solvers.time.adaptive import Step
+
+#: Function that is called with each step on every rank; the transient ends where it returns False.
+StepCallback = Callable[[Step], object]
+
+#: Verdicts of a callback, of which the largest of all ranks counts: go on, stop, an error.
+GO_ON, STOP, FAILED = range(3)
+
+
+class Steps(list[Step]):
+    """Accepted steps of a transient in their order.
+
+    Attributes:
+        gate_names: names of the columns of `Step.gates`.
+    """
+
+    gate_names: tuple[str, ...] = ()
+
+    def to_frame(self) -> Any:
+        """Table (`pandas.DataFrame`) with a row a step, in the columns of observables.csv of a transient."""
+        import pandas
+
+        rows = [_row_of(step) | dict(zip(self.gate_names, step.gates, strict=True)) for step in self]
+        return pandas.DataFrame(rows)
+
+
+def _row_of(step: Step) -> dict[str, Any]:
+    """Row of a step in the columns of observables.csv, without the open fractions of gates."""
+    solution = step.solution
+    record = SimpleNamespace(time=step.time, step=step.number, ion_balance=solution.ion_balance, defect=step.defect)
+    return {
+        **columns.values(columns.BEGINNING, record, solution),
+        **columns.flatten(columns.state_of(solution)),
+        **columns.flatten(columns.values(columns.BALANCE, record, solution)),
+    }
+
+
+def until_stopped(steps: Iterable[Step], callback: StepCallback | None, comm: Any) -> Iterator[Step]:
+    """Steps until a callback ends them, the same on all ranks. Collective.
+
+    Args:
+        steps: steps as they are solved.
+        callback: called with each step on every rank; where it returns False on any rank, this step is the last one.
+            None and all other values go on. An error that it raises on some ranks ends the transient on all.
+        comm: MPI communicator.
+
+    Raises:
+        SolveError: the callback failed on another rank.
+    """
+    for step in steps:
+        verdict = _verdict(step, callback, comm) if callback is not None else GO_ON
+        yield step
+        if verdict == STOP:
+            return
+
+
+def _verdict(step: Step, callback: StepCallback, comm: Any) -> int:
+    """Largest verdict of all ranks on a step; raises the error of the callback. Collective."""
+    failure: Exception | None = None
+    verdict = GO_ON
+    try:
+        answer = callback(step)
+        verdict = STOP if isinstance(answer, bool | np.bool_) and not answer else GO_ON
+    except Exception as error:  # the user's own, of any kind
+        failure, verdict = error, FAILED
+    verdict = max(comm.allgather(verdict))
+    if failure is not None:
+        raise failure
+    if verdict == FAILED:
+        raise SolveError("the callback of the transient failed on another rank")
+    return verdict
