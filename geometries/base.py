@@ -188,6 +188,14 @@ class Geometry(Table, ABC):
             return "a line along the radius has no planes z = const; drop it, or grade toward a boundary"
         return None
 
+    def own_planes(self) -> list[float]:
+        """Heights z, model units, of the planes within the body that its mesh follows in any case."""
+        return []
+
+    def share_layers(self, name: str) -> tuple[str, ...]:
+        """Names of the boundaries that the same layers cover as one of them, that one included."""
+        return (name,)
+
     @property
     def in_layers(self) -> bool:
         """Whether inner planes become planes of the mesh; else cells are only small there."""

@@ -19,6 +19,7 @@ from spinepnp.geometries.linear_mesh import LinearMesh, add_wall_layers, grid_me
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.obstacle import check_obstacle
 from spinepnp.geometries.revolution import estimate_revolved, mesh_revolved, refinements_of, surfaces_of
+from spinepnp.geometries.rings import Band, areas_of_parts, cut_line, finest_on, name_bands, sizes_at_bands
 from spinepnp.geometries.sizes import LAYER_SHARE, MODEL_UNIT, Sizes
 from spinepnp.geometries.surfaces import Surface
 from spinepnp.geometries.wall_layers import WallLayers
@@ -43,14 +44,19 @@ class Extruded(Geometry):
     """Base of the shapes with a `base`, a `top` and one `wall` around the z axis.
 
     Grading toward base, top or an inner plane makes the layers thin; grading toward the wall covers it with boundary
-    layers, up to a third of the radius. With an obstacle the body is meshed as a body of revolution instead, if it has
-    a `meridian`.
+    layers, up to a third of the radius. Rings of the wall share its layers. With an obstacle the body is meshed as a
+    body of revolution instead, if it has a `meridian`.
     """
 
     @property
+    def ring_names(self) -> tuple[str, ...]:
+        """Names of the rings of the wall; here none."""
+        return ()
+
+    @property
     def named(self) -> tuple[str, ...]:
-        """Names of both ends and the wall; a line has no wall."""
-        return ("base", "top") if self.dimension == "1d" else ("base", "top", "wall")
+        """Names of both ends, the wall and each ring; a line has no wall."""
+        return ("base", "top") if self.dimension == "1d" else ("base", "top", "wall", *self.ring_names)
 
     @abstractmethod
     def reference(self) -> tuple[float, float, float]:
@@ -76,11 +82,22 @@ class Extruded(Geometry):
         """Meridian of the body, needed where it has an obstacle."""
         raise NotImplementedError
 
+    def wall_parts(self) -> list[Band]:
+        """The wall and its rings from below, m; here the wall alone."""
+        start, end = self.z_extent()
+        return [Band(start * MODEL_UNIT, end * MODEL_UNIT, "wall")]
+
+    def _wall(self) -> list[Piece]:
+        """Wall of the reference cylinder, cut into its parts."""
+        radius, length, start = self.reference()
+        return cut_line(Piece("wall", (radius, start), (radius, start + length)), self.wall_parts())
+
     def body_heights(self, name: str) -> tuple[float, float]:
-        """Lowest and highest z of the middle and the rim of an end; for the wall, of both ends."""
+        """Lowest and highest z of the middle and the rim of an end; for the wall or a ring, of its ends."""
         radius, length, start = self.reference()
         across = [(0.0, 0.0), (radius, 0.0), (0.0, radius * self.aspect())]
-        ends = {"base": (start,), "top": (start + length,)}.get(name, (start, start + length))
+        on_wall = [end[1] for piece in self._wall() if piece.name == name for end in (piece.start, piece.end)]
+        ends = {"base": [start], "top": [start + length]}.get(name, on_wall)
         z = self.map_cylinder(np.array([(x, y, end) for end in ends for x, y in across]))[:, 2]
         return float(z.min()), float(z.max())
 
@@ -109,6 +126,25 @@ class Extruded(Geometry):
         """Whether inner planes become planes of the mesh: without an obstacle."""
         return self.obstacle is None
 
+    def own_planes(self) -> list[float]:
+        """Heights of the ends of rings, where the body is meshed in layers."""
+        return [part.end / MODEL_UNIT for part in self.wall_parts()[:-1]] if self.in_layers else []
+
+    def share_layers(self, name: str) -> tuple[str, ...]:
+        """The wall and all rings for one of them, where the body is meshed in layers."""
+        wall = tuple(dict.fromkeys(part.name for part in self.wall_parts()))
+        return wall if self.in_layers and name in wall else (name,)
+
+    @property
+    def _room(self) -> float:
+        """Thickness that layers on the wall may have, model units."""
+        return LAYER_SHARE * self.reference()[0] * min(1.0, self.aspect())
+
+    def _at_bands(self, sizes: Sizes) -> tuple[Sizes, str]:
+        """Sizes with those that rings need, and the name of the boundary whose grading sets the layers on the wall."""
+        sizes = sizes_at_bands(sizes, self.wall_parts(), self.default_size() / MODEL_UNIT, self._room)
+        return sizes, finest_on(sizes.grade, self.share_layers("wall")) or "wall"
+
     def _heights(self, sizes: Sizes) -> np.ndarray:
         _, length, start = self.reference()
         return sizes.layers(length, "base", "top", self.relative_size, start)
@@ -118,9 +154,10 @@ class Extruded(Geometry):
         if self.dimension != "3d" or self.obstacle is not None:
             return []
         radius, aspect = self.reference()[0], self.aspect()
+        sizes, graded = self._at_bands(sizes)
         # A layer has its height along the longer half axis, and is thinner along the other.
-        heights = sizes.wall_layer_heights("wall", LAYER_SHARE * radius * min(1.0, aspect)) / max(1.0, aspect)
-        return [WallLayers(("wall",), "wall", radius, heights, about="axis", aspect=aspect)] if len(heights) else []
+        heights = sizes.wall_layer_heights(graded, self._room) / max(1.0, aspect)
+        return [WallLayers(("wall",), graded, radius, heights, about="axis", aspect=aspect)] if len(heights) else []
 
     def estimate_cells(self, sizes: Sizes) -> float:
         """Estimated number of cells: three tetrahedra for each triangle of the disc and each layer, and wall layers."""
@@ -128,12 +165,13 @@ class Extruded(Geometry):
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return estimate_revolved(self.meridian(), self.obstacle, refinements, sizes.size, dim)
         radius, length, start = self.reference()
+        sizes, graded = self._at_bands(sizes)
         layers = sizes.layer_count(length, "base", "top", self.relative_size, start)
         at_wall = sum(len(wall.heights) for wall in self.wall_layers(sizes))
         if self.dimension == "1d":
             return layers
         if self.dimension == "axisymmetric":
-            return 2.0 * layers * sizes.layer_count(radius, "axis", "wall")
+            return 2.0 * layers * sizes.layer_count(radius, "", graded)
         disc = triangles_in(np.pi * radius**2 * self.aspect(), sizes.size)
         around = np.pi * radius * (1.0 + self.aspect()) / sizes.size
         return 3.0 * layers * (disc + 2.0 * around * at_wall)
@@ -144,14 +182,16 @@ class Extruded(Geometry):
             refinements, dim = self.all_refinements(sizes), self.cell_dimension
             return mesh_revolved(gmsh, self.meridian(), self.obstacle, refinements, sizes.size, dim)
         radius, _, start = self.reference()
+        sizes, graded = self._at_bands(sizes)
         z = start + np.concatenate(([0.0], self._heights(sizes).cumsum()))
         if self.dimension == "1d":
             return interval_mesh(z, "base", "top")
         if self.dimension == "axisymmetric":
-            return grid_mesh(np.concatenate(([0.0], sizes.layers(radius, "axis", "wall").cumsum())), z)
+            r = np.concatenate(([0.0], sizes.layers(radius, "", graded).cumsum()))
+            return name_bands(grid_mesh(r, z), self.wall_parts())
         wall_layers = self.wall_layers(sizes)
         self._extrude(gmsh, sizes, wall_layers[0].core_radius / radius if wall_layers else 1.0)
-        return add_wall_layers(read_model(gmsh, self.boundaries, 3), wall_layers)
+        return name_bands(add_wall_layers(read_model(gmsh, ("base", "top", "wall"), 3), wall_layers), self.wall_parts())
 
     def _extrude(self, gmsh: Any, sizes: Sizes, fraction: float) -> None:
         """Mesh the reference cylinder, its radius reduced to a fraction, in the current model of Gmsh."""
@@ -179,9 +219,10 @@ class Extruded(Geometry):
             return []
         if self.obstacle is not None:
             return surfaces_of(self.meridian(), self.obstacle)
-        radius, length, start = self.reference()
-        corners = [(0.0, start), (radius, start), (radius, start + length), (0.0, start + length)]
-        pieces = (Piece(n, *ends) for n, ends in zip(("base", "wall", "top"), itertools.pairwise(corners), strict=True))
+        _, length, start = self.reference()
+        wall = self._wall()
+        base = Piece("base", (0.0, start), wall[0].start)
+        pieces = [base, *wall, Piece("top", wall[-1].end, (0.0, start + length))]
         return [Surface(piece, aspect=self.aspect()) for piece in pieces]
 
     def cross_section(self, x: np.ndarray) -> np.ndarray:
@@ -192,14 +233,10 @@ class Extruded(Geometry):
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""
         radius, length, start = self.reference()
-        panels = itertools.pairwise(np.linspace(start, start + length, AXIAL_PANELS + 1))
-        z, z_weights = (
-            np.concatenate(parts) for parts in zip(*(_gauss(*p, AXIAL_POINTS) for p in panels), strict=True)
-        )
+        z, z_weights = _along(start, start + length)
         angles, angle_weights = _around()
         steps = (radius * DIFFERENCE_STEP, DIFFERENCE_STEP, length * DIFFERENCE_STEP)
-        density = _area_density(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), steps[1:])
-        wall = float(angle_weights @ density @ z_weights)
+        walls = areas_of_parts([Band(p.start[1], p.end[1], p.name) for p in self._wall()], self._wall_area)
         # The determinant of the map in cylindrical coordinates (r, angle, z), by central differences.
         s, s_weights = _gauss(0.0, radius, RADIAL_POINTS)
         grid, columns = [s[:, None, None], angles[None, ::8, None], z[None, None, :]], []
@@ -209,7 +246,16 @@ class Extruded(Geometry):
         determinant = np.abs(np.linalg.det(np.stack(columns, axis=-1)))
         volume = float(np.einsum("rtz,r,t,z->", determinant, s_weights, 8.0 * angle_weights[::8], z_weights))
         ends = {name: self.end_area(name) for name in ("base", "top")}
-        return {"volume": volume * MODEL_UNIT**3, **ends, "wall": wall * MODEL_UNIT**2}
+        areas = {name: area * MODEL_UNIT**2 for name, area in walls.items()}
+        return {"volume": volume * MODEL_UNIT**3, **ends, **areas}
+
+    def _wall_area(self, low: float, high: float) -> float:
+        """Area of the wall between two heights of the reference cylinder, model units, by quadrature."""
+        radius, length, _ = self.reference()
+        (z, z_weights), (angles, angle_weights) = _along(low, high), _around()
+        steps = (DIFFERENCE_STEP, length * DIFFERENCE_STEP)
+        density = _area_density(angles[:, None], z, lambda t, h: self._at(np.array(radius), t, h), steps)
+        return float(angle_weights @ density @ z_weights)
 
     def exact_area(self, name: str) -> float:
         """Exact area of a boundary, m^2; an end needs no quadrature of the other boundaries."""
@@ -229,6 +275,13 @@ class Extruded(Geometry):
         """Points of the body at cylindrical coordinates of the reference cylinder, model units."""
         x = np.stack(np.broadcast_arrays(r * np.cos(angle), self.aspect() * r * np.sin(angle), height), axis=-1)
         return self.map_cylinder(x.reshape(-1, 3)).reshape(x.shape)
+
+
+def _along(low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Heights and weights for integrals along the axis."""
+    panels = itertools.pairwise(np.linspace(low, high, AXIAL_PANELS + 1))
+    z, weights = zip(*(_gauss(*panel, AXIAL_POINTS) for panel in panels), strict=True)
+    return np.concatenate(z), np.concatenate(weights)
 
 
 def _around() -> tuple[np.ndarray, np.ndarray]:

@@ -131,21 +131,6 @@ class Piece:
         return [replace(self, start=p, end=q) for p, q in itertools.pairwise(ends)]
 
 
-def trapezium(base: float, top: float, length: float) -> list[list[Piece]]:
-    """Meridian of a cone or cylinder on z = 0: base, wall and top, by the radii of both ends.
-
-    Args:
-        base: radius of the lower end, model units.
-        top: radius of the upper end, model units.
-        length: height, model units.
-
-    Returns:
-        One chain of three pieces: "base", "wall" and "top".
-    """
-    corners = [(0.0, 0.0), (base, 0.0), (top, length), (0.0, length)]
-    return [[Piece(n, *ends) for n, ends in zip(("base", "wall", "top"), itertools.pairwise(corners), strict=True)]]
-
-
 @dataclass(frozen=True)
 class Refinement:
     """A smaller edge length near a piece: ``size`` on it, growing with the distance by ``slope``.

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import MODEL_UNIT, Geometry, Grading, InnerPlane, Sizes
+from spinepnp.geometries.rings import TOUCHING_GAP
 from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, Whole, format_quantity
 
 #: Default size on a line over that of the shape: there small cells cost nothing.
@@ -153,12 +154,15 @@ class MeshOptions(Table):
                     raise CaseError(f"{key}.size", "is missing, and the cells of this body follow no plane; add it")
                 continue
             _refuse_coarser(f"{key}.size", plane.size, size)
+        hair = TOUCHING_GAP * (high - low)
         for number, plane in enumerate(planes):
-            others = [low, high, *(p.z for n, p in enumerate(planes) if n != number)]
+            rings = [z * MODEL_UNIT for z in geometry.own_planes() if abs(z * MODEL_UNIT - plane.z) > hair]
+            others = [low, high, *rings, *(p.z for n, p in enumerate(planes) if n != number)]
             nearest_one = min(others, key=lambda z: abs(z - plane.z))
             gap = abs(nearest_one - plane.z)
             if gap < max(SAME_PLANE * (high - low), (1.0 - SAME_PLANE) * (plane.size or 0.0)):
-                what = "an end of the body" if nearest_one in (low, high) else "another plane"
+                end = "an end of the body" if nearest_one in (low, high) else "another plane"
+                what = "an end of a ring" if nearest_one in rings else end
                 room = f"{format_quantity(float(f'{gap:.3g}'), LENGTH)} from {what}" if gap else "the same as another"
                 raise CaseError(
                     f"mesh.grade_planes.{number}",

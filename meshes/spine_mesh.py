@@ -19,11 +19,8 @@ class SpineMesh:
     """A distributed mesh with its boundaries by name; coordinates in micrometres.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
         >>> mesh.cells, mesh.vertices, mesh.element_degree
         (20, 21, 1)
 

@@ -17,6 +17,7 @@ from spinepnp.solvers.model.arguments import (
     ClosedLike,
     ElectrolyteLike,
     OptionsLike,
+    check_kind,
     checked_arguments,
 )
 from spinepnp.solvers.model.planar_layer import largest_drop
@@ -44,29 +45,17 @@ class SteadyProblem(Problem):
     The arguments are those of `Problem`; amounts are those of the steady state.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
-        >>> ends = {
-        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
-        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
-        ... }
-        >>> from spinepnp.solvers import SteadyProblem
-        >>> problem = SteadyProblem(mesh, salt, ends)
-        >>> for current in ("10 pA", "50 pA"):
-        ...     ends["top"] = Boundary(current={"species": "Na", "value": current})
-        ...     solution = problem.solve(salt, ends)
-        ...     print(current, round(solution.boundary["top"].potential * 1e3, 3), "mV")
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> with pnp.SteadyProblem(mesh, salt, ends) as problem:
+        ...     for current in ("10 pA", "50 pA"):
+        ...         solution = problem.solve(boundaries=ends | {"top": pnp.inject("Na", current)})
+        ...         print(current, round(solution.boundary["top"].potential * 1e3, 3), "mV")
         10 pA 1.352 mV
         50 pA 6.135 mV
-        >>> problem.destroy()
 
     Raises:
         CaseError: see `Problem`.
@@ -131,6 +120,7 @@ class SteadyProblem(Problem):
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
+        check_kind(problem_data.boundaries, transient=False)
         return problem_data
 
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
@@ -300,6 +290,7 @@ def solve_steady(
         options: options of the solvers.
         probes: points at which the solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes.
+        regions: parts of the volume whose means and extremes the solution has, by name.
 
     Returns:
         The steady state.

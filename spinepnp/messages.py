@@ -30,7 +30,13 @@ def validated[Kind: BaseModel](data: Any, kind: type[Kind], key: str = "") -> Ki
 
 
 def refusal(error: ValidationError, data: Any, key: str = "") -> CaseError:
-    """Error of one line for the first thing that is wrong with the data of a table, whose own key is `key`."""
+    """Error of one line for the first thing that is wrong with the data of a table.
+
+    Args:
+        error: error of pydantic.
+        data: data that it refuses.
+        key: key of the table in a case; empty for a whole case.
+    """
     errors = error.errors(include_url=False)
     # An unknown key explains a missing one beside it, so it goes first.
     first = next((e for e in errors if e["type"] == "unknown_key"), errors[0])

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import ClassVar, Literal
 
-from spinepnp.errors import CaseError
-from spinepnp.geometries.base import OBSTACLE_NAME, VOLUME_NAME
 from spinepnp.geometries.meridian import Piece, Refinement
-from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolution import SPHERE_EDGE
 from spinepnp.geometries.revolved import Revolved, refuse_unless
+from spinepnp.geometries.rings import (
+    Band,
+    WallRing,
+    bands_of,
+    check_bands,
+    check_names,
+    check_wall_is_left,
+    cut_line,
+    parts_of_wall,
+)
 from spinepnp.geometries.sizes import MODEL_UNIT
-from spinepnp.units import Angle, Length, NonNegativeLength, Table
-
-#: Gap between two bands, over the length of the head's or neck's meridian, below which they touch.
-TOUCHING_GAP = 1e-6
-
-#: Narrowest band, or strip of wall between two, over the length of the head's or neck's meridian, that can be meshed.
-SMALLEST_WIDTH = 1e-3
+from spinepnp.units import Angle, Length, NonNegativeLength
 
 #: Widest neck, over the head's radius, whose edge to the head a fillet can round.
 WIDEST_ROUNDED = 1.0 - 1e-6
@@ -31,8 +31,8 @@ NECK_EDGE = 1.0 / 3.0
 CORNER_EDGE = 1.0 / 16.0
 
 
-class Ring(Table):
-    """A named band of the surface.
+class Ring(WallRing):
+    """A named band of the head or the neck of a ball with neck.
 
     Attributes:
         name: name of the boundary.
@@ -42,18 +42,10 @@ class Ring(Table):
         width: extent along the neck, with `height`, m.
     """
 
-    name: str
-    theta: tuple[Angle, Angle] | None = None
-    z: tuple[NonNegativeLength, NonNegativeLength] | None = None
-    height: NonNegativeLength | None = None
-    width: Length | None = None
+    places: ClassVar[tuple[str, ...]] = ("theta", "z", "height")
+    examples: ClassVar[str] = 'theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"]'
 
-    @property
-    def on_neck(self) -> tuple[float, float] | None:
-        """Start and end on the neck's wall, m; ``None`` for a ring on the head."""
-        if self.height is None or self.width is None:
-            return self.z
-        return self.height - 0.5 * self.width, self.height + 0.5 * self.width
+    theta: tuple[Angle, Angle] | None = None
 
 
 class BallNeck(Revolved):
@@ -142,56 +134,20 @@ class BallNeck(Revolved):
         fits = self.cap_radius is None or self.cap_radius <= self.head_radius
         large = "must not be larger than head_radius, it is the radius of the cap's rim; make it smaller"
         refuse_unless(fits, "cap_radius", large, self.cap_radius)
-        self._check_names()
+        check_names(self.rings, ("base", "cap", "wall"))
         for ring in self.rings:
-            self._check_ring(ring)
-        for on_head, length in ((True, self._head_end), (False, self._fillet_centre)):
-            self._check_gaps(on_head, length)
+            ring.check()
+        head, neck = self._head_end, self._fillet_centre
+        place = f"0 deg and {math.degrees(head):.6g} deg, where the head ends"
+        check_bands(self._on_head(), head, place)
+        check_bands(bands_of(self.rings), neck, f"0 nm and {neck * 1e9:.6g} nm, where the neck's wall ends")
+        check_wall_is_left(piece.name for piece in self.pieces())
         super().check()
 
-    def _check_names(self) -> None:
-        seen = {"base", "cap", "wall", VOLUME_NAME, OBSTACLE_NAME}
-        for ring in self.rings:
-            check_name("geometry.rings.name", ring.name, seen)
-
-    def _check_ring(self, ring: Ring) -> None:
-        key = f"geometry.rings.{ring.name}"
-        if (ring.height is None) != (ring.width is None):
-            raise CaseError(key, 'needs height = "0.5 um" and width = "50 nm" together')
-        if [ring.theta, ring.z, ring.height].count(None) != 2:
-            raise CaseError(
-                key, 'needs either theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"], or height and width'
-            )
-        if ring.theta is not None:
-            what, (first, last), high = "theta", ring.theta, self._head_end
-            place = f"0 deg and {math.degrees(high):.6g} deg, where the head ends"
-        elif ring.on_neck is not None:
-            what, (first, last), high = "height" if ring.z is None else "z", ring.on_neck, self._fillet_centre
-            place = f"0 nm and {high * 1e9:.6g} nm, where the neck's wall ends"
-        if last - first < SMALLEST_WIDTH * high:
-            raise CaseError(f"{key}.{what}", "must have its smaller value first, and some width")
-        if first < 0.0 or last > high * (1.0 + TOUCHING_GAP):
-            raise CaseError(f"{key}.{what}", f"must lie between {place}")
-
-    def _check_gaps(self, on_head: bool, length: float) -> None:
-        """Refuse bands that overlap, or leave a strip of wall too narrow to be meshed."""
-        ends = [(0.0, 0.0, "the end"), *self._bands(on_head), (length, length, "the end")]
-        by_height = {ring.name for ring in self.rings if ring.height is not None}
-        for before, after in itertools.pairwise(ends):
-            one, other = (before, after) if before[2] not in ("cap", "the end") else (after, before)
-            what = "theta" if on_head else "height" if one[2] in by_height else "z"
-            key, gap = f"geometry.rings.{one[2]}.{what}", (after[0] - before[1]) / length
-            if gap < -TOUCHING_GAP:
-                raise CaseError(key, f"overlaps {other[2]}; move one of them")
-            if TOUCHING_GAP < gap < SMALLEST_WIDTH and one[2] not in ("cap", "the end"):
-                raise CaseError(key, f"almost touches {other[2]}; let them touch or leave more room")
-
-    def _bands(self, on_head: bool) -> list[tuple[float, float, str]]:
-        """Start, end and name of the rings (and the cap) on the head, in rad, or on the neck, in m, in order."""
-        bands = [(*b, ring.name) for ring in self.rings if (b := ring.theta if on_head else ring.on_neck) is not None]
-        if on_head and self.cap_radius is not None:
-            bands.append((0.0, self._cap_angle, "cap"))
-        return sorted(bands)
+    def _on_head(self) -> list[Band]:
+        """Bands of the cap and the rings on the head, rad."""
+        bands = [Band(*r.theta, r.name, f"geometry.rings.{r.name}.theta") for r in self.rings if r.theta is not None]
+        return bands if self.cap_radius is None else [Band(0.0, self._cap_angle, "cap"), *bands]
 
     def default_size(self) -> float:
         """Default edge length: a sixth of the head's radius; neck, cap and rings get smaller edges by themselves."""
@@ -209,30 +165,16 @@ class BallNeck(Revolved):
         """Meridian of the base, the neck from below, the fillet, and the head from below."""
         r, R, f = (x / MODEL_UNIT for x in (self.neck_radius, self.head_radius, self.fillet))
         top, centre = self._fillet_centre / MODEL_UNIT, (0.0, self.head_centre / MODEL_UNIT)
-        chain = [Piece("base", (0.0, 0.0), (r, 0.0))]
-        for z, name in _stations(0.0, self._fillet_centre, self._bands(on_head=False)):
-            chain.append(Piece(name, chain[-1].end, (r, z / MODEL_UNIT)))
+        neck = Piece("wall", (r, 0.0), (r, top))
+        parts = parts_of_wall(0.0, self._fillet_centre, bands_of(self.rings))
+        chain = [Piece("base", (0.0, 0.0), neck.start), *cut_line(neck, parts)]
         end = math.pi - self._head_end
         if f > 0.0:
             on_head = (R * math.sin(end), centre[1] - R * math.cos(end))
             chain.append(Piece("wall", chain[-1].end, on_head, (r + f, top), -1))
-        bands = [(math.pi - b, math.pi - a, name) for a, b, name in reversed(self._bands(on_head=True))]
-        for angle, name in _stations(end, math.pi, bands):
+        # From below: the angles of the bands are measured from the north pole.
+        bands = [Band(math.pi - b, math.pi - a, name) for a, b, name, _ in self._on_head()]
+        for _, angle, name, _ in parts_of_wall(end, math.pi, bands):
             point = (R * math.sin(angle), centre[1] - R * math.cos(angle)) if angle < math.pi else (0.0, centre[1] + R)
             chain.append(Piece(name, chain[-1].end, point, centre))
         return [chain]
-
-
-def _stations(start: float, end: float, bands: list[tuple[float, float, str]]) -> list[tuple[float, str]]:
-    """End and name of each piece from ``start`` to ``end``: bands in order, and the wall between them.
-
-    A gap that is narrower than rounding errors gets no piece: its neighbours touch.
-    """
-    pieces, at = [], start
-    for first, last, name in bands:
-        if first - at > TOUCHING_GAP * end:
-            pieces.append((first, "wall"))
-        # A band that reaches the end up to rounding ends there exactly.
-        at = end if end - last <= TOUCHING_GAP * end else last
-        pieces.append((at, name))
-    return pieces if at == end else [*pieces, (end, "wall")]

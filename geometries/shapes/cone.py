@@ -8,12 +8,13 @@ from typing import Literal
 import numpy as np
 
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.meridian import Piece, trapezium
+from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.rings import Ringed, areas_of_parts, trapezium
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
 
-class Cone(Extruded):
+class Cone(Ringed, Extruded):
     r"""A truncated circular cone on the z axis.
 
     ::
@@ -21,7 +22,7 @@ class Cone(Extruded):
               _
              / \        top    z = length, radius top_radius
             /   \       wall
-           /     \
+           #     #      ring   a band of the wall, as many as wanted
            \_____/      base   z = 0, radius base_radius
 
     Examples:
@@ -67,7 +68,8 @@ class Cone(Extruded):
 
     def meridian(self) -> list[list[Piece]]:
         """Meridian: a trapezium."""
-        return trapezium(*(x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length)))
+        base, top, length = (x / MODEL_UNIT for x in (self.base_radius, self.top_radius, self.length))
+        return trapezium(base, top, length, self.wall_parts())
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
@@ -76,8 +78,13 @@ class Cone(Extruded):
             "volume": math.pi * L / 3.0 * (r * r + r * R + R * R),
             "base": self.end_area("base"),
             "top": self.end_area("top"),
-            "wall": math.pi * (r + R) * math.hypot(L, R - r),
+            **areas_of_parts(self.wall_parts(), self._area_between),
         }
+
+    def _area_between(self, low: float, high: float) -> float:
+        """Area of the wall between two heights in m, m^2."""
+        r, R = (self.base_radius * (1.0 - t) + self.top_radius * t for t in (low / self.length, high / self.length))
+        return math.pi * (r + R) * math.hypot(high - low, R - r)
 
     def end_area(self, name: str) -> float:
         """Area of either end, m^2."""

@@ -6,12 +6,13 @@ import math
 from typing import Literal
 
 from spinepnp.geometries.extruded import Extruded
-from spinepnp.geometries.meridian import Piece, trapezium
+from spinepnp.geometries.meridian import Piece
+from spinepnp.geometries.rings import Ringed, areas_of_parts, trapezium
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length
 
 
-class Cylinder(Extruded):
+class Cylinder(Ringed, Extruded):
     r"""A circular cylinder on the z axis.
 
     ::
@@ -20,7 +21,7 @@ class Cylinder(Extruded):
              /   \      top    z = length
              |\_/|
              |   |      wall
-             |   |
+             #####      ring   a band of the wall, as many as wanted
               \_/       base   z = 0
 
     Examples:
@@ -51,12 +52,13 @@ class Cylinder(Extruded):
     def meridian(self) -> list[list[Piece]]:
         """Meridian: a rectangle."""
         r = self.radius / MODEL_UNIT
-        return trapezium(r, r, self.length / MODEL_UNIT)
+        return trapezium(r, r, self.length / MODEL_UNIT, self.wall_parts())
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2."""
-        disc, wall = self.end_area("base"), 2.0 * math.pi * self.radius * self.length
-        return {"volume": disc * self.length, "base": disc, "top": disc, "wall": wall}
+        disc = self.end_area("base")
+        walls = areas_of_parts(self.wall_parts(), lambda low, high: 2.0 * math.pi * self.radius * (high - low))
+        return {"volume": disc * self.length, "base": disc, "top": disc, **walls}
 
     def end_area(self, name: str) -> float:
         """Area of either end, m^2."""

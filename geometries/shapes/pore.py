@@ -9,11 +9,12 @@ import numpy as np
 from spinepnp.geometries.meridian import Piece, Refinement
 from spinepnp.geometries.revolution import SPHERE_EDGE
 from spinepnp.geometries.revolved import Revolved, refuse_unless
+from spinepnp.geometries.rings import Ringed, cut_line
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import Length, NonNegativeLength
 
 
-class Pore(Revolved):
+class Pore(Ringed, Revolved):
     r"""A pore along the z axis; a reservoir is a half ball over each mouth.
 
     ::
@@ -22,7 +23,7 @@ class Pore(Revolved):
            /         \      inside    the far surface of the upper half ball
           |____   ____|               (bare pore: its end z = length)
                | |          wall      the pore and both faces of the membrane
-           ____| |____
+           ____# #____    ring       a band of the pore, as many as wanted
           |           |     outside   the far surface of the lower half ball
            \ _______ /                (bare pore: its end z = 0)
 
@@ -45,8 +46,8 @@ class Pore(Revolved):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Names of both sides and the wall; a line has no wall."""
-        return ("outside", "inside") if self.dimension == "1d" else ("outside", "inside", "wall")
+        """Names of both sides, the wall and each ring; a line has no wall."""
+        return ("outside", "inside") if self.dimension == "1d" else ("outside", "inside", "wall", *self.ring_names)
 
     def check(self) -> None:
         """Refuse a reservoir that is not wider than the pore."""
@@ -77,6 +78,11 @@ class Pore(Revolved):
         return {} if self.reservoir_radius else {"outside": 0.0, "inside": self.length / MODEL_UNIT}
 
     @property
+    def wall_beyond(self) -> bool:
+        """Whether the membrane has faces."""
+        return self.reservoir_radius > 0.0
+
+    @property
     def in_layers(self) -> bool:
         """Whether inner planes become planes of the mesh: on a line."""
         return self.dimension == "1d"
@@ -92,15 +98,16 @@ class Pore(Revolved):
     def meridian(self) -> list[list[Piece]]:
         """Meridian from the lower pole along the walls to the upper one."""
         r, length, R = (x / MODEL_UNIT for x in (self.radius, self.length, self.reservoir_radius))
-        pore = Piece("wall", (r, 0.0), (r, length))
+        pore = cut_line(Piece("wall", (r, 0.0), (r, length)), self.wall_parts())
+        first, last = pore[0].start, pore[-1].end
         if R == 0.0:
-            return [[Piece("outside", (0.0, 0.0), pore.start), pore, Piece("inside", pore.end, (0.0, length))]]
+            return [[Piece("outside", (0.0, 0.0), first), *pore, Piece("inside", last, (0.0, length))]]
         return [
             [
                 Piece("outside", (0.0, -R), (R, 0.0), (0.0, 0.0)),
-                Piece("wall", (R, 0.0), pore.start),
-                pore,
-                Piece("wall", pore.end, (R, length)),
+                Piece("wall", (R, 0.0), first),
+                *pore,
+                Piece("wall", last, (R, length)),
                 Piece("inside", (R, length), (0.0, length + R), (0.0, length)),
             ]
         ]

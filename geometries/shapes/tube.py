@@ -10,6 +10,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries.base import digest_of
 from spinepnp.geometries.extruded import Extruded
 from spinepnp.geometries.profile import is_table, read_profile, table_range
+from spinepnp.geometries.rings import Ringed
 from spinepnp.geometries.sizes import MODEL_UNIT
 from spinepnp.units import LENGTH, Length, format_quantity
 
@@ -23,7 +24,7 @@ ZERO_RADIUS = 1e-9
 END_TOLERANCE = 1e-9
 
 
-class Tube(Extruded):
+class Tube(Ringed, Extruded):
     r"""A body of revolution on the z axis, radius given by a profile r(z).
 
     ::
@@ -31,7 +32,7 @@ class Tube(Extruded):
              |   |      top    z = length
              /   \
             |     |     wall   radius r(z)
-             \   /
+             #   #      ring   a band of the wall, as many as wanted
              |___|      base   z = 0
 
     Examples:

@@ -111,7 +111,7 @@ def _tensors(
     linear = basix.create_element(basix.ElementFamily.P, mesh.basix_cell(), 1).tabulate(1, points)[..., 0]
     nodes = cell_nodes(mesh)[cells, : geometry.shape[2]]
     x = np.array([mesh.geometry.x[:, i][nodes.T] for i in range(dim)])  # coordinate, node, cell
-    count = len(points)
+    count, profile = len(points), measure.profile_in(cells)
     stiffness = np.empty((len(cells), count, corners * corners))
     for q in range(count):
         # Cells last: long vectors instead of many small matrices.
@@ -119,6 +119,7 @@ def _tensors(
         determinant, inverse = _inverse(jacobian)
         gradients = np.tensordot(linear[1:, q], inverse, axes=(0, 0))
         scale = weights[q] * np.abs(determinant) * measure.weight_at(np.tensordot(geometry[0, q], x, axes=(0, 1)))
+        scale *= profile
         of_pairs = np.empty((corners, corners, len(cells)))
         for a in range(corners):
             scaled = gradients[a] * scale

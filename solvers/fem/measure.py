@@ -5,12 +5,15 @@ In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the 
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_cells
-from spinepnp.runtime.stack import cell_nodes, coordinate_element, fem, ufl
+from spinepnp.runtime.stack import Mesh, basix, cell_nodes, coordinate_element, fem, ufl
+from spinepnp.solvers.model.profiles import UNIFORM, Profile
 
 #: Displacement of a node from its position in a straight cell, over the length of an edge, below which the cell is
 #: straight.
@@ -18,6 +21,9 @@ STRAIGHT_TOLERANCE = 1e-9
 
 #: Degree of the cellwise polynomials that interpolate the cross-section along a line.
 CROSS_SECTION_DEGREE = 4
+
+#: Degree of the quadrature of a profile over a cell: a plane that cuts the cell counts by the part on each side.
+PROFILE_DEGREE = 8
 
 
 class Measure:
@@ -28,6 +34,7 @@ class Measure:
 
     Attributes:
         weight: UFL expression by which integrands are multiplied.
+        profile: function of a profile, constant in each cell, that the weight contains; one without a profile.
         is_line: whether the mesh is a line.
     """
 
@@ -35,6 +42,7 @@ class Measure:
         self._mesh, self._extra, self.is_line = mesh, 0, mesh.geometry.dimension == "1d"
         self._entities: dict[tuple[str, ...], list[tuple[int, np.ndarray]]] = {}
         self._cells: list[tuple[int, np.ndarray]] | None = None
+        self.profile: Any = 1
         self.weight: Any = 1
         if mesh.geometry.dimension == "axisymmetric":
             self.weight, self._extra = 2.0 * np.pi * ufl.SpatialCoordinate(mesh.mesh)[0], 1
@@ -42,6 +50,19 @@ class Measure:
             self.weight = fem.Function(fem.functionspace(mesh.mesh, ("DG", CROSS_SECTION_DEGREE)))
             self.weight.interpolate(lambda x: mesh.geometry.weight(x[:1].T))
             self._extra = CROSS_SECTION_DEGREE
+
+    def with_profile(self, profile: Profile) -> Measure:
+        """Measure whose weight is multiplied with a profile; this measure where the profile is one everywhere.
+
+        In each cell it is a constant; see `values_in_cells`.
+        """
+        if profile == UNIFORM:
+            return self
+        measure, mesh = copy.copy(self), self._mesh.mesh
+        measure.profile = fem.Function(fem.functionspace(mesh, ("DG", 0)))
+        measure.profile.x.array[measure.profile.function_space.dofmap.list[:, 0]] = values_in_cells(mesh, profile)
+        measure.weight = self.weight * measure.profile
+        return measure
 
     def degrees(self, degree: int, curved: int) -> tuple[int, int]:
         """Degrees of quadrature on straight and on curved cells, the weight of the measure included."""
@@ -67,10 +88,16 @@ class Measure:
         return bool(cell_nodes(self._mesh.mesh).shape[1] == self._mesh.mesh.topology.dim + 1)
 
     def weight_at(self, x: np.ndarray) -> np.ndarray:
-        """Weight of the measure at points, shape (dimension, n); not for lines."""
+        """Weight of the measure without a profile at points, shape (dimension, n); not for lines."""
         if self._mesh.geometry.dimension == "axisymmetric":
             return np.asarray(2.0 * np.pi * x[0])
         return np.ones(x.shape[1])
+
+    def profile_in(self, cells: np.ndarray) -> Any:
+        """Values of the profile in cells, shape (n,); one without a profile."""
+        if isinstance(self.profile, fem.Function):
+            return self.profile.x.array[self.profile.function_space.dofmap.list[cells, 0]]
+        return 1.0
 
     def straight_and_curved(self) -> list[tuple[int, np.ndarray]]:
         """Owned cells by number: 1 where all edges are straight, 2 elsewhere."""
@@ -128,3 +155,17 @@ class Measure:
         metadata = {"quadrature_degree": degree + self._extra}
         ds = ufl.Measure("ds", self._mesh.mesh, subdomain_data=self._entities[chosen], metadata=metadata)
         return integrand * self.weight * ds(number)
+
+
+def values_in_cells(mesh: Mesh, profile: Profile) -> np.ndarray:
+    """Harmonic means of a profile over the cells of this rank, ghosts included, shape (cells,).
+
+    With them a flux across a plane that cuts a cell is right; a cell within one region has its value.
+    """
+    points, weights = basix.make_quadrature(mesh.basix_cell(), PROFILE_DEGREE)
+    table = coordinate_element(mesh).basix_element.tabulate(0, points)[0, :, :, 0]
+    z = mesh.geometry.x[:, mesh.geometry.dim - 1][cell_nodes(mesh)] @ table.T
+    values = profile.at(z * MODEL_UNIT)
+    means = weights.sum() / ((1.0 / values) @ weights)
+    # Cells within one region have its value to the last bit.
+    return np.asarray(np.where(np.ptp(values, axis=1) == 0.0, values[:, 0], means))

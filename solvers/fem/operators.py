@@ -13,6 +13,7 @@ from spinepnp.solvers.fem.edge_fluxes import Edges
 from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
 from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.model.profiles import UNIFORM, Profile
 
 #: Lowest degree of quadrature on curved cells: one point would miss the variation of their Jacobian.
 CURVED_DEGREE = 2
@@ -24,6 +25,8 @@ class Operators:
     Args:
         space: scalar Lagrange space.
         measure: integration measure of the body.
+        plain: operators of the space without a profile, whose mass terms and pattern these share, where the measure has
+            one: then all terms with gradients have the profile.
 
     Attributes:
         u: trial function.
@@ -32,12 +35,21 @@ class Operators:
         degree: degree of the elements.
     """
 
-    def __init__(self, space: fem.FunctionSpace[Any], measure: Measure) -> None:
-        self.space, self.measure = space, measure
+    def __init__(self, space: fem.FunctionSpace[Any], measure: Measure, plain: Operators | None = None) -> None:
+        self.space, self.measure, self._plain = space, measure, plain or self
+        self._with_profiles: dict[Profile, Operators] = {}
         self.u, self.v = ufl.TrialFunction(space), ufl.TestFunction(space)
         self.owned = space.dofmap.index_map.size_local
         degree = self.degree = space.element.basix_element.degree
         self._degrees = stiffness_degree(degree), mass_degree(degree)
+
+    def with_profile(self, profile: Profile) -> Operators:
+        """Operators whose terms with gradients are weighted with a profile; these where it is one everywhere."""
+        if profile == UNIFORM:
+            return self
+        if profile not in self._with_profiles:
+            self._with_profiles[profile] = Operators(self.space, self.measure.with_profile(profile), self)
+        return self._with_profiles[profile]
 
     def compile_gradient_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form[Any]:
         """Compiled form over the volume, with the quadrature of stiffness and drift."""
@@ -45,7 +57,7 @@ class Operators:
 
     def compile_mass_form(self, integrand: Any, extra_degree: int = 0) -> fem.Form[Any]:
         """Compiled form over the volume, with the quadrature of mass terms."""
-        return compile_form(self.measure.over_volume(integrand, self._degrees[1] + extra_degree))
+        return compile_form(self._plain.measure.over_volume(integrand, self._degrees[1] + extra_degree))
 
     @cached_property
     def K(self) -> Any:
@@ -72,6 +84,8 @@ class Operators:
     @cached_property
     def _pattern(self) -> Any:
         # Every form over the volume has this pattern; the mass form is compiled in any case.
+        if self._plain is not self:
+            return self._plain._pattern
         pattern = fem.create_sparsity_pattern(self._mass_form)
         pattern.finalize()
         return pattern
@@ -87,11 +101,15 @@ class Operators:
     @cached_property
     def M(self) -> Any:
         """Mass matrix int u v dx, um^3."""
+        if self._plain is not self:
+            return self._plain.M
         return self.fill(self.empty(), self._mass_form)
 
     @cached_property
     def from_linear(self) -> Any:
         """Interpolation matrix from linear elements on the same mesh."""
+        if self._plain is not self:
+            return self._plain.from_linear
         matrix = fem.petsc.interpolation_matrix(fem.functionspace(self.space.mesh, ("Lagrange", 1)), self.space)
         matrix.assemble()
         return matrix
@@ -131,6 +149,9 @@ class Operators:
 
     def destroy(self) -> None:
         """Free the matrices. Collective."""
-        for name in ("K", "M", "from_linear"):
+        for operators in self._with_profiles.values():
+            operators.destroy()
+        self._with_profiles.clear()
+        for name in ("K", "M", "from_linear") if self._plain is self else ("K",):
             if name in self.__dict__:
                 self.__dict__.pop(name).destroy()

@@ -18,7 +18,7 @@ from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.kernels import compile_form
 from spinepnp.runtime.stack import MPI, dolfinx, fem, reduced, ufl
 from spinepnp.solvers.fem.measure import Measure
-from spinepnp.solvers.model.electrolyte import ChargedRegion
+from spinepnp.solvers.model.profiles import ChargedRegion, Profile
 from spinepnp.units import LENGTH, format_quantity
 
 
@@ -88,7 +88,7 @@ class IntegrationWeights:
                 line, which has no planes.
         """
         if region not in self._slabs:
-            self._check_slab(region, key)
+            self.check_slab(region, key)
             if self._slab_form is None:
                 self._slab_form = self.measure.slab(self._test, self._degree + SLAB_DEGREE)
             form, ends = self._slab_form
@@ -144,8 +144,7 @@ class IntegrationWeights:
         Raises:
             CaseError: see `slab`.
         """
-        slab, heights = self.slab(region, key), self.heights()
-        bottom, top = self._ends(heights)
+        slab, (heights, bottom, top) = self.slab(region, key), self._extent()
         if self._degree_is_one:
             # Over the volume with the same quadrature, for shares that are exactly one inside.
             share = slab / self.slab((bottom * MODEL_UNIT, (2.0 * top - bottom) * MODEL_UNIT))
@@ -162,15 +161,25 @@ class IntegrationWeights:
                 share[on_plane] = inside / whole
         return share
 
-    def _ends(self, heights: np.ndarray) -> tuple[float, float]:
-        """Lowest and highest coordinate of all nodes, um. Collective."""
+    def at_nodes(self, profile: Profile) -> np.ndarray:
+        """Values of a profile at the local nodes: on a plane the mean of both sides, on an end the inner one."""
+        if not profile.planes:
+            return np.full(len(self.volume), profile.values[0])
+        heights, bottom, top = self._extent()
+        near = PLANE_TOLERANCE * (top - bottom)
+        below, above = (np.clip(heights + side, bottom + near, top - near) for side in (-near, near))
+        return np.asarray(0.5 * (profile.at(below * MODEL_UNIT) + profile.at(above * MODEL_UNIT)))
+
+    def _extent(self) -> tuple[np.ndarray, float, float]:
+        """Heights of the local nodes, and those of the lowest and highest node of all ranks, um. Collective."""
+        heights = self.heights()
         bottom = self.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
-        return bottom, self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        top = self.comm.allreduce(float(heights.max(initial=-np.inf)), op=MPI.MAX)
+        return heights, bottom, top
 
     def _inside(self, region: tuple[float, float]) -> np.ndarray:
         """Indicator at the local nodes: one inside of a region, one half on its planes within the domain, else zero."""
-        heights = self.heights()
-        bottom, top = self._ends(heights)
+        heights, bottom, top = self._extent()
         low, high = (z / MODEL_UNIT for z in region)
         near = PLANE_TOLERANCE * (top - bottom)
         inside = ((heights > low - near) & (heights < high + near)).astype(float)
@@ -179,7 +188,12 @@ class IntegrationWeights:
                 inside[np.abs(heights - end) <= near] *= 0.5
         return inside
 
-    def _check_slab(self, region: tuple[float, float], key: str) -> None:
+    def check_slab(self, region: tuple[float, float], key: str) -> None:
+        """Refuse a slab between two planes z = const, m, that the mesh cannot have. Collective.
+
+        Raises:
+            CaseError: see `slab`.
+        """
         shown = f"[{', '.join(format_quantity(z, LENGTH) for z in region)}]"
         if self._mesh.geometry.dimension == "1d" and self._mesh.geometry.radial:
             raise CaseError(key, "a line along the radius has no planes z = const; use another dimension", shown)

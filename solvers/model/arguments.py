@@ -7,12 +7,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
+from spinepnp.errors import CaseError
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.units import Coordinate, Table, number_as_si
 
 #: A table, or its keys.
@@ -61,6 +63,14 @@ def checked_arguments(
 ) -> Arguments:
     """Arguments of a problem as tables; ``None`` stands for the default.
 
+    Args:
+        electrolyte: electrolyte, or a dictionary of its keys.
+        boundaries: boundary conditions by name, or dictionaries of their keys.
+        closed: table [closed], or a dictionary of its keys; ``None`` without one.
+        options: options of the solvers, or a dictionary of them; ``None`` for the default ones.
+        probes: positions of points by name; ``None`` without points.
+        regions: regions by name, or dictionaries of their keys; ``None`` without regions.
+
     Raises:
         CaseError: the first thing that is wrong with one of them, with its key in a case file.
     """
@@ -73,3 +83,20 @@ def checked_arguments(
         "regions": regions,
     }
     return validated({key: value for key, value in given.items() if value is not None}, Arguments)
+
+
+def check_kind(boundaries: Mapping[str, Boundary], *, transient: bool) -> None:
+    """Refuse what belongs to the other kind of problem, steady or transient.
+
+    Raises:
+        CaseError: a waveform in a steady problem, or a condition of steady states in a transient.
+    """
+    for name, boundary in boundaries.items():
+        for term in TERM_KEYS:
+            key = f"boundaries.{name}.{term.key}"
+            waveforms = [t.waveform for t in term.waveforms(boundary) if t.waveform != "constant"]
+            if waveforms and not transient:
+                problem = "goes in time, and a steady problem does not; use a TransientProblem, or drop it"
+                raise CaseError(f"{key}.waveform", problem, waveforms[0])
+            if transient and term.steady_only and term.at_boundary(boundary):
+                raise CaseError(key, "belongs to a steady state; drop it")

@@ -1,8 +1,9 @@
 """Default grading of the mesh toward Debye layers of fixed and surface charge.
 
-A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, and at an end with the prescribed
-concentrations of a bath where it meets either. The case file may set the size of the cells there (`mesh.grade`,
-`mesh.grade_planes`); elsewhere it is chosen here from the electrolyte, as far as the number of cells allows.
+A layer forms at an edge of a region of fixed charge, at a wall with a surface charge, at the ends of a charged ring,
+and at an end with the prescribed concentrations of a bath where it meets either. The case file may set the size of the
+cells there (`mesh.grade`, `mesh.grade_planes`); elsewhere it is chosen here from the electrolyte, as far as the number
+of cells allows.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import MODEL_UNIT, Geometry
+from spinepnp.geometries import MODEL_UNIT, OBSTACLE_NAME, Geometry
+from spinepnp.geometries.rings import finest_on
 from spinepnp.meshes.options import SAME_PLANE, GradeOptions, GradePlane, MeshOptions
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
@@ -72,7 +74,7 @@ def grade_layers(
 
     Returns:
         Options with `grade` and `grade_planes` of all layers whose cells are affordable; in shapes made of layers every
-        edge of a region of fixed charge gets at least a plane of the mesh.
+        edge of a region of fixed charge, of a diffusivity or of the permittivity gets at least a plane of the mesh.
 
     Raises:
         CaseError: the options do not fit the shape.
@@ -80,30 +82,42 @@ def grade_layers(
     boundaries = boundaries or {}
     walls = {name: boundary.wall_charge for name, boundary in boundaries.items() if boundary.wall_charge}
     blocking = blocking_charges(electrolyte, boundaries)
-    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or planes):
+    steps = sorted({*planes, *(z for profile in electrolyte.profiles() for z in profile.planes)})
+    if not geometry.gradable or not (electrolyte.charged_regions or walls or blocking or steps):
         return options
     choice = _Choice(options, geometry)
+    permittivity = electrolyte.permittivity_profile
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
     fixed = max((abs(region.value) for region in electrolyte.charged_regions), default=0.0)
-    debye = electrolyte.debye_length(max(mobile, fixed))
-    gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T
-    lengths = {name: min(debye, gouy_chapman / abs(charge)) for name, charge in walls.items()}
+
+    def length_at(name: str, charge: float = 0.0) -> float:
+        """Thickness of the layer at a boundary with a charge, m."""
+        relative = permittivity.smallest_near(*geometry.heights(name)) if permittivity.planes else 1.0
+        debye = electrolyte.debye_length(max(mobile, fixed), relative)
+        gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T * relative
+        return min(debye, gouy_chapman / abs(charge)) if charge else debye
+
+    lengths = {name: length_at(name, charge) for name, charge in walls.items()}
     for name, charge in blocking.items():
-        choice.add_blocking(name, min(debye, gouy_chapman / charge))
+        choice.add_blocking(name, length_at(name, charge))
     # The largest error goes first: an unresolved wall loses most of its potential, an edge a percent of a current.
     # Walls become finer with the cells that are left.
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=True)
     coarse = geometry.dimension == "3d"
     for z, charge, room in _edges(electrolyte):
-        choice.add_plane(z, electrolyte.debye_length(max(mobile, charge)), room, coarse=coarse)
-    wall = geometry.dimension != "1d" and "wall" in walls and "wall" in choice.options.grade
-    for name in _baths_at_charge(geometry, electrolyte, boundaries, wall=wall):
-        choice.add_boundary(name, debye, coarse=coarse)
+        relative = permittivity.smallest_near(z, z)
+        choice.add_plane(z, electrolyte.debye_length(max(mobile, charge), relative), room, coarse=coarse)
+    for name in (name for name in walls if geometry.in_layers and choice.is_graded(name)):
+        for z in geometry.heights(name):  # a ring's ends; those of a whole wall or of an end are no inner planes
+            choice.add_plane(float(f"{z:.12g}"), lengths[name], math.inf, coarse=True)
+    graded = [name for name in walls if choice.is_graded(name)]
+    for name in _baths_at_charge(geometry, electrolyte, boundaries, graded):
+        choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
-    for z in planes:
-        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
+    for z in steps:
+        choice.add_mesh_plane(z)
     return choice.options
 
 
@@ -121,6 +135,14 @@ class _Choice:
         ungraded = resolved.model_copy(update={"grade": {}, "grade_planes": None})
         cells = geometry.estimate_cells(ungraded.sizes(geometry))
         self.most = max(MOST_CELLS_FACTOR * cells, AFFORDABLE_CELLS[geometry.dimension])
+
+    def is_graded(self, name: str) -> bool:
+        """Whether the mesh is graded toward a boundary, by itself or as a part of a wall."""
+        return finest_on(self.options.grade, self.geometry.share_layers(name)) is not None
+
+    def _is_given(self, name: str) -> bool:
+        """Whether the case grades the mesh toward a boundary, by itself or as a part of a wall."""
+        return not self.given.isdisjoint(self.geometry.share_layers(name))
 
     def _sizes(self, length: float, *, coarse: bool) -> Iterator[tuple[float, float]]:
         """Size and growth of each level for a layer of a length, the finest first.
@@ -147,7 +169,7 @@ class _Choice:
 
     def add_boundary(self, name: str, length: float, *, coarse: bool) -> None:
         """Grade toward a boundary that the case does not grade, or refine its grading."""
-        if name in self.given:
+        if self._is_given(name):
             return
         for size, growth in self._sizes(length, coarse=coarse):
             grade = {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}
@@ -157,7 +179,7 @@ class _Choice:
     def add_blocking(self, name: str, length: float) -> None:
         """Grade toward a blocking wall with a prescribed potential and a layer of a thickness, m."""
         size = max(_rounded(length / BLOCKING_CELLS * self.scale), SMALLEST_AT_BLOCKING[self.degree])
-        if name in self.given or not size < self.size:
+        if self._is_given(name) or not size < self.size:
             return
         growth = GROWTH_AT_BLOCKING[self.degree]
         self._take({"grade": {**self.options.grade, name: GradeOptions(size=_text(size), growth=growth)}})
@@ -177,8 +199,16 @@ class _Choice:
             plane = GradePlane(z=height, size=_text(size), growth=growth)
             if size >= SMALLEST_SIZE and self._take({"grade_planes": (*planes, plane)}):
                 return
-        if self.geometry.in_layers:
-            self._take({"grade_planes": (*planes, GradePlane(z=height))})
+        self.add_mesh_plane(z)
+
+    def add_mesh_plane(self, z: float) -> None:
+        """Make a height within the body, m, a plane of the mesh, if the shape is made of layers."""
+        if not self.geometry.in_layers or self.geometry.why_no_planes() is not None or self.no_planes:
+            return
+        low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
+        planes, hair = self.options.grade_planes or (), SAME_PLANE * (high - low)
+        if low + hair < z < high - hair and not any(abs(p.z - z) <= hair for p in planes):
+            self._take({"grade_planes": (*planes, GradePlane(z=format_quantity(z, LENGTH)))})
 
 
 def _ionic_strengths(
@@ -212,16 +242,18 @@ def _edges(electrolyte: Electrolyte) -> Iterator[tuple[float, float, float]]:
 
 
 def _baths_at_charge(
-    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, *, wall: bool
+    geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries, walls: list[str]
 ) -> Iterator[str]:
     """Ends with prescribed concentrations that are not neutral with the fixed charge there, or beside a graded wall."""
+    spans = [geometry.body_heights(wall) for wall in walls if wall != OBSTACLE_NAME]
     for name, z in geometry.end_heights().items():
         prescribed = boundaries[name].prescribed(electrolyte) if name in boundaries else {}
         if not any(s.valence for s in electrolyte.species if s.name in prescribed):
             continue
         charge = max(charge_beside(electrolyte, z * MODEL_UNIT), key=abs)
         neutral = set(prescribed) == set(electrolyte.names) and electrolyte.ions_balance(prescribed, charge)
-        if wall or (charge and not neutral):
+        beside_wall = any(low < high and z in (low, high) for low, high in spans)
+        if beside_wall or (charge and not neutral):
             yield name
 
 

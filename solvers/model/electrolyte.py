@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from spinepnp import units
 from spinepnp.errors import CaseError
+from spinepnp.solvers.model.profiles import (
+    ROUNDING_OF_HEIGHTS,
+    ChargedRegion,
+    DiffusivityByRegion,
+    FixedCharge,
+    Part,
+    PermittivityByRegion,
+    Profile,
+    refuse_overlap,
+)
 from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 
 #: kT/e of the papers (paper 001, Table I, with its unit corrected to mV).
@@ -18,9 +27,6 @@ DEFAULT_THERMAL_VOLTAGE = 25.26e-3
 
 #: Charge over the sum of absolute charges below which a solution is neutral (concentrations of a case are rounded).
 NEUTRALITY_TOLERANCE = 1e-9
-
-#: Relative distance of two heights below which they are the same.
-ROUNDING_OF_HEIGHTS = 1e-9
 
 #: Names of species: they stand in names of columns and files.
 NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_+-]*$")
@@ -51,14 +57,15 @@ class Species(units.Table):
     Attributes:
         name: name in boundaries and results: a letter, then letters, digits, `_`, `+` or `-`.
         valence: charge number z; zero for a neutral tracer.
-        diffusivity: free diffusivity D, m^2/s.
+        diffusivity: free diffusivity D, m^2/s: uniform, or a list of regions, in which an entry without `region` is the
+            value elsewhere.
         concentration: bulk concentration, mol/m^3 (= mM).
         source: uniform rate of production in the whole domain, mol/(m^3 s); negative where the species is used up.
     """
 
     name: str = Field(json_schema_extra={"pattern": NAME.pattern, "maxLength": LONGEST_NAME})
     valence: units.Whole = Field(ge=-20, le=20)
-    diffusivity: units.Diffusivity
+    diffusivity: DiffusivityByRegion
     concentration: units.Concentration
     source: units.Rate = 0.0
 
@@ -74,40 +81,13 @@ class Species(units.Table):
         return name
 
 
-class ChargedRegion(units.Table):
-    """Immobile charge between two planes z = const.
-
-    Attributes:
-        region: heights z of the lower and of the upper plane, m.
-        value: concentration of unit charges between them, mol/m^3, signed.
-    """
-
-    region: tuple[units.Coordinate, units.Coordinate]
-    value: units.ChargeDensity
-
-    @field_validator("region")
-    @classmethod
-    def _rising(cls, region: tuple[float, float]) -> tuple[float, float]:
-        if region[0] >= region[1]:
-            raise ValueError('the lower end comes first, for example ["0.2 um", "0.8 um"]')
-        return region
-
-
-FixedCharge = Annotated[
-    Annotated[units.ChargeDensity, Tag("uniform")] | Annotated[tuple[ChargedRegion, ...], Tag("regions")],
-    Discriminator(lambda value: "regions" if isinstance(value, list | tuple) else "uniform"),
-]
-
-
 class Electrolyte(_KeysOfTerms):
     """Species and the medium.
 
     Examples:
-        >>> from spinepnp.solvers import Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
+        >>> import spinepnp as pnp
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
         >>> round(salt.debye_length() * 1e9, 3)  # nm
         0.786
         >>> salt.names, salt.bulk  # mol/m^3
@@ -117,7 +97,8 @@ class Electrolyte(_KeysOfTerms):
         species: ions and neutral tracers, at least one.
         thermal_voltage: kT/e, V, by default 25.26 mV; or give `temperature` instead.
         temperature: absolute temperature, K, in place of `thermal_voltage`.
-        permittivity: relative permittivity.
+        permittivity: relative permittivity: uniform, or a list of regions, in which an entry without `region` is the
+            value elsewhere.
         tortuosity: the effective diffusivity is D / tortuosity^2.
         fixed_charge: concentration of immobile unit charges, mol/m^3, signed: uniform, or a list of regions (the bulk
             then has none).
@@ -126,7 +107,7 @@ class Electrolyte(_KeysOfTerms):
 
     thermal_voltage: units.ThermalVoltage | None = None
     temperature: units.Temperature | None = None
-    permittivity: units.Number = Field(default=80.0, gt=0.0, le=1e6)
+    permittivity: PermittivityByRegion = 80.0
     tortuosity: units.Number = Field(default=1.0, ge=1.0, le=1e3)
     fixed_charge: FixedCharge = 0.0
     neutral: units.Flag = True
@@ -153,8 +134,27 @@ class Electrolyte(_KeysOfTerms):
 
     @property
     def absolute_permittivity(self) -> float:
-        """Absolute permittivity, F/m."""
-        return self.permittivity * units.VACUUM_PERMITTIVITY
+        """Absolute permittivity, F/m; the largest one where it differs by region."""
+        return Profile.of(self.permittivity).largest * units.VACUUM_PERMITTIVITY
+
+    @property
+    def smallest_permittivity(self) -> float:
+        """Smallest absolute permittivity, F/m: that of the strongest field of a charge."""
+        return Profile.of(self.permittivity).smallest * units.VACUUM_PERMITTIVITY
+
+    @property
+    def permittivity_profile(self) -> Profile:
+        """Permittivity over the largest one, along z."""
+        return Profile.of(self.permittivity).relative
+
+    @property
+    def has_profiles(self) -> bool:
+        """Whether the permittivity or the diffusivity of any species differs by region."""
+        return any(profile.planes for profile in self.profiles())
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Diffusivity of each species and the permittivity, along z, each over its largest value."""
+        return (*map(self.diffusivity_profile, self.species), self.permittivity_profile)
 
     @property
     def uniform_charge(self) -> float:
@@ -196,19 +196,28 @@ class Electrolyte(_KeysOfTerms):
         return self.names.index(name)
 
     def effective_diffusivity(self, species: Species) -> float:
-        """Effective diffusivity D / tortuosity^2, m^2/s."""
-        return species.diffusivity / self.tortuosity**2
+        """Effective diffusivity D / tortuosity^2, m^2/s; the largest one where it differs by region."""
+        return Profile.of(species.diffusivity).largest / self.tortuosity**2
+
+    def diffusivity_profile(self, species: Species) -> Profile:
+        """Diffusivity of a species over its largest one, along z."""
+        return Profile.of(species.diffusivity).relative
 
     def ionic_strength(self) -> float:
         """Ionic strength of the bulk, half the sum of z_i^2 c_i, mol/m^3."""
         return 0.5 * sum(s.valence**2 * s.concentration for s in self.species)
 
-    def debye_length(self, strength: float | None = None) -> float:
-        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m, by that sum or the bulk's; infinite without ions."""
+    def debye_length(self, strength: float | None = None, relative: float = 1.0) -> float:
+        """Debye length sqrt(eps eps_0 V_T / (F sum z_i^2 c_i)), m; infinite without ions.
+
+        Args:
+            strength: sum z_i^2 c_i, mol/m^3; that of the bulk by default.
+            relative: permittivity over the largest one.
+        """
         strength = 2.0 * self.ionic_strength() if strength is None else strength
         if strength <= 0.0:
             return math.inf
-        return math.sqrt(self.absolute_permittivity * self.V_T / (units.FARADAY * strength))
+        return math.sqrt(relative * self.absolute_permittivity * self.V_T / (units.FARADAY * strength))
 
     def net_charge(self, concentrations: dict[str, float]) -> float:
         """Net charge sum z_i c_i + uniform fixed charge of a solution, mol/m^3."""
@@ -275,18 +284,18 @@ class Electrolyte(_KeysOfTerms):
         """Refuse what the checks of single keys cannot see.
 
         Raises:
-            CaseError: a name used twice, regions of fixed charge that overlap, or a bulk that is not neutral.
+            CaseError: a name used twice, regions that overlap, or a bulk that is not neutral.
         """
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
                 raise CaseError("electrolyte.species.name", "is used twice; give every species its own name", name)
-        by_height = sorted(self.charged_regions, key=lambda r: r.region)
-        for below, above in itertools.pairwise(by_height):
-            (_, end), (start, _) = below.region, above.region
-            if start < end - ROUNDING_OF_HEIGHTS * max(abs(start), abs(end)):
-                first, last = (units.format_quantity(z, units.LENGTH) for z in (start, min(end, above.region[1])))
-                problem = f"two regions overlap from {first} to {last}; let each height have one value"
-                raise CaseError("electrolyte.fixed_charge", f"{problem} (the sum, if both are there)")
+        regions = (charged.region for charged in self.charged_regions)
+        refuse_overlap("electrolyte.fixed_charge", regions, " (the sum, if both are there)")
         self.check_neutral("electrolyte.species.concentration", self.bulk)
         for term in TERM_KEYS:
             term.check_electrolyte(self)
+
+    def coefficients(self) -> dict[str, float | tuple[Part, ...]]:
+        """Coefficients that can differ by region, by their keys."""
+        diffusivities = {f"electrolyte.species.{s.name}.diffusivity": s.diffusivity for s in self.species}
+        return {"electrolyte.permittivity": self.permittivity, **diffusivities}

@@ -11,7 +11,8 @@ from pydantic import Field, field_validator, model_validator
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.electrolyte import ROUNDING_OF_HEIGHTS, Electrolyte
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS
 from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Table, format_quantity
 
 #: Endings of files of fields: those of VTK's formats.
@@ -50,6 +51,12 @@ class InitialRegion(Table):
 
 class Initial(Table):
     """Concentrations at the start of a transient, where they are not those of the bulk.
+
+    Examples:
+        >>> from spinepnp.solvers import Initial
+        >>> initial = Initial(region=[{"z": ["0.2 um", "0.4 um"], "concentrations": {"T": "2 mM"}}])
+        >>> initial.planes  # m
+        (2e-07, 4e-07)
 
     Attributes:
         region: concentrations between planes z = const; outside of all regions they are those of the bulk.
@@ -95,6 +102,11 @@ class Initial(Table):
 
     def check(self, geometry: Geometry, electrolyte: Electrolyte, closed: Closed | None) -> None:
         """Refuse regions that do not fit the body or the species, and amounts beside them.
+
+        Args:
+            geometry: shape of the domain.
+            electrolyte: species of the case.
+            closed: table [closed], if there is one.
 
         Raises:
             CaseError: names the key and what to do.

@@ -12,6 +12,7 @@ from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_g
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
+from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 
@@ -30,6 +31,8 @@ class ProblemSignature:
         channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
             potential comes after the species.
         terms: what all other terms say of their structure, by name.
+        diffusivity: diffusivity of each species along z, over its largest one; none where all are uniform.
+        permittivity: permittivity along z, over the largest one.
     """
 
     names: tuple[str, ...]
@@ -41,6 +44,8 @@ class ProblemSignature:
     field_matched: tuple[tuple[str, int], ...]
     channel_means: tuple[tuple[str, int], ...] = ()
     terms: tuple[tuple[str, Hashable], ...] = ()
+    diffusivity: tuple[Profile, ...] = ()
+    permittivity: Profile = UNIFORM
 
 
 @dataclass(frozen=True)
@@ -72,10 +77,12 @@ class ProblemData:
     @property
     def signature(self) -> ProblemSignature:
         """Structure of the problem, for which equations and solvers are made."""
+        electrolyte = self.electrolyte
+        profiles = tuple(electrolyte.diffusivity_profile(s) for s in electrolyte.species)
         amounts_are_data = self.closed is not None and not self.transient
         of_terms: dict[str, Any] = {term.name: term.signature(self) for term in TERM_KEYS}
         return ProblemSignature(
-            names=self.electrolyte.names,
+            names=electrolyte.names,
             dirichlet=of_terms.pop("dirichlet"),
             floating=of_terms.pop("floating"),
             amount_constrained=self.undetermined_species if amounts_are_data else (),
@@ -84,6 +91,8 @@ class ProblemData:
             field_matched=of_terms.pop("field_matched"),
             channel_means=of_terms.pop("channel"),
             terms=tuple((name, found) for name, found in of_terms.items() if found),
+            diffusivity=profiles if any(profile.planes for profile in profiles) else (),
+            permittivity=electrolyte.permittivity_profile,
         )
 
     @property
@@ -135,6 +144,8 @@ class ProblemData:
             CaseError: names the key and what to do.
         """
         self.electrolyte.check()
+        for key, coefficient in self.electrolyte.coefficients().items():
+            check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)
         check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)

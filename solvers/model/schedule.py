@@ -17,7 +17,14 @@ SAME_TIME = 1e-12
 
 
 class ScheduleTable(Table):
-    """Keys of a schedule with their checks; plain numbers are in SI. See `Schedule`."""
+    """Keys of a schedule with their checks; plain numbers are in SI. See `Schedule`.
+
+    Attributes:
+        duration: time from start to end, s.
+        times: times at which steps must end, s.
+        tolerance: largest error of a step, as of `Schedule`.
+        fixed_step: size of all steps, s; ``None`` adapts them.
+    """
 
     duration: Annotated[Duration, BeforeValidator(number_as_si)]
     times: tuple[Annotated[Time, BeforeValidator(number_as_si)], ...] = ()

@@ -9,11 +9,11 @@ current of that species is known better. In a time step it is the tolerance of t
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.pnp.conservation import CONSERVED_AMOUNT, CONSERVED_FLOW
 from spinepnp.solvers.pnp.constraints import Constraints
@@ -34,23 +34,25 @@ class CurrentFloors:
 
     def __init__(self, equations: Equations, constraints: Constraints, weights: IntegrationWeights) -> None:
         self._equations, self._constraints, self._weights = equations, constraints, weights
+        self._stiffness: dict[Operators, Any] = {}
 
-    @cached_property
-    def _stiffness(self) -> Any:
-        """The absolute values of the stiffness matrix."""
-        absolute = self._equations.fields.operators.K.copy()
-        rows, columns, values = absolute.getValuesCSR()
-        absolute.setValuesCSR(rows, columns, np.abs(values))
-        absolute.assemble()
-        return absolute
+    def _absolute(self, operators: Operators) -> Any:
+        """The absolute values of a stiffness matrix, made once."""
+        if operators not in self._stiffness:
+            absolute = self._stiffness[operators] = operators.K.copy()
+            rows, columns, values = absolute.getValuesCSR()
+            absolute.setValuesCSR(rows, columns, np.abs(values))
+            absolute.assemble()
+        return self._stiffness[operators]
 
-    def _over_edges(self, nodal: np.ndarray) -> np.ndarray:
+    def _over_edges(self, nodal: np.ndarray, operators: Operators) -> np.ndarray:
         """Sum over the neighbours b of each owned node a of |K_ab| (f_a + f_b), of nodal values f >= 0. Collective."""
-        x, y, own = (self._equations.fields.operators.vector() for _ in range(3))
+        stiffness = self._absolute(operators)
+        x, y, own = (operators.vector() for _ in range(3))
         x.array[:] = nodal[: self._weights.owned]
-        self._stiffness.mult(x, y)
+        stiffness.mult(x, y)
         x.set(1.0)
-        self._stiffness.mult(x, own)
+        stiffness.mult(x, own)
         sums = y.array_r + own.array_r * nodal[: self._weights.owned]
         for vector in (x, y, own):
             vector.destroy()
@@ -64,9 +66,10 @@ class CurrentFloors:
         terms = np.empty((len(contents), equations.fields.count + 1))
         for i, w in enumerate(equations.fields.functions[:-1]):
             size = equations.fields.variables.digits(w.x.array) + abs(coefficients.valence[i]) * drift
-            terms[:, i] = coefficients.diffusivity[i] * self._over_edges(concentrations[:, i] * size)
+            edges = self._over_edges(concentrations[:, i] * size, equations.fields.transport[i].operators)
+            terms[:, i] = coefficients.diffusivity[i] * edges
             terms[:, i] += coefficients.storage_rate * contents[:, i]
-        terms[:, -1] = coefficients.debye_squared * self._over_edges(drift)
+        terms[:, -1] = coefficients.debye_squared * self._over_edges(drift, equations.fields.permittivity)
         terms[:, -1] += contents @ np.abs(coefficients.valence)
         return terms
 
@@ -102,6 +105,6 @@ class CurrentFloors:
         return lost
 
     def destroy(self) -> None:
-        """Free the matrix. Collective."""
-        if "_stiffness" in self.__dict__:
-            self._stiffness.destroy()
+        """Free the matrices. Collective."""
+        for matrix in self._stiffness.values():
+            matrix.destroy()

@@ -46,27 +46,17 @@ class Term:
     electroneutral prediction and the analytic laws do not know it: the prediction is off.
 
     Examples:
-        A membrane lets a tracer leak into a solution without it:
-
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte, SteadyProblem
-        >>> from spinepnp.solvers.pnp.custom_term import Term
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
         >>> tracer = {"name": "T", "valence": 0, "diffusivity": "200 um^2/s", "concentration": "1 mM"}
-        >>> class Leak(Term):
+        >>> class Leak(pnp.Term):
         ...     def parameters(self, time):
         ...         return {"k": 1e-5}
         ...     def densities(self, u):
         ...         return {("T", "top"): -u.parameters["k"] * u.c["T"]}
-        >>> boundaries = {"base": Boundary(potential="0 mV", concentrations="bulk")}
-        >>> problem = SteadyProblem(mesh, Electrolyte(species=[tracer]), boundaries, terms=[Leak()])
-        >>> solution = problem.solve(problem.problem_data.electrolyte, boundaries)
-        >>> round(solution.boundary["top"].concentration["T"], 4)  # mol/m^3: 1/(1 + k L/D)
-        0.9524
-        >>> problem.destroy()
+        >>> with pnp.SteadyProblem(mesh, {"species": [tracer]}, {"base": pnp.bath("0 mV")}, terms=[Leak()]) as problem:
+        ...     print(round(problem.solve().boundary["top"].concentration["T"], 4), "mM")  # 1/(1 + k L/D)
+        0.9524 mM
 
     Attributes:
         determines: species whose amount in a steady state the term determines, as an exchange with a solution outside

@@ -119,7 +119,7 @@ class Equations:
     def field_energy(self) -> float:
         """Integral of lambda^2/2 |grad phi|^2. Collective."""
         fields, work = self.fields, self.fields.operators.vector()
-        fields.operators.K.mult(fields.phi.x.petsc_vec, work)
+        fields.permittivity.K.mult(fields.phi.x.petsc_vec, work)
         energy = float(fields.phi.x.array[: fields.owned] @ work.array_r)
         work.destroy()
         return 0.5 * fields.coefficients.debye_squared * float(fields.comm.allreduce(energy, op=MPI.SUM))
@@ -128,7 +128,7 @@ class Equations:
         """Free the PETSc objects. Collective."""
         for term in self.terms:
             term.destroy()
-        self.fields.variables.destroy()
+        self.fields.destroy()
         self.blocks.destroy()
 
 

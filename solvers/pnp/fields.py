@@ -11,6 +11,7 @@ from spinepnp.runtime.stack import fem
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.problem_data import ProblemSignature
+from spinepnp.solvers.model.profiles import UNIFORM
 from spinepnp.solvers.pnp.variables import make_variables
 
 
@@ -20,8 +21,9 @@ class Coefficients:
 
     Attributes:
         valence: valence z_i of each species, shape (N,).
-        diffusivity: diffusivity D_i of each species times the step size, shape (N,).
-        debye_squared: square lambda^2 of the Debye length.
+        diffusivity: diffusivity D_i of each species times the step size, shape (N,); the largest one where it differs
+            by region.
+        debye_squared: square lambda^2 of the Debye length, by the largest permittivity.
         storage_rate: factor alpha of the storage, zero in a steady state.
         step_size: size of the implicit step; one in a steady state.
     """
@@ -48,7 +50,9 @@ class Fields:
         count: number N of species; also the index of the potential.
         functions: functions of the unknowns of the species, and of the potential.
         phi: function of the potential.
-        variables: unknowns of the species with their storage and flux.
+        variables: unknowns of the species with their storage.
+        transport: variables of each species, whose flux has the profile of its diffusivity.
+        permittivity: matrices of the scalar space with the profile of the permittivity.
         coefficients: coefficients of the present solve or stage.
     """
 
@@ -64,7 +68,13 @@ class Fields:
         self.names, self.count, self.owned = signature.names, len(signature.names), operators.owned
         self.functions = [fem.Function(operators.space) for _ in range(self.count + 1)]
         self.phi = self.functions[-1]
-        self.variables = make_variables(formulation, operators, self.phi, weights.volume)
+        profiles = signature.diffusivity or (UNIFORM,) * self.count
+        kinds = {
+            profile: make_variables(formulation, operators.with_profile(profile), self.phi, weights.volume)
+            for profile in dict.fromkeys(profiles)
+        }
+        self.transport = [kinds[profile] for profile in profiles]
+        self.variables, self.permittivity = self.transport[0], operators.with_profile(signature.permittivity)
         self.coefficients = Coefficients(np.zeros(self.count), np.ones(self.count), 1.0)
 
     @property
@@ -83,3 +93,8 @@ class Fields:
     def concentrations(self) -> np.ndarray:
         """Concentrations c_i at the local nodes, shape (local dofs, N)."""
         return self.variables.concentrations(np.column_stack([w.x.array for w in self.functions[:-1]]))
+
+    def destroy(self) -> None:
+        """Free the PETSc objects. Collective."""
+        for variables in dict.fromkeys(self.transport):
+            variables.destroy()

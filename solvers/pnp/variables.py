@@ -40,18 +40,19 @@ class ConcentrationVariables:
         volume: integral of each local basis function.
 
     Attributes:
+        operators: matrices of the scalar space, with the profile of the diffusivity.
         lumped: whether charges are those of the nodes of linear elements (a lumped mass matrix).
     """
 
     lumped = False
 
     def __init__(self, operators: Operators, phi: Any, volume: np.ndarray) -> None:
-        self._operators, self._phi, self._volume = operators, phi, volume
+        self.operators, self._phi, self._volume = operators, phi, volume
         self._petsc_objects: list[Any] = []
         self._compile()
 
     def _compile(self) -> None:
-        operators, phi = self._operators, self._phi
+        operators, phi = self.operators, self._phi
         if operators.fast_assembly is None:
             self._weight, u, v = fem.Function(operators.space), operators.u, operators.v
             self._conduction_form = operators.compile_gradient_form(stiffness(self._weight, u, v))
@@ -84,32 +85,32 @@ class ConcentrationVariables:
         """Drift matrix int u grad phi . grad v at the present potential, which all species share."""
         values = self._phi.x.array
         changed = not np.array_equal(values, self._drift_potential)
-        comm = self._operators.space.mesh.comm
+        comm = self.operators.space.mesh.comm
         if comm.allreduce(changed, op=MPI.LOR):
             self._drift_potential = values.copy()
             if not comm.allreduce(bool(values.any()), op=MPI.LOR):
                 self._drift.zeroEntries()
-            elif self._operators.fast_assembly is not None:
-                self._operators.fast_assembly.drift(self._drift, values)
+            elif self.operators.fast_assembly is not None:
+                self.operators.fast_assembly.drift(self._drift, values)
             else:
-                self._operators.fill(self._drift, self._drift_form)
+                self.operators.fill(self._drift, self._drift_form)
         return self._drift
 
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
         """Integrals of the flux over the diffusivity with each owned basis function."""
         diffusion, drift_ = self._terms
-        self._operators.K.mult(unknown.x.petsc_vec, diffusion)
+        self.operators.K.mult(unknown.x.petsc_vec, diffusion)
         self._drift_matrix().mult(unknown.x.petsc_vec, drift_)
         return np.asarray(diffusion.array_r + valence * drift_.array_r)
 
     def storage(self, unknown: Any) -> np.ndarray:
         """Integrals of the concentration with each owned basis function."""
-        self._operators.M.mult(unknown.x.petsc_vec, self._terms[0])
+        self.operators.M.mult(unknown.x.petsc_vec, self._terms[0])
         return np.array(self._terms[0].array_r)
 
     def amount_slope(self, unknown: Any) -> np.ndarray:
         """Derivative of the integral of the concentration by the owned unknowns."""
-        return self._volume[: self._operators.owned]
+        return self._volume[: self.operators.owned]
 
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         """Fill a matrix with the derivative of the flux by the unknown of the species.
@@ -119,24 +120,24 @@ class ConcentrationVariables:
             unknown: function of the unknown of the species.
             valence: valence of the species.
         """
-        self._operators.K.copy(matrix, structure=True)
+        self.operators.K.copy(matrix, structure=True)
         matrix.axpy(valence, self._drift_matrix(), structure=True)
 
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
         """Fill a matrix with K(c), the derivative of the flux by the potential over the valence."""
-        if self._operators.fast_assembly is not None:
-            self._operators.fast_assembly.stiffness(matrix, unknown.x.array)
+        if self.operators.fast_assembly is not None:
+            self.operators.fast_assembly.stiffness(matrix, unknown.x.array)
             return
         self._weight.x.array[:] = unknown.x.array
-        self._operators.fill(matrix, self._conduction_form)
+        self.operators.fill(matrix, self._conduction_form)
 
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
         """Fill a matrix with the derivative of the storage by the unknown of the species."""
-        self._operators.M.copy(matrix, structure=True)
+        self.operators.M.copy(matrix, structure=True)
 
     def add_mass(self, matrix: Any, weight: Any) -> None:
         """Add weight M weight, the symmetric form of M(weight^2) for nodal weights, to a preconditioner matrix."""
-        mass_ = self._operators.M.copy()
+        mass_ = self.operators.M.copy()
         mass_.diagonalScale(weight, weight)
         matrix.axpy(1.0, mass_, structure=True)
         mass_.destroy()
@@ -155,7 +156,7 @@ class LogVariables(ConcentrationVariables):
 
     @override
     def _compile(self) -> None:
-        operators, phi, extra = self._operators, self._phi, self.EXTRA_DEGREE
+        operators, phi, extra = self.operators, self._phi, self.EXTRA_DEGREE
         u, v = operators.u, operators.v
         w = self._w = fem.Function(operators.space)
         self._valence: Any = fem.Constant(operators.space.mesh, np.float64(0.0))
@@ -167,7 +168,7 @@ class LogVariables(ConcentrationVariables):
         self._compile_storage(c)
 
     def _compile_storage(self, c: Any) -> None:
-        operators, extra = self._operators, self.EXTRA_DEGREE
+        operators, extra = self.operators, self.EXTRA_DEGREE
         self._storage_slope_form = operators.compile_mass_form(mass(c, operators.u, operators.v), extra)
         self._storage_form = operators.compile_mass_form(mass(c, 1.0, operators.v), extra)
 
@@ -198,12 +199,12 @@ class LogVariables(ConcentrationVariables):
     @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
         self._set_state(unknown, valence)
-        return np.asarray(self._operators.integrals(self._flux_form))
+        return np.asarray(self.operators.integrals(self._flux_form))
 
     @override
     def storage(self, unknown: Any) -> np.ndarray:
         self._set_state(unknown)
-        return np.asarray(self._operators.integrals(self._storage_form))
+        return np.asarray(self.operators.integrals(self._storage_form))
 
     @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
@@ -212,41 +213,41 @@ class LogVariables(ConcentrationVariables):
     @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
         self._set_state(unknown, valence)
-        self._operators.fill(matrix, self._flux_slope_form)
+        self.operators.fill(matrix, self._flux_slope_form)
 
     @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
         self._set_state(unknown)
-        self._operators.fill(matrix, self._conduction_form)
+        self.operators.fill(matrix, self._conduction_form)
 
     @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
         self._set_state(unknown)
-        self._operators.fill(matrix, self._storage_slope_form)
+        self.operators.fill(matrix, self._storage_slope_form)
 
 
 class NodalChargeVariables(LogVariables):
     """Logarithms with storage and charge from the interpolant of the nodal concentrations, for quadratic elements."""
 
     def _compile_storage(self, c: Any) -> None:
-        self._nodal_vector = self._operators.vector()
+        self._nodal_vector = self.operators.vector()
         self._petsc_objects.append(self._nodal_vector)
 
     def _nodal(self, unknown: Any) -> np.ndarray:
-        return np.asarray(np.exp(unknown.x.array[: self._operators.owned]))
+        return np.asarray(np.exp(unknown.x.array[: self.operators.owned]))
 
     @override
     def storage(self, unknown: Any) -> np.ndarray:
         self._nodal_vector.array[:] = self._nodal(unknown)
-        return np.array((self._operators.M * self._nodal_vector).array_r)
+        return np.array((self.operators.M * self._nodal_vector).array_r)
 
     @override
     def amount_slope(self, unknown: Any) -> np.ndarray:
-        return np.asarray(self._volume[: self._operators.owned] * self._nodal(unknown))
+        return np.asarray(self._volume[: self.operators.owned] * self._nodal(unknown))
 
     @override
     def fill_storage_slope(self, matrix: Any, unknown: Any) -> None:
-        self._operators.M.copy(matrix, structure=True)
+        self.operators.M.copy(matrix, structure=True)
         self._nodal_vector.array[:] = self._nodal(unknown)
         matrix.diagonalScale(None, self._nodal_vector)
 
@@ -258,8 +259,8 @@ class EdgeFluxVariables(NodalChargeVariables):
 
     def _compile(self) -> None:
         self._compile_storage(None)
-        self._edges = self._operators.edges
-        self._lumped = self._volume[: self._operators.owned]
+        self._edges = self.operators.edges
+        self._lumped = self._volume[: self.operators.owned]
 
     @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:

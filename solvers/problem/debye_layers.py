@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.rings import finest_on
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import size_along_z
 from spinepnp.runtime.stack import MPI
@@ -122,7 +123,7 @@ class _Layers:
         self._boundaries = boundaries
         self._valence = np.array([s.valence for s in electrolyte.species], dtype=float)
         diffusivity = [electrolyte.effective_diffusivity(s) for s in electrolyte.species]
-        self._diffusivity = np.array(diffusivity) / scales.diffusivity
+        self._diffusivity = np.array(diffusivity) / scales.diffusivity  # the largest ones
         self._fixed = self._weights.fixed_charge_density(electrolyte.charged_regions) / scales.concentration
         self._fixed += electrolyte.uniform_charge / scales.concentration
         self._everywhere = np.column_stack([state.concentrations, self._fixed])
@@ -145,7 +146,7 @@ class _Layers:
         state, weights, scales, electrolyte = self._state, self._weights, self._scales, self._electrolyte
         *c, rho = weights.integral(weights.boundary[name], self._everywhere) / weights.area[name]
         phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
-        beside = PlanarLayer(self._valence, np.maximum(c, 0.0), float(rho), scales.debye**2)
+        beside = PlanarLayer(self._valence, np.maximum(c, 0.0), float(rho), scales.debye**2 * float(self._at(name)[-1]))
         fixed = charges_at(name, self._mesh.geometry, electrolyte)
         forms = closed or boundary.forms_layer(electrolyte, fixed)
         layer = Layer(forms, beside.debye_length * scales.length, self._heights[name])
@@ -158,7 +159,7 @@ class _Layers:
             return self._with_error(layer, name, beside, self._wall_charge(name, boundary, phi, beside), drop)
         if not forms and boundary.prescribes_potential:
             field = abs(self._field_of_currents(name, beside))
-            missing = missing_pressure(field, self._heights[name] / scales.length, scales.debye**2)
+            missing = missing_pressure(field, self._heights[name] / scales.length, beside.debye_squared)
             return replace(layer, missing_pressure=missing * scales.concentration)
         return layer
 
@@ -171,9 +172,19 @@ class _Layers:
         near = np.abs(self._weights.heights() - end / scales.length) <= size
         strength = np.maximum(self._state.concentrations @ self._valence**2, np.abs(self._fixed))[near].max(initial=0.0)
         strongest = self._mesh.mesh.comm.allreduce(float(strength), op=MPI.MAX)
+        permittivity = self._electrolyte.permittivity_profile.smallest_near(end, end)
         debye = scales.debye * scales.length / math.sqrt(strongest) if strongest > 0.0 else math.inf
+        debye *= math.sqrt(permittivity)
         error = self._error_at_edge(end, size)
         return {f"z = {format_quantity(end, LENGTH)}": Layer(True, debye, size * scales.length, error_of_flows=error)}
+
+    def _at(self, name: str) -> np.ndarray:
+        """Diffusivity of each species and the permittivity at a boundary, over the largest ones. Collective."""
+        weights, profiles = self._weights, self._electrolyte.profiles()
+        if not self._electrolyte.has_profiles:
+            return np.ones(len(profiles))
+        nodal = np.column_stack([weights.at_nodes(profile) for profile in profiles])
+        return weights.integral(weights.boundary[name], nodal) / weights.area[name]
 
     def _wall_charge(self, name: str, boundary: Boundary, phi: float, beside: PlanarLayer) -> float | None:
         """The charge that a layer screens, scaled; ``None`` where the potential of the boundary is prescribed.
@@ -193,9 +204,10 @@ class _Layers:
         strength = float(beside.valence**2 @ beside.concentration)
         if strength <= 0.0:
             return 0.0
-        moving = self._diffusivity > 0.0
+        diffusivity = self._diffusivity * self._at(name)[:-1]
+        moving = diffusivity > 0.0
         currents = self._state.currents[name]
-        flux = float((currents[moving] / self._diffusivity[moving]).sum()) / self._weights.area[name]
+        flux = float((currents[moving] / diffusivity[moving]).sum()) / self._weights.area[name]
         return flux / strength
 
     def _thinnest(self, beside: PlanarLayer) -> PlanarLayer:
@@ -214,8 +226,9 @@ class _Layers:
         moves, mesh, V_T = charge is not None, self._mesh, self._electrolyte.V_T
         if charge is None:
             charge = beside.charge_of_drop(drop) if math.isfinite(drop) else 0.0
-        grade = mesh.options.grade.get(name)
-        first, growth = layer.cell_height / MODEL_UNIT, grade.growth if grade is not None else 1.0
+        graded = finest_on(mesh.options.grade, mesh.geometry.share_layers(name))
+        growth = 1.0 if graded is None else mesh.options.grade[graded].growth
+        first = layer.cell_height / MODEL_UNIT
         largest = max(first, _bulk_size(mesh) / MODEL_UNIT)
         width = self._weights.total_volume / self._weights.area[name]
         error, drop = drop_error(beside, charge, first, growth, largest, width, mesh.element_degree, self._state.lumped)
@@ -229,7 +242,9 @@ class _Layers:
         conductivity.
         """
         mesh, weights, scales, electrolyte = self._mesh, self._weights, self._scales, self._electrolyte
-        owned, valence, diffusivity = weights.owned, self._valence, self._diffusivity
+        owned, valence, local = weights.owned, self._valence, electrolyte.permittivity_profile
+        smallest = [electrolyte.diffusivity_profile(s).smallest_near(end, end) for s in electrolyte.species]
+        diffusivity, debye_squared = self._diffusivity * smallest, scales.debye**2 * local.smallest_near(end, end)
         near = np.abs(weights.heights()[:owned] - end / scales.length) <= size
         # Means of logarithms at different potentials are of one equilibrium, as the concentrations are.
         logarithms = np.log(np.maximum(self._state.concentrations[:owned][near], np.finfo(float).tiny)).sum(axis=0)
@@ -237,7 +252,7 @@ class _Layers:
         below, above = (
             (value + electrolyte.uniform_charge) / scales.concentration for value in charge_beside(electrolyte, end)
         )
-        beside = PlanarLayer(valence, np.exp(np.array(total) / max(count, 1.0)), below, scales.debye**2)
+        beside = PlanarLayer(valence, np.exp(np.array(total) / max(count, 1.0)), below, debye_squared)
         trace = beside.neutral_trace(LARGEST_DROP)
         if trace is None or below == above:
             return 0.0

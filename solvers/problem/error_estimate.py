@@ -8,13 +8,16 @@ and so of the resistance. Debye layers do not enter: mu_i is smooth across them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
 from spinepnp.meshes.measures import cell_contents, owned_cells
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, reduced
+from spinepnp.solvers.fem.measure import values_in_cells
 from spinepnp.solvers.model.electrolyte import Electrolyte
 
 #: Fraction of the largest concentration of a species below which its concentrations do not count.
@@ -59,14 +62,12 @@ def dissipation_error(
         weight.scatter_forward()
         return weight.array.copy()
 
-    shares = np.repeat(volume[:, None], corners, axis=1)
-    around = summed(shares)
-    around[around == 0.0] = 1.0
+    middle = mesh.mesh.geometry.x[:, dim - 1][cell_nodes(mesh.mesh)[: len(volume), :corners]].mean(axis=1)
     parts, ranges = np.zeros(2), 0.0
     for i, species in enumerate(electrolyte.species):
         c = concentrations[:, i]
         largest = comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
-        if largest <= 0.0 or not species.diffusivity:
+        if largest <= 0.0 or not electrolyte.effective_diffusivity(species):
             continue
         present = np.maximum(c, TRACE * largest)
         mu = np.log(present) + species.valence * phi
@@ -74,17 +75,49 @@ def dissipation_error(
         ranges += comm.allreduce(float(highest), op=MPI.MAX) + comm.allreduce(float(lowest), op=MPI.MAX)
         at_corners = np.einsum("tadk,tk->tad", gradients, mu[dofs])
         at_nodes = present[dofs[:, :corners]]
-        conductivity = electrolyte.effective_diffusivity(species) * volume
+        profile = electrolyte.diffusivity_profile(species)
+        relative = values_in_cells(mesh.mesh, profile)[: len(volume)]
+        conductivity = electrolyte.effective_diffusivity(species) * relative * volume
         if along_edges:
             mean = logarithmic_mean(at_nodes.min(axis=1), at_nodes.max(axis=1))
             at_corners, conductivity = at_corners * mean[:, None, None], conductivity / mean
         else:
             conductivity = conductivity * at_nodes.mean(axis=1)
-        means = np.stack([summed(shares * at_corners[:, :, d]) / around for d in range(at_corners.shape[2])], axis=-1)
-        for part, field in enumerate((at_corners - means[dofs[:, :corners]], at_corners)):
+        # Gradients jump where diffusivities do.
+        region = np.searchsorted(profile.planes, middle * MODEL_UNIT), len(profile.values)
+        smooth = _averaged(at_corners, volume, dofs[:, :corners], region, summed)
+        for part, field in enumerate((at_corners - smooth, at_corners)):
             parts[part] += float(conductivity @ _square(field))
     error, dissipation = reduced(comm, parts, MPI.SUM) / (corners * (corners + 1.0))
     return float(error), float(dissipation), ranges
+
+
+def _averaged(
+    field: np.ndarray,
+    volume: np.ndarray,
+    nodes: np.ndarray,
+    region: tuple[np.ndarray, int],
+    summed: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Averages of a field at the corners of each cell over the cells around that lie in the same region. Collective.
+
+    Args:
+        field: values by cell, corner and coordinate.
+        volume: volume of each cell.
+        nodes: local nodes of the corners, shape (cells, corners).
+        region: number of the region of each cell, and of all regions.
+        summed: sums over the cells of all ranks at the local nodes, of values by cell and corner.
+    """
+    number_of, regions = region
+    averages = np.empty_like(field)
+    for number in range(regions):
+        inside = number_of == number
+        shares = np.repeat((volume * inside)[:, None], nodes.shape[1], axis=1)
+        around = summed(shares)
+        around[around == 0.0] = 1.0
+        means = [summed(shares * field[:, :, d]) / around for d in range(field.shape[2])]
+        averages[inside] = np.stack(means, axis=-1)[nodes[inside]]
+    return averages
 
 
 def _square(field: np.ndarray) -> np.ndarray:

@@ -29,13 +29,18 @@ def discretise(
         regions: parts of the volume whose means and extremes are evaluated, by name.
 
     Raises:
-        CaseError: a probe or a region outside of the domain.
+        CaseError: a probe or a region outside of the domain, or a region thinner than the cells there.
     """
     charged = problem_data.electrolyte.charged_regions
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
     if problem_data.initial is not None:
         slabs |= {f"initial.region.{i}.z": part.z for i, part in enumerate(problem_data.initial.region or ())}
-    return Discretisation(mesh, probes, regions, slabs)
+    discretisation = Discretisation(mesh, probes, regions, slabs)
+    for key, coefficient in problem_data.electrolyte.coefficients().items():
+        for number, part in enumerate(coefficient if isinstance(coefficient, tuple) else ()):
+            if part.region is not None:
+                discretisation.weights.check_slab(part.region, f"{key}.{number}.region")
+    return discretisation
 
 
 class ElectroneutralPrediction:

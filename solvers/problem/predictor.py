@@ -22,6 +22,7 @@ from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
+from spinepnp.solvers.model.profiles import UNIFORM, Profile
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
@@ -75,7 +76,8 @@ def injected_species(electrolyte: Electrolyte, boundaries: Boundaries) -> str | 
 class Predictor:
     """Unit-flux solutions of Laplace's equation on one mesh, computed once for all currents.
 
-    G solves Lap G = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the rest.
+    G solves div (d grad G) = 0 with G = 0 on the grounded boundaries, unit flux through one patch and none through the
+    rest; d is the diffusivity of the injected species over its largest one.
 
     Args:
         space: scalar Lagrange space.
@@ -95,11 +97,11 @@ class Predictor:
     ) -> None:
         self._space, self._weights, self._areas, self._operators = space, weights, areas, operators
         self._grounded = grounded
-        self._solutions: dict[str, np.ndarray] = {}
+        self._solutions: dict[tuple[str, Profile], np.ndarray] = {}
         self._solver: Any = None
 
-    def _set_up(self) -> None:
-        matrix, owned = self._operators.K.copy(), self._operators.owned
+    def _set_up(self, profile: Profile) -> None:
+        matrix, owned = self._operators.with_profile(profile).K.copy(), self._operators.owned
         grounded = np.zeros(owned, dtype=bool)
         grounded[self._grounded[self._grounded < owned]] = True
         free, constrained = self._operators.masks(grounded)
@@ -136,15 +138,19 @@ class Predictor:
         reason: Any = self._solver.getConvergedReason()
         return reason > 0 or (self._factorise() and self._solve(right, G))
 
-    def unit_flux(self, name: str) -> np.ndarray:
+    def unit_flux(self, name: str, profile: Profile = UNIFORM) -> np.ndarray:
         """Function G of one boundary at the local degrees of freedom (ghosts too), 1/um. Collective at its first call.
+
+        Args:
+            name: name of the boundary.
+            profile: diffusivity along z over its largest value; the same for all calls until `destroy`.
 
         Raises:
             SolveError: the linear solver did not converge.
         """
-        if name not in self._solutions:
+        if (name, profile) not in self._solutions:
             if self._solver is None:
-                self._set_up()
+                self._set_up(profile)
             G = fem.Function(self._space)
             right = fem.Function(self._space)
             right.x.array[:] = self._weights[name] / self._areas[name]
@@ -157,8 +163,8 @@ class Predictor:
                 )
             G.x.scatter_forward()
             G.x.array[self._grounded] = 0.0  # exactly
-            self._solutions[name] = G.x.array.copy()
-        return self._solutions[name]
+            self._solutions[name, profile] = G.x.array.copy()
+        return self._solutions[name, profile]
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
@@ -170,13 +176,15 @@ class Predictor:
     def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
         """Sum over boundaries of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""
         species = electrolyte.species[electrolyte.index(injected)]
+        profile = electrolyte.diffusivity_profile(species)
         per_ampere = 1.0 / (species.valence * FARADAY * electrolyte.effective_diffusivity(species) * MODEL_UNIT)
         index_map = self._space.dofmap.index_map
         phi = np.zeros(index_map.size_local + index_map.num_ghosts)
         for name, boundary in boundaries.items():
             for injection in boundary.injections:
                 if injection.flows:
-                    phi += injection.total(self._areas[name] * MODEL_UNIT**2) * per_ampere * self.unit_flux(name)
+                    total = injection.total(self._areas[name] * MODEL_UNIT**2)
+                    phi += total * per_ampere * self.unit_flux(name, profile)
         self.destroy()  # its solutions stay; the memory is for the equations
         return phi
 

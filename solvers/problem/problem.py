@@ -27,6 +27,7 @@ from spinepnp.solvers.model.arguments import (
     ClosedLike,
     ElectrolyteLike,
     OptionsLike,
+    check_kind,
     checked_arguments,
 )
 from spinepnp.solvers.model.initial import Initial
@@ -103,6 +104,7 @@ class Problem:
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, tables.solver
         problem_data.check(mesh.geometry, self.options.formulation)
+        check_kind(problem_data.boundaries, transient=self.transient)
         self.signature = problem_data.signature
         self.discretisation = discretise(mesh, problem_data, tables.probes, tables.regions)
         self.prediction = ElectroneutralPrediction(self.discretisation, problem_data)

@@ -102,22 +102,12 @@ class Solution:
     """A steady state, or the state at one time.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
-        >>> ends = {
-        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
-        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
-        ... }
-        >>> from spinepnp.solvers import solve_steady
-        >>> solution = solve_steady(mesh, salt, ends)
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> solution = pnp.solve_steady(mesh, salt, ends)
         >>> round(solution.boundary["top"].potential * 1e3, 3)  # mV
         6.135
         >>> solution.layers_resolved, solution.ion_balance < 1e-9

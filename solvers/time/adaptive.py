@@ -44,22 +44,12 @@ class Step:
     """An accepted step.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
-        >>> ends = {
-        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
-        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
-        ... }
-        >>> from spinepnp.solvers import Schedule, solve_transient
-        >>> steps = solve_transient(mesh, salt, ends, Schedule(duration=1e-9, tolerance=1e-2))
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> steps = pnp.solve_transient(mesh, salt, ends, pnp.Schedule(duration="1 ns", tolerance=1e-2))
         >>> steps[-1].time, steps[-1].listed  # s
         (1e-09, True)
 

@@ -22,6 +22,17 @@ GO_ON, STOP, FAILED = range(3)
 class Steps(list[Step]):
     """Accepted steps of a transient in their order.
 
+    Examples:
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> steps = pnp.solve_transient(mesh, salt, ends, pnp.Schedule(duration="1 ns", tolerance=1e-2))
+        >>> table = steps.to_frame()
+        >>> len(table) == len(steps), float(table["top.potential_mV"].iloc[-1].round(2))
+        (True, 1.92)
+
     Attributes:
         gate_names: names of the columns of `Step.gates`.
     """
@@ -52,8 +63,9 @@ def until_stopped(steps: Iterable[Step], callback: StepCallback | None, comm: An
 
     Args:
         steps: steps as they are solved.
-        callback: called with each step on every rank; where it returns False on any rank, this step is the last one.
-            None and all other values go on. An error that it raises on some ranks ends the transient on all.
+        callback: called with each step on every rank; where it returns False (or raises StopIteration) on any rank,
+            this step is the last one. After None and all other values it goes on. An error that it raises on some
+            ranks ends the transient on all.
         comm: MPI communicator.
 
     Raises:
@@ -73,6 +85,8 @@ def _verdict(step: Step, callback: StepCallback, comm: Any) -> int:
     try:
         answer = callback(step)
         verdict = STOP if isinstance(answer, bool | np.bool_) and not answer else GO_ON
+    except StopIteration:
+        verdict = STOP
     except Exception as error:  # the user's own, of any kind
         failure, verdict = error, FAILED
     verdict = max(comm.allgather(verdict))

@@ -47,28 +47,16 @@ class TransientProblem(Problem):
     The arguments are those of `Problem`.
 
     Examples:
-        >>> from mpi4py import MPI
-        >>> from spinepnp.geometries import Cylinder
-        >>> from spinepnp.meshes import MeshOptions, generate
-        >>> neck = Cylinder(length="1 um", radius="100 nm", dimension="1d")
-        >>> mesh = generate(neck, MeshOptions(size="50 nm"), MPI.COMM_WORLD)
-        >>> from spinepnp.solvers import Boundary, Electrolyte
-        >>> salt = Electrolyte(species=[
-        ...     {"name": "Na", "valence": 1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ...     {"name": "Cl", "valence": -1, "diffusivity": "200 um^2/s", "concentration": "150 mM"},
-        ... ])
-        >>> ends = {
-        ...     "base": Boundary(potential="0 mV", concentrations="bulk"),
-        ...     "top": Boundary(current={"species": "Na", "value": "50 pA"}),
-        ... }
-        >>> from spinepnp.solvers import Schedule, TransientProblem
-        >>> problem = TransientProblem(mesh, salt, ends)
-        >>> _ = problem.begin()
-        >>> for step in problem.steps(Schedule(duration=1e-9, tolerance=1e-2)):
-        ...     V = step.solution.boundary["top"].potential
-        >>> print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> with pnp.TransientProblem(mesh, salt, ends) as problem:
+        ...     for step in problem.steps(pnp.Schedule(duration="1 ns", tolerance=1e-2)):
+        ...         V = step.solution.boundary["top"].potential
+        ...     print(f"{problem.time:.0e} s, {V * 1e3:.2f} mV")
         1e-09 s, 1.92 mV
-        >>> problem.destroy()
 
     Attributes:
         remark: remark on the initial state for the user; empty without one.
@@ -229,7 +217,8 @@ class TransientProblem(Problem):
 
         Args:
             schedule: see `steps`.
-            callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+            regions: parts of the volume whose means and extremes each solution has, by name.
+        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
 
         Returns:
             All accepted steps, with the one at which the callback has stopped.
@@ -350,8 +339,8 @@ def solve_transient(
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts at the start of species that no boundary prescribes.
-        regions: parts of the volume whose means and extremes each solution has, by name.
         initial: state at time zero, see `TransientProblem.begin`.
+        regions: parts of the volume whose means and extremes each solution has, by name.
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
 

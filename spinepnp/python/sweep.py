@@ -26,6 +26,19 @@ VARIED = ("electrolyte", "boundaries", "closed")
 class Sweep:
     """Steady states for the values of one key.
 
+    Examples:
+        >>> import spinepnp as pnp
+        >>> mesh = pnp.mesh(pnp.Cylinder(length="1 um", radius="100 nm", dimension="1d"), size="50 nm")
+        >>> ion = {"diffusivity": "200 um^2/s", "concentration": "150 mM"}
+        >>> salt = pnp.Electrolyte(species=[{"name": "Na", "valence": 1, **ion}, {"name": "Cl", "valence": -1, **ion}])
+        >>> ends = {"base": pnp.bath("0 mV"), "top": pnp.inject("Na", "50 pA")}
+        >>> with pnp.SteadyProblem(mesh, salt, ends) as problem:
+        ...     result = pnp.sweep(problem, "boundaries.top.current", ["10 pA", "50 pA"])
+        >>> result.column, result.values
+        ('boundaries.top.current.value_pA', (10.0, 50.0))
+        >>> result.to_frame()["top.potential_mV"].round(3).tolist()
+        [1.352, 6.135]
+
     Attributes:
         column: name of the column of the values: the path of the key, with the unit.
         values: the values, in that unit.

@@ -58,6 +58,7 @@ def sections(kind: str, model: type[Table]) -> Iterator[tuple[str, str]]:
             yield path, _section(heading, summary_of(table), keys)
             continue
         own = [key for key in keys if key.name not in {*common, "shape"}]
+        own.sort(key=lambda key: not key.required)
         shape = table.model_fields["shape"].default
         section = (f"geometry {shape}", _section(f'[geometry] shape = "{shape}"', summary_of(table), own))
         if table is next(iter(SHAPES.values())):  # what all have, and the tables of that, go first

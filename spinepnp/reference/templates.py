@@ -18,6 +18,7 @@ from typing import Any
 from spinepnp.case.study import Study
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import SHAPES, Geometry
+from spinepnp.geometries.rings import Ringed
 from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of
@@ -172,7 +173,8 @@ def _geometry(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     if "axisymmetric" in shape.dimensions:
         options["dimension"] = "axisymmetric"
     values = {"shape": name, **starter.sizes, **options}
-    only = {key: ("channels",) if key == "rings" else (key,) for key in options}
+    shown = {"rings": "channels"} if issubclass(shape, BallNeck) else {}
+    only = {key: (shown.get(key, key),) for key in options}
     notes = {
         "shape": "boundaries: " + ", ".join(dict.fromkeys(filter(None, named))),
         "file": "relative to this file, or to the current directory"
@@ -250,6 +252,8 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from _wall(starter)
     if issubclass(shape, BallNeck):
         yield from _channels()
+    elif issubclass(shape, Ringed):
+        yield from _ring(starter)
 
 
 def _wall(starter: Starter) -> Iterator[Line]:
@@ -260,6 +264,12 @@ def _wall(starter: Starter) -> Iterator[Line]:
     values = {"surface_charge": "-0.01 C/m^2", "capacitance": {"value": "0.01 F/m^2", "outside": "-70 mV"}}
     notes = {"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"}
     yield from rows(Boundary, values, {name: (name,) for name in both}, notes=notes)
+
+
+def _ring(starter: Starter) -> Iterator[Line]:
+    note = "; ".join(filter(None, ("with geometry.rings above", _no_law(starter))))
+    yield from (Line(""), Line("[boundaries.ring]", note, ("rings",)))
+    yield from rows(Boundary, {"surface_charge": "-0.01 C/m^2"}, {"surface_charge": ("rings",)})
 
 
 def _channels() -> Iterator[Line]:
@@ -303,7 +313,7 @@ def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
     yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:
-        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle")
+        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle", "rings")
         yield from (Line(""), Line("[compare]", "the result is compared with a law", (), spoiled))
         yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
     yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))

@@ -82,6 +82,13 @@ def test_channels_of_a_ring():
     assert case.boundaries["ring"].channels[0].law == "sigmoid"
 
 
+@pytest.mark.parametrize("shape", ["cylinder", "cone", "tube", "pore"])
+def test_charge_of_a_ring(shape):
+    case = read_case(templates.write(shape, ["rings"]), "case")
+    assert case.boundaries["ring"].surface_charge == pytest.approx(-0.01)
+    assert "ring" in case.geometry.boundaries
+
+
 @pytest.mark.parametrize("shape", ["cylinder", "ball"])
 def test_a_new_case_runs(shape, spinepnp, tmp_path):
     made = spinepnp("new", shape, "--output", "begin.toml", exit_code=0)
@@ -201,7 +208,7 @@ def test_lists_know_every_file():
 
 def test_boundaries_are_those_of_the_shape():
     found = {entry["name"]: entry["boundaries"] for entry in catalogue.shapes()}
-    assert found["cylinder"] == ["base", "top", "wall", "obstacle"]
+    assert found["cylinder"] == ["base", "top", "wall", "ring", "obstacle"]
     assert found["ball_neck"] == ["base", "cap", "wall", "ring", "obstacle"]
     assert found["shell"] == ["inner", "outer"]
     for name, starter in STARTERS.items():

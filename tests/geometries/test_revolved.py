@@ -159,6 +159,16 @@ def test_the_law_of_a_ball_on_a_neck():
         (lambda: BallNeck(**SPINE, rings=[RINGS[2], {"name": "a", "z": ["0.5 um", "0.95 um"]}]), "geometry.rings.a.z"),
         (lambda: BallNeck(**SPINE, rings=[{"name": "a", "theta": ["0 deg", "1 deg"]}]), "geometry.rings.a.theta"),
         (lambda: BallNeck(**SPINE, rings=[RINGS[2], {"name": "a", "z": ["0.5 um", "899.9 nm"]}]), "geometry.rings.a.z"),
+        (
+            lambda: BallNeck(
+                **SPINE | {"cap_radius": "500 nm"},
+                rings=[
+                    {"name": "neck", "z": ["0 um", "1 um"]},
+                    {"name": "head", "theta": ["90 deg", f"{180.0 - math.degrees(math.asin(0.2))!r} deg"]},
+                ],
+            ),
+            "geometry.rings",
+        ),
         (lambda: Shell(inner_radius="500 nm", outer_radius="500 nm"), "geometry.inner_radius"),
         (lambda: Pore(radius="50 nm", length="1 um", reservoir_radius="40 nm"), "geometry.reservoir_radius"),
         (lambda: BallWindow(radius="100 nm", window_radius="100 nm"), "geometry.window_radius"),

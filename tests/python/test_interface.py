@@ -154,6 +154,23 @@ def test_mistakes_have_the_line_of_a_case_file(line, changed, key, problem):
     assert refusal(problem, **given).key == key
 
 
+@pytest.mark.parametrize(
+    ("problem", "changed", "key"),
+    [
+        (pnp.SteadyProblem, {"top": IN_TIME["top"]}, "boundaries.top.current.waveform"),
+        (pnp.SteadyProblem, {"base": {"potential": {"waveform": "step", "value": "5 mV"}, "concentrations": "bulk"}},
+         "boundaries.base.potential.waveform"),
+        (pnp.TransientProblem, {"top": {"current": {"species": "Na", "value": "1 pA"}, "field_matched": True}},
+         "boundaries.top.field_matched"),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_the_other_kind_of_problem_is_refused(line, problem, changed, key):
+    assert refusal(problem, line, SALT, CONDITIONS | changed).key == key
+    if problem is pnp.SteadyProblem:
+        with problem(line, SALT, CONDITIONS) as steady:
+            assert refusal(steady.solve, boundaries=CONDITIONS | changed).key == key
+
+
 def test_the_first_of_several_mistakes_is_told_and_tables_within_tables_have_their_path():
     error = refusal(pnp.Electrolyte, species=[{"name": "Na", "valence": 1, "diffusivity": 1.0, "concentration": 2.0}])
     assert error.key == "Electrolyte.species.0.diffusivity"
@@ -306,6 +323,17 @@ def test_a_callback_stops_all_ranks_at_the_same_step(comm, line):
         assert rest[0].number == len(steps) + 1
         assert rest[-1].time == pytest.approx(20e-3)
     assert len(set(comm.allgather(len(steps)))) == 1
+
+
+@pytest.mark.mpi
+def test_a_callback_may_raise_stop_iteration(comm, line):
+    waiting = iter(range(4))
+
+    def few(step):
+        if comm.rank == comm.size - 1:
+            next(waiting)
+
+    assert len(pnp.solve_transient(line, SALT, IN_TIME, "1 ms", callback=few)) == 5
 
 
 @pytest.mark.mpi

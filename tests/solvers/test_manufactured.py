@@ -15,6 +15,7 @@ from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemSignature
+from spinepnp.solvers.model.profiles import UNIFORM, Profile
 from spinepnp.solvers.pnp.equations import Equations
 from spinepnp.solvers.pnp.fields import Coefficients, Fields
 from spinepnp.solvers.pnp.terms.fixed_charge import FixedCharge
@@ -22,12 +23,26 @@ from spinepnp.solvers.pnp.terms.poisson import Poisson
 from spinepnp.solvers.pnp.terms.storage import Storage
 from spinepnp.solvers.pnp.terms.transport import Transport
 
+#: Coefficient that steps at 400 nm, the same for all: the exact solution has continuous fluxes.
+STEPPED = Profile((4e-7,), (0.1, 1.0))
+
 VALENCE, DIFFUSIVITY, DEBYE_SQUARED, FIXED = (1, -2), (1.0, 0.7), 0.1, 0.3
 
 
-def exact(x, dimension):
-    """Two densities and a potential, smooth in the body: functions of r^2 and z (and of the angle in 3D)."""
-    z = x[len(x) - 1]
+def along(z, profile):
+    """The profile at z, um, and the integral of its inverse up to z: a function of that has a continuous flux."""
+    if not profile.planes:
+        return 1.0, z
+    (plane,), (low, high) = profile.planes, profile.values
+    below, start = ufl.lt(z, 1e6 * plane), 1e6 * plane / low
+    return ufl.conditional(below, low, high), ufl.conditional(below, z / low, start + (z - 1e6 * plane) / high)
+
+
+def exact(x, dimension, profile):
+    """Two densities and a potential: functions of r^2 and z (and of the angle in 3D), with a kink at each step."""
+    z = along(x[len(x) - 1], profile)[1]
+    if profile.planes:
+        z = z / 4.0  # as steep as without steps
     square = 0.0 if dimension == "1d" else x[0] ** 2 if dimension == "axisymmetric" else x[0] ** 2 + x[1] ** 2
     skew = 0.3 * x[0] if dimension == "3d" else 0.0
     c1 = 1.5 + 0.5 * ufl.cos(3.0 * z) * (1.0 + square) + skew
@@ -40,7 +55,7 @@ def divergence(flux, x, dimension):
     return ufl.div(flux) + (flux[0] / x[0] if dimension == "axisymmetric" else 0.0)
 
 
-def solve(mesh, formulation, dimension):
+def solve(mesh, formulation, dimension, profile):
     """Errors in L2 and H1 over all components (densities, not their logarithms)."""
     domain, degree = mesh.mesh, mesh.element_degree
     discretisation = Discretisation(mesh)
@@ -53,6 +68,8 @@ def solve(mesh, formulation, dimension):
         grounded=True,
         membranes=(),
         field_matched=(),
+        diffusivity=(profile, profile) if profile.planes else (),
+        permittivity=profile,
     )
     fields = Fields(operators, discretisation.weights, discretisation.boundary_dofs, signature, formulation)
     fields.coefficients = Coefficients(np.array(VALENCE, dtype=float), np.array(DIFFUSIVITY), DEBYE_SQUARED)
@@ -61,11 +78,12 @@ def solve(mesh, formulation, dimension):
     equations = Equations(fields, terms)
 
     x = ufl.SpatialCoordinate(domain)
-    *c, phi = exact(x, dimension)
-    sources = [-divergence(D * (ufl.grad(q) + z * q * ufl.grad(phi)), x, dimension) for q, z, D in zip(
+    *c, phi = exact(x, dimension, profile)
+    d, _ = along(x[len(x) - 1], profile)
+    sources = [-divergence(d * D * (ufl.grad(q) + z * q * ufl.grad(phi)), x, dimension) for q, z, D in zip(
         c, VALENCE, DIFFUSIVITY, strict=True)]  # fmt: skip
     charge = sum(z * q for q, z in zip(c, VALENCE, strict=True)) + FIXED
-    sources.append(-DEBYE_SQUARED * divergence(ufl.grad(phi), x, dimension) - charge)
+    sources.append(-DEBYE_SQUARED * divergence(d * ufl.grad(phi), x, dimension) - charge)
     loads = [operators.integrals(fem.form(measure.over_volume(s * operators.v, 2 * degree + 4))) for s in sources]
 
     facets = np.unique(np.concatenate(list(mesh.boundary_facets.values())))
@@ -120,15 +138,20 @@ def solve(mesh, formulation, dimension):
 
 @pytest.mark.parametrize("formulation", ["density", "log", "nodal"])
 @pytest.mark.parametrize("degree", [1, 2])
-@pytest.mark.parametrize("dimension", ["1d", "axisymmetric", "3d"])
-def test_rates_are_those_of_theory(comm, dimension, degree, formulation):
+@pytest.mark.parametrize(
+    ("dimension", "profile"),
+    [("1d", UNIFORM), ("axisymmetric", UNIFORM), ("3d", UNIFORM), ("1d", STEPPED), ("axisymmetric", STEPPED)],
+    ids=["1d", "axisymmetric", "3d", "1d stepped", "axisymmetric stepped"],
+)
+def test_rates_are_those_of_theory(comm, dimension, degree, formulation, profile):
     shape = Cylinder(length="1 um", radius="500 nm", dimension=dimension)
+    planes = {"grade_planes": [{"z": "400 nm"}]} if profile.planes else {}
     if dimension == "1d":
-        series = [MeshOptions(size=f"{h} nm", element_degree=degree) for h in (50, 25, 12.5)]
+        series = [MeshOptions(size=f"{h} nm", element_degree=degree, **planes) for h in (50, 25, 12.5)]
     else:
         size = "200 nm" if dimension == "axisymmetric" else "350 nm"
         refine = (1, 2, 3) if dimension == "axisymmetric" else (0, 1, 2)
-        series = [MeshOptions(size=size, refine=r, element_degree=degree) for r in refine]
-    errors = np.array([solve(generate(shape, options, comm), formulation, dimension) for options in series])
+        series = [MeshOptions(size=size, refine=r, element_degree=degree, **planes) for r in refine]
+    errors = np.array([solve(generate(shape, options, comm), formulation, dimension, profile) for options in series])
     rates = np.log2(errors[:-1] / errors[1:])
     assert rates[-1] == pytest.approx([degree + 1.0, degree], abs=0.1)

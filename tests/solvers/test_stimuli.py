@@ -272,7 +272,7 @@ def test_rings_by_height_and_width():
     case = spine_case()
     case["geometry"]["rings"] = [{"name": "ring", "height": "0.5 um", "width": "100 nm"}]
     made = make_case(case)
-    assert made.geometry.rings[0].on_neck == pytest.approx((0.45e-6, 0.55e-6))
+    assert made.geometry.rings[0].on_wall == pytest.approx((0.45e-6, 0.55e-6))
     case["geometry"]["rings"] = [{"name": "ring", "height": "0.5 um"}]
     with pytest.raises(CaseError, match="together"):
         make_case(case)

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
+from scipy.special import iv
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
 from spinepnp.validation.laws import (
+    ChargedCylinderLaw,
     ClosedBallLaw,
     GouyChapmanLaw,
     MembraneLaw,
@@ -341,3 +343,33 @@ def test_ghk_is_linear_at_small_voltages():
     assert ghk_voltage([10.0, 1.0], [100.0, 7.0], [2, 1], [1.0, 0.0], V_T) == pytest.approx(V_T / 2 * math.log(10.0))
     with pytest.raises(ValueError, match="no ion permeates"):
         ghk_voltage([1.0], [2.0], [1], [0.0], V_T)
+
+
+# --- charged cylinders
+
+
+@pytest.mark.parametrize("radius", [1e-9, 1e-8, 5e-8])
+def test_a_weakly_charged_cylinder_is_that_of_rice_and_whitehead(radius):
+    wall, r = GouyChapmanLaw(10.0, EPS, V_T), radius * np.array([0.0, 0.5, 1.0])
+    law = ChargedCylinderLaw(radius, 1e-6, (1, -1), (10.0, 10.0), EPS, V_T)
+    x, debye = r / wall.debye_length, wall.debye_length
+    linear = 1e-6 * debye / EPS * iv(0, x) / iv(1, radius / debye)
+    assert law.potential(r) == pytest.approx(linear, rel=1e-4, abs=1e-13)
+
+
+def test_counter_ions_alone_in_a_charged_cylinder():
+    """Without a salt: exp(-u) = b/(1 - a b x^2/8)^2 with x = r/R, a = F R^2 c/(eps V_T) (Fuoss, Katchalsky, Lifson)."""
+    radius, sigma, c = 1e-8, -0.05, 20.0
+    a, slope = FARADAY * radius**2 * c / (EPS * V_T), sigma * radius / (EPS * V_T)
+    b = 8.0 * slope / (a * (slope - 4.0))  # from the field -(a b/2)/(1 - a b/8) at the wall
+    x = np.linspace(0.0, 1.0, 7)
+    exact = -V_T * np.log(b / (1.0 - a * b * x**2 / 8.0) ** 2)
+    found = ChargedCylinderLaw(radius, sigma, (1,), (c,), EPS, V_T).potential(radius * x)
+    assert found == pytest.approx(exact, rel=1e-7)
+
+
+@pytest.mark.parametrize("sigma", [-0.3, 0.02])
+def test_a_wide_charged_cylinder_is_a_plane_wall(sigma):
+    law, wall = ChargedCylinderLaw(1e-6, sigma, (1, -1), (100.0, 100.0), EPS, V_T), GouyChapmanLaw(100.0, EPS, V_T)
+    assert law.potential(1e-6) == pytest.approx(wall.surface_potential(sigma), rel=1e-3)
+    assert law.potential(0.0) == pytest.approx(0.0, abs=1e-12)

@@ -40,8 +40,8 @@ NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
 
 #: A second or two each; `./spine validate` has them all.
 QUICK = [
-    "ball_membrane", "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100", "cylinder_50",
-    "cylinder_75", "cylinder_three_species", "cytosol", "gel", "gel_membrane", "junction", "line",
+    "ball_membrane", "box1_salt", "charged_band", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100",
+    "cylinder_50", "cylinder_75", "cylinder_three_species", "cytosol", "gel", "gel_membrane", "junction", "line",
     "line_constant_field", "line_table", "membrane", "pore_ampa", "pore_gaba", "pore_leak", "rings", "rings_channels",
     "shell", "spine_head", "spine_head_50", "spine_head_75", "throat_confocal",
 ]  # fmt: skip
@@ -320,7 +320,7 @@ def slower_gates(monkeypatch):
 #: Waveforms that are wrong: by a hundredth of a radian, a hundredth of a millisecond, one pulse of two, a hundredth.
 WRONG = {
     "sine": lambda correct: lambda onset, f, lasts, phase: correct(onset, f, lasts, phase - 0.01),
-    "table": lambda correct: lambda file, onset: correct(file, onset + 1e-5),
+    "table": lambda correct: lambda file, onset, kind, **how: correct(file, onset + 1e-5, kind, **how),
     "pulses": lambda correct: lambda starts, lasts: correct(starts[:1], lasts),
     "ramp": lambda correct: lambda onset, lasts: correct(onset, 1.01 * lasts),
 }

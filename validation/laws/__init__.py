@@ -8,6 +8,7 @@ One file for each subject; every docstring states the assumptions and the range 
     cylinder_transient, relaxation  step and alpha responses, Debye time, charging of a membrane
     closed_ball, window_escape      Box 2 and Box 1 of paper 000
     debye_layer, gouy_chapman       layers at injectors and at charged walls
+    charged_cylinder                an endless charged cylinder in equilibrium with a bath
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
     spreading                       diffusion of steps of concentration in a closed neck
@@ -21,6 +22,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from spinepnp.validation.laws.charged_cylinder import ChargedCylinderLaw
 from spinepnp.validation.laws.closed_ball import ClosedBallLaw
 from spinepnp.validation.laws.constant_field import ghk_current, ghk_voltage
 from spinepnp.validation.laws.cylinder import CylinderLaw
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "ChargedCylinderLaw",
     "ClosedBallLaw",
     "CylinderLaw",
     "CylinderTransientLaw",

@@ -55,6 +55,8 @@ def setting_of(
     """
     if geometry.obstacle is not None:
         raise refusal(law, "a body without an obstacle")
+    if electrolyte.has_profiles:
+        raise refusal(law, "a uniform permittivity and uniform diffusivities")
     for term in TERM_KEYS:
         if needed := term.law_needs(electrolyte, boundaries):
             raise refusal(law, needed)

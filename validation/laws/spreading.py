@@ -37,6 +37,14 @@ def ambipolar_diffusivity(valences: tuple[int, int], diffusivities: tuple[float,
 class SpreadingLaw:
     """Steps of concentration in a neck with reflecting ends and constant cross-section.
 
+    Examples:
+        >>> from spinepnp.validation.laws import SpreadingLaw
+        >>> law = SpreadingLaw(1e-6, 200e-12, outside=1.0, regions=((0.0, 0.5e-6, 3.0),))
+        >>> f"{law.relaxation_time():.3g}", law.mean  # s, mol/m^3
+        ('0.000507', 2.0)
+        >>> law.concentration([0.0, 1e-6], time=1e-3).round(4)  # mol/m^3
+        array([2.1769, 1.8231])
+
     Attributes:
         length: length L, m.
         diffusivity: diffusivity D, m^2/s.

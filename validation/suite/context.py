@@ -90,12 +90,21 @@ class Formula:
         kind: kind of quantity that the law gives.
         function: function that gives its value in SI.
         takes_number: whether the law needs a number of a table.
+        by_region: whether it holds where diffusivities or the permittivity differ by region.
     """
 
     kind: Kind
     function: Callable[[FormulaContext], float]
     takes_number: bool = False
+    by_region: bool = False
 
     def value(self, context: FormulaContext) -> float:
-        """Value of the law, in the unit of the results."""
+        """Value of the law, in the unit of the results.
+
+        Raises:
+            CaseError: the case violates an assumption of the law.
+        """
+        if context.case.electrolyte.has_profiles and not self.by_region:
+            problem = "needs uniform diffusivities and a uniform permittivity; take another formula"
+            raise CaseError("checks.reference.formula", problem)
         return float(to_unit(self.function(context), self.kind))

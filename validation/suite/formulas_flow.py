@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -64,10 +65,25 @@ def obstacle(context: FormulaContext) -> float:
     return voltage(context, ObstacleLaw(geometry.radius, geometry.obstacle.radius).G(geometry.length))
 
 
+def series(context: FormulaContext) -> float:
+    """V of the electroneutral law of a neck whose diffusivity differs by region, at its top or at a probe.
+
+    The length over the area of each part counts by its own diffusivity.
+    """
+    geometry, electrolyte, (_, injection) = context.geometry(Cylinder), context.case.electrolyte, context.injection
+    probe = context.case.probes.get(context.place)
+    top = geometry.length if probe is None else probe[2]
+    profile = electrolyte.diffusivity_profile(electrolyte.species[electrolyte.index(injection.species)])
+    heights = [0.0, *(z for z in profile.planes if z < top), top]
+    parts = zip(itertools.pairwise(heights), profile.values, strict=False)
+    length = sum((high - low) / relative for (low, high), relative in parts)
+    return voltage(context, length / geometry.exact_area("base"))
+
+
 def neck_rings(context: FormulaContext) -> float:
     """Mean excess of anions over a ring of a long neck into which rings inject currents."""
     case, geometry = context.case, context.geometry(BallNeck)
-    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_neck) is not None}
+    rings = {ring.name: band for ring in geometry.rings if (band := ring.on_wall) is not None}
     names = [name for name, b in case.boundaries.items() if b.injections]
     measures = geometry.exact_measures()
     currents = [sum(i.total(measures[n]) for i in case.boundaries[n].injections) for n in names]
@@ -78,8 +94,9 @@ def neck_rings(context: FormulaContext) -> float:
 
 def strength(context: FormulaContext) -> float:
     """Strength 2 D F C of monovalent ions with one diffusivity, A/m."""
-    species = context.case.electrolyte.species
-    (D,) = {s.diffusivity for s in species}
+    electrolyte = context.case.electrolyte
+    species = electrolyte.species
+    (D,) = {electrolyte.effective_diffusivity(s) for s in species}
     return 2.0 * D * FARADAY * sum(s.concentration for s in species if s.valence < 0)
 
 
@@ -176,7 +193,8 @@ def relaxation(context: FormulaContext) -> float:
     """V = V_Ohm (1 - exp(-t/tau)), V_Ohm the number in mV, t since the onset, tau the Debye time (facts pnp D2)."""
     electrolyte, (_, injection) = context.case.electrolyte, context.injection
     ions = electrolyte.species
-    c, z, D = ([getattr(s, key) for s in ions] for key in ("concentration", "valence", "diffusivity"))
+    c, z = ([getattr(s, key) for s in ions] for key in ("concentration", "valence"))
+    D = [electrolyte.effective_diffusivity(s) for s in ions]
     tau = debye_time(electrolyte.absolute_permittivity, conductivity(c, z, D, electrolyte.V_T))
     elapsed = float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si - (injection.onset or 0.0)
     return float(charging(elapsed, context.number * POTENTIAL.si, tau))

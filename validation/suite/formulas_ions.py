@@ -10,6 +10,7 @@ from spinepnp.geometries import BallWindow, Cylinder, Pore
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import (
+    ChargedCylinderLaw,
     GouyChapmanLaw,
     MembraneLaw,
     binary_junction,
@@ -55,6 +56,17 @@ def charged_membrane(context: FormulaContext) -> float:
     return float((clamp.value or 0.0) * series / membrane * (1.0 - decay)) if time > 0.0 else 0.0
 
 
+def charged_cylinder(context: FormulaContext) -> float:
+    """V at a probe far from the ends of the one charged ring or wall of a cylinder, in equilibrium with its baths."""
+    electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
+    (charge,) = (b.surface_charge for b in context.case.boundaries.values() if b.surface_charge is not None)
+    x, y, _ = context.case.probes[context.place]
+    valences, concentrations = zip(*((s.valence, s.concentration) for s in electrolyte.species), strict=True)
+    medium = electrolyte.absolute_permittivity, electrolyte.V_T
+    law = ChargedCylinderLaw(geometry.radius, charge, valences, concentrations, *medium)
+    return float(law.potential(np.hypot(x, y)))
+
+
 def _gel(context: FormulaContext) -> tuple[list[int], list[float], float]:
     """Valences, bulk concentrations and fixed charge of the one charged region."""
     electrolyte = context.case.electrolyte
@@ -78,7 +90,7 @@ def junction(context: FormulaContext) -> float:
     cation, anion = sorted(electrolyte.species, key=lambda s: -s.valence)
     (left,) = (b for name, b in context.case.boundaries.items() if name != context.place)
     c_left, c_right = (b.prescribed(electrolyte)[cation.name] for b in (left, context.boundary))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     return binary_junction(c_left, c_right, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)
 
 
@@ -91,7 +103,7 @@ def membrane(context: FormulaContext) -> float:
     if (cation.valence, anion.valence) != (1, -1):
         raise CaseError("checks.reference.formula", "needs a salt of monovalent ions; take another formula")
     left, right = (context.case.boundaries[end].prescribed(electrolyte)[cation.name] for end in ("base", "top"))
-    diffusivities = cation.diffusivity, anion.diffusivity
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     lengths = low, high - low, geometry.length - high
     V = MembraneLaw(left, right, region.value, diffusivities, lengths, electrolyte.V_T).potential
     return V if context.place == "top" else -V

@@ -42,6 +42,6 @@ def spreading_junction(context: FormulaContext) -> float:
     """V at a probe relative to the lower end of the neck, z = 0, by the law of the junction of one salt."""
     cation, anion = _salt(context)
     below, above = (_concentration(context, cation, z) for z in (0.0, context.case.probes[context.place][2]))
-    diffusivities = cation.diffusivity, anion.diffusivity
-    thermal_voltage = context.case.electrolyte.V_T
-    return binary_junction(below, above, (cation.valence, anion.valence), diffusivities, thermal_voltage)
+    electrolyte = context.case.electrolyte
+    diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
+    return binary_junction(below, above, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)

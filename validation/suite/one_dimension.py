@@ -124,6 +124,8 @@ def problem_of(case: Case) -> Problem:
             raise _refusal(f"no {term.key}")
     if case.geometry.obstacle is not None or electrolyte.charged_regions:
         raise _refusal("no obstacle and an even fixed charge")
+    if electrolyte.has_profiles:
+        raise _refusal("a uniform permittivity and uniform diffusivities")
     if set(case.boundaries) - set(names):
         raise _refusal(f"nothing on other boundaries than {' and '.join(filter(None, names))}")
     measures = case.geometry.exact_measures()

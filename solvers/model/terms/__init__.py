@@ -29,4 +29,6 @@ def keys_of_terms(place: Literal["boundary", "electrolyte"]) -> type[Table]:
     """Base of a table with the keys of all terms: those of [boundaries.NAME] or of [electrolyte]."""
     keys = [found for term in TERM_KEYS if (found := getattr(term, place)) is not None]
     bases = (*reversed(keys),) or (Table,)  # the fields of the last base come first
-    return types.new_class("KeysOfTerms", bases, exec_body=lambda body: body.update(__module__=__name__))
+    # Only the table below it validates anything.
+    options = {"defer_build": True}
+    return types.new_class("KeysOfTerms", bases, options, lambda body: body.update(__module__=__name__))

@@ -108,7 +108,7 @@ def _drop(boundary: Boundary, data: ProblemData, height: float) -> float:
     """
     electrolyte = data.electrolyte
     charge = boundary.capacitance.value * abs(boundary.capacitance.outside - data.reference_potential)
-    field = charge / electrolyte.absolute_permittivity
+    field = charge / electrolyte.smallest_permittivity
     ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
     drop_of_ions = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf
     return float(electrolyte.largest_valence * min(field * height / electrolyte.V_T, drop_of_ions))

@@ -55,7 +55,7 @@ class SurfaceCharges(TermKeys):
         concentrations stay where the field of the charge is weak.
         """
         electrolyte = data.electrolyte
-        field = abs(boundary.surface_charge or 0.0) / electrolyte.absolute_permittivity
+        field = abs(boundary.surface_charge or 0.0) / electrolyte.smallest_permittivity
         steepest = electrolyte.largest_valence * field * height / electrolyte.V_T
         strong = field and (element_degree > 1 or steepest > LARGEST_DROP_LINEAR)
         return f"of the surface charge of {name}" if strong else ""

@@ -36,12 +36,14 @@ class FieldMatched(UflTerm):
         z, fields = self._valence, self.fields
         c = [fields.variables.concentration(w) for w in fields.functions[:-1]]
         others = sum(z[j] * (z[j] / z[k] - 1.0) * c_j for j, c_j in enumerate(c) if j != k)
-        return strength / (z[k] * self._diffusivity[k] * (others - self._rho))
+        diffusivity = self._diffusivity[k] * fields.transport[k].operators.measure.profile
+        return strength / (z[k] * diffusivity * (others - self._rho))
 
     @override
     def integrals(self) -> Iterator[Integral]:
+        debye_squared = self._debye_squared * self.fields.permittivity.measure.profile
         for name, k in self.fields.signature.field_matched:
-            yield Integral(self.fields.count, name, -(self._debye_squared * self._field(self._strengths[name], k)))
+            yield Integral(self.fields.count, name, -(debye_squared * self._field(self._strengths[name], k)))
 
     @override
     def update(self, step: StepData) -> None:

@@ -15,7 +15,7 @@ from spinepnp.solvers.pnp.terms.base import Term
 
 
 class Poisson(Term):
-    """Field term of Poisson's equation, by the stiffness matrix K."""
+    """Field term of Poisson's equation, by the stiffness matrix K with the profile of the permittivity."""
 
     order = 30
 
@@ -31,13 +31,13 @@ class Poisson(Term):
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
-        self.fields.operators.K.mult(self.fields.phi.x.petsc_vec, self._product)
+        self.fields.permittivity.K.mult(self.fields.phi.x.petsc_vec, self._product)
         residual[:, -1] += self.fields.coefficients.debye_squared * self._product.array_r
 
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
         block = blocks.write(self.fields.count, self.fields.count)
-        self.fields.operators.K.copy(block, structure=True)
+        self.fields.permittivity.K.copy(block, structure=True)
         block.scale(self.fields.coefficients.debye_squared)
 
     @override

@@ -15,7 +15,10 @@ from spinepnp.solvers.pnp.terms.base import Term
 
 
 class Transport(Term):
-    """Nernst-Planck flux of every species, in the form of its variables (`pnp.variables`)."""
+    """Nernst-Planck flux of every species, in the form of its variables (`pnp.variables`).
+
+    D_i is the largest diffusivity; the variables of a species have the profile of its diffusivity over that.
+    """
 
     order = 20
 
@@ -23,6 +26,9 @@ class Transport(Term):
         super().__init__(fields, problem_data)
         last = fields.count
         self.pairs = [pair for i in range(last) for pair in ((i, i), (i, last))]
+        self._at_nodes = np.ones(last)  # diffusivities over their largest ones
+        if profiles := fields.signature.diffusivity:
+            self._at_nodes = np.column_stack([fields.weights.at_nodes(profile)[: fields.owned] for profile in profiles])
 
     @override
     def integrands(self) -> Iterator[tuple[int, Any]]:
@@ -34,14 +40,14 @@ class Transport(Term):
 
     @override
     def add_residual(self, residual: np.ndarray) -> None:
-        c, variables = self.fields.coefficients, self.fields.variables
-        for i, w in enumerate(self.fields.functions[:-1]):
+        c = self.fields.coefficients
+        for i, (w, variables) in enumerate(zip(self.fields.functions[:-1], self.fields.transport, strict=True)):
             residual[:, i] += c.diffusivity[i] * variables.flux(w, c.valence[i])
 
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
-        c, variables, last = self.fields.coefficients, self.fields.variables, self.fields.count
-        for i, w in enumerate(self.fields.functions[:-1]):
+        c, last = self.fields.coefficients, self.fields.count
+        for i, (w, variables) in enumerate(zip(self.fields.functions[:-1], self.fields.transport, strict=True)):
             own, conduction = blocks.write(i, i), blocks.write(i, last)
             variables.fill_flux_slope(own, w, c.valence[i])
             own.scale(c.diffusivity[i])
@@ -51,4 +57,5 @@ class Transport(Term):
     @override
     def conductivity(self) -> np.ndarray:
         c, coefficients = self.fields.concentrations()[: self.fields.owned], self.fields.coefficients
-        return np.asarray(np.maximum(c, 0.0) @ (coefficients.valence**2 * coefficients.diffusivity))
+        conducted = np.maximum(c, 0.0) * self._at_nodes
+        return np.asarray(conducted @ (coefficients.valence**2 * coefficients.diffusivity))

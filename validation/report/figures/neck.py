@@ -42,8 +42,8 @@ def law_of(case: Case) -> CylinderLaw:
     electrolyte, shape = case.electrolyte, case.geometry
     assert isinstance(shape, Cylinder)
     na, _, anion = electrolyte.species
-    concentrations = na.concentration, anion.concentration
-    return CylinderLaw(shape.length, shape.radius, na.diffusivity, *concentrations, electrolyte.V_T)
+    D, concentrations = electrolyte.effective_diffusivity(na), (na.concentration, anion.concentration)
+    return CylinderLaw(shape.length, shape.radius, D, *concentrations, electrolyte.V_T)
 
 
 def profiles(_: Evidence, comm: Any) -> Sheet:

@@ -134,7 +134,7 @@ def _draw_places(axes: Any, comm: Any) -> None:
             angle = np.linspace(*ring.theta, 20)
             x, y = R * np.sin(angle), middle + R * np.cos(angle)
         else:
-            x, y = np.array([r, r]), 1e6 * np.array(ring.on_neck)
+            x, y = np.array([r, r]), 1e6 * np.array(ring.on_wall)
         for side in (-1.0, 1.0):
             axes.plot(side * x, y, color=colour, linewidth=4.5, solid_capstyle="butt")
     axes.annotate("cap", (0.0, middle + R), (0.0, middle + 1.3 * R), ha="center", arrowprops={"arrowstyle": "->"})

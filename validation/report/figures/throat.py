@@ -53,7 +53,7 @@ def law_of(case: Case) -> HyperboloidLaw:
 def strength(case: Case) -> float:
     """Strength 2 D F C of the salt of a case, A/m."""
     cation, anion = case.electrolyte.species
-    return 2.0 * cation.diffusivity * FARADAY * anion.concentration
+    return 2.0 * case.electrolyte.effective_diffusivity(cation) * FARADAY * anion.concentration
 
 
 def profiles(_: Evidence, comm: Any) -> Sheet:
