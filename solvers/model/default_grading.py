@@ -117,7 +117,7 @@ def grade_layers(
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
     for z in steps:
-        choice.add_mesh_plane(z)
+        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
     return choice.options
 
 
@@ -199,16 +199,8 @@ class _Choice:
             plane = GradePlane(z=height, size=_text(size), growth=growth)
             if size >= SMALLEST_SIZE and self._take({"grade_planes": (*planes, plane)}):
                 return
-        self.add_mesh_plane(z)
-
-    def add_mesh_plane(self, z: float) -> None:
-        """Make a height within the body, m, a plane of the mesh, if the shape is made of layers."""
-        if not self.geometry.in_layers or self.geometry.why_no_planes() is not None or self.no_planes:
-            return
-        low, high = (end * MODEL_UNIT for end in self.geometry.z_extent())
-        planes, hair = self.options.grade_planes or (), SAME_PLANE * (high - low)
-        if low + hair < z < high - hair and not any(abs(p.z - z) <= hair for p in planes):
-            self._take({"grade_planes": (*planes, GradePlane(z=format_quantity(z, LENGTH)))})
+        if self.geometry.in_layers:
+            self._take({"grade_planes": (*planes, GradePlane(z=height))})
 
 
 def _ionic_strengths(

@@ -12,7 +12,7 @@ from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS
+from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS, refuse_overlap
 from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Table, format_quantity
 
 #: Endings of files of fields: those of VTK's formats.
@@ -124,12 +124,7 @@ class Initial(Table):
                     key = f"initial.region.{number}.concentrations.{name}"
                     raise CaseError(key, f"no such species; {nearest(name, electrolyte.names)}")
             _check_neutral(f"initial.region.{number}.concentrations", region, electrolyte)
-        for below, above in itertools.pairwise(self.regions):
-            if above.z[0] < below.z[1] - _rounding(below.z):
-                first, last = (format_quantity(z, LENGTH) for z in (above.z[0], min(below.z[1], above.z[1])))
-                raise CaseError(
-                    "initial.region", f"two regions overlap from {first} to {last}; let each height have one value"
-                )
+        refuse_overlap("initial.region", (region.z for region in self.regions))
 
     def check_file(self) -> None:
         """Refuse a file that is not there: it is needed at the start only, and not to resume.

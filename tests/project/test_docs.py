@@ -22,6 +22,7 @@ import tomli_w
 import typer
 from nbclient import NotebookClient
 
+from spinepnp.case.case import make_case
 from spinepnp.cli import app
 from spinepnp.commands import docs as docs_verb
 from spinepnp.errors import CaseError
@@ -33,7 +34,7 @@ from spinepnp.solvers.problem.columns import GROUPS, STEP, SUMMARY
 from spinepnp.validation import gnp
 from spinepnp.validation.gnp import data, table
 from spinepnp.validation.laws.catalogue import LAWS
-from support import ROOT
+from support import CASES, ROOT
 from support.charged_cases import BATH
 from support.ions import ion
 
@@ -454,6 +455,10 @@ def test_the_recipes_of_the_cookbook_run(walked, monkeypatch, capsys):
     for entry in tables:
         if "ring" in entry.get("boundaries", {}):
             Channel.model_validate(entry["boundaries"]["ring"]["channel"][0]).check()
+            continue
+        if "study" in entry:
+            crowded = tomllib.loads((CASES / "neck_crowded.toml").read_text())
+            assert len(make_case(crowded | entry).points()) == len(entry["study"]["values"])
             continue
         shape = SHAPES[entry["geometry"]["shape"]].model_validate(entry["geometry"])
         shape.check()
