@@ -177,7 +177,17 @@ def cut_line(line: Piece, parts: list[Band]) -> list[Piece]:
 
 
 def trapezium(base: float, top: float, length: float, parts: list[Band]) -> list[list[Piece]]:
-    """Meridian of a cone or cylinder on z = 0 by the radii of both ends, model units, and the parts of its wall."""
+    """Meridian of a cone or cylinder on z = 0.
+
+    Args:
+        base: radius of the lower end, model units.
+        top: radius of the upper end, model units.
+        length: height, model units.
+        parts: bands of the wall, from below.
+
+    Returns:
+        One chain of pieces: "base", the parts of the wall, "top".
+    """
     wall = cut_line(Piece("wall", (base, 0.0), (top, length)), parts)
     return [[Piece("base", (0.0, 0.0), wall[0].start), *wall, Piece("top", wall[-1].end, (0.0, length))]]
 

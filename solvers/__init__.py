@@ -18,6 +18,7 @@ from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.solvers.model.terms.injection import Injection
 
 if TYPE_CHECKING:
+    from spinepnp.solvers.pnp.custom_term import Term
     from spinepnp.solvers.problem.solution import Solution
     from spinepnp.solvers.steady import SteadyProblem, solve_steady
     from spinepnp.solvers.time.adaptive import Step
@@ -28,6 +29,7 @@ _HEAVY = {
     "Solution": "problem.solution",
     "SteadyProblem": "steady",
     "Step": "time.adaptive",
+    "Term": "pnp.custom_term",
     "TransientProblem": "time.transient",
     "solve_steady": "steady",
     "solve_transient": "time.transient",
@@ -49,6 +51,7 @@ __all__ = [
     "Species",
     "SteadyProblem",
     "Step",
+    "Term",
     "TransientProblem",
     "grade_layers",
     "solve_steady",

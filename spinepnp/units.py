@@ -68,8 +68,8 @@ class Kind:
 
     @property
     def suffix(self) -> str:
-        """Unit as the end of a column name: ``mV``, ``um2_per_s``."""
-        return self.unit.replace("^", "").replace("/", "_per_")
+        """Unit as the end of a column name: ``mV``, ``um2_per_s``, ``mol_per_m2_s``."""
+        return self.unit.replace("^", "").replace("/", "_per_").replace(" ", "_").replace("(", "").replace(")", "")
 
 
 # The unit of a kind is that of the results; a test compares `si` with pint.
@@ -100,7 +100,7 @@ ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
-    CONDUCTANCE, PERMEABILITY,
+    CONDUCTANCE, PERMEABILITY, FLUX,
 )  # fmt: skip
 
 #: Factors to SI of common units, by pint's name of the dimension: importing pint takes half a second. A test compares
@@ -125,6 +125,7 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[mass] * [length] ** 2 / [time] ** 2": {"aJ": 1e-18, "J": 1.0},
     "1 / [time]": {"Hz": 1.0},
     "[current] ** 2 * [time] ** 3 / [mass] / [length] ** 2": {"pS": 1e-12, "nS": 1e-09, "S": 1.0},
+    "[substance] / [length] ** 2 / [time]": {"mol/(m^2 s)": 1.0},
     "[length] / [time]": {"um/s": 1e-06, "m/s": 1.0},
     "dimensionless": {"deg": 0.0174532925199433, "rad": 1.0},
 }

@@ -171,7 +171,12 @@ UNIFORM = Profile()
 
 
 def refuse_overlap(key: str, regions: Iterable[tuple[float, float]], hint: str = "") -> None:
-    """Refuse regions that overlap; a hint ends the message.
+    """Refuse regions that overlap.
+
+    Args:
+        key: key of the case that gives them.
+        regions: heights of the two planes of each region, m.
+        hint: end of the message.
 
     Raises:
         CaseError: names the heights that two regions cover.
@@ -185,6 +190,11 @@ def refuse_overlap(key: str, regions: Iterable[tuple[float, float]], hint: str =
 
 def check_parts(key: str, coefficient: float | Sequence[Part], geometry: Geometry) -> None:
     """Refuse regions of a coefficient that overlap, do not fit the body, or leave a part of it without a value.
+
+    Args:
+        key: key of the case that gives them.
+        coefficient: uniform value, or its parts.
+        geometry: shape of the body.
 
     Raises:
         CaseError: a body without planes, regions that overlap or lie outside of it, two values elsewhere, or heights

@@ -106,6 +106,7 @@ class CustomTerm(UflTerm):
         if not isinstance(term, Term):
             raise CaseError("terms", "is no term; derive its class from spinepnp.Term", type(term).__name__)
         self._term = term
+        self._ions = {s.name for s in problem_data.electrolyte.species if s.valence}
         self._parameters = {name: fields.constant(value) for name, value in term.parameters(0.0).items()}
         self._concentration, self._potential, self._zero, self._length, self._step = (
             fields.constant() for _ in range(5)
@@ -149,6 +150,8 @@ class CustomTerm(UflTerm):
                 raise CaseError(where, f"no such species; {nearest(str(key[0]), quantities)}", str(key[0]))
             if key[1] not in places:
                 raise CaseError(where, f"no such boundary; {nearest(str(key[1]), places)}", str(key[1]))
+            if key[0] in self._ions and key[1] in self.fields.signature.floating:
+                raise CaseError(where, "of ions has no place in the net current of a floating potential", str(key))
             if ufl.as_ufl(density).ufl_shape != ():
                 raise CaseError(where, "is no scalar; give one number for each point", str(key))
 

@@ -65,7 +65,7 @@ def refuse_negative(
         allowed = np.where(trace, np.maximum(allowed, UNDERSHOOT * largest), allowed)
     worst = int(np.argmin(lowest + allowed))
     limited = any(b.limited for b in problem_data.boundaries.values())
-    limit = "a current is beyond its limit, or " if limited else ""
+    limit = "a current or flux is beyond its limit, or " if limited else ""
     if logarithms and lowest[worst] < VANISHED * largest.max():
         raise NewtonError(
             f"the concentration of {names[worst]} has vanished somewhere, where its equation says nothing more; "

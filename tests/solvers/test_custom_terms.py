@@ -183,3 +183,11 @@ def test_mistakes_of_terms_are_one_line(line, term, message):
     data = {"base": bath(T=10)}
     with pytest.raises(CaseError, match=message):
         SteadyProblem(line, TRACER, data, terms=[term]).solve(TRACER, data)
+
+
+def test_ions_at_a_floating_potential_are_refused(line):
+    """The equation of its net current would not know them."""
+    electrolyte = salt(100, (133, 203))
+    data = {"base": GROUND, "top": Boundary(potential="floating", concentrations={"A": "100 mM"})}
+    with pytest.raises(CaseError, match="net current of a floating potential"):
+        SteadyProblem(line, electrolyte, data, terms=[Exchange("C", "top", 1e-4, 120.0)]).solve(electrolyte, data)

@@ -30,6 +30,11 @@ GATED = {
 LEAK = {"law": "ghk", "species": "Ca", "permeability": "1e-3 m/s", "outside": "2 mM", "outside_potential": "10 mV"}
 BATH = {"potential": "5 mV", "concentrations": "bulk"}
 CURRENT = {"species": "Cl", "value": "20 pA"}
+EXCHANGE = [
+    {"species": "Ca", "rate": "1e-4 m/s", "outside": "30 mM"},
+    {"species": "T", "rate": "2e-4 m/s", "outside": "1 mM"},
+]
+FLUX = [{"species": "Na", "value": "1e-3 mol/(m^2 s)"}, {"species": "T", "value": "-1e-4 mol/(m^2 s)"}]
 MEMBRANE = {"capacitance": {"value": "0.01 F/m^2", "outside": "30 mV"}}
 
 
@@ -65,6 +70,7 @@ CASES = {
         Electrolyte(species=[ion("C", 1, 10), ion("A", -1, 10)]), {}, Closed(amounts={"C": "2e5 ions"}), (),
     ),
     "custom": (CHARGED, {"base": BATH}, None, (Uptake(),)),
+    "exchange": (CHARGED, {"base": BATH, "top": {"exchange": EXCHANGE, "flux": FLUX}}, None, ()),
 }  # fmt: skip
 
 

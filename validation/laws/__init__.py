@@ -11,6 +11,7 @@ One file for each subject; every docstring states the assumptions and the range 
     charged_cylinder                an endless charged cylinder in equilibrium with a bath
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
+    uptake, impedance               flux into a sphere, exchange at an end; a blocking electrode at a small sine
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     assumptions                     checks of what a law assumes of a case
@@ -31,6 +32,7 @@ from spinepnp.validation.laws.donnan import donnan_concentrations, donnan_potent
 from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 from spinepnp.validation.laws.gouy_chapman import GouyChapmanLaw
 from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
+from spinepnp.validation.laws.impedance import BlockingElectrode
 from spinepnp.validation.laws.liquid_junction import binary_junction, henderson_junction
 from spinepnp.validation.laws.membrane import MembraneLaw
 from spinepnp.validation.laws.obstacle import ObstacleLaw
@@ -38,6 +40,7 @@ from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
+from spinepnp.validation.laws.uptake import end_with_exchange, neck_with_exchange, sphere_with_flux
 from spinepnp.validation.laws.window_escape import WindowEscapeLaw
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "BlockingElectrode",
     "ChargedCylinderLaw",
     "ClosedBallLaw",
     "CylinderLaw",
@@ -64,10 +68,13 @@ __all__ = [
     "binary_junction",
     "donnan_concentrations",
     "donnan_potential",
+    "end_with_exchange",
     "ghk_current",
     "ghk_voltage",
     "henderson_junction",
+    "neck_with_exchange",
     "smooth_tube",
+    "sphere_with_flux",
 ]
 
 

@@ -29,6 +29,13 @@ MOST_NODES = 100_000
 class ChargedCylinderLaw:
     """An electrolyte in an endless cylinder with a surface charge.
 
+    Examples:
+        >>> from spinepnp.units import VACUUM_PERMITTIVITY
+        >>> from spinepnp.validation.laws import ChargedCylinderLaw
+        >>> law = ChargedCylinderLaw(10e-9, -0.02, (1, -1), (10.0, 10.0), 80.0 * VACUUM_PERMITTIVITY, 25.26e-3)
+        >>> round(float(law.potential(10e-9)) * 1e3, 2)  # at the wall, mV
+        -70.6
+
     Attributes:
         radius: radius R, m.
         surface_charge: charge sigma of the wall, C/m^2.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
+from spinepnp.validation.suite import formulas_boundaries as boundaries
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
 from spinepnp.validation.suite import formulas_spreading as steps
@@ -20,8 +21,10 @@ FORMULAS: dict[str, Formula] = {
     "corrugated": Formula(POTENTIAL, flow.corrugated),
     "donnan": Formula(POTENTIAL, ions.donnan),
     "donnan_ions": Formula(CONCENTRATION, ions.donnan_ions),
+    "electrode": Formula(CURRENT, boundaries.electrode),
     "electroneutral": Formula(POTENTIAL, flow.electroneutral, takes_number=True),
     "escape": Formula(CONCENTRATION, ions.escape),
+    "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "membrane": Formula(POTENTIAL, ions.membrane),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
@@ -30,8 +33,10 @@ FORMULAS: dict[str, Formula] = {
     "junction": Formula(POTENTIAL, ions.junction),
     "leaving": Formula(CURRENT, flow.leaving),
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
+    "resistor": Formula(CURRENT, boundaries.resistor),
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
+    "uptake": Formula(CONCENTRATION, boundaries.uptake),
 }

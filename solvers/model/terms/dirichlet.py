@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, override
 
+import numpy as np
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest
@@ -86,8 +87,11 @@ class PotentialWaveform(WaveformKeys):
             return float(values.min()), float(values.max())
         if self.waveform == "sine":
             return before - height, before + height
-        peaks = [self.time_profile.factor(t + (self.t_peak or 0.0), math.inf) for t in self.time_profile.breaks]
-        largest = max(1.0, *peaks) if self.waveform == "alpha" else 1.0  # those of a train add up
+        largest = 1.0
+        if self.waveform == "alpha":  # those of a train add up, and the last one has the largest sum
+            peak, starts = self.t_peak or 0.0, np.array(self.time_profile.breaks)
+            top = peak + np.average(starts, weights=np.exp((starts - starts[-1]) / peak))
+            largest = self.time_profile.factor(float(top), math.inf)
         return before, before + largest * (height - before)
 
 

@@ -8,13 +8,17 @@ from pydantic import field_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.solvers.model.term_keys import TermKeys
-from spinepnp.units import Concentration, Permeability, Table
+from spinepnp.units import PERMEABILITY, Concentration, Permeability, Table, format_quantity
 
 if TYPE_CHECKING:
     from spinepnp.geometries import Geometry
     from spinepnp.solvers.model.boundaries import Boundaries, Boundary
     from spinepnp.solvers.model.electrolyte import Electrolyte
     from spinepnp.solvers.model.problem_data import ProblemData
+
+#: Smallest rate over that of diffusion at which an exchange alone fixes an amount: the equations of concentrations then
+#: lose eight of their sixteen digits, and the amount has an error below 1e-5.
+SLOWEST = 1e-8
 
 
 class Exchange(Table):
@@ -67,6 +71,10 @@ class Exchanges(TermKeys):
             if name in names:
                 raise CaseError(where, "is listed twice; give one rate for each species", name)
             names.append(name)
+        if boundary.floating and self._ions(boundary, electrolyte):
+            raise CaseError(
+                f"{key}.exchange", "of ions has no place in the net current of a floating potential; drop one of them"
+            )
 
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
@@ -75,6 +83,28 @@ class Exchanges(TermKeys):
             if self._ions(boundary, data.electrolyte) and not data.is_grounded:
                 raise CaseError(
                     f"boundaries.{name}.exchange", "lets ions charge a domain that nothing grounds; ground it"
+                )
+        if not data.transient:
+            self._check_pace(data, geometry)
+
+    def _check_pace(self, data: ProblemData, geometry: Geometry) -> None:
+        """Refuse exchanges that alone determine an amount, but so slowly that rounding decides it."""
+        electrolyte, boundaries = data.electrolyte, data.boundaries
+        places = {s: [n for n, b in boundaries.items() if s in b.determines(electrolyte)] for s in electrolyte.names}
+        for species, names in places.items():
+            rates = {n: e.rate for n in names for e in self._entries(boundaries[n]) if e.species == species}
+            if not names or len(rates) < len(names) or species in data.determined:
+                continue
+            measures = geometry.exact_measures()
+            diffusion = electrolyte.effective_diffusivity(electrolyte.species[electrolyte.index(species)])
+            slowest = SLOWEST * diffusion * measures["volume"] ** (1.0 / 3.0) / sum(measures[n] for n in names)
+            if max(rates.values()) < slowest:
+                raise CaseError(
+                    f"boundaries.{names[0]}.exchange.rate",
+                    f"alone determines how much {species} there is, and is lost in rounding beside diffusion; "
+                    f"make it {format_quantity(float(f'{slowest:.2g}'), PERMEABILITY)} or more, or prescribe its "
+                    "concentration on a boundary",
+                    format_quantity(max(rates.values()), PERMEABILITY),
                 )
 
     def _ions(self, boundary: Boundary, electrolyte: Electrolyte) -> bool:

@@ -39,6 +39,14 @@ class FieldMatched(TermKeys):
             raise CaseError(f"{key}.field_matched", "belongs to one current of one species; give it, or drop this")
         if boundary.field_matched and electrolyte.charged_regions:
             raise CaseError(f"{key}.field_matched", "needs a uniform electrolyte.fixed_charge; drop one of them")
+        if boundary.field_matched:
+            ions = {s.name for s in electrolyte.species if s.valence}
+            others = sorted(ions & (boundary.carries(electrolyte) - {boundary.injections[0].species}))
+            if others:
+                raise CaseError(
+                    f"{key}.field_matched",
+                    f"belongs to one ion that passes, and {others[0]} passes too; drop one",
+                )
 
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:

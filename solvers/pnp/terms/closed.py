@@ -74,11 +74,11 @@ class ClosedDomain(BorderTerm):
         for term in terms:
             load = np.zeros((self.fields.owned, self.fields.count + 1))
             term.add_load(load)
-            loads.append(load.sum(axis=0))
-        inflows = reduced(self.fields.comm, np.array(loads), MPI.SUM) * step.scales.current
+            loads.append([load.sum(axis=0), np.abs(load).sum(axis=0)])
+        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM) * step.scales.current
         for i in self.species:
-            unit, parts = step.problem_data.electrolyte.species[i].valence or 1, inflows[:, i]
-            check_inflow({self.fields.names[i]: float(unit * parts.sum())}, float(abs(unit) * np.abs(parts).sum()))
+            unit = step.problem_data.electrolyte.species[i].valence or 1
+            check_inflow({self.fields.names[i]: float(unit * net[i])}, float(abs(unit) * size[i]))
 
     def _set_closing_load(self, step: StepData) -> None:
         """Set the load of the wall charge that Gauss' law requires of a domain that nothing grounds. Collective."""

@@ -13,6 +13,7 @@ from typing import override
 import numpy as np
 
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
@@ -39,8 +40,9 @@ class Floating(BorderTerm):
 
     @override
     def update(self, step: StepData) -> None:
-        areas, boundaries = step.areas, step.problem_data.boundaries
-        injected = {n: sum(i.total(areas[n]) for i in boundaries[n].injections) for n in self.names}
+        areas, data = step.areas, step.problem_data
+        given = {n: (data.boundaries[n], data.electrolyte, areas[n], data.time, data.time) for n in self.names}
+        injected = {n: sum(I for term in TERM_KEYS for I in term.currents(*of)) for n, of in given.items()}
         self._injected = {name: current / step.scales.current for name, current in injected.items()}
         self._step_size, self._wall_charge = step.step_size, step.wall_charge
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinepnp.validation.report.figures import boxes, field, neck, rings, spine, throat
+from spinepnp.validation.report.figures import boxes, field, neck, passages, rings, spine, throat
 from spinepnp.validation.report.figures.drawing import Job
 from spinepnp.validation.report.figures.gnp import GNP
 from spinepnp.validation.report.figures.overview import overview
@@ -141,6 +141,18 @@ FIELD = (
     ),
 )
 
+#: Figure of conditions of boundaries beyond the papers.
+PASSAGES = (
+    Job(
+        "boundaries",
+        "",
+        "Exchange, flux and voltage clamp",
+        "",
+        passages.boundaries,
+        ("sphere_uptake", "leaky_end", "electrode", "clamp"),
+    ),
+)
+
 
 def jobs(cases: Sequence[str]) -> list[Job]:
     """Jobs of all figures, in the order of the page; the overview belongs to all validation cases of this run."""
@@ -152,4 +164,5 @@ def jobs(cases: Sequence[str]) -> list[Job]:
         *BOXES,
         *GNP,
         *FIELD,
+        *PASSAGES,
     ]

@@ -1,0 +1,67 @@
+"""Formulas of fluxes and exchange through boundaries, and of clamped potentials."""
+
+from __future__ import annotations
+
+from spinepnp.errors import CaseError
+from spinepnp.geometries import Ball, Cylinder
+from spinepnp.solvers import PotentialWaveform
+from spinepnp.units import FARADAY, TIME
+from spinepnp.validation.laws import BlockingElectrode, end_with_exchange, sphere_with_flux
+from spinepnp.validation.suite.context import FormulaContext
+
+#: Distance of a time within the interval before it, over the time: at a jump the results are those before it.
+SIDE = 1e-9
+
+
+def _time(context: FormulaContext) -> float:
+    """Time of the results, s."""
+    return float(context.row[f"{TIME.name}_{TIME.suffix}"]) * TIME.si
+
+
+def uptake(context: FormulaContext) -> float:
+    """Concentration at the surface of a closed sphere into which an uncharged species, or a neutral salt, flows."""
+    electrolyte, species = context.case.electrolyte, context.species
+    (flux,) = (flux.value for flux in context.boundary.flux or () if flux.species == species.name)
+    diffusivity = electrolyte.effective_diffusivity(species)
+    return sphere_with_flux(_time(context), context.geometry(Ball).radius, diffusivity, flux, species.concentration)
+
+
+def exchange_end(context: FormulaContext) -> float:
+    """Concentration of an uncharged species at an end of a straight neck with exchange; the other end is a bath."""
+    case, species = context.case, context.species
+    (entry,) = (entry for entry in context.boundary.exchange or () if entry.species == species.name)
+    (bath,) = (b for name, b in case.boundaries.items() if name != context.place)
+    return end_with_exchange(
+        context.geometry(Cylinder).length, case.electrolyte.effective_diffusivity(species), entry.rate, entry.outside,
+        bath.prescribed(case.electrolyte)[species.name],
+    )  # fmt: skip
+
+
+def _clamp(context: FormulaContext) -> PotentialWaveform:
+    """Waveform of the potential at the place."""
+    potential = context.boundary.potential
+    if not isinstance(potential, PotentialWaveform):
+        raise CaseError("checks.reference.formula", "needs a clamped potential; take another formula")
+    return potential
+
+
+def resistor(context: FormulaContext) -> float:
+    """Current into the clamped end of a straight neck between two baths of bulk, A: V/R, carried by all ions."""
+    electrolyte, neck, time = context.case.electrolyte, context.geometry(Cylinder), _time(context)
+    carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in electrolyte.species)
+    conductivity = FARADAY * carriers / electrolyte.V_T
+    V = _clamp(context).at(time, time * (1.0 - SIDE))
+    return V * conductivity * neck.exact_measures()[context.place] / neck.length
+
+
+def electrode(context: FormulaContext) -> float:
+    """Current into a blocking electrode at a small sine of potential, A, by the impedance of the PNP equations."""
+    electrolyte, neck, clamp = context.case.electrolyte, context.geometry(Cylinder), _clamp(context)
+    first, *others = (electrolyte.effective_diffusivity(s) for s in electrolyte.species)
+    if set(others) - {first} or clamp.frequency is None or clamp.value is None:
+        raise CaseError("checks.reference.formula", "needs a sine, and ions with one diffusivity")
+    law = BlockingElectrode(
+        neck.length, neck.exact_measures()[context.place], first, electrolyte.debye_length(),
+        electrolyte.absolute_permittivity,
+    )  # fmt: skip
+    return law.current(clamp.value, clamp.frequency, _time(context))
