@@ -293,13 +293,14 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    yield Line('kind = "steady"', "solves once", (), ("sweep", "transient", "alpha", "clamp", "initial"))
+    in_time = ("transient", *(("alpha", "clamp", "initial") if starter.ground else ()))
+    yield Line('kind = "steady"', "solves once", (), ("sweep", *in_time))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
     yield from rows(Study, sweep, dict.fromkeys(sweep, ("sweep",)), notes={"kind": "instead: once for each value"})
     yield Line("")
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
-    only = dict.fromkeys(times, ("transient", "alpha", "clamp", "initial"))
+    only = dict.fromkeys(times, in_time)
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
     if starter.ground:
         yield from (Line(""), Line("[[initial.region]]", "of a transient; elsewhere the bulk", ("initial",)))

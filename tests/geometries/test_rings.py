@@ -184,7 +184,7 @@ def test_rings_may_touch_each_other_and_the_ends_and_cover_a_pore_between_reserv
 
 
 def test_a_hyperboloid_has_no_rings():
-    with pytest.raises(ValueError, match=r"unknown key; known: .*half_length, ends"):
+    with pytest.raises(CaseError, match=r"unknown key; known: .*half_length, ends"):
         Hyperboloid(a="50 nm", c="100 nm", half_length="500 nm", rings=[BAND])
 
 

@@ -367,5 +367,5 @@ def test_a_problem_that_nobody_needs_is_freed(comm, name, linear):
 
 
 def test_bad_names_of_solvers_are_refused():
-    with pytest.raises(ValueError, match="linear"):
+    with pytest.raises(CaseError, match="linear"):
         SolverOptions(linear="blocks")

@@ -9,7 +9,8 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.time.checkpoint import pack, unpack
-from spinepnp.solvers.time.transient import BARE_WALLS, DONNAN, TransientProblem
+from spinepnp.solvers.time.initial_state import BARE_WALLS, DONNAN
+from spinepnp.solvers.time.transient import TransientProblem
 from support import CASES
 from support.cases import GROUND, MS
 from support.charged_cases import ROOM
