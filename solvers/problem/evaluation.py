@@ -14,7 +14,6 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
-from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
@@ -142,8 +141,7 @@ def _relative_error(
 ) -> float:
     """Estimated relative error of the dissipation; zero where next to nothing flows. Collective."""
     scales = problem.system.step_data.scales
-    estimate = DissipationEstimate(problem.mesh, problem.discretisation.space)
-    error, dissipation, ranges = estimate.error(
+    error, dissipation, ranges = problem.dissipation.error(
         state.concentrations, state.potential, electrolyte, along_edges=state.lumped
     )
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -39,6 +40,7 @@ from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
+from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
 
@@ -190,6 +192,11 @@ class Problem:
         if self._preconditioner is not None:
             self._preconditioner.destroy()
         self.system.destroy()
+
+    @cached_property
+    def dissipation(self) -> DissipationEstimate:
+        """Estimate of the error of the dissipation on the mesh."""
+        return DissipationEstimate(self.mesh, self.discretisation.space)
 
     @property
     def weights(self) -> IntegrationWeights:
