@@ -9,7 +9,7 @@ of cells allows.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from spinepnp.errors import CaseError
@@ -97,9 +97,34 @@ def grade_layers(
         gouy_chapman = 2.0 * electrolyte.absolute_permittivity * electrolyte.V_T * relative
         return min(debye, gouy_chapman / abs(charge)) if charge else debye
 
-    lengths = {name: length_at(name, charge) for name, charge in walls.items()}
     for name, charge in blocking.items():
         choice.add_blocking(name, length_at(name, charge))
+    _grade_charges(choice, electrolyte, boundaries, {name: length_at(name, charge) for name, charge in walls.items()},
+                   mobile, length_at)  # fmt: skip
+    for z in steps:
+        choice.add_plane(z, math.inf, math.inf, coarse=geometry.dimension == "3d")
+    return choice.options
+
+
+def _grade_charges(
+    choice: _Choice,
+    electrolyte: Electrolyte,
+    boundaries: Boundaries,
+    lengths: dict[str, float],
+    mobile: float,
+    length_at: Callable[[str], float],
+) -> None:
+    """Grade toward charged walls, edges of fixed charge, and baths that meet either.
+
+    Args:
+        choice: options that are refined.
+        electrolyte: species with the fixed charge.
+        boundaries: boundary conditions by name.
+        lengths: thickness of the layer at each charged wall, m, by name.
+        mobile: largest sum of z^2 c of the ions, mol/m^3.
+        length_at: Debye length at a boundary, m.
+    """
+    geometry, permittivity = choice.geometry, electrolyte.permittivity_profile
     # The largest error goes first: an unresolved wall loses most of its potential, an edge a percent of a current.
     # Walls become finer with the cells that are left.
     for name, length in lengths.items():
@@ -108,17 +133,14 @@ def grade_layers(
     for z, charge, room in _edges(electrolyte):
         relative = permittivity.smallest_near(z, z)
         choice.add_plane(z, electrolyte.debye_length(max(mobile, charge), relative), room, coarse=coarse)
-    for name in (name for name in walls if geometry.in_layers and choice.is_graded(name)):
+    for name in (name for name in lengths if geometry.in_layers and choice.is_graded(name)):
         for z in geometry.heights(name):  # a ring's ends; those of a whole wall or of an end are no inner planes
             choice.add_plane(float(f"{z:.12g}"), lengths[name], math.inf, coarse=True)
-    graded = [name for name in walls if choice.is_graded(name)]
+    graded = [name for name in lengths if choice.is_graded(name)]
     for name in _baths_at_charge(geometry, electrolyte, boundaries, graded):
         choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
-    for z in steps:
-        choice.add_plane(z, math.inf, math.inf, coarse=coarse)
-    return choice.options
 
 
 class _Choice:

@@ -7,7 +7,7 @@ they mean before anything is solved; the file of the same name in `pnp/terms` ho
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, ClassVar
 
 from spinepnp.errors import CaseError, nearest
@@ -252,6 +252,30 @@ def _any_given(table: Any, keys: type[Table] | None) -> bool:
     """Whether any of the keys stands in a table with another value than its default."""
     fields = keys.model_fields if keys is not None else {}
     return any(getattr(table, name) not in (None, (), field.default) for name, field in fields.items())
+
+
+def check_passing(where: str, names: Iterable[str], key: str, boundary: Any, electrolyte: Any) -> None:
+    """Refuse species of fluxes that are unknown, prescribed at the same boundary, or listed twice.
+
+    Args:
+        where: key that names the species.
+        names: their names.
+        key: key of the boundary, "boundaries.NAME".
+        boundary: its table.
+        electrolyte: species of the case.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
+    seen: set[str] = set()
+    for name in names:
+        if name not in electrolyte.names:
+            raise CaseError(where, f"no such species; {nearest(name, electrolyte.names)}", name)
+        if name in boundary.prescribed(electrolyte):
+            raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", name)
+        if name in seen:
+            raise CaseError(where, "is listed twice; give each species once", name)
+        seen.add(name)
 
 
 def check_carrier(where: str, species: str, key: str, boundary: Any, electrolyte: Any) -> None:

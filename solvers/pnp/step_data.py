@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.fields import Coefficients, Fields
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Data of an implicit stage in time.
+
+    Attributes:
+        problem_data: data with the values of the end of the stage.
+        length: factor of the flux at the end of the stage, scaled.
+        history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
+        gates: step of the gates.
+        wall_charge: charge on each boundary at the start, plus known rates of earlier stages, scaled, by name.
+    """
+
+    problem_data: ProblemData
+    length: float
+    history: np.ndarray
+    gates: GateStep
+    wall_charge: dict[str, float]
 
 
 class StepData:
@@ -51,28 +72,13 @@ class StepData:
         )
         self.step_size, self.history, self.wall_charge, self.gates = 1.0, np.zeros_like(self.history), None, None
 
-    def set_step(
-        self,
-        problem_data: ProblemData,
-        length: float,
-        history: np.ndarray,
-        gates: GateStep,
-        wall_charge: dict[str, float],
-    ) -> None:
-        """Set the equations of an implicit step: storage - history + length (flux - load) = 0 for each species.
-
-        Args:
-            problem_data: data with the values of the end of the step.
-            length: factor of the flux at the end of the step, scaled.
-            history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
-            gates: step of the gates.
-            wall_charge: charge on each boundary at the start, plus known rates of earlier stages, scaled, by name.
-        """
+    def set_step(self, stage: Stage) -> None:
+        """Set the equations of an implicit stage: storage - history + length (flux - load) = 0 for each species."""
         coefficients = self._fields.coefficients
-        coefficients.diffusivity, coefficients.storage_rate = self._diffusivity * length, 1.0
-        coefficients.step_size = length
-        self.problem_data, self.step_size, self.history = problem_data, length, history
-        self.gates, self.wall_charge = gates, wall_charge
+        coefficients.diffusivity, coefficients.storage_rate = self._diffusivity * stage.length, 1.0
+        coefficients.step_size = stage.length
+        self.problem_data, self.step_size, self.history = stage.problem_data, stage.length, stage.history
+        self.gates, self.wall_charge = stage.gates, stage.wall_charge
 
     @property
     def areas(self) -> dict[str, float]:

@@ -11,7 +11,6 @@ from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, PETSc, reduced
 from spinepnp.solvers.algebra.bordered import BorderedLayout, BorderedSystem
 from spinepnp.solvers.fem.discretisation import Discretisation
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.border import Border
@@ -22,7 +21,7 @@ from spinepnp.solvers.pnp.custom_term import Term as CustomSpec
 from spinepnp.solvers.pnp.equations import Equations, make_terms
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.state import State
-from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.step_data import Stage, StepData
 from spinepnp.solvers.pnp.terms.channel import Channels
 from spinepnp.solvers.pnp.terms.closed import ClosedDomain
 from spinepnp.solvers.pnp.terms.floating import Floating
@@ -97,24 +96,9 @@ class System:
         self.equations.update(self.step_data)
         self.closed.check_inflows(self.equations.terms, self.step_data)
 
-    def set_step(
-        self,
-        problem_data: ProblemData,
-        length: float,
-        history: np.ndarray,
-        gates: GateStep,
-        wall_charge: dict[str, float],
-    ) -> None:
-        """Set the equations of an implicit stage; see `StepData.set_step`. Collective.
-
-        Args:
-            problem_data: data with the values of the end of the step.
-            length: factor of the flux at the end of the step, scaled.
-            history: storage at the start, plus known rates of earlier stages, shape (owned dofs, N).
-            gates: step of the gates.
-            wall_charge: charge on each boundary at the start, plus known rates of earlier stages, scaled, by name.
-        """
-        self.step_data.set_step(problem_data, length, history, gates, wall_charge)
+    def set_step(self, stage: Stage) -> None:
+        """Set the equations of an implicit stage in time. Collective."""
+        self.step_data.set_step(stage)
         self.equations.update(self.step_data)
 
     def nodal_flux(self) -> np.ndarray:

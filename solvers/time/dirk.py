@@ -25,6 +25,7 @@ from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.step_data import Stage
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
@@ -138,13 +139,8 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        system.set_step(
-            now,
-            stage_length / system.step_data.scales.time,
-            base.content,
-            GateStep(base.gates, stage_length),
-            charge,
-        )
+        gates, scaled = GateStep(base.gates, stage_length), stage_length / system.step_data.scales.time
+        system.set_step(Stage(now, scaled, base.content, gates, charge))
         guess = _extrapolated(history, before.unknowns, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)

@@ -24,6 +24,7 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
+from spinepnp.solvers.pnp.step_data import Stage
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
@@ -209,7 +210,8 @@ class TransientProblem(Problem):
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
         gates = GateStep(np.zeros(system.channels.gates), np.inf)
-        system.set_step(problem_data.at(0.0, -1.0), instant, system.equations.fields.storage(), gates, charges)
+        storage = system.equations.fields.storage()
+        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, gates, charges))
         return self.solve_stage()
 
     def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
@@ -217,8 +219,7 @@ class TransientProblem(Problem):
 
         Args:
             schedule: see `steps`.
-            regions: parts of the volume whose means and extremes each solution has, by name.
-        callback: called with each step on every rank; False ends the transient, see `until_stopped`.
+            callback: called with each step on every rank; False ends the transient, see `until_stopped`.
 
         Returns:
             All accepted steps, with the one at which the callback has stopped.

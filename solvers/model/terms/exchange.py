@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, override
 
 from pydantic import field_validator
 
-from spinepnp.errors import CaseError, nearest
-from spinepnp.solvers.model.term_keys import TermKeys
+from spinepnp.errors import CaseError
+from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.units import PERMEABILITY, Concentration, Permeability, Table, format_quantity
 
 if TYPE_CHECKING:
@@ -61,16 +61,8 @@ class Exchanges(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        names: list[str] = []
-        for entry in self._entries(boundary):
-            where, name = f"{key}.exchange.species", entry.species
-            if name not in electrolyte.names:
-                raise CaseError(where, f"no such species; {nearest(name, electrolyte.names)}", name)
-            if name in boundary.prescribed(electrolyte):
-                raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations)", name)
-            if name in names:
-                raise CaseError(where, "is listed twice; give one rate for each species", name)
-            names.append(name)
+        species = [entry.species for entry in self._entries(boundary)]
+        check_passing(f"{key}.exchange.species", species, key, boundary, electrolyte)
         if boundary.floating and self._ions(boundary, electrolyte):
             raise CaseError(
                 f"{key}.exchange", "of ions has no place in the net current of a floating potential; drop one of them"

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from pydantic import field_validator
 
-from spinepnp.errors import CaseError, nearest
-from spinepnp.solvers.model.term_keys import TermKeys
+from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.units import FARADAY, MolarFlux, Table
 
 if TYPE_CHECKING:
@@ -51,16 +50,8 @@ class Fluxes(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        names: list[str] = []
-        for flux in boundary.flux or ():
-            where, name = f"{key}.flux.species", flux.species
-            if name not in electrolyte.names:
-                raise CaseError(where, f"no such species; {nearest(name, electrolyte.names)}", name)
-            if name in boundary.prescribed(electrolyte):
-                raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations)", name)
-            if name in names:
-                raise CaseError(where, "is listed twice; add its fluxes into one value", name)
-            names.append(name)
+        species = [entry.species for entry in boundary.flux or ()]
+        check_passing(f"{key}.flux.species", species, key, boundary, electrolyte)
 
     @override
     def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:
