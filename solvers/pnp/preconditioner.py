@@ -21,7 +21,7 @@ c_i = A_i^-1 (r_i - G_i phi), a second V-cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
@@ -110,7 +110,7 @@ class BlockPreconditioner:
         equations: linearised equations, with constraints applied.
         free: unconstrained degrees of freedom, shape (owned dofs, N + 1).
         laplace: Laplacians of the problem with their hierarchies.
-        sweeps: whether sweeps may replace the cycle of the screening.
+        given: names of options of the user; what has options of its own is not replaced by something shared or simpler.
 
     Attributes:
         iterations: function that returns the iterations of the last linear solve, negative where it failed.
@@ -120,7 +120,7 @@ class BlockPreconditioner:
     """
 
     def __init__(
-        self, equations: Linearisation, free: np.ndarray, laplace: LaplaceCycles, *, sweeps: bool = True
+        self, equations: Linearisation, free: np.ndarray, laplace: LaplaceCycles, given: Iterable[str] = ()
     ) -> None:
         self._equations, self._blocks, self._free = equations, equations.blocks, free.astype(float)
         self._fields = fields = equations.fields
@@ -129,10 +129,12 @@ class BlockPreconditioner:
         )  # fmt: skip
         self.iterations: Callable[[], int] = lambda: 0
         self.options = block_options(operators.degree)
-        self._laplace, self._may_sweep = laplace, sweeps
+        self._laplace = laplace
+        own = [prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in given)]
+        self._may_sweep, self._never_shares = PREFIXES[1] not in own, PREFIXES[0] in own
         self._own: list[tuple[Cycle, Any]] = []  # hierarchy and scaled matrix of each species
         self._species: list[Cycle] = []  # in use
-        self._may_share = not isinstance(self._variables, LogVariables)
+        self._may_share = False
         self._screening, self._sweeps = Cycle(operators, PREFIXES[1]), Cycle(operators, PREFIXES[3])
         self._conduction = Cycle(operators, PREFIXES[2])
         self._S = operators.empty()
@@ -146,6 +148,10 @@ class BlockPreconditioner:
         self._made = self._destroyed = False
         self._made_for: np.ndarray | None = None  # diffusivities over the time step
         self.failure, self.renewals = "", 0
+
+    def expect_smooth_potential(self, smooth: bool) -> None:
+        """Say whether the potential of the next steady state is smooth, as that of the electroneutral answer is."""
+        self._may_share = smooth and not (self._never_shares or isinstance(self._variables, LogVariables))
 
     def setUp(self, _pc: Any) -> None:
         """Set up with the present blocks, unless the former preconditioner still serves. Collective."""

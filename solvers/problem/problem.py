@@ -166,9 +166,8 @@ class Problem:
             blocks=linear == "block",
         )  # fmt: skip
         self._laplace.keep = linear == "block"
-        sweeps = not any(name.startswith("potential_") for name in petsc)
         self._preconditioner = (
-            BlockPreconditioner(system.equations, system.constraints.free, self._laplace, sweeps=sweeps)
+            BlockPreconditioner(system.equations, system.constraints.free, self._laplace, petsc)
             if linear == "block"
             else None
         )
