@@ -54,3 +54,28 @@ def shape_quality(vertices: np.ndarray) -> np.ndarray:
     squares = [np.einsum("ci,ci->c", v, v)[:, None] for v in (a, b, c)]
     diameter = np.linalg.norm(squares[0] * bc + squares[1] * ca + squares[2] * ab, axis=1)  # times six_volumes
     return np.divide(6.0 * six_volumes**2, faces * diameter, out=np.zeros_like(faces), where=diameter > 0.0)
+
+
+def reference_gradients(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Determinants of affine maps, and gradients of their reference coordinates.
+
+    Args:
+        jacobian: derivatives of the coordinates, shape (derivative, coordinate, n), in one to three dimensions.
+
+    Returns:
+        Determinants, shape (n,), and gradients, shape (reference coordinate, coordinate, n).
+    """
+    if len(jacobian) == 1:
+        return jacobian[0, 0], 1.0 / jacobian
+    if len(jacobian) == 2:
+        (a, b), (c, d) = jacobian
+        adjugate, determinant = np.array([[d, -c], [-b, a]]), a * d - b * c
+    else:
+        adjugate = np.empty_like(jacobian)
+        for i in range(3):
+            u, v = jacobian[(i + 1) % 3], jacobian[(i + 2) % 3]
+            for j in range(3):
+                k, m = (j + 1) % 3, (j + 2) % 3
+                adjugate[i, j] = u[k] * v[m] - u[m] * v[k]
+        determinant = (jacobian[0] * adjugate[0]).sum(axis=0)
+    return determinant, adjugate / determinant

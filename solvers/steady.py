@@ -96,6 +96,8 @@ class SteadyProblem(Problem):
         prediction = self.prediction.predict(problem_data)
         self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
+        if self._preconditioner is not None:
+            self._preconditioner.expect_smooth_potential(prediction is not None)
         statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from spinepnp.meshes.simplices import reference_gradients
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, basix, cell_nodes, coordinate_element, fem
 from spinepnp.solvers.fem.measure import Measure
@@ -116,7 +117,7 @@ def _tensors(
     for q in range(count):
         # Cells last: long vectors instead of many small matrices.
         jacobian = np.tensordot(geometry[1:, q], x, axes=(1, 1))  # derivative, coordinate, cell
-        determinant, inverse = _inverse(jacobian)
+        determinant, inverse = reference_gradients(jacobian)
         gradients = np.tensordot(linear[1:, q], inverse, axes=(0, 0))
         scale = weights[q] * np.abs(determinant) * measure.weight_at(np.tensordot(geometry[0, q], x, axes=(0, 1)))
         scale *= profile
@@ -137,19 +138,3 @@ def _tensors(
         np.repeat(dofs[:, None, :], count, axis=1).reshape(shape).astype(np.int32),
         positions,
     )
-
-
-def _inverse(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Determinants (n,) and gradients of the reference coordinates of maps (derivative, coordinate, n), in 2D or 3D."""
-    if len(jacobian) == 2:
-        (a, b), (c, d) = jacobian
-        adjugate, determinant = np.array([[d, -c], [-b, a]]), a * d - b * c
-    else:
-        adjugate = np.empty_like(jacobian)
-        for i in range(3):
-            u, v = jacobian[(i + 1) % 3], jacobian[(i + 2) % 3]
-            for j in range(3):
-                k, m = (j + 1) % 3, (j + 2) % 3
-                adjugate[i, j] = u[k] * v[m] - u[m] * v[k]
-        determinant = (jacobian[0] * adjugate[0]).sum(axis=0)
-    return determinant, adjugate / determinant

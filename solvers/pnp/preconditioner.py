@@ -21,44 +21,21 @@ c_i = A_i^-1 (r_i - G_i phi), a second V-cycle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
 from spinepnp.errors import petsc_reason
-from spinepnp.runtime.stack import PETSc
+from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.pnp.blocks import Blocks
+from spinepnp.solvers.pnp.cycles import AGGREGATION, BY_DEGREE, SWEEPS, Cycle, LaplaceCycles, Options
 from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.variables import LogVariables
 
-Options = dict[str, Any]
-
-#: Options of one V-cycle of smoothed aggregation. Symmetric Gauss-Seidel needs no spectrum, which drift would make
-#: complex; weak couplings (of flat cells) are not coarsened along, on coarse levels less strictly, so that these stay
-#: sparse.
-AGGREGATION: Options = {
-    "ksp_type": "preonly",
-    "pc_type": "gamg",
-    "pc_gamg_threshold": 0.08,
-    "pc_gamg_threshold_scale": 0.1,
-    "pc_gamg_reuse_interpolation": True,
-    "mg_levels_ksp_type": "richardson",
-    "mg_levels_ksp_max_it": 1,
-    "mg_levels_pc_type": "sor",
-}
-
-#: Options for quadratic elements: one V-cycle from these to linear ones, which are left to aggregation.
-BY_DEGREE: Options = {
-    "ksp_type": "preonly",
-    "pc_type": "mg",
-    "pc_mg_galerkin": "both",
-    "mg_levels_ksp_type": "richardson",
-    "mg_levels_ksp_max_it": 1,
-    "mg_levels_pc_type": "sor",
-} | {f"mg_coarse_{name}": value for name, value in AGGREGATION.items()}
-
-#: Prefixes of the options of the inner solvers: species, screening, and (with storage) conduction.
-PREFIXES = ("species_", "potential_", "conduction_")
+#: Prefixes of the options of the inner solvers: species, screening, and (with storage) conduction; sweeps in place of
+#: the screening where that is nearly a mass matrix; the Laplacian in place of species.
+PREFIXES = ("species_", "potential_", "conduction_", "sweeps_", "laplace_")
 
 
 def block_options(element_degree: int) -> Options:
@@ -77,7 +54,11 @@ def block_options(element_degree: int) -> Options:
         "ksp_rtol": 1e-6,
         "ksp_max_it": 200,
         "pc_type": "python",
-    } | {prefix + name: value for prefix in PREFIXES for name, value in inner.items()}
+    } | {
+        prefix + name: value
+        for prefix in PREFIXES
+        for name, value in (SWEEPS if prefix == "sweeps_" else inner).items()
+    }
 
 
 class Linearisation(Protocol):
@@ -104,6 +85,17 @@ LARGEST_EXPONENT = 50.0
 #: Relative difference of time steps up to which they share a matrix or a preconditioner.
 SIMILAR = 0.1
 
+#: Change of the potential, V_T, and of the response of the charge, relative, up to which a preconditioner of a steady
+#: state stays: it is then as good as that of a start from the electroneutral answer.
+LAGGED = 0.1
+
+#: Iterations of a solve, scaled to a tolerance of 1e-6, up to which species share the hierarchy of the Laplacian.
+MOST_SHARED = 25
+
+#: Ratio of the diagonals of field and mass in the screening up to which sweeps solve it: its condition number is then
+#: of order one.
+SWEEPABLE = 1.0
+
 #: Factor of the iterations of its first solve above which a multigrid hierarchy is rebuilt.
 REBUILD_FACTOR = 1.5
 
@@ -117,6 +109,8 @@ class BlockPreconditioner:
     Args:
         equations: linearised equations, with constraints applied.
         free: unconstrained degrees of freedom, shape (owned dofs, N + 1).
+        laplace: Laplacians of the problem with their hierarchies.
+        given: names of options of the user; what has options of its own is not replaced by something shared or simpler.
 
     Attributes:
         iterations: function that returns the iterations of the last linear solve, negative where it failed.
@@ -125,36 +119,39 @@ class BlockPreconditioner:
         failure: reason of PETSc why the preconditioner could not be set up.
     """
 
-    def __init__(self, equations: Linearisation, free: np.ndarray) -> None:
+    def __init__(
+        self, equations: Linearisation, free: np.ndarray, laplace: LaplaceCycles, given: Iterable[str] = ()
+    ) -> None:
         self._equations, self._blocks, self._free = equations, equations.blocks, free.astype(float)
         self._fields = fields = equations.fields
-        self._operators, self._variables, self._count = fields.operators, fields.variables, fields.count
+        self._operators, self._variables, self._count = operators, _, _ = (
+            fields.operators, fields.variables, fields.count,
+        )  # fmt: skip
         self.iterations: Callable[[], int] = lambda: 0
-        self.options = block_options(fields.operators.degree)
-        self._species = [self._solver(fields.comm, PREFIXES[0]) for _ in range(self._count)]
-        self._screening = self._solver(fields.comm, PREFIXES[1])
-        self._conduction = self._solver(fields.comm, PREFIXES[2])
-        self._S = fields.operators.empty()
+        self.options = block_options(operators.degree)
+        self._laplace = laplace
+        own = [prefix for prefix in PREFIXES if any(name.startswith(prefix) for name in given)]
+        self._may_sweep, self._never_shares = PREFIXES[1] not in own, PREFIXES[0] in own
+        self._own: list[tuple[Cycle, Any]] = []  # hierarchy and scaled matrix of each species
+        self._species: list[Cycle] = []  # in use
+        self._may_share = False
+        self._screening, self._sweeps = Cycle(operators, PREFIXES[1]), Cycle(operators, PREFIXES[3])
+        self._conduction = Cycle(operators, PREFIXES[2])
+        self._S = operators.empty()
         self._conductor: Any = None
-        self._r = [fields.operators.vector() for _ in range(self._count + 1)]
+        self._r = [operators.vector() for _ in range(self._count + 1)]
         self._y = [vector.duplicate() for vector in self._r]
         self._weight = self._r[0].duplicate()
-        self._slotboom = [vector.duplicate() for vector in self._r[:-1]]
-        self._scaled = [fields.operators.empty() for _ in range(self._count)]
+        self._right = [vector.duplicate() for vector in self._r[:-1]]
+        self._left = [vector.duplicate() for vector in self._r[:-1]]
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
-        self._with_levels: set[int] = set()
         self._made_for: np.ndarray | None = None  # diffusivities over the time step
         self.failure, self.renewals = "", 0
 
-    @staticmethod
-    def _solver(comm: Any, prefix: str) -> Any:
-        solver = PETSc.KSP().create(comm)
-        solver.setOptionsPrefix(prefix)
-        return solver
-
-    def _solvers(self) -> list[Any]:
-        return [*self._species, self._screening, self._conduction]
+    def expect_smooth_potential(self, smooth: bool) -> None:
+        """Say whether the potential of the next steady state is smooth, as that of the electroneutral answer is."""
+        self._may_share = smooth and not (self._never_shares or isinstance(self._variables, LogVariables))
 
     def setUp(self, _pc: Any) -> None:
         """Set up with the present blocks, unless the former preconditioner still serves. Collective."""
@@ -169,21 +166,33 @@ class BlockPreconditioner:
     def _still_serves(self) -> bool:
         """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
         c, before = self._fields.coefficients, self._made_for
-        if not c.storage_rate or before is None or self._first is None:
+        if before is None or (self._first is None and c.storage_rate):
             return False
-        near = bool(np.all(np.abs(c.diffusivity - before) <= SIMILAR * before))
-        return near and 0 <= self.iterations() <= self._first + REBUILD_MARGIN
+        if np.any(np.abs(c.diffusivity - before) > SIMILAR * before) or bool(c.storage_rate) != self._in_time:
+            return False
+        few = 0 <= self.iterations() <= (self.iterations() if self._first is None else self._first) + REBUILD_MARGIN
+        return few and (self._in_time or self._is_near())
+
+    def _is_near(self) -> bool:
+        """Whether the state is near that of the last set-up. Collective."""
+        phi, kappa = self._made_at
+        owned = self._fields.owned
+        potential = float(np.abs(self._fields.phi.x.array[:owned] - phi).max(initial=0.0))
+        response = np.abs(self._equations.charge_response() - kappa)
+        response = float((response / np.where(kappa > 0.0, kappa, 1.0)).max(initial=0.0))
+        return bool(self._fields.comm.allreduce(max(potential, response), op=MPI.MAX) <= LAGGED)
 
     def _take_blocks(self) -> None:
         self._renew_if_worse()
         fields, count, variables = self._fields, self._count, self._variables
         owned, c = fields.owned, fields.coefficients
-        self._made_for = c.diffusivity.copy() if c.storage_rate else None
+        self._made_for, self._in_time = c.diffusivity.copy(), bool(c.storage_rate)
         concentrations = fields.concentrations()[:owned]
         slope = variables.slope(concentrations)
         ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
         self._exchange = c.valence * ratio * self._free[:, :-1]
         kappa = self._equations.charge_response()
+        self._made_at = fields.phi.x.array[:owned].copy(), kappa
         if c.storage_rate:
             conductivity = self._equations.conductivity()
             diffusivity = np.where(kappa > 0.0, conductivity / np.where(kappa > 0.0, kappa, 1.0), c.diffusivity.max())
@@ -193,15 +202,54 @@ class BlockPreconditioner:
         self._weight.array[:] = np.sqrt(kappa) * self._free[:, -1]
         self._blocks[count, count].copy(self._S, structure=True)
         variables.add_mass(self._S, self._weight)
-        phi = fields.phi.x.array[:owned]
-        for i, solver in enumerate(self._species):
+        self._set_up_species()
+        self._set_up_screening()
+
+    def _set_up_species(self) -> None:
+        """Set up the inverses of the species' blocks, y = left * cycle(right * r). Collective.
+
+        With the Slotboom factor s = exp(-z phi), a block is D K(s) / s without storage, and K(s) is near
+        sqrt(s) K sqrt(s) where s is smooth: then all species share the Laplacian K.
+        """
+        fields, c, variables = self._fields, self._fields.coefficients, self._variables
+        phi, shares = fields.phi.x.array[: fields.owned], self._may_share and not c.storage_rate
+        if not shares and not self._own:
+            self._own = [(Cycle(self._operators, PREFIXES[0]), self._operators.empty()) for _ in range(self._count)]
+        self._species = []
+        for i in range(self._count):
             # With logarithms the slope contains the factor already.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-            self._slotboom[i].array[:] = np.clip(factor / variables.slope(factor), 0.0, None)
-            self._blocks[i, i].copy(self._scaled[i], structure=True)
-            self._scaled[i].diagonalScale(None, self._slotboom[i])
-            self._set(solver, self._scaled[i])
-        self._set(self._screening, self._S)
+            slotboom = np.clip(factor / variables.slope(factor), 0.0, None)
+            if shares:
+                free, root = self._free[:, i] > 0.0, np.sqrt(factor)
+                self._left[i].array[:] = np.where(free, slotboom / root, 1.0)
+                self._right[i].array[:] = np.where(free, 1.0 / (root * c.diffusivity[i]), 1.0)
+                laplacian = self._laplace.of(fields.transport[i].operators, ~free)
+                laplacian.prepare()
+                cycle: Cycle = laplacian
+            else:
+                cycle, scaled = self._own[i]
+                self._left[i].array[:] = slotboom
+                self._right[i].set(1.0)
+                self._blocks[i, i].copy(scaled, structure=True)
+                scaled.diagonalScale(None, self._left[i])
+                cycle.set_up(scaled)
+            self._species.append(cycle)
+
+    def _set_up_screening(self) -> None:
+        """Set up the inverse of S: a cycle, or sweeps where it is nearly a mass matrix. Collective."""
+        whole, field, free = (
+            self._S.getDiagonal(),
+            self._blocks[self._count, self._count].getDiagonal(),
+            self._free[:, -1],
+        )
+        mass = whole.array_r - field.array_r
+        ratio = np.divide(field.array_r, mass, out=np.full_like(mass, np.inf), where=mass > 0.0)[free > 0.0]
+        largest = self._fields.comm.allreduce(float(ratio.max(initial=0.0)), op=MPI.MAX)
+        for vector in (whole, field):
+            vector.destroy()
+        self._screens = self._sweeps if self._may_sweep and largest <= SWEEPABLE else self._screening
+        self._screens.set_up(self._S)
 
     def _set_up_conductor(self) -> None:
         """Set up the solver of lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, a sum of the blocks. Collective."""
@@ -211,30 +259,19 @@ class BlockPreconditioner:
         self._blocks[count, count].copy(self._conductor, structure=True)
         for i, z in enumerate(c.valence):
             self._conductor.axpy(z / c.storage_rate, self._blocks[i, count], structure=True)
-        self._set(self._conduction, self._conductor)
-
-    def _set(self, solver: Any, matrix: Any) -> None:
-        solver.setOperators(matrix)
-        solver.setFromOptions()
-        preconditioner = solver.getPC()
-        if preconditioner.getType() == "mg" and solver.handle not in self._with_levels:
-            self._with_levels.add(solver.handle)
-            preconditioner.setMGLevels(2)
-            preconditioner.setMGInterpolation(1, self._operators.from_linear)
-            solver.setFromOptions()
-        solver.setUp()
+        self._conduction.set_up(self._conductor)
 
     def _renew_if_worse(self) -> None:
         """Drop hierarchies whose iterations have grown; the next set-up makes new ones."""
         last = self.iterations()
         if self._made and self._first is None and last >= 0:
             self._first = last
-        elif self._made and (
-            last < 0 or (self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN)
-        ):
-            for solver in self._solvers():
-                solver.getPC().setType("none")  # a hierarchy without levels would survive a reset
-            self._with_levels.clear()
+        worse = self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN
+        if self._made and self._may_share and not self._in_time and (last < 0 or worse or last > MOST_SHARED):
+            self._may_share, self._first = False, None
+        elif self._made and (last < 0 or worse):
+            for cycle in (*(cycle for cycle, _ in self._own), self._screening, self._conduction):
+                cycle.renew()
             self.renewals += 1
             self._first = None
         self._made = True
@@ -272,14 +309,16 @@ class BlockPreconditioner:
                 parts[i] -= self._exchange[:, i] * potential.array_r
 
     def _solve_for_species(self, i: int) -> None:
-        self._species[i].solve(self._r[i], self._y[i])
-        self._y[i].pointwiseMult(self._y[i], self._slotboom[i])
+        scaled, y = self._weight, self._y[i]
+        scaled.pointwiseMult(self._right[i], self._r[i])
+        self._species[i].solver.solve(scaled, y)
+        y.pointwiseMult(y, self._left[i])
 
     def _solve_for_potential(self, right: Any, x: Any) -> None:
-        self._screening.solve(right, x)
+        self._screens.solver.solve(right, x)
         if self._fields.coefficients.storage_rate:
             x.array[:] *= np.where(self._free[:, -1] > 0.0, self._share, 1.0)
-            self._conduction.solve(right, self._weight)
+            self._conduction.solver.solve(right, self._weight)
             x.array[:] += self._weight.array_r * self._free[:, -1]
 
     def destroy(self, _pc: Any = None) -> None:
@@ -287,7 +326,9 @@ class BlockPreconditioner:
         if self._destroyed:
             return
         self._destroyed = True
-        for item in (*self._solvers(), *self._scaled, *self._slotboom, self._S, self._weight, *self._r, *self._y):
+        cycles = (*(cycle for cycle, _ in self._own), self._screening, self._sweeps, self._conduction)
+        matrices = (*(matrix for _, matrix in self._own), self._S)
+        for item in (*cycles, *matrices, *self._left, *self._right, self._weight, *self._r, *self._y):
             item.destroy()
         if self._conductor is not None:
             self._conductor.destroy()

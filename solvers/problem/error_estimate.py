@@ -8,14 +8,16 @@ and so of the resistance. Debye layers do not enter: mu_i is smooth across them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.meshes.measures import cell_contents, owned_cells
+from spinepnp.meshes.simplices import reference_gradients
 from spinepnp.runtime.stack import MPI, cell_nodes, dolfinx, fem, reduced
 from spinepnp.solvers.fem.measure import values_in_cells
 from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -23,120 +25,161 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 #: Fraction of the largest concentration of a species below which its concentrations do not count.
 TRACE = 1e-9
 
+#: Number of cells that are worked on at once: their arrays stay in the cache of the processor.
+CELLS_PER_BATCH = 20_000
 
-def dissipation_error(
-    mesh: SpineMesh,
-    space: Any,
-    concentrations: np.ndarray,
-    phi: np.ndarray,
-    electrolyte: Electrolyte,
-    *,
-    along_edges: bool,
-) -> tuple[float, float, float]:
-    """Estimated error of the dissipation, and the dissipation, sum_i int D_i c_i |grad mu_i|^2. Collective.
+#: Number of cells of a rank up to which their gradients are kept between two passes, 72 bytes each.
+MOST_KEPT = 1_000_000
+
+
+@dataclass
+class _Batch:
+    """Some cells of this rank, straight.
+
+    Attributes:
+        dofs: local degrees of freedom, shape (nodes, n).
+        volume: volume of the part of the body that each stands for, shape (n,).
+        gradients: gradients of the reference coordinates, shape (reference coordinate, coordinate, n).
+        height: last coordinate of the middle, um, shape (n,).
+        cells: positions among the cells of this rank.
+    """
+
+    dofs: np.ndarray
+    volume: np.ndarray
+    gradients: np.ndarray
+    height: np.ndarray
+    cells: slice
+
+
+class DissipationEstimate:
+    """Estimate on one mesh and space.
 
     Args:
         mesh: mesh of the solution.
         space: scalar Lagrange space.
-        concentrations: nodal concentrations, in any unit, shape (local dofs, species).
-        phi: nodal potential, V_T.
-        electrolyte: species of the case.
-        along_edges: whether fluxes are those of `edge_fluxes`: with the logarithmic mean of the concentrations they are
-            smooth where mu is steep, and are averaged instead of gradients.
-
-    Returns:
-        Both in m^2/s um times the unit of the concentrations; and the sum of the ranges of all mu_i, V_T: a flow of N
-        through the domain dissipates N times that at most.
     """
-    comm, dim = mesh.mesh.comm, mesh.mesh.topology.dim
-    corners = dim + 1
-    volume = cell_contents(mesh, owned_cells(mesh.mesh))
-    dofs = space.dofmap.list[: len(volume)]
-    gradients = _gradients_at_corners(mesh, space, len(volume))
-    weight = fem.Function(space).x
 
-    def summed(values: np.ndarray) -> np.ndarray:
-        """Sums over the cells of all ranks at the local corners, of values by cell and corner."""
-        weight.array[:] = np.bincount(dofs[:, :corners].ravel(), values.ravel(), len(weight.array))
-        weight.scatter_reverse(dolfinx.la.InsertMode.add)
-        weight.scatter_forward()
-        return weight.array.copy()
+    def __init__(self, mesh: SpineMesh, space: Any) -> None:
+        self._mesh, self._space, self._comm = mesh, space, mesh.mesh.comm
+        self._dim = mesh.mesh.topology.dim
+        self._corners = self._dim + 1
+        element = space.element.basix_element
+        reference = np.vstack([np.zeros(self._dim), np.eye(self._dim)])
+        table = element.tabulate(1, reference)[1:, :, :, 0]  # derivative, corner, basis
+        # Gradients of linear elements are equal at all corners.
+        self._table = table[:, :1] if element.degree == 1 else table
+        self._vector = fem.Function(space).x
+        self._count = mesh.mesh.topology.index_map(self._dim).size_local
+        self._kept = list(self._made()) if self._count <= MOST_KEPT else None
 
-    middle = mesh.mesh.geometry.x[:, dim - 1][cell_nodes(mesh.mesh)[: len(volume), :corners]].mean(axis=1)
-    parts, ranges = np.zeros(2), 0.0
-    for i, species in enumerate(electrolyte.species):
-        c = concentrations[:, i]
-        largest = comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
-        if largest <= 0.0 or not electrolyte.effective_diffusivity(species):
-            continue
-        present = np.maximum(c, TRACE * largest)
-        mu = np.log(present) + species.valence * phi
-        highest, lowest = mu.max(initial=-np.inf), -mu.min(initial=np.inf)
-        ranges += comm.allreduce(float(highest), op=MPI.MAX) + comm.allreduce(float(lowest), op=MPI.MAX)
-        at_corners = np.einsum("tadk,tk->tad", gradients, mu[dofs])
-        at_nodes = present[dofs[:, :corners]]
-        profile = electrolyte.diffusivity_profile(species)
-        relative = values_in_cells(mesh.mesh, profile)[: len(volume)] if profile.planes else profile.values[0]
-        conductivity = electrolyte.effective_diffusivity(species) * relative * volume
-        if along_edges:
-            mean = logarithmic_mean(at_nodes.min(axis=1), at_nodes.max(axis=1))
-            at_corners, conductivity = at_corners * mean[:, None, None], conductivity / mean
-        else:
-            conductivity = conductivity * at_nodes.mean(axis=1)
-        # Gradients jump where diffusivities do.
-        region = np.searchsorted(profile.planes, middle * MODEL_UNIT), len(profile.values)
-        smooth = _averaged(at_corners, volume, dofs[:, :corners], region, summed)
-        for part, field in enumerate((at_corners - smooth, at_corners)):
-            parts[part] += float(conductivity @ _square(field))
-    error, dissipation = reduced(comm, parts, MPI.SUM) / (corners * (corners + 1.0))
-    return float(error), float(dissipation), ranges
+    def _batches(self) -> Iterable[_Batch]:
+        return self._made() if self._kept is None else self._kept
+
+    def _made(self) -> Iterator[_Batch]:
+        mesh, dim, count = self._mesh.mesh, self._dim, self._count
+        nodes, x = cell_nodes(mesh)[:count, : self._corners], mesh.geometry.x[:, :dim]
+        for start in range(0, count, CELLS_PER_BATCH):
+            part = slice(start, min(start + CELLS_PER_BATCH, count))
+            corners = x[nodes[part]].transpose(1, 2, 0)  # corner, coordinate, cell
+            determinants, gradients = reference_gradients(corners[1:] - corners[0])
+            middle = corners.mean(axis=0)
+            weight = self._mesh.geometry.weight(middle.T)
+            volume = np.abs(determinants) * weight / math.factorial(dim)
+            yield _Batch(self._space.dofmap.list[part].T, volume, gradients, middle[-1], part)
+
+    def _field(self, batch: _Batch, mu: np.ndarray) -> np.ndarray:
+        """Gradient of nodal values at the corners of cells, or once for all of them, (corner, coordinate, cell)."""
+        by_reference = np.tensordot(self._table, mu[batch.dofs], axes=(2, 0))  # derivative, corner, cell
+        pairs = zip(by_reference, batch.gradients, strict=True)
+        return sum((by[:, None] * gradient for by, gradient in pairs), np.zeros(1))
+
+    def _means(
+        self, field: Callable[[_Batch, np.ndarray], np.ndarray], mu: np.ndarray, inside: Callable[[_Batch], Any]
+    ) -> np.ndarray:
+        """Averages of a field at the local nodes over the cells around, shape (coordinate, local dofs). Collective."""
+        sums = np.zeros((self._dim + 1, len(self._vector.array)))
+        for batch in self._batches():
+            share = batch.volume * inside(batch)
+            nodes = batch.dofs[: self._corners].ravel()
+            weighted = [np.broadcast_to(share, (1, len(share))), *(share * field(batch, mu)).transpose(1, 0, 2)]
+            for total, values in zip(sums, weighted, strict=True):
+                at_corners = np.broadcast_to(values, (self._corners, len(share))).ravel()
+                total += np.bincount(nodes, at_corners, len(total))
+        for total in sums:
+            self._vector.array[:] = total
+            self._vector.scatter_reverse(dolfinx.la.InsertMode.add)
+            self._vector.scatter_forward()
+            total[:] = self._vector.array
+        return np.asarray(sums[1:] / np.where(sums[0] == 0.0, 1.0, sums[0]))
+
+    def error(
+        self, concentrations: np.ndarray, phi: np.ndarray, electrolyte: Electrolyte, *, along_edges: bool
+    ) -> tuple[float, float, float]:
+        """Estimated error of the dissipation, and the dissipation, sum_i int D_i c_i |grad mu_i|^2. Collective.
+
+        Args:
+            concentrations: nodal concentrations, in any unit, shape (local dofs, species).
+            phi: nodal potential, V_T.
+            electrolyte: species of the case.
+            along_edges: whether fluxes are those of `edge_fluxes`: with the logarithmic mean of the concentrations they
+                are smooth where mu is steep, and are averaged instead of gradients.
+
+        Returns:
+            Both in m^2/s um times the unit of the concentrations; and the sum of the ranges of all mu_i, V_T: a flow of
+            N through the domain dissipates N times that at most.
+        """
+        parts, ranges = np.zeros(2), 0.0
+        for i, species in enumerate(electrolyte.species):
+            c = concentrations[:, i]
+            largest = self._comm.allreduce(float(c.max(initial=0.0)), op=MPI.MAX)
+            D = electrolyte.effective_diffusivity(species)
+            if largest <= 0.0 or not D:
+                continue
+            present = np.maximum(c, TRACE * largest)
+            mu = np.log(present) + species.valence * phi
+            extremes = np.array([mu.max(initial=-np.inf), -mu.min(initial=np.inf)])
+            ranges += float(reduced(self._comm, extremes, MPI.MAX).sum())
+            profile = electrolyte.diffusivity_profile(species)
+            relative = values_in_cells(self._mesh.mesh, profile) if profile.planes else None
+            field = _along_edges(self._field, present) if along_edges else self._field
+            # Gradients jump where diffusivities do: averages are over one region.
+            for number in range(len(profile.values)):
+
+                def inside(batch: _Batch, number: int = number, planes: tuple[float, ...] = profile.planes) -> Any:
+                    return np.searchsorted(planes, batch.height * MODEL_UNIT) == number if planes else 1.0
+
+                means = self._means(field, mu, inside)
+                for batch in self._batches():
+                    vectors, at_nodes = field(batch, mu), present[batch.dofs[: self._corners]]
+                    conductivity = D * batch.volume * inside(batch)
+                    if relative is not None:
+                        conductivity = conductivity * relative[batch.cells]
+                    if along_edges:
+                        conductivity = conductivity / _mean_of_edges(at_nodes)
+                    else:
+                        conductivity = conductivity * at_nodes.mean(axis=0)
+                    averages = means[:, batch.dofs[: self._corners]].transpose(1, 0, 2)
+                    for part, difference in enumerate((vectors - averages, np.broadcast_to(vectors, averages.shape))):
+                        parts[part] += float(conductivity @ _square(difference))
+        error, dissipation = reduced(self._comm, parts, MPI.SUM) / (self._corners * (self._corners + 1.0))
+        return float(error), float(dissipation), ranges
 
 
-def _averaged(
-    field: np.ndarray,
-    volume: np.ndarray,
-    nodes: np.ndarray,
-    region: tuple[np.ndarray, int],
-    summed: Callable[[np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Averages of a field at the corners of each cell over the cells around that lie in the same region. Collective.
+def _along_edges(field: Callable[[_Batch, np.ndarray], np.ndarray], present: np.ndarray) -> Any:
+    """Field times the logarithmic mean of the concentrations of each cell."""
+    return lambda batch, mu: field(batch, mu) * _mean_of_edges(present[batch.dofs])
 
-    Args:
-        field: values by cell, corner and coordinate.
-        volume: volume of each cell.
-        nodes: local nodes of the corners, shape (cells, corners).
-        region: number of the region of each cell, and of all regions.
-        summed: sums over the cells of all ranks at the local nodes, of values by cell and corner.
-    """
-    number_of, regions = region
-    averages = np.empty_like(field)
-    for number in range(regions):
-        inside = number_of == number
-        shares = np.repeat((volume * inside)[:, None], nodes.shape[1], axis=1)
-        around = summed(shares)
-        around[around == 0.0] = 1.0
-        means = [summed(shares * field[:, :, d]) / around for d in range(field.shape[2])]
-        averages[inside] = np.stack(means, axis=-1)[nodes[inside]]
-    return averages
+
+def _mean_of_edges(at_nodes: np.ndarray) -> np.ndarray:
+    return logarithmic_mean(at_nodes.min(axis=0), at_nodes.max(axis=0))
 
 
 def _square(field: np.ndarray) -> np.ndarray:
-    """Integral of |e|^2 over each cell of a linear e by its corner values, over |T| / ((d + 1)(d + 2))."""
-    return np.asarray((field**2).sum(axis=(1, 2)) + (field.sum(axis=1) ** 2).sum(axis=1))
+    """Integral of |e|^2 over each cell of a linear e (corner, coordinate, cell), over |T| / ((d + 1)(d + 2))."""
+    return np.asarray((field**2).sum(axis=(0, 1)) + (field.sum(axis=0) ** 2).sum(axis=0))
 
 
 def logarithmic_mean(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Logarithmic mean (high - low) / ln(high / low) of positive numbers, low <= high."""
     s = 0.5 * np.log(high / low)
     return np.asarray(np.sqrt(low * high) * np.where(s < 1e-4, 1.0, np.sinh(s) / np.where(s == 0.0, 1.0, s)))
-
-
-def _gradients_at_corners(mesh: SpineMesh, space: Any, cells: int) -> np.ndarray:
-    """Gradients of the basis functions at the corners of straight cells, shape (cells, corner, coordinate, basis)."""
-    element, dim = space.element.basix_element, mesh.mesh.topology.dim
-    reference = np.vstack([np.zeros(dim), np.eye(dim)])
-    table = element.tabulate(1, reference)[1:, :, :, 0]  # derivative, corner, basis
-    x = mesh.mesh.geometry.x[cell_nodes(mesh.mesh)[:cells, : dim + 1], :dim]
-    jacobian = x[:, 1:] - x[:, :1]  # cell, derivative, coordinate
-    inverse = np.linalg.inv(jacobian)  # cell, coordinate, derivative
-    return np.einsum("tcd,dak->tack", inverse, table)

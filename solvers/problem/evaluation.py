@@ -14,7 +14,6 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
-from spinepnp.solvers.problem.error_estimate import dissipation_error
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
@@ -142,13 +141,8 @@ def _relative_error(
 ) -> float:
     """Estimated relative error of the dissipation; zero where next to nothing flows. Collective."""
     scales = problem.system.step_data.scales
-    error, dissipation, ranges = dissipation_error(
-        problem.mesh,
-        problem.discretisation.space,
-        state.concentrations,
-        state.potential,
-        electrolyte,
-        along_edges=state.lumped,
+    error, dissipation, ranges = problem.dissipation.error(
+        state.concentrations, state.potential, electrolyte, along_edges=state.lumped
     )
     flow = _largest_flow(currents, electrolyte) / (FARADAY * scales.concentration * scales.length)
     # A dissipation above that of the flow is a residue of an equilibrium in concentrations.

@@ -11,6 +11,7 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction, Predictor
 from spinepnp.units import FARADAY
@@ -51,9 +52,12 @@ class ElectroneutralPrediction:
     Args:
         discretisation: discretisation of the mesh.
         problem_data: data that decide which boundaries are grounded.
+        laplace: Laplacians of the problem with their hierarchies; its own by default.
     """
 
-    def __init__(self, discretisation: Discretisation, problem_data: ProblemData) -> None:
+    def __init__(
+        self, discretisation: Discretisation, problem_data: ProblemData, laplace: LaplaceCycles | None = None
+    ) -> None:
         self.discretisation, self._signature = discretisation, problem_data.signature
         grounded = [discretisation.boundary_dofs[name] for name, *_ in self._signature.dirichlet]
         self._predictor = Predictor(
@@ -62,6 +66,7 @@ class ElectroneutralPrediction:
             discretisation.weights.boundary,
             discretisation.weights.area,
             discretisation.operators,
+            laplace or LaplaceCycles(),
         )
 
     def predict(self, problem_data: ProblemData) -> Prediction | None:

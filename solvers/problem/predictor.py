@@ -18,12 +18,15 @@ from spinepnp.geometries import MODEL_UNIT
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI, PETSc, fem
 from spinepnp.solvers.algebra.cost import memory
+from spinepnp.solvers.algebra.petsc import PetscOptions
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
 from spinepnp.solvers.model.profiles import UNIFORM, Profile
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.pnp.cycles import LaplaceCycles
+from spinepnp.solvers.pnp.preconditioner import block_options
 from spinepnp.units import CURRENT, FARADAY, format_quantity
 
 #: Iterations after which a factorisation takes over: on cells thousands of times wider than high, multigrid is slow.
@@ -85,6 +88,7 @@ class Predictor:
         weights: integral of each local basis function over a boundary, by boundary name.
         areas: area of each boundary.
         operators: matrices of the space.
+        laplace: Laplacians of the problem with their hierarchies.
     """
 
     def __init__(
@@ -94,29 +98,26 @@ class Predictor:
         weights: dict[str, np.ndarray],
         areas: dict[str, float],
         operators: Operators,
+        laplace: LaplaceCycles,
     ) -> None:
+        self._laplace = laplace
         self._space, self._weights, self._areas, self._operators = space, weights, areas, operators
         self._grounded = grounded
         self._solutions: dict[tuple[str, Profile], np.ndarray] = {}
         self._solver: Any = None
 
     def _set_up(self, profile: Profile) -> None:
-        matrix, owned = self._operators.with_profile(profile).K.copy(), self._operators.owned
-        grounded = np.zeros(owned, dtype=bool)
-        grounded[self._grounded[self._grounded < owned]] = True
-        free, constrained = self._operators.masks(grounded)
-        matrix.diagonalScale(free, free)
-        matrix.setDiagonal(constrained, addv=True)
-        for vector in (free, constrained):
-            vector.destroy()
+        grounded = np.zeros(self._operators.owned, dtype=bool)
+        grounded[self._grounded[self._grounded < len(grounded)]] = True
+        cycle = self._laplace.of(self._operators.with_profile(profile), grounded)
+        with PetscOptions({name: value for name, value in block_options(self._operators.degree).items()
+                           if name.startswith("laplace_")}, {}).in_force():  # fmt: skip
+            cycle.prepare()
         solver = PETSc.KSP().create(self._space.mesh.comm)
-        solver.setOptionsPrefix("laplace_")
         solver.setType("cg")
-        solver.getPC().setType("gamg")
+        solver.setPC(cycle.solver.getPC())
         solver.setTolerances(rtol=1e-13, max_it=MOST_ITERATIONS)
-        solver.setOperators(matrix)
-        solver.setFromOptions()
-        self._solver, self._matrix = solver, matrix
+        self._solver, self._matrix = solver, cycle.matrix
 
     def _factorise(self) -> bool:
         """Let MUMPS replace multigrid for good, if its factors fit into half of the memory: whether it does."""
@@ -170,8 +171,9 @@ class Predictor:
         """Free the PETSc objects. Collective."""
         if self._solver is not None:
             self._solver.destroy()
-            self._matrix.destroy()
             self._solver = None
+        if not self._laplace.keep:
+            self._laplace.destroy()
 
     def _phi(self, electrolyte: Electrolyte, boundaries: Boundaries, injected: str) -> np.ndarray:
         """Sum over boundaries of I G / (z_k F D_k), mol/m^3, at the local degrees of freedom."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -35,11 +36,16 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.pnp.currents import currents_at_constraints
 from spinepnp.solvers.pnp.custom_term import Term, determined_by
+from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
 from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
+from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
+
+#: Prefixes of inner solvers that only some solves have: their options are no mistake elsewhere.
+SOMETIMES = PREFIXES[2:]
 
 #: Prefixes of PETSc options that belong to one sparse matrix and its factors.
 MATRIX_PREFIXES = ("pc_factor_", "mat_")
@@ -107,7 +113,8 @@ class Problem:
         check_kind(problem_data.boundaries, transient=self.transient)
         self.signature = problem_data.signature
         self.discretisation = discretise(mesh, problem_data, tables.probes, tables.regions)
-        self.prediction = ElectroneutralPrediction(self.discretisation, problem_data)
+        self._laplace = LaplaceCycles()
+        self.prediction = ElectroneutralPrediction(self.discretisation, problem_data, self._laplace)
         self.problem_data = problem_data
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
         dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
@@ -155,15 +162,18 @@ class Problem:
         self.weights.mass = self.discretisation.operators.M if nodal_charge else None
         self._matrix_step: float | None = None  # step size that the matrix was made for
         # Options of a solver that "auto" does not choose are no mistake, nor are those of time steps in a steady state.
-        unused = PREFIXES if linear == "direct" and self.options.linear == "auto" else PREFIXES[-1:]
+        unused = PREFIXES if linear == "direct" and self.options.linear == "auto" else SOMETIMES
         petsc = {name: value for name, value in self.options.petsc.items() if not name.startswith(unused)}
         self._made_with: tuple[Term, ...] | None = None  # a term that is refused leaves no equations
         self.system = system = System(
             self.mesh, self.problem_data, self.discretisation, self.formulation, tuple(self.terms),
             blocks=linear == "block",
         )  # fmt: skip
+        self._laplace.keep = linear == "block"
         self._preconditioner = (
-            BlockPreconditioner(system.equations, system.constraints.free) if linear == "block" else None
+            BlockPreconditioner(system.equations, system.constraints.free, self._laplace, petsc)
+            if linear == "block"
+            else None
         )
         self._newton = Newton(
             self.mesh.mesh.comm,
@@ -186,6 +196,11 @@ class Problem:
         if self._preconditioner is not None:
             self._preconditioner.destroy()
         self.system.destroy()
+
+    @cached_property
+    def dissipation(self) -> DissipationEstimate:
+        """Estimate of the error of the dissipation on the mesh."""
+        return DissipationEstimate(self.mesh, self.discretisation.space)
 
     @property
     def weights(self) -> IntegrationWeights:
@@ -335,4 +350,5 @@ class Problem:
         self._destroyed = True
         self._free_solver()
         self.prediction.destroy()
+        self._laplace.destroy()
         self.discretisation.destroy()
