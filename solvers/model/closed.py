@@ -30,6 +30,10 @@ CHARGE_TOLERANCE = 1e-6
 ROUNDING_OF_CHARGE = 1e-14
 
 
+#: Net inflow of a species over the sizes of all contributions below which it is rounding.
+INFLOW_ROUNDING = 1e-9
+
+
 class Closed(Table):
     """Prescribed amounts of species that no boundary determines.
 
@@ -68,7 +72,7 @@ def check_amounts(
         if species not in electrolyte.names:
             raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
         if species not in free:
-            raise CaseError(key, "a boundary prescribes its concentration, which decides its amount; drop one")
+            raise CaseError(key, "a boundary prescribes its concentration, or an exchange there decides its amount; drop one")
     # Neutral species do not ask where the potential is zero.
     if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):
         raise CaseError(
@@ -187,23 +191,26 @@ def amounts_of(closed: Closed, electrolyte: Electrolyte, species: tuple[str, ...
     return {name: closed.amounts.get(name, bulk[name] * volume) for name in species}
 
 
-def check_inflow(inflow: dict[str, float], current_scale: float) -> None:
+def check_inflow(name: str, inflow: float, size: float, valence: int) -> None:
     """Refuse a net inflow into a closed domain, which has no steady state.
 
     Args:
-        inflow: net rate at which species enter, A (for neutral ones mol/s times F), by name.
-        current_scale: size of a typical current, of which rounding is a small part, A.
+        name: name of the species.
+        inflow: net rate at which it enters, mol/s.
+        size: sum of the sizes of all contributions, of which rounding is a small part, mol/s.
+        valence: its valence; an ion's rate is told as a current.
 
     Raises:
         CaseError: names the species.
     """
-    for name, value in inflow.items():
-        if abs(value) > 1e-9 * current_scale:
-            raise CaseError(
-                "closed",
-                f"{name} enters at a net rate of {value * 1e12:.6g} pA and leaves nowhere, so there is no steady "
-                "state; balance its currents and sources, or prescribe its concentration on a boundary",
-            )
+    if abs(inflow) <= INFLOW_ROUNDING * size:
+        return
+    rate = f"{inflow * 1e18:.6g} amol/s" if not valence else f"{valence * FARADAY * inflow * 1e12:.6g} pA"
+    raise CaseError(
+        "closed",
+        f"{name} enters at a net rate of {rate} and leaves nowhere, so there is no steady state; balance its currents, "
+        "fluxes and sources, or prescribe its concentration on a boundary",
+    )
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ class ClosedDomain(BorderTerm):
             self._set_closing_load(step)
 
     def check_inflows(self, terms: Iterable[Term], step: StepData) -> None:
-        """Refuse loads that change a prescribed amount; a species without charge counts as if it had one. Collective.
+        """Refuse loads that change a prescribed amount. Collective.
 
         Raises:
             CaseError: names the species.
@@ -75,10 +75,11 @@ class ClosedDomain(BorderTerm):
             load = np.zeros((self.fields.owned, self.fields.count + 1))
             term.add_load(load)
             loads.append([load.sum(axis=0), np.abs(load).sum(axis=0)])
-        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM) * step.scales.current
+        unit = step.scales.current / FARADAY
+        net, size = reduced(self.fields.comm, np.array(loads).sum(axis=0), MPI.SUM) * unit
         for i in self.species:
-            unit = step.problem_data.electrolyte.species[i].valence or 1
-            check_inflow({self.fields.names[i]: float(unit * net[i])}, float(abs(unit) * size[i]))
+            valence = step.problem_data.electrolyte.species[i].valence
+            check_inflow(self.fields.names[i], float(net[i]), float(size[i]), valence)
 
     def _set_closing_load(self, step: StepData) -> None:
         """Set the load of the wall charge that Gauss' law requires of a domain that nothing grounds. Collective."""
