@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.meshes.simplices import determinants, reference_gradients
+from spinepnp.meshes.simplices import determinants
 from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.meshes.tagged_mesh import cells_of_facets
 from spinepnp.runtime.stack import MPI, Mesh, basix, cell_nodes, coordinate_element
@@ -108,22 +108,12 @@ def area(mesh: SpineMesh, name: str) -> float:
 def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
     """Heights over a boundary of the cells that have a facet on it, in micrometres.
 
-    The height of a straight cell is the distance of its other corner from the facet; it must resolve a Debye layer
-    there. Not collective: each rank gives the heights of its own cells, shape (facets of owned cells,).
-
-    Args:
-        mesh: mesh in micrometres.
-        name: name of the boundary.
+    The height of a cell over its facet is d |cell| / |facet| in d dimensions; it must resolve a Debye layer there. Not
+    collective: each rank gives the heights of its own cells, shape (facets of owned cells,).
     """
-    pairs, dim = boundary_cells(mesh, name), mesh.mesh.topology.dim
-    if not len(pairs):
-        return np.empty(0)
-    nodes = cell_nodes(mesh.mesh)[pairs[:, 0], : dim + 1]
-    corners = mesh.mesh.geometry.x[nodes, :dim].transpose(1, 2, 0)
-    # The barycentric coordinate of the corner opposite to a facet falls from one to zero at the facet.
-    _, gradients = reference_gradients(corners[1:] - corners[0])
-    of_corners = np.concatenate([-gradients.sum(axis=0)[None], gradients])
-    return np.asarray(1.0 / np.linalg.norm(of_corners[pairs[:, 1], :, np.arange(len(pairs))], axis=1))
+    pairs = boundary_cells(mesh, name)
+    cells = cell_contents(mesh, cell_nodes(mesh.mesh)[pairs[:, 0]], weighted=False)
+    return mesh.mesh.topology.dim * cells / facet_contents(mesh, pairs, weighted=False)
 
 
 def size_along_z(mesh: SpineMesh, z: float) -> float:

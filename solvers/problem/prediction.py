@@ -66,7 +66,7 @@ class ElectroneutralPrediction:
             discretisation.weights.boundary,
             discretisation.weights.area,
             discretisation.operators,
-            laplace or LaplaceCycles(),
+            laplace,
         )
 
     def predict(self, problem_data: ProblemData) -> Prediction | None:

@@ -88,7 +88,7 @@ class Predictor:
         weights: integral of each local basis function over a boundary, by boundary name.
         areas: area of each boundary.
         operators: matrices of the space.
-        laplace: Laplacians of the problem with their hierarchies.
+        laplace: Laplacians of the problem with their hierarchies; its own by default.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Predictor:
         weights: dict[str, np.ndarray],
         areas: dict[str, float],
         operators: Operators,
-        laplace: LaplaceCycles,
+        laplace: LaplaceCycles | None = None,
     ) -> None:
-        self._laplace = laplace
+        self._laplace = laplace or LaplaceCycles()
         self._space, self._weights, self._areas, self._operators = space, weights, areas, operators
         self._grounded = grounded
         self._solutions: dict[tuple[str, Profile], np.ndarray] = {}

@@ -18,6 +18,9 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
 
+#: Relative difference of two changes of the potential below which they are the same.
+EQUAL_CHANGES = 1e-6
+
 #: Largest exponent |z u| of the bracket of a Donnan potential u.
 LARGEST_EXPONENT = 300.0
 
@@ -64,15 +67,14 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
     """
     mesh = space.mesh
     cells = space.dofmap.list[: mesh.topology.index_map(mesh.topology.dim).size_local]
-    mine = (0.0, 0.0)
-    if len(cells):
-        at_nodes = phi[cells]
-        change = at_nodes.max(axis=1) - at_nodes.min(axis=1)
-        worst = int(np.argmax(change))
-        height = space.tabulate_dof_coordinates()[cells[worst], mesh.geometry.dim - 1].mean()
-        mine = float(change[worst]), float(height)
-    change_, height_ = max(mesh.comm.allgather(mine))
-    return electrolyte.largest_valence * change_, height_
+    at_nodes = phi[cells]
+    change = at_nodes.max(axis=1, initial=-np.inf) - at_nodes.min(axis=1, initial=np.inf)
+    largest = mesh.comm.allreduce(float(change.max(initial=0.0)), op=MPI.MAX)
+    # Of cells whose changes differ by rounding, the lowest.
+    equal = cells[change >= largest * (1.0 - EQUAL_CHANGES)]
+    heights = space.tabulate_dof_coordinates()[equal, mesh.geometry.dim - 1].mean(axis=1)
+    lowest = mesh.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
+    return electrolyte.largest_valence * largest, lowest
 
 
 def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:
