@@ -40,7 +40,7 @@ NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
 
 #: A second or two each; `./spine validate` has them all.
 QUICK = [
-    "ball_membrane", "box1_salt", "charged_band", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100",
+    "ball_membrane", "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100",
     "cylinder_50", "cylinder_75", "cylinder_three_species", "cytosol", "gel", "gel_membrane", "junction", "line",
     "line_constant_field", "line_table", "membrane", "pore_ampa", "pore_gaba", "pore_leak", "rings", "rings_channels",
     "shell", "spine_head", "spine_head_50", "spine_head_75", "throat_confocal",
