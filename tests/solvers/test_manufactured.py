@@ -147,11 +147,10 @@ def test_rates_are_those_of_theory(comm, dimension, degree, formulation, profile
     shape = Cylinder(length="1 um", radius="500 nm", dimension=dimension)
     planes = {"grade_planes": [{"z": "400 nm"}]} if profile.planes else {}
     if dimension == "1d":
-        series = [MeshOptions(size=f"{h} nm", element_degree=degree, **planes) for h in (50, 25, 12.5)]
+        series = [MeshOptions(size=f"{h} nm", element_degree=degree, **planes) for h in (25, 12.5)]
     else:
-        size = "200 nm" if dimension == "axisymmetric" else "350 nm"
-        refine = (1, 2, 3) if dimension == "axisymmetric" else (0, 1, 2)
+        size = "200 nm" if dimension == "axisymmetric" else "220 nm"
+        refine = (2, 3) if dimension == "axisymmetric" else (0, 1)
         series = [MeshOptions(size=size, refine=r, element_degree=degree, **planes) for r in refine]
     errors = np.array([solve(generate(shape, options, comm), formulation, dimension, profile) for options in series])
-    rates = np.log2(errors[:-1] / errors[1:])
-    assert rates[-1] == pytest.approx([degree + 1.0, degree], abs=0.1)
+    assert np.log2(errors[0] / errors[1]) == pytest.approx([degree + 1.0, degree], abs=0.1)
