@@ -40,16 +40,19 @@ def _weight(mesh: SpineMesh, x: np.ndarray) -> np.ndarray:
     return mesh.geometry.weight(x.reshape(-1, x.shape[-1])).reshape(x.shape[:2])
 
 
-def cell_contents(mesh: SpineMesh, cells: np.ndarray, weighted: bool = True) -> np.ndarray:
+def cell_contents(
+    mesh: SpineMesh, cells: np.ndarray, weighted: bool = True, degree: int = QUADRATURE_DEGREE
+) -> np.ndarray:
     """Volume of each cell, or of the part of the body that it stands for, shape (cells,).
 
     Args:
         mesh: mesh of the cells, in micrometres.
         cells: geometry nodes of the cells, shape (cells, nodes).
         weighted: False for the plain area or length of the cells of a meridian or a line.
+        degree: degree of the quadrature.
     """
     element, dim = _element(mesh.mesh), mesh.mesh.topology.dim
-    points, weights = basix.make_quadrature(element.cell_type, QUADRATURE_DEGREE)
+    points, weights = basix.make_quadrature(element.cell_type, degree)
     tables = element.tabulate(1, points)[:, :, :, 0]
     contents = [np.empty(0)]
     for start in range(0, len(cells), CELLS_PER_BATCH):
@@ -61,20 +64,23 @@ def cell_contents(mesh: SpineMesh, cells: np.ndarray, weighted: bool = True) -> 
     return np.concatenate(contents)
 
 
-def facet_contents(mesh: SpineMesh, pairs: np.ndarray, weighted: bool = True) -> np.ndarray:
+def facet_contents(
+    mesh: SpineMesh, pairs: np.ndarray, weighted: bool = True, degree: int = QUADRATURE_DEGREE
+) -> np.ndarray:
     """Area of each facet, or of the part of the boundary that it stands for, shape (facets,).
 
     Args:
         mesh: mesh of the facets, in micrometres.
         pairs: cell of each facet and the facet's number in it, shape (facets, 2).
         weighted: False for the plain length of the edges of a meridian.
+        degree: degree of the quadrature.
     """
     domain, dim = mesh.mesh, mesh.mesh.topology.dim
     element = _element(domain)
     corners, topology = basix.geometry(element.cell_type), basix.topology(element.cell_type)
     points, weights = np.empty((1, 0)), np.ones(1)
     if dim > 1:
-        points, weights = basix.make_quadrature(FACETS[dim], QUADRATURE_DEGREE)
+        points, weights = basix.make_quadrature(FACETS[dim], degree)
     nodes, contents = cell_nodes(domain), np.empty(len(pairs))
     for side in np.unique(pairs[:, 1]):
         here = pairs[:, 1] == side
@@ -108,12 +114,13 @@ def area(mesh: SpineMesh, name: str) -> float:
 def boundary_layer_heights(mesh: SpineMesh, name: str) -> np.ndarray:
     """Heights over a boundary of the cells that have a facet on it, in micrometres.
 
-    The height of a cell over its facet is d |cell| / |facet| in d dimensions; it must resolve a Debye layer there. Not
+    The height of a cell over its facet is d |cell| / |facet| in d dimensions, both by their values in the middle, which
+    is right to second order for curved ones; it must resolve a Debye layer there. Not
     collective: each rank gives the heights of its own cells, shape (facets of owned cells,).
     """
     pairs = boundary_cells(mesh, name)
-    cells = cell_contents(mesh, cell_nodes(mesh.mesh)[pairs[:, 0]], weighted=False)
-    return mesh.mesh.topology.dim * cells / facet_contents(mesh, pairs, weighted=False)
+    cells = cell_contents(mesh, cell_nodes(mesh.mesh)[pairs[:, 0]], weighted=False, degree=1)
+    return mesh.mesh.topology.dim * cells / facet_contents(mesh, pairs, weighted=False, degree=1)
 
 
 def size_along_z(mesh: SpineMesh, z: float) -> float:
