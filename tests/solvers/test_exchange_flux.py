@@ -298,6 +298,8 @@ ROBIN = {"species": "C", "rate": "1e-4 m/s", "outside": "100 mM"}
         ({"base": BASE, "top": {"exchange": ROBIN | {"outside": "-1 mM"}}}, "outside.*must be zero or greater"),
         ({"base": BASE, "top": {"exchange": ROBIN | {"species": "K"}}}, "exchange.species.*no such species"),
         ({"base": BASE, "top": {"exchange": [ROBIN, ROBIN]}}, "exchange.species.*is listed twice"),
+        ({"base": BASE, "top": {"exchange": "Cl"}}, "exchange.*write a table such as"),
+        ({"base": BASE, "top": {"flux": "Cl"}}, "flux.*write a table such as"),
         ({"base": BASE | {"exchange": ROBIN}}, "exchange.species.*its concentration is prescribed here too"),
         ({"top": {"exchange": ROBIN}}, "no boundary prescribes the potential"),
         ({"base": BASE, "top": {"flux": {"species": "C", "value": "1 mol/s"}}}, "flux.value.*not a unit of it"),

@@ -47,6 +47,8 @@ class ExchangeKeys(Table):
     @field_validator("exchange", mode="before", json_schema_input_type=Exchange | tuple[Exchange, ...])
     @classmethod
     def _one_species_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('write a table such as { species = "K", rate = "10 um/s", outside = "4 mM" }, or several')
         return (value,) if isinstance(value, dict | Exchange) else value
 
 

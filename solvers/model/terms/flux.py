@@ -39,6 +39,8 @@ class FluxKeys(Table):
     @field_validator("flux", mode="before", json_schema_input_type=Flux | tuple[Flux, ...])
     @classmethod
     def _one_flux_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('write a table such as { species = "Ca", value = "1e-6 mol/(m^2 s)" }, or several')
         return (value,) if isinstance(value, dict | Flux) else value
 
 
