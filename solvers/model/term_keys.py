@@ -244,7 +244,7 @@ class TermKeys:
         return self.key if self.is_present(electrolyte, boundaries) else ""
 
     def law_needs(self, electrolyte: Any, boundaries: Any) -> str:
-        """What the analytic laws of one current need in its place; empty where the term leaves them."""
+        """Condition of the analytic laws of one current that the term breaks; empty where it keeps them."""
         return f"no {self.key}" if self.is_present(electrolyte, boundaries) else ""
 
 

@@ -31,7 +31,7 @@ EXAMPLE = '{("Na", "wall"): k * u.c["Na"]}'
 
 @dataclass(frozen=True)
 class Unknowns:
-    """What densities may depend on, as UFL expressions.
+    """Unknowns and values on which densities may depend, as UFL expressions.
 
     Attributes:
         c: concentration of each species, mol/m^3, by name.
