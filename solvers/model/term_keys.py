@@ -254,8 +254,32 @@ def _any_given(table: Any, keys: type[Table] | None) -> bool:
     return any(getattr(table, name) not in (None, (), field.default) for name, field in fields.items())
 
 
-def check_passing(where: str, names: Iterable[str], key: str, boundary: Any, electrolyte: Any) -> None:
-    """Refuse species of fluxes that are unknown, prescribed at the same boundary, or listed twice.
+def check_passing(
+    where: str, species: str, key: str, boundary: Any, electrolyte: Any, *, charged: bool = False
+) -> None:
+    """Refuse the flux of a species that is unknown or prescribed at the same boundary.
+
+    Args:
+        where: key that names the species.
+        species: its name.
+        key: key of the boundary, "boundaries.NAME".
+        boundary: its table.
+        electrolyte: species of the case.
+        charged: whether the flux is a current, which only an ion carries.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
+    if species not in electrolyte.names:
+        raise CaseError(where, f"no such species; {nearest(species, electrolyte.names)}", species)
+    if charged and electrolyte.species[electrolyte.index(species)].valence == 0:
+        raise CaseError(where, "carries no charge, so no current; name a charged one", species)
+    if species in boundary.prescribed(electrolyte):
+        raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", species)
+
+
+def check_each_passing(where: str, names: Iterable[str], key: str, boundary: Any, electrolyte: Any) -> None:
+    """Refuse species as `check_passing` does, and those that are listed twice.
 
     Args:
         where: key that names the species.
@@ -269,31 +293,7 @@ def check_passing(where: str, names: Iterable[str], key: str, boundary: Any, ele
     """
     seen: set[str] = set()
     for name in names:
-        if name not in electrolyte.names:
-            raise CaseError(where, f"no such species; {nearest(name, electrolyte.names)}", name)
-        if name in boundary.prescribed(electrolyte):
-            raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", name)
+        check_passing(where, name, key, boundary, electrolyte)
         if name in seen:
             raise CaseError(where, "is listed twice; give each species once", name)
         seen.add(name)
-
-
-def check_carrier(where: str, species: str, key: str, boundary: Any, electrolyte: Any) -> None:
-    """Refuse a current of a species that is unknown, uncharged, or prescribed at the same boundary.
-
-    Args:
-        where: key that names the species.
-        species: its name.
-        key: key of the boundary, "boundaries.NAME".
-        boundary: its table.
-        electrolyte: species of the case.
-
-    Raises:
-        CaseError: names the key and what to do.
-    """
-    if species not in electrolyte.names:
-        raise CaseError(where, f"no such species; {nearest(species, electrolyte.names)}", species)
-    if electrolyte.species[electrolyte.index(species)].valence == 0:
-        raise CaseError(where, "carries no charge, so no current; name a charged one", species)
-    if species in boundary.prescribed(electrolyte):
-        raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", species)

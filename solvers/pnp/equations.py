@@ -87,8 +87,23 @@ class Equations:
             term.add_jacobian(self.blocks)
         self.blocks.finish()
 
-    def currents(self, currents: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Currents at constrained degrees of freedom, A, shape (N,), with those of the terms added. Collective."""
+    def currents(self, nodal_flux: np.ndarray, indicators: dict[str, np.ndarray], unit: float) -> dict[str, np.ndarray]:
+        """Current of each species through each boundary, A, shape (N,), by name. Collective.
+
+        Positive charge entering counts positive. The residual of a species, tested against all basis functions of a
+        boundary where its concentration is prescribed, is the flux that enters there (int D (dn c + z c dn phi));
+        grad c . n on the boundary would err by O(h). Newton's remaining residual is part of the currents, so that the
+        sum over all boundaries measures the balance.
+
+        Args:
+            nodal_flux: columns of the species of `nodal_flux`, scaled, shape (owned dofs, N).
+            indicators: 1 where a degree of freedom of a species counts for a boundary, by name, shape (owned dofs, N).
+            unit: current of one scaled unit, A.
+        """
+        weights, valence, ones = self.fields.weights, self.fields.coefficients.valence, np.ones(len(nodal_flux))
+        currents = {
+            name: weights.integral(ones, part * nodal_flux) * valence * unit for name, part in indicators.items()
+        }
         for term in self.terms:
             term.add_currents(currents)
         return {name: current + 0.0 for name, current in currents.items()}  # a zero has no sign

@@ -124,9 +124,8 @@ class BlockPreconditioner:
     ) -> None:
         self._equations, self._blocks, self._free = equations, equations.blocks, free.astype(float)
         self._fields = fields = equations.fields
-        self._operators, self._variables, self._count = operators, _, _ = (
-            fields.operators, fields.variables, fields.count,
-        )  # fmt: skip
+        operators = self._operators = fields.operators
+        self._variables, self._count = fields.variables, fields.count
         self.iterations: Callable[[], int] = lambda: 0
         self.options = block_options(operators.degree)
         self._laplace = laplace
@@ -268,7 +267,7 @@ class BlockPreconditioner:
             self._first = last
         worse = self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN
         if self._made and self._may_share and not self._in_time and (last < 0 or worse or last > MOST_SHARED):
-            self._may_share, self._first = False, None
+            self._never_shares, self._may_share, self._first = True, False, None
         elif self._made and (last < 0 or worse):
             for cycle in (*(cycle for cycle, _ in self._own), self._screening, self._conduction):
                 cycle.renew()

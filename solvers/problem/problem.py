@@ -34,7 +34,6 @@ from spinepnp.solvers.model.arguments import (
 )
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
-from spinepnp.solvers.pnp.currents import currents_at_constraints
 from spinepnp.solvers.pnp.custom_term import Term, determined_by
 from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.pnp.preconditioner import PREFIXES, SIMILAR, BlockPreconditioner
@@ -297,15 +296,9 @@ class Problem:
             nodal_flux: columns of the species of `System.nodal_flux`, shape (owned dofs, N).
         """
         system = self.system
-        valence = system.equations.fields.coefficients.valence
-        currents = currents_at_constraints(
-            nodal_flux / system.step_data.step_size,
-            system.constraints.indicators,
-            valence,
-            system.step_data.scales.current,
-            self.weights,
+        return system.equations.currents(
+            nodal_flux / system.step_data.step_size, system.constraints.indicators, system.step_data.scales.current
         )
-        return system.equations.currents(currents)
 
     def current_floors(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Smallest known currents (N + 1,) through each boundary, A, displacement last, by name. Collective.

@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.channels import Channel
-from spinepnp.solvers.model.term_keys import TermKeys, check_carrier
+from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.units import Table
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Channels(TermKeys):
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         for channel in boundary.channels:
-            check_carrier(f"{key}.channel.species", channel.species, key, boundary, electrolyte)
+            check_passing(f"{key}.channel.species", channel.species, key, boundary, electrolyte, charged=True)
             if boundary.potential is not None:
                 raise CaseError(
                     f"{key}.channel", "depends on a potential that is held here; drop the potential, or give a current"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, override
 from pydantic import field_validator
 
 from spinepnp.errors import CaseError
-from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.term_keys import TermKeys, check_each_passing
 from spinepnp.units import PERMEABILITY, Concentration, Permeability, Table, format_quantity
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Exchanges(TermKeys):
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         species = [entry.species for entry in self._entries(boundary)]
-        check_passing(f"{key}.exchange.species", species, key, boundary, electrolyte)
+        check_each_passing(f"{key}.exchange.species", species, key, boundary, electrolyte)
         if boundary.floating and self._ions(boundary, electrolyte):
             raise CaseError(
                 f"{key}.exchange", "of ions has no place in the net current of a floating potential; drop one of them"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from pydantic import field_validator
 
-from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.term_keys import TermKeys, check_each_passing
 from spinepnp.units import FARADAY, MolarFlux, Table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Fluxes(TermKeys):
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         species = [entry.species for entry in boundary.flux or ()]
-        check_passing(f"{key}.flux.species", species, key, boundary, electrolyte)
+        check_each_passing(f"{key}.flux.species", species, key, boundary, electrolyte)
 
     @override
     def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:

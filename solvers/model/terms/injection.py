@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, override
 from pydantic import field_serializer, field_validator, model_validator
 
 from spinepnp.errors import CaseError
-from spinepnp.solvers.model.term_keys import TermKeys, check_carrier
+from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import Current, CurrentDensity, Table
 
@@ -115,7 +115,7 @@ class Injections(TermKeys):
         constant: set[str] = set()
         for injection in boundary.injections:
             species = injection.species
-            check_carrier(f"{key}.current.species", species, key, boundary, electrolyte)
+            check_passing(f"{key}.current.species", species, key, boundary, electrolyte, charged=True)
             if injection.waveform == "constant":
                 if species in constant:
                     problem = "is listed twice; add its currents into one value"
