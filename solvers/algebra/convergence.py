@@ -16,6 +16,15 @@ POLISHED_FRACTION = 1e-2
 #: Residual over that of the bulk below which any step may be the last one.
 NEAR_SOLUTION = 1e-3
 
+#: Residual over that of the linear solve above which the curvature of the equations has left it.
+DOMINATES = 3.0
+
+#: Residual of a linear solve over what the curvature of the equations is expected to leave.
+SHARE_OF_CURVATURE = 0.3
+
+#: Largest relative tolerance of a linear solve, however much the curvature will leave.
+LOOSEST_NEAR = 1e-2
+
 #: Rounding error of a row over its diagonal term: machine precision times the number of terms that cancel.
 ROUNDING_PER_TERM = 4.0 * np.finfo(float).eps
 
@@ -59,6 +68,8 @@ class Convergence:
         self._extra_convergence_test, self._conserves = extra_convergence_test, conserves
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
+        self._curvature = np.nan  # residual that a Newton step leaves with an exact linear solve, over its square before
+        self._linear_residual = 0.0
 
     def begin(self, reference: float) -> None:
         """Reset for another solve with a reference norm of the residual (that of the bulk state)."""
@@ -93,7 +104,8 @@ class Convergence:
         if not np.isfinite(residual):
             return NOT_A_NUMBER
         self._count(iteration, snes.getLinearSolveIterations())
-        self._linear.set_rtol(self._useful_rtol(residual / self.scale))
+        if iteration > 0 and self._last_residual > 0.0:
+            self._learn(residual / self.scale, self._last_residual / self.scale)
         stalled = iteration > 0 and residual > 0.5 * self._last_residual
         if residual <= self.absolute_tolerance:
             # One more step costs little and leaves a residual far below the tolerance in the balances.
@@ -110,6 +122,8 @@ class Convergence:
             and (not self._logarithms or snes.getSolutionUpdate().norm(PETSc.NormType.NORM_INFINITY) <= LAST_STEP_SIZE)
         ):
             return reasons.CONVERGED_FNORM_RELATIVE
+        rtol = self._linear.set_rtol(self._useful_rtol(residual / self.scale))
+        self._linear_residual = rtol * residual / self.scale
         return reasons.CONVERGED_ITERATING
 
     def _is_exact(self) -> bool:
@@ -124,14 +138,25 @@ class Convergence:
             self.most_krylov = max(self.most_krylov, krylov - self._krylov_before)
         self._krylov_before = krylov
 
+    def _learn(self, residual: float, before: float) -> None:
+        """Learn the curvature of the equations from a step, or a bound where the linear solve left more."""
+        found = residual / before**2
+        if residual > DOMINATES * self._linear_residual or not found > self._curvature:
+            self._curvature = found
+
     def _useful_rtol(self, residual: float) -> float:
         """Relative accuracy of a linear solve that Newton can use, at a residual over the reference norm.
 
-        Near the solution any step may be the last one, whose error then remains: a few iterations cost less than
-        another step.
+        What the curvature of the equations will leave, as the last solve had it, is left by the linear solve as well.
+        Where that is not known, any step near the solution may be the last one, whose error then remains: a few
+        iterations cost less than another step.
         """
         residual = max(residual, np.finfo(float).tiny)
-        return 0.1 * POLISHED_FRACTION * self._tolerance / residual if residual < NEAR_SOLUTION else LOOSEST_RTOL
+        wanted = 0.1 * POLISHED_FRACTION * self._tolerance
+        expected = SHARE_OF_CURVATURE * self._curvature * residual**2
+        if expected >= 0.0:
+            return float(min(max(expected, wanted) / residual, LOOSEST_NEAR))
+        return min(wanted / residual, LOOSEST_RTOL) if residual < NEAR_SOLUTION else LOOSEST_RTOL
 
     def rounding(self, x: PETSc.Vec) -> float:
         """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective."""

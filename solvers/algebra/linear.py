@@ -81,6 +81,7 @@ class LinearSolver:
         self._border, self._preconditioner = border, preconditioner
         self.operator = A if border is None else border.operator
         self._inner = ksp if border is None else border.inner
+        self._rtol_before = LOOSEST_RTOL  # of the last solve
         self._sets_rtol = preconditioner is not None and not options.is_set_by_user("ksp_rtol")
 
     def prepare_border(self) -> None:
@@ -113,7 +114,7 @@ class LinearSolver:
         reason: Any = self.ksp.getConvergedReason()
         if reason < 0:
             return -1
-        return int(np.ceil(self.ksp.getIterationNumber() * 6.0 / -np.log10(self.ksp.getTolerances()[0])))
+        return int(np.ceil(self.ksp.getIterationNumber() * 6.0 / -np.log10(self._rtol_before)))
 
     @property
     def iterates(self) -> bool:
@@ -125,10 +126,15 @@ class LinearSolver:
         """Number of solves with the factorisation within a border so far; ``None`` where SNES counts every solve."""
         return self._border.krylov if self._border is not None and not self.iterates else None
 
-    def set_rtol(self, rtol: float) -> None:
-        """Set the relative tolerance of an iterative solver, within bounds, unless the user has set it."""
+    def set_rtol(self, rtol: float) -> float:
+        """Set the relative tolerance of the next iterative solve, unless the user has set it; return what is in force.
+
+        A factorisation has the smallest one.
+        """
+        self._rtol_before = float(self.ksp.getTolerances()[0])
         if self._sets_rtol:
-            self.ksp.setTolerances(rtol=min(LOOSEST_RTOL, max(TIGHTEST_RTOL, rtol)))
+            self.ksp.setTolerances(rtol=max(TIGHTEST_RTOL, rtol))
+        return float(self.ksp.getTolerances()[0]) if self.iterates else TIGHTEST_RTOL
 
     def matrix_has_changed(self) -> None:
         """Tell PETSc that the bordered matrix has changed: only A has been assembled."""

@@ -165,11 +165,14 @@ class BlockPreconditioner:
     def _still_serves(self) -> bool:
         """Whether the blocks are near the former ones, as in the stages of a time step, and iterations are few."""
         c, before = self._fields.coefficients, self._made_for
-        if before is None or (self._first is None and c.storage_rate):
+        if before is None:
             return False
         if np.any(np.abs(c.diffusivity - before) > SIMILAR * before) or bool(c.storage_rate) != self._in_time:
             return False
-        few = 0 <= self.iterations() <= (self.iterations() if self._first is None else self._first) + REBUILD_MARGIN
+        last = self.iterations()
+        if self._first is None and last >= 0:
+            self._first = last
+        few = self._first is not None and 0 <= last <= self._first + REBUILD_MARGIN
         return few and (self._in_time or self._is_near())
 
     def _is_near(self) -> bool:
@@ -263,8 +266,6 @@ class BlockPreconditioner:
     def _renew_if_worse(self) -> None:
         """Drop hierarchies whose iterations have grown; the next set-up makes new ones."""
         last = self.iterations()
-        if self._made and self._first is None and last >= 0:
-            self._first = last
         worse = self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN
         if self._made and self._may_share and not self._in_time and (last < 0 or worse or last > MOST_SHARED):
             self._never_shares, self._may_share, self._first = True, False, None

@@ -11,13 +11,15 @@ storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and 
 potential of a floating boundary is such that ions and displacement together carry no charge through it in a stage.
 
 Each smooth interval of the data begins with a short step of backward Euler, which needs no rate at its start; then
-ESDIRK steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is filtered with the matrix of its stages,
-which removes stiff components and gives the error of the potential as well.
+ESDIRK steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is a sum of the states of its stages: for a
+method of stage order two it is a third difference of them, which the algebraic unknown, the potential, has as well, and
+which costs no solve.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +32,7 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
 
-#: Number of states from which the start of a stage is extrapolated.
+#: Number of earlier steps from whose ends the start of a stage is predicted.
 HISTORY_LENGTH = 3
 
 #: Fraction of the scale of concentrations: species that stay below it do not count for the error.
@@ -76,7 +78,7 @@ class TimeState:
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
-        history: times and unknowns of the last states of this smooth interval, stages included.
+        history: times and unknowns of the ends of the last steps of this smooth interval, before this one.
     """
 
     time: float
@@ -132,7 +134,8 @@ def take_step(
     """
     system, length = problem.system, end - before.time
     stages: list[StageRates] = [before.rates] if method.explicit_start else []
-    history, statistics = list(before.history), []
+    points = [*before.history[-HISTORY_LENGTH:], (before.time, before.unknowns)]
+    states, statistics = [before.unknowns] * len(stages), []
     for i in range(len(stages), len(method.c)):
         time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
         now = problem_data.at(time, before.time + 0.5 * length)
@@ -141,18 +144,20 @@ def take_step(
         charge = _scaled(problem, base.charge)
         gates, scaled = GateStep(base.gates, stage_length), stage_length / system.step_data.scales.time
         system.set_step(Stage(now, scaled, base.content, gates, charge))
-        guess = _extrapolated(history, before.unknowns, time)
+        guess = predicted(problem.mesh.mesh.comm, points, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
         statistics.append(problem.solve_stage())
         rates = _rates(problem, base, stage_length, at_end=i == len(method.c) - 1)
         stages.append(rates)
-        history = [*history, (time, system.state.local_unknowns())][-HISTORY_LENGTH:]
+        states.append(system.state.local_unknowns())
+        points.append((time, states[-1]))
     problem.refuse_negative(statistics[-1], problem_data)
-    error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
+    error = _error(problem, states, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     produced = before.produced + sum(b * length * s.production for b, s in zip(method.b, stages, strict=True))
-    time_state = TimeState(end, history[-1][1], stages[-1], passed, produced, history)
+    history = [*before.history, (before.time, before.unknowns)][-HISTORY_LENGTH:]
+    time_state = TimeState(end, states[-1], stages[-1], passed, produced, history)
     return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
 
 
@@ -188,30 +193,40 @@ def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -
     )
 
 
-def _extrapolated(history: list[tuple[float, np.ndarray]], last: np.ndarray, time: float) -> np.ndarray:
-    """Unknowns at a time from the polynomial through the last states; linear far from them."""
-    points = (
-        history[-2:] if len(history) > 1 and time - history[-1][0] > 2.0 * (history[-1][0] - history[0][0]) else history
-    )
-    if len(points) < 2:
-        return last.copy()
-    times = np.array([t for t, _ in points])
-    guess = np.zeros_like(last)
-    for i, (t, unknowns) in enumerate(points):
-        others = np.delete(times, i)
-        guess += np.prod((time - others) / (t - others)) * unknowns
+def predicted(comm: Any, points: list[tuple[float, np.ndarray]], time: float) -> np.ndarray:
+    """Unknowns at a time from the polynomial through known states, whose degree rises while its terms fall. Collective.
+
+    Args:
+        comm: MPI communicator.
+        points: times and unknowns; at least one.
+        time: time of the prediction, s.
+    """
+    near = sorted(points, key=lambda point: abs(point[0] - time))
+    times = [t for t, _ in near]
+    differences = [near[0][1]]  # divided differences that end at the last point
+    guess, factor, last = near[0][1].copy(), 1.0, np.inf
+    for k in range(1, len(near)):
+        factor *= time - times[k - 1]
+        row = [near[k][1]]
+        for j in range(k):
+            row.append((row[j] - differences[j]) / (times[k] - times[k - 1 - j]))
+        differences, term = row, factor * row[k]
+        size = comm.allreduce(float(np.abs(term).max(initial=0.0)), op=MPI.MAX)
+        if size >= last:
+            break
+        guess, last = guess + term, size
     return guess
 
 
-def _error(problem: Problem, stages: list[StageRates], method: Tableau, length: float) -> float:
+def _error(
+    problem: Problem, states: list[np.ndarray], stages: list[StageRates], method: Tableau, length: float
+) -> float:
     """Largest error of an unknown over its scale: the largest value of a concentration, V_T. Collective."""
-    system, weights = problem.system, method.b - method.embedded
-    defect = length * sum(w * s.content_rate for w, s in zip(weights, stages, strict=True))
-    charge = length * sum(w * s.charge_rate for w, s in zip(weights, stages, strict=True))
-    error = problem.solve_linear(np.asarray(defect), _scaled(problem, np.asarray(charge)))
-    concentrations = system.equations.fields.concentrations()[: len(error)]
+    system, owned = problem.system, problem.system.equations.fields.owned
+    error = np.asarray(sum(w * (s[:owned] - states[0][:owned]) for w, s in zip(method.defect, states, strict=True)))
+    concentrations = system.equations.fields.concentrations()[:owned]
     error[:, :-1] *= system.equations.fields.variables.slope(concentrations)
-    gates = length * sum(w * s.gate_rate for w, s in zip(weights, stages, strict=True))
+    gates = length * sum(w * s.gate_rate for w, s in zip(method.b - method.embedded, stages, strict=True))
     largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
     scale = concentrations.max(axis=0, initial=0.0)
     largest, scale = reduced(problem.mesh.mesh.comm, np.array([largest, [*scale, 1.0, 1.0]]), MPI.MAX)

@@ -37,6 +37,15 @@ class Tableau:
         return float(self.A[-1, -1])
 
     @property
+    def defect(self) -> np.ndarray:
+        """Weights of the differences of the states of the stages from the start that give h sum_i (b_i - b^_i) K_i.
+
+        Only for a method with an explicit first stage, whose weight is zero, that is of stage order two.
+        """
+        weights = np.linalg.solve(self.A[1:, 1:].T, (self.b - self.embedded)[1:])
+        return np.array([0.0, *weights])
+
+    @property
     def explicit_start(self) -> bool:
         """Whether the first stage is the end of the step before."""
         return bool(self.A[0, 0] == 0.0)
