@@ -13,6 +13,9 @@ from spinepnp.solvers.algebra.linear import LOOSEST_RTOL, LinearSolver
 #: Residual over the tolerance at which Newton stops without another step.
 POLISHED_FRACTION = 1e-2
 
+#: Residual that a linear solve aims at, over that at which Newton stops.
+SHARE_OF_POLISHED = 0.3
+
 #: Residual over that of the bulk below which any step may be the last one.
 NEAR_SOLUTION = 1e-3
 
@@ -89,6 +92,20 @@ class Convergence:
         """Ratio of the last two norms of the residual; zero before the first step."""
         return self._reduction
 
+    def former_jacobian_serves(self) -> bool:
+        """Whether a step with the Jacobian of the last one will leave no more than the linear solve.
+
+        It leaves twice the product of the residual and the last reduction.
+        """
+        if self._reduction <= 0.0:
+            return False
+        return 2.0 * self._reduction * self._last_residual <= self._wanted * self.scale
+
+    @property
+    def _wanted(self) -> float:
+        """Residual over the reference norm that a linear solve near the solution aims at."""
+        return SHARE_OF_POLISHED * POLISHED_FRACTION * self._tolerance
+
     def test(self, snes: Any, iteration: int, norms: tuple[float, float, float]) -> Any:
         """Convergence at the tolerance, or at rounding error (weak currents on graded meshes). Collective.
 
@@ -152,7 +169,7 @@ class Convergence:
         iterations cost less than another step.
         """
         residual = max(residual, np.finfo(float).tiny)
-        wanted = 0.1 * POLISHED_FRACTION * self._tolerance
+        wanted = self._wanted
         expected = SHARE_OF_CURVATURE * self._curvature * residual**2
         if expected >= 0.0:
             return float(min(max(expected, wanted) / residual, LOOSEST_NEAR))

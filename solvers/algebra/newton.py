@@ -51,7 +51,7 @@ class SnesCallbacks:
         jacobian: fills the matrix A with dF/dx at x; arguments (x, A).
         A: matrix of the Jacobian.
         changed: function that is called after the matrix has changed.
-        reduction: function that returns the ratio of the last two norms of the residual.
+        convergence: convergence test, which knows the residuals so far.
 
     Attributes:
         seconds: time of assembly since `begin` on this rank, s.
@@ -67,10 +67,10 @@ class SnesCallbacks:
         jacobian: Callable[[PETSc.Vec, PETSc.Mat], None],
         A: PETSc.Mat,
         changed: Callable[[], None],
-        reduction: Callable[[], float],
+        convergence: Convergence,
     ) -> None:
         self._residual, self._jacobian, self._A = residual, jacobian, A
-        self._changed, self._reduction = changed, reduction
+        self._changed, self._convergence = changed, convergence
         self._reuse_jacobian = False
         self.seconds = 0.0
         self.raised: BaseException | None = None
@@ -96,7 +96,8 @@ class SnesCallbacks:
         Args:
             x: unknowns.
         """
-        if self._reuse_jacobian and self.has_matrix and self._reduction() <= REUSE_BELOW:
+        reuses = self._reuse_jacobian and self._convergence.reduction() <= REUSE_BELOW
+        if self.has_matrix and (reuses or self._convergence.former_jacobian_serves()):
             return
         self.count += 1
         self._timed(self._jacobian, x, self._A)
@@ -169,7 +170,7 @@ class Newton:
             self.linear, options.tolerance, extra_convergence_test, conserves, logarithms=step_fraction is not None
         )
         self.callbacks = SnesCallbacks(
-            residual, jacobian, A, self.linear.matrix_has_changed, self._convergence.reduction
+            residual, jacobian, A, self.linear.matrix_has_changed, self._convergence
         )
         self._limited = step_fraction is not None
         self._set_up_snes()

@@ -105,6 +105,10 @@ class System:
         """Residual with loads, without constraints, at the state; see `Equations.nodal_flux`. Collective."""
         return self.equations.nodal_flux()
 
+    def solved_flux(self) -> np.ndarray:
+        """`nodal_flux` at the end of the last solve, which has computed it."""
+        return self._nodal_flux
+
     def wall_charges(self, poisson: np.ndarray) -> dict[str, float]:
         """Charge lambda^2 int dn phi on each boundary, scaled, from the last column of `nodal_flux`. Collective.
 
@@ -118,7 +122,8 @@ class System:
     def residual(self, vector: Any, b: Any) -> None:
         """Fill b with the residual at a vector: of the equations, then of the constants. Collective."""
         self.state.assign(vector)
-        nodal_flux = self._nodal_flux = self.nodal_flux()
+        nodal_flux = self.nodal_flux()
+        self._nodal_flux = nodal_flux.copy()
         balances = self._net = self._border_equations.values(nodal_flux)
         constraint_residual = self.constraints.constraint_residual(self.state.split(vector)[0])
         if self._comm.allreduce(bool(constraint_residual.any()), op=MPI.LOR):

@@ -174,7 +174,7 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, nodal_flux = system.equations.fields.storage(), system.nodal_flux()
+    content, nodal_flux = system.equations.fields.storage(), system.solved_flux()
     gates = system.channels.gates_at_end()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
