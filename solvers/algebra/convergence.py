@@ -71,8 +71,8 @@ class Convergence:
         self._extra_convergence_test, self._conserves = extra_convergence_test, conserves
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
-        self._curvature = np.nan  # residual that a Newton step leaves with an exact linear solve, over its square before
-        self._linear_residual = 0.0
+        self._curvature = np.nan  # residual that an exact Newton step leaves, over the square of that before
+        self._linear_residual = 0.0  # that the last linear solve was allowed to leave
 
     def begin(self, reference: float) -> None:
         """Reset for another solve with a reference norm of the residual (that of the bulk state)."""

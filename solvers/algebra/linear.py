@@ -7,8 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spinepnp.errors import SolveError, petsc_reason
-from spinepnp.runtime import interrupts
+from spinepnp.errors import petsc_reason
 from spinepnp.runtime.stack import PETSc
 from spinepnp.solvers.algebra.bordered import BorderedSystem
 from spinepnp.solvers.algebra.petsc import NO_ACCURACY, OptionValues, PetscOptions, mumps_problem, weakly
@@ -21,10 +20,6 @@ LOOSEST_RTOL = 1e-5
 
 #: Smallest relative tolerance of iterative solves that is ever set.
 TIGHTEST_RTOL = 1e-9
-
-#: Relative tolerance of a solve for an error estimate: step sizes follow from it, and must be the same on any number of
-#: ranks.
-ERROR_ESTIMATE_RTOL = 1e-6
 
 
 class Preconditioner(Protocol):
@@ -140,22 +135,6 @@ class LinearSolver:
         """Tell PETSc that the bordered matrix has changed: only A has been assembled."""
         if self._border is not None:
             self.operator.assemble()
-
-    def solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
-        """Solve with the last matrix, to the accuracy of an error estimate. Collective.
-
-        Raises:
-            SolveError: the solver failed.
-        """
-        if self._sets_rtol:
-            self.ksp.setTolerances(rtol=ERROR_ESTIMATE_RTOL)
-        try:
-            with self._options.in_force(), interrupts.deferred():
-                self.ksp.solve(right, x)
-        except PETSc.Error as error:
-            raise SolveError(f"PETSc failed: {petsc_reason(error)}") from None
-        if self.ksp.getConvergedReason() < 0:
-            raise SolveError("the linear solve for the error of a time step failed")
 
     def forget_failure(self, *, failed: bool) -> None:
         """Reset for new matrices; after a failed solve MUMPS would refuse every later one. Collective."""

@@ -40,7 +40,7 @@ FULL_STEPS = 20
 STEPS_WITHOUT_FALLBACK = 10
 
 #: Largest ratio of two successive residuals for which the Jacobian is reused.
-REUSE_BELOW = 0.1
+REUSE_BELOW = 0.01
 
 
 class SnesCallbacks:
@@ -169,9 +169,7 @@ class Newton:
         self._convergence = Convergence(
             self.linear, options.tolerance, extra_convergence_test, conserves, logarithms=step_fraction is not None
         )
-        self.callbacks = SnesCallbacks(
-            residual, jacobian, A, self.linear.matrix_has_changed, self._convergence
-        )
+        self.callbacks = SnesCallbacks(residual, jacobian, A, self.linear.matrix_has_changed, self._convergence)
         self._limited = step_fraction is not None
         self._set_up_snes()
         if step_fraction is not None or enforce_constraints is not None:
@@ -293,7 +291,7 @@ class Newton:
         )
 
     def make_matrix(self, x: PETSc.Vec) -> None:
-        """Assemble the Jacobian at a vector for `LinearSolver.solve`. Collective."""
+        """Assemble the Jacobian at a vector for solves with `LinearSolver.ksp`. Collective."""
         self.callbacks.make_matrix(x)
         self.linear.operator.assemble()
         self.linear.ksp.setOperators(self.linear.operator)

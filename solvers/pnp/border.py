@@ -61,10 +61,6 @@ class Border:
                 component, slope = row.slope
                 values[k] += self._fields.weights.sum(slope * constraint_residual[:, component])
 
-    def defects(self, storage: np.ndarray, charge: dict[str, float]) -> np.ndarray:
-        """Error of each equation, shape (constants,), see `BorderTerm.defects`. Collective."""
-        return np.array([defect for term in self._terms for defect in term.defects(storage, charge)])
-
     def fill(self, border: BorderedSystem, matrix: Any) -> None:
         """Fill the columns, rows and corner of the border of a matrix of blocks without constraints. Collective.
 

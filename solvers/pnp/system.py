@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -229,31 +229,6 @@ class System:
         """
         sensitive = min(1.0, self.equations.fields.coefficients.debye_squared + self.step_data.step_size)
         return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
-
-    def solve_linear(
-        self, defect: np.ndarray, charge: dict[str, float], solve: Callable[[Any, Any], None]
-    ) -> np.ndarray:
-        """Change of the unknowns by a defect, see `Problem.solve_linear`. Collective.
-
-        Args:
-            defect: see `Problem.solve_linear`.
-            charge: see `Problem.solve_linear`.
-            solve: linear solver, called with a right-hand side and the vector of the answer.
-        """
-        layout = self.state.layout
-        right, x = layout.vector(), layout.vector()
-        whole = np.column_stack([defect, np.zeros(len(defect))])
-        self.state.join(
-            right, np.where(self.constraints.free, whole, 0.0), self._border_equations.defects(defect, charge)
-        )
-        solve(right, x)
-        owned, constants = self.state.split(x)
-        change = np.array(owned)
-        for k, value in enumerate(constants[: self.constraints.constants]):
-            change += value * self.constraints.direction(k)
-        for vector in (right, x):
-            vector.destroy()
-        return change
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

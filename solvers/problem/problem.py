@@ -274,21 +274,6 @@ class Problem:
         system.state.assign(system.state.vector)
         return statistics
 
-    def solve_linear(self, defect: np.ndarray, charge: dict[str, float] | None = None) -> np.ndarray:
-        """Change of the unknowns by a defect of a time step, from the last matrix. Collective.
-
-        Args:
-            defect: defect of the storage of the species, scaled, shape (owned dofs, N).
-            charge: defect of the charge on each boundary, scaled, by name; zero by default.
-
-        Returns:
-            Changes of shape (owned dofs, N + 1).
-        """
-        if not self._newton.callbacks.has_matrix:  # the start of every stage so far met the tolerance
-            self._newton.make_matrix(self.system.state.vector)
-        charge = charge or dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-        return self.system.solve_linear(defect, charge, self._newton.linear.solve)
-
     def currents(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 

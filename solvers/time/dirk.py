@@ -174,7 +174,10 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
-    content, nodal_flux = system.equations.fields.storage(), system.solved_flux()
+    nodal_flux = system.solved_flux()
+    # The storage that the fluxes give: Newton's remaining residual is no production, and the next stage removes it.
+    remaining = np.where(system.constraints.free, nodal_flux, 0.0)[:, :-1]
+    content = system.equations.fields.storage() - remaining
     gates = system.channels.gates_at_end()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.

@@ -174,12 +174,3 @@ class BorderTerm(Term):
     def driven(self) -> list[np.ndarray]:
         """Derivative of the residual by each constant that drives fluxes, shape (owned dofs, N + 1)."""
         return []
-
-    def defects(self, storage: np.ndarray, charge: dict[str, float]) -> list[float]:
-        """Error of each equation by errors of storage and of charges on boundaries. Collective.
-
-        Args:
-            storage: error of the storage, scaled, shape (owned dofs, N).
-            charge: error of the charge on each boundary, scaled, by name.
-        """
-        return [0.0] * self.count

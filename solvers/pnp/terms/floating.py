@@ -84,8 +84,3 @@ class Floating(BorderTerm):
     @override
     def rows(self) -> list[BorderRow]:
         return [BorderRow(weights=weights) for weights in self._weights()]
-
-    @override
-    def defects(self, storage: np.ndarray, charge: dict[str, float]) -> list[float]:
-        weights = zip(self.names, self._weights(), strict=True)
-        return [self.fields.weights.sum(w[:, :-1] * storage) + charge[name] for name, w in weights]
