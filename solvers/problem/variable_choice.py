@@ -67,8 +67,8 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
     """
     mesh = space.mesh
     cells = space.dofmap.list[: mesh.topology.index_map(mesh.topology.dim).size_local]
-    at_nodes = phi[cells]
-    change = at_nodes.max(axis=1, initial=-np.inf) - at_nodes.min(axis=1, initial=np.inf)
+    at_nodes = phi[cells.T]  # cells last: numpy then compares long rows
+    change = at_nodes.max(axis=0, initial=-np.inf) - at_nodes.min(axis=0, initial=np.inf)
     largest = mesh.comm.allreduce(float(change.max(initial=0.0)), op=MPI.MAX)
     # Of cells whose changes differ by rounding, the lowest.
     equal = cells[change >= largest * (1.0 - EQUAL_CHANGES)]
