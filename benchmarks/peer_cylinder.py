@@ -42,6 +42,9 @@ FIRST = 1e-4
 #: Ratio of the heights of neighbouring cells at the top.
 GROWTH = 1.4
 
+#: Size of cells at the axis where those at the wall are smaller, um: only the circle needs these.
+CORE = 0.0125
+
 #: Seconds of a run below which it is repeated: what is short is noisy.
 SHORT = 2.0
 
@@ -73,7 +76,7 @@ def gmsh_mesh(path: Path | None, dimension: int, size: float, axial: float, orde
     Args:
         path: file to which the mesh is written in format 2.2, which DEVSIM reads; by default none.
         dimension: 3, or 2 for a half plane with the axis at x = 0.
-        size: size of the cells across, um.
+        size: size of the cells across, um; in three dimensions that at the wall.
         axial: height of the cells away from the top, um.
         order: 1 for straight cells, 2 for curved ones.
     """
@@ -97,8 +100,11 @@ def gmsh_mesh(path: Path | None, dimension: int, size: float, axial: float, orde
     gmsh.model.addPhysicalGroup(dimension, [made[1][1]], 4, "body")
     for number, (name, tags) in enumerate(zip(NAMES, ([face[1]], walls, [made[0][1]]), strict=True), 1):
         gmsh.model.addPhysicalGroup(dimension - 1, tags, number, name)
-    gmsh.option.setNumber("Mesh.MeshSizeMin", size)
-    gmsh.option.setNumber("Mesh.MeshSizeMax", size)
+    field = gmsh.model.mesh.field.add("MathEval")
+    inwards = f"{max(0.0, CORE - size)}*(1-sqrt(x^2+y^2)/{RADIUS})" if dimension == 3 else "0"
+    gmsh.model.mesh.field.setString(field, "F", f"{size}+{inwards}")
+    gmsh.model.mesh.field.setAsBackgroundMesh(field)
+    gmsh.option.setNumber("Mesh.MeshSizeExtendFromBoundary", 0)
     gmsh.model.mesh.generate(dimension)
     if order > 1:
         gmsh.model.mesh.setOrder(order)

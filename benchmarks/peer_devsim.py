@@ -1,6 +1,6 @@
 """The cylinder in DEVSIM: finite volumes with the fluxes of Scharfetter and Gummel on a straight mesh of Gmsh.
 
-    python -m benchmarks.peer_devsim JSON       prints one line of JSON
+python -m benchmarks.peer_devsim JSON       prints one line of JSON
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def coupling() -> None:
     rest = np.linalg.inv(jacobians).transpose(0, 2, 1)
     slopes = np.concatenate([-rest.sum(axis=1, keepdims=True), rest], axis=1)
     ds.edge_from_node_model(**AT, node_model="node_index")
-    ends = np.column_stack([ds.get_edge_model_values(**AT, name=f"node_index@{end}") for end in ("n0", "n1")]).astype(int)
+    ends = np.column_stack([ds.get_edge_model_values(**AT, name=f"node_index@{end}") for end in ("n0", "n1")]).astype(
+        int
+    )
     number = dict(zip(map(tuple, np.sort(ends, axis=1).tolist()), range(len(ends)), strict=True))
     couple = np.zeros(len(ends))
     for i, j in itertools.combinations(range(4), 2):

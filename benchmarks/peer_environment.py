@@ -1,4 +1,4 @@
-"""Python environment with other programs, made on first use beside those of the launcher; nothing else depends on it."""
+"""Python environment with other programs, made on first use beside those of the launcher; nothing else needs it."""
 
 from __future__ import annotations
 
@@ -109,7 +109,9 @@ def _variables(python: Path, threads: int) -> dict[str, str]:
     return inherited | count | found | {"PYTHONPATH": str(ROOT)}
 
 
-def solve(python: Path, program: Program = NGSOLVE, ranks: int = 1, threads: int = 1, **arguments: Any) -> dict[str, Any]:
+def solve(
+    python: Path, program: Program = NGSOLVE, ranks: int = 1, threads: int = 1, **arguments: Any
+) -> dict[str, Any]:
     """Run the script of a program and return its row.
 
     Args:

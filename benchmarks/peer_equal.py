@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,18 +9,18 @@ from typing import Any
 
 from benchmarks import accuracy
 from benchmarks.accuracy_problems import Variant, cylinder
-from benchmarks.front import front, lasting
+from benchmarks.front import lasting
 from benchmarks.peer_environment import DEVSIM, DOLFINX, NGSOLVE, NoPeerError, Program, peer_python, solve
 from spinepnp.meshes import generate
-
-#: Errors at which programs are compared.
-TARGETS = (1e-3, 1e-4, 1e-5)
 
 #: Tolerance of Newton's method in all programs, relative to the residual of the bulk state.
 TOLERANCE = 1e-10
 
 #: Words for the dimensions, as the column `case` has them.
 PLACES = {"3d": "3D", "axisymmetric": "meridian"}
+
+#: Column `case` of the rows on one and two cores.
+CORES = "full PNP, 3D, cores"
 
 #: Pairs of a size across and one along the cylinder, um, from coarse to fine.
 Sizes = tuple[tuple[float, float], ...]
@@ -48,7 +47,7 @@ class Setting:
 CURVED: Sizes = ((0.05, 0.1), (0.025, 0.05), (0.0125, 0.025))
 
 #: Sizes of straight cells, whose error is that of a polygon in place of a circle.
-STRAIGHT: Sizes = ((0.0125, 0.1), (0.008, 0.1), (0.005, 0.1))
+STRAIGHT: Sizes = ((0.0125, 0.05), (0.008, 0.033), (0.005, 0.02))
 
 #: Sizes of cells of quadratic and cubic elements.
 HIGH: Sizes = ((0.05, 0.2), (0.035, 0.1), (0.025, 0.1))
@@ -62,11 +61,11 @@ HIGH_LINES: Sizes = ((0.05, 0.4), (0.05, 0.1), (0.05, 0.05))
 #: Settings of other programs by dimension.
 SETTINGS: dict[str, tuple[Setting, ...]] = {
     "3d": (
-        Setting(NGSOLVE, "linear, PARDISO", CURVED, {"degree": 1, "curve": 2, "solver": "pardiso"}),
-        Setting(NGSOLVE, "linear, GMRES, h1amg blocks", CURVED, {"degree": 1, "curve": 2, "solver": "h1amg"}),
+        Setting(NGSOLVE, "linear, PARDISO", CURVED, {"degree": 1, "curve": 3, "solver": "pardiso"}),
+        Setting(NGSOLVE, "linear, GMRES, h1amg blocks", CURVED, {"degree": 1, "curve": 3, "solver": "h1amg"}),
         Setting(NGSOLVE, "quadratic, PARDISO", HIGH, {"degree": 2, "curve": 3, "solver": "pardiso"}),
         Setting(NGSOLVE, "quadratic, GMRES, BDDC blocks", HIGH, {"degree": 2, "curve": 3, "solver": "bddc"}),
-        Setting(NGSOLVE, "cubic, PARDISO", HIGH, {"degree": 3, "curve": 4, "solver": "pardiso"}),
+        Setting(NGSOLVE, "cubic, PARDISO", HIGH, {"degree": 3, "curve": 3, "solver": "pardiso"}),
         Setting(DEVSIM, "Scharfetter-Gummel, straight, PARDISO", STRAIGHT),
         Setting(DOLFINX, "linear, straight, MUMPS", STRAIGHT, {"degree": 1, "order": 1}),
         Setting(DOLFINX, "linear, curved, MUMPS", CURVED, {"degree": 1, "order": 2}),
@@ -89,13 +88,13 @@ OWN_SIZES = {
 
 
 def peer_equal(comm: Any, dimension: str, coarsest: bool = False) -> list[dict[str, Any]]:
-    """Rows of all programs with all settings in a dimension ("3d", "axisymmetric"); for tests only the coarsest mesh."""
+    """Rows of all programs and settings in a dimension ("3d", "axisymmetric"); for tests only the coarsest mesh."""
     rows = []
     for degree in (1, 2):
         rows += _checked(own(comm, dimension, degree, OWN_SIZES[dimension, degree][: 1 if coarsest else None]))
     for setting in SETTINGS[dimension]:
         name = f"full PNP, {PLACES[dimension]}"
-        rows += _checked(_other(setting, name, dimension, setting.sizes[: 1 if coarsest else None]))
+        rows += _checked(other(setting, name, dimension, setting.sizes[: 1 if coarsest else None]))
     return rows
 
 
@@ -111,11 +110,13 @@ def own(comm: Any, dimension: str, degree: int, sizes: Sequence[float]) -> list[
         found = accuracy.solve(case, meshes.fit(case), problem.place, comm, warm=i == 0)
         standard = degree == case.geometry.default_degree()
         words = ("default, " if standard else "") + ("linear" if degree == 1 else "quadratic")
-        rows.append(_row("spinepnp", words, f"full PNP, {PLACES[dimension]}", f"{size:g}", found | {"mesh_s": meshes.seconds}))
+        rows.append(
+            _row("spinepnp", words, f"full PNP, {PLACES[dimension]}", f"{size:g}", found | {"mesh_s": meshes.seconds})
+        )
     return rows
 
 
-def _other(setting: Setting, case: str, dimension: str, sizes: Sizes, **how: int) -> list[dict[str, Any]]:
+def other(setting: Setting, case: str, dimension: str, sizes: Sizes, **how: int) -> list[dict[str, Any]]:
     """Rows of another program; one row with the reason if it cannot be used."""
     rows, program = [], setting.program
     for size, axial in sizes:
@@ -145,34 +146,19 @@ def _checked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def time_to(error: float, times: Sequence[float], errors: Sequence[float]) -> float:
-    """Time to reach an error, interpolated (log-log) on the front of time and error of a sweep of meshes.
-
-    It is the time of the coarsest mesh where that is better already, and infinite where no mesh reaches the error.
-    """
-    points = [(times[i], errors[i]) for i in front(times, errors)]
-    before = None
-    for time, reached in points:
-        if reached <= error:
-            if before is None or reached == 0.0:
-                return time
-            share = math.log(before[1] / error) / math.log(before[1] / reached)
-            return float(before[0] * (time / before[0]) ** share)
-        before = time, reached
-    return math.inf
-
-
 def peer_ranks(comm: Any, dimension: str = "3d") -> list[dict[str, Any]]:
     """Rows of this program on the ranks of the communicator, one rank a core; collective."""
-    return [row | {"case": "one and two cores", "cores": comm.size} for row in own(comm, dimension, 1, (0.5,))]
+    return [row | {"case": CORES, "cores": comm.size} for row in own(comm, dimension, 1, (1.0,))]
 
 
 def peer_threads(comm: Any, dimension: str = "3d") -> list[dict[str, Any]]:
     """Rows of linear elements in the other programs on one core and on two: two threads, in DOLFINx two ranks."""
     rows = []
     for setting in SETTINGS[dimension]:
-        for cores in (1, 2) if setting.arguments.get("degree", 1) == 1 else ():
+        if setting.arguments.get("degree", 1) > 1 or setting.arguments.get("order", 2) == 1:
+            continue
+        sizes = setting.sizes[-1:] if setting.sizes is CURVED else setting.sizes[:1]
+        for cores in (1, 2):
             how = {"ranks": cores} if setting.program is DOLFINX else {"threads": cores}
-            found = _other(setting, "one and two cores", dimension, setting.sizes[-1:], **how)
-            rows += [row | {"cores": cores} for row in found]
+            rows += [row | {"cores": cores} for row in other(setting, CORES, dimension, sizes, **how)]
     return rows

@@ -2,7 +2,8 @@
 
     python -m benchmarks.peer_fenics JSON       prints one line of JSON
 
-Nothing of spinepnp is used but its import of DOLFINx: no prediction, no scaling of equations, no preconditioner. It runs on any number of ranks.
+Nothing of spinepnp is used but its import of DOLFINx: no prediction, no scaling of equations, no preconditioner. It
+runs on any number of ranks.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ def main() -> None:
         meshed = time.perf_counter()
         mean, unknowns, steps = solve(data, degree, given["current_pA"] * 1e-12, given["tolerance"])
         # The slowest rank counts, and all ranks decide alike on a repetition.
-        mesh_s, solve_s = comm.allreduce(meshed - begin, op=MPI.MAX), comm.allreduce(time.perf_counter() - meshed, op=MPI.MAX)
+        mesh_s, solve_s = (
+            comm.allreduce(meshed - begin, op=MPI.MAX),
+            comm.allreduce(time.perf_counter() - meshed, op=MPI.MAX),
+        )
         return {"V_mV": 1e3 * cylinder.V_T * mean, "unknowns": unknowns, "newton": steps,
                 "mesh_s": mesh_s, "solve_s": solve_s, "version": __version__}  # fmt: skip
 

@@ -13,6 +13,8 @@ from typing import Any
 import ngsolve as ng
 from ngsolve.krylovspace import GMRes
 
+from benchmarks import peer_cylinder
+
 #: Relative residual of GMRES in a step of Newton's method: tighter than needed, because assembly is dearer.
 LINEAR = 1e-6
 
@@ -56,29 +58,30 @@ class BlockFactorisation(ng.BaseMatrix):  # type: ignore[misc]
 
 
 def newton(
-    mesh: Any, kind: str, weight: Any, debye2: float, slope: float, tolerance: float, degree: int = 1
+    mesh: Any, kind: str, degree: int, weight: Any, dx: Any, slope: float, tolerance: float
 ) -> tuple[Any, int, int, int]:
     """Potential, unknowns, steps of Newton's method from the bulk, and iterations of GMRES.
 
     Args:
         mesh: mesh, with its curved cells.
         kind: preconditioner of NGSolve for each block, "h1amg" or "bddc".
+        degree: degree of the elements.
         weight: weight of all integrals.
-        debye2: square of the Debye length in the bulk, um^2.
+        dx: measure of the integrals over the body.
         slope: normal derivative of the cations at the top, 1/um.
         tolerance: reduction of the residual.
-        degree: degree of the elements.
     """
     space = ng.H1(mesh, order=degree, dirichlet="base")
     v, w = space.TnT()
     fields = [ng.GridFunction(space) for _ in range(3)]
     p, n, u = fields
+    debye2 = peer_cylinder.DEBYE2
     p.Set(1.0)
     n.Set(1.0)
 
     def form(integrand: Any, symmetric: bool = True) -> Any:
         made = ng.BilinearForm(space, symmetric=symmetric)
-        made += weight * integrand * ng.dx
+        made += weight * integrand * dx
         return made
 
     stiffness, mass = form(ng.grad(v) * ng.grad(w)), form(0.5 * v * w).Assemble().mat
@@ -110,7 +113,9 @@ def newton(
             block.Assemble()
         preconditioner.schur = solvers[1].mat
         linear = ng.BlockMatrix([
-            [cations.mat, None, mobile[0].mat], [None, anions.mat, mobile[1].mat], [-1 * mass, mass, debye2 * stiffness.mat]
+            [cations.mat, None, mobile[0].mat],
+            [None, anions.mat, mobile[1].mat],
+            [-1 * mass, mass, debye2 * stiffness.mat],
         ])  # fmt: skip
         step[:] = 0.0
         _gmres(linear, residual, preconditioner, step, iterations)
