@@ -89,12 +89,30 @@ def model(name: str, equation: str, *unknowns: str) -> None:
         ds.node_model(**AT, name=f"{name}:{u}", equation=f"simplify(diff({equation}, {u}))")
 
 
-def edges(name: str, equation: str, *unknowns: str) -> None:
-    """Model of edges, and its derivatives at both ends."""
-    ds.edge_model(**AT, name=name, equation=equation)
-    for u in unknowns:
-        for end in ("n0", "n1"):
-            ds.edge_model(**AT, name=f"{name}:{u}@{end}", equation=f"simplify(diff({equation}, {u}@{end}))")
+def fluxes() -> dict[str, str]:
+    """Models of the flux of each unknown along an edge, and their derivatives; written out, as DEVSIM's own models do.
+
+    DEVSIM's symbolic derivatives of Bernoulli functions would take ten times as long as a solve on a coarse mesh.
+    """
+    inverse = "EdgeInverseLength"
+    for name, function in (("up", "B"), ("slope_up", "dBdx")):
+        ds.edge_model(**AT, name=name, equation=f"{function}(u@n1-u@n0)")
+    for name, function in (("down", "B"), ("slope_down", "dBdx")):
+        ds.edge_model(**AT, name=name, equation=f"{function}(u@n0-u@n1)")
+    made = {"u": ("displacement", f"{cylinder.DEBYE2!r}*(u@n0-u@n1)*{inverse}")}
+    derivatives = {
+        "displacement:u@n0": f"{cylinder.DEBYE2!r}*{inverse}",
+        "displacement:u@n1": f"-{cylinder.DEBYE2!r}*{inverse}",
+    }
+    for ion, flux, first, second, sign in (("p", "cations", "up", "down", "-"), ("n", "anions", "down", "up", "")):
+        made[ion] = flux, f"({ion}@n0*{first}-{ion}@n1*{second})*{inverse}"
+        drift = f"({ion}@n0*slope_{first}+{ion}@n1*slope_{second})*{inverse}"
+        opposite = "" if sign else "-"
+        derivatives |= {f"{flux}:u@n0": sign + drift, f"{flux}:u@n1": opposite + drift}
+        derivatives |= {f"{flux}:{ion}@n0": f"{first}*{inverse}", f"{flux}:{ion}@n1": f"-{second}*{inverse}"}
+    for name, equation in (*made.values(), *derivatives.items()):
+        ds.edge_model(**AT, name=name, equation=equation)
+    return {unknown: name for unknown, (name, _) in made.items()}
 
 
 def equations(current: float, surface: str, volume: str) -> None:
@@ -103,12 +121,9 @@ def equations(current: float, surface: str, volume: str) -> None:
         ds.node_solution(**AT, name=name)
         ds.edge_from_node_model(**AT, node_model=name)
         ds.set_node_value(**AT, name=name, value=bulk)
-    edges("displacement", f"{cylinder.DEBYE2!r}*(u@n0-u@n1)*EdgeInverseLength", "u")
-    edges("cations", "(p@n0*B(u@n1-u@n0)-p@n1*B(u@n0-u@n1))*EdgeInverseLength", "u", "p")
-    edges("anions", "(n@n0*B(u@n0-u@n1)-n@n1*B(u@n1-u@n0))*EdgeInverseLength", "u", "n")
     model("charge", "0.5*(n-p)", "p", "n")
-    fluxes = {"u": "displacement", "p": "cations", "n": "anions"}
-    for name, flux in fluxes.items():
+    along = fluxes()
+    for name, flux in along.items():
         more = {"node_model": "charge"} if name == "u" else {}
         update = "default" if name == "u" else "positive"
         ds.equation(**AT, name=name, variable_name=name, edge_model=flux, variable_update=update, **more)
@@ -117,7 +132,7 @@ def equations(current: float, surface: str, volume: str) -> None:
     slope = cylinder.slope(current, sum(areas[i] for i in tops))
     # Models of nodes are integrated over their volumes, at contacts, too.
     model("inflow", f"-{slope!r}*{surface}/{volume}")
-    for name, flux in fluxes.items():
+    for name, flux in along.items():
         bulk = 0.0 if name == "u" else 1.0
         model(f"bath_{name}", f"{name}-{bulk}", name)
         ds.contact_equation(device=AT["device"], contact="base", name=name, node_model=f"bath_{name}")
