@@ -82,7 +82,7 @@ def _equal_errors(rows: pandas.DataFrame) -> list[Line]:
         for case, programs in best.items():
             own = programs.pop("spinepnp", math.inf)
             if own < math.inf and programs:
-                ratios = [f"{n} {s / own:.1f}" if s < math.inf else f"{n} not reached" for n, s in programs.items()]
+                ratios = [f"{n} {s / own:.2g}" if s < math.inf else f"{n} not reached" for n, s in programs.items()]
                 what = f"other programs over this program, cylinder, {case}, mesh and solve, error {error:.0e}"
                 lines.append((what, ", ".join(ratios)))
     return lines

@@ -136,7 +136,7 @@ def test_programs_are_compared_at_equal_error():
         "full PNP, 3D, error 1e-05: spinepnp (linear) 4 s; not reached by DEVSIM (linear)",
     ]
     ratios = SOURCES["peer"](pandas.DataFrame(rows))
-    assert [number for _, number in ratios] == ["DEVSIM 90.0", "DEVSIM not reached", "DEVSIM not reached"]
+    assert [number for _, number in ratios] == ["DEVSIM 90", "DEVSIM not reached", "DEVSIM not reached"]
 
 
 def test_layers_for_other_programs_resolve_the_debye_layer():
