@@ -82,7 +82,7 @@ SETTINGS: dict[str, tuple[Setting, ...]] = {
 
 #: Sizes of this program over its default, by dimension and degree.
 OWN_SIZES = {
-    ("3d", 1): (4.0, 2.0, 1.0), ("3d", 2): (8.0, 4.0, 2.0),
+    ("3d", 1): (4.0, 2.0, 0.72), ("3d", 2): (8.0, 4.0, 2.0),
     ("axisymmetric", 1): (4.0, 1.0, 0.25), ("axisymmetric", 2): (8.0, 4.0, 1.0),
 }  # fmt: skip
 
