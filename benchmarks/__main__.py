@@ -24,8 +24,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_mar
 
 #: Columns that hold words, which are aligned to the left.
 LEFT = (
-    "sweep", "problem", "shape", "case", "dimension", "linear", "model", "variant", "program", "mesh", "kind", "what",
-    "status",
+    "sweep", "problem", "shape", "case", "dimension", "linear", "model", "variant", "program", "mesh", "settings",
+    "kind", "what", "status",
 )  # fmt: skip
 
 

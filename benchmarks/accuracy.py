@@ -68,13 +68,13 @@ def accuracy(comm: Any, problem: str, dimension: str, coarsest: bool = False) ->
         special = variant.formulation == "log" or (variant.order == 1 and variant.graded)
         if special and unknowns > CLEAR[dimension]:
             continue
-        measured = _solve(case, mesh, given.place, comm, warm=variant.name not in seen)
+        measured = solve(case, mesh, given.place, comm, warm=variant.name not in seen)
         seen.add(variant.name)
         rows.append(_row(given, variant, measured | {"mesh_s": meshes.seconds, "unit_s": meshes.poisson(mesh)}))
     return _without_luck(rows)
 
 
-def _solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> dict[str, Any]:
+def solve(case: Case, mesh: SpineMesh, place: str, comm: Any, warm: bool) -> dict[str, Any]:
     """Unknowns, seconds and potential (mV) at a place of one solve; `warm`: kernels may have to be compiled first."""
     best: dict[str, Any] = {}
     for _ in range(3 if warm else 2):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Factor within which two times or two errors count as the same: repeated measurements differ by as much.
 SPREAD = 1.25
+
+#: Errors at which programs are compared.
+TARGETS = (1e-3, 1e-4, 1e-5)
 
 
 @dataclass(frozen=True)
@@ -61,3 +65,20 @@ def lasting(errors: Sequence[float]) -> list[float]:
     for i in range(len(raised) - 2, -1, -1):
         raised[i] = max(raised[i], raised[i + 1])
     return raised
+
+
+def time_to(error: float, times: Sequence[float], errors: Sequence[float]) -> float:
+    """Time to reach an error, interpolated (log-log) on the front of time and error of a sweep of meshes.
+
+    It is the time of the coarsest mesh where that is better already, and infinite where no mesh reaches the error.
+    """
+    points = [(times[i], errors[i]) for i in front(times, errors)]
+    before = None
+    for time, reached in points:
+        if reached <= error:
+            if before is None or reached == 0.0:
+                return time
+            share = math.log(before[1] / error) / math.log(before[1] / reached)
+            return float(before[0] * (time / before[0]) ** share)
+        before = time, reached
+    return math.inf

@@ -1,60 +1,92 @@
-"""Python environment with NGSolve, made on first use beside those of the launcher; nothing else depends on it."""
+"""Python environment with other programs, made on first use beside those of the launcher; nothing else needs it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.places import ROOT
+from spinepnp.commands.test import find_mpiexec
 from spinepnp.runtime.cache_dirs import cache_dir
 
-#: Packages that are installed, by name from the package registry. MKL gives NGSolve its fastest direct solver, PARDISO.
-PACKAGES = ("ngsolve==6.2.2608", "netgen-mesher==6.2.2608", "mkl==2026.2.0", "numpy==2.5.5")
+#: Packages that all programs share. MKL has the fastest direct solver that both can use, PARDISO.
+SHARED = ("mkl==2026.2.0", "numpy==2.5.5", "gmsh==4.15.2")
 
 #: Seconds after which an installation, or a solve, is given up.
 PEER_TIMEOUT = 600
 
-#: Script that the environment runs.
-SCRIPT = ROOT / "benchmarks" / "peer_ngsolve.py"
-
 
 class NoPeerError(Exception):
-    """NGSolve cannot be used here; the message is the reason in one line."""
+    """A program cannot be used here; the message is the reason in one line."""
 
 
-def peer_python() -> Path:
-    """Interpreter of the environment, which is made if it is not there.
+@dataclass(frozen=True)
+class Program:
+    """Another program.
+
+    Attributes:
+        name: its name in tables.
+        script: module of this package that it runs.
+        packages: packages of its own, by name from the package registry; none if it is part of this environment.
+    """
+
+    name: str
+    script: str
+    packages: tuple[str, ...] = ()
+
+
+#: NGSolve with Netgen.
+NGSOLVE = Program("NGSolve", "benchmarks.peer_ngsolve", ("ngsolve==6.2.2608", "netgen-mesher==6.2.2608"))
+
+#: DEVSIM.
+DEVSIM = Program("DEVSIM", "benchmarks.peer_devsim", ("devsim==2.11.2",))
+
+#: DOLFINx without spinepnp, in the environment of spinepnp.
+DOLFINX = Program("DOLFINx", "benchmarks.peer_fenics")
+
+
+def peer_python(program: Program = NGSOLVE) -> Path:
+    """Interpreter of the environment that has a program, which is installed if it is not there.
 
     Raises:
         NoPeerError: it cannot be installed.
     """
-    folder = _store() / f"peer-{hashlib.sha256(repr(PACKAGES).encode()).hexdigest()[:12]}"
-    python, complete = folder / "bin" / "python", folder / ".complete"
+    if not program.packages:
+        return Path(sys.executable)
+    packages = (*SHARED, *program.packages)
+    folder = _store() / f"peer-{hashlib.sha256(repr(SHARED).encode()).hexdigest()[:12]}"
+    python = folder / "bin" / "python"
+    complete = folder / f".complete-{hashlib.sha256(repr(packages).encode()).hexdigest()[:12]}"
     if complete.exists() and python.exists():
         return python
     if os.environ.get("SPINEPNP_PEER") == "off":
-        raise NoPeerError("NGSolve is switched off by SPINEPNP_PEER")
-    print(f"peer: installing {', '.join(PACKAGES)} in {folder}", file=sys.stderr, flush=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        raise NoPeerError(f"{program.name} is switched off by SPINEPNP_PEER")
+    print(f"peer: installing {', '.join(packages)} in {folder}", file=sys.stderr, flush=True)
     try:
-        venv.create(folder, with_pip=True)
-        install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *PACKAGES]
-        for command in (install, [str(python), "-c", "import ngsolve"]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PEER_TIMEOUT)
+        if not python.exists():
+            venv.create(folder, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *packages]
+        for command in (install, [str(python), "-c", f"import {program.packages[0].partition('==')[0]}"]):
+            done = subprocess.run(
+                command, env=_variables(python, 1), capture_output=True, text=True, timeout=PEER_TIMEOUT
+            )
             if done.returncode != 0:
-                reasons = done.stderr.strip().splitlines() or ["no reason was given"]
-                raise NoPeerError(f"NGSolve cannot be installed: {reasons[-1]}")
+                raise NoPeerError(f"{program.name} cannot be installed: {_last(done.stderr)}")
     except (OSError, subprocess.SubprocessError) as error:
-        raise NoPeerError(f"NGSolve cannot be installed: {error}") from None
+        raise NoPeerError(f"{program.name} cannot be installed: {error}") from None
     complete.touch()
     return python
+
+
+def _last(text: str) -> str:
+    return (text.strip().splitlines() or ["no reason was given"])[-1]
 
 
 def _store() -> Path:
@@ -67,20 +99,40 @@ def _store() -> Path:
     return store if os.access(store, os.W_OK) else cache_dir("environments", code=True)
 
 
-def solve(python: Path, **arguments: Any) -> dict[str, Any]:
-    """Run the script in NGSolve and return its row.
+def _variables(python: Path, threads: int) -> dict[str, str]:
+    """Environment variables of a program on a number of threads."""
+    count = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PMI", "MPI"))}
+    # DEVSIM does not look for MKL in its own environment.
+    libraries = sorted((python.parents[1] / "lib").glob("libmkl_rt.so.*"))
+    found = {"DEVSIM_MATH_LIBS": str(libraries[-1])} if libraries else {}
+    return inherited | count | found | {"PYTHONPATH": str(ROOT)}
+
+
+def solve(
+    python: Path, program: Program = NGSOLVE, ranks: int = 1, threads: int = 1, **arguments: Any
+) -> dict[str, Any]:
+    """Run the script of a program and return its row.
+
+    Args:
+        python: interpreter that has the program.
+        program: the program.
+        ranks: number of MPI ranks.
+        threads: number of threads.
+        arguments: arguments of the script.
 
     Raises:
         NoPeerError: the script failed.
     """
-    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PMI", "MPI"))}
-    command = [str(python), str(SCRIPT), json.dumps(arguments)]
+    launcher = [find_mpiexec(), "-n", str(ranks)] if ranks > 1 else []
+    command = [*launcher, str(python), "-m", program.script, json.dumps({"threads": threads} | arguments)]
     try:
-        done = subprocess.run(command, env=inherited | one, capture_output=True, text=True, timeout=PEER_TIMEOUT)
+        done = subprocess.run(
+            command, cwd=ROOT, env=_variables(python, threads), capture_output=True, text=True, timeout=PEER_TIMEOUT
+        )
     except subprocess.TimeoutExpired:
-        raise NoPeerError(f"NGSolve took more than {PEER_TIMEOUT} s") from None
+        raise NoPeerError(f"{program.name} took more than {PEER_TIMEOUT} s") from None
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not lines:
-        raise NoPeerError(f"NGSolve failed: {(done.stderr.strip().splitlines() or ['no reason was given'])[-1]}")
+        raise NoPeerError(f"{program.name} failed: {_last(done.stderr) if done.stderr.strip() else done.returncode}")
     return dict(json.loads(lines[-1]))

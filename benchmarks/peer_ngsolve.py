@@ -1,15 +1,18 @@
 """The cylinder in NGSolve: weak forms, mesh and Newton of its own. Run by the environment that has NGSolve.
 
-    python peer_ngsolve.py JSON       prints one line of JSON
+    python -m benchmarks.peer_ngsolve JSON       prints one line of JSON
 
-Lengths in micrometres, concentrations over that of the bulk, potential over V_T; only Python and NGSolve are needed.
+Meshes are of Netgen, of a file, of Gmsh (curved by NGSolve), or, for a half plane, of NGSolve's structured cells.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import ngsolve as ng
@@ -17,29 +20,12 @@ import numpy as np
 from netgen.meshing import Element2D, Element3D, FaceDescriptor, MeshPoint, Pnt
 from netgen.meshing import Mesh as NetgenMesh
 from netgen.occ import Cylinder, OCCGeometry, Z
+from netgen.read_gmsh import ReadGmsh
+from ngsolve.meshes import MakeStructured2DMesh
 
-#: Faraday constant, C/mol.
-FARADAY = 96485.33212
-
-#: Vacuum permittivity, F/m, and relative permittivity of the electrolyte.
-EPSILON_0 = 8.8541878128e-12
-RELATIVE = 80.0
-
-#: Thermal voltage, V.
-V_T = 25.26e-3
-
-#: Bulk concentration of each ion, mol/m^3.
-BULK = 167.0
-
-#: Diffusivity of both ions, m^2/s.
-DIFFUSIVITY = 200e-12
-
-#: Radius and length of the cylinder, um.
-RADIUS = 0.05
-LENGTH = 1.0
-
-#: Boundaries in the order of their numbers in a mesh from a file.
-NAMES = ("base", "wall", "top")
+from benchmarks import peer_cylinder as cylinder
+from benchmarks.peer_cylinder import LENGTH, NAMES, RADIUS
+from benchmarks.peer_ngsolve_blocks import newton as newton_blocks
 
 
 def own_mesh(size: float, order: int) -> Any:
@@ -69,21 +55,49 @@ def given_mesh(path: str) -> Any:
     return ng.Mesh(mesh)
 
 
-def equations(mesh: Any, degree: int, current: float) -> tuple[Any, Any]:
-    """Space of (cations, anions, potential), and the residual as a nonlinear form."""
+def extruded_mesh(size: float, axial: float, order: int) -> Any:
+    """Mesh by Gmsh in layers, whose wall NGSolve curves by a deformation."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "mesh.msh"
+        cylinder.gmsh_mesh(path, 3, size, axial)
+        mesh = ng.Mesh(ReadGmsh(str(path)))
+    if order > 1:
+        moved = ng.GridFunction(ng.VectorH1(mesh, order=order))
+        outwards = RADIUS / ng.sqrt(ng.x**2 + ng.y**2) - 1.0
+        moved.Set(ng.CoefficientFunction((ng.x * outwards, ng.y * outwards, 0.0)), definedon=mesh.Boundaries("wall"))
+        mesh.SetDeformation(moved)
+    return mesh
+
+
+def half_plane(size: float, axial: float) -> Any:
+    """Mesh of a half plane by rectangles in layers, with the axis at x = 0."""
+    layers = [0.0, *(LENGTH * z for z in cylinder.heights(axial))]
+    last = len(layers) - 1
+    mesh = MakeStructured2DMesh(
+        quads=True, nx=max(1, round(RADIUS / size)), ny=last, mapping=lambda x, y: (RADIUS * x, layers[round(y * last)])
+    )
+    names = {"bottom": "base", "right": "wall", "top": "top", "left": "axis"}
+    for i, name in enumerate(mesh.ngmesh.GetRegionNames(codim=1)):
+        mesh.ngmesh.SetBCName(i, names[name])
+    return ng.Mesh(mesh.ngmesh)
+
+
+def weight_of(mesh: Any) -> Any:
+    """Weight of integrals: a half plane stands for the body of revolution."""
+    return 2.0 * np.pi * ng.x if mesh.dim == 2 else ng.CoefficientFunction(1.0)
+
+
+def equations(mesh: Any, degree: int, slope: float, dx: Any) -> tuple[Any, Any]:
+    """Space of (cations, anions, potential), and the residual as a nonlinear form with integrals `dx`."""
     one = ng.H1(mesh, order=degree, dirichlet="base")
-    space = ng.FESpace([one, one, one])
+    space, weight = ng.FESpace([one, one, one]), weight_of(mesh)
     (p, n, u), (v, w, q) = space.TnT()
-    debye2 = EPSILON_0 * RELATIVE * V_T / (2.0 * FARADAY * BULK) * 1e12
-    area = ng.Integrate(ng.CoefficientFunction(1.0), mesh, ng.BND, definedon=mesh.Boundaries("top"))
-    # mol/(s m^2) over D C/um: the slope that carries the current
-    slope = current / (FARADAY * area * 1e-12) / (DIFFUSIVITY * BULK) * 1e-6
     form = ng.BilinearForm(space, symmetric=False)
     # One integral for each equation: the derivative of their sum would be three times as dear.
-    form += (ng.grad(p) + p * ng.grad(u)) * ng.grad(v) * ng.dx
-    form += (ng.grad(n) - n * ng.grad(u)) * ng.grad(w) * ng.dx
-    form += (debye2 * ng.grad(u) * ng.grad(q) - 0.5 * (p - n) * q) * ng.dx
-    form += -slope * v * ng.ds("top")
+    form += weight * (ng.grad(p) + p * ng.grad(u)) * ng.grad(v) * dx
+    form += weight * (ng.grad(n) - n * ng.grad(u)) * ng.grad(w) * dx
+    form += weight * (cylinder.DEBYE2 * ng.grad(u) * ng.grad(q) - 0.5 * (p - n) * q) * dx
+    form += -weight * slope * v * ng.ds("top")
     return space, form
 
 
@@ -114,25 +128,60 @@ def newton(space: Any, form: Any, solver: str, tolerance: float) -> tuple[Any, i
     raise RuntimeError("Newton did not converge")
 
 
+def mesh_of(given: dict[str, Any], size: float, axial: float) -> Any:
+    """Mesh that the arguments ask for."""
+    if "mesh" in given:
+        return given_mesh(given["mesh"])
+    if given.get("dimension") == 2:
+        return half_plane(size, axial)
+    return extruded_mesh(size, axial, given["curve"]) if "axial" in given else own_mesh(size, given["curve"])
+
+
+def solve(mesh: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Row of a solve on a mesh."""
+    begin = time.perf_counter()
+    top, weight = mesh.Boundaries("top"), weight_of(mesh)
+    area = ng.Integrate(weight, mesh, ng.BND, definedon=top)
+    slope = cylinder.slope(given["current_pA"] * 1e-12, area)
+    # Without more points, linear elements in cells that are curved by a deformation lose their order.
+    dx = ng.dx(bonus_intorder=2) if given["degree"] == 1 and given.get("curve", 1) > 1 and "axial" in given else ng.dx
+    if given["solver"] == "pardiso":
+        space, form = equations(mesh, given["degree"], slope, dx)
+        state, steps = newton(space, form, given["solver"], given["tolerance"])
+        potential, unknowns, iterations = state.components[2], space.ndof, 0
+    else:
+        potential, unknowns, steps, iterations = newton_blocks(
+            mesh, given["solver"], given["degree"], weight, dx, slope, given["tolerance"]
+        )
+    mean = ng.Integrate(weight * potential, mesh, ng.BND, definedon=top) / area
+    return {"V_mV": 1e3 * cylinder.V_T * mean, "unknowns": unknowns, "newton": steps, "krylov": iterations,
+            "solve_s": time.perf_counter() - begin, "version": ng.__version__}  # fmt: skip
+
+
+def run(given: dict[str, Any], size: float, axial: float) -> dict[str, Any]:
+    """Row of mesh and solve at a size."""
+    start = time.perf_counter()
+    mesh = mesh_of(given, size, axial)
+    meshed = time.perf_counter()
+    return {"mesh_s": meshed - start, **solve(mesh, given)}
+
+
 def main() -> None:
     """Solve with the arguments of the command line, and print the row."""
-    given = json.loads(sys.argv[1])
-    ng.SetNumThreads(1)
+    given = {"threads": 1} | json.loads(sys.argv[1])
+    ng.SetNumThreads(given["threads"])
     ng.ngsglobals.msg_level = 0
-    start = time.perf_counter()
-    mesh = given_mesh(given["mesh"]) if "mesh" in given else own_mesh(given["size"], given["curve"])
-    meshed = time.perf_counter()
-    best, row = float("inf"), {}
-    for _ in range(given.get("repeats", 2)):
-        begin = time.perf_counter()
-        space, form = equations(mesh, given["degree"], given["current_pA"] * 1e-12)
-        state, steps = newton(space, form, given["solver"], given["tolerance"])
-        best = min(best, time.perf_counter() - begin)
-        top = mesh.Boundaries("top")
-        area = ng.Integrate(ng.CoefficientFunction(1.0), mesh, ng.BND, definedon=top)
-        mean = ng.Integrate(state.components[2], mesh, ng.BND, definedon=top) / area
-        row = {"V_mV": 1e3 * V_T * mean, "unknowns": space.ndof, "newton": steps}
-    print(json.dumps({**row, "mesh_s": meshed - start, "solve_s": best, "version": ng.__version__}))
+    if "axial" in given:
+        with ng.TaskManager() if given["threads"] > 1 else contextlib.nullcontext():
+            row = cylinder.measured(lambda size, axial: run(given, size, axial), given["size"], given["axial"])
+    else:
+        # One mesh, and the fastest of several solves.
+        rows = [run(given, given.get("size", 0.0), 0.0)]
+        rows += [
+            rows[0] | solve(mesh_of(given, given.get("size", 0.0), 0.0), given) for _ in range(1, given["repeats"])
+        ]
+        row = min(rows, key=lambda r: r["solve_s"])
+    print(json.dumps(row))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas
 
-from benchmarks.front import position
-from benchmarks.verdicts import WORDS, good, scopes
+from benchmarks.front import TARGETS, position
+from benchmarks.verdicts import WORDS, good, scopes, times_to
 
 #: A quantity in words, and its value.
 Line = tuple[str, str]
@@ -55,16 +56,35 @@ def _precision(table: pandas.DataFrame) -> list[Line]:
 
 
 def _peer(table: pandas.DataFrame) -> list[Line]:
-    lines, rows = [], good(table)
-    theirs = rows[rows["program"] == "NGSolve"]
-    for mesh, some in theirs.groupby("mesh", sort=False):
+    rows = good(table)
+    lines = _equal_errors(rows)
+    theirs = rows[(rows["program"] == "NGSolve") & (rows["case"] == "cylinder")]
+    for mesh, some in theirs.groupby("mesh", sort=False) if len(theirs) else ():
         ratios = some["solve_ratio"]
         what = f"NGSolve with PARDISO over this program, steady cylinder, {mesh} mesh, without meshing"
         lines.append((what, f"{ratios.min():.1f} to {ratios.max():.1f}"))
-    other = rows[(rows["program"] == "LSODA") & (rows["spike_error_ms"] > 0.0)]["solve_ratio"]
+    other = rows[rows["program"] == "LSODA"]
     if len(other):
+        other = other[other["spike_error_ms"] > 0.0]["solve_ratio"]
         what = "SciPy's LSODA over this program, tonic neuron, equal error of spike times"
         lines.append((what, f"{other.min():.0f} to {other.max():.0f}"))
+    return lines
+
+
+def _equal_errors(rows: pandas.DataFrame) -> list[Line]:
+    """Lines on the best settings of each program over the best of this one, mesh and solve, for each error."""
+    lines = []
+    for error in TARGETS:
+        best: dict[str, dict[str, float]] = {}
+        for case, program, _, seconds in times_to(rows, error):
+            programs = best.setdefault(case, {})
+            programs[program] = min(seconds, programs.get(program, math.inf))
+        for case, programs in best.items():
+            own = programs.pop("spinepnp", math.inf)
+            if own < math.inf and programs:
+                ratios = [f"{n} {s / own:.2g}" if s < math.inf else f"{n} not reached" for n, s in programs.items()]
+                what = f"other programs over this program, cylinder, {case}, mesh and solve, error {error:.0e}"
+                lines.append((what, ", ".join(ratios)))
     return lines
 
 

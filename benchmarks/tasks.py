@@ -8,6 +8,7 @@ from benchmarks.iterations import krylov
 from benchmarks.meshes import meshes
 from benchmarks.neurons import neuron
 from benchmarks.peer import peer_cylinder, peer_neuron
+from benchmarks.peer_equal import peer_equal, peer_ranks, peer_threads
 from benchmarks.precision import precision
 from benchmarks.start import start
 from benchmarks.steady import solve
@@ -15,5 +16,6 @@ from benchmarks.transients import transient
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start, transient,
+    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_equal, peer_neuron, peer_ranks,
+    peer_threads, precision, solve, start, transient,
 )}  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import pandas
 
-from benchmarks.front import front, position
+from benchmarks.front import TARGETS, front, position, time_to
 
 Table = pandas.DataFrame
 
@@ -83,21 +84,59 @@ def precision(table: Table) -> list[str]:
 
 
 def peer(table: Table) -> list[str]:
-    """Sentences on the ratios to the other programs, and on skipped rows."""
+    """Sentences on times to equal errors, on the ratios to the other programs, and on skipped rows."""
     lines = sorted({str(s) for s in table["status"] if s != "ok"})
     rows = good(table)
-    for row in (rows[rows["program"] == "NGSolve"] if len(rows) else rows).to_dict("records"):
+    if not len(rows):
+        return lines
+    lines += _equal_errors(rows) + _cores(rows)
+    for row in rows[(rows["program"] == "NGSolve") & (rows["case"] == "cylinder")].to_dict("records"):
         lines.append(
             f"NGSolve, {row['mesh']} mesh, {_elements(row)}, {row['unknowns']:.0f} unknowns: {row['solve_ratio']:.1f} "
             f"times this program's time without the mesh ({row['step_ratio']:.1f} for a Newton step), "
             f"{row['total_ratio']:.1f} with it; errors {row['error']:.1e} and {_ours(rows, row):.1e}"
         )
-    for row in (rows[rows["program"] == "LSODA"] if len(rows) else rows).to_dict("records"):
+    for row in rows[rows["program"] == "LSODA"].to_dict("records"):
         if row["spike_error_ms"] > 0.0:
             lines.append(
                 f"LSODA at {row['tolerance']:g}: error {row['spike_error_ms']:.2g} ms, at least "
                 f"{row['solve_ratio']:.0f} times this program's time at that error"
             )
+    return lines
+
+
+def times_to(rows: Table, error: float) -> list[tuple[str, str, str, float]]:
+    """Case, program, settings, and seconds to an error (mesh and solve) of each sweep of meshes of suite `peer`."""
+    if "sure_error" not in rows or "settings" not in rows:
+        return []
+    sweeps = rows[rows["sure_error"].notna()].groupby(["case", "program", "settings"], sort=False)
+    return [(*map(str, name), time_to(error, r["total_s"].tolist(), r["sure_error"].tolist())) for name, r in sweeps]
+
+
+def _equal_errors(rows: Table) -> list[str]:
+    """Sentence on each error and case: the times of all programs, in ascending order."""
+    lines = []
+    for error in TARGETS:
+        cases: dict[str, list[tuple[float, str]]] = {}
+        for case, program, settings, seconds in times_to(rows, error):
+            cases.setdefault(case, []).append((seconds, f"{program} ({settings})"))
+        for case, found in cases.items():
+            times = [f"{name} {seconds:.2g} s" for seconds, name in sorted(found) if seconds < math.inf]
+            never = [name for seconds, name in sorted(found) if seconds == math.inf]
+            text = f"{case}, error {error:.0e}: {', '.join(times)}"
+            lines.append(text + (f"; not reached by {', '.join(never)}" if never else ""))
+    return lines
+
+
+def _cores(rows: Table) -> list[str]:
+    """Sentence on the speed-up of each program from one core to two, without the mesh."""
+    if "cores" not in rows:
+        return []
+    lines = []
+    for (program, settings), some in rows[rows["cores"].notna()].groupby(["program", "settings"], sort=False):
+        seconds = some.set_index("cores")["solve_s"]
+        if {1, 2} <= set(seconds.index):
+            lines.append(f"{program} ({settings}): two cores are {seconds[1] / seconds[2]:.2f} times as fast as one")
     return lines
 
 
@@ -107,7 +146,7 @@ def _elements(row: dict) -> str:
 
 def _ours(rows: Table, theirs: dict) -> float:
     """Error of this program on the same mesh, with the number of unknowns that is nearest."""
-    own = rows[(rows["program"] == "spinepnp") & (rows["mesh"] == theirs["mesh"])]
+    own = rows[(rows["program"] == "spinepnp") & (rows["case"] == "cylinder") & (rows["mesh"] == theirs["mesh"])]
     same = own[(own["degree"] == theirs["degree"]) & (own["graded"] == theirs["graded"])]
     return float(same["error"].iloc[(same["unknowns"] - theirs["unknowns"]).abs().argmin()])
 

@@ -12,13 +12,14 @@ import pandas
 import pytest
 from hypothesis import given, strategies
 
-from benchmarks import page, peer, peer_environment, start
+from benchmarks import page, peer, peer_cylinder, peer_environment, peer_equal, start, verdicts
 from benchmarks.accuracy_problems import PROBLEMS
-from benchmarks.front import front, lasting, position
+from benchmarks.front import front, lasting, position, time_to
 from benchmarks.plots_work import plot_accuracy, plot_precision
 from benchmarks.stages import Watch
 from benchmarks.start import slowest_imports
 from benchmarks.suites import SUITES
+from benchmarks.summary import SOURCES
 from benchmarks.verdicts import VERDICTS
 from support import ROOT
 from support.commands import rows
@@ -87,6 +88,65 @@ def test_a_peer_that_cannot_be_installed_is_said_in_one_line(monkeypatch, tmp_pa
     with pytest.raises(peer_environment.NoPeerError, match="cannot be installed") as caught:
         peer_environment.peer_python()
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_peer_that_is_missing_leaves_the_others(monkeypatch):
+    monkeypatch.setenv("SPINEPNP_PEER", "off")
+    monkeypatch.setattr(peer_environment, "_store", lambda: Path("/nowhere"))
+    sizes = ((0.05, 0.4), (0.05, 0.1))
+    missing = peer_equal.Setting(peer_environment.DEVSIM, "words", sizes)
+    assert [row["status"] for row in peer_equal.other(missing, "case", "axisymmetric", sizes)] == [
+        "DEVSIM, words, meridian: DEVSIM is switched off by SPINEPNP_PEER"
+    ]
+    plain = peer_equal.Setting(peer_environment.DOLFINX, "plain", sizes, {"degree": 2, "order": 1})
+    found = peer_equal.other(plain, "full PNP, meridian", "axisymmetric", sizes[:1])
+    assert [row["status"] for row in found] == ["ok"]
+    assert found[0]["error"] < 1e-4
+    assert set(found[0]) <= set(SUITES["peer"].columns)
+
+
+def test_a_failing_peer_is_one_line():
+    with pytest.raises(peer_environment.NoPeerError, match="DOLFINx failed") as caught:
+        peer_environment.solve(peer_environment.peer_python(peer_environment.DOLFINX), peer_environment.DOLFINX)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_time_to_an_error_is_that_of_a_power_law():
+    times, errors = [1.0, 4.0, 16.0], [1e-1, 1e-2, 1e-3]  # error ~ time^(-1/log10(4))
+    assert time_to(10**-1.5, times, errors) == pytest.approx(2.0)
+    assert time_to(1e-3, times, errors) == 16.0
+    assert time_to(0.5, times, errors) == 1.0
+    assert time_to(1e-4, times, errors) == np.inf
+    # A point that is slower and worse does not count.
+    assert time_to(10**-1.5, [1.0, 3.0, 4.0, 16.0], [1e-1, 1e-1, 1e-2, 1e-3]) == pytest.approx(2.0)
+    assert time_to(1e-3, [1.0, 2.0], [1e-2, 0.0]) == 2.0
+
+
+def test_programs_are_compared_at_equal_error():
+    def sweep(program, seconds, errors):
+        at = {"case": "full PNP, 3D", "program": program, "settings": "linear", "status": "ok"}
+        return [{**at, "total_s": t, "sure_error": e} for t, e in zip(seconds, errors, strict=True)]
+
+    rows = sweep("spinepnp", [1.0, 4.0], [1e-3, 1e-5]) + sweep("DEVSIM", [10.0, 90.0], [1e-2, 1e-3])
+    lines = verdicts.peer(pandas.DataFrame([*rows, {"status": "NGSolve: skipped"}]))
+    assert lines == [
+        "NGSolve: skipped",
+        "full PNP, 3D, error 1e-03: spinepnp (linear) 1 s, DEVSIM (linear) 90 s",
+        "full PNP, 3D, error 1e-04: spinepnp (linear) 2 s; not reached by DEVSIM (linear)",
+        "full PNP, 3D, error 1e-05: spinepnp (linear) 4 s; not reached by DEVSIM (linear)",
+    ]
+    ratios = SOURCES["peer"](pandas.DataFrame(rows))
+    assert [number for _, number in ratios] == ["DEVSIM 90", "DEVSIM not reached", "DEVSIM not reached"]
+
+
+def test_layers_for_other_programs_resolve_the_debye_layer():
+    heights = np.array([0.0, *peer_cylinder.heights(0.05)])
+    steps = np.diff(heights)
+    assert heights[-1] == 1.0
+    assert steps[-1] == pytest.approx(peer_cylinder.FIRST)
+    assert (steps > 0.0).all()
+    assert (steps[:-1] / steps[1:]).max() < 1.5
+    assert steps.max() < 0.06
 
 
 def test_the_mesh_that_is_given_away_is_the_one_that_we_solve_on(comm, tmp_path):
