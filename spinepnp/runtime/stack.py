@@ -26,7 +26,6 @@ HOW_TO_INSTALL = (
 )
 
 
-
 @contextmanager
 def _without_numba() -> Iterator[None]:
     """Imports of a command in which DOLFINx and FFCx do not find Numba: a fifth of the time, for kernels of no case.
