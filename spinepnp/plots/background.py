@@ -24,6 +24,9 @@ from spinepnp.runtime.ranks import RANK_VARIABLES, rank_from_launcher, ranks_on_
 if TYPE_CHECKING:
     from spinepnp.case.case import Case
 
+#: Environment variable that has the last word: "on" or "off".
+VARIABLE = "SPINEPNP_BACKGROUND"
+
 #: Memory that the process needs for each byte of a file of fields: the grid, its surface and their copies.
 MEMORY_PER_BYTE = 6.0
 
@@ -41,8 +44,12 @@ LONGEST_COMPLAINT = 4000
 
 
 def has_free_core() -> bool:
-    """Whether this process may use more cores than there are ranks on this machine."""
-    return (os.process_cpu_count() or 1) > ranks_on_this_machine()
+    """Whether this process may use more cores than there are ranks on this machine, or `VARIABLE` says so."""
+    wanted = os.environ.get(VARIABLE, "")
+    if wanted in ("on", "off"):
+        return wanted == "on"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores > ranks_on_this_machine()
 
 
 @contextmanager
@@ -81,8 +88,8 @@ class PictureProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**variables, "OMP_NUM_THREADS": "1", "PYTHONSAFEPATH": "1"},
-            process_group=0,
-        )  # fmt: skip  - a group of its own: Ctrl-C of a terminal is for the run, which ends this process
+            process_group=0,  # Ctrl-C of a terminal is for the run, which ends this process
+        )
         self._last: Path | None = None
 
     def draw(self, case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Path) -> None:
@@ -164,6 +171,11 @@ class _Jobs:
             self._ended = True
             self._changed.notify()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a job has arrived that has not begun."""
+        return bool(self._waiting)
+
     def __iter__(self) -> Iterator[Any]:
         while True:
             with self._changed:
@@ -176,7 +188,8 @@ class _Jobs:
 
 def main() -> None:
     """Draw what arrives on standard input until it is closed, and write what could not be drawn to standard output."""
-    supervisor.end_with_parent(int(sys.argv[1]))
+    if sys.platform == "linux":  # elsewhere it ends with its input
+        supervisor.end_with_parent(int(sys.argv[1]))
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE, encoding="ascii")
     jobs = _Jobs(sys.stdin.buffer)
@@ -185,7 +198,8 @@ def main() -> None:
     from spinepnp.plots import pictures
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # as in the run itself
-    pictures.warm_up()
+    if not jobs.waiting:
+        pictures.warm_up()
     with redirect_stderr(io.StringIO()) as complaints:
         for job in jobs:
             pictures.draw(*job)
