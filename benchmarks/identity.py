@@ -83,7 +83,8 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         import pyvista
 
         grid = pyvista.read(path)
-        for key, array in (("points", grid.points), ("cells", grid.cells), *sorted(grid.point_data.items())):
+        cells = grid.cells.astype(np.int64)  # whatever the width of integers in the file
+        for key, array in (("points", grid.points), ("cells", cells), *sorted(grid.point_data.items())):
             yield key, np.ascontiguousarray(array).tobytes()
     elif path.name == "case.toml":
         yield "text", path.read_bytes().replace(str(ROOT).encode(), b"")

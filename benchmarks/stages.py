@@ -11,9 +11,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 from spinepnp.__main__ import collect_less
+from spinepnp.plots import background
+from spinepnp.runtime import supervisor
 
 #: Mark before the JSON in the output, which may hold other lines.
 MARK = "stages: "
@@ -85,7 +88,8 @@ def _watch_run(watch: Watch) -> None:
         watch.wrap(steady_records.SteadyRecorder, name, "tables and fields")
     for name in ("begin", "step", "checkpoint", "end"):
         watch.wrap(transient.TransientRecorder, name, "tables and fields")
-    watch.wrap(pictures, "draw", "pictures")
+    for owner, name in ((pictures, "draw"), (background.PictureProcess, "draw"), (background.PictureProcess, "finish")):
+        watch.wrap(owner, name, "pictures")
     watch.wrap(spinepnp.run.summary, "print_outcome", "table on the screen")
 
 
@@ -93,13 +97,16 @@ def main() -> None:
     """Run a case and print where its time went."""
     begun, case, output = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     watch = Watch()
+    supervisor.begin()  # as the command does: it draws in the background where a core is free
     collect_less()
     interpreter = time.time() - begun
-    watch.wrapped("imports", _watch_run)(watch)
-    from spinepnp.cli import app
+    with background.background_pictures() as process:  # before the slow imports, as in the command
+        background.background_pictures = lambda: nullcontext(process)
+        watch.wrapped("imports", _watch_run)(watch)
+        from spinepnp.cli import app
 
-    # The import of the commands counts as imports; what else happens before and after them counts as the rest.
-    code = int(app(["run", case, "--output", output], standalone_mode=False, prog_name="spinepnp") or 0)
+        # The import of the commands counts as imports; what else happens before and after them counts as the rest.
+        code = int(app(["run", case, "--output", output], standalone_mode=False, prog_name="spinepnp") or 0)
     total = time.time() - begun
     rest = total - interpreter - sum(watch.seconds.values())
     print(MARK + json.dumps({"interpreter": interpreter, **watch.seconds, "rest": rest, "total": total}), flush=True)

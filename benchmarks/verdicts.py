@@ -159,7 +159,7 @@ def start(table: Table) -> list[str]:
         + ("" if row["reached"] == "yes" else ", MISSED")
         for row in times[times["target"].notna()].to_dict("records")
     ]
-    for kind in ("first run", "second run"):
+    for kind in [kind for kind in table["kind"].unique() if kind.startswith(("first run", "second run"))]:
         parts = table[table["kind"] == kind].head(4)
         lines.append(f"{kind}: " + ", ".join(f"{r['what']} {r['seconds']:.2f} s" for r in parts.to_dict("records")))
     return lines

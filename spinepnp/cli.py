@@ -67,14 +67,18 @@ def run(
 
     if force and resume:
         raise CaseError("--force", "excludes --resume; give one of them")
-    from spinepnp.run.place import default_output
-    from spinepnp.run.steady import run_case
-    from spinepnp.run.summary import print_outcome
-    from spinepnp.runtime.stack import MPI
+    from spinepnp.plots.background import background_pictures
 
-    comm = MPI.COMM_WORLD
-    directory = output if output is not None else default_output(case)
-    points = run_case(case, comm, directory, overrides=tuple(set_ or ()), force=force, resume=resume)
+    with background_pictures() as background:  # before the slow imports, so that it is ready in time
+        from spinepnp.run.place import default_output
+        from spinepnp.run.steady import run_case
+        from spinepnp.run.summary import print_outcome
+        from spinepnp.runtime.stack import MPI
+
+        comm = MPI.COMM_WORLD
+        directory = output if output is not None else default_output(case)
+        overrides = tuple(set_ or ())
+        points = run_case(case, comm, directory, overrides=overrides, force=force, resume=resume, background=background)
     if comm.rank == 0:
         print_outcome(points, directory)
     return 1 if any(point.failure is not None for point in points) else 0

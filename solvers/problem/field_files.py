@@ -123,7 +123,9 @@ def _layout_of(spine: SpineMesh) -> tuple[Any, Any]:
     places = place[np.searchsorted(known, used[np.argsort(first)])]
     points = np.concatenate([p[3] for p in parts])[places]
     connectivity = renumbered[numbers.reshape(cells.shape)]
-    return places, pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
+    grid = pyvista.UnstructuredGrid({VTK_SIMPLEX[cells.shape[1]]: connectivity}, points)
+    grid.GetCells().ConvertTo32BitStorage()  # half of the bytes in each file; left alone where numbers are too large
+    return places, grid
 
 
 def _owned_cells(mesh: Mesh) -> np.ndarray:
@@ -206,7 +208,7 @@ def save(grid: Any, path: Path, then: str = "continue with --resume") -> None:
     writer = vtkXMLUnstructuredGridWriter()
     writer.SetInputData(grid)
     writer.SetDataModeToBinary()
-    writer.SetCompressionLevel(1)  # a third of the time of the default for 2 % more bytes
+    writer.SetCompressorTypeToNone()  # a fifth of the time of the fastest compression, for a quarter more bytes
     writer.WriteToOutputStringOn()
     writer.Write()
     write_atomically(path, writer.GetOutputString(), then=then)

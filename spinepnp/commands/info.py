@@ -31,8 +31,8 @@ PACKAGES = (
 
 #: Environment variables that change the behaviour of the program.
 VARIABLES = (
-    "OMP_NUM_THREADS", "SPINEPNP_KERNELS", "SPINEPNP_MESH_CACHE", "XDG_CACHE_HOME", "PETSC_OPTIONS", "PETSC_DIR", "CC",
-    "CFLAGS", "PYTHONPATH",
+    "OMP_NUM_THREADS", "SPINEPNP_BACKGROUND", "SPINEPNP_KERNELS", "SPINEPNP_MESH_CACHE", "XDG_CACHE_HOME",
+    "PETSC_OPTIONS", "PETSC_DIR", "CC", "CFLAGS", "PYTHONPATH",
 )  # fmt: skip
 
 #: Folders of caches, and whether code is loaded from them.

@@ -33,15 +33,19 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         title: title of the picture; "potential" where it is empty.
         opened: whether a body is cut open along its axis.
     """
+    write(potential_figure(grid, title, opened=opened), path)
+
+
+def potential_figure(grid: Any, title: str, *, opened: bool) -> Any:
+    """Figure of `draw_potential`."""
     if is_line(grid):
-        figure, _, _ = profiles(grid, title)
-    else:
-        name = f"potential_{POTENTIAL.suffix}"
-        look = ColourScale(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
-        view = View(grid, opened=opened)
-        figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
-        view.close()
-    write(figure, path)
+        return profiles(grid, title)[0]
+    name = f"potential_{POTENTIAL.suffix}"
+    look = ColourScale(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
+    view = View(grid, opened=opened)
+    figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
+    view.close()
+    return figure
 
 
 def draw_mesh(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.case.case import Case
-from spinepnp.plots.bodies import draw_potential
+from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.scene import can_render
+from spinepnp.plots.style import new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
 from spinepnp.plots.traces import draw_trace
+from spinepnp.units import POTENTIAL
 
 
 def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Path) -> list[Path]:
@@ -34,6 +36,19 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
         drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
         made += attempt(lambda: drawing(case, solved, directory))
     return made
+
+
+def warm_up() -> None:
+    """Import and try everything that the first picture of a process needs: libraries, fonts, a window of VTK."""
+    import numpy as np
+    import pyvista
+    import scipy.interpolate  # noqa: F401  curves over time take it
+
+    corners = np.vstack([np.zeros(3), np.eye(3)])
+    grid = pyvista.UnstructuredGrid({pyvista.CellType.TETRA: np.arange(4)[None]}, corners)
+    grid.point_data[f"potential_{POTENTIAL.suffix}"] = np.arange(4.0)
+    figure = potential_figure(grid, "", opened=True) if can_render() else new_figure(1.0, 1.0)
+    snapshot(figure)
 
 
 def attempt(work: Callable[[], list[Path]]) -> list[Path]:

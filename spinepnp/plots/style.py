@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.figure_style import COMPUTED, GREY
+from spinepnp.runtime.files import write_atomically
 
 #: Colour of laws.
 LAW = "#0000a7"
@@ -81,10 +83,12 @@ def snapshot(figure: Any) -> np.ndarray:
 
 
 def write(figure: Any, path: Path) -> None:
-    """Write a figure as PNG, without drawing it twice and without opacities, as `Figure.savefig` would."""
+    """Write a figure as PNG, whole or not at all, without drawing it twice and without opacities as `savefig` would."""
     import PIL.Image
 
-    PIL.Image.fromarray(snapshot(figure)).save(path, dpi=(figure.dpi, figure.dpi))
+    picture = io.BytesIO()
+    PIL.Image.fromarray(snapshot(figure)).save(picture, format="PNG", dpi=(figure.dpi, figure.dpi))
+    write_atomically(path, picture.getvalue())
 
 
 def set_title(figure: Any, title: str) -> Any:

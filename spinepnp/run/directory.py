@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError, OutputError, reason_of
+from spinepnp.plots import pictures
 from spinepnp.run.place import FOLDERS, MARK, OTHER_FILES, RESULT_FILES, check_place, holds_results, is_told_by_files
 from spinepnp.runtime.claims import Claim, claim, owner
 from spinepnp.runtime.communication import on_root
@@ -277,6 +278,27 @@ class Recorder:
             on_root(self.comm, write)
         except OSError as error:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
+
+    def draw(self, rows: list[dict[str, Any]], fields: Any) -> None:
+        """Draw all pictures that suit the run, or let them be drawn in the background. On rank 0.
+
+        Args:
+            rows: rows of observables.csv.
+            fields: last fields: a grid, or the path of their file; a grid has been written to ``fields.vtu``.
+        """
+        assert self.directory is not None
+        path, background = self.directory.path, self.options.background
+        if not self.options.pictures:
+            return
+        if background is None:
+            pictures.draw(self.case, rows, fields, path)
+        else:
+            background.draw(self.case, rows, path / "fields.vtu", path)
+
+    def finish_pictures(self) -> None:
+        """Wait for pictures that are drawn in the background, at the end of the whole run. On rank 0."""
+        if self.options.background is not None and not self.options.within:
+            self.options.background.finish()
 
     def close(self) -> None:
         """Unlock the directory; one that nothing was written to is removed. Not collective."""

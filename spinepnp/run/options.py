@@ -9,6 +9,7 @@ from typing import Any
 from spinepnp.case.case import Case
 from spinepnp.case.study import number_of
 from spinepnp.errors import SpineError
+from spinepnp.plots.background import PictureProcess
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class RunOptions:
         fields: whether the fields of each steady state, and the last of a transient, are written.
         pictures: whether pictures are drawn at the end.
         within: whether the directory is part of a larger one (a batch, points of a transient), which is locked.
+        background: process that draws the pictures, on rank 0; without one the run draws them itself.
         tick: function that is called now and then while the run works. Not collective.
     """
 
@@ -31,6 +33,7 @@ class RunOptions:
     fields: bool = True
     pictures: bool = True
     within: bool = False
+    background: PictureProcess | None = None
     tick: Callable[[], None] | None = None
 
 

@@ -16,6 +16,7 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
+from spinepnp.plots.background import PictureProcess
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
@@ -64,6 +65,7 @@ def run_case(
     overrides: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
+    background: PictureProcess | None = None,
 ) -> list[SweepPoint]:
     """Run a case file. Collective.
 
@@ -74,6 +76,7 @@ def run_case(
         overrides: ``key=value`` texts that change the case.
         force: replace results that the directory holds.
         resume: solve only the points that the directory does not hold.
+        background: process that draws the pictures, on rank 0; without one the run draws them itself.
 
     Returns:
         All points with their observables; failed ones with their reason.
@@ -83,7 +86,7 @@ def run_case(
     """
     case = on_root(comm, lambda: load_case(path, overrides))
     on_root(comm, lambda: check_place(output, () if resume else (path,)))
-    return solve_case(case, comm, output, RunOptions(force=force, resume=resume))
+    return solve_case(case, comm, output, RunOptions(force=force, resume=resume, background=background))
 
 
 def solve_case(

@@ -7,7 +7,6 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SpineError
-from spinepnp.plots import pictures
 from spinepnp.run.directory import Recorder, ResultDirectory
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.runtime.files import is_whole, write_atomically
@@ -141,9 +140,8 @@ class SteadyRecorder(Recorder):
             last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
             if last.exists() and last != fields:
                 write_atomically(fields, last.read_bytes())
-            if self.options.pictures:
-                drawn = self._last[1] if self._last[0] is solved[-1] else fields
-                pictures.draw(self.case, [p.row for p in self._points], drawn, directory.path)
+            self.draw([p.row for p in self._points], self._last[1] if self._last[0] is solved[-1] else fields)
+            self.finish_pictures()
 
         self.write(write)
 

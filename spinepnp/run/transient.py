@@ -14,7 +14,6 @@ from spinepnp.case.case import Case
 from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
-from spinepnp.plots import pictures
 from spinepnp.run.directory import Recorder, ResultDirectory
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
@@ -131,13 +130,14 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
             except CaseError as error:
                 one.failure, one.row = error, {"status": f"failed: {error}"}
             point.failure, point.row = one.failure, {**point.key, **one.row}
-            recorder.write(lambda directory: _write_points(case, directory, points, options))
+            recorder.write(lambda directory: _write_points(recorder, directory, points))
+        on_root(comm, recorder.finish_pictures)
     finally:
         recorder.close()
     return points
 
 
-def _write_points(case: Case, directory: ResultDirectory, points: list[SweepPoint], options: RunOptions) -> None:
+def _write_points(recorder: Recorder, directory: ResultDirectory, points: list[SweepPoint]) -> None:
     """Write the tables above the points, and the fields and pictures of the last one. On rank 0."""
     rows = [{k: v for k, v in point.row.items() if k != "step"} for point in points if point.row]
     directory.write_table("observables.csv", rows)
@@ -147,11 +147,10 @@ def _write_points(case: Case, directory: ResultDirectory, points: list[SweepPoin
     if solved:  # the last point, as for any sweep
         below = directory.path / "points" / f"{solved[-1] + 1:04d}"
         summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
-        if options.fields:
+        if recorder.options.fields:
             write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
-    if options.pictures:
-        pictures.draw(case, rows, directory.path / "fields.vtu", directory.path)
+    recorder.draw(rows, directory.path / "fields.vtu")
 
 
 def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOptions) -> None:

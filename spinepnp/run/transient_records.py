@@ -18,7 +18,6 @@ from spinepnp.case.case import Case
 from spinepnp.case.digest import table_digests
 from spinepnp.csv_files import csv_text
 from spinepnp.errors import CaseError
-from spinepnp.plots import pictures
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.growing_table import GrowingTable
@@ -258,9 +257,9 @@ class TransientRecorder(Recorder):
             directory.write_summary({**summary, "peaks": _peaks(self.rows)})
             if grid is not None:
                 save(grid, directory.path / "fields.vtu")
-            if self.options.pictures and pictured:
-                fields = directory.path / "fields.vtu" if grid is None else grid
-                pictures.draw(self.case, self.rows, fields, directory.path)
+            if pictured:
+                self.draw(self.rows, directory.path / "fields.vtu" if grid is None else grid)
+                self.finish_pictures()
 
         self.write(write)
 

@@ -8,10 +8,13 @@ after mpi4py has loaded it. A package that is missing or does not fit is an erro
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from spinepnp.errors import MissingStackError
-from spinepnp.runtime import interrupts
+from spinepnp.runtime import interrupts, supervisor
 
 #: Series of DOLFINx that the code runs with.
 SUPPORTED = ("0.10", "0.11")
@@ -22,11 +25,28 @@ HOW_TO_INSTALL = (
     "conda-forge (fenics-dolfinx) or your distribution"
 )
 
+
+@contextmanager
+def _without_numba() -> Iterator[None]:
+    """Imports of a command in which DOLFINx and FFCx do not find Numba: a fifth of the time, for kernels of no case.
+
+    In a user's own program nothing changes, and Numba can be imported after the block.
+    """
+    hidden = supervisor.is_active() and "numba" not in sys.modules
+    if hidden:
+        sys.modules["numba"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["numba"]
+
+
 # NumPy's threads would compete with the ranks for cores; the user's own setting wins.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 try:
-    with interrupts.preserve_handlers():  # PETSc sets handlers of its own
+    with interrupts.preserve_handlers(), _without_numba():  # PETSc sets handlers of its own
         from mpi4py import MPI
         import petsc4py
 
@@ -59,16 +79,17 @@ if not PETSc.Sys.hasExternalPackage("mumps"):
 PETSc.Options().delValue("skip_petscrc")
 
 try:
-    import basix
-    import basix.ufl
-    import dolfinx.fem.petsc
-    import dolfinx.geometry
-    import dolfinx.io.utils
-    import dolfinx.jit
-    import dolfinx.mesh
-    import ffcx.options
-    import ufl
-    from dolfinx import fem
+    with _without_numba():
+        import basix
+        import basix.ufl
+        import dolfinx.fem.petsc
+        import dolfinx.geometry
+        import dolfinx.io.utils
+        import dolfinx.jit
+        import dolfinx.mesh
+        import ffcx.options
+        import ufl
+        from dolfinx import fem
 except ImportError as error:  # DOLFINx without PETSc, for one
     raise MissingStackError(f"this DOLFINx lacks a part that is needed ({error}); {HOW_TO_INSTALL}") from None
 
