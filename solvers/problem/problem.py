@@ -116,6 +116,8 @@ class Problem:
         self.prediction = ElectroneutralPrediction(self.discretisation, problem_data, self._laplace)
         self.problem_data = problem_data
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
+        operators = self.discretisation.operators
+        operators.along_edges = self.formulation == "nodal" and operators.degree == 1
         dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
         linear, given = self.options.linear, options_set_by_user(self.options.petsc)
         if linear == "auto" and any(
