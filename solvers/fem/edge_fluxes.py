@@ -20,8 +20,8 @@ import numpy as np
 
 from spinepnp.runtime.stack import dolfinx, fem
 
-#: Half difference s of two logarithms up to which power series replace quotients, which cancel, and hyperbolic functions,
-#: which take ten times longer.
+#: Half difference s of two logarithms up to which power series replace quotients, which cancel, and hyperbolic
+#: functions, which take ten times longer.
 SERIES_UP_TO = 0.5
 
 #: Coefficients of sinh(s)/s in powers of s^2, the highest first; the next term is below 1e-16 of the sum.
@@ -46,7 +46,8 @@ class Edges:
 
     def __init__(self, space: fem.FunctionSpace[Any], stiffness: fem.Form[Any], pattern: Any) -> None:
         local = dolfinx.la.matrix_csr(pattern)
-        fem.assemble_matrix(local, stiffness)  # cells of this rank only: nothing is added up over ranks
+        assemble: Any = fem.assemble_matrix
+        assemble(local, stiffness)  # cells of this rank only: nothing is added up over ranks
         self._space = space
         index_map = space.dofmap.index_map
         self._nodes = index_map.size_local + index_map.num_ghosts

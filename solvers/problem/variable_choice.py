@@ -1,8 +1,11 @@
 """Choice of the unknowns with `solver.formulation = "auto"`, and Donnan states as starts of Newton at fixed charges.
 
-Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they
-are wrong without a sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be
-positive.
+Concentrations are right where the potential changes by less than V_T within a cell. Elsewhere they are wrong without a
+sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be positive. On linear
+elements "nodal" has fluxes along the edges, which cost less than concentrations and err no more in a smooth bulk:
+steady states that start from the electroneutral answer begin with it. Its lumped charges have two to three times the
+error in a Debye layer that cells resolve, so that concentrations stay at weakly charged walls, on lines, whose layers
+are resolved, and on quadratic elements, where they cost less.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
 
@@ -55,6 +59,35 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
             if source := term.source_of_layer(name, boundary, problem_data, heights[name], element_degree):
                 return source
     return ""
+
+
+def steep_between_baths(
+    problem_data: ProblemData, heights: dict[str, float], extent: float, element_degree: int
+) -> str:
+    """Reason why the potential between two boundaries that hold it is too steep for concentrations; empty without one.
+
+    Args:
+        problem_data: data of the case.
+        heights: height of the cells at each boundary, m, by name.
+        extent: longest side of the domain, m: with it the change within a cell is the least that can be.
+        element_degree: degree of the elements.
+    """
+    electrolyte = problem_data.electrolyte
+    potentials = {name: b.prescribed_potential for name, b in problem_data.boundaries.items()}
+    held = {name: potential for name, potential in potentials.items() if potential is not None}
+    if len(held) < 2:
+        return ""
+    low, high = min(held, key=lambda name: held[name]), max(held, key=lambda name: held[name])
+    cells = min(heights[low], heights[high]) / extent
+    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * cells
+    if change <= largest_drop(element_degree):
+        return ""
+    return f"the potential changes by {change:.2g} V_T or more within a cell between {low} and {high}"
+
+
+def charges_walls(problem_data: ProblemData) -> bool:
+    """Whether a boundary has a surface charge or a capacitance, and so a Debye layer that counts."""
+    return any(boundary.charges_wall for boundary in problem_data.boundaries.values())
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:
