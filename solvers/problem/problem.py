@@ -155,10 +155,11 @@ class Problem:
         """The formulation that a solve begins with, and the reason where concentrations would be wrong."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
-        heights, degree = self.discretisation.heights, self.mesh.element_degree
-        source = source_of_layers(problem_data, heights, degree)
+        degree, options = self.mesh.element_degree, self.mesh.options
+        source = source_of_layers(problem_data, self.discretisation.heights, degree)
         if self.prefers_edges and not source:
-            source = steep_between_baths(problem_data, heights, self.discretisation.extent(), degree)
+            size = options.size / 2**options.refine
+            source = steep_between_baths(problem_data, size, self.discretisation.extent(), degree)
         if (source or self._edges_serve(problem_data)) and has_logarithms(problem_data):
             return "nodal", source
         return "density", ""

@@ -61,15 +61,15 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
     return ""
 
 
-def steep_between_baths(
-    problem_data: ProblemData, heights: dict[str, float], extent: float, element_degree: int
-) -> str:
+def steep_between_baths(problem_data: ProblemData, size: float, extent: float, element_degree: int) -> str:
     """Reason why the potential between two boundaries that hold it is too steep for concentrations; empty without one.
+
+    It is an estimate from the mean field, before a solve with concentrations would take many steps or fail.
 
     Args:
         problem_data: data of the case.
-        heights: height of the cells at each boundary, m, by name.
-        extent: longest side of the domain, m: with it the change within a cell is the least that can be.
+        size: size of the cells in the volume, m.
+        extent: longest side of the domain, m.
         element_degree: degree of the elements.
     """
     electrolyte = problem_data.electrolyte
@@ -78,11 +78,10 @@ def steep_between_baths(
     if len(held) < 2:
         return ""
     low, high = min(held, key=lambda name: held[name]), max(held, key=lambda name: held[name])
-    cells = min(heights[low], heights[high]) / extent
-    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * cells
+    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * size / extent
     if change <= largest_drop(element_degree):
         return ""
-    return f"the potential changes by {change:.2g} V_T or more within a cell between {low} and {high}"
+    return f"the potential changes by about {change:.2g} V_T within a cell between {low} and {high}"
 
 
 def charges_walls(problem_data: ProblemData) -> bool:
