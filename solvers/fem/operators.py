@@ -89,10 +89,11 @@ class Operators:
 
     @cached_property
     def _pattern(self) -> Any:
-        # Every form over the volume has this pattern; the mass form is compiled in any case.
+        # Every form over the volume has this pattern; it is that of a form that is compiled in any case.
         if self._plain is not self:
             return self._plain._pattern
-        pattern = fem.create_sparsity_pattern(self._mass_form)
+        form = self._stiffness_form if self.along_edges else self._mass_form
+        pattern = fem.create_sparsity_pattern(form)
         pattern.finalize()
         return pattern
 

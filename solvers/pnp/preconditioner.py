@@ -268,8 +268,9 @@ class BlockPreconditioner:
         if self._made and self._first is None and last >= 0:
             self._first = last
         worse = self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN
-        if self._made and self._may_share and not self._in_time and (last < 0 or worse or last > MOST_SHARED):
-            self._never_shares, self._may_share, self._first = True, False, None
+        if self._made and self._may_share and not self._in_time:
+            if last < 0 or last > MOST_SHARED:
+                self._never_shares, self._may_share, self._first = True, False, None
         elif self._made and (last < 0 or worse):
             for cycle in (*(cycle for cycle, _ in self._own), self._screening, self._conduction):
                 cycle.renew()

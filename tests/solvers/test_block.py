@@ -130,7 +130,7 @@ def test_a_time_step_of_any_length(comm, step):
     mesh = generate(NECK, MeshOptions(size="20 nm"), comm)
     answers, iterations = [], 0
     for linear in ("direct", "block"):
-        problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear))
+        problem = SteadyProblem(mesh, SALT, DATA, SolverOptions(linear=linear, formulation="density"))
         solver = problem._newton.linear.ksp
         b, x = euler_step(problem, ProblemData(SALT, DATA), step)
         with problem._newton.petsc_options.in_force():
