@@ -62,8 +62,6 @@ class SteadyProblem(Problem):
         CaseError: see `Problem`.
     """
 
-    prefers_edges = True
-
     _previous: np.ndarray | None = None
 
     def solve(
@@ -76,7 +74,8 @@ class SteadyProblem(Problem):
 
         Newton starts from the electroneutral answer, where there is one, else from the Donnan state of fixed charges,
         from the last solution, and from the bulk state; where all fail, the data are raised from the bulk step by step
-        (`solver.continuation`). `solver.formulation = "auto"` chooses the unknowns, see `variable_choice`.
+        (`solver.continuation`). With `solver.formulation = "auto"` the unknowns are concentrations unless the potential
+        changes too much within a cell, see `variable_choice`.
 
         Args:
             electrolyte: species as at construction; values may differ. By default that of construction.
@@ -130,7 +129,7 @@ class SteadyProblem(Problem):
     def _formulation_at(self, problem_data: ProblemData, prediction: Prediction | None) -> tuple[str, str]:
         """The first formulation and its reason; an electroneutral answer shows how steep the potential will be."""
         formulation, reason = self._formulation_for(problem_data)
-        if not reason and self._may_use_nodal(problem_data) and prediction is not None:
+        if formulation == "density" and self._may_use_nodal(problem_data) and prediction is not None:
             reason = self._too_steep(prediction.u, problem_data)
         return ("nodal", reason) if reason else (formulation, "")
 
@@ -163,11 +162,9 @@ class SteadyProblem(Problem):
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
 
     def _solve_by_choice(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Solve with the present formulation, or with another one where that is wrong or fails. Collective."""
-        if not self._may_use_nodal(problem_data) or self.formulation_reason:
+        """Solve with the present formulation, or with "nodal" where cells are too coarse for it. Collective."""
+        if self.formulation != "density" or not self._may_use_nodal(problem_data):
             return self._solve_from(starts, problem_data)
-        if self.formulation != "density":
-            return self._solve_by_edges(starts, problem_data)
         failures: list[NewtonError] = []
         try:
             statistics = self._newton_from(starts, problem_data, failures)
@@ -189,17 +186,6 @@ class SteadyProblem(Problem):
         self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
-
-    def _solve_by_edges(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics:
-        """Solve with edge fluxes where concentrations would serve too: by those where it fails. Collective."""
-        try:
-            statistics = self._solve_from(starts, problem_data)
-        except NewtonError as error:
-            self.use_formulation("density")
-            self.system.set_data(problem_data)
-            return self._solve_from(starts, problem_data).after([error])
-        self.formulation_reason = self._too_steep(self.system.equations.fields.phi.x.array, problem_data)
-        return statistics
 
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]

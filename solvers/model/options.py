@@ -46,9 +46,9 @@ class SolverOptions(Table):
             "direct" where it fails.
         formulation: unknowns of the species: "density"; "log" (logarithms: positive by construction); "nodal"
             (logarithms with charges from the densities at the nodes and, for linear elements, fluxes along the edges:
-            right at fixed and surface charges and in strong fields on any mesh); "auto" takes "nodal" where the
-            potential changes by more than about V_T/2 within a cell, and for linear elements in steady states that
-            begin with the electroneutral law, if all concentrations are positive, and "density" elsewhere.
+            right at fixed and surface charges and in strong fields on any mesh); "auto" takes "density" where the
+            potential changes by less than about V_T/2 within a cell, and "nodal" elsewhere, if all concentrations are
+            positive.
         continuation: continuation where Newton fails from its initial guess: "data" raises the boundary data from the
             bulk state, "debye" shrinks the Debye length to its value, "none" gives up; "auto" takes "data" for a
             neutral bulk.

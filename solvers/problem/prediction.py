@@ -13,7 +13,7 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
-from spinepnp.solvers.problem.predictor import Prediction, Predictor, why_not_electroneutral
+from spinepnp.solvers.problem.predictor import Prediction, Predictor
 from spinepnp.units import FARADAY
 
 #: Debye length over volume per surface up to which the electroneutral law predicts: it is that of thin layers.
@@ -75,20 +75,14 @@ class ElectroneutralPrediction:
         Raises:
             CaseError: a current beyond the limiting one.
         """
-        if not self.holds(problem_data):
-            return None
-        return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
-
-    def holds(self, problem_data: ProblemData) -> bool:
-        """Whether the electroneutral answer is one to the case."""
         width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
-        electrolyte = problem_data.electrolyte
-        return not (
+        if (
             problem_data.custom
             or self._signature.amount_constrained
-            or electrolyte.debye_length() > LARGEST_LAYER * width
-            or why_not_electroneutral(electrolyte, problem_data.boundaries)
-        )
+            or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width
+        ):
+            return None
+        return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 
     def limits(self, problem_data: ProblemData) -> tuple[float, float]:
         """Largest factors of the currents; see `Predictor.limits`. Collective."""

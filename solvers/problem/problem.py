@@ -41,12 +41,7 @@ from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
 from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.variable_choice import (
-    charges_walls,
-    has_logarithms,
-    source_of_layers,
-    steep_between_baths,
-)
+from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers, steep_between_baths
 
 #: Prefixes of inner solvers that only some solves have: their options are no mistake elsewhere.
 SOMETIMES = PREFIXES[2:]
@@ -79,16 +74,12 @@ class Problem:
         discretisation: space of the mesh, weights, probes.
         prediction: electroneutral prediction.
         formulation: formulation of the unknowns, "density", "log" or "nodal".
-        formulation_reason: reason why concentrations as unknowns would be wrong, for which "auto" has left them; empty
-            where they would serve as well.
+        formulation_reason: reason why "auto" has left concentrations as unknowns; empty where it has not.
 
     Raises:
         CaseError: wrong keys or values of a table; boundary data that the shape or the species do not know, or that
             leave no unique answer; a probe outside of the domain.
     """
-
-    #: Whether "auto" begins with edge fluxes on linear elements where the electroneutral law gives the start.
-    prefers_edges = False
 
     #: Whether amounts follow from an initial state, so that the data of a closed domain are those at the start.
     transient = False
@@ -152,23 +143,15 @@ class Problem:
             self._make_solver(self.linear)
 
     def _formulation_for(self, problem_data: ProblemData) -> tuple[str, str]:
-        """The formulation that a solve begins with, and the reason where concentrations would be wrong."""
+        """The formulation that a solve begins with, and the reason where that is not concentrations."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
         degree, options = self.mesh.element_degree, self.mesh.options
         source = source_of_layers(problem_data, self.discretisation.heights, degree)
-        if self.prefers_edges and not source:
+        if not (source or self.transient):
             size = options.size / 2**options.refine
             source = steep_between_baths(problem_data, size, self.discretisation.extent(), degree)
-        if (source or self._edges_serve(problem_data)) and has_logarithms(problem_data):
-            return "nodal", source
-        return "density", ""
-
-    def _edges_serve(self, problem_data: ProblemData) -> bool:
-        """Whether edge fluxes are as good as concentrations, and cheaper; see `variable_choice`."""
-        linear = self.mesh.element_degree == 1 and not self.discretisation.measure.is_line
-        smooth = self.prediction.holds(problem_data) and not charges_walls(problem_data)
-        return self.prefers_edges and linear and smooth
+        return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
     def use_formulation(self, formulation: str, reason: str = "") -> None:
         """Change to the formulation "density", "log" or "nodal", for a reason that the solution records. Collective."""

@@ -132,8 +132,7 @@ class Solution:
             where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
         formulation: unknowns of the species, "density", "log" or "nodal".
-        formulation_reason: reason why concentrations would be wrong, for which "auto" has left them; empty where they
-            would serve as well.
+        formulation_reason: reason why `solver.formulation = "auto"` has left concentrations; empty where it has not.
         change_within_cell: largest change of |z| V within a cell, in V_T.
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.

@@ -1,11 +1,7 @@
 """Choice of the unknowns with `solver.formulation = "auto"`, and Donnan states as starts of Newton at fixed charges.
 
 Concentrations are right where the potential changes by less than V_T within a cell. Elsewhere they are wrong without a
-sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be positive. On linear
-elements "nodal" has fluxes along the edges, which cost less than concentrations and err no more in a smooth bulk:
-steady states that start from the electroneutral answer begin with it. Its lumped charges have two to three times the
-error in a Debye layer that cells resolve, so that concentrations stay at weakly charged walls, on lines, whose layers
-are resolved, and on quadratic elements, where they cost less.
+sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be positive.
 """
 
 from __future__ import annotations
@@ -82,11 +78,6 @@ def steep_between_baths(problem_data: ProblemData, size: float, extent: float, e
     if change <= largest_drop(element_degree):
         return ""
     return f"the potential changes by about {change:.2g} V_T within a cell between {low} and {high}"
-
-
-def charges_walls(problem_data: ProblemData) -> bool:
-    """Whether a boundary has a surface charge or a capacitance, and so a Debye layer that counts."""
-    return any(boundary.charges_wall for boundary in problem_data.boundaries.values())
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:

@@ -46,12 +46,6 @@ CHARGED_FILE = 1.0
 SMALLEST_STEP = 1e-6
 
 
-class _StartingState(SteadyProblem):
-    """Steady state with the unknowns of the steps: those of edge fluxes have slightly different equilibria."""
-
-    prefers_edges = False
-
-
 class TransientProblem(Problem):
     """The equations in time on one mesh, for one structure of boundary data.
 
@@ -113,7 +107,7 @@ class TransientProblem(Problem):
                 raise CaseError("initial", STEADY_START)
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
-            steady = _StartingState(
+            steady = SteadyProblem(
                 self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
             )
             nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()

@@ -439,13 +439,13 @@ def test_zeros_keep_densities_which_say_where_they_are_too_steep():
 
 def test_one_problem_changes_its_unknowns_with_the_values():
     """A sweep from a weak to a strong current and back; the strong one is that of a problem of its own."""
-    weak = make_case(current_into_a_neck(100.0, "axisymmetric", mesh={"element_degree": 2}))
-    strong = make_case(current_into_a_neck(1e5, "axisymmetric", mesh={"element_degree": 2}))
+    weak = make_case(current_into_a_neck(100.0, "axisymmetric", mesh={"element_degree": 1}))
+    strong = make_case(current_into_a_neck(1e5, "axisymmetric", mesh={"element_degree": 1}))
     problem = Model(MPI.COMM_SELF).fit(weak, lambda _: None)
     found = [problem.solve(c.electrolyte, c.boundaries, c.closed) for c in (weak, strong, weak)]
     assert [s.formulation for s in found] == ["density", "nodal", "density"]
     assert found[2].boundary["top"].potential == pytest.approx(found[0].boundary["top"].potential, rel=1e-9)
-    alone = solve(current_into_a_neck(1e5, "axisymmetric", mesh={"element_degree": 2}))
+    alone = solve(current_into_a_neck(1e5, "axisymmetric", mesh={"element_degree": 1}))
     assert 1e3 * found[1].boundary["top"].potential == pytest.approx(alone.V("top"), rel=1e-9)
 
 

@@ -341,15 +341,18 @@ def test_a_solver_of_the_users_choice_gets_one_sparse_matrix(comm):
     problem.destroy()
 
 
-def test_a_sweep_keeps_what_it_has(comm):
+@pytest.mark.parametrize("formulation", ["density", "nodal"])
+def test_a_sweep_keeps_what_it_has(comm, formulation):
     """The next value of a current: two Newton steps at most, and no new hierarchies."""
-    problem = SteadyProblem(generate(NECK, MeshOptions(size="20 nm"), comm), SALT, DATA, SolverOptions(linear="block"))
+    options = SolverOptions(linear="block", formulation=formulation)
+    problem = SteadyProblem(generate(NECK, MeshOptions(size="20 nm"), comm), SALT, DATA, options)
     first = problem.solve(SALT, DATA).statistics
     for value in (110, 130, 160):
         statistics = problem.solve(SALT, {"base": GROUND, "top": current(value)}).statistics
         assert statistics.newton <= 2
         assert statistics.krylov_step <= first.krylov_step + 3
     assert problem._preconditioner.renewals == 0
+    assert not problem._preconditioner._own  # the hierarchy is that of the Laplacian
     problem.destroy()
 
 

@@ -1,4 +1,4 @@
-"""Edge fluxes where concentrations would serve as well: answers, cost in iterations, and when they are taken."""
+"""Edge fluxes: answers in smooth bulks and in thin layers, cost in iterations and memory, and when they are taken."""
 
 import math
 
@@ -13,12 +13,11 @@ from spinepnp.solvers import SolverOptions, SteadyProblem
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.fem.forms import stiffness
 from spinepnp.solvers.pnp.preconditioner import MOST_SHARED
-from spinepnp.solvers.pnp.variables import EdgeFluxVariables
-from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import FARADAY
 from support.charged_cases import V_T, charged_end, current_into_a_neck, sodium_chloride, solve
 
 LINEAR = {"element_degree": 1}
+EDGES = {"formulation": "nodal"}
 
 
 def matched(current, dimension, **more):
@@ -40,8 +39,7 @@ def law(current):
 @pytest.mark.parametrize("current", [-40.0, 100.0, 400.0])
 def test_a_straight_flow_of_one_species_is_exact_at_the_nodes(current):
     """Up to the square of the Debye length, 5e-7; concentrations have 1e-5 to 1e-4 on these cells of 50 nm."""
-    found = solve(matched(current, "axisymmetric", mesh={**LINEAR, "size": "50 nm"}))
-    assert found.solution.formulation == "nodal"
+    found = solve(matched(current, "axisymmetric", mesh={**LINEAR, "size": "50 nm"}, solver=EDGES))
     assert found.V("top") == pytest.approx(law(current), rel=2e-6)
     other = solve(matched(current, "axisymmetric", mesh={**LINEAR, "size": "50 nm"}, solver={"formulation": "density"}))
     assert abs(other.V("top") / law(current) - 1.0) > 5e-6
@@ -69,16 +67,15 @@ def test_species_share_the_hierarchy_of_the_laplacian(comm):
     case = make_case(current_into_a_neck(100.0, "3d", mesh={"size": "26 nm"}))
     mesh = generate(case.geometry, case.mesh, comm)
     found = {}
-    for linear, formulation in (("direct", "auto"), ("block", "auto"), ("block", "density")):
+    for linear, formulation in (("direct", "nodal"), ("block", "nodal"), ("block", "density")):
         options = SolverOptions(linear=linear, formulation=formulation)
         with SteadyProblem(mesh, case.electrolyte, case.boundaries, options) as problem:
             found[linear, formulation] = problem.solve()
             own = problem._preconditioner._own if linear == "block" else []
         assert not own  # hierarchies of single species
-    edges, densities = found["block", "auto"], found["block", "density"]
-    assert edges.formulation == "nodal"
+    edges, densities = found["block", "nodal"], found["block", "density"]
     scale = np.abs(edges.unknowns).max(axis=0)
-    assert np.abs((edges.unknowns - found["direct", "auto"].unknowns) / scale).max() < 1e-8
+    assert np.abs((edges.unknowns - found["direct", "nodal"].unknowns) / scale).max() < 1e-8
     assert edges.statistics.newton <= densities.statistics.newton
     assert edges.statistics.krylov_step <= MOST_SHARED
     assert edges.statistics.krylov <= densities.statistics.krylov + 4
@@ -86,9 +83,10 @@ def test_species_share_the_hierarchy_of_the_laplacian(comm):
 
 def test_neither_factors_nor_a_mass_matrix_are_made():
     """What concentrations need, and edges do not: 700 bytes for each quadrature point."""
-    problem = Model(MPI.COMM_SELF).fit(make_case(matched(100.0, "3d", mesh={"size": "60 nm"})), lambda _: None)
+    problem = Model(MPI.COMM_SELF).fit(
+        make_case(matched(100.0, "3d", mesh={"size": "60 nm"}, solver=EDGES)), lambda _: None
+    )
     problem.solve()
-    assert problem.formulation == "nodal"
     assert not {"fast_assembly", "M"} & set(vars(problem.discretisation.operators))
 
 
@@ -111,15 +109,6 @@ def test_the_stiffness_of_the_edges_is_that_of_the_form(comm):
 # --- when they are taken
 
 
-@pytest.mark.parametrize(
-    ("dimension", "degree", "formulation"),
-    [("1d", 1, "density"), ("axisymmetric", 1, "nodal"), ("axisymmetric", 2, "density"), ("3d", 1, "nodal")],
-)
-def test_linear_elements_of_meridians_and_bodies_get_edge_fluxes(dimension, degree, formulation):
-    solution = solve(current_into_a_neck(10.0, dimension, mesh={"element_degree": degree, "size": "60 nm"})).solution
-    assert (solution.formulation, solution.formulation_reason) == (formulation, "")
-
-
 def test_two_baths_at_a_large_voltage_begin_with_logarithms():
     """No step of concentrations is lost first."""
     ends = {
@@ -131,25 +120,3 @@ def test_two_baths_at_a_large_voltage_begin_with_logarithms():
     chosen, given = (solve({**data, "solver": {"formulation": f}}).solution for f in ("auto", "nodal"))
     assert chosen.formulation_reason.endswith("within a cell between base and top")
     assert chosen.statistics.newton == given.statistics.newton
-
-
-def test_time_steps_and_the_steady_state_before_them_keep_concentrations():
-    """The state of edge fluxes is not quite one of concentrations, and would move."""
-    data = current_into_a_neck(10.0, "3d", mesh={"size": "70 nm"})
-    case = make_case({**data, "study": {"kind": "transient", "duration": "1 us"}})
-    mesh = generate(case.geometry, case.mesh, MPI.COMM_SELF)
-    with TransientProblem(mesh, case.electrolyte, case.boundaries, case.solver) as problem:
-        assert problem.formulation == "density"
-        start = problem.begin("steady")
-        *_, last = problem.steps(case.study.schedule)
-        drift = last.solution.boundary["top"].potential / start.boundary["top"].potential - 1.0
-    assert abs(drift) < 1e-9
-
-
-def test_concentrations_take_over_where_edge_fluxes_fail(monkeypatch):
-    data = current_into_a_neck(10.0, "axisymmetric", mesh={**LINEAR, "size": "60 nm"})
-    expected = solve({**data, "solver": {"formulation": "density"}})
-    monkeypatch.setattr(EdgeFluxVariables, "flux", lambda self, unknown, valence: np.full(self.operators.owned, np.nan))
-    found = solve(data)
-    assert found.solution.formulation == "density"
-    assert found.V("top") == pytest.approx(expected.V("top"), rel=1e-9)
