@@ -134,11 +134,14 @@ class Convergence:
         return 0.1 * POLISHED_FRACTION * self._tolerance / residual if residual < NEAR_SOLUTION else LOOSEST_RTOL
 
     def rounding(self, x: PETSc.Vec) -> float:
-        """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective."""
+        """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective.
+
+        The logarithm of a concentration near its unit is near zero, but its own rounding error does not vanish there.
+        """
         if not self._linear.A.isAssembled():  # some nonlinear solvers of PETSc never assemble the matrix
             return 0.0
         terms = self._linear.operator.getDiagonal()
-        terms.pointwiseMult(terms, x)
+        terms.array[:] *= np.maximum(np.abs(x.array_r), 1.0) if self._logarithms else x.array_r
         size: Any = terms.norm()
         terms.destroy()
         return ROUNDING_PER_TERM * float(size)

@@ -14,7 +14,7 @@ from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.fem.forms import stiffness
 from spinepnp.solvers.pnp.preconditioner import MOST_SHARED
 from spinepnp.units import FARADAY
-from support.charged_cases import V_T, charged_end, current_into_a_neck, sodium_chloride, solve
+from support.charged_cases import V_T, charged_end, current_into_a_neck, ions, sodium_chloride, solve
 
 LINEAR = {"element_degree": 1}
 EDGES = {"formulation": "nodal"}
@@ -57,6 +57,32 @@ def test_a_layer_that_cells_resolve_keeps_concentrations():
         assert found.solution.formulation == {"auto": "density"}.get(formulation, formulation)
         errors[formulation] = abs(found.V("top") / exact - 1.0)
     assert errors["auto"] < 0.5 * errors["nodal"]
+
+
+@pytest.mark.parametrize("formulation", ["log", "nodal"])
+def test_any_weak_current_has_the_resistance_of_a_weak_one(formulation):
+    """Full PNP is linear there; the rounding of ln c, near zero for c near its unit, does not tell that of c."""
+    mesh, options = {**LINEAR, "grade": {"top": {"size": "0.2 nm"}}}, {"formulation": formulation}
+    resistance = {}
+    for current in (1e-3, 1e-6, 1e-8):
+        found = solve(current_into_a_neck(current, "axisymmetric", mesh=mesh, solver=options))
+        assert found.solution.statistics.newton <= 3
+        resistance[current] = found.V("top") / current
+    assert resistance == pytest.approx(dict.fromkeys(resistance, resistance[1e-3]), rel=3e-5)
+
+
+def test_species_of_one_diffusivity_are_one_species_for_concentrations():
+    """Sodium and potassium in place of one cation: exact for concentrations, of second order with edge fluxes."""
+    change = {}
+    for size in ("50 nm", "25 nm"):
+        for formulation in ("density", "nodal"):
+            data = matched(100.0, "axisymmetric", mesh={**LINEAR, "size": size}, solver={"formulation": formulation})
+            one = solve(data).V("top")
+            data["electrolyte"]["species"] = ions(("C", 1, 200, 12), ("K", 1, 200, 155), ("A", -1, 200, 167))
+            change[formulation, size] = abs(solve(data).V("top") / one - 1.0)
+    assert change["density", "50 nm"] < 1e-9
+    assert 1e-6 < change["nodal", "50 nm"] < 1e-2
+    assert change["nodal", "50 nm"] / change["nodal", "25 nm"] == pytest.approx(4.0, rel=0.3)
 
 
 # --- cost
