@@ -141,7 +141,11 @@ class Convergence:
         if not self._linear.A.isAssembled():  # some nonlinear solvers of PETSc never assemble the matrix
             return 0.0
         terms = self._linear.operator.getDiagonal()
-        terms.array[:] *= np.maximum(np.abs(x.array_r), 1.0) if self._logarithms else x.array_r
+        sizes = x.copy()
+        if self._logarithms:
+            sizes.array[:] = np.maximum(np.abs(x.array_r), 1.0)
+        terms.pointwiseMult(terms, sizes)
         size: Any = terms.norm()
         terms.destroy()
+        sizes.destroy()
         return ROUNDING_PER_TERM * float(size)

@@ -13,6 +13,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.weights import IntegrationWeights
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -60,7 +61,8 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
 def steep_between_baths(problem_data: ProblemData, size: float, extent: float, element_degree: int) -> str:
     """Reason why the potential between two boundaries that hold it is too steep for concentrations; empty without one.
 
-    It is an estimate from the mean field, before a solve with concentrations would take many steps or fail.
+    It is an estimate before a solve with concentrations, which would take many steps or fail: the mean field, and as
+    much more at the dilute end as a conductivity has that changes linearly in between.
 
     Args:
         problem_data: data of the case.
@@ -74,10 +76,17 @@ def steep_between_baths(problem_data: ProblemData, size: float, extent: float, e
     if len(held) < 2:
         return ""
     low, high = min(held, key=lambda name: held[name]), max(held, key=lambda name: held[name])
-    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * size / extent
+    weak, strong = sorted(_ionic_strength(electrolyte, problem_data.boundaries[name]) for name in (low, high))
+    steeper = (strong / weak - 1.0) / np.log(strong / weak) if strong > weak > 0.0 else 1.0
+    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * size / extent * steeper
     if change <= largest_drop(element_degree):
         return ""
     return f"the potential changes by about {change:.2g} V_T within a cell between {low} and {high}"
+
+
+def _ionic_strength(electrolyte: Electrolyte, boundary: Boundary) -> float:
+    prescribed = boundary.prescribed(electrolyte)
+    return sum(s.valence**2 * prescribed.get(s.name, 0.0) for s in electrolyte.species)
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:
