@@ -28,6 +28,9 @@ MERIDIAN: dict[int, Sizes] = {1: ((1, 0), (0.5, 0), (0.25, 0), (0.125, 0)), 2: (
 #: Sizes in three dimensions, by degree; the default size is that of linear elements.
 SOLID: dict[int, Sizes] = {1: ((2, 0), (1.4, 0), (1, 0), (0.72, 0)), 2: ((4, 0), (2.8, 0), (2, 0))}
 
+#: Unknowns that are compared, by degree: quadratic elements have no edge fluxes, and "nodal" errs there as "log" does.
+FORMULATIONS = {1: ("density", "nodal", "log"), 2: ("density", "log")}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -101,13 +104,14 @@ class AccuracyProblem:
         sizes = self.solid if dimension == "3d" else MERIDIAN
         for graded, order, degree in itertools.product((False, True) if self.grade else (False,), orders, (1, 2)):
             for size, refine in sizes[degree]:
-                for formulation in ("density", "log"):
+                for formulation in FORMULATIONS[degree]:
                     yield Variant(degree, order, graded, dimension, formulation, size, refine)
 
     def is_default(self, variant: Variant) -> bool:
         """Whether these are the default settings, but with the grading that the problem needs."""
         degree = self.load(variant).geometry.default_degree()
-        plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
+        taken = "nodal" if degree == 1 else "density"  # by formulation = "auto"
+        plain = variant.degree == degree and variant.order == 2 and variant.formulation == taken
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
 

@@ -16,6 +16,7 @@ import pandas
 from benchmarks import verdicts
 from benchmarks.places import ROOT
 from benchmarks.suites import SUITES
+from benchmarks.verdicts_formulations import by_mesh
 from spinepnp.runtime.memory import processor_name
 
 #: Columns of the tables of docs/performance.md, by suite.
@@ -56,7 +57,8 @@ def markdown(columns: Sequence[str], rows: pandas.DataFrame) -> str:
 
 def section(name: str, table: pandas.DataFrame, facts: dict[str, str]) -> str:
     """Text of docs/performance.md on a suite: date and machine, its table, its verdicts."""
-    rows, split = _notable(table) if name == "accuracy" else table, SUITES[name].split
+    reduce = {"accuracy": _notable, "formulations": by_mesh}.get(name)
+    rows, split = table if reduce is None else reduce(table), SUITES[name].split
     parts = [part for _, part in rows.groupby(split, sort=False)] if split in rows else [rows]
     tables = "\n\n".join(markdown(COLUMNS[name], part) for part in parts)
     sentences = [f"- {line}" for line in verdicts.VERDICTS[name](table)]

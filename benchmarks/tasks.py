@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.accuracy import accuracy
 from benchmarks.batches import batch, memory
+from benchmarks.formulations import formulations, large_formulations
+from benchmarks.formulations_in_time import formulations_in_time
 from benchmarks.iterations import krylov
 from benchmarks.meshes import meshes
 from benchmarks.neurons import neuron
@@ -16,6 +18,6 @@ from benchmarks.transients import transient
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_equal, peer_neuron, peer_ranks,
-    peer_threads, precision, solve, start, transient,
+    accuracy, batch, formulations, formulations_in_time, krylov, large_formulations, memory, meshes, neuron,
+    peer_cylinder, peer_equal, peer_neuron, peer_ranks, peer_threads, precision, solve, start, transient,
 )}  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 
 from benchmarks.front import TARGETS, front, position, time_to
+from benchmarks.verdicts_formulations import formulations, formulations_in_time
 
 Table = pandas.DataFrame
 
@@ -166,4 +167,11 @@ def start(table: Table) -> list[str]:
 
 
 #: Function that sums up the table of a suite, by the name of the suite.
-VERDICTS = {"accuracy": accuracy, "precision": precision, "peer": peer, "start": start}
+VERDICTS = {
+    "accuracy": accuracy,
+    "formulations": formulations,
+    "formulations_in_time": formulations_in_time,
+    "precision": precision,
+    "peer": peer,
+    "start": start,
+}

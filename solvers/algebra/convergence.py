@@ -176,11 +176,18 @@ class Convergence:
         return min(wanted / residual, LOOSEST_RTOL) if residual < NEAR_SOLUTION else LOOSEST_RTOL
 
     def rounding(self, x: PETSc.Vec) -> float:
-        """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective."""
+        """Rounding error of a residual, estimated from the diagonal terms of its rows. Collective.
+
+        The logarithm of a concentration near its unit is near zero, but its own rounding error does not vanish there.
+        """
         if not self._linear.A.isAssembled():  # some nonlinear solvers of PETSc never assemble the matrix
             return 0.0
         terms = self._linear.operator.getDiagonal()
-        terms.pointwiseMult(terms, x)
+        sizes = x.copy()
+        if self._logarithms:
+            sizes.array[:] = np.maximum(np.abs(x.array_r), 1.0)
+        terms.pointwiseMult(terms, sizes)
         size: Any = terms.norm()
         terms.destroy()
+        sizes.destroy()
         return ROUNDING_PER_TERM * float(size)

@@ -12,14 +12,23 @@ that leaves a enters b, so that amounts are conserved to rounding.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from spinepnp.runtime.stack import dolfinx, fem
 
-#: Half difference of two logarithms below which series replace quotients; their error is below 1e-16 there.
-SERIES_BELOW = 1e-2
+#: Half difference s of two logarithms up to which power series replace quotients, which cancel, and hyperbolic
+#: functions, which take ten times longer.
+SERIES_UP_TO = 0.5
+
+#: Coefficients of sinh(s)/s in powers of s^2, the highest first; the next term is below 1e-16 of the sum.
+MEAN_SERIES = tuple(1.0 / math.factorial(2 * k + 1) for k in range(6, -1, -1))
+
+#: Coefficients of (d/ds sinh(s)/s) / s in powers of s^2, the highest first.
+SLOPE_SERIES = tuple(2.0 * k / math.factorial(2 * k + 1) for k in range(7, 0, -1))
 
 
 class Edges:
@@ -28,14 +37,17 @@ class Edges:
     Args:
         space: scalar space of linear elements.
         stiffness: compiled form of int grad u . grad v dx.
+        pattern: sparsity pattern of the forms over the volume.
 
     Attributes:
         first, second: local nodes of each edge, shape (edges,).
         k: entries of K from the cells of this rank, shape (edges,); assembly adds them up over the ranks.
     """
 
-    def __init__(self, space: fem.FunctionSpace[Any], stiffness: fem.Form[Any]) -> None:
-        local = fem.assemble_matrix(stiffness)  # cells of this rank only: nothing is added up over ranks
+    def __init__(self, space: fem.FunctionSpace[Any], stiffness: fem.Form[Any], pattern: Any) -> None:
+        local = dolfinx.la.matrix_csr(pattern)
+        assemble: Any = fem.assemble_matrix
+        assemble(local, stiffness)  # cells of this rank only: nothing is added up over ranks
         self._space = space
         index_map = space.dofmap.index_map
         self._nodes = index_map.size_local + index_map.num_ghosts
@@ -46,16 +58,16 @@ class Edges:
         self._rows = np.searchsorted(row_of, np.arange(self._nodes + 1)).astype(np.int32)
         (upper,) = np.nonzero((columns > row_of) & (entries != 0.0))
         self.first, self.second, self.k = row_of[upper], columns[upper], entries[upper]
-        keys = row_of * np.int64(self._nodes) + columns
-        order = np.argsort(keys, kind="stable")
-        sorted_keys = keys[order]
-
-        def positions(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-            return np.asarray(order[np.searchsorted(sorted_keys, a * np.int64(self._nodes) + b)])
-
-        nodes = np.arange(self._nodes)
-        self._upper, self._lower, self._diagonal = upper, positions(self.second, self.first), positions(nodes, nodes)
+        self._upper, self._lower = upper, self._transposed()[upper]
+        (self._diagonal,) = np.nonzero(columns == row_of)
         self._sum = fem.Function(space).x
+
+    def _transposed(self) -> np.ndarray:
+        """Position of the entry (b, a) for each entry (a, b): the pattern is symmetric."""
+        from scipy import sparse  # not needed for higher elements
+
+        numbers = np.arange(len(self._columns))
+        return np.asarray(sparse.csr_matrix((numbers, self._columns, self._rows), (self._nodes,) * 2).tocsc().data)
 
     def exchange(self, flows: np.ndarray) -> np.ndarray:
         """Net inflow at the owned nodes from flows along each edge, from its second to its first node. Collective."""
@@ -85,16 +97,34 @@ class Edges:
         """Differences of local nodal values along each edge, second minus first node."""
         return np.asarray(values[self.second] - values[self.first])
 
-    def logarithmic_mean(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Logarithmic mean L of the concentrations e^w along each edge, and its derivatives by w at both nodes.
+    def logarithmic_mean(self, w: np.ndarray) -> np.ndarray:
+        """Logarithmic mean L of the concentrations e^w along each edge, shape (edges,).
 
         With s = (w_b - w_a)/2: L = exp((w_a + w_b)/2) sinh(s)/s.
         """
         s = 0.5 * self.differences(w)
-        middle = np.exp(0.5 * (w[self.first] + w[self.second]))
-        small = np.abs(s) < SERIES_BELOW
-        t = np.where(small, 1.0, s)
-        ratio = np.where(small, 1.0 + s**2 / 6.0 + s**4 / 120.0, np.sinh(t) / t)
-        slope = np.where(small, s / 3.0 + s**3 / 30.0, (np.cosh(t) - np.sinh(t) / t) / t)
-        half, by_s = 0.5 * middle * ratio, 0.5 * middle * slope
-        return middle * ratio, half - by_s, half + by_s
+        ratio = _by_series(s, MEAN_SERIES, lambda t: np.sinh(t) / t)
+        return np.asarray(self._geometric_mean(w) * ratio)
+
+    def slopes_of_mean(self, w: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives of the logarithmic mean along each edge by w at its first and at its second node."""
+        s = 0.5 * self.differences(w)
+        slope = _by_series(s, SLOPE_SERIES, lambda t: (np.cosh(t) - np.sinh(t) / t) / t**2)
+        half, by_s = 0.5 * mean, 0.5 * self._geometric_mean(w) * s * slope
+        return half - by_s, half + by_s
+
+    def _geometric_mean(self, w: np.ndarray) -> np.ndarray:
+        root = np.exp(0.5 * w)
+        return np.asarray(root[self.first] * root[self.second])
+
+
+def _by_series(s: np.ndarray, series: Sequence[float], exact: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Even function of s from its series in s^2, or exactly where s is large."""
+    square = s**2
+    (large,) = np.nonzero(square > SERIES_UP_TO**2)
+    values = np.full_like(square, series[0])
+    for coefficient in series[1:]:
+        values *= square
+        values += coefficient
+    values[large] = exact(s[large])
+    return values

@@ -33,11 +33,14 @@ class Operators:
         v: test function.
         owned: number of degrees of freedom that this rank owns.
         degree: degree of the elements.
+        along_edges: whether fluxes along edges are expected: K is then made of the edges, and factors of other
+            matrices are made only when one is asked for.
     """
 
     def __init__(self, space: fem.FunctionSpace[Any], measure: Measure, plain: Operators | None = None) -> None:
         self.space, self.measure, self._plain = space, measure, plain or self
         self._with_profiles: dict[Profile, Operators] = {}
+        self.along_edges = False
         self.u, self.v = ufl.TrialFunction(space), ufl.TestFunction(space)
         self.owned = space.dofmap.index_map.size_local
         degree = self.degree = space.element.basix_element.degree
@@ -63,6 +66,9 @@ class Operators:
     def K(self) -> Any:
         """Stiffness matrix int grad u . grad v dx, um."""
         matrix = matrix_of(self.space.mesh.comm, self._pattern)
+        if self._plain.along_edges:
+            self.edges.fill(matrix, -self.edges.k, self.edges.k)
+            return matrix
         if self.fast_assembly is None:
             return self.fill(matrix, self._stiffness_form)
         self.fast_assembly.stiffness(matrix, np.ones(self.owned + self.space.dofmap.index_map.num_ghosts))
@@ -75,7 +81,7 @@ class Operators:
     @cached_property
     def edges(self) -> Edges:
         """Edges of linear elements, with their entries of K. Collective at first use."""
-        return Edges(self.space, self._stiffness_form)
+        return Edges(self.space, self._stiffness_form, self._pattern)
 
     @cached_property
     def _mass_form(self) -> fem.Form[Any]:
@@ -83,10 +89,11 @@ class Operators:
 
     @cached_property
     def _pattern(self) -> Any:
-        # Every form over the volume has this pattern; the mass form is compiled in any case.
+        # Every form over the volume has this pattern; it is that of a form that is compiled in any case.
         if self._plain is not self:
             return self._plain._pattern
-        pattern = fem.create_sparsity_pattern(self._mass_form)
+        form = self._stiffness_form if self.along_edges else self._mass_form
+        pattern = fem.create_sparsity_pattern(form)
         pattern.finalize()
         return pattern
 

@@ -151,7 +151,9 @@ class BlockPreconditioner:
 
     def expect_smooth_potential(self, smooth: bool) -> None:
         """Say whether the potential of the next steady state is smooth, as that of the electroneutral answer is."""
-        self._may_share = smooth and not (self._never_shares or isinstance(self._variables, LogVariables))
+        # Logarithms that are integrated over cells keep hierarchies of their own.
+        alike = self._variables.lumped or not isinstance(self._variables, LogVariables)
+        self._may_share = smooth and alike and not self._never_shares
 
     def setUp(self, _pc: Any) -> None:
         """Set up with the present blocks, unless the former preconditioner still serves. Collective."""
@@ -191,7 +193,7 @@ class BlockPreconditioner:
         owned, c = fields.owned, fields.coefficients
         self._made_for, self._in_time = c.diffusivity.copy(), bool(c.storage_rate)
         concentrations = fields.concentrations()[:owned]
-        slope = variables.slope(concentrations)
+        slope = self._slope = variables.slope(concentrations)
         ratio = np.divide(concentrations, slope, out=np.ones_like(concentrations), where=slope != 0.0)
         self._exchange = c.valence * ratio * self._free[:, :-1]
         kappa = self._equations.charge_response()
@@ -212,7 +214,8 @@ class BlockPreconditioner:
         """Set up the inverses of the species' blocks, y = left * cycle(right * r). Collective.
 
         With the Slotboom factor s = exp(-z phi), a block is D K(s) / s without storage, and K(s) is near
-        sqrt(s) K sqrt(s) where s is smooth: then all species share the Laplacian K.
+        sqrt(s) K sqrt(s) where s is smooth: then all species share the Laplacian K. In logarithms the block has one
+        more factor, c.
         """
         fields, c, variables = self._fields, self._fields.coefficients, self._variables
         phi, shares = fields.phi.x.array[: fields.owned], self._may_share and not c.storage_rate
@@ -222,17 +225,16 @@ class BlockPreconditioner:
         for i in range(self._count):
             # With logarithms the slope contains the factor already.
             factor = np.exp(np.clip(-c.valence[i] * phi, -LARGEST_EXPONENT, LARGEST_EXPONENT))
-            slotboom = np.clip(factor / variables.slope(factor), 0.0, None)
             if shares:
                 free, root = self._free[:, i] > 0.0, np.sqrt(factor)
-                self._left[i].array[:] = np.where(free, slotboom / root, 1.0)
+                self._left[i].array[:] = np.where(free, factor / self._slope[:, i] / root, 1.0)
                 self._right[i].array[:] = np.where(free, 1.0 / (root * c.diffusivity[i]), 1.0)
                 laplacian = self._laplace.of(fields.transport[i].operators, ~free)
                 laplacian.prepare()
                 cycle: Cycle = laplacian
             else:
                 cycle, scaled = self._own[i]
-                self._left[i].array[:] = slotboom
+                self._left[i].array[:] = np.clip(factor / variables.slope(factor), 0.0, None)
                 self._right[i].set(1.0)
                 self._blocks[i, i].copy(scaled, structure=True)
                 scaled.diagonalScale(None, self._left[i])
@@ -268,8 +270,9 @@ class BlockPreconditioner:
         """Drop hierarchies whose iterations have grown; the next set-up makes new ones."""
         last = self.iterations()
         worse = self._first is not None and last > REBUILD_FACTOR * self._first + REBUILD_MARGIN
-        if self._made and self._may_share and not self._in_time and (last < 0 or worse or last > MOST_SHARED):
-            self._never_shares, self._may_share, self._first = True, False, None
+        if self._made and self._may_share and not self._in_time:
+            if last < 0 or last > MOST_SHARED:
+                self._never_shares, self._may_share, self._first = True, False, None
         elif self._made and (last < 0 or worse):
             for cycle in (*(cycle for cycle, _ in self._own), self._screening, self._conduction):
                 cycle.renew()

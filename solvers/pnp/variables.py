@@ -261,12 +261,21 @@ class EdgeFluxVariables(NodalChargeVariables):
         self._compile_storage(None)
         self._edges = self.operators.edges
         self._lumped = self._volume[: self.operators.owned]
+        self._means: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of each unknown, with its nodal values
+
+    def _mean(self, unknown: Any) -> np.ndarray:
+        """Logarithmic means along the edges, kept until the unknown changes: a residual and its slopes share them."""
+        w = unknown.x.array
+        kept = self._means.get(id(unknown))
+        if kept is None or not np.array_equal(kept[0], w):
+            kept = self._means[id(unknown)] = w.copy(), self._edges.logarithmic_mean(w)
+        return kept[1]
 
     @override
     def flux(self, unknown: Any, valence: float) -> np.ndarray:
-        w, edges = unknown.x.array, self._edges
-        mean = edges.logarithmic_mean(w)[0]
-        return edges.exchange(edges.k * mean * edges.differences(w + valence * self._phi.x.array))
+        edges = self._edges
+        along = edges.differences(unknown.x.array + valence * self._phi.x.array)
+        return edges.exchange(edges.k * self._mean(unknown) * along)
 
     @override
     def storage(self, unknown: Any) -> np.ndarray:
@@ -274,14 +283,14 @@ class EdgeFluxVariables(NodalChargeVariables):
 
     @override
     def fill_flux_slope(self, matrix: Any, unknown: Any, valence: float) -> None:
-        w, edges = unknown.x.array, self._edges
-        mean, by_first, by_second = edges.logarithmic_mean(w)
+        w, edges, mean = unknown.x.array, self._edges, self._mean(unknown)
+        by_first, by_second = edges.slopes_of_mean(w, mean)
         along = edges.differences(w + valence * self._phi.x.array)
         edges.fill(matrix, edges.k * (by_first * along - mean), edges.k * (by_second * along + mean))
 
     @override
     def fill_conduction(self, matrix: Any, unknown: Any) -> None:
-        conducted = self._edges.k * self._edges.logarithmic_mean(unknown.x.array)[0]
+        conducted = self._edges.k * self._mean(unknown)
         self._edges.fill(matrix, -conducted, conducted)
 
     @override

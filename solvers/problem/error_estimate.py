@@ -8,6 +8,7 @@ and so of the resistance. Debye layers do not enter: mu_i is smooth across them.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -141,7 +142,8 @@ class DissipationEstimate:
             ranges += float(reduced(self._comm, extremes, MPI.MAX).sum())
             profile = electrolyte.diffusivity_profile(species)
             relative = values_in_cells(self._mesh.mesh, profile) if profile.planes else None
-            field = _along_edges(self._field, present) if along_edges else self._field
+            mean = _EdgeMeans(present)
+            field = mean.times(self._field) if along_edges else self._field
             # Gradients jump where diffusivities do: averages are over one region.
             for number in range(len(profile.values)):
 
@@ -150,14 +152,14 @@ class DissipationEstimate:
 
                 means = self._means(field, mu, inside)
                 for batch in self._batches():
-                    vectors, at_nodes = field(batch, mu), present[batch.dofs[: self._corners]]
+                    vectors = field(batch, mu)
                     conductivity = D * batch.volume * inside(batch)
                     if relative is not None:
                         conductivity = conductivity * relative[batch.cells]
                     if along_edges:
-                        conductivity = conductivity / _mean_of_edges(at_nodes)
+                        conductivity = conductivity / mean.of(batch)
                     else:
-                        conductivity = conductivity * at_nodes.mean(axis=0)
+                        conductivity = conductivity * present[batch.dofs[: self._corners]].mean(axis=0)
                     averages = means[:, batch.dofs[: self._corners]].transpose(1, 0, 2)
                     for part, difference in enumerate((vectors - averages, np.broadcast_to(vectors, averages.shape))):
                         parts[part] += float(conductivity @ _square(difference))
@@ -165,13 +167,29 @@ class DissipationEstimate:
         return float(error), float(dissipation), ranges
 
 
-def _along_edges(field: Callable[[_Batch, np.ndarray], np.ndarray], present: np.ndarray) -> Any:
-    """Field times the logarithmic mean of the concentrations of each cell."""
-    return lambda batch, mu: field(batch, mu) * _mean_of_edges(present[batch.dofs])
+class _EdgeMeans:
+    """Logarithmic mean of the smallest and the largest concentration of each cell, computed once.
 
+    Args:
+        present: positive concentrations at the local nodes.
+    """
 
-def _mean_of_edges(at_nodes: np.ndarray) -> np.ndarray:
-    return logarithmic_mean(at_nodes.min(axis=0), at_nodes.max(axis=0))
+    def __init__(self, present: np.ndarray) -> None:
+        self._present = present
+        self._kept: dict[int, np.ndarray] = {}
+
+    def of(self, batch: _Batch) -> np.ndarray:
+        """Means of the cells of a batch, shape (n,)."""
+        start = batch.cells.start
+        if start not in self._kept:
+            at_nodes = [self._present[dofs] for dofs in batch.dofs]
+            low, high = functools.reduce(np.minimum, at_nodes), functools.reduce(np.maximum, at_nodes)
+            self._kept[start] = logarithmic_mean(low, high)
+        return self._kept[start]
+
+    def times(self, field: Callable[[_Batch, np.ndarray], np.ndarray]) -> Callable[[_Batch, np.ndarray], np.ndarray]:
+        """A field of cells times their means."""
+        return lambda batch, mu: field(batch, mu) * self.of(batch)
 
 
 def _square(field: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ from spinepnp.solvers.pnp.system import System
 from spinepnp.solvers.problem.checks import locate_not_a_number, refuse_beyond_bounds, refuse_negative
 from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers
+from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers, steep_between_baths
 
 #: Prefixes of inner solvers that only some solves have: their options are no mistake elsewhere.
 SOMETIMES = PREFIXES[2:]
@@ -116,6 +116,8 @@ class Problem:
         self.prediction = ElectroneutralPrediction(self.discretisation, problem_data, self._laplace)
         self.problem_data = problem_data
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
+        operators = self.discretisation.operators
+        operators.along_edges = self.formulation == "nodal" and operators.degree == 1
         dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
         linear, given = self.options.linear, options_set_by_user(self.options.petsc)
         if linear == "auto" and any(
@@ -144,7 +146,11 @@ class Problem:
         """The formulation that a solve begins with, and the reason where that is not concentrations."""
         if self.options.formulation != "auto":
             return self.options.formulation, ""
-        source = source_of_layers(problem_data, self.discretisation.heights, self.mesh.element_degree)
+        degree, options = self.mesh.element_degree, self.mesh.options
+        source = source_of_layers(problem_data, self.discretisation.heights, degree)
+        if not (source or self.transient):
+            size = options.size / 2**options.refine
+            source = steep_between_baths(problem_data, size, self.discretisation.extent(), degree)
         return ("nodal", source) if source and has_logarithms(problem_data) else ("density", "")
 
     def use_formulation(self, formulation: str, reason: str = "") -> None:

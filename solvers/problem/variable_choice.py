@@ -1,8 +1,7 @@
 """Choice of the unknowns with `solver.formulation = "auto"`, and Donnan states as starts of Newton at fixed charges.
 
-Concentrations are the cheapest, and right where the potential changes by less than V_T within a cell. Elsewhere they
-are wrong without a sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be
-positive.
+Concentrations are right where the potential changes by less than V_T within a cell. Elsewhere they are wrong without a
+sign of it, or fail; there "nodal" takes over (`variables`), which needs every concentration to be positive.
 """
 
 from __future__ import annotations
@@ -14,7 +13,9 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.weights import IntegrationWeights
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
 
@@ -55,6 +56,37 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
             if source := term.source_of_layer(name, boundary, problem_data, heights[name], element_degree):
                 return source
     return ""
+
+
+def steep_between_baths(problem_data: ProblemData, size: float, extent: float, element_degree: int) -> str:
+    """Reason why the potential between two boundaries that hold it is too steep for concentrations; empty without one.
+
+    It is an estimate before a solve with concentrations, which would take many steps or fail: the mean field, and as
+    much more at the dilute end as a conductivity has that changes linearly in between.
+
+    Args:
+        problem_data: data of the case.
+        size: size of the cells in the volume, m.
+        extent: longest side of the domain, m.
+        element_degree: degree of the elements.
+    """
+    electrolyte = problem_data.electrolyte
+    potentials = {name: b.prescribed_potential for name, b in problem_data.boundaries.items()}
+    held = {name: potential for name, potential in potentials.items() if potential is not None}
+    if len(held) < 2:
+        return ""
+    low, high = min(held, key=lambda name: held[name]), max(held, key=lambda name: held[name])
+    weak, strong = sorted(_ionic_strength(electrolyte, problem_data.boundaries[name]) for name in (low, high))
+    steeper = (strong / weak - 1.0) / np.log(strong / weak) if strong > weak > 0.0 else 1.0
+    change = electrolyte.largest_valence * (held[high] - held[low]) / electrolyte.V_T * size / extent * steeper
+    if change <= largest_drop(element_degree):
+        return ""
+    return f"the potential changes by about {change:.2g} V_T within a cell between {low} and {high}"
+
+
+def _ionic_strength(electrolyte: Electrolyte, boundary: Boundary) -> float:
+    prescribed = boundary.prescribed(electrolyte)
+    return sum(s.valence**2 * prescribed.get(s.name, 0.0) for s in electrolyte.species)
 
 
 def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from hypothesis import given, strategies
 
 from benchmarks import page, peer, peer_cylinder, peer_environment, peer_equal, start, verdicts
 from benchmarks.accuracy_problems import PROBLEMS
+from benchmarks.formulations import compared
 from benchmarks.front import front, lasting, position, time_to
 from benchmarks.plots_work import plot_accuracy, plot_precision
 from benchmarks.stages import Watch
@@ -21,6 +22,7 @@ from benchmarks.start import slowest_imports
 from benchmarks.suites import SUITES
 from benchmarks.summary import SOURCES
 from benchmarks.verdicts import VERDICTS
+from benchmarks.verdicts_formulations import by_mesh
 from support import ROOT
 from support.commands import rows
 
@@ -55,6 +57,30 @@ def test_every_problem_has_a_default_among_its_variants():
             variants = list(problem.variants(dimension))
             assert sum(problem.is_default(variant) for variant in variants) == 1
             assert len(set(variants)) == len(variants)
+
+
+def test_formulations_fill_their_columns_and_the_table_of_the_page():
+    table = pandas.DataFrame(rows("formulations", problem="Donnan step, -100 mM", only="line"))
+    assert set(SUITES["formulations"].columns) <= set(table)
+    assert list(table["taken"]) == ["density", "log", "nodal", "nodal"]
+    error = table.set_index("formulation")["error"]
+    assert error["nodal"] == error["auto"] < 1e-6 < 1e-5 < error["density"]
+    assert table["slower"].min() == 1.0
+    (row,) = by_mesh(table).to_dict("records")
+    assert set(SUITES["formulations"].page) <= set(row)
+    assert row["auto"] == "nodal"
+    assert len(VERDICTS["formulations"](table)) == 2
+    assert page.section("formulations", table, page.about()).count("Donnan step") == 2
+
+
+def test_a_choice_is_slower_than_those_that_err_no_more():
+    """Half the error is better, a tenth more error is the same; what failed counts for nothing."""
+    times, errors = [2.0, 3.0, 1.0, 0.1], [1e-3, 5e-4, 2e-3, np.nan]
+    status = ["ok", "ok", "ok", "Newton failed"]
+    table = [{"solve_s": t, "error": e, "status": s} for t, e, s in zip(times, errors, status, strict=True)]
+    assert [row["slower"] for row in compared(table)[:3]] == [1.0, 1.0, 1.0]
+    table[2]["error"] = 1.1e-3
+    assert [row["slower"] for row in compared(table)[:3]] == [2.0, 1.0, 1.0]
 
 
 def test_precision_fills_its_columns_and_its_plot(tmp_path):

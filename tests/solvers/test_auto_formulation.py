@@ -240,7 +240,7 @@ def test_an_equilibrium_has_no_flux_whatever_the_potential_does_within_a_cell(ne
     edges = neck.discretisation.operators.edges
     assert comm.allreduce(np.abs(edges.differences(phi.x.array)).max(), op=MPI.MAX) > 2.0
     flux = equations.fields.variables.flux(w, float(valence))
-    one_way = np.abs(edges.k * edges.logarithmic_mean(w.x.array)[0]).max()
+    one_way = np.abs(edges.k * edges.logarithmic_mean(w.x.array)).max()
     assert np.abs(flux).max() < 1e-13 * comm.allreduce(one_way, op=MPI.MAX)
 
 
@@ -249,10 +249,11 @@ def test_the_logarithmic_mean_and_its_derivatives(neck):
     edges = neck.discretisation.operators.edges
     n = len(neck.system.equations.fields.phi.x.array)
     generator = np.random.default_rng(4)
-    for size in (1e-7, 1e-3, 0.0199, 0.0201, 0.5, 20.0):
+    for size in (1e-7, 1e-3, 0.02, 0.499, 0.501, 20.0):
         w = generator.uniform(-size, size, n)
         a, b = w[edges.first], w[edges.second]
-        mean, by_first, by_second = edges.logarithmic_mean(w)
+        mean = edges.logarithmic_mean(w)
+        by_first, by_second = edges.slopes_of_mean(w, mean)
         quotient = np.exp(a) * np.where(a == b, 1.0, np.expm1(b - a) / np.where(a == b, 1.0, b - a))
         assert mean == pytest.approx(quotient, rel=1e-13)
         # L(c, c') = c L(1, c'/c): one derivative follows from the other, and both from a difference.
