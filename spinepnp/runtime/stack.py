@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 from spinepnp.errors import MissingStackError
-from spinepnp.runtime import interrupts
+from spinepnp.runtime import interrupts, supervisor
 
 #: Series of DOLFINx that the code runs with.
 SUPPORTED = ("0.10", "0.11")
@@ -28,6 +28,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 try:
     with interrupts.preserve_handlers():  # PETSc sets handlers of its own
         from mpi4py import MPI
+
+        supervisor.watch_hosts(MPI.COMM_WORLD)
         import petsc4py
 
         petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code
