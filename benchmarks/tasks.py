@@ -6,6 +6,7 @@ from benchmarks.accuracy import accuracy
 from benchmarks.batches import batch, memory
 from benchmarks.iterations import krylov
 from benchmarks.meshes import meshes
+from benchmarks.messages import messages
 from benchmarks.neurons import neuron
 from benchmarks.peer import peer_cylinder, peer_neuron
 from benchmarks.precision import precision
@@ -15,5 +16,6 @@ from benchmarks.transients import transient
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start, transient,
+    accuracy, batch, krylov, memory, meshes, messages, neuron, peer_cylinder, peer_neuron, precision, solve, start,
+    transient,
 )}  # fmt: skip

@@ -106,7 +106,7 @@ def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
 
 
 def without_complaints(chunks: Iterable[bytes], seen: set[str]) -> Iterator[bytes]:
-    """Error output without the lines of Hydra on what it has lost. A progress bar without an end of line passes at once.
+    """Error output without the lines of Hydra on what it has lost. A bar of progress, which has no end of line, passes at once.
 
     Args:
         chunks: pieces of output as they come.
@@ -185,8 +185,8 @@ def main() -> None:
     open_streams()
     # A process group of its own: each signal, from the terminal too, reaches mpiexec once, from here.
     process = subprocess.Popen(
-        guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0,
-        preexec_fn=_begin_rank, env=os.environ | {QUIET_VARIABLE: "yes"},
+        guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process_group=0, preexec_fn=_begin_rank, env=os.environ | {QUIET_VARIABLE: "yes"},
     )  # fmt: skip
     lost: list[tuple[str, int]] = []
     seen: set[str] = set()
@@ -220,7 +220,8 @@ def _end(code: int, received: int, lost: list[tuple[str, int]], seen: set[str]) 
         why, which = lost[0]
         print(LOST.format(why=why, number=which, again=again(sys.argv)), file=sys.stderr, flush=True)
         return 1
-    if code != 0 and "complaint" in seen:
+    # A rank that ends the job without a host kills mpiexec, which may not have shown its line.
+    if code == -signal.SIGKILL or (code != 0 and "complaint" in seen):
         print(LOST_SOME_HOST.format(again=again(sys.argv)), file=sys.stderr, flush=True)
         return 1
     return code if code >= 0 else 128 - code
