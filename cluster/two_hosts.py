@@ -46,8 +46,8 @@ PATIENCE = 400.0
 #: Largest relative difference between one host and two.
 AGREEMENT = 1e-9
 
-#: Size below which a value is zero but for rounding (pA, mV, mM).
-NOTHING = 1e-9
+#: Largest value of a column below which it is left out (pA, mV, mM): differences of large numbers, and rounding.
+NOTHING = 1e-4
 
 #: Lines of progress.
 PROGRESS = re.compile(r"\[\d+/\d+\] |t = |$")
@@ -303,7 +303,6 @@ def largest_difference(first: Path, second: Path) -> float:
         except ValueError:
             continue
         scale = max(abs(x) for x, _ in pairs)
-        # Values that vanish have rounding errors only.
         worst = max([worst, *(abs(x - y) / scale for x, y in pairs if scale > NOTHING)])
     return worst
 

@@ -106,7 +106,7 @@ def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
 
 
 def without_complaints(chunks: Iterable[bytes], seen: set[str]) -> Iterator[bytes]:
-    """Error output without the lines of Hydra on what it has lost. A bar of progress, which has no end of line, passes at once.
+    """Error output without the lines of Hydra on what it has lost; a bar of progress, without an end, passes at once.
 
     Args:
         chunks: pieces of output as they come.
@@ -122,7 +122,7 @@ def without_complaints(chunks: Iterable[bytes], seen: set[str]) -> Iterator[byte
                 seen.add("complaint")
                 held = b"" if ended else piece
                 continue
-            if fresh and not ended and any(start.startswith(piece) for start in COMPLAINTS):
+            if fresh and not ended and any(start.startswith(piece) for start in (*COMPLAINTS, REPORTED_LOSS)):
                 held = piece
                 continue
             if fresh and piece.startswith(REPORTED_LOSS):
