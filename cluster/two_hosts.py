@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 #: Checkout of this file.
@@ -144,7 +144,8 @@ class Host:
     def kill(self) -> None:
         """Kill all processes of a job on this host."""
         for number in self.processes():
-            os.kill(number, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the launcher may have ended it
+                os.kill(number, signal.SIGKILL)
 
 
 def await_true(question: Callable[[], object], seconds: float, what: str) -> float:
@@ -234,8 +235,8 @@ class Trial:
                 self.start(f"run steady.toml --output on-{machines}", machines=machines), f"a run on {machines}"
             )
             print(f"ok: a run of two ranks on {machines}: {time.monotonic() - begin:.1f} s", flush=True)
-        worst = largest_difference(Path("on-both/observables.csv"), Path("on-one/observables.csv"))
-        expect(worst < AGREEMENT, f"the largest relative difference of one host and two is {worst:.1e}")
+        worst, name = largest_difference(Path("on-both/observables.csv"), Path("on-one/observables.csv"))
+        expect(worst < AGREEMENT, f"the largest relative difference of one host and two is {worst:.1e} ({name})")
 
     def batches(self) -> None:
         """A batch across both hosts, and two batches, one on each host, in one directory."""
@@ -273,12 +274,12 @@ class Trial:
         """The loss of host B in a run and in a batch, and their continuation."""
         reference = self.start("run transient.toml --output whole")
         self.finish(reference, "the transient")
-        for how in ("killed", "cut off"):
+        for how in ("cut off", "killed"):
             run, batch = (f"{name}-{how.split()[0]}" for name in ("run", "batch"))
             self.lose("run transient.toml", run, lambda run=run: Path(run, "checkpoint.npz").exists(), how)
             self.finish(self.start(f"run transient.toml --output {run} --resume"), "the continued run")
-            worst = largest_difference(Path("whole/observables.csv"), Path(run, "observables.csv"))
-            expect(worst < AGREEMENT, f"the continued run differs from an unbroken one by {worst:.1e}")
+            worst, name = largest_difference(Path("whole/observables.csv"), Path(run, "observables.csv"))
+            expect(worst < AGREEMENT, f"the continued run differs from an unbroken one by {worst:.1e} ({name})")
             self.lose("batch sweep.toml", batch, lambda batch=batch: solved(batch) >= 3, how)
             before = solved(batch)
             out = self.finish(self.start(f"batch sweep.toml --output {batch}"), "the continued batch")
@@ -291,19 +292,19 @@ def solved(output: str) -> int:
     return sum(1 for _ in Path(output, "cases").glob("*/outcome.json"))
 
 
-def largest_difference(first: Path, second: Path) -> float:
-    """Largest difference of two tables, relative to the largest value of its column."""
+def largest_difference(first: Path, second: Path) -> tuple[float, str]:
+    """Largest difference of two tables, relative to the largest value of its column, and the name of the column."""
     one, other = (list(csv.DictReader(path.open(encoding="utf-8"))) for path in (first, second))
     if len(one) != len(other) or list(one[0]) != list(other[0]):
-        return float("inf")
-    worst = 0.0
+        return float("inf"), "rows"
+    worst = (0.0, "")
     for name in one[0]:
         try:
             pairs = [(float(x[name]), float(y[name])) for x, y in zip(one, other, strict=True)]
         except ValueError:
             continue
         scale = max(abs(x) for x, _ in pairs)
-        worst = max([worst, *(abs(x - y) / scale for x, y in pairs if scale > NOTHING)])
+        worst = max([worst, *((abs(x - y) / scale, name) for x, y in pairs if scale > NOTHING)])
     return worst
 
 
