@@ -326,6 +326,7 @@ def main() -> None:
         sys.exit("error: hosts in namespaces need Linux and root")
     with tempfile.TemporaryDirectory(prefix="two-hosts-") as name:
         folder = Path(name)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("interrupted"))  # the hosts end, too
         os.chdir(folder)
         for stem, text in {"steady": STEADY, "transient": TRANSIENT, "sweep": SWEEP}.items():
             (folder / f"{stem}.toml").write_text(text)
