@@ -8,6 +8,7 @@ from benchmarks.formulations import formulations, large_formulations
 from benchmarks.formulations_in_time import formulations_in_time
 from benchmarks.iterations import krylov
 from benchmarks.meshes import meshes
+from benchmarks.messages import messages
 from benchmarks.neurons import neuron
 from benchmarks.peer import peer_cylinder, peer_neuron
 from benchmarks.peer_equal import peer_equal, peer_ranks, peer_threads
@@ -18,6 +19,6 @@ from benchmarks.transients import transient
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, formulations, formulations_in_time, krylov, large_formulations, memory, meshes, neuron,
+    accuracy, batch, formulations, formulations_in_time, krylov, large_formulations, memory, meshes, messages, neuron,
     peer_cylinder, peer_equal, peer_neuron, peer_ranks, peer_threads, precision, solve, start, transient,
 )}  # fmt: skip

@@ -14,13 +14,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import IO
 
 from spinepnp.runtime.supervisor import (
     EXIT_CODES,
     GRACE_PERIOD,
+    LOST_HOST,
     QUIET_VARIABLE,
     SIGNALS,
+    again,
     end_with_parent,
     interruption,
     next_signal,
@@ -48,6 +51,15 @@ BANNER = re.compile(rb"=.*|\s*|YOUR APPLICATION TERMINATED.*|This typically refe
 
 #: Part of the banner with the reason and the signal that ended a process.
 KILLED = re.compile(rb"EXIT STRING: (.+) \(signal (\d+)\)")
+
+#: Beginnings of lines that Hydra prints when it loses a host or a process of its own.
+COMPLAINTS = (b"[mpiexec@", b"[proxy:")
+
+#: Beginning of the line of a rank on the loss of a host.
+REPORTED_LOSS = LOST_HOST.partition("{")[0].encode()
+
+#: Error line where mpiexec has lost a host or its processes, and does not name it.
+LOST_SOME_HOST = "error: a host or its processes were lost, and the job with it; what was solved is kept: {again}"
 
 #: Error line on the loss of a rank.
 LOST = "error: a rank was lost ({why}, signal {number}), and the job with it; what was solved is kept: {again}"
@@ -81,11 +93,6 @@ def without_banner(lines: Iterable[bytes], losses: list[tuple[str, int]]) -> Ite
     yield from waiting
 
 
-def again(arguments: list[str]) -> str:
-    """Remedy after the loss of a rank: a batch continues without --resume."""
-    return "the same command goes on" if "batch" in arguments else "the same command with --resume goes on"
-
-
 def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
     """Copy output without the banner to standard output; reasons and signals of lost ranks."""
     losses: list[tuple[str, int]] = []
@@ -96,6 +103,42 @@ def _forward(stream: IO[bytes] | None) -> list[tuple[str, int]]:
         except BrokenPipeError:  # a pager that was closed; the job goes on
             continue
     return losses
+
+
+def without_complaints(chunks: Iterable[bytes], seen: set[str]) -> Iterator[bytes]:
+    """Error output without the lines of Hydra on what it has lost; a bar of progress, without an end, passes at once.
+
+    Args:
+        chunks: pieces of output as they come.
+        seen: set that takes "complaint" and "report" when a line of Hydra, or of a rank on a lost host, has come.
+    """
+    held = b""  # begin of a line that may be of Hydra
+    fresh = True  # whether the next byte begins a line
+    for chunk in chunks:
+        for piece in (held + chunk).splitlines(keepends=True):
+            held = b""
+            ended = piece.endswith((b"\n", b"\r"))
+            if fresh and piece.startswith(COMPLAINTS):
+                seen.add("complaint")
+                held = b"" if ended else piece
+                continue
+            if fresh and not ended and any(start.startswith(piece) for start in (*COMPLAINTS, REPORTED_LOSS)):
+                held = piece
+                continue
+            if fresh and piece.startswith(REPORTED_LOSS):
+                seen.add("report")
+            fresh = ended
+            yield piece
+    if held and not held.startswith(COMPLAINTS):
+        yield held
+
+
+def _forward_errors(stream: IO[bytes] | None, seen: set[str]) -> None:
+    """Copy error output without the lines of Hydra to standard error."""
+    chunks = iter(lambda: os.read(stream.fileno(), 65536) if stream else b"", b"")
+    for piece in without_complaints(chunks, seen):
+        with suppress(OSError):
+            os.write(2, piece)
 
 
 def _begin_rank() -> None:
@@ -142,23 +185,46 @@ def main() -> None:
     open_streams()
     # A process group of its own: each signal, from the terminal too, reaches mpiexec once, from here.
     process = subprocess.Popen(
-        guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0,
-        preexec_fn=_begin_rank, env=os.environ | {QUIET_VARIABLE: "yes"},
+        guarded(sys.argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        process_group=0, preexec_fn=_begin_rank, env=os.environ | {QUIET_VARIABLE: "yes"},
     )  # fmt: skip
     lost: list[tuple[str, int]] = []
-    reader = threading.Thread(target=lambda: lost.extend(_forward(process.stdout)), daemon=True)
-    reader.start()
+    seen: set[str] = set()
+    readers = [
+        threading.Thread(target=lambda: lost.extend(_forward(process.stdout)), daemon=True),
+        threading.Thread(target=_forward_errors, args=(process.stderr, seen), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
     received = _wait(process)
-    reader.join(1.0 if received else None)
-    code = process.returncode
+    for reader in readers:
+        reader.join(1.0 if received or process.returncode else None)
+    sys.exit(_end(process.returncode, received, lost, seen))
+
+
+def _end(code: int, received: int, lost: list[tuple[str, int]], seen: set[str]) -> int:
+    """Print why the job has ended before its time, and give the exit code.
+
+    Args:
+        code: exit code of mpiexec.
+        received: first signal that this process has got, or 0.
+        lost: reasons and signals of ranks that were lost.
+        seen: lines on lost hosts, by kind (`without_complaints`).
+    """
     if (received and code != 0) or code in EXIT_CODES.values():
         print(interruption(sys.argv[sys.argv.index("spinepnp") + 1 :]), file=sys.stderr, flush=True)
-        code = EXIT_CODES[signal.Signals(received)] if received else code
-    elif lost:
+        return EXIT_CODES[signal.Signals(received)] if received else code
+    if "report" in seen:
+        return 1
+    if lost:
         why, which = lost[0]
         print(LOST.format(why=why, number=which, again=again(sys.argv)), file=sys.stderr, flush=True)
-        code = 1
-    sys.exit(code if code >= 0 else 128 - code)
+        return 1
+    # A rank that ends the job without a host kills mpiexec, which may not have shown its line.
+    if code == -signal.SIGKILL or (code != 0 and "complaint" in seen):
+        print(LOST_SOME_HOST.format(again=again(sys.argv)), file=sys.stderr, flush=True)
+        return 1
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":

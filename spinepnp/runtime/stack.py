@@ -48,6 +48,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 try:
     with interrupts.preserve_handlers(), _without_numba():  # PETSc sets handlers of its own
         from mpi4py import MPI
+
+        supervisor.watch_hosts(MPI.COMM_WORLD)
         import petsc4py
 
         petsc4py.init(["spinepnp", "-skip_petscrc"])  # a .petscrc of the current directory could run code

@@ -18,8 +18,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import IO, NoReturn
+from typing import IO, Any, NoReturn
 
+from spinepnp.runtime import hosts
 from spinepnp.runtime.ranks import is_launched
 
 #: Exit codes by the signals that interrupt.
@@ -36,6 +37,9 @@ INTERRUPTIONS = {
     "run": "interrupted: what was solved is kept; the same command with --resume continues",
     "batch": "interrupted: what was solved is kept; the same command continues",
 }
+
+#: Error line on the loss of a host.
+LOST_HOST = "error: host {host} was lost, and the job with it; what was solved is kept: {again}"
 
 #: Environment variable that `launch` sets: it reports interruptions itself, once for all ranks.
 QUIET_VARIABLE = "SPINEPNP_LAUNCHER_TELLS"
@@ -68,6 +72,7 @@ _active = False
 _launcher = 0
 _opened: list[IO[str]] = []
 _token: _socket.socket | None = None
+_channel: _socket.socket | None = None  # from the worker to its supervisor
 
 
 def is_active() -> bool:
@@ -84,6 +89,11 @@ def interruption(arguments: list[str]) -> str:
     """Message on an interrupted command."""
     verb = next((a for a in arguments if not a.startswith("-")), "")
     return INTERRUPTIONS.get(verb, "interrupted")
+
+
+def again(arguments: list[str]) -> str:
+    """Remedy after the loss of a rank: a batch continues without --resume."""
+    return "the same command goes on" if "batch" in arguments else "the same command with --resume goes on"
 
 
 def open_streams() -> None:
@@ -105,23 +115,35 @@ def begin() -> None:
 
     The supervisor never returns from here.
     """
-    global _active, _launcher
+    global _active, _launcher, _channel
     _active, _launcher = True, os.getppid()
     signal.pthread_sigmask(signal.SIG_BLOCK, {*SIGNALS, signal.SIGCHLD})
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if sys.platform == "linux" and "mpi4py.MPI" not in sys.modules:  # a process that runs MPI must not be divided
         parent = os.getpid()
+        ends = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET) if is_launched() else (None, None)
         try:
             child = os.fork()
         except OSError:  # too many processes: continue without a supervisor
             child = None
         if child:
-            _watch(child, watched())
+            _watch(child, watched(), ends[0])
         elif child == 0:
             end_with_parent(parent)
+            _channel = ends[1]
     for number in watched():
         signal.signal(number, _at_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {*SIGNALS, signal.SIGCHLD})
+
+
+def watch_hosts(world: Any) -> None:
+    """Let the supervisors of a job on several hosts end it when one of the hosts is lost. Collective.
+
+    Args:
+        world: MPI communicator of all ranks.
+    """
+    if _active and world.size > 1:
+        hosts.connect(world, _channel)
 
 
 def _at_signal(number: int, _frame: FrameType | None) -> None:
@@ -134,7 +156,7 @@ def end(number: int = signal.SIGINT) -> NoReturn:
     with suppress(Exception):  # the process must end, whatever happens to the output
         if sys.stdout is not None:
             sys.stdout.flush()
-    _report()
+    _report_interruption()
     _leave(code)
 
 
@@ -150,10 +172,16 @@ def _leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-def _report() -> None:
-    """Print the message on the interruption, unless another process of this job on this machine has."""
+def _report_interruption() -> None:
+    """Print the message on the interruption, unless the launcher does."""
+    if not os.environ.get(QUIET_VARIABLE):
+        _report(interruption(sys.argv[1:]))
+
+
+def _report(line: str) -> None:
+    """Print a line, unless another process of this job on this machine has."""
     global _token
-    if os.environ.get(QUIET_VARIABLE) or _shared[_REPORTED]:
+    if _shared[_REPORTED]:
         return
     if is_launched():
         _token = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
@@ -165,7 +193,7 @@ def _report() -> None:
     _shared[_REPORTED] = 1
     cursor = "\033[?25h\n" if os.isatty(2) else ""  # a progress bar has hidden it
     with suppress(OSError):
-        os.write(2, f"{cursor}{interruption(sys.argv[1:])}\n".encode())
+        os.write(2, f"{cursor}{line}\n".encode())
 
 
 @contextmanager
@@ -185,23 +213,28 @@ def end_with_parent(parent: int | None = None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _watch(child: int, interrupting: set[signal.Signals]) -> NoReturn:
+def _watch(child: int, interrupting: set[signal.Signals], channel: _socket.socket | None) -> NoReturn:
     """Wait for the end of the worker, and end in the same way; after a signal, make sure that it ends."""
     try:
-        _watch_on(child, interrupting)
+        _watch_on(child, interrupting, channel)
     finally:  # the supervisor must never continue with the work of the worker
         os._exit(1)
 
 
-def _watch_on(child: int, interrupting: set[signal.Signals]) -> NoReturn:
+def _watch_on(child: int, interrupting: set[signal.Signals], channel: _socket.socket | None) -> NoReturn:
     _control(PR_SET_CHILD_SUBREAPER, 1)
     _end_with_launcher(_launcher)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGIO})
+    connections = hosts.Connections(channel) if channel else None
     deadline, received = math.inf, 0
     while True:
-        left = max(0.0, deadline - time.monotonic())
-        arrived = next_signal(interrupting | {signal.SIGCHLD}, left)
+        lost = connections.deadline if connections else math.inf
+        left = max(0.0, min(deadline, lost) - time.monotonic())
+        arrived = next_signal(interrupting | {signal.SIGCHLD, signal.SIGIO}, left)
         for number, status in _ended():
             if number == child:
+                if connections and not os.WIFSIGNALED(status):
+                    connections.tell(hosts.FINISHED)
                 _end_as(status, received)
         if arrived in EXIT_CODES:
             received = received or arrived
@@ -211,6 +244,23 @@ def _watch_on(child: int, interrupting: set[signal.Signals]) -> NoReturn:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             _end_as(signal.SIGKILL, received)
+        elif connections and arrived == signal.SIGIO:
+            connections.read()
+        elif connections and time.monotonic() >= connections.deadline:
+            _end_without_host(child, connections)
+
+
+def _end_without_host(child: int, connections: hosts.Connections) -> NoReturn:
+    """End the part of the job on this side of a loss: this rank, then the other ranks and their launcher."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    _kill_orphans()
+    if not connections.reported:
+        _report(LOST_HOST.format(host=connections.lost, again=again(sys.argv)))
+        time.sleep(MPIEXEC_DELAY)
+    connections.tell(hosts.REPORTED)
+    hosts.kill_launcher(_launcher)
+    os._exit(1)
 
 
 def _ended() -> Iterator[tuple[int, int]]:
@@ -235,7 +285,7 @@ def _end_as(status: int, received: int) -> NoReturn:
         _kill_orphans()
         if not killed:
             os._exit(EXIT_CODES[signal.Signals(received)])
-        _report()
+        _report_interruption()
         _leave(EXIT_CODES[signal.Signals(received)])
     if killed:
         number = os.WTERMSIG(status)
