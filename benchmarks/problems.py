@@ -127,7 +127,7 @@ def problems() -> list[Problem]:
             {"base": GROUND, "top": junction},
         ),
         Problem("logarithms", formulation="log"),
-        Problem("layer of 0.1 nm", mesh=layer, known_hard="quadratic elements on cells 100 times wider than high"),
+        Problem("layer of 0.1 nm", mesh=layer),
         Problem("spine", boundaries=cap, shape="ball_neck"),
         Problem("spine, membrane", boundaries={**cap, "wall": membrane}, shape="ball_neck"),
         Problem("throat", shape="hyperboloid"),
