@@ -55,7 +55,7 @@ def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "
 def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     conditions = problem.conditions()
     options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
-    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape, "hard": problem.known_hard}
+    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape}
     steady = SteadyProblem(mesh, problem.electrolyte, conditions, options, closed=problem.closed)
     row["dofs"] = steady.system.state.vector.getSize()
     try:
@@ -114,7 +114,6 @@ def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dic
         "problem": f"{problem.name}time step of {step:g} s",
         "ranks": comm.size,
         "shape": problem.shape,
-        "hard": problem.known_hard,
         "dofs": x.getSize(),
         "status": "ok" if reason > 0 else f"PETSc reason {reason}",
         "newton": 1,

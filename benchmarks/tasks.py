@@ -12,8 +12,10 @@ from benchmarks.precision import precision
 from benchmarks.start import start
 from benchmarks.steady import solve
 from benchmarks.transients import transient
+from benchmarks.wide import wide_channels, wide_species
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
     accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start, transient,
+    wide_channels, wide_species,
 )}  # fmt: skip

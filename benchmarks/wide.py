@@ -17,7 +17,7 @@ from spinepnp.solvers import Boundary, Channel, Gate, Schedule, SolverOptions, S
 SPECIES = (
     ("Na", 1, 1333, 12.0), ("Cl", -1, 2030, 0.0), ("K", 1, 1960, 155.0), ("Ca", 2, 790, 0.25), ("H", 1, 9300, 1e-3),
     ("Mg", 2, 700, 0.5), ("HCO3", -1, 1180, 10.0), ("buffer", -2, 100, 0.4), ("parvalbumin", -3, 60, 0.1),
-    ("ATP", -4, 400, 0.5), ("amino acid", 1, 600, 14.0), ("lactate", -1, 1000, 1.5),
+    ("ATP", -4, 400, 0.5), ("amino_acid", 1, 600, 14.0), ("lactate", -1, 1000, 1.5),
 )  # fmt: skip
 
 #: Numbers of species.
