@@ -9,7 +9,7 @@ from benchmarks.measure import timed
 from benchmarks.problems import Problem, electrolyte, problems
 from spinepnp.errors import SpineError
 from spinepnp.meshes import GradeOptions, SpineMesh
-from spinepnp.solvers import Closed, SolverOptions, SteadyProblem
+from spinepnp.solvers import Closed, SolverOptions, SteadyProblem, TransientProblem
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.problem import Problem as DiscreteProblem
 
@@ -55,7 +55,7 @@ def krylov(comm: Any, size: str, degree: int = 1, refine: int = 0, only: str = "
 def _iterations(problem: Problem, mesh: SpineMesh, comm: Any) -> dict[str, Any]:
     conditions = problem.conditions()
     options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
-    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape, "hard": problem.known_hard}
+    row: dict[str, Any] = {"ranks": comm.size, "shape": problem.shape}
     steady = SteadyProblem(mesh, problem.electrolyte, conditions, options, closed=problem.closed)
     row["dofs"] = steady.system.state.vector.getSize()
     try:
@@ -102,10 +102,10 @@ def euler_step(problem: DiscreteProblem, problem_data: ProblemData, step: float)
 
 def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dict[str, Any]:
     """Row of the linear system of an implicit Euler step from the bulk state, with the boundary data switched on."""
-    problem_data = ProblemData(problem.electrolyte, problem.conditions(), problem.closed, transient=True)
-    discrete = DiscreteProblem(mesh, problem_data, SolverOptions(linear="block", petsc=FIXED))
+    options = SolverOptions(linear="block", formulation=problem.formulation, petsc=FIXED)
+    discrete = TransientProblem(mesh, problem.electrolyte, problem.conditions(), options, closed=problem.closed)
     solver = discrete._newton.linear.ksp
-    b, x = euler_step(discrete, problem_data, step)
+    b, x = euler_step(discrete, discrete.problem_data, step)
     with discrete._newton.petsc_options.in_force():
         solver.setOperators(discrete.system.A)
         _, seconds = timed(comm, lambda: solver.solve(b, x))
@@ -114,7 +114,6 @@ def _time_step(problem: Problem, mesh: SpineMesh, step: float, comm: Any) -> dic
         "problem": f"{problem.name}time step of {step:g} s",
         "ranks": comm.size,
         "shape": problem.shape,
-        "hard": problem.known_hard,
         "dofs": x.getSize(),
         "status": "ok" if reason > 0 else f"PETSc reason {reason}",
         "newton": 1,

@@ -38,6 +38,14 @@ BINARY = (("C", 1, 200, 1.0), ("A", -1, 200, 1.0))
 FIVE = (("Na", 1, 1333, 100 / SALT), ("K", 1, 2000, 40 / SALT), ("Ca", 2, 200, 5 / SALT), ("Cl", -1, 2000, 100 / SALT),
         ("A", -1, 200, 50 / SALT))  # fmt: skip
 
+#: Magnesium and slow buffers beside the ions of a cytosol.
+EIGHT = (*FIVE[:3], ("Mg", 2, 700, 1 / SALT), ("B", -2, 100, 2 / SALT), ("H", 1, 9300, 1 / SALT),
+         ("Cl", -1, 2000, 99 / SALT), ("A", -1, 200, 50 / SALT))  # fmt: skip
+
+#: Further buffers, large and small.
+TWELVE = (*EIGHT[:6], ("P", -3, 60, 1 / SALT), ("ATP", -4, 400, 1 / SALT), ("HCO3", -1, 1180, 10 / SALT),
+          ("L", 1, 600, 10 / SALT), ("Cl", -1, 2000, 92 / SALT), ("A", -1, 200, 50 / SALT))  # fmt: skip
+
 
 def electrolyte(species: tuple[Any, ...] = BINARY, concentration: float = SALT, **keys: Any) -> Electrolyte:
     """Electrolyte from name, valence, diffusivity (um^2/s) and concentration of each species over a common one (mM)."""
@@ -65,7 +73,6 @@ class Problem:
         mesh: options of the mesh besides the size.
         closed: amounts of species that no boundary holds.
         formulation: formulation of the unknowns.
-        known_hard: reason why more iterations are expected, or empty.
     """
 
     name: str
@@ -75,7 +82,6 @@ class Problem:
     mesh: dict[str, Any] = field(default_factory=dict)
     closed: Closed | None = None
     formulation: str = "density"
-    known_hard: str = ""
 
     def conditions(self) -> dict[str, Boundary]:
         """Boundary conditions for the solver."""
@@ -102,7 +108,7 @@ def problems() -> list[Problem]:
     membrane = {"capacitance": {"value": "1 uF/cm^2", "outside": "-70 mV"}}
     three = (("Na", 1, 1333, 12 / SALT), ("K", 1, 2000, 155 / SALT), ("A", -1, 200, 1.0))
     four = (*FIVE[:3], ("A", -1, 200, 150 / SALT))
-    by_species = {"3 species": three, "4 species": four, "5 species": FIVE}
+    by_species = {"3 species": three, "4 species": four, "5 species": FIVE, "8 species": EIGHT, "12 species": TWELVE}
     sodium = {"base": GROUND, "top": current(100.0, "Na")}
     junction = {"potential": "floating", "concentrations": {"C": "15 mM", "A": "15 mM"}}
     ions = electrolyte((("C", 1, 200, 1.0), ("A", -1, 200, 0.2)), 1.0, neutral=False)
@@ -127,7 +133,7 @@ def problems() -> list[Problem]:
             {"base": GROUND, "top": junction},
         ),
         Problem("logarithms", formulation="log"),
-        Problem("layer of 0.1 nm", mesh=layer, known_hard="quadratic elements on cells 100 times wider than high"),
+        Problem("layer of 0.1 nm", mesh=layer),
         Problem("spine", boundaries=cap, shape="ball_neck"),
         Problem("spine, membrane", boundaries={**cap, "wall": membrane}, shape="ball_neck"),
         Problem("throat", shape="hyperboloid"),

@@ -166,6 +166,17 @@ def start(table: Table) -> list[str]:
     return lines
 
 
+def wide(table: Table) -> list[str]:
+    """Sentences on the last row of each kind against its first."""
+    parts = [(kind, rows.iloc[0], rows.iloc[-1]) for kind, rows in table.groupby("kind", sort=False)]
+    return [
+        f"{kind}: {last['what']} take {last['ratio']:.2f} times the CPU time of {first['what']}, for each "
+        + ("step" if str(kind).startswith("channels") else "unknown")
+        + f"; iterations in a Newton step {first['mean']:.1f} and {last['mean']:.1f}"
+        for kind, first, last in parts
+    ]
+
+
 #: Function that sums up the table of a suite, by the name of the suite.
 VERDICTS = {
     "accuracy": accuracy,
@@ -174,4 +185,5 @@ VERDICTS = {
     "precision": precision,
     "peer": peer,
     "start": start,
+    "wide": wide,
 }

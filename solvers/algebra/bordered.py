@@ -9,12 +9,17 @@ with A Y = B and A y = r, g = (D - C Y)^-1 (s - C y) and x = y - Y g. The consta
 
 from __future__ import annotations
 
+import itertools
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import PETSc
+from spinepnp.runtime.stack import MPI, PETSc, reduced
+
+#: Relative difference in the square of a cosine up to which two columns have one direction.
+SAME_DIRECTION = 1e-6
 
 
 class BorderedLayout:
@@ -59,6 +64,12 @@ class BorderedLayout:
             array[self.owned :] = constants
 
 
+def _dense(comm: Any, owned: int, count: int) -> tuple[np.ndarray, Any]:
+    """Values of some columns on this rank, shape (owned, count), and the PETSc matrix that shares them."""
+    values: Any = np.zeros((owned, count), order="F")
+    return values, PETSc.Mat().createDense(((owned, PETSc.DETERMINE), (PETSc.DECIDE, count)), array=values, comm=comm)
+
+
 class BorderedSystem:
     """Bordered matrix and its inverse.
 
@@ -72,6 +83,7 @@ class BorderedSystem:
         corner: matrix D; the caller fills it.
         inner: linear solver for A (or one application of a preconditioner); the caller configures it.
         krylov: iterations of the inner solver so far.
+        version: number of the present inner preconditioner; each call gives another one where it follows A.
         operator: bordered matrix as a PETSc matrix of Python type.
         inverse: context of a PETSc preconditioner of Python type that solves the bordered system.
     """
@@ -79,11 +91,18 @@ class BorderedSystem:
     def __init__(self, layout: BorderedLayout, A: PETSc.Mat) -> None:
         self.layout, self.A = layout, A
         count, of_mesh = layout.count, BorderedLayout(layout.comm, layout.owned, 0)
-        self.columns, self.rows, self._solved = ([of_mesh.vector() for _ in range(count)] for _ in range(3))
+        self._dense = [_dense(layout.comm, layout.owned, count) for _ in range(3)]
+        self._arrays = [array for array, _ in self._dense]  # of columns, rows and solved columns, shape (owned, count)
+        self.columns, self.rows, self._solved = (
+            [PETSc.Vec().createWithArray(part, comm=layout.comm) for part in array.T] for array in self._arrays
+        )
+        self._former = np.empty((layout.owned, 0))  # columns that the solved ones belong to
+        self._version = -1
         self.corner = np.zeros((count, count))
         self._x, self._y = of_mesh.vector(), of_mesh.vector()
         self.inner = PETSc.KSP().create(layout.comm)
         self.krylov = 0
+        self.version: Callable[[], int] = itertools.count().__next__
         sizes = layout.vector().getSizes()
         self.operator = PETSc.Mat().createPython((sizes, sizes), context=_Operator(self), comm=layout.comm)
         self.operator.setUp()
@@ -99,9 +118,9 @@ class BorderedSystem:
         values, constants = self.layout.split(x)
         self._x.array[:] = values
         self.A.mult(self._x, self._y)
-        for g, column in zip(constants, self.columns, strict=True):
-            self._y.axpy(g, column)
-        products = self.weighted(self.rows, self._x) + self.corner @ constants
+        columns, rows, _ = self._arrays
+        self._y.array[:] += columns @ constants
+        products = self._sums(rows.T @ self._x.array_r) + self.corner @ constants
         self.layout.join(y, self._y.array_r, products)
 
     def diagonal(self, diagonal: PETSc.Vec) -> None:
@@ -110,11 +129,39 @@ class BorderedSystem:
         self.layout.join(diagonal, self._y.array_r, np.diag(self.corner))
 
     def factorise(self) -> None:
-        """Factorise A after it has changed, and solve for the columns Y. Collective."""
+        """Factorise A after it has changed, and solve for the columns Y. Collective.
+
+        As long as a preconditioner stays as it is, a column that has only been scaled needs no other solve.
+        """
         self.inner.setOperators(self.A)
-        for column, solved in zip(self.columns, self._solved, strict=True):
-            self._solve(column, solved)
-        self._schur = self.corner - np.array([self.weighted(self.rows, y) for y in self._solved]).T
+        self.inner.setUp()
+        columns, rows, solved = self._arrays
+        version = self.version()
+        scale = self._scaled() if version == self._version else None
+        if scale is not None:
+            solved *= scale
+        else:
+            (_, right), _, (_, x) = self._dense
+            for matrix in (right, x):
+                matrix.assemble()
+            self.inner.matSolve(right, x)
+            self.krylov += self.layout.count
+            self._former, self._version = columns.copy(), version
+        self._schur = self.corner - self._sums(rows.T @ solved)
+
+    def _scaled(self) -> np.ndarray | None:
+        """Factors of the columns to those that were solved; ``None`` where they differ by more. Collective."""
+        columns, former = self._arrays[0], self._former
+        parts = np.array([(columns * former).sum(axis=0), (former**2).sum(axis=0), (columns**2).sum(axis=0)])
+        product, before, now = self._sums(parts)
+        if np.any(before == 0.0) or np.any(product**2 < (1.0 - SAME_DIRECTION) * before * now):
+            return None
+        factor = product / before
+        self._former = former * factor
+        return np.asarray(factor)
+
+    def _sums(self, local: np.ndarray) -> np.ndarray:
+        return reduced(self.layout.comm, np.ascontiguousarray(local), MPI.SUM)
 
     def _solve(self, right: PETSc.Vec, x: PETSc.Vec) -> None:
         self.inner.solve(right, x)
@@ -125,14 +172,14 @@ class BorderedSystem:
         values, constants = self.layout.split(right)
         self._y.array[:] = values
         self._solve(self._y, self._x)
+        _, rows, solved = self._arrays
         reason: Any = self.inner.getConvergedReason()
         converged = reason > 0
         try:
-            constants = np.linalg.solve(self._schur, constants - self.weighted(self.rows, self._x))
+            constants = np.linalg.solve(self._schur, constants - self._sums(rows.T @ self._x.array_r))
         except np.linalg.LinAlgError:
             converged = False
-        for g, solved in zip(constants, self._solved, strict=True):
-            self._x.axpy(-g, solved)
+        self._x.array[:] -= solved @ constants
         self.layout.join(x, self._x.array_r, constants)
         return converged
 
@@ -140,6 +187,8 @@ class BorderedSystem:
         """Free the PETSc objects. Collective."""
         for item in (self.operator, self.inner, self._x, self._y, *self.columns, *self.rows, *self._solved):
             item.destroy()
+        for _, matrix in self._dense:
+            matrix.destroy()
 
 
 class _Operator:

@@ -12,6 +12,10 @@ Linear = Literal["direct", "block"]
 #: On a line the cost of a factorisation is linear in the number of unknowns.
 BLOCK_SOLVER_FROM = {"3d": 6e3, "axisymmetric": 3e4, "1d": float("inf")}
 
+#: Unknowns of a node above which a factorisation is slower, because factors are dense in them: with twelve species on a
+#: meridian (23 000 unknowns) it takes twice the time of the block solver.
+WIDE_NODE = 6
+
 #: Seconds of a steady solve by MUMPS (two factorisations) on one core over n^2 in 3D: 0.4 s at 14 k, 34 s at 125 k.
 DIRECT_SECONDS = 2.2e-9
 
@@ -25,16 +29,18 @@ DIRECT_BYTES = 350.0
 BLOCK_BYTES = 2000.0
 
 
-def linear_solver(requested: str, dofs: float, dimension: str) -> Linear:
+def linear_solver(requested: str, dofs: float, dimension: str, of_a_node: int = 1) -> Linear:
     """Linear solver for a problem.
 
     Args:
         requested: "direct", "block", or "auto".
         dofs: number of unknowns.
         dimension: dimension of the mesh.
+        of_a_node: number of unknowns of a node.
     """
     if requested == "auto":
-        return "block" if dofs >= BLOCK_SOLVER_FROM[dimension] else "direct"
+        wide = max(1.0, of_a_node / WIDE_NODE)
+        return "block" if wide * dofs >= BLOCK_SOLVER_FROM[dimension] else "direct"
     return "direct" if requested == "direct" else "block"
 
 
@@ -48,18 +54,19 @@ def seconds(linear: Linear, dofs: float) -> float:
     return BLOCK_SECONDS * dofs if linear == "block" else DIRECT_SECONDS * dofs**2
 
 
-def estimates(requested: str, dofs: float, dimension: str) -> dict[str, Any]:
+def estimates(requested: str, dofs: float, dimension: str, of_a_node: int = 1) -> dict[str, Any]:
     """Linear solver of a problem with its estimated memory and time, by the keys that `check` and `mesh` print.
 
     Args:
         requested: "direct", "block", or "auto".
         dofs: number of unknowns.
         dimension: dimension of the mesh: "3d", "axisymmetric" or "1d".
+        of_a_node: number of unknowns of a node.
 
     Returns:
         The solver, its memory in GB and its time in s.
     """
-    linear = linear_solver(requested, dofs, dimension)
+    linear = linear_solver(requested, dofs, dimension, of_a_node)
     return {
         "linear": linear,
         "estimated_memory_GB": memory(linear, dofs) / 1e9,

@@ -28,11 +28,13 @@ class Preconditioner(Protocol):
     Attributes:
         iterations: function that returns the iterations of the last linear solve, a negative number if it failed.
         failure: reason why the preconditioner could not be set up; empty where it could.
+        generation: number that rises when the inverse has changed much.
         options: default PETSc options of the linear solver and of the nested ones.
     """
 
     iterations: Callable[[], int]
     failure: str
+    generation: int
     options: OptionValues
 
     def setUp(self, pc: PETSc.PC, /) -> None:
@@ -95,6 +97,8 @@ class LinearSolver:
         self._preconditioner.iterations = weakly(self._iterations)
         if self._border is not None:
             self._inner.setType("preonly")
+            preconditioner = self._preconditioner
+            self._border.version = lambda: preconditioner.generation
             self._invert_border(self._border)
             self._inner.getPC().setType("python")
         if self._inner.getPC().getType() == "python":

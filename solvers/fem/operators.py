@@ -13,6 +13,7 @@ from spinepnp.solvers.fem.edge_fluxes import Edges
 from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
 from spinepnp.solvers.fem.measure import Measure
+from spinepnp.solvers.fem.node_columns import NodeColumns
 from spinepnp.solvers.model.profiles import UNIFORM, Profile
 
 #: Lowest degree of quadrature on curved cells: one point would miss the variation of their Jacobian.
@@ -120,6 +121,11 @@ class Operators:
         matrix = fem.petsc.interpolation_matrix(fem.functionspace(self.space.mesh, ("Lagrange", 1)), self.space)
         matrix.assemble()
         return matrix
+
+    @cached_property
+    def columns(self) -> NodeColumns:
+        """Columns of nodes through flat cells. Collective at first use."""
+        return self._plain.columns if self._plain is not self else NodeColumns(self.space)
 
     def empty(self) -> Any:
         """Matrix of zeros with the common pattern."""

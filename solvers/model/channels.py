@@ -232,7 +232,7 @@ def bernoulli(x: float) -> tuple[float, float]:
     return value, (1.0 - value * float(np.exp(x))) / grown if x < 100.0 else -value
 
 
-def _kinetics(gates: tuple[Gate, ...], V: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _kinetics(gates: tuple[Gate, ...], V: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steady open fractions m_inf of the gates of a channel at a potential, their slopes, V, and time constants, s."""
     from scipy.special import expit
 
@@ -252,13 +252,13 @@ class GateStep:
     start: np.ndarray
     length: float
 
-    def end(self, gates: tuple[Gate, ...], position: int, V: float) -> tuple[np.ndarray, np.ndarray]:
-        """Gates of one channel at the end of the step, and their derivatives by the potential.
+    def end(self, gates: tuple[Gate, ...], position: int, V: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Some gates at the end of the step, and their derivatives by the potential.
 
         Args:
-            gates: gates of the channel.
+            gates: gates of one channel, or of several.
             position: index of the first of them among all gates.
-            V: mean potential of the patch at the end of the step, V.
+            V: mean potential of the patch at the end of the step, V; one value, or one for each gate.
         """
         steady, slope, time = _kinetics(gates, V)
         moved = np.ones(len(gates)) if np.isinf(self.length) else self.length / (time + self.length)

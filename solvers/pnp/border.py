@@ -58,8 +58,8 @@ class Border:
             if row.weights is not None:
                 values[k] += self._fields.weights.sum(row.weights * lifted)
             if row.slope is not None and row.lifted:
-                component, slope = row.slope
-                values[k] += self._fields.weights.sum(slope * constraint_residual[:, component])
+                component, dofs, slope = row.slope
+                values[k] += self._fields.weights.sum(slope * constraint_residual[dofs, component])
 
     def fill(self, border: BorderedSystem, matrix: Any) -> None:
         """Fill the columns, rows and corner of the border of a matrix of blocks without constraints. Collective.
@@ -68,27 +68,31 @@ class Border:
         """
         rows = [row for term in self._terms for row in term.rows()]
         driven = [flux for term in self._terms for flux in term.driven()]
-        directions = [column.duplicate() for column in border.columns]
-        first = len(rows) - len(driven)
-        for k, (direction, column) in enumerate(zip(directions[:first], border.columns, strict=False)):
+        first, owned = len(rows) - len(driven), self._fields.owned
+        directions = [column.duplicate() for column in border.columns[:first]]
+        for k, (direction, column) in enumerate(zip(directions, border.columns, strict=False)):
             direction.array[:] = self._constraints.direction(k).T.ravel()
             matrix.mult(direction, column)
         for column, flux in zip(border.columns[first:], driven, strict=True):
-            column.array[:] = flux.T.ravel()
-        left, owned = border.rows[0].duplicate(), self._fields.owned
+            column.set(0.0)
+            for component, dofs, values in flux:
+                column.array[component * owned + dofs] += values
+        left = border.rows[0].duplicate()
         for vector, row in zip(border.rows, rows, strict=True):
             vector.set(0.0)
             if row.weights is not None:
                 left.array[:] = row.weights.T.ravel()
                 matrix.multTranspose(left, vector)
             if row.slope is not None:
-                component, slope = row.slope
-                vector.array[component * owned : (component + 1) * owned] += slope
-        border.corner[:] = [border.weighted(directions, vector) for vector in border.rows]
-        border.corner[:] += np.diag([row.own for row in rows])
-        for k, row in enumerate(rows):
+                component, dofs, slope = row.slope
+                vector.array[component * owned + dofs] += slope
+        border.corner[:] = np.diag([row.own for row in rows])
+        for k, (row, vector) in enumerate(zip(rows, border.rows, strict=True)):
+            border.corner[k, :first] += border.weighted(directions, vector)
             if row.weights is not None:
-                border.corner[k, first:] += [self._fields.weights.sum(row.weights * flux) for flux in driven]
+                weights = row.weights.T.ravel()
+                for j, column in enumerate(border.columns[first:], first):
+                    border.corner[k, j] += self._fields.weights.comm.allreduce(float(weights @ column.array_r))
         elsewhere = ~self._constraints.free.T.ravel()
         for vector in (*border.columns, *border.rows):
             vector.array[elsewhere] = 0.0

@@ -12,6 +12,7 @@ import numpy as np
 
 from spinepnp.runtime.stack import MPI, PETSc
 from spinepnp.solvers.fem.operators import Operators
+from spinepnp.solvers.pnp.column_smoother import ColumnSmoother
 
 Options = dict[str, Any]
 
@@ -68,6 +69,10 @@ class Cycle:
             preconditioner.setMGInterpolation(1, self._operators.from_linear)
             self.solver.setFromOptions()
         self.solver.setUp()
+        smoother = preconditioner.getMGSmoother(1).getPC() if self._has_levels else None
+        if smoother is not None and smoother.getType() == "sor" and self._operators.columns.exist:
+            smoother.setType("python")
+            smoother.setPythonContext(ColumnSmoother(self._operators.columns))
 
     def renew(self) -> None:
         """Drop the hierarchy; the next set-up makes another one."""

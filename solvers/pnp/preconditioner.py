@@ -86,6 +86,9 @@ LARGEST_EXPONENT = 50.0
 #: Relative difference of time steps up to which they share a matrix or a preconditioner.
 SIMILAR = 0.1
 
+#: Ratio of time steps up to which solved columns of unknown constants (`algebra.bordered`) stay in the preconditioner.
+ONE_GENERATION = 10.0
+
 #: Change of the potential, V_T, and of the response of the charge, relative, up to which a preconditioner of a steady
 #: state stays: it is then as good as that of a start from the electroneutral answer.
 LAGGED = 0.1
@@ -117,6 +120,7 @@ class BlockPreconditioner:
         iterations: function that returns the iterations of the last linear solve, negative where it failed.
         options: default options of the linear solver and of the inner ones, by name.
         renewals: number of times that hierarchies were dropped because iterations had grown.
+        generation: number that rises when the inverse has changed much.
         failure: reason of PETSc why the preconditioner could not be set up.
     """
 
@@ -147,7 +151,8 @@ class BlockPreconditioner:
         self._first: int | None = None  # iterations of the first solve with these hierarchies
         self._made = self._destroyed = False
         self._made_for: np.ndarray | None = None  # diffusivities over the time step
-        self.failure, self.renewals = "", 0
+        self.failure, self.renewals, self.generation = "", 0, 0
+        self._generation_made_for: np.ndarray | None = None
 
     def expect_smooth_potential(self, smooth: bool) -> None:
         """Say whether the potential of the next steady state is smooth, as that of the electroneutral answer is."""
@@ -188,7 +193,9 @@ class BlockPreconditioner:
         return bool(self._fields.comm.allreduce(max(potential, response), op=MPI.MAX) <= LAGGED)
 
     def _take_blocks(self) -> None:
+        renewals = self.renewals
         self._renew_if_worse()
+        self._count_generation(renewed=self.renewals > renewals)
         fields, count, variables = self._fields, self._count, self._variables
         owned, c = fields.owned, fields.coefficients
         self._made_for, self._in_time = c.diffusivity.copy(), bool(c.storage_rate)
@@ -209,6 +216,15 @@ class BlockPreconditioner:
         variables.add_mass(self._S, self._weight)
         self._set_up_species()
         self._set_up_screening()
+
+    def _count_generation(self, *, renewed: bool) -> None:
+        """Begin a new generation where the time step is another one, or a former one has become too old."""
+        now, before = self._fields.coefficients.diffusivity, self._generation_made_for
+        in_time = bool(self._fields.coefficients.storage_rate)
+        old = before is None or not in_time or np.any(np.abs(np.log(now / before)) > np.log(ONE_GENERATION))
+        if old or renewed:
+            self.generation += 1
+            self._generation_made_for = now.copy()
 
     def _set_up_species(self) -> None:
         """Set up the inverses of the species' blocks, y = left * cycle(right * r). Collective.

@@ -118,13 +118,14 @@ class Problem:
         self.formulation, self.formulation_reason = self._formulation_for(problem_data)
         operators = self.discretisation.operators
         operators.along_edges = self.formulation == "nodal" and operators.degree == 1
-        dofs = self.discretisation.nodes * (len(problem_data.electrolyte.names) + 1)
+        of_a_node = len(problem_data.electrolyte.names) + 1
+        dofs = self.discretisation.nodes * of_a_node
         linear, given = self.options.linear, options_set_by_user(self.options.petsc)
         if linear == "auto" and any(
             name in ("ksp_type", "pc_type") or name.startswith(MATRIX_PREFIXES) for name in given
         ):
             linear = "direct"  # a solver of the user's choice gets one sparse matrix
-        self._make_solver(linear_solver(linear, dofs, mesh.geometry.dimension))
+        self._make_solver(linear_solver(linear, dofs, mesh.geometry.dimension, of_a_node))
 
     def _with_terms(self, problem_data: ProblemData) -> ProblemData:
         """Data that know of the terms of the user."""

@@ -42,8 +42,9 @@ class Size:
 def size_of(case: Case) -> Size:
     """The estimated size of a case."""
     cells, degree = case.mesh.cells(case.geometry), case.mesh.resolved(case.geometry).element_degree
-    unknowns = cells * NODES_PER_CELL[degree] * (len(case.electrolyte.species) + 1)
-    return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension))
+    of_a_node = len(case.electrolyte.species) + 1
+    unknowns = cells * NODES_PER_CELL[degree] * of_a_node
+    return Size(cells, unknowns, linear_solver(case.solver.linear, unknowns, case.geometry.dimension, of_a_node))
 
 
 def check_feasible(case: Case) -> None:

@@ -59,7 +59,8 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     discretisation = discretise(mesh, problem_data, case.probes, case.regions)
     electroneutral = ElectroneutralPrediction(discretisation, problem_data)
     try:
-        unknowns = discretisation.nodes * (len(case.electrolyte.species) + 1)
+        of_a_node = len(case.electrolyte.species) + 1
+        unknowns = discretisation.nodes * of_a_node
         facts = {
             "title": case.title,
             "shape": case.geometry.shape,
@@ -69,7 +70,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
                 "dofs": unknowns,
                 "graded": {place: to_unit(size, LENGTH) for place, size in case.mesh.graded_places().items()},
             },
-            **estimates(case.solver.linear, unknowns, case.geometry.dimension),
+            **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
             **_law(case),

@@ -65,9 +65,10 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
     if case.electrolyte is None:
         return {}
     nodes = mesh.vertices if mesh.element_degree == 1 else mesh.cells * NODES_PER_CELL[2]
-    unknowns = nodes * (len(case.electrolyte.species) + 1)
+    of_a_node = len(case.electrolyte.species) + 1
+    unknowns = nodes * of_a_node
     linear = case.solver.linear if isinstance(case, Case) else "auto"
-    return {"dofs": round(unknowns), **estimates(linear, unknowns, case.geometry.dimension)}
+    return {"dofs": round(unknowns), **estimates(linear, unknowns, case.geometry.dimension, of_a_node)}
 
 
 def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:

@@ -10,6 +10,7 @@ from benchmarks import tasks
 from benchmarks.plots import plot_krylov, plot_solve
 from benchmarks.problems import problems
 from benchmarks.suites import SUITES
+from benchmarks.verdicts import VERDICTS
 from support import ROOT
 from support.commands import rows
 
@@ -36,6 +37,15 @@ def test_a_transient_fills_its_columns():
     assert set(SUITES["transient"].columns) <= set(row)
     assert row["steps"] >= 20
     assert row["V_max_mV"] > 6.0
+
+
+def test_species_and_channels_fill_their_columns():
+    found = rows("wide_species", size="60 nm", kind="steady", numbers=[2, 12])
+    found += rows("wide_channels", size="40 nm", dimension="axisymmetric")
+    assert set(SUITES["wide"].columns) <= {name for row in found for name in row}
+    assert found[1]["dofs"] * 3 == found[0]["dofs"] * 13
+    assert found[1]["mean"] <= found[0]["mean"] + 2
+    assert len(VERDICTS["wide"](pandas.DataFrame(found))) == 2
 
 
 def test_a_neuron_fills_its_columns():

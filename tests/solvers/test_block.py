@@ -225,6 +225,7 @@ def test_auto_takes_blocks_for_large_problems_only():
     assert linear_solver("auto", 1e7, "1d") == "direct"
     assert linear_solver("direct", 1e7, "3d") == "direct"
     assert linear_solver("block", 10, "1d") == "block"
+    assert [linear_solver("auto", 2e4, "axisymmetric", n) for n in (3, 6, 13)] == ["direct", "direct", "block"]
 
 
 def test_a_factorisation_takes_over_where_auto_chose_in_vain(comm):

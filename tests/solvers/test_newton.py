@@ -99,6 +99,37 @@ def test_a_bordered_system_is_solved_with_one_factorisation(count):
     border.destroy()
 
 
+def test_columns_that_are_only_scaled_are_not_solved_again():
+    """Nor does the answer change; others are solved again, and so are all of them with another preconditioner."""
+    generator = np.random.default_rng(5)
+    n, count = 7, 2
+    full = generator.standard_normal((n + count, n + count)) + 5.0 * np.eye(n + count)
+    A = PETSc.Mat().createDense((n, n), array=np.asfortranarray(full[:n, :n]), comm=MPI.COMM_SELF)
+    A.assemble()
+    layout, version = BorderedLayout(MPI.COMM_SELF, n, count), [1]
+    border = BorderedSystem(layout, A)
+    border.inner.setType("preonly")
+    border.inner.getPC().setType("lu")
+    border.version = lambda: version[0]
+    right, x = layout.vector(), layout.vector()
+    right.array[:] = generator.standard_normal(n + count)
+    changes = [(1, np.array([1.0, 1.0]), count), (1, np.array([2.0, -0.5]), 0), (1, np.array([1.0, 1.0]), 0),
+               (1, generator.standard_normal((n, count)), count), (2, np.array([1.0, 1.0]), count)]  # fmt: skip
+    for number, factor, solves in changes:
+        version[0] = number
+        full[:n, n:] *= factor
+        for k in range(count):
+            border.columns[k].array[:] = full[:n, n + k]
+            border.rows[k].array[:] = full[n + k, :n]
+        border.corner[:] = full[n:, n:]
+        before = border.krylov
+        border.factorise()
+        assert border.krylov - before == solves
+        assert border.solve(right, x)
+        assert x.array == pytest.approx(np.linalg.solve(full, right.array))
+    border.destroy()
+
+
 def test_steps_halve_after_a_failure_and_grow_after_success():
     control = StepControl(step=0.25, smallest=0.1, largest=0.6)
     control.succeeded()

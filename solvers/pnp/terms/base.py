@@ -123,15 +123,19 @@ class BorderRow:
 
     Attributes:
         weights: weights of the nodal flux R, shape (owned dofs, N + 1); ``None`` where it does not enter.
-        slope: component and derivative of f by its owned unknowns, shape (owned dofs,); ``None`` where f is zero.
+        slope: component, owned degrees of freedom and derivative of f by their unknowns; ``None`` where f is zero.
         own: derivative by the constant itself.
         lifted: whether f follows when unknowns take their prescribed values in the first Newton step.
     """
 
     weights: np.ndarray | None = None
-    slope: tuple[int, np.ndarray] | None = None
+    slope: tuple[int, np.ndarray, np.ndarray] | None = None
     own: float = 0.0
     lifted: bool = False
+
+
+#: Flux that a constant drives: parts of a component, owned degrees of freedom, and values there.
+type DrivenFlux = list[tuple[int, np.ndarray, np.ndarray]]
 
 
 class BorderTerm(Term):
@@ -171,6 +175,6 @@ class BorderTerm(Term):
     def add_driven(self, residual: np.ndarray) -> None:
         """Add the fluxes that the constants drive, after the loads."""
 
-    def driven(self) -> list[np.ndarray]:
-        """Derivative of the residual by each constant that drives fluxes, shape (owned dofs, N + 1)."""
+    def driven(self) -> list[DrivenFlux]:
+        """Derivative of the residual by each constant that drives fluxes."""
         return []

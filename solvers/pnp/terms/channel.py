@@ -17,7 +17,7 @@ from spinepnp.solvers.model.channels import Channel, GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
-from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm
+from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, DrivenFlux
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,18 @@ class Channels(BorderTerm):
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         super().__init__(fields, problem_data)
         self._means, weights = fields.signature.channel_means, fields.weights
-        #: Weights of the owned degrees of freedom in each mean, and its component.
+        #: Owned degrees of freedom of each boundary with channels, and their weights.
+        self._places = {name: _nonzero(weights.boundary[name][: fields.owned]) for name, _ in self._means}
+        #: Owned degrees of freedom of each mean with their weights, and its component.
         self._patches = [
-            (weights.boundary[name][: fields.owned] / weights.area[name], component) for name, component in self._means
+            (nodes, values / weights.area[name], component)
+            for name, component in self._means
+            for nodes, values in [self._places[name]]
         ]
         self.constants = np.zeros(len(self._patches))
         self.gates = 0
         self._entries: list[_Entry] = []
+        self._known: tuple[bytes, list[tuple[_Entry, float, float, float]]] | None = None  # currents at some means
 
     @property
     @override
@@ -63,6 +68,7 @@ class Channels(BorderTerm):
 
     @override
     def update(self, step: StepData) -> None:
+        self._known = None
         if step.gates is not None:
             self.step, self._step_size = step.gates, step.step_size
             return
@@ -79,19 +85,39 @@ class Channels(BorderTerm):
                 gate += len(channel.gates)
         self.gates, self.step, self._step_size = gate, GateStep(np.zeros(gate), np.inf), step.step_size
 
-    def _V(self, entry: _Entry) -> float:
-        return float(self.constants[entry.potential] * self._scales.potential + self._zero)
+    def _potentials(self) -> np.ndarray:
+        """Mean potential at each channel, V, shape (channels,)."""
+        means = self.constants[[e.potential for e in self._entries]] if self._entries else np.empty(0)
+        return np.asarray(means * self._scales.potential + self._zero)
 
-    def _current(self, entry: _Entry) -> tuple[float, float, float]:
-        """Current of one channel, A, and its derivatives by the scaled means of potential and concentration."""
-        scales, channel, V = self._scales, entry.channel, self._V(entry)
+    def _gates_at_end(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Open fractions of all gates at the end of their step, and their derivatives by the potential."""
+        gates = tuple(gate for entry in self._entries for gate in entry.channel.gates)
+        counts = [len(entry.channel.gates) for entry in self._entries]
+        return self.step.end(gates, 0, np.repeat(V, np.array(counts, dtype=int)))
+
+    def _currents(self) -> list[tuple[_Entry, float, float, float]]:
+        """Channels with their currents, A, and derivatives by the scaled means of potential and concentration."""
+        state = self.constants.tobytes()
+        if self._known is None or self._known[0] != state:
+            potentials = self._potentials()
+            m, slope = self._gates_at_end(potentials)
+            found = [
+                (entry, *self._current(entry, float(V), m, slope))
+                for entry, V in zip(self._entries, potentials, strict=True)
+            ]
+            self._known = state, found
+        return self._known[1]
+
+    def _current(self, entry: _Entry, V: float, m: np.ndarray, slope: np.ndarray) -> tuple[float, float, float]:
+        scales, channel = self._scales, entry.channel
         c = self.constants[entry.concentration] * scales.concentration if entry.concentration is not None else 0.0
         current, by_V, by_c = channel.open_channel_current(
             V, c, area=self._areas[entry.boundary], valence=entry.valence, thermal_voltage=self._V_T
         )
         if channel.gates:
-            m, slope = self.step.end(channel.gates, entry.gate, V)
-            power = np.array([g.power for g in channel.gates])
+            own = slice(entry.gate, entry.gate + len(channel.gates))
+            m, slope, power = m[own], slope[own], np.array([g.power for g in channel.gates])
             each = m**power
             fraction = float(each.prod())
             others = [float(np.delete(each, g).prod()) for g in range(len(power))]
@@ -103,10 +129,10 @@ class Channels(BorderTerm):
     @override
     def add_currents(self, currents: dict[str, np.ndarray]) -> None:
         total: dict[str, np.ndarray] = {}
-        for entry in self._entries:
-            total.setdefault(entry.boundary, np.zeros(self.fields.count))[entry.species] += self._current(entry)[0]
-        for name, current in total.items():
-            currents[name] += current
+        for entry, current, _, _ in self._currents():
+            total.setdefault(entry.boundary, np.zeros(self.fields.count))[entry.species] += current
+        for name, added in total.items():
+            currents[name] += added
 
     def _flux(self, entry: _Entry) -> float:
         """Scaled flux density of the species for a current of 1 A."""
@@ -115,30 +141,29 @@ class Channels(BorderTerm):
 
     @override
     def add_driven(self, residual: np.ndarray) -> None:
-        weights = self.fields.weights.boundary
-        for e in self._entries:
-            flux = self._flux(e) * self._current(e)[0]
-            residual[:, e.species] -= self._step_size * flux * weights[e.boundary][: self.fields.owned]
+        for e, current, _, _ in self._currents():
+            nodes, weights = self._places[e.boundary]
+            residual[nodes, e.species] -= self._step_size * (self._flux(e) * current) * weights
 
     @override
-    def driven(self) -> list[np.ndarray]:
-        weights = self.fields.weights.boundary
-        driven = [np.zeros((self.fields.owned, self.fields.count + 1)) for _ in self._patches]
-        for e in self._entries:
-            _, by_V, by_c = self._current(e)
+    def driven(self) -> list[DrivenFlux]:
+        driven: list[DrivenFlux] = [[] for _ in self._patches]
+        for e, _, by_V, by_c in self._currents():
+            nodes, weights = self._places[e.boundary]
             for mean, slope in ((e.potential, by_V), (e.concentration, by_c)):
                 if mean is not None:
-                    flux = self._step_size * (self._flux(e) * slope)
-                    driven[mean][:, e.species] -= flux * weights[e.boundary][: self.fields.owned]
+                    driven[mean].append((e.species, nodes, -self._step_size * (self._flux(e) * slope) * weights))
         return driven
 
     @override
     def constants_at(self, unknowns: np.ndarray) -> np.ndarray:
         if not self._patches:
             return np.empty(0)
-        owned, variables = unknowns[: self.fields.owned], self.fields.variables
-        values = np.column_stack([variables.concentrations(owned[:, :-1]), owned[:, -1]])
-        local = np.array([weights @ values[:, component] for weights, component in self._patches])
+        count, variables = self.fields.count, self.fields.variables
+        local = np.empty(len(self._patches))
+        for k, (nodes, weights, component) in enumerate(self._patches):
+            values = unknowns[nodes, component]
+            local[k] = float(weights @ (values if component == count else variables.concentrations(values)))
         return reduced(self.fields.comm, local, MPI.SUM)
 
     @override
@@ -146,22 +171,20 @@ class Channels(BorderTerm):
         unknowns = np.column_stack([function.x.array for function in self.fields.functions])
         return list(self.constants - self.constants_at(unknowns))
 
-    def _slope(self, component: int) -> np.ndarray | float:
-        """Derivative of the owned nodal values of a component by its unknown."""
-        if component == self.fields.count:
-            return 1.0
-        variables, unknown = self.fields.variables, self.fields.functions[component].x.array[: self.fields.owned]
-        return variables.slope(variables.concentrations(unknown))
-
     @override
     def rows(self) -> list[BorderRow]:
-        slopes = [(component, -weights * self._slope(component)) for weights, component in self._patches]
-        return [BorderRow(slope=slope, own=1.0, lifted=True) for slope in slopes]
+        rows = []
+        for nodes, weights, component in self._patches:
+            slope = np.negative(weights)
+            if component < self.fields.count:
+                variables, unknown = self.fields.variables, self.fields.functions[component].x.array[nodes]
+                slope *= variables.slope(variables.concentrations(unknown))
+            rows.append(BorderRow(slope=(component, nodes, slope), own=1.0, lifted=True))
+        return rows
 
     def gates_at_end(self) -> np.ndarray:
         """Open fractions of all gates at the end of their step."""
-        parts = [self.step.end(e.channel.gates, e.gate, self._V(e))[0] for e in self._gated()]
-        return np.concatenate([np.empty(0), *parts])
+        return self._gates_at_end(self._potentials())[0]
 
     def _gated(self) -> list[_Entry]:
         return [entry for entry in self._entries if entry.channel.gates]
@@ -170,3 +193,9 @@ class Channels(BorderTerm):
         """Names ``boundary.gate.number`` of all gates, for results."""
         places = [e.boundary for e in self._gated() for _ in e.channel.gates]
         return [f"{name}.gate.{places[:i].count(name) + 1}" for i, name in enumerate(places)]
+
+
+def _nonzero(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places and values of the weights that are not zero: those of a patch are few."""
+    nodes = np.flatnonzero(weights)
+    return nodes, weights[nodes]

@@ -121,7 +121,8 @@ class ClosedDomain(BorderTerm):
     @override
     def rows(self) -> list[BorderRow]:
         variables, functions = self.fields.variables, self.fields.functions
-        return [BorderRow(slope=(i, variables.amount_slope(functions[i]))) for i in self.species]
+        whole = np.arange(self.fields.owned)
+        return [BorderRow(slope=(i, whole, variables.amount_slope(functions[i]))) for i in self.species]
 
 
 def _one_node(space: Any) -> np.ndarray:
