@@ -226,6 +226,7 @@ class Recorder:
 
     Attributes:
         directory: result directory, on rank 0 once it is open.
+        output: its path, on all ranks.
         begun: whether anything was written, on rank 0.
         remarks: remarks on damaged files, on rank 0.
     """
@@ -233,6 +234,7 @@ class Recorder:
     def __init__(self, comm: Any, case: Case, options: RunOptions) -> None:
         self.comm, self.case, self.options = comm, case, options
         self.directory: ResultDirectory | None = None
+        self.output = Path()
         self.begun = False
         self.remarks: list[str] = []
 
@@ -247,6 +249,8 @@ class Recorder:
         Raises:
             CaseError: it cannot be used.
         """
+
+        self.output = output
 
         def work() -> T:
             options = self.options

@@ -248,6 +248,6 @@ def _first(recorder: TransientRecorder, problem: TransientProblem) -> Solution:
         recorder.begin(problem, solution)
         return solution
     try:
-        return unpack(problem, recorder.packed or {})
+        return unpack(problem, recorder.packed(problem.ordering.length))
     except (KeyError, ValueError, IndexError) as error:
         raise CaseError("--resume", f"the checkpoint does not fit the case ({error}); use --force") from None

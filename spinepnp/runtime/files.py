@@ -4,16 +4,47 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from spinepnp.errors import OutputError, reason_of
+
+
+@contextmanager
+def replacing(path: Path, *, sync: bool = False, then: str = "continue with --resume") -> Iterator[BinaryIO]:
+    """A new file that takes the place of another one at the end of the block, or not at all.
+
+    Args:
+        path: path of the file.
+        sync: whether the new file must be on the disk before the old one is replaced.
+        then: remedy in the error message, once there is room.
+
+    Raises:
+        OutputError: the file cannot be written, with the reason.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.unlink(missing_ok=True)  # it may be a link to another file
+        with partial.open("wb") as file:
+            yield file
+        if sync:
+            _sync(partial)
+        partial.replace(path)
+        if sync:
+            settle(path.parent)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = reason_of(error)
+        raise OutputError(f"{path}: cannot be written ({reason})", then) from None
 
 
 def write_atomically(
     path: Path, content: str | bytes, *, sync: bool = False, then: str = "continue with --resume"
 ) -> None:
-    """Write a file whole or not at all.
+    """Write a file whole or not at all; see `replacing`.
 
     Args:
         path: path of the file.
@@ -24,19 +55,8 @@ def write_atomically(
     Raises:
         OutputError: the file cannot be written, with the reason.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.unlink(missing_ok=True)  # it may be a link to another file
-        partial.write_bytes(content.encode() if isinstance(content, str) else content)
-        if sync:
-            _sync(partial)
-        partial.replace(path)
-        if sync:
-            settle(path.parent)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        reason = reason_of(error)
-        raise OutputError(f"{path}: cannot be written ({reason})", then) from None
+    with replacing(path, sync=sync, then=then) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
 
 
 def _sync(path: Path) -> None:
