@@ -87,8 +87,8 @@ def _parts(
 def _write(directory: Path, parts: Iterator[tuple[str, tuple[int, ...], np.ndarray]]) -> None:
     newest, digest, before = directory / NEWEST, hashlib.sha256(), ""
     member: Any = None
-    with replacing(newest, sync=True) as file:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(newest, sync=True) as partial:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
             for name, shape, part in parts:
                 if name != before:
                     if member is not None:

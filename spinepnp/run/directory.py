@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,6 +26,7 @@ from spinepnp.runtime.files import make_writable, write_atomically
 if TYPE_CHECKING:
     from spinepnp.case.case import Case
     from spinepnp.run.options import RunOptions
+    from spinepnp.solvers.problem.solution import Solution
 
 #: Timeout for a directory that another run holds, s: ranks of one that was killed may live a little longer.
 LOCK_TIMEOUT = 1.0
@@ -167,7 +169,8 @@ class ResultDirectory:
         if self._replace:
             folders = [self.path / name for name in FOLDERS[:2]]
             ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
-            for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
+            fields = (f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9]*.*vtu"))
+            for item in (*ours, *self.path.glob("fields_*.vtu"), *filter(is_of_fields, fields)):
                 item.unlink(missing_ok=True)
             for point in folders[0].glob("[0-9][0-9][0-9][0-9]"):
                 if point.is_dir() and holds_results(point):
@@ -214,6 +217,11 @@ class ResultDirectory:
             own = (self.path / "case.toml").read_text(encoding="utf-8")
             summary = {**summary, "case_digest": digest_of_case(own)}
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
+
+
+def is_of_fields(path: Path) -> bool:
+    """Whether a file below a directory of results holds the fields of a point or time, or a part of them."""
+    return re.fullmatch(r"\d{4}(_\d+)?\.vtu|\d{4}\.pvtu", path.name) is not None
 
 
 class Recorder:
@@ -281,6 +289,22 @@ class Recorder:
             on_root(self.comm, write)
         except OSError as error:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
+
+    def save_fields(self, solution: Solution, stem: str) -> tuple[Path, Any]:
+        """Write the fields of a solution. Collective.
+
+        Args:
+            solution: solution with the fields.
+            stem: name of the file in the directory, without an ending; that of rank 0 counts.
+
+        Returns:
+            Path of the file; the grid on rank 0 where it was gathered, else ``None``.
+
+        Raises:
+            OutputError: the fields cannot be written.
+        """
+        self.write(lambda directory: (directory.path / stem).parent.mkdir(exist_ok=True))
+        return solution.record(self.output / self.comm.bcast(stem, root=0))
 
     def close(self) -> None:
         """Unlock the directory; one that nothing was written to is removed. Not collective."""

@@ -22,10 +22,11 @@ from spinepnp.run.progress import ProgressBar
 from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import write_atomically
+from spinepnp.runtime.files import fields_path
 from spinepnp.runtime.stack import MPI
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem import field_files
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
@@ -148,10 +149,11 @@ def _write_points(case: Case, directory: ResultDirectory, points: list[SweepPoin
         below = directory.path / "points" / f"{solved[-1] + 1:04d}"
         summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
         if options.fields:
-            write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
+            field_files.copy(fields_path(below / "fields"), directory.path / "fields")
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
     if options.pictures:
-        pictures.draw(case, rows, directory.path / "fields.vtu", directory.path)
+        drawn = pictures.not_in_parts(fields_path(directory.path / "fields"))
+        pictures.draw(case, rows, drawn, directory.path)
 
 
 def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOptions) -> None:

@@ -25,11 +25,10 @@ from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import is_whole, settle, write_atomically
+from spinepnp.runtime.files import fields_path, is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.problem import columns
-from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import on_mesh, pack
@@ -152,15 +151,14 @@ class TransientRecorder(Recorder):
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
         row = self._row(problem, solution, 0.0, 0, {})
-        grid = solution.grid() if self.case.study.fields == "times" else None
 
-        def write(directory: ResultDirectory) -> None:
+        def write(_directory: ResultDirectory) -> None:
             self.rows.append(row)
             self._tables[OBSERVABLES].append(row)
-            if grid is not None:
-                self._save_fields(directory, 0.0, grid)
 
         self.write(write)
+        if self.case.study.fields == "times":
+            self._add_fields(0.0, solution)
 
     def _row(
         self, problem: TransientProblem, solution: Solution, time_: float, step: int, defect: dict[str, float]
@@ -180,27 +178,28 @@ class TransientRecorder(Recorder):
         """Record an accepted step, and the attempts that were rejected before it."""
         row = self._row(problem, step.solution, step.time, step.number, step.defect)
         recorded = step.listed or self.case.study.record == "steps"
-        grid = step.solution.grid() if step.listed and self.case.study.fields == "times" else None
 
-        def write(directory: ResultDirectory) -> None:
+        def write(_directory: ResultDirectory) -> None:
             for length, reason, statistics in step.rejected:
                 self._tables[SOLVER].append(_solver_row(step, length, statistics, f"rejected: {reason}"))
             self._tables[SOLVER].append(_solver_row(step, step.length, step.statistics, ""))
             if recorded:
                 self.rows.append(row)
                 self._tables[OBSERVABLES].append(row)
-            if grid is not None:
-                self._save_fields(directory, step.time, grid)
 
         self.write(write)
+        if step.listed and self.case.study.fields == "times":
+            self._add_fields(step.time, step.solution)
 
-    def _save_fields(self, directory: ResultDirectory, time_: float, grid: Any) -> None:
-        folder = directory.path / "fields"
-        folder.mkdir(exist_ok=True)
-        name = f"fields/{len(self._fields):04d}.vtu"
-        save(grid, directory.path / name)
-        self._fields.append((to_unit(time_, TIME), name))
-        write_atomically(directory.path / "fields.pvd", _series(self._fields))
+    def _add_fields(self, time_: float, solution: Solution) -> None:
+        """Write the fields at a time, s, and their list."""
+        path, _ = self.save_fields(solution, f"fields/{len(self._fields):04d}")
+
+        def write(directory: ResultDirectory) -> None:
+            self._fields.append((to_unit(time_, TIME), f"fields/{path.name}"))
+            write_atomically(directory.path / "fields.pvd", _series(self._fields))
+
+        self.write(write)
 
     def is_due(self, step: Step) -> bool:
         """Whether a checkpoint should be written now; the same on every rank."""
@@ -262,18 +261,17 @@ class TransientRecorder(Recorder):
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = last.grid() if self.options.fields else None
         where = {columns.TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
 
+        self.write(lambda directory: directory.write_summary({**summary, "peaks": _peaks(self.rows)}))
+        grid = self.save_fields(last, "fields")[1] if self.options.fields else None
+
         def write(directory: ResultDirectory) -> None:
-            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
-            if grid is not None:
-                save(grid, directory.path / "fields.vtu")
             if self.options.pictures and pictured:
-                fields = directory.path / "fields.vtu" if grid is None else grid
-                pictures.draw(self.case, self.rows, fields, directory.path)
+                drawn = pictures.not_in_parts(fields_path(directory.path / "fields")) if grid is None else grid
+                pictures.draw(self.case, self.rows, drawn, directory.path)
 
         self.write(write)
 
