@@ -14,6 +14,8 @@ import zipfile
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -85,23 +87,19 @@ def _parts(
 
 
 def _write(directory: Path, parts: Iterator[tuple[str, tuple[int, ...], np.ndarray]]) -> None:
-    newest, digest, before = directory / NEWEST, hashlib.sha256(), ""
-    member: Any = None
+    newest, digest = directory / NEWEST, hashlib.sha256()
     with replacing(newest, sync=True) as partial:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:
-            for name, shape, part in parts:
-                if name != before:
-                    if member is not None:
-                        member.close()
-                    member, before = archive.open(f"{name}.npy", "w", force_zip64=True), name
-                    header = {"descr": part.dtype.str, "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(member, header)
-                    digest.update(_beginning(name, part.dtype, shape))
-                rows = np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
-                member.write(rows)
-                digest.update(rows)
-            if member is not None:
-                member.close()
+            for (name, shape), of_array in groupby(parts, key=itemgetter(0, 1)):
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    for number, (_, _, part) in enumerate(of_array):
+                        if not number:
+                            header = {"descr": part.dtype.str, "fortran_order": False, "shape": shape}
+                            np.lib.format.write_array_header_1_0(member, header)
+                            digest.update(_beginning(name, part.dtype, shape))
+                        rows = np.ascontiguousarray(part).reshape(-1).view(np.uint8).data
+                        member.write(rows)
+                        digest.update(rows)
             with archive.open(f"{DIGEST}.npy", "w") as last:
                 np.lib.format.write_array(last, np.array(digest.hexdigest()))
         if newest.exists():
