@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.accuracy import accuracy
 from benchmarks.batches import batch, memory
+from benchmarks.files import files
 from benchmarks.iterations import krylov
 from benchmarks.meshes import meshes
 from benchmarks.neurons import neuron
@@ -15,5 +16,6 @@ from benchmarks.transients import transient
 
 #: Every task by its name.
 TASKS = {task.__name__: task for task in (
-    accuracy, batch, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start, transient,
+    accuracy, batch, files, krylov, memory, meshes, neuron, peer_cylinder, peer_neuron, precision, solve, start,
+    transient,
 )}  # fmt: skip
