@@ -10,6 +10,8 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT, Geometry
 from spinepnp.runtime.communication import on_root
+from spinepnp.runtime.files import parts_of
 from spinepnp.runtime.stack import MPI
 from spinepnp.units import LENGTH, format_quantity
 
@@ -26,12 +29,15 @@ SAME_POINT = 1e-9
 #: Largest distance of a node from the cells of the file, over the extent of the body: straight cells cut off less.
 OUTSIDE_TOLERANCE = 1e-2
 
+#: What is wrong with a file that VTK cannot read, and the remedy.
+UNREADABLE = "is no file of fields that VTK can read; take another, or make it again"
+
 #: Names of meshes by the dimension of their cells, for messages.
 KINDS = {0: "points without cells", 1: "a line", 2: "a meridian", 3: "a body in three dimensions"}
 
 
 class FieldFile:
-    """Point arrays of a VTK file, on every rank. Collective; rank 0 reads the file.
+    """Point arrays of a VTK file. Collective; rank 0 reads the file, and each part of a file in parts by itself.
 
     Args:
         path: path of the file.
@@ -47,13 +53,29 @@ class FieldFile:
 
     def __init__(self, path: str, key: str, comm: MPI.Comm) -> None:
         self._path, self._key, self._comm = path, key, comm
-        self._grid, self._dimension = on_root(comm, lambda: _read(path, key))
-        points = self._grid.point_data
-        self.names = tuple(name for name in points if np.ndim(points[name]) == 1)
+        self._last: tuple[Path, Any] = (Path(), None)  # on rank 0
+        self._files: list[Path] = on_root(comm, lambda: _files(path, key))
+        facts = [on_root(comm, partial(self._facts, file)) for file in self._files]
+        kinds, names, bounds, ranges = zip(*facts, strict=True)
+        self._dimension, self.names = kinds[0], names[0]
+        self._extent = float(np.ptp(np.concatenate(bounds), axis=0).max())
+        self._bounds = dict(zip(self._files, bounds, strict=True))
+        self._ranges = {name: np.array([of_part[name] for of_part in ranges]) for name in self.names}
 
-    def array(self, name: str) -> np.ndarray:
-        """Values of an array at the points of the file, shape (points,)."""
-        return np.asarray(self._grid.point_data[name], dtype=float)
+    def _read(self, file: Path) -> Any:
+        """Grid of one file, on one rank."""
+        if self._last[0] != file:
+            self._last = (Path(), None)  # not two at a time
+            self._last = file, _read(file, self._path, self._key)
+        return self._last[1]
+
+    def _facts(self, file: Path) -> Any:
+        return _facts(self._read(file))
+
+    def extremes(self, name: str) -> tuple[float, float]:
+        """Lowest and highest value of an array; no numbers where one value is none."""
+        values = self._ranges[name]
+        return float(values[:, 0].min()), float(values[:, 1].max())
 
     def at_nodes(self, name_of: dict[str, str], x: np.ndarray, geometry: Geometry) -> np.ndarray:
         """Values of arrays at nodes, shape (n, arrays). Collective.
@@ -72,15 +94,30 @@ class FieldFile:
         self._check_dimension(geometry)
         if self._dimension < geometry.cell_dimension:
             x = np.column_stack([np.hypot(x[:, 0], x[:, 1]), x[:, 2], np.zeros(len(x))])
-        arrays = np.column_stack([self.array(name) for name in name_of.values()])
-        extent = max(np.ptp(self._grid.points, axis=0))
-        values, distance = (_on_line if self._dimension == 1 else _in_cells)(self._grid, arrays, x, SAME_POINT * extent)
+        sample = _on_line if self._dimension == 1 else _in_cells
+        values, distance = np.zeros((len(x), len(name_of))), np.full(len(x), np.inf)
+        for file in self._files:
+            grid = on_root(self._comm, partial(self._read, file))
+            arrays = np.column_stack([np.asarray(grid.point_data[name], dtype=float) for name in name_of.values()])
+            low, high = self._bounds[file]
+            gap = np.linalg.norm(np.maximum(0.0, np.maximum(low - x, x - high)), axis=1)
+            limit = OUTSIDE_TOLERANCE * self._extent if len(self._files) > 1 else np.inf
+            near = np.flatnonzero(gap < np.minimum(distance, limit))
+            if not len(near):
+                continue
+            found, away = sample(grid, arrays, x[near], SAME_POINT * self._extent)
+            better = away < distance[near]
+            values[near[better]], distance[near[better]] = found[better], away[better]
         farthest = self._comm.allreduce(float(distance.max(initial=0.0)), op=MPI.MAX)
-        if farthest > OUTSIDE_TOLERANCE * extent:
-            away = format_quantity(float(f"{farthest * MODEL_UNIT:.3g}"), LENGTH)
-            problem = f"the body reaches {away} beyond the mesh of the file (in um); take a file of the same body"
-            raise CaseError(self._key, problem, self._path)
+        if farthest > OUTSIDE_TOLERANCE * self._extent:
+            raise self._beyond(farthest)
         return values
+
+    def _beyond(self, farthest: float) -> CaseError:
+        """The error for a body that reaches beyond the mesh of the file, um; infinite: beyond what is looked at."""
+        away = format_quantity(float(f"{farthest * MODEL_UNIT:.3g}"), LENGTH) if np.isfinite(farthest) else "far"
+        problem = f"the body reaches {away} beyond the mesh of the file (in um); take a file of the same body"
+        return CaseError(self._key, problem, self._path)
 
     def _check_dimension(self, geometry: Geometry) -> None:
         """Refuse a file of another dimension; a meridian also gives its body of revolution."""
@@ -107,22 +144,43 @@ def _silence() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _read(path: str, key: str) -> tuple[Any, int]:
-    """Grid of a file with its point arrays, and the dimension of its cells."""
+def _files(path: str, key: str) -> list[Path]:
+    """The file itself, or those of its parts."""
+    try:
+        return parts_of(Path(path)) or [Path(path)]
+    except (OSError, ValueError):
+        raise CaseError(key, UNREADABLE, path) from None
+
+
+def _read(file: Path, path: str, key: str) -> Any:
+    """Grid of a file, which may be a part of that of the path, with its point arrays."""
     import pyvista
 
     try:
         with _silence():
-            grid = pyvista.read(path).cast_to_unstructured_grid()
+            grid = pyvista.read(file).cast_to_unstructured_grid()
     except Exception:  # readers raise anything on a damaged file
         grid = pyvista.UnstructuredGrid()
     if grid.n_points == 0:
-        raise CaseError(key, "is no file of fields that VTK can read; take another, or make it again", path)
-    first_of_each_type = np.unique(grid.celltypes, return_index=True)[1]
-    dimension = max((grid.GetCell(int(i)).GetCellDimension() for i in first_of_each_type), default=0)
-    if dimension == 0:
+        raise CaseError(key, UNREADABLE, path)
+    if _dimension(grid) == 0:
         raise CaseError(key, "has no cells between its points; take a file of fields on a mesh", path)
-    return grid, dimension
+    return grid
+
+
+def _dimension(grid: Any) -> int:
+    """Dimension of the cells of a grid; zero without any."""
+    first_of_each_type = np.unique(grid.celltypes, return_index=True)[1]
+    return max((grid.GetCell(int(i)).GetCellDimension() for i in first_of_each_type), default=0)
+
+
+def _facts(grid: Any) -> tuple[int, tuple[str, ...], np.ndarray, dict[str, np.ndarray]]:
+    """Dimension of the cells, names of arrays, lowest and highest coordinates (2, 3), and values of each array."""
+    points = grid.point_data
+    names = tuple(name for name in points if np.ndim(points[name]) == 1)
+    bounds = np.array([grid.points.min(axis=0), grid.points.max(axis=0)], dtype=float)
+    ranges = {name: np.asarray([points[name].min(), points[name].max()], dtype=float) for name in names}
+    return _dimension(grid), names, bounds, ranges
 
 
 def _on_line(grid: Any, arrays: np.ndarray, x: np.ndarray, _same: float) -> tuple[np.ndarray, np.ndarray]:

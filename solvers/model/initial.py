@@ -16,7 +16,7 @@ from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS, refuse_overlap
 from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Table, format_quantity
 
 #: Endings of files of fields: those of VTK's formats.
-ENDINGS = (".vtu", ".vtk", ".vtp", ".vti", ".vtr", ".vts")
+ENDINGS = (".vtu", ".pvtu", ".vtk", ".vtp", ".vti", ".vtr", ".vts")
 
 #: Key of the case with the file of fields.
 FILE = "initial.file"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.runtime.stack import MPI, PETSc
+from spinepnp.runtime.stack import MPI, PETSc, forget_product
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.pnp.column_smoother import ColumnSmoother
 
@@ -56,10 +56,12 @@ class Cycle:
         self._operators = operators
         self.solver = PETSc.KSP().create(operators.space.mesh.comm)
         self.solver.setOptionsPrefix(prefix)
-        self._has_levels = False
+        self._has_levels = self._is_final = False
 
     def set_up(self, matrix: Any) -> None:
         """Set up for a matrix, with the interpolation of the last one where the options say so. Collective."""
+        if self._is_final:
+            self.renew()
         self.solver.setOperators(matrix)
         self.solver.setFromOptions()
         preconditioner = self.solver.getPC()
@@ -74,10 +76,23 @@ class Cycle:
             smoother.setType("python")
             smoother.setPythonContext(ColumnSmoother(self._operators.columns))
 
+    def forget_products(self) -> None:
+        """Free what a hierarchy keeps to be set up for other values: on several ranks the memory of three matrices.
+
+        The next set-up makes another one.
+        """
+        self._is_final = True
+        preconditioner = self.solver.getPC()
+        if preconditioner.getType() == "mg":
+            preconditioner = preconditioner.getMGCoarseSolve().getPC()
+        if preconditioner.getType() == "gamg":
+            for level in range(preconditioner.getMGLevels() - 1):
+                forget_product(preconditioner.getMGSmoother(level).getOperators()[1])
+
     def renew(self) -> None:
         """Drop the hierarchy; the next set-up makes another one."""
         self.solver.getPC().setType("none")  # a hierarchy without levels would survive a reset
-        self._has_levels = False
+        self._has_levels = self._is_final = False
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""
@@ -115,6 +130,7 @@ class LaplaceCycle(Cycle):
         """Set up the hierarchy, once. Collective."""
         if not self._is_set_up:
             self.set_up(self.matrix)
+            self.forget_products()
             self._is_set_up = True
 
     def destroy(self) -> None:

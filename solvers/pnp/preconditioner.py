@@ -100,6 +100,9 @@ MOST_SHARED = 25
 #: of order one.
 SWEEPABLE = 1.0
 
+#: Number of nodes above which a steady state does without what would set up a hierarchy again: memory is short there.
+MANY_NODES = 500_000
+
 #: Factor of the iterations of its first solve above which a multigrid hierarchy is rebuilt.
 REBUILD_FACTOR = 1.5
 
@@ -271,6 +274,9 @@ class BlockPreconditioner:
             vector.destroy()
         self._screens = self._sweeps if self._may_sweep and largest <= SWEEPABLE else self._screening
         self._screens.set_up(self._S)
+        steady = not self._fields.coefficients.storage_rate
+        if steady and self._operators.space.dofmap.index_map.size_global > MANY_NODES:
+            self._screens.forget_products()
 
     def _set_up_conductor(self) -> None:
         """Set up the solver of lambda^2 K + K(sum z_i^2 D_i c_i) / alpha, a sum of the blocks. Collective."""

@@ -1,11 +1,13 @@
-"""Fields on the whole mesh for files and pictures: gathered on rank 0, or the part of each rank.
+"""Fields on the whole mesh for files and pictures: gathered on rank 0, or in parts, one a rank.
 
-Cells stand in the order in which they were made and points in the order in which the cells name them, so that the file
-is the same on any number of ranks.
+In a gathered file cells stand in the order in which they were made and points in the order in which the cells name
+them, so that the file is the same on any number of ranks. Of a large mesh no rank has the whole.
 """
 
 from __future__ import annotations
 
+import glob
+import os
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 
 #: Remedy of an error in `write`, once there is room.
 SAVE_AGAIN = "save again"
+
+#: Most cells of a mesh on several ranks whose fields are gathered on one: 0.2 GB there.
+MOST_GATHERED = 1_000_000
 
 #: VTK's cell types by number of nodes.
 VTK_SIMPLEX = {2: 3, 3: 5, 4: 10, 6: 22, 10: 24}
@@ -147,35 +152,113 @@ def write(fields: Fields, path: Path) -> None:
         CaseError: another ending of the name.
         OutputError: a file cannot be written.
     """
-    comm = fields.mesh.mesh.comm
     if path.suffix == ".vtu":
         grid = gather(fields)
-        on_root(comm, lambda: save(grid, path, SAVE_AGAIN))
+        on_root(fields.mesh.mesh.comm, lambda: save(grid, path, SAVE_AGAIN))
     elif path.suffix == ".pvtu":
-        pieces = [f"{path.stem}_{rank}.vtu" for rank in range(comm.size)]
-        failure: OutputError | None = None
-        try:
-            save(_own_grid(fields), path.with_name(pieces[comm.rank]), SAVE_AGAIN)
-        except OutputError as error:
-            failure = error
-        failures = [error for error in comm.allgather(failure) if error is not None]
-        if failures:
-            raise failures[0]
-        on_root(comm, lambda: write_atomically(path, _parallel_file(fields.names, pieces), then=SAVE_AGAIN))
+        _write_parts(fields.mesh, fields.in_result_units(), fields.names, path, SAVE_AGAIN)
     else:
         raise CaseError("save", "fields are written as .vtu or .pvtu; end the name with one of them", str(path))
 
 
-def _own_grid(fields: Fields) -> Any:
+def ending(spine: SpineMesh) -> str:
+    """Ending of files of fields: ".vtu", or ".pvtu" (in parts) for a large mesh on several ranks."""
+    return ".vtu" if spine.mesh.comm.size == 1 or spine.cells <= MOST_GATHERED else ".pvtu"
+
+
+def record(fields: Fields, stem: Path) -> tuple[Path, Any]:
+    """Write the fields of a run as STEM.vtu or STEM.pvtu, see `ending`, in place of either. Collective.
+
+    Args:
+        fields: nodal values with their mesh.
+        stem: path without an ending; one file system for all ranks.
+
+    Returns:
+        Path of the file; the grid on rank 0 where it was gathered, else ``None``.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    return _record(fields.mesh, fields.in_result_units(), fields.names, stem, "continue with --resume")
+
+
+def record_mesh(spine: SpineMesh, stem: Path, then: str) -> tuple[Path, Any]:
+    """Write a mesh alone; see `record`. Collective."""
+    return _record(spine, np.zeros((len(spine.mesh.geometry.x), 0)), [], stem, then)
+
+
+def _record(spine: SpineMesh, values: np.ndarray, names: list[str], stem: Path, then: str) -> tuple[Path, Any]:
+    comm, kind = spine.mesh.comm, ending(spine)
+    path = stem.with_name(stem.name + kind)
+    if kind == ".pvtu":
+        on_root(comm, lambda: stem.with_name(f"{stem.name}.vtu").unlink(missing_ok=True))
+        _write_parts(spine, values, names, path, then)
+        return path, None
+    grid = _gather(spine, values, names)
+
+    def work() -> None:
+        save(grid, path, then)
+        forget_parts(stem)
+
+    on_root(comm, work)
+    return path, grid
+
+
+def forget_parts(stem: Path, kept: int = 0) -> None:
+    """Remove a file in parts, or those of its parts from a number on that is not zero. On one rank."""
+    if not kept:
+        stem.with_name(f"{stem.name}.pvtu").unlink(missing_ok=True)
+    for part in stem.parent.glob(f"{glob.escape(stem.name)}_*.vtu"):
+        number = part.stem.removeprefix(f"{stem.name}_")
+        if number.isdecimal() and int(number) >= kept:
+            part.unlink()
+
+
+def copy(source: Path, stem: Path) -> None:
+    """Copy a file of fields to STEM.vtu; of one in parts, only what names the parts, to STEM.pvtu. On one rank."""
+    target = stem.with_name(stem.name + source.suffix)
+    if source.suffix == ".pvtu":
+        stem.with_name(f"{stem.name}.vtu").unlink(missing_ok=True)
+        forget_parts(stem)
+        folder = Path(os.path.relpath(source.parent, target.parent))
+        content = source.read_text(encoding="utf-8")
+        content = content.replace('<Piece Source="', f'<Piece Source="{escape((folder / "x").as_posix()[:-1])}')
+        write_atomically(target, content)
+    else:
+        write_atomically(target, source.read_bytes())
+        forget_parts(stem)
+
+
+def _write_parts(spine: SpineMesh, values: np.ndarray, names: list[str], path: Path, then: str) -> None:
+    comm, stem = spine.mesh.comm, path.with_name(path.stem)
+    parts = [f"{path.stem}_{rank}.vtu" for rank in range(comm.size)]
+    on_root(comm, lambda: path.unlink(missing_ok=True))  # until its parts are whole there is none
+    failure: OutputError | None = None
+    try:
+        save(_own_grid(spine, values, names), path.with_name(parts[comm.rank]), then)
+    except OutputError as error:
+        failure = error
+    failures = [error for error in comm.allgather(failure) if error is not None]
+    if failures:
+        raise failures[0]
+
+    def work() -> None:
+        write_atomically(path, _parallel_file(names, parts), then=then)
+        forget_parts(stem, comm.size)
+
+    on_root(comm, work)
+
+
+def _own_grid(spine: SpineMesh, values: np.ndarray, names: list[str]) -> Any:
     """A PyVista grid of the cells that this rank owns."""
     import pyvista
 
-    mesh = fields.mesh.mesh
+    mesh = spine.mesh
     used, cells = np.unique(_owned_cells(mesh), return_inverse=True)
     nodes_a_cell = cell_nodes(mesh).shape[1]
     connectivity = cells.reshape(-1, nodes_a_cell)
     grid = pyvista.UnstructuredGrid({VTK_SIMPLEX[nodes_a_cell]: connectivity}, mesh.geometry.x[used])
-    for name, column in zip(fields.names, fields.in_result_units()[used].T, strict=True):
+    for name, column in zip(names, values[used].T, strict=True):
         grid.point_data[name] = column
     return grid
 

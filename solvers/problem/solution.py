@@ -210,6 +210,10 @@ class Solution:
         """
         field_files.write(self._fields, Path(path))
 
+    def record(self, stem: Path) -> tuple[Path, Any]:
+        """Write the fields of a run; see `field_files.record`. Collective."""
+        return field_files.record(self._fields, stem)
+
     @property
     def _fields(self) -> field_files.Fields:
         return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names)

@@ -1,4 +1,4 @@
-"""Checkpoints of a transient: its progress as plain arrays on rank 0, and back on any number of ranks."""
+"""Checkpoints of a transient: its progress as plain arrays, and back on any number of ranks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,24 @@ from spinepnp.solvers.time.transient import TransientProblem
 #: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
 ON_MESH = ("content", "content_rate")
 
+#: Their names among the arrays.
+RATES_ON_MESH = tuple(f"rates_{name}" for name in ON_MESH)
+
+
+def on_mesh(name: str) -> bool:
+    """Whether an array of a checkpoint has values at nodes, in slices over the ranks."""
+    return name == "unknowns" or (name.startswith("past_") and name != "past_times") or name in RATES_ON_MESH
+
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """Progress of a transient as arrays by name on rank 0, those on the mesh in the order of its cells. Collective."""
+    """Progress of a transient as arrays by name; of those `on_mesh` each rank has its slice. Collective."""
     progress, ordering = problem.progress, problem.ordering
     time_state = progress.time_state
-    on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
+    at_nodes = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
         "unknowns": time_state.unknowns
     }
-    on_mesh |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
-    gathered = {name: ordering.gather(values) for name, values in on_mesh.items()}
+    at_nodes |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
+    slices = {name: ordering.to_slice(values) for name, values in at_nodes.items()}
     everywhere: dict[str, Any] = {
         "time": time_state.time,
         "past_times": [t for t, _ in time_state.history],
@@ -43,26 +51,23 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     everywhere["produced"] = time_state.produced
     if not time_state.produced.any():  # most cases produce nothing
         del everywhere["produced"], everywhere["rates_production"]
-    if problem.mesh.mesh.comm.rank > 0:
-        return {}
-    return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
+    return {name: np.asarray(value) for name, value in {**everywhere, **slices}.items()}
 
 
 def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution:
-    """Resume a transient from the arrays of `pack` on rank 0, and return the state that it had reached. Collective.
+    """Resume a transient from the arrays of `pack`, and return the state that it had reached. Collective.
 
     Raises:
         KeyError, ValueError: the arrays do not fit the problem.
     """
-    comm, ordering, system = problem.mesh.mesh.comm, problem.ordering, problem.system
-    everywhere = {n: v for n, v in packed.items() if n != "unknowns" and not _on_mesh(n)} if comm.rank == 0 else {}
-    known: dict[str, Any] = comm.bcast(everywhere, root=0)
+    ordering, system = problem.ordering, problem.system
+    known: dict[str, Any] = dict(packed)
 
-    def on_mesh(name: str) -> np.ndarray:
-        return ordering.scatter(packed[name] if comm.rank == 0 else None)
+    def at_nodes(name: str) -> np.ndarray:
+        return ordering.from_slice(packed[name])
 
     def local(name: str) -> np.ndarray:
-        return system.state.with_ghosts(on_mesh(name))
+        return system.state.with_ghosts(at_nodes(name))
 
     if "produced" not in known:
         system.set_data(problem.problem_data)
@@ -70,7 +75,7 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         known["produced"] = known["rates_production"] * float(known["time"])
     rates = StageRates(
         **{
-            f.name: on_mesh(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"]
+            f.name: at_nodes(f"rates_{f.name}") if f.name in ON_MESH else known[f"rates_{f.name}"]
             for f in fields(StageRates)
         }
     )
@@ -86,7 +91,3 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
             float(known["rounding"]),
         )
     )
-
-
-def _on_mesh(name: str) -> bool:
-    return (name.startswith("past_") and name != "past_times") or name in {f"rates_{n}" for n in ON_MESH}

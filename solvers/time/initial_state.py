@@ -124,14 +124,14 @@ def _from_file(
         problem = f"has no array {' and no '.join(map(array_name, missing))} at its points; it has "
         raise CaseError(FILE, f"{problem}{', '.join(file.names) or 'none'}", path)
     for name in names:
-        values = file.array(arrays[name]) * CONCENTRATION.si
-        if not np.isfinite(values).all():
+        low, high = (value * CONCENTRATION.si for value in file.extremes(arrays[name]))
+        if not np.isfinite([low, high]).all():
             raise CaseError(FILE, f"{arrays[name]} has a value that is no number; make the file again", path)
-        if values.min() < -NEGATIVE * np.abs(values).max():
-            lowest = format_quantity(float(f"{values.min():.4g}"), CONCENTRATION)
+        if low < -NEGATIVE * max(abs(low), abs(high)):
+            lowest = format_quantity(float(f"{low:.4g}"), CONCENTRATION)
             raise CaseError(FILE, f"{arrays[name]} is negative ({lowest} at its lowest); take another file", path)
     potential = f"potential_{POTENTIAL.suffix}"
-    if potential in file.names and np.isfinite(file.array(potential)).all():
+    if potential in file.names and np.isfinite(file.extremes(potential)).all():
         arrays[potential] = potential
     found = file.at_nodes(arrays, nodes, geometry)
     nodal = np.zeros((len(nodes), len(names) + 1))

@@ -21,7 +21,7 @@ from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import write_atomically
 from spinepnp.solvers.algebra.cost import estimates
-from spinepnp.solvers.problem.field_files import gather_mesh, save
+from spinepnp.solvers.problem.field_files import record_mesh
 
 #: Advice for a full disk, in the message of the error.
 AGAIN = "run it again"
@@ -46,18 +46,21 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()
     facts = {**describe(mesh, debye_length), **_estimates(case, mesh)}
-    grid = gather_mesh(mesh)
+    directories: list[ResultDirectory] = []
 
-    def write() -> None:
+    def begin() -> None:
         if (output / "mesh.json").exists() and not force:
             raise CaseError("--output", "holds a mesh already; give --force or another --output", str(output))
-        directory = ResultDirectory(output, resume=True)
-        try:
-            _write(case, facts, grid, output)
-        finally:
-            directory.discard()
+        directories.append(ResultDirectory(output, resume=True))
+        write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n", then=AGAIN)
 
-    on_root(comm, write)
+    try:
+        on_root(comm, begin)
+        path, grid = record_mesh(mesh, output / "mesh", AGAIN)
+        on_root(comm, lambda: _draw(case, facts, grid, path))
+    finally:
+        for directory in directories:
+            directory.discard()
 
 
 def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
@@ -71,15 +74,18 @@ def _estimates(case: Case | MeshCase, mesh: SpineMesh) -> dict[str, Any]:
     return {"dofs": round(unknowns), **estimates(linear, unknowns, case.geometry.dimension, of_a_node)}
 
 
-def _write(case: Case | MeshCase, facts: dict[str, Any], grid: Any, output: Path) -> None:
-    write_atomically(output / "mesh.json", json.dumps(facts, indent=2) + "\n", then=AGAIN)
-    save(grid, output / "mesh.vtu", then=AGAIN)
-    if can_render():
-        draw_mesh(grid, output / "mesh.png", case.title, opened=case.geometry.on_axis)
+def _draw(case: Case | MeshCase, facts: dict[str, Any], grid: Any, path: Path) -> None:
+    """Draw a mesh that was gathered, and print its table."""
+    files = ["mesh.json", path.name]
+    if grid is None:
+        print("no picture of a mesh in parts", file=sys.stderr)
+    elif can_render():
+        files.append("mesh.png")
+        draw_mesh(grid, path.with_suffix(".png"), case.title, opened=case.geometry.on_axis)
     else:
         print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
     print(_table(facts))
-    print(f"results: {output} (mesh.json, mesh.vtu, mesh.png)")
+    print(f"results: {path.parent} ({', '.join(files)})")
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from spinepnp.case.case import Case, load_case
 from spinepnp.errors import CaseError, reason_of
 from spinepnp.plots.animation import draw_animation
 from spinepnp.plots.pictures import attempt, draw
+from spinepnp.runtime.files import fields_path
 
 NEEDED = ("case.toml", "observables.csv")
 
@@ -66,8 +67,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _last_fields(directory: Path) -> Path:
     """The fields of the last point or time; those of a run that has not ended are among its points or times."""
-    last = directory / "fields.vtu"
+    last = fields_path(directory / "fields")
     if last.exists():
         return last
-    numbered = [path for folder in ("points", "fields") for path in sorted((directory / folder).glob("*.vtu"))]
+    found = [path for folder in ("points", "fields") for path in sorted((directory / folder).glob("[0-9]*.*vtu"))]
+    numbered = [path for path in found if path.stem.isdecimal()]  # others are parts
     return numbered[-1] if numbered else last

@@ -92,16 +92,16 @@ class PictureProcess:
         )
         self._last: Path | None = None
 
-    def draw(self, case: Case, rows: Sequence[dict[str, Any]], fields: Path, directory: Path) -> None:
+    def draw(self, case: Case, rows: Sequence[dict[str, Any]], fields: Path | None, directory: Path) -> None:
         """Let all pictures be drawn that suit a run; see `pictures.draw`. Returns before they are.
 
         Args:
             case: case that was run.
             rows: rows of observables.csv.
-            fields: file of the last fields.
+            fields: file of the last fields; ``None`` where they are in parts.
             directory: directory of the pictures, which stays where it is until `finish`.
         """
-        if not _fits(fields):
+        if fields is None or not _fits(fields):
             from spinepnp.plots import pictures
 
             pictures.draw(case, rows, fields, directory)

@@ -24,12 +24,12 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
     Args:
         case: what was run.
         rows: rows of observables.csv, numbers or as they are read.
-        fields: of the last point that was solved: a grid, or the path of a file, which need not be there.
+        fields: of the last point that was solved: a grid, or the path of a file, which need not be there; or ``None``.
         directory: that gets them.
     """
     solved = [row for row in rows if row.get("status") == "ok"]
     made = []
-    if not isinstance(fields, Path) or fields.exists():
+    if fields is not None and (not isinstance(fields, Path) or fields.exists()):
         made += attempt(lambda: _draw_fields(case, fields, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
@@ -49,6 +49,14 @@ def warm_up() -> None:
     grid.point_data[f"potential_{POTENTIAL.suffix}"] = np.arange(4.0)
     figure = potential_figure(grid, "", opened=True) if can_render() else new_figure(1.0, 1.0)
     snapshot(figure)
+
+
+def not_in_parts(fields: Path) -> Path | None:
+    """Path of a file of fields, unless it is in parts: these are too much for one rank of a run; a line tells of it."""
+    if fields.suffix != ".pvtu":
+        return fields
+    print("no picture of fields in parts; the verb plot draws them, on one rank", file=sys.stderr)
+    return None
 
 
 def attempt(work: Callable[[], list[Path]]) -> list[Path]:

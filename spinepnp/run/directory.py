@@ -9,6 +9,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,11 +22,12 @@ from spinepnp.plots import pictures
 from spinepnp.run.place import FOLDERS, MARK, OTHER_FILES, RESULT_FILES, check_place, holds_results, is_told_by_files
 from spinepnp.runtime.claims import Claim, claim, owner
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import make_writable, write_atomically
+from spinepnp.runtime.files import fields_path, make_writable, write_atomically
 
 if TYPE_CHECKING:
     from spinepnp.case.case import Case
     from spinepnp.run.options import RunOptions
+    from spinepnp.solvers.problem.solution import Solution
 
 #: Timeout for a directory that another run holds, s: ranks of one that was killed may live a little longer.
 LOCK_TIMEOUT = 1.0
@@ -168,7 +170,8 @@ class ResultDirectory:
         if self._replace:
             folders = [self.path / name for name in FOLDERS[:2]]
             ours = [self.path / name for name in (*RESULT_FILES, *OTHER_FILES)]
-            for item in (*ours, *(f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9].vtu"))):
+            fields = (f for folder in folders for f in folder.glob("[0-9][0-9][0-9][0-9]*.*vtu"))
+            for item in (*ours, *self.path.glob("fields_*.vtu"), *filter(is_of_fields, fields)):
                 item.unlink(missing_ok=True)
             for point in folders[0].glob("[0-9][0-9][0-9][0-9]"):
                 if point.is_dir() and holds_results(point):
@@ -217,6 +220,11 @@ class ResultDirectory:
         write_atomically(self.path / "summary.json", json.dumps(summary, indent=2, allow_nan=False) + "\n")
 
 
+def is_of_fields(path: Path) -> bool:
+    """Whether a file below a directory of results holds the fields of a point or time, or a part of them."""
+    return re.fullmatch(r"\d{4}(_\d+)?\.vtu|\d{4}\.pvtu", path.name) is not None
+
+
 class Recorder:
     """Recorder of a run, whose errors reach every rank. Nothing is written before there is something to keep.
 
@@ -227,6 +235,7 @@ class Recorder:
 
     Attributes:
         directory: result directory, on rank 0 once it is open.
+        output: its path, on all ranks.
         begun: whether anything was written, on rank 0.
         remarks: remarks on damaged files, on rank 0.
     """
@@ -234,6 +243,7 @@ class Recorder:
     def __init__(self, comm: Any, case: Case, options: RunOptions) -> None:
         self.comm, self.case, self.options = comm, case, options
         self.directory: ResultDirectory | None = None
+        self.output = Path()
         self.begun = False
         self.remarks: list[str] = []
 
@@ -248,6 +258,8 @@ class Recorder:
         Raises:
             CaseError: it cannot be used.
         """
+
+        self.output = output
 
         def work() -> T:
             options = self.options
@@ -279,26 +291,43 @@ class Recorder:
         except OSError as error:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
-    def draw(self, rows: list[dict[str, Any]], fields: Any) -> None:
+    def draw(self, rows: list[dict[str, Any]], grid: Any = None) -> None:
         """Draw all pictures that suit the run, or let them be drawn in the background. On rank 0.
 
         Args:
             rows: rows of observables.csv.
-            fields: last fields: a grid, or the path of their file; a grid has been written to ``fields.vtu``.
+            grid: grid of the last fields where it was gathered; their file in the directory serves as well.
         """
         assert self.directory is not None
         path, background = self.directory.path, self.options.background
         if not self.options.pictures:
             return
+        file = pictures.not_in_parts(fields_path(path / "fields")) if grid is None or background is not None else None
         if background is None:
-            pictures.draw(self.case, rows, fields, path)
+            pictures.draw(self.case, rows, file if grid is None else grid, path)
         else:
-            background.draw(self.case, rows, path / "fields.vtu", path)
+            background.draw(self.case, rows, file, path)
 
     def finish_pictures(self) -> None:
         """Wait for pictures that are drawn in the background, at the end of the whole run. On rank 0."""
         if self.options.background is not None and not self.options.within:
             self.options.background.finish()
+
+    def save_fields(self, solution: Solution, stem: str) -> tuple[Path, Any]:
+        """Write the fields of a solution. Collective.
+
+        Args:
+            solution: solution with the fields.
+            stem: name of the file in the directory, without an ending; that of rank 0 counts.
+
+        Returns:
+            Path of the file; the grid on rank 0 where it was gathered, else ``None``.
+
+        Raises:
+            OutputError: the fields cannot be written.
+        """
+        self.write(lambda directory: (directory.path / stem).parent.mkdir(exist_ok=True))
+        return solution.record(self.output / self.comm.bcast(stem, root=0))
 
     def close(self) -> None:
         """Unlock the directory; one that nothing was written to is removed. Not collective."""

@@ -9,11 +9,11 @@ from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, SpineError
 from spinepnp.run.directory import Recorder, ResultDirectory
 from spinepnp.run.options import RunOptions, SweepPoint
-from spinepnp.runtime.files import is_whole, write_atomically
+from spinepnp.runtime.files import fields_path, is_whole
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem import field_files
 from spinepnp.solvers.problem.columns import flatten, state_of, summary_of
-from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.validation.laws.catalogue import LawValue
@@ -78,7 +78,7 @@ class SteadyRecorder(Recorder):
         if solved and not directory.has_summary():
             found.append(("summary.json", solved[-1]))
         if self.options.fields:
-            paths = [(self._fields_of(directory, point), point) for point in solved]
+            paths = [(fields_path(directory.path / self._stem_of(point)), point) for point in solved]
             found += [(str(path.relative_to(directory.path)), point) for path, point in paths if not is_whole(path)]
         return found
 
@@ -95,14 +95,13 @@ class SteadyRecorder(Recorder):
             seconds: duration of the point, s.
         """
         point.row = {**point.key, **flatten(state_of(solution, law)), "status": "ok"}
-        grid = solution.grid() if self.options.fields else None
         summary = summary_of(problem.mesh, solution, law, seconds)
+        if self.options.fields:
+            # The grid is drawn, if its point stays the last: the file need not be read again.
+            self._last = point, self.save_fields(solution, self._stem_of(point))[1]
 
         def write(directory: ResultDirectory) -> None:
             self._solver_rows.append({**point.key, **solution.statistics.row()})
-            if grid is not None:
-                save(grid, self._fields_of(directory, point))
-                self._last = (point, grid)  # to be drawn, if it stays the last: its file need not be read again
             self._write_tables(directory, point, summary)
 
         self.write(write)
@@ -137,18 +136,16 @@ class SteadyRecorder(Recorder):
             return
 
         def write(directory: ResultDirectory) -> None:
-            last, fields = self._fields_of(directory, solved[-1]), directory.path / "fields.vtu"
-            if last.exists() and last != fields:
-                write_atomically(fields, last.read_bytes())
-            self.draw([p.row for p in self._points], self._last[1] if self._last[0] is solved[-1] else fields)
+            stem = directory.path / "fields"
+            last = fields_path(directory.path / self._stem_of(solved[-1]))
+            if last.exists() and last.parent != directory.path:
+                field_files.copy(last, stem)
+            self.draw([p.row for p in self._points], self._last[1] if self._last[0] is solved[-1] else None)
             self.finish_pictures()
 
         self.write(write)
 
     @staticmethod
-    def _fields_of(directory: ResultDirectory, point: SweepPoint) -> Path:
-        """File for the fields of a point."""
-        if point.value is None:
-            return directory.path / "fields.vtu"
-        (directory.path / "points").mkdir(exist_ok=True)
-        return directory.path / "points" / f"{point.index + 1:04d}.vtu"
+    def _stem_of(point: SweepPoint) -> str:
+        """Name of the file for the fields of a point, without an ending."""
+        return "fields" if point.value is None else f"points/{point.index + 1:04d}"

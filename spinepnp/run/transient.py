@@ -21,10 +21,11 @@ from spinepnp.run.progress import ProgressBar
 from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
-from spinepnp.runtime.files import write_atomically
+from spinepnp.runtime.files import fields_path
 from spinepnp.runtime.stack import MPI
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.algebra.statistics import NewtonError
+from spinepnp.solvers.problem import field_files
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import unpack
@@ -148,9 +149,9 @@ def _write_points(recorder: Recorder, directory: ResultDirectory, points: list[S
         below = directory.path / "points" / f"{solved[-1] + 1:04d}"
         summary = json.loads((below / "summary.json").read_text(encoding="utf-8")) | summary
         if recorder.options.fields:
-            write_atomically(directory.path / "fields.vtu", (below / "fields.vtu").read_bytes())
+            field_files.copy(fields_path(below / "fields"), directory.path / "fields")
     directory.write_summary(summary | ({"reason": failures[0]} if failures else {}))
-    recorder.draw(rows, directory.path / "fields.vtu")
+    recorder.draw(rows)
 
 
 def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOptions) -> None:
@@ -247,6 +248,6 @@ def _first(recorder: TransientRecorder, problem: TransientProblem) -> Solution:
         recorder.begin(problem, solution)
         return solution
     try:
-        return unpack(problem, recorder.packed or {})
+        return unpack(problem, recorder.packed(problem.ordering.length))
     except (KeyError, ValueError, IndexError) as error:
         raise CaseError("--resume", f"the checkpoint does not fit the case ({error}); use --force") from None

@@ -23,19 +23,19 @@ from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.growing_table import GrowingTable
 from spinepnp.run.options import RunOptions
 from spinepnp.run.place import holds_results
+from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.problem import columns
-from spinepnp.solvers.problem.field_files import save
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
-from spinepnp.solvers.time.checkpoint import pack
+from spinepnp.solvers.time.checkpoint import on_mesh, pack
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import TIME, to_unit
 
 #: Format of checkpoints; those of another format are refused.
-FORMAT = 2
+FORMAT = 3
 
 #: Table of observables, which grows by a row a step.
 OBSERVABLES = "observables.csv"
@@ -57,7 +57,6 @@ class TransientRecorder(Recorder):
         options: options of the run.
 
     Attributes:
-        packed: checkpoint to resume from, on rank 0; ``None`` where there is none.
         rows: rows of observables.csv, on rank 0.
         resumed: whether there is a checkpoint to resume from.
         spent: sums of the statistics before the checkpoint, and seconds.
@@ -65,7 +64,7 @@ class TransientRecorder(Recorder):
 
     def __init__(self, comm: Any, output: Path, case: Case, options: RunOptions) -> None:
         super().__init__(comm, case, options)
-        self.packed: dict[str, np.ndarray] | None = None
+        self._found: tuple[dict[str, np.ndarray], tuple[str, ...]] | None = None  # on rank 0
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
         self.rows: list[dict[str, Any]] = []
         self._fields: list[tuple[float, str]] = []
@@ -76,7 +75,7 @@ class TransientRecorder(Recorder):
             self._tables = {name: GrowingTable(directory.path / name) for name in (OBSERVABLES, SOLVER)}
             if options.resume:
                 self._recall(directory)
-            return self._saved_step if self.packed is not None else None, self.spent
+            return self._saved_step if self._found is not None else None, self.spent
 
         self._kept_step, self.spent = self.open(output, recall)
         self.resumed = self._kept_step is not None
@@ -103,7 +102,7 @@ class TransientRecorder(Recorder):
 
     def _try(self, directory: ResultDirectory, name: str) -> str:
         """Resume from a checkpoint, unless one has been found before; returns why it cannot be used, and the remedy."""
-        if self.packed is not None:
+        if self._found is not None:
             return ""
         stored = checkpoints.read(directory.path / name)
         if stored is None:
@@ -123,9 +122,22 @@ class TransientRecorder(Recorder):
             contents[SOLVER] = _rest(directory, last)
         rows = {name: table.resume(contents[name] or b"") for name, table in self._tables.items()}
         self.rows = list(rows[OBSERVABLES])
-        self.packed, self._fields = packed, [(t, field) for t, field in about["fields"]]
+        self._found = packed, tuple(about[checkpoints.ON_MESH])
+        self._fields = [(t, field) for t, field in about["fields"]]
         self.spent, self._saved_step = (about["spent"], float(about["seconds"])), last
         return ""
+
+    def packed(self, share: int) -> dict[str, np.ndarray]:
+        """Arrays of the checkpoint to resume from; of those on the mesh a slice.
+
+        Args:
+            share: number of nodes of the slice of this rank.
+
+        Raises:
+            ValueError: the mesh has another number of nodes.
+        """
+        arrays, names = on_root(self.comm, lambda: self._found or ({}, ()))
+        return arrays | checkpoints.read_on_mesh(self.output / checkpoints.NEWEST, self.comm, names, share)
 
     def _repair_fields(self, directory: ResultDirectory) -> None:
         """Write the list of fields again, and remark on those that are gone."""
@@ -138,15 +150,14 @@ class TransientRecorder(Recorder):
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
         row = self._row(problem, solution, 0.0, 0, {})
-        grid = solution.grid() if self.case.study.fields == "times" else None
 
-        def write(directory: ResultDirectory) -> None:
+        def write(_directory: ResultDirectory) -> None:
             self.rows.append(row)
             self._tables[OBSERVABLES].append(row)
-            if grid is not None:
-                self._save_fields(directory, 0.0, grid)
 
         self.write(write)
+        if self.case.study.fields == "times":
+            self._add_fields(0.0, solution)
 
     def _row(
         self, problem: TransientProblem, solution: Solution, time_: float, step: int, defect: dict[str, float]
@@ -166,27 +177,28 @@ class TransientRecorder(Recorder):
         """Record an accepted step, and the attempts that were rejected before it."""
         row = self._row(problem, step.solution, step.time, step.number, step.defect)
         recorded = step.listed or self.case.study.record == "steps"
-        grid = step.solution.grid() if step.listed and self.case.study.fields == "times" else None
 
-        def write(directory: ResultDirectory) -> None:
+        def write(_directory: ResultDirectory) -> None:
             for length, reason, statistics in step.rejected:
                 self._tables[SOLVER].append(_solver_row(step, length, statistics, f"rejected: {reason}"))
             self._tables[SOLVER].append(_solver_row(step, step.length, step.statistics, ""))
             if recorded:
                 self.rows.append(row)
                 self._tables[OBSERVABLES].append(row)
-            if grid is not None:
-                self._save_fields(directory, step.time, grid)
 
         self.write(write)
+        if step.listed and self.case.study.fields == "times":
+            self._add_fields(step.time, step.solution)
 
-    def _save_fields(self, directory: ResultDirectory, time_: float, grid: Any) -> None:
-        folder = directory.path / "fields"
-        folder.mkdir(exist_ok=True)
-        name = f"fields/{len(self._fields):04d}.vtu"
-        save(grid, directory.path / name)
-        self._fields.append((to_unit(time_, TIME), name))
-        write_atomically(directory.path / "fields.pvd", _series(self._fields))
+    def _add_fields(self, time_: float, solution: Solution) -> None:
+        """Write the fields at a time, s, and their list."""
+        path, _ = self.save_fields(solution, f"fields/{len(self._fields):04d}")
+
+        def write(directory: ResultDirectory) -> None:
+            self._fields.append((to_unit(time_, TIME), f"fields/{path.name}"))
+            write_atomically(directory.path / "fields.pvd", _series(self._fields))
+
+        self.write(write)
 
     def is_due(self, step: Step) -> bool:
         """Whether a checkpoint should be written now; the same on every rank."""
@@ -206,24 +218,24 @@ class TransientRecorder(Recorder):
         """
         if problem.step_count == self._kept_step:  # the older one stays another one
             return
-        packed = pack(problem)
+        packed, about = pack(problem), dict[str, Any]()
 
-        def write(directory: ResultDirectory) -> None:
+        def prepare(directory: ResultDirectory) -> None:
             written = {name: table for name, table in self._tables.items() if table.length}
-            about = {
-                "format": FORMAT,
-                "case": digest_of_case(self.case.to_toml()),
-                "fields": self._fields,
-                "written": {name: table.known for name, table in written.items()},
-                "spent": {name: getattr(totals, name) for name in SPENT},
-                "seconds": seconds,
-                "tables": table_digests(self.case),
-            }
+            about.update(
+                format=FORMAT,
+                case=digest_of_case(self.case.to_toml()),
+                fields=self._fields,
+                written={name: table.known for name, table in written.items()},
+                spent={name: getattr(totals, name) for name in SPENT},
+                seconds=seconds,
+                tables=table_digests(self.case),
+            )
             for table in written.values():  # a checkpoint must not be on the disk before its rows
                 settle(table.path)
-            checkpoints.write(directory.path, packed, about)
 
-        self.write(write)
+        self.write(prepare)
+        checkpoints.write(self.output, self.comm, packed, about, tuple(filter(on_mesh, packed)))
         self._saved_at, self._saved_step = time.monotonic(), problem.step_count
         self._kept_step = self._saved_step
 
@@ -248,17 +260,16 @@ class TransientRecorder(Recorder):
             pictured: whether there is time for pictures.
         """
         failed = {"status": "failed", "reason": reason} if reason else {}
-        grid = last.grid() if self.options.fields else None
         where = {columns.TIME_COLUMN: to_unit(problem.time, TIME), "steps": problem.step_count}
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
 
+        self.write(lambda directory: directory.write_summary({**summary, "peaks": _peaks(self.rows)}))
+        grid = self.save_fields(last, "fields")[1] if self.options.fields else None
+
         def write(directory: ResultDirectory) -> None:
-            directory.write_summary({**summary, "peaks": _peaks(self.rows)})
-            if grid is not None:
-                save(grid, directory.path / "fields.vtu")
             if pictured:
-                self.draw(self.rows, directory.path / "fields.vtu" if grid is None else grid)
+                self.draw(self.rows, grid)
                 self.finish_pictures()
 
         self.write(write)

@@ -7,6 +7,7 @@ after mpi4py has loaded it. A package that is missing or does not fit is an erro
 # ruff: noqa: I001 - the import order is the point of this file
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -178,6 +179,13 @@ def matrix_of(comm: MPI.Comm, pattern: Any) -> PETSc.Mat:
     return dolfinx.cpp.la.petsc.create_matrix(comm, pattern, "aij")
 
 
+def forget_product(matrix: PETSc.Mat) -> None:
+    """Free what PETSc keeps to compute a matrix again that is a product of others; petsc4py has no name for it."""
+    library = ctypes.CDLL(PETSc.__file__)
+    if code := library.MatProductClear(ctypes.c_void_p(matrix.handle)):
+        raise PETSc.Error(code)
+
+
 __all__ = [
     "MPI",
     "NOT_A_NUMBER",
@@ -192,6 +200,7 @@ __all__ = [
     "coordinate_element",
     "dolfinx",
     "fem",
+    "forget_product",
     "matrix_of",
     "reduced",
     "ufl",
