@@ -27,7 +27,7 @@ from spinepnp.units import CONCENTRATION, POTENTIAL
 #: Remedy of an error in `write`, once there is room.
 SAVE_AGAIN = "save again"
 
-#: Most cells of a mesh on several ranks whose fields are gathered on one: 0.2 GB there.
+#: Most cells of a mesh on several ranks whose fields are gathered on one, with 0.5 GB there; measured.
 MOST_GATHERED = 1_000_000
 
 #: VTK's cell types by number of nodes.
