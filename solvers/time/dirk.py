@@ -65,6 +65,19 @@ class StageRates:
     production: np.ndarray
 
 
+@dataclass(frozen=True)
+class EndRates:
+    """Rates at the end of a step, with which the dense output of the next one begins.
+
+    Attributes:
+        nodal: rates of concentrations, mol/(m^3 s), and potential, V/s, shape (local dofs, N + 1).
+        totals: rates of the totals as one row, see `Totals.flat` of `dense_output`.
+    """
+
+    nodal: np.ndarray
+    totals: np.ndarray
+
+
 @dataclass
 class TimeState:
     """The state at one time, with all that the next step needs.
@@ -77,6 +90,7 @@ class TimeState:
             weights of the method, shape (boundaries, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the last states of this smooth interval, stages included.
+        end_rates: rates for the dense output of the next step; ``None`` where the solution is not smooth.
     """
 
     time: float
@@ -85,6 +99,7 @@ class TimeState:
     passed: np.ndarray
     produced: np.ndarray
     history: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    end_rates: EndRates | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +110,17 @@ class TrialStep:
         time_state: state at the end.
         error: error estimate over the tolerance; zero where the method has none.
         statistics: statistics of all its solves.
+        method: Runge-Kutta method of the step.
+        stages: rates at its stages.
+        inner_unknowns: local unknowns at the stages between start and end.
     """
 
     time_state: TimeState
     error: float
     statistics: NewtonStatistics
+    method: Tableau
+    stages: list[StageRates]
+    inner_unknowns: list[np.ndarray]
 
 
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
@@ -132,7 +153,7 @@ def take_step(
     """
     system, length = problem.system, end - before.time
     stages: list[StageRates] = [before.rates] if method.explicit_start else []
-    history, statistics = list(before.history), []
+    history, statistics, unknowns = list(before.history), [], []
     for i in range(len(stages), len(method.c)):
         time = end if i == len(method.c) - 1 else before.time + method.c[i] * length
         now = problem_data.at(time, before.time + 0.5 * length)
@@ -147,13 +168,15 @@ def take_step(
         statistics.append(problem.solve_stage())
         rates = _rates(problem, base, stage_length, at_end=i == len(method.c) - 1)
         stages.append(rates)
-        history = [*history, (time, system.state.local_unknowns())][-HISTORY_LENGTH:]
+        unknowns.append(system.state.local_unknowns())
+        history = [*history, (time, unknowns[-1])][-HISTORY_LENGTH:]
     problem.refuse_negative(statistics[-1], problem_data)
     error = _error(problem, stages, method, length) / tolerance if method.order > 1 else 0.0
     passed = before.passed + sum(b * length * s.current for b, s in zip(method.b, stages, strict=True))
     produced = before.produced + sum(b * length * s.production for b, s in zip(method.b, stages, strict=True))
-    time_state = TimeState(end, history[-1][1], stages[-1], passed, produced, history)
-    return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
+    time_state = TimeState(end, unknowns[-1], stages[-1], passed, produced, history)
+    spent = statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
+    return TrialStep(time_state, error, spent, method, stages, unknowns[:-1])
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
