@@ -1,21 +1,20 @@
-"""Dense output: the solution at any time of a step, from its stages.
+"""Dense output: the solution at any time of a step, from values that the steps have anyway.
 
-Within a step of length h from t_n the values y (concentrations at the nodes and potential, and with the same weights
-amounts, charges, gates and the charge that has passed each boundary) are the cubic polynomial with values and rates at
-both ends (Hermite; Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section II.6),
+Within a step from t_n to t_n + h the solution is a combination of its values at the stages of the step, at t_n and, where
+the solution is smooth there, at the start and at one stage of the step before,
 
-    y(t_n + theta h) = (1 - p) y_n + p y_n+1 + h theta (1 - theta) ((1 - theta) r_n - theta r_n+1),
-    p = theta^2 (3 - 2 theta).
+    y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
-The potential is an algebraic variable, which has no rate of its own: all rates are combinations of the values Y_i at the
-stages, h r = sum_i d_i Y_i, sum_i d_i = 0. Poisson's equation, the condition of a floating boundary and the balance of
-each species are linear in y, so that they hold at all times as they hold at the stages.
+Concentrations, potential, amounts, charges, gates, currents, and the charge that has passed a boundary get the same
+weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of each
+species are linear in these; thus they hold at all times as they hold at the stages.
 
-The rate at the end is the one of the last stage: as the method is L-stable, K_s = sum_i d_i Y_i / h, without K_1. That
-at the start is the one at the end of the step before. In the first step after a jump, a bend or a step of backward Euler
-there is none; then it is the combination with which the conditions of third order of a Runge-Kutta method hold at all
-theta, as they do with both K. The error is of third order in the step at all theta, as that of the steps. Within a step
-of backward Euler values are linear.
+The potential is an algebraic variable, and the fast modes of the ions are as stiff as one: their values at the stages
+are right whatever the order of the method. Slow modes have an error of third order at the stages: the value of
+((t - t_n)/h)^3 there is 3 sum_j a_ij c_j^2, not c_i^3. The weights are exact for polynomials of fourth degree through the
+points (second, in the first step of a smooth interval), and free of that error: these are the conditions of third order
+of a continuous Runge-Kutta method (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section II.6).
+The error is of third order in the step at all theta. Within a step of backward Euler values are linear.
 """
 
 from __future__ import annotations
@@ -26,42 +25,14 @@ import numpy as np
 
 from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.problem.problem import Problem
-from spinepnp.solvers.time.dirk import EndRates, StageRates, TimeState, TrialStep
+from spinepnp.solvers.time.dirk import PastPoints, StageRates, TimeState, TrialStep
 from spinepnp.solvers.time.tableaux import Tableau
 
+#: Stage of a step whose values the next one uses beside those at the start: of all it has the smallest error.
+KEPT_STAGE = 2
 
-@dataclass(frozen=True)
-class Cubic:
-    """Cubic polynomial in time by its values and rates at both ends.
-
-    Attributes:
-        start: time of one end, s.
-        end: time of the other end, s.
-        values: arrays of values at both ends.
-        rates: rates at both ends, 1/s.
-    """
-
-    start: float
-    end: float
-    values: tuple[np.ndarray, np.ndarray]
-    rates: tuple[np.ndarray, np.ndarray]
-
-    def at(self, time: float) -> np.ndarray:
-        """Values at a time, s."""
-        length = self.end - self.start
-        theta = (time - self.start) / length
-        part = theta**2 * (3.0 - 2.0 * theta)
-        change = (1.0 - theta) * self.rates[0] - theta * self.rates[1]
-        ends = (1.0 - part) * self.values[0] + part * self.values[1]
-        return np.asarray(ends + length * theta * (1.0 - theta) * change)
-
-    def rate_at(self, time: float) -> np.ndarray:
-        """Rates at a time (s), 1/s."""
-        length = self.end - self.start
-        theta = (time - self.start) / length
-        secant = (self.values[1] - self.values[0]) / length
-        at_ends = (1.0 - theta) * (1.0 - 3.0 * theta) * self.rates[0] + theta * (3.0 * theta - 2.0) * self.rates[1]
-        return np.asarray(6.0 * theta * (1.0 - theta) * secant + at_ends)
+#: Largest ratio of the lengths of two successive steps at which the one before is used.
+LARGEST_RATIO = 10.0
 
 
 @dataclass(frozen=True)
@@ -99,45 +70,71 @@ class DenseOutput:
     """Solution at any time of a step.
 
     Attributes:
-        nodal: concentrations, mol/m^3, and potential, V, as in `Solution.unknowns`, shape (local dofs, N + 1).
-        totals: totals as one row, see `Totals.flat`.
+        start: start of the step, s.
+        end: its end, s.
+        coefficients: coefficients of the weights of the points by power of theta, shape (powers, points); the last
+            point is the end of the step.
+        first: number of the point at the start of the step.
+        nodal: values at the points: concentrations, mol/m^3, and potential, V, as in `Solution.unknowns`, each of shape
+            (local dofs, N + 1).
+        totals: totals at the points, see `Totals.flat`, shape (points, totals).
+        rates: their rates at the points, 1/s, of the same shape.
     """
 
-    nodal: Cubic
-    totals: Cubic
+    start: float
+    end: float
+    coefficients: np.ndarray
+    first: int
+    nodal: tuple[np.ndarray, ...]
+    totals: np.ndarray
+    rates: np.ndarray
 
-    def values_at(self, time: float) -> np.ndarray:
+    def weights(self, time: float) -> np.ndarray:
+        """Weights of the points at a time (s), shape (points,)."""
+        if time == self.end:
+            return np.eye(len(self.nodal))[-1]
+        theta = (time - self.start) / (self.end - self.start)
+        return np.asarray(theta ** np.arange(len(self.coefficients)) @ self.coefficients)
+
+    def values(self, time: float) -> np.ndarray:
         """Nodal values at a time (s) as in `Solution.unknowns`.
 
         The polynomial of a concentration that rises or falls by orders of magnitude within a step may be negative where
         both ends are not: there it is the smaller of both ends.
         """
-        values, (first, last) = self.nodal.at(time), self.nodal.values
-        lowest = np.minimum(first[:, :-1], last[:, :-1])
-        values[:, :-1] = np.where(values[:, :-1] < 0.0, np.maximum(values[:, :-1], lowest), values[:, :-1])
+        nodal = sum(w * y for w, y in zip(self.weights(time), self.nodal, strict=True))
+        values, ends = np.asarray(nodal), np.minimum(self.nodal[self.first], self.nodal[-1])
+        values[:, :-1] = np.where(values[:, :-1] < 0.0, np.maximum(values, ends)[:, :-1], values[:, :-1])
         return values
 
-    @property
-    def end_rates(self) -> EndRates:
-        """Rates at the end."""
-        return EndRates(self.nodal.rates[1], self.totals.rates[1])
+    def past(self) -> PastPoints | None:
+        """Points for the next step; ``None`` after a step of backward Euler."""
+        kept = [self.first, self.first + KEPT_STAGE]
+        if kept[1] >= len(self.nodal) - 1:
+            return None
+        return PastPoints(self.start, (self.nodal[kept[0]], self.nodal[kept[1]]), self.totals[kept], self.rates[kept])
 
 
-def end_weights(method: Tableau) -> np.ndarray:
-    """Weights d of the values at the stages for the rate K_s of the last one, shape (stages,)."""
-    inverse = np.linalg.inv(method.A[1:, 1:])[-1]
-    return np.array([-inverse.sum(), *inverse])
+def weight_coefficients(method: Tableau, ratio: float | None) -> np.ndarray:
+    """Coefficients of the weights of all points by power of theta, shape (powers, points).
 
+    The points are the start and the kept stage of the step before, the start, and the stages of the step.
 
-def start_weights(method: Tableau) -> np.ndarray:
-    """Weights d of the values at the stages for the rate at the start.
-
-    It is exact for parabolas, and free of the error of third order of the stages, whose values for t^3 are
-    3 sum_j a_ij c_j^2.
+    Args:
+        method: Runge-Kutta method of both steps.
+        ratio: length of the step before over that of the step; ``None`` without the points of the step before.
     """
-    c = method.c
-    conditions = np.array([np.ones_like(c), c, c**2, 3.0 * method.A @ c**2])
-    return np.linalg.solve(conditions, np.array([0.0, 1.0, 0.0, 0.0]))
+    c, cubes = method.c, 3.0 * method.A @ method.c**2
+    if ratio is not None:
+        before = ratio * (c[[0, KEPT_STAGE]] - 1.0)
+        kept, error = c[KEPT_STAGE], cubes[KEPT_STAGE] - c[KEPT_STAGE] ** 3
+        cubes = np.concatenate([ratio**3 * np.array([-1.0, (kept - 1.0) ** 3 + error]), cubes])
+        c = np.concatenate([before, c])
+    powers = np.arange(len(c) - 1)
+    conditions = np.vstack([c ** powers[:, None], cubes])
+    # The right sides at theta are its powers, and theta^3 for the values of the stages.
+    unit = np.eye(max(len(powers), 4))
+    return np.linalg.solve(conditions, np.vstack([unit[: len(powers)], unit[3]])).T
 
 
 def physical(problem: Problem, unknowns: np.ndarray) -> np.ndarray:
@@ -158,16 +155,12 @@ def totals_of(problem: Problem, time_state: TimeState) -> Totals:
     return Totals(amounts, rates.charge, rates.gates, time_state.passed, time_state.produced)
 
 
-def _stage_totals(problem: Problem, stages: list[StageRates]) -> np.ndarray:
+def _stage_rates(problem: Problem, stages: list[StageRates]) -> np.ndarray:
     """Rates of the totals at each stage, shape (stages, totals). Collective."""
     sums = np.array([stage.content_rate.sum(axis=0) for stage in stages])
     amounts = reduced(problem.mesh.mesh.comm, sums, MPI.SUM)
-    return np.array(
-        [
-            Totals(a, s.charge_rate, s.gate_rate, s.current, s.production).flat()
-            for a, s in zip(amounts, stages, strict=True)
-        ]
-    )
+    rows = zip(amounts, stages, strict=True)
+    return np.array([Totals(a, s.charge_rate, s.gate_rate, s.current, s.production).flat() for a, s in rows])
 
 
 def dense_output(
@@ -177,26 +170,21 @@ def dense_output(
 
     Args:
         problem: discrete problem.
-        before: state at the start, with the rates at the end of the step before, if the solution is smooth there.
+        before: state at the start, with points of the step before if the solution is smooth there.
         trial: the accepted step.
         first: nodal values at the start as in `Solution.unknowns`.
         last: those at the end.
     """
-    start, end, method = before.time, trial.time_state.time, trial.method
-    length, smooth = end - start, before.end_rates
-    rates = _stage_totals(problem, trial.stages)
+    start, end, method, past = before.time, trial.time_state.time, trial.method, before.past
+    length, rates = end - start, _stage_rates(problem, trial.stages)
+    totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
     if not method.explicit_start:
-        secant, mean = (last - first) / length, rates[0]
-        nodal_rates, total_rates = (secant, secant), (mean, mean)
-    else:
-        within = [physical(problem, unknowns) for unknowns in trial.inner_unknowns]
-        at_stages, d = [first, *within, last], end_weights(method)
-        last_rates = sum(w * y for w, y in zip(d, at_stages, strict=True)) / length, rates[-1]
-        if smooth is None:
-            d = start_weights(method)
-            first_rates = sum(w * y for w, y in zip(d, at_stages, strict=True)) / length, d @ method.A @ rates
-        else:
-            first_rates = smooth.nodal, smooth.totals
-        nodal_rates, total_rates = zip(first_rates, last_rates, strict=True)
-    ends = totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()
-    return DenseOutput(Cubic(start, end, (first, last), nodal_rates), Cubic(start, end, ends, total_rates))
+        linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
+        return DenseOutput(start, end, linear, 0, (first, last), totals, np.vstack([rates, rates]))
+    nodal = (first, *(physical(problem, unknowns) for unknowns in trial.inner_unknowns), last)
+    totals = np.vstack([totals[:1], totals[0] + length * method.A[1:-1] @ rates, totals[1:]])
+    ratio = None if past is None else (start - past.start) / length
+    if past is None or ratio is None or not 1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
+        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates)
+    totals, rates = np.vstack([past.totals, totals]), np.vstack([past.rates, rates])
+    return DenseOutput(start, end, weight_coefficients(method, ratio), 2, (*past.nodal, *nodal), totals, rates)

@@ -66,16 +66,20 @@ class StageRates:
 
 
 @dataclass(frozen=True)
-class EndRates:
-    """Rates at the end of a step, with which the dense output of the next one begins.
+class PastPoints:
+    """Points of a step that the dense output of the next one uses: its start and one of its stages.
 
     Attributes:
-        nodal: rates of concentrations, mol/(m^3 s), and potential, V/s, shape (local dofs, N + 1).
-        totals: rates of the totals as one row, see `Totals.flat` of `dense_output`.
+        start: start of the step, s.
+        nodal: concentrations, mol/m^3, and potential, V, at both, shape (local dofs, N + 1).
+        totals: totals at both, see `Totals.flat` of `dense_output`, shape (2, totals).
+        rates: their rates, 1/s, of the same shape.
     """
 
-    nodal: np.ndarray
+    start: float
+    nodal: tuple[np.ndarray, np.ndarray]
     totals: np.ndarray
+    rates: np.ndarray
 
 
 @dataclass
@@ -90,7 +94,7 @@ class TimeState:
             weights of the method, shape (boundaries, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the last states of this smooth interval, stages included.
-        end_rates: rates for the dense output of the next step; ``None`` where the solution is not smooth.
+        past: points of the step before for the dense output; ``None`` where the solution is not smooth.
     """
 
     time: float
@@ -99,7 +103,7 @@ class TimeState:
     passed: np.ndarray
     produced: np.ndarray
     history: list[tuple[float, np.ndarray]] = field(default_factory=list)
-    end_rates: EndRates | None = None
+    past: PastPoints | None = None
 
 
 @dataclass(frozen=True)

@@ -294,8 +294,8 @@ class TransientProblem(Problem):
             progress.time_state = time_state if progress.started else replace(time_state, history=[])
             solution, defect = self._solution_at(totals_of(self, time_state), time_state.rates, accepted.statistics)
             self._dense = dense = dense_output(self, before, accepted, self._values, solution.unknowns)
-            smooth = accepted.method.explicit_start and not (at_end and target in bends)
-            progress.time_state.end_rates = dense.end_rates if smooth else None
+            smooth = not (at_end and target in bends)
+            progress.time_state.past = dense.past() if smooth else None
             self._values = solution.unknowns
             step = Step(
                 number=progress.number,
@@ -325,11 +325,11 @@ class TransientProblem(Problem):
     def _within(self, step: Step, time: float) -> Step:
         """State at a time within the last step as a step. Collective."""
         solution, defect = self._interpolated(time)
-        totals = self._totals(step.dense.totals.at(time))
+        totals = self._totals(step.dense.weights(time) @ step.dense.totals)
         return replace(
             step,
             time=time,
-            length=time - step.dense.nodal.start,
+            length=time - step.dense.start,
             solution=solution,
             statistics=solution.statistics,
             rejected=[],
@@ -347,7 +347,7 @@ class TransientProblem(Problem):
             ValueError: there is no step yet, or the time lies outside of the last one.
         """
         self.refuse_destroyed()
-        if self._dense is None or not self._dense.nodal.start <= time <= self._dense.nodal.end:
+        if self._dense is None or not self._dense.start <= time <= self._dense.end:
             raise ValueError(f"{time} s does not lie within the last step")
         return self._interpolated(time)[0]
 
@@ -358,8 +358,9 @@ class TransientProblem(Problem):
         """The solution within the last step, as `_solution_at`. Collective."""
         dense, state = self._dense, self.system.state
         assert dense is not None
-        totals, rates = self._totals(dense.totals.at(time)), self._totals(dense.totals.rate_at(time))
-        nodal = dense.values_at(time)
+        weights = dense.weights(time)
+        totals, rates = self._totals(weights @ dense.totals), self._totals(weights @ dense.rates)
+        nodal = dense.values(time)
         nodal[:, -1] -= self.system.step_data.zero
         at_end, last = self.progress.time_state.rates, state.local_unknowns()
         state.restore(state.to_unknowns(nodal))
