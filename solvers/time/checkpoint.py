@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import TransientProgress
-from spinepnp.solvers.time.dirk import StageRates, TimeState
+from spinepnp.solvers.time.dirk import PastPoints, StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
 #: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
@@ -25,6 +25,9 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
         "unknowns": time_state.unknowns
     }
     on_mesh |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
+    points = time_state.past
+    if points is not None:
+        on_mesh |= {f"points_{i}": nodal for i, nodal in enumerate(points.nodal)}
     gathered = {name: ordering.gather(values) for name, values in on_mesh.items()}
     everywhere: dict[str, Any] = {
         "time": time_state.time,
@@ -43,6 +46,8 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     everywhere["produced"] = time_state.produced
     if not time_state.produced.any():  # most cases produce nothing
         del everywhere["produced"], everywhere["rates_production"]
+    if points is not None:
+        everywhere |= {"points_start": points.start, "points_totals": points.totals, "points_rates": points.rates}
     if problem.mesh.mesh.comm.rank > 0:
         return {}
     return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
@@ -75,7 +80,13 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         }
     )
     history = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
-    time_state = TimeState(float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history)
+    points = None
+    if "points_start" in known:
+        nodal = local("points_0"), local("points_1")
+        points = PastPoints(float(known["points_start"]), nodal, known["points_totals"], known["points_rates"])
+    time_state = TimeState(
+        float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history, points
+    )
     return problem.resume(
         TransientProgress(
             time_state,
@@ -89,4 +100,5 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
 
 
 def _on_mesh(name: str) -> bool:
-    return (name.startswith("past_") and name != "past_times") or name in {f"rates_{n}" for n in ON_MESH}
+    is_past = name.startswith("past_") and name != "past_times"
+    return is_past or name in {*(f"rates_{n}" for n in ON_MESH), "points_0", "points_1"}
