@@ -120,7 +120,7 @@ def test_a_membrane_potential_builds_up(comm):
     problem.begin()
     before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(5 * MS, (1e-9, 1e-6))):
-        closes(step, before, problem.progress.time_state)
+        closes(step, before)
         assert worst_defect(step) < 1e-11
     assert step.number < 120
     steady = SteadyProblem(mesh, GEL, MEMBRANE).solve(GEL, MEMBRANE)
