@@ -91,8 +91,8 @@ class DenseOutput:
 
     def weights(self, time: float) -> np.ndarray:
         """Weights of the points at a time (s), shape (points,)."""
-        if time == self.end:
-            return np.eye(len(self.nodal))[-1]
+        if time in (self.start, self.end):
+            return np.eye(len(self.nodal))[self.first if time == self.start else -1]
         theta = (time - self.start) / (self.end - self.start)
         return np.asarray(theta ** np.arange(len(self.coefficients)) @ self.coefficients)
 

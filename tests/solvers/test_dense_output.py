@@ -14,7 +14,7 @@ from spinepnp.solvers.time.tableaux import ESDIRK
 from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 from spinepnp.units import FARADAY
 from support.cases import GROUND, MS, current, line
-from support.ions import SALT, THREE
+from support.ions import SALT, THREE, salt
 
 SINE = {"species": "N", "value": "50 pA", "waveform": "sine", "frequency": "250 Hz", "phase": "270 deg"}
 SMOOTH = [{"species": "N", "value": "50 pA", "waveform": "step"}, SINE]
@@ -108,7 +108,8 @@ class TestBetweenSteps:
         for step in found:
             states = step.solution.boundary.values()
             flows = [x for s in states for x in (*s.current.values(), s.displacement)]
-            assert abs(sum(flows)) <= 1e-10 * max(map(abs, flows))
+            rounding = 10.0 * sum(s.displacement_floor for s in states)  # that of the step before, which is shorter
+            assert abs(sum(flows)) <= 1e-10 * max(map(abs, flows)) + rounding
             passed = {name: sum(c[name] for c in step.passed.values()) / FARADAY for name in start}
             for species in THREE.species:
                 gained = step.solution.volume.amount[species.name] - start[species.name]
@@ -131,7 +132,7 @@ class TestBetweenSteps:
 
     def test_a_species_that_enters_from_nothing_is_never_below_zero(self, comm):
         """Where both ends of a step are not."""
-        rare = THREE.model_copy(update={"species": (THREE.species[0], *THREE.species[1:])})
+        rare = salt((0, 167, 167), names="NKA", z=(1, 1, -1))
         steps = solve_transient(line(comm, size="50 nm"), rare, {"base": GROUND, "top": current(50, "N")}, "1 us")
         for step in steps:
             lowest = np.minimum(step.at(step.dense.start), step.solution.unknowns)[:, :-1]
