@@ -90,7 +90,9 @@ class Step:
     def at(self, time: float) -> np.ndarray:
         """Nodal values at a time (s) within the step, as in `Solution.unknowns`, from the dense output."""
         if not self.dense.start <= time <= self.dense.end:
-            raise ValueError(f"the step goes from {self.dense.start} s to {self.dense.end} s, and {time} s is not in it")
+            raise ValueError(
+                f"the step goes from {self.dense.start} s to {self.dense.end} s, and {time} s is not in it"
+            )
         return self.dense.values(time)
 
 

@@ -51,12 +51,12 @@ def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
 
     starts = np.arange(0, len(times) - 1, ROWS_PER_STEP)
     theta = np.array(SAMPLES) / ROWS_PER_STEP
-    lengths = np.diff(times[:: ROWS_PER_STEP])
+    lengths = np.diff(times[::ROWS_PER_STEP])
     # Differences from the start: a constant stays one to the last digit.
     samples = values[starts[None, :] + np.array(SAMPLES)[1:, None]] - values[starts]
     powers = np.arange(4, 0, -1)
     coefficients = np.linalg.solve(theta[1:, None] ** powers, samples) / lengths ** powers[:, None]
-    return PPoly(np.vstack([coefficients, values[starts]]), times[:: ROWS_PER_STEP])
+    return PPoly(np.vstack([coefficients, values[starts]]), times[::ROWS_PER_STEP])
 
 
 def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:

@@ -34,7 +34,10 @@ class Trace:
     def row(self, time: float) -> dict[str, float]:
         """Values at a time (s) of the step, by name."""
         values = self.dense.weights(time) @ self.points
-        return {TIME_COLUMN: float(f"{to_unit(time, TIME):.15g}"), **dict(zip(self.names, values.tolist(), strict=True))}
+        return {
+            TIME_COLUMN: float(f"{to_unit(time, TIME):.15g}"),
+            **dict(zip(self.names, values.tolist(), strict=True)),
+        }
 
     def rows(self, *, with_start: bool = False) -> list[dict[str, float]]:
         """Rows at even times of the step, the last one at its end; the first one at its start, if wanted."""

@@ -282,7 +282,6 @@ class TransientRecorder(Recorder):
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
         return {**last, **highest, "status": self.rows[-1]["status"]}
 
-
     def _peaks(self) -> dict[str, dict[str, float]]:
         """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""
         names = [name for name in (self.rows[0] if self.rows else ()) if columns.has_peak(name)]

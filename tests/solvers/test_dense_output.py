@@ -80,7 +80,9 @@ class TestOrder:
             return found
 
         def errors(run):
-            found = [[*np.abs(v - w).max(axis=1), np.abs(n - m).max()] for (v, n), (w, m) in zip(run, exact, strict=True)]
+            found = [
+                [*np.abs(v - w).max(axis=1), np.abs(n - m).max()] for (v, n), (w, m) in zip(run, exact, strict=True)
+            ]
             return comm.allreduce(np.array(found), op=max_of)
 
         exact = values(160)
