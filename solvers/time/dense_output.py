@@ -1,7 +1,7 @@
 """Dense output: the solution at any time of a step, from values that the steps have anyway.
 
-Within a step from t_n to t_n + h the solution is a combination of its values at the stages of the step, at t_n and, where
-the solution is smooth there, at the start and at one stage of the step before,
+Within a step from t_n to t_n + h the solution is a combination of its values at the stages of the step, at t_n and,
+where the solution is smooth there, at the start and at one stage of the step before,
 
     y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
@@ -11,10 +11,10 @@ species are linear in these; thus they hold at all times as they hold at the sta
 
 The potential is an algebraic variable, and the fast modes of the ions are as stiff as one: their values at the stages
 are right whatever the order of the method. Slow modes have an error of third order at the stages: the value of
-((t - t_n)/h)^3 there is 3 sum_j a_ij c_j^2, not c_i^3. The weights are exact for polynomials of fourth degree through the
-points (second, in the first step of a smooth interval), and free of that error: these are the conditions of third order
-of a continuous Runge-Kutta method (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section II.6).
-The error is of third order in the step at all theta. Within a step of backward Euler values are linear.
+((t - t_n)/h)^3 there is 3 sum_j a_ij c_j^2, not c_i^3. The weights are exact for polynomials of fourth degree through
+the points (second, in the first step of a smooth interval), and free of that error: these are the conditions of third
+order of a continuous Runge-Kutta method (Hairer, Norsett and Wanner, Solving Ordinary Differential Equations I, section
+II.6). The error is of third order in the step at all theta. Within a step of backward Euler values are linear.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Tracer:
         values[:, len(self._means) - 1, :-1] = [t.amounts * density for t in totals]
         currents = [np.column_stack([r.passed, r.passed.sum(axis=1), r.charge]).ravel() for r in rates]
         fields = (np.roll(values, 1, axis=2) * self._units).reshape(len(values), -1)
-        points = np.hstack([fields, to_unit(np.array(currents), CURRENT), [t.gates for t in totals]])
+        points = np.hstack([fields, np.array(currents) / CURRENT.si, np.array([t.gates for t in totals])])
         return Trace(dense, self._names, points)
 
 

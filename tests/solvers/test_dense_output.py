@@ -62,7 +62,7 @@ class TestWeights:
 class TestOrder:
     @pytest.mark.parametrize("kind", KINDS)
     def test_values_between_steps_converge_as_those_at_the_ends_of_steps(self, comm, kind):
-        """At third order; with a membrane, whose charging is neither slow nor stiff here, at the order of the method."""
+        """At third order; with a membrane, whose charging is neither slow nor stiff, at the order of the method."""
         mesh, closed = line(comm, 50, "100 nm"), None
         if kind == "closed":
             closed = Closed(amounts={"K": "7e5 ions", "A": "7.6e5 ions", "N": "6e4 ions"})
@@ -98,7 +98,7 @@ def max_of(a, b):
 
 class TestBetweenSteps:
     def test_currents_and_amounts_balance_at_listed_times(self, comm):
-        """Of ions and displacement over all boundaries, and of each species since the start, as at the ends of steps."""
+        """Of ions and displacement over all boundaries, and of each species since the start."""
         top = Boundary(current=SMOOTH[:1], capacitance={"value": "1 F/m^2", "outside": "0 mV"})
         problem = TransientProblem(line(comm, size="50 nm"), THREE, {"base": GROUND, "top": top})
         times = (1e-12, 3e-9, 1e-6, 0.3 * MS, 0.37 * MS, 0.9 * MS)

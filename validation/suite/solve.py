@@ -125,7 +125,7 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
             row = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
             rows.append(row | flatten(state_of(step.solution, law)))
     problem.destroy()
-    highest = {}
+    highest: Row = {}
     for name, peak in peaks(table(traces)).items():
         highest |= {f"peak.{name}": peak["value"], f"peak.{name}.{TIME_COLUMN}": peak[TIME_COLUMN]}
     return [row | highest for row in rows]
