@@ -133,7 +133,7 @@ def test_a_restart_changes_nothing(mesh, linear):
     whole = TransientProblem(mesh, GEL, BATH, options)
     schedule = Schedule(1e-4, (1e-8, 1e-4))
     steps = whole.steps(schedule)
-    packed = next(pack(whole) for step in steps if step.listed)
+    packed = next(pack(whole) for step in steps if step.time > 1e-8 and not step.interpolated)
     unbroken = [(s.time, s.solution.boundary["top"].potential) for s in steps]
     resumed = TransientProblem(mesh, GEL, BATH, options)
     resumed.system.set_data(resumed.problem_data)
