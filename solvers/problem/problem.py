@@ -274,6 +274,10 @@ class Problem:
         system.state.assign(system.state.vector)
         return statistics
 
+    def forget_matrix(self) -> None:
+        """Make the matrix of the next stage anew, as after a restart."""
+        self._matrix_step = None
+
     def solve_linear(self, defect: np.ndarray, charge: dict[str, float] | None = None) -> np.ndarray:
         """Change of the unknowns by a defect of a time step, from the last matrix. Collective.
 

@@ -18,7 +18,11 @@ ON_MESH = ("content", "content_rate")
 
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """Progress of a transient as arrays by name on rank 0, those on the mesh in the order of its cells. Collective."""
+    """Progress of a transient as arrays by name on rank 0, those on the mesh in the order of its cells. Collective.
+
+    The matrix of the last stage is no part of it: the transient goes on without it, too, to the same digits.
+    """
+    problem.forget_matrix()
     progress, ordering = problem.progress, problem.ordering
     time_state = progress.time_state
     on_mesh = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
