@@ -51,7 +51,7 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     if not time_state.produced.any():  # most cases produce nothing
         del everywhere["produced"], everywhere["rates_production"]
     if points is not None:
-        everywhere |= {"points_start": points.start, "points_totals": points.totals, "points_rates": points.rates}
+        everywhere |= {f"points_{name}": getattr(points, name) for name in ("start", "totals", "rates", "floor")}
     if problem.mesh.mesh.comm.rank > 0:
         return {}
     return {name: np.asarray(value) for name, value in {**everywhere, **gathered}.items()}
@@ -87,7 +87,8 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
     points = None
     if "points_start" in known:
         nodal = local("points_0"), local("points_1")
-        points = PastPoints(float(known["points_start"]), nodal, known["points_totals"], known["points_rates"])
+        numbers = (known[f"points_{name}"] for name in ("totals", "rates", "floor"))
+        points = PastPoints(float(known["points_start"]), nodal, *numbers)
     time_state = TimeState(
         float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history, points
     )

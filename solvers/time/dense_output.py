@@ -79,6 +79,8 @@ class DenseOutput:
             (local dofs, N + 1).
         totals: totals at the points, see `Totals.flat`, shape (points, totals).
         rates: their rates at the points, 1/s, of the same shape.
+        floors: floors of the currents at the starts of the steps and at the end, A, each of shape (boundaries, N + 1),
+            displacement last.
     """
 
     start: float
@@ -88,6 +90,7 @@ class DenseOutput:
     nodal: tuple[np.ndarray, ...]
     totals: np.ndarray
     rates: np.ndarray
+    floors: tuple[np.ndarray, ...]
 
     def weights(self, time: float) -> np.ndarray:
         """Weights of the points at a time (s), shape (points,)."""
@@ -112,7 +115,9 @@ class DenseOutput:
         kept = [self.first, self.first + KEPT_STAGE]
         if kept[1] >= len(self.nodal) - 1:
             return None
-        return PastPoints(self.start, (self.nodal[kept[0]], self.nodal[kept[1]]), self.totals[kept], self.rates[kept])
+        return PastPoints(
+            self.start, (self.nodal[kept[0]], self.nodal[kept[1]]), self.totals[kept], self.rates[kept], self.floors[-2]
+        )
 
 
 def weight_coefficients(method: Tableau, ratio: float | None) -> np.ndarray:
@@ -178,13 +183,15 @@ def dense_output(
     start, end, method, past = before.time, trial.time_state.time, trial.method, before.past
     length, rates = end - start, _stage_rates(problem, trial.stages)
     totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
+    floors = before.rates.floor, trial.time_state.rates.floor
     if not method.explicit_start:
         linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
-        return DenseOutput(start, end, linear, 0, (first, last), totals, np.vstack([rates, rates]))
+        return DenseOutput(start, end, linear, 0, (first, last), totals, np.vstack([rates, rates]), floors)
     nodal = (first, *(physical(problem, unknowns) for unknowns in trial.inner_unknowns), last)
     totals = np.vstack([totals[:1], totals[0] + length * method.A[1:-1] @ rates, totals[1:]])
     ratio = None if past is None else (start - past.start) / length
     if past is None or ratio is None or not 1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
-        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates)
+        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates, floors)
     totals, rates = np.vstack([past.totals, totals]), np.vstack([past.rates, rates])
-    return DenseOutput(start, end, weight_coefficients(method, ratio), 2, (*past.nodal, *nodal), totals, rates)
+    coefficients, floors = weight_coefficients(method, ratio), (past.floor, *floors)
+    return DenseOutput(start, end, coefficients, 2, (*past.nodal, *nodal), totals, rates, floors)

@@ -74,12 +74,14 @@ class PastPoints:
         nodal: concentrations, mol/m^3, and potential, V, at both, shape (local dofs, N + 1).
         totals: totals at both, see `Totals.flat` of `dense_output`, shape (2, totals).
         rates: their rates, 1/s, of the same shape.
+        floor: floors of the currents at the start, A, shape (boundaries, N + 1), displacement last.
     """
 
     start: float
     nodal: tuple[np.ndarray, np.ndarray]
     totals: np.ndarray
     rates: np.ndarray
+    floor: np.ndarray
 
 
 @dataclass

@@ -366,7 +366,9 @@ class TransientProblem(Problem):
         state.restore(state.to_unknowns(nodal))
         try:
             return self._solution_at(
-                totals, replace(at_end, charge_rate=rates.charge, current=rates.passed), self._no_solve("interpolated")
+                totals,
+                replace(at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0)),
+                self._no_solve("interpolated"),
             )
         finally:
             state.restore(last)
