@@ -21,7 +21,7 @@ class ScheduleTable(Table):
 
     Attributes:
         duration: time from start to end, s.
-        times: times at which steps must end, s.
+        times: times of output, s.
         tolerance: largest error of a step, as of `Schedule`.
         fixed_step: size of all steps, s; ``None`` adapts them.
     """
@@ -40,15 +40,15 @@ class Schedule:
 
     Attributes:
         duration: time from start to end, s.
-        times: times at which steps must end, s.
+        times: times of output, s.
         tolerance: largest error of a step: of a concentration over its largest value, of the potential over V_T.
         fixed_step: size of all steps, s, for studies of convergence; ``None`` adapts them.
 
     Examples:
         >>> from spinepnp.solvers import Schedule
         >>> schedule = Schedule(duration=1e-3, times=(1e-6, 1e-5))
-        >>> schedule.ends([])  # s, and whether a current jumps there
-        {1e-06: False, 1e-05: False, 0.001: False}
+        >>> schedule.times_within(5e-6, 1e-4)  # s
+        [1e-05]
     """
 
     duration: float
@@ -90,13 +90,17 @@ class Schedule:
         """Whether a time is an output time, or the end."""
         return any(abs(time - t) <= SAME_TIME * self.duration for t in (*self.times, self.duration))
 
+    def times_within(self, start: float, end: float) -> list[float]:
+        """Output times between two times, s, rising; those that are the same as one of the two are left out."""
+        return sorted({t for t in self.times if self.just_after(start) < t and self.just_after(t) < end})
+
     def just_after(self, time: float) -> float:
         """Time plus the tolerance within which two times are the same, s: break points up to there are behind it."""
         return time + SAME_TIME * self.duration
 
     def ends(self, waveforms: Iterable[WaveformFunction]) -> dict[float, bool]:
         """Times at which a step must end, rising, and whether a current of these waveforms jumps there."""
-        marked = [(t, False) for t in (*self.times, self.duration)]
+        marked = [(self.duration, False)]
         marked += [(t, t in waveform.jumps) for waveform in waveforms for t in waveform.breaks]
         ends: list[tuple[float, bool]] = []
         for time, jumps in sorted(marked):

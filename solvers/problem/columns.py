@@ -263,8 +263,13 @@ SUMMARY = (
            lambda s: s.solution.volume.min_concentration, lambda by_species: min(by_species.values())),
     Column(TIME_COLUMN, "of a transient: time of the last state", None),
     Column("steps", "of a transient: number of steps", None),
-    Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration", None),
+    Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration, also between steps "
+           "(of `max_...` and of a law at steps and listed times)", None),
     Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", None),
+    Column(f"peaks.COLUMN.half_width_{TIME.suffix}", "of a potential: time around the peak above half of its height "
+           "over the value at the start; only where it falls below that again", None),
+    Column(f"peaks.COLUMN.rise_20_80_{TIME.suffix}", "of a potential: time from 20 % to 80 % of this height before the "
+           "peak", None),
 )  # fmt: skip
 
 #: Columns of solver.csv in a transient, before those of the nonlinear solve.

@@ -50,6 +50,7 @@ def evaluate_solution(
     prediction: Prediction | None = None,
     displacement: dict[str, float] | None = None,
     balance_error: float | None = None,
+    amounts: np.ndarray | None = None,
 ) -> Solution:
     """The solution at the state of a problem, in SI units. Collective.
 
@@ -62,6 +63,7 @@ def evaluate_solution(
         prediction: electroneutral answer, where the law holds.
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
         balance_error: relative error of the balance of a transient; ``None`` in a steady state.
+        amounts: amount of each species, mol, shape (species,); by default that of the state.
 
     Raises:
         NewtonError: the balance of the ions is open.
@@ -74,7 +76,7 @@ def evaluate_solution(
     if not problem.signature.grounded:
         potential -= weights.integral(weights.volume, potential[:, None])[0] / weights.total_volume
     unknowns = np.column_stack([concentrations * scales.concentration, potential])
-    amounts = system.state.amounts() * scales.amount
+    amounts = system.state.amounts() * scales.amount if amounts is None else amounts
     if balance_error is None:
         balance_error, is_open = _steady_balance(problem, problem_data, statistics, currents, amounts)
     else:

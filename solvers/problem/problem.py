@@ -281,6 +281,10 @@ class Problem:
         system.state.assign(system.state.vector)
         return statistics
 
+    def forget_matrix(self) -> None:
+        """Make the matrix of the next stage anew, as after a restart."""
+        self._matrix_step = None
+
     def currents(self, nodal_flux: np.ndarray) -> dict[str, np.ndarray]:
         """Current of each species that enters through each boundary at the state, A, shape (N,). Collective.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
+from spinepnp.solvers.time.dense_output import DenseOutput
 from spinepnp.solvers.time.dirk import TimeState, TrialStep, take_step
 from spinepnp.solvers.time.tableaux import ESDIRK, EULER
+from spinepnp.solvers.time.traces import Trace
 from spinepnp.units import TIME, format_quantity
 
 #: Step after the first one of a smooth interval, over the Debye time.
@@ -41,7 +43,7 @@ Rejected = tuple[float, str, NewtonStatistics | None]
 
 @dataclass(frozen=True)
 class Step:
-    """An accepted step.
+    """An accepted step, or the state at a listed time within one.
 
     Examples:
         >>> import spinepnp as pnp
@@ -55,13 +57,16 @@ class Step:
 
     Attributes:
         number: number of the step, from one.
-        time: end of the step, s.
-        length: length of the step, s.
-        error: error estimate over the tolerance.
-        solution: state at the end of the step.
-        statistics: statistics of its solves, without those of rejected trial steps.
+        time: end of the step, or the listed time, s.
+        length: length of the step, or time since its start, s.
+        error: error estimate of the step over the tolerance.
+        solution: state at this time.
+        statistics: statistics of its solves, without those of rejected trial steps; zeros at a listed time within.
         rejected: rejected trial steps before it.
-        listed: whether its end is one of the times of the schedule, or the end of the transient.
+        listed: whether its time is one of the times of the schedule, or the end of the transient.
+        interpolated: whether its time lies within the step, and the state is that of the dense output.
+        dense: dense output of the step.
+        trace: numbers over the time of the step.
         defect: |N_end - N_start - passed| of each species since the start, mol.
         passed: charge that each species has carried in through each boundary since the start, C, by boundary.
         gates: open fractions, in the order of the channels.
@@ -75,9 +80,20 @@ class Step:
     statistics: NewtonStatistics
     rejected: list[Rejected]
     listed: bool
+    interpolated: bool
+    dense: DenseOutput = field(repr=False)
+    trace: Trace = field(repr=False)
     defect: dict[str, float]
     passed: dict[str, dict[str, float]]
     gates: tuple[float, ...]
+
+    def at(self, time: float) -> np.ndarray:
+        """Nodal values at a time (s) within the step, as in `Solution.unknowns`, from the dense output."""
+        if not self.dense.start <= time <= self.dense.end:
+            raise ValueError(
+                f"the step goes from {self.dense.start} s to {self.dense.end} s, and {time} s is not in it"
+            )
+        return self.dense.values(time)
 
 
 @dataclass

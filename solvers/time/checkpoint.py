@@ -10,7 +10,7 @@ import numpy as np
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import TransientProgress
-from spinepnp.solvers.time.dirk import StageRates, TimeState
+from spinepnp.solvers.time.dirk import PastPoints, StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
 #: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
@@ -19,20 +19,31 @@ ON_MESH = ("content", "content_rate")
 #: Their names among the arrays.
 RATES_ON_MESH = tuple(f"rates_{name}" for name in ON_MESH)
 
+#: Points of the step before at which the dense output of the next one has nodal values.
+POINTS_ON_MESH = ("points_0", "points_1")
+
 
 def on_mesh(name: str) -> bool:
     """Whether an array of a checkpoint has values at nodes, in slices over the ranks."""
-    return name == "unknowns" or (name.startswith("past_") and name != "past_times") or name in RATES_ON_MESH
+    is_past = name.startswith("past_") and name != "past_times"
+    return name == "unknowns" or is_past or name in (*RATES_ON_MESH, *POINTS_ON_MESH)
 
 
 def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
-    """Progress of a transient as arrays by name; of those `on_mesh` each rank has its slice. Collective."""
+    """Progress of a transient as arrays by name; of those `on_mesh` each rank has its slice. Collective.
+
+    The matrix of the last stage is no part of it: the transient goes on without it, too, to the same digits.
+    """
+    problem.forget_matrix()
     progress, ordering = problem.progress, problem.ordering
     time_state = progress.time_state
     at_nodes = {f"past_{i}": unknowns for i, (_, unknowns) in enumerate(time_state.history)} | {
         "unknowns": time_state.unknowns
     }
     at_nodes |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
+    points = time_state.past
+    if points is not None:
+        at_nodes |= dict(zip(POINTS_ON_MESH, points.nodal, strict=True))
     slices = {name: ordering.to_slice(values) for name, values in at_nodes.items()}
     everywhere: dict[str, Any] = {
         "time": time_state.time,
@@ -51,6 +62,8 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     everywhere["produced"] = time_state.produced
     if not time_state.produced.any():  # most cases produce nothing
         del everywhere["produced"], everywhere["rates_production"]
+    if points is not None:
+        everywhere |= {f"points_{name}": getattr(points, name) for name in ("start", "totals", "rates", "floor")}
     return {name: np.asarray(value) for name, value in {**everywhere, **slices}.items()}
 
 
@@ -80,7 +93,14 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
         }
     )
     history = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
-    time_state = TimeState(float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history)
+    points = None
+    if "points_start" in known:
+        nodal = local("points_0"), local("points_1")
+        numbers = (known[f"points_{name}"] for name in ("totals", "rates", "floor"))
+        points = PastPoints(float(known["points_start"]), nodal, *numbers)
+    time_state = TimeState(
+        float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history, points
+    )
     return problem.resume(
         TransientProgress(
             time_state,

@@ -67,6 +67,25 @@ class StageRates:
     production: np.ndarray
 
 
+@dataclass(frozen=True)
+class PastPoints:
+    """Points of a step that the dense output of the next one uses: its start and one of its stages.
+
+    Attributes:
+        start: start of the step, s.
+        nodal: concentrations, mol/m^3, and potential, V, at both, shape (local dofs, N + 1).
+        totals: totals at both, see `Totals.flat` of `dense_output`, shape (2, totals).
+        rates: their rates, 1/s, of the same shape.
+        floor: floors of the currents at the start, A, shape (boundaries, N + 1), displacement last.
+    """
+
+    start: float
+    nodal: tuple[np.ndarray, np.ndarray]
+    totals: np.ndarray
+    rates: np.ndarray
+    floor: np.ndarray
+
+
 @dataclass
 class TimeState:
     """The state at one time, with all that the next step needs.
@@ -79,6 +98,7 @@ class TimeState:
             weights of the method, shape (boundaries, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the ends of the last steps of this smooth interval, before this one.
+        past: points of the step before for the dense output; ``None`` where the solution is not smooth.
     """
 
     time: float
@@ -87,6 +107,7 @@ class TimeState:
     passed: np.ndarray
     produced: np.ndarray
     history: list[tuple[float, np.ndarray]] = field(default_factory=list)
+    past: PastPoints | None = None
 
 
 @dataclass(frozen=True)
@@ -97,11 +118,17 @@ class TrialStep:
         time_state: state at the end.
         error: error estimate over the tolerance; zero where the method has none.
         statistics: statistics of all its solves.
+        method: Runge-Kutta method of the step.
+        stages: rates at its stages.
+        inner_unknowns: local unknowns at the stages between start and end.
     """
 
     time_state: TimeState
     error: float
     statistics: NewtonStatistics
+    method: Tableau
+    stages: list[StageRates]
+    inner_unknowns: list[np.ndarray]
 
 
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
@@ -158,7 +185,8 @@ def take_step(
     produced = before.produced + sum(b * length * s.production for b, s in zip(method.b, stages, strict=True))
     history = [*before.history, (before.time, before.unknowns)][-HISTORY_LENGTH:]
     time_state = TimeState(end, states[-1], stages[-1], passed, produced, history)
-    return TrialStep(time_state, error, statistics[-1].after([NewtonError("", s) for s in statistics[:-1]]))
+    spent = statistics[-1].after([NewtonError("", s) for s in statistics[:-1]])
+    return TrialStep(time_state, error, spent, method, stages, states[1:-1])
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +11,8 @@ import numpy as np
 from spinepnp.runtime.communication import on_all
 from spinepnp.solvers.problem import columns
 from spinepnp.solvers.time.adaptive import Step
+from spinepnp.solvers.time.peaks import peaks
+from spinepnp.solvers.time.traces import Trace, table
 
 #: Function that is called with each step on every rank; the transient ends where it returns False.
 StepCallback = Callable[[Step], object]
@@ -20,7 +22,7 @@ GO_ON, STOP = range(2)
 
 
 class Steps(list[Step]):
-    """Accepted steps of a transient in their order.
+    """Accepted steps and listed times of a transient in their order.
 
     Examples:
         >>> import spinepnp as pnp
@@ -32,6 +34,10 @@ class Steps(list[Step]):
         >>> table = steps.to_frame()
         >>> len(table) == len(steps), float(table["top.potential_mV"].iloc[-1].round(2))
         (True, 1.92)
+        >>> float(steps.trace([5e-10])["top.potential_mV"].iloc[0].round(2))  # mV, between steps
+        1.05
+        >>> sorted(steps.peaks()["top.potential_mV"])
+        ['rise_20_80_ms', 'time_ms', 'value']
 
     Attributes:
         gate_names: names of the columns of `Step.gates`.
@@ -40,11 +46,47 @@ class Steps(list[Step]):
     gate_names: tuple[str, ...] = ()
 
     def to_frame(self) -> Any:
-        """Table (`pandas.DataFrame`) with a row a step, in the columns of observables.csv of a transient."""
+        """Table (`pandas.DataFrame`) with a row a step or listed time, in the columns of observables.csv."""
         import pandas
 
         rows = [_row_of(step) | dict(zip(self.gate_names, step.gates, strict=True)) for step in self]
         return pandas.DataFrame(rows)
+
+    def trace(self, times: Iterable[float] | None = None) -> Any:
+        """Table (`pandas.DataFrame`) of means, values at probes, currents and gates at any times, as in trace.csv.
+
+        Args:
+            times: times within the transient, s; by default several in each step.
+
+        Raises:
+            ValueError: a time lies outside of the steps.
+        """
+        import pandas
+
+        traces = [step.trace for step in self if not step.interpolated]
+        if times is None:
+            return pandas.DataFrame(table(traces))
+        return pandas.DataFrame([_trace_at(traces, time).row(time) for time in times])
+
+    def at(self, time: float) -> np.ndarray:
+        """Concentrations, mol/m^3, and potential, V, at the nodes at a time (s), as in `Solution.unknowns`.
+
+        Raises:
+            ValueError: the time lies outside of the steps.
+        """
+        return _trace_at([step.trace for step in self if not step.interpolated], time).dense.values(time)
+
+    def peaks(self) -> dict[str, dict[str, float]]:
+        """Peaks of all potentials and concentrations of the trace, as in summary.json; see `peaks.peaks`."""
+        return peaks(table([step.trace for step in self if not step.interpolated]))
+
+
+def _trace_at(traces: Sequence[Trace], time: float) -> Trace:
+    """Trace of the step in which a time lies: of two, the earlier one."""
+    for trace in traces:
+        if trace.dense.start <= time <= trace.dense.end:
+            return trace
+    raise ValueError(f"{time} s does not lie within the steps")
 
 
 def _row_of(step: Step) -> dict[str, Any]:

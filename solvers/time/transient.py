@@ -31,10 +31,12 @@ from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import is_positive
 from spinepnp.solvers.steady import SteadyProblem
-from spinepnp.solvers.time.adaptive import GROWTH, Rejected, Step, TransientProgress, advance
-from spinepnp.solvers.time.dirk import TimeState, TrialStep, state_at_rest
+from spinepnp.solvers.time.adaptive import GROWTH, Step, TransientProgress, advance
+from spinepnp.solvers.time.dense_output import DenseOutput, Totals, dense_output, totals_of
+from spinepnp.solvers.time.dirk import StageRates, state_at_rest
 from spinepnp.solvers.time.initial_state import InitialState, initial_state
 from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
+from spinepnp.solvers.time.traces import Tracer
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
@@ -73,6 +75,8 @@ class TransientProblem(Problem):
     transient = True
     remark = ""
     _progress: TransientProgress | None = None
+    _dense: DenseOutput | None = None
+    _values: np.ndarray
 
     @property
     def progress(self) -> TransientProgress:
@@ -127,7 +131,8 @@ class TransientProblem(Problem):
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        solution = self._solution_at(time_state, statistics)[0]
+        solution = self._solution_at(totals_of(self, time_state), time_state.rates, statistics)[0]
+        self._values, self._dense = solution.unknowns, None
         given = self.problem_data.initial
         highest = max(abs(solution.volume.min_potential), abs(solution.volume.max_potential))
         if given is not None and given.file is not None and highest > CHARGED_FILE:
@@ -170,8 +175,10 @@ class TransientProblem(Problem):
         state.restore(time_state.unknowns)
         state.iterate_from(time_state.unknowns)
         state.assign(state.vector)
-        no_solve = NewtonStatistics(state.vector.getSize(), self.mesh.mesh.comm.size, 0, 0, 0.0, 0.0, 0.0, "resumed")
-        return self._solution_at(time_state, no_solve)[0]
+        totals = totals_of(self, time_state)
+        solution = self._solution_at(totals, time_state.rates, self._no_solve("resumed"))[0]
+        self._values, self._dense = solution.unknowns, None
+        return solution
 
     def _initial_state(self) -> InitialState:
         """State at time zero that is not steady. Collective."""
@@ -264,7 +271,8 @@ class TransientProblem(Problem):
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
         waveforms = [w for b in self.problem_data.boundaries.values() for w in b.waveforms]
-        jumps = schedule.ends(waveforms)
+        jumps, tracer = schedule.ends(waveforms), Tracer(self)
+        bends = {t for w in waveforms for t in w.breaks}
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
             if self.terms_changed:
@@ -275,6 +283,7 @@ class TransientProblem(Problem):
                 control.step = FIRST_STEP * debye_time
             control.largest = min([schedule.duration, *(waveform.longest_step(after) for waveform in waveforms)])
             control.step = min(control.step, control.largest)
+            before = progress.time_state
             accepted, length, rejected = advance(self, progress, target, schedule)
             time_state = accepted.time_state
             at_end = time_state.time == target
@@ -283,42 +292,107 @@ class TransientProblem(Problem):
             progress.started = not (at_end and jumps[target])
             # Steps of a new smooth interval are not extrapolated from the history of the last one.
             progress.time_state = time_state if progress.started else replace(time_state, history=[])
-            yield self._result(accepted, length, rejected, listed=at_end and schedule.is_listed(target))
+            solution, defect = self._solution_at(totals_of(self, time_state), time_state.rates, accepted.statistics)
+            self._dense = dense = dense_output(self, before, accepted, self._values, solution.unknowns)
+            smooth = not (at_end and target in bends)
+            progress.time_state.past = dense.past() if smooth else None
+            self._values = solution.unknowns
+            step = Step(
+                number=progress.number,
+                time=time_state.time,
+                length=length,
+                error=accepted.error,
+                solution=solution,
+                statistics=accepted.statistics,
+                rejected=rejected,
+                listed=at_end and schedule.is_listed(target),
+                interpolated=False,
+                dense=dense,
+                trace=tracer.trace(dense),
+                defect=defect,
+                passed=self._by_boundary(time_state.passed),
+                gates=tuple(time_state.rates.gates.tolist()),
+            )
+            for time in schedule.times_within(before.time, time_state.time):
+                yield self._within(step, time)
+            yield step
 
-    def _result(self, accepted: TrialStep, length: float, rejected: list[Rejected], *, listed: bool) -> Step:
+    def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        solution, defect = self._solution_at(accepted.time_state, accepted.statistics)
-        passed = {
-            name: dict(zip(names, row.tolist(), strict=True))
-            for name, row in zip(self.mesh.geometry.boundaries, accepted.time_state.passed, strict=True)
-        }
-        return Step(
-            number=self.progress.number,
-            time=accepted.time_state.time,
-            length=length,
-            error=accepted.error,
+        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=True)
+        return {name: dict(zip(names, row, strict=True)) for name, row in rows}
+
+    def _within(self, step: Step, time: float) -> Step:
+        """State at a time within the last step as a step. Collective."""
+        solution, defect = self._interpolated(time)
+        totals = self._totals(step.dense.weights(time) @ step.dense.totals)
+        return replace(
+            step,
+            time=time,
+            length=time - step.dense.start,
             solution=solution,
-            statistics=accepted.statistics,
-            rejected=rejected,
-            listed=listed,
-            defect=dict(zip(names, defect.tolist(), strict=True)),
-            passed=passed,
-            gates=tuple(accepted.time_state.rates.gates.tolist()),
+            statistics=solution.statistics,
+            rejected=[],
+            listed=True,
+            interpolated=True,
+            defect=defect,
+            passed=self._by_boundary(totals.passed),
+            gates=tuple(totals.gates.tolist()),
         )
 
-    def _solution_at(self, time_state: TimeState, statistics: NewtonStatistics) -> tuple[Solution, np.ndarray]:
+    def solution_at(self, time: float) -> Solution:
+        """Solution at a time (s) within the last step, from the dense output. Collective.
+
+        Raises:
+            ValueError: there is no step yet, or the time lies outside of the last one.
+        """
+        self.refuse_destroyed()
+        if self._dense is None or not self._dense.start <= time <= self._dense.end:
+            raise ValueError(f"{time} s does not lie within the last step")
+        return self._interpolated(time)[0]
+
+    def _totals(self, flat: np.ndarray) -> Totals:
+        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))
+
+    def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
+        """The solution within the last step, as `_solution_at`. Collective."""
+        dense, state = self._dense, self.system.state
+        assert dense is not None
+        weights = dense.weights(time)
+        totals, rates = self._totals(weights @ dense.totals), self._totals(weights @ dense.rates)
+        nodal = dense.values(time)
+        nodal[:, -1] -= self.system.step_data.zero
+        at_end, last = self.progress.time_state.rates, state.local_unknowns()
+        state.restore(state.to_unknowns(nodal))
+        try:
+            return self._solution_at(
+                totals,
+                replace(at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0)),
+                self._no_solve("interpolated"),
+            )
+        finally:
+            state.restore(last)
+
+    def _no_solve(self, reason: str) -> NewtonStatistics:
+        """Statistics of a state that was not solved for."""
+        size, ranks = self.system.state.vector.getSize(), self.mesh.mesh.comm.size
+        return NewtonStatistics(size, ranks, 0, 0, 0.0, 0.0, 0.0, reason)
+
+    def _solution_at(
+        self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
+    ) -> tuple[Solution, dict[str, float]]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
-        state = self.system.state
+        unit = self.system.step_data.scales.amount
         defect, error = transient_balance(
-            amounts=state.amounts(),
+            amounts=totals.amounts,
             start=self.progress.first,
             rounding=self.progress.rounding,
-            passed=time_state.passed,
-            produced=time_state.produced,
+            passed=totals.passed,
+            produced=totals.produced,
             electrolyte=self.problem_data.electrolyte,
-            unit=self.system.step_data.scales.amount,
+            unit=unit,
         )
-        names, rates = self.mesh.geometry.boundaries, time_state.rates
+        names = self.mesh.geometry.boundaries
         solution = evaluate_solution(
             self,
             self.problem_data,
@@ -327,8 +401,9 @@ class TransientProblem(Problem):
             dict(zip(names, rates.floor, strict=True)),
             displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
             balance_error=error,
+            amounts=totals.amounts * unit,
         )
-        return solution, defect
+        return solution, dict(zip(self.signature.names, defect.tolist(), strict=True))
 
 
 def solve_transient(

@@ -44,7 +44,8 @@ class Study(Table):
         vary: dotted path of the key that is varied, for example "boundaries.top.current.value".
         values: the values that it takes, as they would stand in the case file.
         duration: that of a transient, s.
-        times: hit exactly, with a row of observables and a file of fields at each, s; twenty even ones by default.
+        times: times with a row of observables and a file of fields at each, s; twenty even ones by default. No step
+            has to end there.
         tolerance: error of each step: of concentrations over their largest value, of the potential over V_T.
         initial: state at its start: "bulk" (even concentrations; those of [closed] where nothing is held; with
             fixed charge by region the Donnan state in equilibrium with them), or the "steady" state before any

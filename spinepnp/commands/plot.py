@@ -24,7 +24,9 @@ def plot_run(directory: Path, *, animation: bool = True) -> list[Path]:
         CaseError: there is no such directory, or no results of a solved point in it.
     """
     case, rows = _read(directory)
-    made = draw(case, rows, _last_fields(directory), directory)
+    traced = directory / "trace.csv"
+    trace = _rows(traced) if traced.is_file() else []
+    made = draw(case, rows, _last_fields(directory), directory, trace)
     if animation and case.study.kind == "transient":
         made += attempt(lambda: draw_animation(case, directory))
     # Transients of which one key was varied have a directory each.

@@ -92,7 +92,14 @@ class PictureProcess:
         )
         self._last: Path | None = None
 
-    def draw(self, case: Case, rows: Sequence[dict[str, Any]], fields: Path | None, directory: Path) -> None:
+    def draw(
+        self,
+        case: Case,
+        rows: Sequence[dict[str, Any]],
+        fields: Path | None,
+        directory: Path,
+        trace: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Let all pictures be drawn that suit a run; see `pictures.draw`. Returns before they are.
 
         Args:
@@ -100,14 +107,15 @@ class PictureProcess:
             rows: rows of observables.csv.
             fields: file of the last fields; ``None`` where they are in parts.
             directory: directory of the pictures, which stays where it is until `finish`.
+            trace: rows of trace.csv.
         """
         if fields is None or not _fits(fields):
             from spinepnp.plots import pictures
 
-            pictures.draw(case, rows, fields, directory)
+            pictures.draw(case, rows, fields, directory, trace)
             return
         self._last = directory
-        job = pickle.dumps((case, list(rows), fields.absolute(), directory.absolute()))
+        job = pickle.dumps((case, list(rows), fields.absolute(), directory.absolute(), list(trace)))
         with suppress(OSError):  # it has died, which `finish` tells
             pickle.dump((str(directory), job), self._input)
             self._input.flush()

@@ -18,7 +18,13 @@ from spinepnp.plots.traces import draw_trace
 from spinepnp.units import POTENTIAL
 
 
-def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Path) -> list[Path]:
+def draw(
+    case: Case,
+    rows: Sequence[dict[str, Any]],
+    fields: Any,
+    directory: Path,
+    trace: Sequence[dict[str, Any]] = (),
+) -> list[Path]:
     """All pictures that suit a run. On rank 0 only; one that fails is a warning, not an error of the run.
 
     Args:
@@ -26,6 +32,7 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
         rows: rows of observables.csv, numbers or as they are read.
         fields: of the last point that was solved: a grid, or the path of a file, which need not be there; or ``None``.
         directory: that gets them.
+        trace: rows of trace.csv, numbers or as they are read; without any, those of observables.csv are drawn.
     """
     solved = [row for row in rows if row.get("status") == "ok"]
     made = []
@@ -34,7 +41,8 @@ def draw(case: Case, rows: Sequence[dict[str, Any]], fields: Any, directory: Pat
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
         drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
-        made += attempt(lambda: drawing(case, solved, directory))
+        shown = trace or solved if drawing is draw_trace else solved
+        made += attempt(lambda: drawing(case, shown, directory))
     return made
 
 

@@ -57,7 +57,7 @@ def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
 
     Args:
         case: case of the transient.
-        rows: rows of observables.csv, one for each step.
+        rows: rows of trace.csv or observables.csv.
         directory: directory of the picture.
 
     Returns:

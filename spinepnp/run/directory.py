@@ -11,7 +11,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -291,12 +291,13 @@ class Recorder:
         except OSError as error:
             raise OutputError(f"the results cannot be written ({reason_of(error)})") from None
 
-    def draw(self, rows: list[dict[str, Any]], grid: Any = None) -> None:
+    def draw(self, rows: list[dict[str, Any]], grid: Any = None, trace: Sequence[dict[str, Any]] = ()) -> None:
         """Draw all pictures that suit the run, or let them be drawn in the background. On rank 0.
 
         Args:
             rows: rows of observables.csv.
             grid: grid of the last fields where it was gathered; their file in the directory serves as well.
+            trace: rows of trace.csv.
         """
         assert self.directory is not None
         path, background = self.directory.path, self.options.background
@@ -304,9 +305,9 @@ class Recorder:
             return
         file = pictures.not_in_parts(fields_path(path / "fields")) if grid is None or background is not None else None
         if background is None:
-            pictures.draw(self.case, rows, file if grid is None else grid, path)
+            pictures.draw(self.case, rows, file if grid is None else grid, path, trace)
         else:
-            background.draw(self.case, rows, file, path)
+            background.draw(self.case, rows, file, path, trace)
 
     def finish_pictures(self) -> None:
         """Wait for pictures that are drawn in the background, at the end of the whole run. On rank 0."""

@@ -36,11 +36,11 @@ class GrowingTable:
         self.length += len(content)
         self._digest.update(content)
 
-    def append(self, row: dict[str, Any]) -> None:
-        """Append a row; the first one gives the columns."""
+    def append(self, *rows: dict[str, Any]) -> None:
+        """Append rows; the first one of all gives the columns."""
         first = not self._columns
-        self._columns = self._columns or list(row)
-        content = csv_text(self._columns, [row], header=first).encode()
+        self._columns = self._columns or list(rows[0])
+        content = csv_text(self._columns, rows, header=first).encode()
         with self.path.open("wb" if first else "ab") as file:
             file.write(content)
         self._add(content)

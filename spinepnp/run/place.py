@@ -16,7 +16,7 @@ RESULT_FILES = ("summary.json", "observables.csv", "case.toml", "solver.csv")
 
 #: Other files of a run, beside the fields of its points; nothing but these names is ever replaced.
 OTHER_FILES = (
-    "fields.vtu", "fields.pvtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
+    "trace.csv", "fields.vtu", "fields.pvtu", "fields.pvd", "checkpoint.npz", "checkpoint.older.npz", "run.log",
     "potential.png", "profile.png", "iv.png", "sweep.png", "trace.png", "animation.gif",
 )  # fmt: skip
 

@@ -65,7 +65,8 @@ class _Run:
 
     def take(self, step: Step) -> None:
         """Record a step. Collective."""
-        self.last, self.steps, self.rejected = step.solution, self.steps + 1, self.rejected + len(step.rejected)
+        self.last, self.rejected = step.solution, self.rejected + len(step.rejected)
+        self.steps += not step.interpolated
         before = [NewtonError("", self.totals)]
         spent = [NewtonError("", s) for _, _, s in step.rejected if s is not None]
         self.totals = step.statistics.after(before + spent)
@@ -83,8 +84,8 @@ class _Run:
         shown = {n: solution.boundary[n].potential for n in self.recorder.case.shown_boundaries}
         shown |= {name: state.potential for name, state in solution.probes.items()}
         parts = [f"V({n}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}" for n, value in shown.items()]
-        length = format_quantity(float(f"{step.length:.2g}"), TIME)
-        return ", ".join([*parts, f"step {step.number} of {length}"])
+        length = format_quantity(float(f"{step.dense.end - step.dense.start:.2g}"), TIME)
+        return ", ".join([*parts, f"{'in ' if step.interpolated else ''}step {step.number} of {length}"])
 
 
 def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -> list[SweepPoint]:
@@ -215,6 +216,8 @@ def _go(
     try:
         for step in problem.steps(case.study.schedule):
             run.take(step)
+            if step.interpolated:  # the state is that of the end of the step, whose rows come next
+                continue
             interrupted = comm.allreduce(pending.received, op=MPI.LOR)
             if interrupted or recorder.is_due(step):
                 run.checkpoint()

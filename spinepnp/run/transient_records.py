@@ -1,4 +1,4 @@
-"""Records of a transient: a row a step, fields at the listed times, and checkpoints to resume from.
+"""Records of a transient: rows of steps and listed times, fields at these, a trace, and checkpoints to resume from.
 
 A run that was killed is readable up to its last step; one that resumes from a checkpoint drops the rows behind it.
 """
@@ -31,6 +31,7 @@ from spinepnp.solvers.problem import columns
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import on_mesh, pack
+from spinepnp.solvers.time.peaks import peaks, peaks_of_rows
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import TIME, to_unit
 
@@ -39,6 +40,9 @@ FORMAT = 3
 
 #: Table of observables, which grows by a row a step.
 OBSERVABLES = "observables.csv"
+
+#: Table of the trace, which grows by several rows a step.
+TRACE = "trace.csv"
 
 #: Table of nonlinear solves, which grows by a row a step.
 SOLVER = "solver.csv"
@@ -58,6 +62,7 @@ class TransientRecorder(Recorder):
 
     Attributes:
         rows: rows of observables.csv, on rank 0.
+        trace: rows of trace.csv, on rank 0.
         resumed: whether there is a checkpoint to resume from.
         spent: sums of the statistics before the checkpoint, and seconds.
     """
@@ -67,12 +72,13 @@ class TransientRecorder(Recorder):
         self._found: tuple[dict[str, np.ndarray], tuple[str, ...]] | None = None  # on rank 0
         self.spent: tuple[dict[str, Any], float] = ({}, 0.0)
         self.rows: list[dict[str, Any]] = []
+        self.trace: list[dict[str, Any]] = []
         self._fields: list[tuple[float, str]] = []
         self._saved_at, self._saved_step = time.monotonic(), 0
         self._tables: dict[str, GrowingTable] = {}  # on rank 0
 
         def recall(directory: ResultDirectory) -> tuple[int | None, tuple[dict[str, Any], float]]:
-            self._tables = {name: GrowingTable(directory.path / name) for name in (OBSERVABLES, SOLVER)}
+            self._tables = {name: GrowingTable(directory.path / name) for name in (OBSERVABLES, TRACE, SOLVER)}
             if options.resume:
                 self._recall(directory)
             return self._saved_step if self._found is not None else None, self.spent
@@ -115,13 +121,14 @@ class TransientRecorder(Recorder):
             return "a table of a waveform or a channel has changed since; use --force"
         last = int(packed["number"])
         contents = {n: table.beginning(*about["written"].get(n, (0, ""))) for n, table in self._tables.items()}
-        if contents[OBSERVABLES] is None:
-            return f"{OBSERVABLES} lacks rows that the checkpoint has seen; use --force to start again"
+        for name in (OBSERVABLES, TRACE):
+            if contents[name] is None:
+                return f"{name} lacks rows that the checkpoint has seen; use --force to start again"
         if contents[SOLVER] is None:
             self.remarks.append(f"{SOLVER} has lost rows; those from step {last + 1} on are added to what is left")
             contents[SOLVER] = _rest(directory, last)
         rows = {name: table.resume(contents[name] or b"") for name, table in self._tables.items()}
-        self.rows = list(rows[OBSERVABLES])
+        self.rows, self.trace = list(rows[OBSERVABLES]), list(rows[TRACE])
         self._found = packed, tuple(about[checkpoints.ON_MESH])
         self._fields = [(t, field) for t, field in about["fields"]]
         self.spent, self._saved_step = (about["spent"], float(about["seconds"])), last
@@ -149,7 +156,7 @@ class TransientRecorder(Recorder):
 
     def begin(self, problem: TransientProblem, solution: Solution) -> None:
         """Record the state at the start."""
-        row = self._row(problem, solution, 0.0, 0, {})
+        row = self._row(solution, 0.0, 0, {}, problem.gates)
 
         def write(_directory: ResultDirectory) -> None:
             self.rows.append(row)
@@ -160,7 +167,7 @@ class TransientRecorder(Recorder):
             self._add_fields(0.0, solution)
 
     def _row(
-        self, problem: TransientProblem, solution: Solution, time_: float, step: int, defect: dict[str, float]
+        self, solution: Solution, time_: float, step: int, defect: dict[str, float], gates: dict[str, float]
     ) -> dict[str, Any]:
         """Row of observables.csv at a time (s); `defect` is what the balance of a species leaves open, mol."""
         defects = {name: defect.get(name, 0.0) for name in solution.electrolyte.names}
@@ -169,19 +176,24 @@ class TransientRecorder(Recorder):
             **columns.values(columns.BEGINNING, record, solution),
             **columns.flatten(columns.state_of(solution, self.case.law())),
             **columns.flatten(columns.values(columns.BALANCE, record, solution)),
-            **problem.gates,
+            **gates,
             **columns.values([columns.STATUS], record, solution),
         }
 
     def step(self, problem: TransientProblem, step: Step) -> None:
-        """Record an accepted step, and the attempts that were rejected before it."""
-        row = self._row(problem, step.solution, step.time, step.number, step.defect)
+        """Record an accepted step with the attempts that were rejected before it, or a listed time within it."""
+        gates = dict(zip(problem.gates, step.gates, strict=True))
+        row = self._row(step.solution, step.time, step.number, step.defect, gates)
         recorded = step.listed or self.case.study.record == "steps"
 
         def write(_directory: ResultDirectory) -> None:
-            for length, reason, statistics in step.rejected:
-                self._tables[SOLVER].append(_solver_row(step, length, statistics, f"rejected: {reason}"))
-            self._tables[SOLVER].append(_solver_row(step, step.length, step.statistics, ""))
+            if not step.interpolated:
+                for length, reason, statistics in step.rejected:
+                    self._tables[SOLVER].append(_solver_row(step, length, statistics, f"rejected: {reason}"))
+                self._tables[SOLVER].append(_solver_row(step, step.length, step.statistics, ""))
+                traced = step.trace.rows(with_start=not self.trace)
+                self.trace += traced
+                self._tables[TRACE].append(*traced)
             if recorded:
                 self.rows.append(row)
                 self._tables[OBSERVABLES].append(row)
@@ -264,21 +276,29 @@ class TransientRecorder(Recorder):
         total = replace(last, statistics=totals)
         summary = columns.summary_of(problem.mesh, total, self.case.law(), seconds) | where | failed
 
-        self.write(lambda directory: directory.write_summary({**summary, "peaks": _peaks(self.rows)}))
+        self.write(lambda directory: directory.write_summary({**summary, "peaks": self._peaks()}))
         grid = self.save_fields(last, "fields")[1] if self.options.fields else None
 
         def write(directory: ResultDirectory) -> None:
             if pictured:
-                self.draw(self.rows, grid)
+                self.draw(self.rows, grid, self.trace)
                 self.finish_pictures()
 
         self.write(write)
 
     def outcome(self) -> dict[str, Any]:
-        """Last row, with the peaks of all rows. On rank 0 only."""
-        peaks = {f"peak.{key}": peak["value"] for key, peak in _peaks(self.rows).items()}
+        """Last row, with the peaks. On rank 0 only."""
+        highest = {f"peak.{key}": peak["value"] for key, peak in self._peaks().items()}
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
-        return {**last, **peaks, "status": self.rows[-1]["status"]}
+        return {**last, **highest, "status": self.rows[-1]["status"]}
+
+    def _peaks(self) -> dict[str, dict[str, float]]:
+        """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""
+        names = [name for name in (self.rows[0] if self.rows else ()) if columns.has_peak(name)]
+        traced = peaks(self.trace)
+        of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
+        found = traced | of_rows
+        return {name: found[name] for name in names if name in found}
 
 
 def _with_recorded_start(case: Case, directory: ResultDirectory) -> Case:
@@ -315,17 +335,6 @@ def _solver_row(step: Step, length: float, statistics: NewtonStatistics | None, 
         **of_solver,
         "reason": rejected or of_solver["reason"],
     }
-
-
-def _peaks(rows: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Largest value of every column that has a peak, and the time at which it is reached."""
-    peaks = {}
-    for key in rows[0] if rows else ():
-        numbers = [float(row[key]) for row in rows if row.get(key) not in (None, "")] if columns.has_peak(key) else []
-        if numbers:
-            highest = int(np.argmax(numbers))
-            peaks[key] = {"value": numbers[highest], columns.TIME_COLUMN: float(rows[highest][columns.TIME_COLUMN])}
-    return peaks
 
 
 def _series(fields: list[tuple[float, str]]) -> str:

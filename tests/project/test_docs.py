@@ -376,6 +376,12 @@ def test_the_tutorial_works_as_written(walked):
     assert (folder / "runs" / "three_necks" / "report.html").exists()
     cap = json.loads((folder / "runs" / "spine" / "summary.json").read_text())["boundaries"]["cap"]["potential_mV"]
     assert f"The cap is at {cap:.1f} mV." in (ROOT / "docs" / "tutorial.md").read_text()
+    peaks = json.loads((folder / "runs" / "spine_alpha_5ms" / "summary.json").read_text())["peaks"]
+    peak = peaks["cap.potential_mV"]
+    said_of_it = (
+        f"{peak['value']:.2f} mV at the cap after {peak['time_ms']:.2f} ms, {peak['half_width_ms']:.1f} ms wide"
+    )
+    assert said_of_it in " ".join((ROOT / "docs" / "tutorial.md").read_text().split())
     # The frame of the table in README, and its last lines; its numbers are held elsewhere.
     printed = re.search(r"```\n(I-V law.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[1]
     for line in printed.splitlines():

@@ -120,7 +120,7 @@ def test_a_membrane_potential_builds_up(comm):
     problem.begin()
     before = problem.progress.time_state.rates.charge
     for step in problem.steps(Schedule(5 * MS, (1e-9, 1e-6))):
-        closes(step, before, problem.progress.time_state)
+        closes(step, before)
         assert worst_defect(step) < 1e-11
     assert step.number < 120
     steady = SteadyProblem(mesh, GEL, MEMBRANE).solve(GEL, MEMBRANE)
@@ -133,7 +133,7 @@ def test_a_restart_changes_nothing(mesh, linear):
     whole = TransientProblem(mesh, GEL, BATH, options)
     schedule = Schedule(1e-4, (1e-8, 1e-4))
     steps = whole.steps(schedule)
-    packed = next(pack(whole) for step in steps if step.listed)
+    packed = next(pack(whole) for step in steps if step.time > 1e-8 and not step.interpolated)
     unbroken = [(s.time, s.solution.boundary["top"].potential) for s in steps]
     resumed = TransientProblem(mesh, GEL, BATH, options)
     resumed.system.set_data(resumed.problem_data)

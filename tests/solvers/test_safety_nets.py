@@ -17,6 +17,7 @@ from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.channels import bernoulli
 from spinepnp.solvers.model.closed import check_neutral_inflow
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.model.waveforms import pulses
 from spinepnp.solvers.pnp import system
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import AVOGADRO, FARADAY
@@ -123,7 +124,7 @@ class TestData:
 
     def test_a_pulse_that_is_short_beside_the_transient_is_not_lost(self):
         times = (0.5, 0.5 + 1e-6)
-        assert tuple(Schedule(1.0, times).ends([])) == (*times, 1.0)  # SAME
+        assert tuple(Schedule(1.0).ends([pulses((0.5,), 1e-6)])) == (*times, 1.0)  # SAME
         assert not Schedule(1.0, times).is_listed(0.5 + 5e-7)
 
     def test_a_probe_beyond_the_end_by_a_tenth_of_a_cell(self, line):

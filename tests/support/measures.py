@@ -9,6 +9,7 @@ from spinepnp.solvers.fem.measure import Measure
 from spinepnp.solvers.fem.operators import Operators
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.problem.predictor import Predictor
+from spinepnp.solvers.time.dense_output import Totals
 
 
 def measures(mesh):
@@ -58,11 +59,13 @@ class UnitFlux:
         return G.eval(points, [cells.links(i)[0] for i in range(len(points))]).ravel()
 
 
-def closes(step, before, time_state, name="top", rounding=0.0):
+def closes(step, before, name="top", rounding=0.0):
     """Total current of an instant (A), and total charge since the start, over the largest of their terms."""
     state = step.solution.boundary[name]
     now = [*state.current.values(), state.displacement]
     assert abs(sum(now)) <= 1e-10 * max(map(abs, now)) + rounding
     position = list(step.solution.boundary).index(name)
-    went = [*time_state.passed[position], time_state.rates.charge[position] - before[position]]
+    row = step.dense.weights(step.time) @ step.dense.totals
+    totals = Totals.of(row, len(state.current), len(step.solution.boundary))
+    went = [*totals.passed[position], totals.charge[position] - before[position]]
     assert abs(sum(went)) <= 1e-10 * max(map(abs, went)) + rounding * step.time

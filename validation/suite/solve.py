@@ -12,7 +12,9 @@ from spinepnp.meshes import generate
 from spinepnp.run.steady import Model
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.problem.columns import flatten, state_of
+from spinepnp.solvers.problem.columns import TIME_COLUMN, flatten, state_of
+from spinepnp.solvers.time.peaks import peaks
+from spinepnp.solvers.time.traces import table
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
 
@@ -98,7 +100,7 @@ def _steady(case: Case, comm: Any) -> list[Row]:
 
 
 def _in_time(case: Case, comm: Any) -> list[Row]:
-    """Rows of a transient, one for each of its times."""
+    """Rows of a transient, one for each of its times, each with the peaks of the whole transient."""
     study, law, rows = case.study, case.law(), []
     assert study.times is not None
     assert study.tolerance is not None
@@ -116,9 +118,14 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
         initial_concentrations=case.initial,
     )
     problem.begin(study.initial)
+    traces = []
     for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):
+        traces += [] if step.interpolated else [step.trace]
         if any(abs(step.time / time - 1.0) < SAME_TIME for time in study.times):
             row = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
             rows.append(row | flatten(state_of(step.solution, law)))
     problem.destroy()
-    return rows
+    highest: Row = {}
+    for name, peak in peaks(table(traces)).items():
+        highest |= {f"peak.{name}": peak["value"], f"peak.{name}.{TIME_COLUMN}": peak[TIME_COLUMN]}
+    return [row | highest for row in rows]

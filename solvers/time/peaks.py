@@ -1,0 +1,109 @@
+"""Peaks of traces, with their times, half-widths and rise times, from the polynomials of the dense output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from spinepnp.solvers.problem.columns import TIME_COLUMN, has_peak
+from spinepnp.solvers.time.traces import ROWS_PER_STEP
+from spinepnp.units import POTENTIAL, TIME
+
+#: Rows of a step, with its start, that give its polynomial of fourth degree.
+SAMPLES = (0, 1, 3, 5, 6)
+
+#: Excess over an earlier maximum, relative to the largest value, up to which it is rounding.
+SAME_HEIGHT = 1e-12
+
+#: Levels between which the rise of a peak is timed, and that of its width, over its height.
+RISE_LEVELS, HALF = (0.2, 0.8), 0.5
+
+#: Least height of a peak, relative to its largest value, that has a width: a smaller one is rounding.
+LEAST_HEIGHT = 1e-9
+
+
+def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Peaks of the potentials and concentrations of a trace.
+
+    Args:
+        rows: rows of a trace of whole steps, with its start: numbers, or text as it is read.
+
+    Returns:
+        By column: ``value`` and ``time_ms`` of the largest value. Of a potential also ``half_width_ms``, the time above
+        half of its height over the value at the start of the transient, and ``rise_20_80_ms``, the time from 20 % to
+        80 % of it, both next to the peak and only where the trace reaches these levels.
+    """
+    if len(rows) <= ROWS_PER_STEP:
+        return {}
+    times = np.array([float(row[TIME_COLUMN]) for row in rows])
+    return {
+        name: _peak(times, np.array([float(row[name]) for row in rows]), name)
+        for name in rows[0]
+        if has_peak(name) and rows[0][name] not in (None, "")
+    }
+
+
+def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:
+    """The trace as a piecewise polynomial of SciPy, a piece a step."""
+    from scipy.interpolate import PPoly
+
+    starts = np.arange(0, len(times) - 1, ROWS_PER_STEP)
+    theta = np.array(SAMPLES) / ROWS_PER_STEP
+    lengths = np.diff(times[::ROWS_PER_STEP])
+    # Differences from the start: a constant stays one to the last digit.
+    samples = values[starts[None, :] + np.array(SAMPLES)[1:, None]] - values[starts]
+    powers = np.arange(4, 0, -1)
+    coefficients = np.linalg.solve(theta[1:, None] ** powers, samples) / lengths ** powers[:, None]
+    return PPoly(np.vstack([coefficients, values[starts]]), times[::ROWS_PER_STEP])
+
+
+def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
+    """Peak of one column."""
+    curve = _polynomials(times, values)
+    stationary = curve.derivative().roots(discontinuity=False, extrapolate=False)
+    at = np.union1d(times, stationary[np.isfinite(stationary)])
+    found = curve(at)
+    found[np.searchsorted(at, times)] = values
+    top = found.max()
+    highest = int(np.argmax(found >= top - SAME_HEIGHT * np.abs(found).max()))
+    peak = {"value": float(found[highest]), TIME_COLUMN: float(at[highest])}
+    if name.endswith(f".potential_{POTENTIAL.suffix}"):
+        peak |= _widths(curve, values[0], peak)
+    return peak
+
+
+def _widths(curve: Any, rest: float, peak: Mapping[str, float]) -> dict[str, float]:
+    """Half-width and rise time of a peak over the value at the start, where they are reached."""
+    height, time = peak["value"] - rest, peak[TIME_COLUMN]
+    if height <= LEAST_HEIGHT * max(abs(peak["value"]), abs(rest)):
+        return {}
+
+    def crossings(level: float) -> np.ndarray:
+        found = curve.solve(rest + level * height, discontinuity=False, extrapolate=False)
+        return np.asarray(found[np.isfinite(found)])
+
+    def before(level: float, end: float) -> float | None:
+        return max((float(t) for t in crossings(level) if t <= end), default=None)
+
+    result = {}
+    half, behind = before(HALF, time), min((float(t) for t in crossings(HALF) if t > time), default=None)
+    if half is not None and behind is not None:
+        result[f"half_width_{TIME.suffix}"] = behind - half
+    upper = before(RISE_LEVELS[1], time)
+    lower = None if upper is None else before(RISE_LEVELS[0], upper)
+    if upper is not None and lower is not None:
+        result[f"rise_20_80_{TIME.suffix}"] = upper - lower
+    return result
+
+
+def peaks_of_rows(rows: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Largest values of columns among rows, with their times: of numbers that are not linear in the solution."""
+    table, found = list(rows), {}
+    for name in names:
+        numbers = np.array([np.nan if row.get(name) in (None, "") else float(row[name]) for row in table])
+        if np.isfinite(numbers).any():
+            highest = int(np.nanargmax(numbers))
+            found[name] = {"value": float(numbers[highest]), TIME_COLUMN: float(table[highest][TIME_COLUMN])}
+    return found

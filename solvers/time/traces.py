@@ -1,0 +1,95 @@
+"""Traces of a transient: numbers that are linear in the solution, at any time of a step, without evaluating fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI, reduced
+from spinepnp.solvers.problem.columns import TIME_COLUMN
+from spinepnp.solvers.problem.problem import Problem
+from spinepnp.solvers.time.dense_output import DenseOutput, Totals
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME, to_unit
+
+#: Number of rows of a trace in each step: four with that of its start give its polynomial, six a smooth curve.
+ROWS_PER_STEP = 6
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Means, values at probes, currents and gates within a step, in the units and with the names of observables.csv.
+
+    Attributes:
+        dense: dense output of the step.
+        names: names of the columns.
+        points: values at the points of the dense output, shape (points, columns).
+    """
+
+    dense: DenseOutput
+    names: tuple[str, ...]
+    points: np.ndarray
+
+    def row(self, time: float) -> dict[str, float]:
+        """Values at a time (s) of the step, by name."""
+        values = self.dense.weights(time) @ self.points
+        return {
+            TIME_COLUMN: float(f"{to_unit(time, TIME):.15g}"),
+            **dict(zip(self.names, values.tolist(), strict=True)),
+        }
+
+    def rows(self, *, with_start: bool = False) -> list[dict[str, float]]:
+        """Rows at even times of the step, the last one at its end; the first one at its start, if wanted."""
+        start, end = self.dense.start, self.dense.end
+        numbers = range(0 if with_start else 1, ROWS_PER_STEP + 1)
+        return [self.row(start + i / ROWS_PER_STEP * (end - start) if i < ROWS_PER_STEP else end) for i in numbers]
+
+
+class Tracer:
+    """Linear functionals of the fields of a problem: means over boundaries, regions and the volume, values at probes.
+
+    Args:
+        problem: problem whose steps are traced.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._boundaries, species = tuple(problem.mesh.geometry.boundaries), problem.signature.names
+        self._means = [problem.weights.boundary[n] / problem.weights.area[n] for n in self._boundaries]
+        regions = problem.discretisation.regions
+        self._means += [region.weights / region.volume for region in regions.values()]
+        self._means.append(problem.weights.volume / problem.weights.total_volume)
+        places = [*self._boundaries, *regions, "volume", *problem.discretisation.probes.names]
+        columns = [f"potential_{POTENTIAL.suffix}", *(f"concentration_{CONCENTRATION.suffix}.{n}" for n in species)]
+        self._units = np.array([to_unit(1.0, POTENTIAL), *(to_unit(1.0, CONCENTRATION) for _ in species)])
+        currents = [f"current_{CURRENT.suffix}.{carrier}" for carrier in (*species, "total", "displacement")]
+        self._names = (
+            *(f"{place}.{column}" for place in places for column in columns),
+            *(f"{boundary}.{column}" for boundary in self._boundaries for column in currents),
+            *problem.system.channels.gate_names(),
+        )
+
+    def trace(self, dense: DenseOutput) -> Trace:
+        """Trace of a step. Collective."""
+        problem = self._problem
+        weights, system, species = problem.weights, problem.system, len(problem.signature.names)
+        means = [[mean[: weights.owned] @ y[: weights.owned] for mean in self._means] for y in dense.nodal]
+        at_probes = [[*problem.discretisation.probes.values(y).values()] for y in dense.nodal]
+        values = reduced(weights.comm, np.array(means), MPI.SUM)  # points, places, fields
+        values = np.concatenate([values, np.reshape(at_probes, (len(values), -1, species + 1))], axis=1)
+        totals, rates = [
+            [Totals.of(row, species, len(self._boundaries)) for row in rows] for rows in (dense.totals, dense.rates)
+        ]
+        density = system.step_data.scales.amount / system.state.volume()
+        # The integral of the concentration of an unknown is not that of its nodal values with logarithms.
+        values[:, len(self._means) - 1, :-1] = [t.amounts * density for t in totals]
+        currents = [np.column_stack([r.passed, r.passed.sum(axis=1), r.charge]).ravel() for r in rates]
+        fields = (np.roll(values, 1, axis=2) * self._units).reshape(len(values), -1)
+        points = np.hstack([fields, np.array(currents) / CURRENT.si, np.array([t.gates for t in totals])])
+        return Trace(dense, self._names, points)
+
+
+def table(traces: list[Trace]) -> list[dict[str, Any]]:
+    """Rows of the traces of successive steps, with the start of the first one."""
+    return [row for i, trace in enumerate(traces) for row in trace.rows(with_start=i == 0)]
