@@ -193,5 +193,5 @@ def dense_output(
     if past is None or ratio is None or not 1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
         return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates, floors)
     totals, rates = np.vstack([past.totals, totals]), np.vstack([past.rates, rates])
-    coefficients, floors = weight_coefficients(method, ratio), (past.floor, *floors)
-    return DenseOutput(start, end, coefficients, 2, (*past.nodal, *nodal), totals, rates, floors)
+    coefficients, all_floors = weight_coefficients(method, ratio), (past.floor, *floors)
+    return DenseOutput(start, end, coefficients, 2, (*past.nodal, *nodal), totals, rates, all_floors)
