@@ -110,8 +110,7 @@ class AccuracyProblem:
     def is_default(self, variant: Variant) -> bool:
         """Whether these are the default settings, but with the grading that the problem needs."""
         degree = self.load(variant).geometry.default_degree()
-        taken = "nodal" if degree == 1 else "density"  # by formulation = "auto"
-        plain = variant.degree == degree and variant.order == 2 and variant.formulation == taken
+        plain = variant.degree == degree and variant.order == 2 and variant.formulation == "density"
         return plain and (variant.size, variant.refine) == (1, 0) and variant.graded == self.graded
 
 

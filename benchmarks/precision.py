@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.measure import timed
 from benchmarks.places import CASES
-from benchmarks.transients import spent
+from benchmarks.transients import solved, spent
 from spinepnp.case.case import Case, load_case
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.solvers.time.adaptive import Step
@@ -84,17 +84,17 @@ def _transient(case: Case, mesh: SpineMesh, tolerance: float, comm: Any) -> dict
     problem = TransientProblem(mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed)
     schedule = replace(case.study.schedule, tolerance=tolerance)
     steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
-    newton = sum(s.newton for s in spent(steps))
+    newton, number = sum(s.newton for s in spent(steps)), len(solved(steps))
     linear = _linear_solve(problem, comm)
     found = {
         "steps": steps,
         "unknowns": problem.system.state.vector.getSize(),
-        "number": len(steps),
+        "number": number,
         "rejected": sum(len(step.rejected) for step in steps),
         "newton": newton,
-        "newton_a_step": newton / len(steps),
+        "newton_a_step": newton / number,
         "run_s": seconds,
-        "step_s": seconds / len(steps),
+        "step_s": seconds / number,
         "linear_s": linear,
     }
     problem.destroy()
