@@ -22,7 +22,7 @@ CONSERVED_AMOUNT = 5e-15
 
 #: Largest amount of a species at the end of a stage that its fluxes do not explain, over the amount: the next stage
 #: starts from that of the fluxes, so that such errors do not add up.
-UNEXPLAINED_AMOUNT = 1e-12
+UNEXPLAINED_AMOUNT = 1e-13
 
 #: Relative rounding error of an amount, from fluxes through fine cells in steps far longer than their diffusion.
 ROUNDING = 1e-11

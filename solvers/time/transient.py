@@ -131,7 +131,7 @@ class TransientProblem(Problem):
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        solution = self._solution_at(totals_of(self, time_state), time_state.rates, statistics)[0]
+        solution = self._solution_at(self._at_end(time_state), time_state.rates, statistics)[0]
         self._values, self._dense = solution.unknowns, None
         given = self.problem_data.initial
         highest = max(abs(solution.volume.min_potential), abs(solution.volume.max_potential))
@@ -175,7 +175,7 @@ class TransientProblem(Problem):
         state.restore(time_state.unknowns)
         state.iterate_from(time_state.unknowns)
         state.assign(state.vector)
-        totals = totals_of(self, time_state)
+        totals = self._at_end(time_state)
         solution = self._solution_at(totals, time_state.rates, self._no_solve("resumed"))[0]
         self._values, self._dense = solution.unknowns, None
         return solution
@@ -292,7 +292,7 @@ class TransientProblem(Problem):
             progress.started = not (at_end and jumps[target])
             # Steps of a new smooth interval are not extrapolated from the history of the last one.
             progress.time_state = time_state if progress.started else replace(time_state, history=[])
-            solution, defect = self._solution_at(totals_of(self, time_state), time_state.rates, accepted.statistics)
+            solution, defect = self._solution_at(self._at_end(time_state), time_state.rates, accepted.statistics)
             self._dense = dense = dense_output(self, before, accepted, self._values, solution.unknowns)
             smooth = not (at_end and target in bends)
             progress.time_state.past = dense.past() if smooth else None
@@ -350,6 +350,10 @@ class TransientProblem(Problem):
         if self._dense is None or not self._dense.start <= time <= self._dense.end:
             raise ValueError(f"{time} s does not lie within the last step")
         return self._interpolated(time)[0]
+
+    def _at_end(self, time_state: TimeState) -> Totals:
+        """Totals at the state, with the amounts of its fields: they show what Newton has left. Collective."""
+        return replace(totals_of(self, time_state), amounts=self.system.state.amounts())
 
     def _totals(self, flat: np.ndarray) -> Totals:
         return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))

@@ -16,6 +16,7 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import fem, ufl
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.time.dirk import predicted
 from spinepnp.solvers.time.tableaux import ESDIRK, EULER
 from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 from spinepnp.units import FARADAY
@@ -51,6 +52,29 @@ class TestMethods:
         for i in range(1, len(c)):  # y' = z y with z to infinity
             ends.append(-sum(A[i, j] * ends[j] for j in range(i)) / A[i, i])
         assert abs(ends[-1]) < 1e-12
+
+    def test_the_defect_of_a_step_is_a_third_difference_of_its_states(self):
+        """Equal to that of the embedded method for any rates, and without slope and curvature: w c = w c^2 = 0."""
+        w, c, rates = ESDIRK.defect, ESDIRK.c, np.array([1.0, -3.0, 2.5, 7.0])
+        assert w @ (ESDIRK.A @ rates) == pytest.approx((ESDIRK.b - ESDIRK.embedded) @ rates, rel=1e-12)
+        assert abs(w @ c) + abs(w @ c**2) < 1e-13
+        assert abs(w @ c**3) > 1e-4
+
+
+class TestStartsOfStages:
+    def test_a_polynomial_is_met(self, comm):
+        times, time = (0.0, 0.4, 1.0, 1.2), 1.5
+        points = [(t, np.array([1.0 + t + 0.3 * t**2 - 0.01 * t**3, 2.0])) for t in times]
+        expected = 1.0 + time + 0.3 * time**2 - 0.01 * time**3
+        assert predicted(comm, points, time) == pytest.approx([expected, 2.0], rel=1e-12)
+
+    def test_terms_that_grow_are_left_out(self, comm):
+        """A kink far behind: the line through the nearest two states remains."""
+        points = [(0.0, np.array([5.0])), (1.0, np.array([0.0])), (1.1, np.array([0.1]))]
+        assert predicted(comm, points, 2.0) == pytest.approx([1.0])
+
+    def test_a_single_state_stays(self, comm):
+        assert predicted(comm, [(0.0, np.array([3.0, 4.0]))], 1.0) == pytest.approx([3.0, 4.0])
 
 
 class TestCylinderStep:
