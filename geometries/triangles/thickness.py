@@ -18,8 +18,11 @@ THICKNESS_SHARE = 0.4
 #: Edge length on the rim of a patch over the patch's radius: the rim's polygon loses 0.3 % of its area.
 RIM_SHARE = 0.13
 
-#: Radius of a ball, over the bulk size, below which it is due to the roughness of the surface.
-SMALLEST_BALL = 0.15
+#: Radius of a ball, over the bulk size, below which it is due to the surface: a ridge has no thickness.
+SMALLEST_BALL = 0.5
+
+#: Distance from the centre of a ball, over its radius, within which it counts for the thickness.
+REACH = 1.2
 
 #: Change of the edge length over a distance: neighbouring edges differ by about this part.
 GROWTH = 0.25
@@ -104,7 +107,11 @@ def thickness(points: np.ndarray, triangles: np.ndarray, smallest: float) -> np.
         surface = surface.decimate(1.0 - COARSE / len(triangles), volume_preservation=True)
         coarse, corners = np.asarray(surface.points, dtype=float), surface.regular_faces
     normals = vertex_normals(coarse, corners)
-    radii = inner_radii(coarse, normals, smallest, float(np.ptp(coarse, axis=0).max()))
+    balls = inner_radii(coarse, normals, smallest, float(np.ptp(coarse, axis=0).max()))
+    tree, radii = cKDTree(coarse), balls.copy()
+    # At an edge of the surface a ball is small; the body is as thick there as the largest ball that nearly reaches it.
+    for near, ball in zip(tree.query_ball_point(coarse - balls[:, None] * normals, REACH * balls), balls, strict=True):
+        radii[near] = np.maximum(radii[near], ball)
     _, nearest = cKDTree(coarse).query(points)
     return np.asarray(radii[nearest])
 
