@@ -119,6 +119,11 @@ def cut_off(
 def flat_triangles(points: np.ndarray, loops: list[np.ndarray], normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Triangles that fill loops of points in a plane, with new points between: Delaunay's, with the loops as edges.
 
+    Args:
+        points: coordinates, shape (points, 3).
+        loops: numbers of the points of each closed loop, in order.
+        normal: unit normal of the plane.
+
     Returns:
         New points, and triangles numbered in the given points and the new ones after them, normals against ``normal``.
     """
@@ -214,6 +219,12 @@ def named_disc(surface: Triangulation, pole: np.ndarray, area: float, name: str)
     """The surface with a disc of given area around a place of it, cut along its rim.
 
     The disc is what lies within a distance of the pole and is connected with it.
+
+    Args:
+        surface: the surface.
+        pole: place in the middle of the disc.
+        area: area of the disc, in the square of the surface's unit.
+        name: name that its triangles get.
 
     Returns:
         The surface and the distance.

@@ -63,7 +63,13 @@ def _turns(old, new):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def surround(triangles, around, count):  # type: ignore[no-untyped-def]
-    """Fill the lists of triangles around each vertex."""
+    """Fill the lists of triangles around each vertex.
+
+    Args:
+        triangles: corners, shape (room, 3).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
     count[:] = 0
     for t in range(len(triangles)):
         if triangles[t, 0] >= 0:
@@ -123,7 +129,16 @@ def _is_feature(x, triangles, labels, one, other):  # type: ignore[no-untyped-de
 
 @njit(cache=True)
 def kind_of(x, triangles, labels, around, count, v):  # type: ignore[no-untyped-def]
-    """0: within a smooth part; 1: on a feature line; 2: an end, corner or crossing of feature lines."""
+    """0: within a smooth part; 1: on a feature line; 2: an end, corner or crossing of feature lines.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+        v: the point.
+    """
     number = 0
     one = np.zeros(3)
     other = np.zeros(3)
@@ -146,7 +161,18 @@ def kind_of(x, triangles, labels, around, count, v):  # type: ignore[no-untyped-
 
 @njit(cache=True)
 def split_long(x, size, points, triangles, labels, number, around, count):  # type: ignore[no-untyped-def]
-    """Split edges longer than 4/3 of their size; returns the numbers of points and triangles."""
+    """Split edges longer than 4/3 of their size; returns the numbers of points and triangles.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        size: wanted edge length at each point, shape (room,).
+        points: number of points.
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        number: number of triangles, those that are gone included.
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
     t = 0
     while t < number:
         split = False
@@ -219,7 +245,16 @@ def _may_move(x, triangles, around, count, v, without, p, most, worst):  # type:
 
 @njit(cache=True)
 def collapse_short(x, size, triangles, labels, around, count):  # type: ignore[no-untyped-def]
-    """Collapse edges shorter than 4/5 of their size, where the surface keeps its topology and features."""
+    """Collapse edges shorter than 4/5 of their size, where the surface keeps its topology and features.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        size: wanted edge length at each point, shape (room,).
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
     done = 0
     for a in range(len(count)):
         again = True
@@ -318,7 +353,16 @@ def _link(triangles, around, count, a, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def flip_edges(x, triangles, labels, number, around, count):  # type: ignore[no-untyped-def]
-    """Flip edges whose opposite angles add up to more than half a turn, on smooth parts."""
+    """Flip edges whose opposite angles add up to more than half a turn, on smooth parts.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        number: number of triangles, those that are gone included.
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
     done = 0
     for t in range(number):
         for i in range(3):
@@ -357,7 +401,16 @@ def flip_edges(x, triangles, labels, number, around, count):  # type: ignore[no-
 
 @njit(cache=True)
 def smooth_tangentially(x, triangles, labels, number, around, count):  # type: ignore[no-untyped-def]
-    """Move smooth vertices toward the middle of their neighbours within the surface; returns which are smooth."""
+    """Move smooth vertices toward the middle of their neighbours within the surface; returns which are smooth.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        labels: patch of each triangle, shape (room,).
+        number: number of triangles, those that are gone included.
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+    """
     smooth = np.zeros(number, dtype=np.bool_)
     for v in range(number):
         if count[v] == 0 or kind_of(x, triangles, labels, around, count, v) != 0:
@@ -383,7 +436,16 @@ def smooth_tangentially(x, triangles, labels, number, around, count):  # type: i
 
 @njit(cache=True)
 def place_vertex(x, triangles, around, count, v, p):  # type: ignore[no-untyped-def]
-    """Move a vertex, or as much of the way as no triangle turns over or becomes needle-shaped."""
+    """Move a vertex, or as much of the way as no triangle turns over or becomes needle-shaped.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+        v: the point.
+        p: new place.
+    """
     step = p - x[v]
     for _ in range(4):
         if _may_move(x, triangles, around, count, v, -2, x[v] + step, 1e300, WORST_SHAPE):
@@ -395,7 +457,16 @@ def place_vertex(x, triangles, around, count, v, p):  # type: ignore[no-untyped-
 
 @njit(cache=True)
 def place_vertices(x, triangles, around, count, vertices, targets):  # type: ignore[no-untyped-def]
-    """Move vertices to targets, each as far as its triangles allow; returns the number that moved."""
+    """Move vertices to targets, each as far as its triangles allow; returns the number that moved.
+
+    Args:
+        x: coordinates of the points, with room for more, shape (room, 3).
+        triangles: corners, shape (room, 3).
+        around: triangles around each point, shape (room, most).
+        count: number of triangles around each point, shape (room,).
+        vertices: points that move.
+        targets: new place of each, shape (vertices, 3).
+    """
     moved = 0
     for i in range(len(vertices)):
         if place_vertex(x, triangles, around, count, vertices[i], targets[i]):

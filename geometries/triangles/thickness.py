@@ -73,7 +73,14 @@ def inner_radii(points: np.ndarray, normals: np.ndarray, smallest: float, larges
 
 
 def limit_growth(points: np.ndarray, triangles: np.ndarray, size: np.ndarray, growth: float = GROWTH) -> np.ndarray:
-    """Edge lengths at the vertices, reduced so that they grow along the edges by at most ``growth`` a distance."""
+    """Edge lengths at the vertices, reduced so that they grow slowly along the edges.
+
+    Args:
+        points: coordinates, shape (points, 3).
+        triangles: corners, shape (triangles, 3).
+        size: edge lengths at the points, shape (points,).
+        growth: largest change of an edge length over a distance.
+    """
     from scipy.sparse import coo_array
 
     size = size.copy()
