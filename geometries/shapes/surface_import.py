@@ -15,11 +15,13 @@ from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolution import CELLS_PER_TETRAHEDRON
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
+from spinepnp.geometries.triangles.anatomy import find_anatomy
+from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
 from spinepnp.geometries.triangles.remeshing import remeshed
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
-from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, format_quantity, parse_quantity
+from spinepnp.units import LENGTH, Area, Coordinate, Length, Number, Table, format_quantity, parse_quantity
 
 #: Smallest plausible extent of a domain, m: a smaller one was given in another unit.
 SMALLEST_EXTENT = 2e-9
@@ -77,11 +79,17 @@ class Patch(Table):
         name: name of the boundary.
         plane: picks triangles in a plane.
         disc: picks triangles near a point.
+        cut: cuts the base off: the flat face is the patch; "auto" finds the place, normal to the axis of the spine.
+        pick: "pole": a disc around the place of the head that is farthest from the base.
+        area: area of that disc, m^2.
     """
 
     name: str
     plane: Plane | None = None
     disc: Disc | None = None
+    cut: Plane | Literal["auto"] | None = None
+    pick: Literal["pole"] | None = None
+    area: Area | None = None
 
 
 class ImportedSurface(Geometry):
@@ -148,8 +156,29 @@ class ImportedSurface(Geometry):
 
     @property
     def _surface(self) -> Triangulation:
-        """The triangles of the file, with the names of the case."""
+        """The triangles of the file, cut and with the names of the case."""
         return _named(self, self._read())
+
+    def _cut(self, surface: Triangulation) -> Triangulation:
+        """The surface with the patches that are cut into it: bases, then discs at the pole."""
+        asked = [patch for patch in self.patches if patch.cut is not None or patch.pick is not None]
+        if not asked or problem_of(surface) is not None:
+            return surface
+        surface = surface.outward()
+        anatomy, scale = find_anatomy(surface), self._scale * MODEL_UNIT
+        for patch in sorted(asked, key=lambda one: one.cut is None):
+            try:
+                if isinstance(patch.cut, Plane):
+                    point, normal = np.array(patch.cut.point) / scale, np.array(patch.cut.normal)
+                    surface = cut_off(surface, point, normal, patch.name, anatomy.tip, flat_triangles)
+                elif patch.cut is not None:
+                    where = (anatomy.cut, anatomy.direction)
+                    surface = cut_off(surface, *where, patch.name, anatomy.tip, flat_triangles)
+                else:
+                    surface = named_disc(surface, anatomy.pole, (patch.area or 0.0) / scale**2, patch.name)[0]
+            except ValueError as error:
+                raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
+        return surface
 
     def body_heights(self, name: str) -> tuple[float, float]:
         """Lowest and highest z of the boundary's triangles."""
@@ -166,9 +195,11 @@ class ImportedSurface(Geometry):
 
     def name_patches(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches of the case; a patch may take only triangles that have no name."""
-        names = (*surface.names[:-1], *(patch.name for patch in self.patches), UNNAMED)
+        surface = self._cut(surface)
+        listed = [patch for patch in self.patches if patch.cut is None and patch.pick is None]
+        names = (*surface.names[:-1], *(patch.name for patch in listed), UNNAMED)
         values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
-        for number, patch in enumerate(self.patches, start=len(surface.names) - 1):
+        for number, patch in enumerate(listed, start=len(surface.names) - 1):
             picked = self._picked(surface, patch)
             taken = picked & (values != len(names) - 1)
             if taken.any():
@@ -238,10 +269,15 @@ class ImportedSurface(Geometry):
         for patch in self.patches:
             check_name("geometry.patches.name", patch.name, seen)
             key = f"geometry.patches.{patch.name}"
-            if (patch.plane is None) == (patch.disc is None):
-                raise CaseError(key, "needs either plane = { point, normal } or disc = { centre, radius }")
-            if patch.plane is not None and not any(patch.plane.normal):
-                raise CaseError(f"{key}.plane.normal", "must not be zero")
+            given = [word for word in ("plane", "disc", "cut", "pick") if getattr(patch, word) is not None]
+            if len(given) != 1:
+                what = 'plane = { point, normal }, disc = { centre, radius }, cut = "auto" or pick = "pole"'
+                raise CaseError(key, f"needs either of {what}")
+            if (patch.pick is None) != (patch.area is None):
+                raise CaseError(f"{key}.area", 'belongs to pick = "pole"; give both or neither')
+            for word, plane in (("plane", patch.plane), ("cut", patch.cut)):
+                if isinstance(plane, Plane) and not any(plane.normal):
+                    raise CaseError(f"{key}.{word}.normal", "must not be zero")
 
     def files(self) -> dict[str, str]:
         """Digest of the surface's file."""

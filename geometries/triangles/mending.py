@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,35 @@ def mended(points: np.ndarray, triangles: np.ndarray, keep_shells: bool = True) 
         made_shells.append(piece if problem_of(piece) is None else _largest(*outer_surface(points, shell, spacing)))
     made = float(surface.areas().sum() / area - 1.0)
     return Mended(surface, tuple(made_shells), tuple(found), tuple(done), change, made, distance, tuple(stray))
+
+
+def coarsened(repaired: Mended, share: float) -> Mended:
+    """The surface made anew on a coarser grid, without its finest creases.
+
+    Args:
+        repaired: result of `mended`.
+        share: spacing of the grid over volume by area.
+
+    Raises:
+        ValueError: the volume would change by more than `MOST_CHANGE`; says so.
+    """
+    before = repaired.surface
+    spacing = share * before.volume() / float(before.areas().sum())
+    surface = _largest(*outer_surface(before.points, before.triangles, spacing))
+    volume, area = (
+        (1.0 + old) * new - 1.0
+        for old, new in (
+            (repaired.volume_change, surface.volume() / before.volume()),
+            (repaired.area_change, float(surface.areas().sum() / before.areas().sum())),
+        )
+    )
+    if abs(volume) > MOST_CHANGE:
+        raise ValueError(f"cannot be mended: its volume would change by {100 * volume:.2g} %; export it again")
+    gap = float(np.abs(Target(before.points, before.triangles).nearest(surface.points)[1]).max())
+    done = (*repaired.done, "made anew on a coarser grid, as remeshing it gave intersections")
+    return replace(
+        repaired, surface=surface, done=done, volume_change=volume, area_change=area, distance=repaired.distance + gap
+    )
 
 
 def _single(points: np.ndarray, triangles: np.ndarray) -> Triangulation:

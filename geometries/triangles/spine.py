@@ -8,13 +8,16 @@ import numpy as np
 
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.mending import Mended, mended
+from spinepnp.geometries.triangles.mending import Mended, coarsened, mended
 from spinepnp.geometries.triangles.remeshing import remeshed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import Triangulation, problem_of
 
 #: Factors of the edge lengths that are tried until the remeshed surface does not intersect itself.
-ATTEMPTS = (1.0, 0.85, 0.7, 0.55)
+ATTEMPTS = (1.0, 0.8)
+
+#: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
+COARSER_GRIDS = (0.3, 0.4)
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,18 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
     raise ValueError(f"cannot be remeshed: the result {problem}")
 
 
+def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
+    """The mended surface, on a coarser grid where it must be, and its remeshed form."""
+    for share in (None, *COARSER_GRIDS):
+        candidate = repaired if share is None else coarsened(repaired, share)
+        try:
+            return candidate, soundly_remeshed(candidate.surface, bulk_size(candidate.surface))
+        except ValueError:
+            if share == COARSER_GRIDS[-1]:
+                raise
+    raise AssertionError("the loop ends by a return or an error")
+
+
 def ready_spine(
     points: np.ndarray, triangles: np.ndarray, psd_area: float, base: np.ndarray | None = None
 ) -> ReadySpine:
@@ -67,8 +82,7 @@ def ready_spine(
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired = mended(points, triangles)
-    whole = soundly_remeshed(repaired.surface, bulk_size(repaired.surface))
+    repaired, whole = _whole(mended(points, triangles))
     anatomy = find_anatomy(whole, base)
     cut = cut_off(whole, anatomy.cut, anatomy.direction, "base", anatomy.tip, flat_triangles)
     marked, radius = named_disc(cut, anatomy.pole, psd_area, "psd")

@@ -97,14 +97,14 @@ def surface(request: SurfaceRequest, comm: Any) -> int:
 
 
 def _finished(folder: Path, request: SurfaceRequest) -> dict[str, Any] | None:
-    """The row of a spine that is done with the same options, for a batch that continues."""
+    """The row of a spine that is done with the same options, in a batch that continues; failures are tried again."""
     if not request.every or request.force:
         return None
     try:
         row = json.loads((folder / "surface.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return row if row.get("asked") == _asked(request) else None
+    return row if row.get("asked") == _asked(request) and row.get("status") == "ok" else None
 
 
 def _asked(request: SurfaceRequest) -> dict[str, Any]:
