@@ -97,8 +97,8 @@ def mended(points: np.ndarray, triangles: np.ndarray, keep_shells: bool = True) 
     return Mended(surface, tuple(made_shells), tuple(found), tuple(done), change, made, distance, tuple(stray))
 
 
-def coarsened(repaired: Mended, share: float) -> Mended:
-    """The surface made anew on a coarser grid, without its finest creases.
+def made_anew(repaired: Mended, share: float) -> Mended:
+    """The surface made anew on another grid, where its creases are other ones.
 
     Args:
         repaired: result of `mended`.
@@ -120,7 +120,7 @@ def coarsened(repaired: Mended, share: float) -> Mended:
     if abs(volume) > MOST_CHANGE:
         raise ValueError(f"cannot be mended: its volume would change by {100 * volume:.2g} %; export it again")
     gap = float(np.abs(Target(before.points, before.triangles).nearest(surface.points)[1]).max())
-    done = (*repaired.done, "made anew on a coarser grid, as remeshing it gave intersections")
+    done = (*repaired.done, "made anew on another grid, as remeshing it gave intersections")
     return replace(
         repaired, surface=surface, done=done, volume_change=volume, area_change=area, distance=repaired.distance + gap
     )

@@ -8,7 +8,7 @@ import numpy as np
 
 from spinepnp.geometries.triangles.anatomy import Anatomy, find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.mending import Mended, coarsened, mended
+from spinepnp.geometries.triangles.mending import Mended, made_anew, mended
 from spinepnp.geometries.triangles.remeshing import remeshed
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import Triangulation, problem_of
@@ -17,7 +17,7 @@ from spinepnp.geometries.triangulation import Triangulation, problem_of
 ATTEMPTS = (1.0, 0.8)
 
 #: Spacings of the grids, over volume by area, on which a surface is made anew where no size gives a sound one.
-COARSER_GRIDS = (0.3, 0.4)
+OTHER_GRIDS = (0.14, 0.1, 0.3, 0.4)
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
 
 
 def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
-    """The mended surface, on a coarser grid where it must be, and its remeshed form."""
-    for share in (None, *COARSER_GRIDS):
-        candidate = repaired if share is None else coarsened(repaired, share)
+    """The mended surface, on another grid where it must be, and its remeshed form."""
+    for share in (None, *OTHER_GRIDS):
         try:
+            candidate = repaired if share is None else made_anew(repaired, share)
             return candidate, soundly_remeshed(candidate.surface, bulk_size(candidate.surface))
         except ValueError:
-            if share == COARSER_GRIDS[-1]:
+            if share == OTHER_GRIDS[-1]:
                 raise
     raise AssertionError("the loop ends by a return or an error")
 

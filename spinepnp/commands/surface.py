@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from spinepnp.errors import CaseError, SpineError
+from spinepnp.errors import CaseError, SolveError, SpineError
 from spinepnp.geometries import ImportedSurface
 from spinepnp.geometries.triangles.spine import ReadySpine, ready_spine
 from spinepnp.geometries.triangles.spine_files import count_spines, guessed_unit, read_spine
@@ -32,6 +32,12 @@ DIFFUSIVITY = 200e-12
 
 #: Thermal voltage of the table and of the case, V.
 THERMAL_VOLTAGE = 25.26e-3
+
+#: Number of triangles below which quadratic elements have less than 80 000 unknowns.
+FEW_TRIANGLES = 5000
+
+#: Distance of the bounds over G above which a spine counts as failed.
+MOST_GAP = 0.05
 
 #: Reversal potential of the synapse of 1 nS, V.
 REVERSAL = 70e-3
@@ -121,6 +127,12 @@ def _one(request: SurfaceRequest, number: int, folder: Path, comm: Any) -> dict[
         mesh = generate(geometry, MeshOptions(order=1), comm)
         row |= {"cells": mesh.cells, "vertices": mesh.vertices, "min_quality": mesh.min_quality}
         row |= electric_table(conductance_bounds(mesh, "psd", ("base",)))
+        gap = (row["G_high_per_um"] - row["G_low_per_um"]) / row["G_per_um"]
+        if gap > MOST_GAP:
+            raise SolveError(
+                f"the bounds of G differ by {100 * gap:.2g} % (allowed: {100 * MOST_GAP:g} %): the surface is all but "
+                "pinched off somewhere; see surface.png, and mend it by hand there"
+            )
     except SpineError as error:
         row |= {"status": "failed", "reason": getattr(error, "problem", None) or str(error)}
     row["seconds"] = round(comm.bcast(time.monotonic() - start), 2)
@@ -181,7 +193,7 @@ def _write_spine(spine: ReadySpine, folder: Path) -> None:
     case = {
         "title": "A spine from a surface",
         "geometry": {"shape": "surface", "file": "surface.msh", "unit": "um"},
-        "mesh": {"order": 1, "element_degree": 2},
+        "mesh": {"order": 1, "element_degree": 2 if len(surface.triangles) < FEW_TRIANGLES else 1},
         "electrolyte": {
             "thermal_voltage": f"{THERMAL_VOLTAGE * 1e3} mV",
             "permittivity": 80,
