@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,6 +64,12 @@ class Triangulation:
             return float(np.abs(np.linalg.det(edges)).sum() / 6.0)
         a, b, c = (self.corners[:, i] for i in range(3))
         return float(np.einsum("ti,ti->", a, np.cross(b, c)) / 6.0)
+
+    def outward(self) -> Triangulation:
+        """The same surface with normals that point outward."""
+        if self.volume() > 0.0:
+            return self
+        return replace(self, triangles=self.triangles[:, ::-1])
 
     def mean_edge(self) -> float:
         """Mean length of the triangles' edges, in the file's unit."""

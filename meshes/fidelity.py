@@ -13,6 +13,9 @@ from spinepnp.units import AREA, LENGTH, VOLUME, Kind, format_quantity, to_unit
 #: Relative error of volume and areas that is allowed where cells can fill the body exactly (a triangulation): rounding.
 TOLERANCE_FILE = 1e-6
 
+#: Relative error of volume and areas that is allowed where a surface is remeshed: the rim of a patch becomes coarser.
+TOLERANCE_REMESHED = 1e-2
+
 #: Relative error of volume and areas that is allowed with curved cells: it falls with the fourth power of the size, and
 #: default meshes keep 1e-4.
 TOLERANCE_CURVED = 1e-2
@@ -30,7 +33,7 @@ GMSH_TOLERANCE = 2e-7
 def tolerance_of(mesh: SpineMesh) -> float:
     """Relative difference between exact and meshed volume and areas that is allowed."""
     if isinstance(mesh.geometry, ImportedSurface):
-        return TOLERANCE_FILE
+        return TOLERANCE_REMESHED if mesh.geometry.is_remeshed else TOLERANCE_FILE
     return TOLERANCE_CURVED if mesh.options.order == 2 else TOLERANCE_STRAIGHT
 
 
@@ -52,7 +55,9 @@ def check_measures(mesh: SpineMesh) -> None:
         return
     what = f"has {' and '.join(parts)}"
     if isinstance(mesh.geometry, ImportedSurface):
-        problem = f"the mesh {what}: Gmsh could not keep its triangles; remesh the surface with less pointed triangles"
+        kept = f"the mesh {what}: Gmsh could not keep its triangles; remesh the surface with less pointed triangles"
+        lost = f"the remeshed surface {what}, {100 * tolerance:g} % are allowed; make mesh.size smaller"
+        problem = lost if mesh.geometry.is_remeshed else kept
         raise CaseError("geometry.file", problem, mesh.geometry.file)
 
     cells, instead = ("curved", "") if mesh.options.order == 2 else ("straight", " or set mesh.order = 2")

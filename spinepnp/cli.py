@@ -134,6 +134,32 @@ def mesh(
 
 
 @app.command()
+def surface(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="STL, OBJ, PLY, OFF, VTK, VTU, MSH, morph-spines HDF5.")],
+    unit: Annotated[str | None, typer.Option(help="Unit of the coordinates: nm or um; guessed by default.")] = None,
+    spine: Annotated[int | None, typer.Option(min=0, help="Number of the spine in a morph-spines file.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All spines of the file, with one table.")] = False,
+    psd_area: Annotated[float, typer.Option(min=1e-6, help="Area of the synapse, um^2.")] = 0.05,
+    output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
+) -> int:
+    """Mend the surface of a spine, cut its base flat, mark its synapse, and bound its conductance from both sides."""
+    from spinepnp.errors import CaseError
+
+    if unit not in (None, "nm", "um"):
+        raise CaseError("--unit", "must be nm or um", unit)
+    if all_ and spine is not None:
+        raise CaseError("--spine", "excludes --all; give one of them", spine)
+    from spinepnp.commands.surface import SurfaceRequest
+    from spinepnp.commands.surface import surface as work
+    from spinepnp.run.place import default_output
+    from spinepnp.runtime.stack import MPI
+
+    place = output if output is not None else default_output(file)
+    return work(SurfaceRequest(file, unit, spine, all_, psd_area, place, force), MPI.COMM_WORLD)
+
+
+@app.command()
 def check(
     case: CaseFile,
     set_: OverrideOption = None,

@@ -397,6 +397,7 @@ def _quantity(kind: Kind, sign: Literal["positive", "non_negative", "any"] = "an
 
 
 Length = Annotated[float, *_quantity(LENGTH, "positive")]
+Area = Annotated[float, *_quantity(AREA, "positive")]
 Coordinate = Annotated[float, *_quantity(LENGTH)]
 NonNegativeLength = Annotated[float, *_quantity(LENGTH, "non_negative")]
 Angle = Annotated[float, *_quantity(ANGLE, "non_negative")]

@@ -10,14 +10,18 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries.base import VOLUME_NAME, Geometry, digest_of
-from spinepnp.geometries.gmsh_reader import read_model
 from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolution import CELLS_PER_TETRAHEDRON
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
+from spinepnp.geometries.triangles.anatomy import find_anatomy
+from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
+from spinepnp.geometries.triangles.remeshing import remeshed
+from spinepnp.geometries.triangles.tetrahedra import fill
+from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
-from spinepnp.units import LENGTH, Coordinate, Length, Number, Table, format_quantity, parse_quantity
+from spinepnp.units import LENGTH, Area, Coordinate, Length, Number, Table, format_quantity, parse_quantity
 
 #: Smallest plausible extent of a domain, m: a smaller one was given in another unit.
 SMALLEST_EXTENT = 2e-9
@@ -30,6 +34,15 @@ PLANE_TOLERANCE = 1e-3
 
 #: Mean edge of the cells within a surface over the mean edge of its triangles; measured.
 INNER_EDGE = 1.3
+
+#: Number of triangles above which a surface is remeshed by default: they would make more than 100 000 unknowns.
+MANY_TRIANGLES = 12_000
+
+#: Tetrahedra per triangle within a remeshed surface; measured.
+CELLS_PER_TRIANGLE = 3.2
+
+#: Area of an equilateral triangle of edge one.
+EQUILATERAL = math.sqrt(3.0) / 4.0
 
 #: Coordinates x, y and z, m.
 Position = tuple[Coordinate, Coordinate, Coordinate]
@@ -66,11 +79,17 @@ class Patch(Table):
         name: name of the boundary.
         plane: picks triangles in a plane.
         disc: picks triangles near a point.
+        cut: cuts the base off: the flat face is the patch; "auto" finds the place, normal to the axis of the spine.
+        pick: "pole": a disc around the place of the head that is farthest from the base.
+        area: area of that disc, m^2.
     """
 
     name: str
     plane: Plane | None = None
     disc: Disc | None = None
+    cut: Plane | Literal["auto"] | None = None
+    pick: Literal["pole"] | None = None
+    area: Area | None = None
 
 
 class ImportedSurface(Geometry):
@@ -85,7 +104,8 @@ class ImportedSurface(Geometry):
              \   /
              |__|             base    a patch, picked by a plane or by a disc around a point
 
-    The triangles stay as they are: the cells are straight, and a patch follows the edges of the triangles.
+    The triangles stay as they are, unless they are many: the cells are straight, and a patch follows the edges of the
+    triangles.
 
     Examples:
         >>> from pathlib import Path
@@ -103,6 +123,9 @@ class ImportedSurface(Geometry):
         file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
         unit: unit of its coordinates, "nm" or "um".
         patches: named parts, beside those that a msh file names itself.
+        triangles: "keep" meshes the triangles of the file as they are; "remesh" replaces them by others of about
+            `mesh.size` in thick parts and smaller ones in thin parts and at the rims of patches, with volume and areas
+            kept to 1 %; "auto" remeshes surfaces of more than 12 000 triangles.
     """
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d",)
@@ -114,6 +137,7 @@ class ImportedSurface(Geometry):
     file: str
     unit: str
     patches: tuple[Patch, ...] = ()
+    triangles: Literal["auto", "keep", "remesh"] = "auto"
 
     @property
     def _scale(self) -> float:
@@ -132,8 +156,29 @@ class ImportedSurface(Geometry):
 
     @property
     def _surface(self) -> Triangulation:
-        """The triangles of the file, with the names of the case."""
+        """The triangles of the file, cut and with the names of the case."""
         return _named(self, self._read())
+
+    def _cut(self, surface: Triangulation) -> Triangulation:
+        """The surface with the patches that are cut into it: bases, then discs at the pole."""
+        asked = [patch for patch in self.patches if patch.cut is not None or patch.pick is not None]
+        if not asked or problem_of(surface) is not None:
+            return surface
+        surface = surface.outward()
+        anatomy, scale = find_anatomy(surface), self._scale * MODEL_UNIT
+        for patch in sorted(asked, key=lambda one: one.cut is None):
+            try:
+                if isinstance(patch.cut, Plane):
+                    point, normal = np.array(patch.cut.point) / scale, np.array(patch.cut.normal)
+                    surface = cut_off(surface, point, normal, patch.name, anatomy.tip, flat_triangles)
+                elif patch.cut is not None:
+                    where = (anatomy.cut, anatomy.direction)
+                    surface = cut_off(surface, *where, patch.name, anatomy.tip, flat_triangles)
+                else:
+                    surface = named_disc(surface, anatomy.pole, (patch.area or 0.0) / scale**2, patch.name)[0]
+            except ValueError as error:
+                raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
+        return surface
 
     def body_heights(self, name: str) -> tuple[float, float]:
         """Lowest and highest z of the boundary's triangles."""
@@ -150,9 +195,11 @@ class ImportedSurface(Geometry):
 
     def name_patches(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches of the case; a patch may take only triangles that have no name."""
-        names = (*surface.names[:-1], *(patch.name for patch in self.patches), UNNAMED)
+        surface = self._cut(surface)
+        listed = [patch for patch in self.patches if patch.cut is None and patch.pick is None]
+        names = (*surface.names[:-1], *(patch.name for patch in listed), UNNAMED)
         values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
-        for number, patch in enumerate(self.patches, start=len(surface.names) - 1):
+        for number, patch in enumerate(listed, start=len(surface.names) - 1):
             picked = self._picked(surface, patch)
             taken = picked & (values != len(names) - 1)
             if taken.any():
@@ -222,17 +269,36 @@ class ImportedSurface(Geometry):
         for patch in self.patches:
             check_name("geometry.patches.name", patch.name, seen)
             key = f"geometry.patches.{patch.name}"
-            if (patch.plane is None) == (patch.disc is None):
-                raise CaseError(key, "needs either plane = { point, normal } or disc = { centre, radius }")
-            if patch.plane is not None and not any(patch.plane.normal):
-                raise CaseError(f"{key}.plane.normal", "must not be zero")
+            given = [word for word in ("plane", "disc", "cut", "pick") if getattr(patch, word) is not None]
+            if len(given) != 1:
+                what = 'plane = { point, normal }, disc = { centre, radius }, cut = "auto" or pick = "pole"'
+                raise CaseError(key, f"needs either of {what}")
+            if (patch.pick is None) != (patch.area is None):
+                raise CaseError(f"{key}.area", 'belongs to pick = "pole"; give both or neither')
+            for word, plane in (("plane", patch.plane), ("cut", patch.cut)):
+                if isinstance(plane, Plane) and not any(plane.normal):
+                    raise CaseError(f"{key}.{word}.normal", "must not be zero")
 
     def files(self) -> dict[str, str]:
         """Digest of the surface's file."""
         return {"file": digest_of(self.file)}
 
+    @property
+    def is_remeshed(self) -> bool:
+        """Whether the triangles are replaced by others of the wanted size."""
+        surface = self._surface
+        return surface.cells is None and {
+            "auto": len(surface.triangles) > MANY_TRIANGLES, "keep": False, "remesh": True
+        }[self.triangles]  # fmt: skip
+
+    def default_degree(self) -> int:
+        """Default degree of the elements: 2 where triangles are remeshed, as large as quadratic elements allow."""
+        return 2 if self.is_remeshed else 1
+
     def default_size(self) -> float:
-        """Default edge length: the mean edge of the triangles."""
+        """Default edge length: mean edge of the triangles; of remeshed ones the size in the thickest part."""
+        if self.is_remeshed:
+            return bulk_size(self._surface) * self._scale * MODEL_UNIT
         return self._surface.mean_edge() * self._scale * MODEL_UNIT
 
     def body_measures(self) -> dict[str, float]:
@@ -252,38 +318,24 @@ class ImportedSurface(Geometry):
         surface = self._surface
         if surface.cells is not None:
             return float(len(surface.cells))
+        if self.is_remeshed:
+            lengths = edge_lengths(surface.outward(), sizes.size / self._scale)[surface.triangles].mean(axis=1)
+            return CELLS_PER_TRIANGLE * float((surface.areas() / (EQUILATERAL * lengths**2)).sum())
         edge = min(sizes.size, INNER_EDGE * surface.mean_edge() * self._scale)
         inner = CELLS_PER_TETRAHEDRON * abs(surface.volume()) * self._scale**3 * 6.0 * math.sqrt(2.0) / edge**3
         return max(inner, float(len(surface.triangles)))
 
     def linear_mesh(self, gmsh: Any, sizes: Sizes) -> LinearMesh:
-        """Mesh of the file's cells, or of tetrahedra by Gmsh within its triangles."""
+        """Mesh of the file's cells, or of tetrahedra by Gmsh within its triangles, remeshed where they are many."""
         surface = self._surface
         if surface.cells is not None:
             names, values = np.unique(surface.values, return_inverse=True)
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
-        model = gmsh.model
-        # A node belongs to one entity of Gmsh: the first that has a triangle there.
-        first = np.full(len(surface.points), len(surface.names))
-        np.minimum.at(first, surface.triangles, surface.values[:, None])
-        used = [i for i in range(len(surface.names)) if (surface.values == i).any()]
-        for i in used:
-            model.addDiscreteEntity(2, i + 1)
-        for i in used:
-            nodes = np.flatnonzero(first == i)
-            model.mesh.addNodes(2, i + 1, nodes + 1, (surface.points[nodes] * self._scale).ravel())
-        for i in used:
-            model.mesh.addElementsByType(i + 1, 2, [], (surface.triangles[surface.values == i] + 1).ravel())
-            model.addPhysicalGroup(2, [i + 1], name=surface.names[i])
-        volume = model.geo.addVolume([model.geo.addSurfaceLoop([i + 1 for i in used])])
-        model.geo.synchronize()
-        model.addPhysicalGroup(3, [volume], name=VOLUME_NAME)
-        gmsh.option.setNumber("Mesh.MeshSizeExtendFromBoundary", 1)
-        gmsh.option.setNumber("Mesh.MeshSizeMax", sizes.size)
-        gmsh.option.setNumber("Mesh.OptimizeNetgen", 1)
-        model.mesh.generate(3)
-        return read_model(gmsh, tuple(surface.names[i] for i in used), 3)
+        if self.is_remeshed:
+            outward = surface.outward()
+            surface = remeshed(outward, edge_lengths(outward, sizes.size / self._scale))
+        return fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)
 
 
 @functools.lru_cache(maxsize=4)

@@ -33,7 +33,7 @@ from spinepnp.solvers.problem.variable_choice import is_positive
 from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, Step, TransientProgress, advance
 from spinepnp.solvers.time.dense_output import DenseOutput, Totals, dense_output, totals_of
-from spinepnp.solvers.time.dirk import StageRates, state_at_rest
+from spinepnp.solvers.time.dirk import StageRates, TimeState, state_at_rest
 from spinepnp.solvers.time.initial_state import InitialState, initial_state
 from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 from spinepnp.solvers.time.traces import Tracer

@@ -65,6 +65,22 @@ def test_other_units_and_normals_that_point_inward(tmp_path):
     assert found.exact_measures() == pytest.approx(spine_surface(SPINE_FILE).exact_measures(), rel=1e-5)
 
 
+def test_a_base_that_is_cut_and_a_synapse_at_the_pole():
+    plane = {"point": ["0 nm", "0 nm", "200 nm"], "normal": [0.0, 0.0, 1.0]}
+    psd = {"name": "psd", "pick": "pole", "area": "0.03 um^2"}
+    whole = spine_surface(SPINE_FILE, patches=[]).exact_measures()["volume"]
+    for cut, least in (("auto", 0.8), (plane, 0.5)):
+        shape = spine_surface(SPINE_FILE, patches=[psd, {"name": "base", "cut": cut}])
+        shape.check()
+        assert shape.boundaries == ("base", "psd", "wall")
+        measures = shape.exact_measures()
+        assert measures["psd"] == pytest.approx(0.03e-12, rel=1e-3)
+        assert measures["base"] == pytest.approx(np.pi * (70e-9) ** 2, rel=0.1)
+        assert least * whole < measures["volume"] < whole
+    assert measures["volume"] == pytest.approx(whole - np.pi * (70e-9) ** 2 * 200e-9, rel=0.01)
+    assert max(abs(error) for error in errors(generate(shape, MeshOptions(), MPI.COMM_SELF)).values()) < 1e-12
+
+
 def push(points, triangles):
     """One corner of the head through the other side."""
     top = np.argmax(points[:, 2])
@@ -120,6 +136,10 @@ def test_two_sheets_that_cross_are_found_wherever_they_do(tmp_path):
         ({"patches": [{"name": "far", "disc": {"centre": ["5 um"] * 3, "radius": "1 um"}}]}, "geometry.patches.far",
          "takes no triangle of the surface, which lies within x = "),
         ({"patches": [{"name": "none"}]}, "geometry.patches.none", "needs either"),
+        ({"patches": [{"name": "psd", "pick": "pole"}]}, "geometry.patches.psd.area", "give both"),
+        ({"patches": [{"name": "psd", "pick": "pole", "area": "9 um^2"}]}, "geometry.patches.psd", "has less area"),
+        ({"patches": [{"name": "b", "cut": {"point": ["9 um"] * 3, "normal": [0, 0, 1]}}]}, "geometry.patches.b",
+         "does not cut the surface"),
         ({"patches": [BASE | PSD | {"name": "both"}]}, "geometry.patches.both", "needs either"),
         ({"patches": [{"name": "p", "plane": {"point": ["0 nm"] * 3, "normal": [0, 0, 0]}}]},
          "geometry.patches.p.plane.normal", "must not be zero"),
