@@ -46,7 +46,8 @@ def names_of(requirements: list[Requirement]) -> set[str]:
 def asked_for() -> tuple[list[Requirement], list[Requirement]]:
     """What pyproject.toml asks for to run (the build tool as well: images install the project), and to develop."""
     project = PROJECT["project"]
-    runs = [*project["dependencies"], *project["optional-dependencies"]["wheels"], *PROJECT["build-system"]["requires"]]
+    extras = project["optional-dependencies"]
+    runs = [*project["dependencies"], *extras["wheels"], *extras["surface"], *PROJECT["build-system"]["requires"]]
     return [Requirement(text) for text in runs], [Requirement(text) for text in PROJECT["dependency-groups"]["dev"]]
 
 
