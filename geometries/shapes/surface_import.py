@@ -17,7 +17,6 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.remeshing import remeshed
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
@@ -333,6 +332,8 @@ class ImportedSurface(Geometry):
             known = tuple(surface.names[i] for i in names)
             return LinearMesh(surface.points * self._scale, surface.cells, surface.triangles, values, known)
         if self.is_remeshed:
+            from spinepnp.geometries.triangles.remeshing import remeshed  # with Numba, which takes its time
+
             outward = surface.outward()
             surface = remeshed(outward, edge_lengths(outward, sizes.size / self._scale))
         return fill(gmsh, surface, self._scale, sizes.size, netgen=len(surface.triangles) <= MANY_TRIANGLES)

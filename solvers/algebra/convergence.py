@@ -72,12 +72,18 @@ class Convergence:
         self.scale, self.most_krylov, self._krylov_before = 1.0, 0, 0
         self._polishing, self._last_residual, self._reduction = False, np.inf, 0.0
         self._curvature = np.nan  # residual that an exact Newton step leaves, over the square of that before
+        self._is_stage = False
         self._linear_residual = 0.0  # that the last linear solve was allowed to leave
 
-    def begin(self, reference: float) -> None:
-        """Reset for another solve with a reference norm of the residual (that of the bulk state)."""
+    def begin(self, reference: float, *, is_stage: bool) -> None:
+        """Reset for another solve.
+
+        Args:
+            reference: reference norm of the residual (that of the bulk state).
+            is_stage: whether it is a stage of a time step, whose curvature is like that of the last one.
+        """
         self.scale = reference if reference > 0.0 else 1.0
-        self.most_krylov = 0
+        self.most_krylov, self._is_stage = 0, is_stage
 
     def begin_attempt(self) -> None:
         """Reset for another attempt of SNES at the same solve."""
@@ -121,7 +127,7 @@ class Convergence:
         if not np.isfinite(residual):
             return NOT_A_NUMBER
         self._count(iteration, snes.getLinearSolveIterations())
-        if iteration > 0 and self._last_residual > 0.0:
+        if self._is_stage and iteration > 0 and self._last_residual > 0.0:
             self._learn(residual / self.scale, self._last_residual / self.scale)
         stalled = iteration > 0 and residual > 0.5 * self._last_residual
         if residual <= self.absolute_tolerance:
@@ -171,7 +177,7 @@ class Convergence:
         residual = max(residual, np.finfo(float).tiny)
         wanted = self._wanted
         expected = SHARE_OF_CURVATURE * self._curvature * residual**2
-        if expected >= 0.0:
+        if self._is_stage and expected >= 0.0:
             return float(min(max(expected, wanted) / residual, LOOSEST_NEAR))
         return min(wanted / residual, LOOSEST_RTOL) if residual < NEAR_SOLUTION else LOOSEST_RTOL
 

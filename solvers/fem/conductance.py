@@ -59,8 +59,6 @@ def conductance_bounds(mesh: SpineMesh, injector: str, grounded: tuple[str, ...]
 
 def _energy(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], element: tuple[str, int]) -> float:
     """int |grad u_h|^2 of the solution in a finite-element space, which is the mean of u_h on the injector."""
-    import dolfinx.fem.petsc as petsc
-
     domain = mesh.mesh
     dim = domain.topology.dim
     space = fem.functionspace(domain, element)
@@ -72,11 +70,11 @@ def _energy(mesh: SpineMesh, injector: str, grounded: tuple[str, ...], element: 
     area = domain.comm.allreduce(fem.assemble_scalar(fem.form(one * ds(1))), op=MPI.SUM)
     ground = np.concatenate([mesh.boundary_facets[name] for name in grounded])
     held = fem.dirichletbc(0.0, fem.locate_dofs_topological(space, dim - 1, ground), space)
-    matrix = petsc.assemble_matrix(fem.form(ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx), bcs=[held])
+    matrix = fem.petsc.assemble_matrix(fem.form(ufl.inner(ufl.grad(u), ufl.grad(v)) * ufl.dx), bcs=[held])
     matrix.assemble()
-    load = petsc.assemble_vector(fem.form(v / area * ds(1)))
+    load = fem.petsc.assemble_vector(fem.form(v / area * ds(1)))
     load.ghostUpdate(PETSc.InsertMode.ADD, PETSc.ScatterMode.REVERSE)  # type: ignore[arg-type]
-    petsc.set_bc(load, [held])
+    fem.petsc.set_bc(load, [held])
     solver = PETSc.KSP().create(domain.comm)
     solver.setOperators(matrix)
     solver.setType("cg")

@@ -11,8 +11,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from spinepnp.meshes.simplices import edge_lengths, reference_gradients
 from spinepnp.runtime.stack import MPI, fem
@@ -77,9 +75,12 @@ def _neighbours(space: fem.FunctionSpace[Any]) -> tuple[np.ndarray, float]:
 
 def _components(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers in pairs, rising, and the smallest number that each is connected with."""
+    from scipy.sparse import coo_matrix  # needed for quadratic elements on flat cells alone
+    from scipy.sparse.csgraph import connected_components
+
     numbers, ends = np.unique(pairs, return_inverse=True)
     first, second = ends.reshape(-1, 2).T
-    graph = sparse.coo_matrix((np.ones(len(first)), (first, second)), (len(numbers), len(numbers)))
+    graph = coo_matrix((np.ones(len(first)), (first, second)), (len(numbers), len(numbers)))
     _, component = connected_components(graph, directed=False)
     _, smallest = np.unique(component, return_index=True)
     return numbers, numbers[smallest[component]]

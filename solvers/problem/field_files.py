@@ -183,7 +183,13 @@ def record(fields: Fields, stem: Path) -> tuple[Path, Any]:
 
 
 def record_mesh(spine: SpineMesh, stem: Path, then: str) -> tuple[Path, Any]:
-    """Write a mesh alone; see `record`. Collective."""
+    """Write a mesh alone; see `record`. Collective.
+
+    Args:
+        spine: mesh.
+        stem: path without an ending.
+        then: remedy of an error, once there is room.
+    """
     return _record(spine, np.zeros((len(spine.mesh.geometry.x), 0)), [], stem, then)
 
 

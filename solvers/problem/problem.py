@@ -271,7 +271,11 @@ class Problem:
         reuse_jacobian, before = near and self.linear == "direct", self._newton.callbacks.count
         try:
             statistics = self._newton.solve(
-                system.state.vector, system.stage_reference(), line_search_fallback=False, reuse_jacobian=reuse_jacobian
+                system.state.vector,
+                system.stage_reference(),
+                line_search_fallback=False,
+                reuse_jacobian=reuse_jacobian,
+                is_stage=True,
             )
         except NewtonError as error:
             self._matrix_step = None

@@ -59,7 +59,13 @@ class Totals:
 
     @classmethod
     def of(cls, flat: np.ndarray, species: int, boundaries: int) -> Totals:
-        """Totals from the row of `flat`."""
+        """Totals from the row of `flat`.
+
+        Args:
+            flat: row of numbers.
+            species: number of species N.
+            boundaries: number of boundaries.
+        """
         gates = len(flat) - 2 * species - boundaries * (species + 1)
         parts = np.split(flat, np.cumsum([species, boundaries, gates, boundaries * species]))
         return cls(parts[0], parts[1], parts[2], parts[3].reshape(boundaries, species), parts[4])

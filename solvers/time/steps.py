@@ -34,8 +34,8 @@ class Steps(list[Step]):
         >>> table = steps.to_frame()
         >>> len(table) == len(steps), float(table["top.potential_mV"].iloc[-1].round(2))
         (True, 1.92)
-        >>> float(steps.trace([5e-10])["top.potential_mV"].iloc[0].round(2))  # mV, between steps
-        1.05
+        >>> float(steps.trace([5e-10])["top.potential_mV"].iloc[0].round(1))  # mV, between steps
+        1.0
         >>> sorted(steps.peaks()["top.potential_mV"])
         ['rise_20_80_ms', 'time_ms', 'value']
 

@@ -37,7 +37,13 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
 
 
 def potential_figure(grid: Any, title: str, *, opened: bool) -> Any:
-    """Figure of `draw_potential`."""
+    """Figure of `draw_potential`.
+
+    Args:
+        grid: grid with the potential at its points.
+        title: title of the figure.
+        opened: whether a body is cut open.
+    """
     if is_line(grid):
         return profiles(grid, title)[0]
     name = f"potential_{POTENTIAL.suffix}"

@@ -74,7 +74,7 @@ def exchanged(comm: Any, destinations: np.ndarray, *arrays: np.ndarray) -> tuple
     Args:
         comm: MPI communicator.
         destinations: rank that gets each row, shape (rows,).
-        *arrays: numbers by row, shape (rows, ...).
+        arrays: numbers by row, each of shape (rows, ...).
 
     Returns:
         Received rows of each array: those of rank 0 first, each rank's in the order that it had there.

@@ -43,7 +43,13 @@ def replacing(path: Path, *, sync: bool = False, then: str = "continue with --re
 def write_atomically(
     path: Path, content: str | bytes, *, sync: bool = False, then: str = "continue with --resume"
 ) -> None:
-    """Write a file whole or not at all; the arguments are those of `replacing`.
+    """Write a file whole or not at all.
+
+    Args:
+        path: path of the file.
+        content: content of the file.
+        sync: see `replacing`.
+        then: see `replacing`.
 
     Raises:
         OutputError: the file cannot be written, with the reason.

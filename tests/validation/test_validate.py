@@ -345,9 +345,9 @@ def powerless_gates(monkeypatch):
     """All gates as if there were one of each."""
     correct = Channels._current
 
-    def current(self, entry):
+    def current(self, entry, *state):
         gates = tuple(gate.model_copy(update={"power": 1}) for gate in entry.channel.gates)
-        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})))
+        return correct(self, replace(entry, channel=entry.channel.model_copy(update={"gates": gates})), *state)
 
     monkeypatch.setattr(Channels, "_current", current)
 
