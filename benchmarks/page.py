@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas
 
 from benchmarks import verdicts
@@ -28,7 +29,16 @@ IMAGES = {
     "accuracy_ball_neck_head_centre.png": "bench_accuracy_ball_neck.png",
     "accuracy_hyperboloid_end.png": "bench_accuracy_hyperboloid.png",
     "precision.png": "bench_precision.png",
+    "solve.png": "bench_solve.png",
+    "krylov.png": "bench_krylov.png",
 }
+
+
+#: Sizes of the columns of the table of iterations, in unknowns, with their names.
+SIZES = {20e3: "20 k", 150e3: "150 k", 1e6: "1 M"}
+
+#: Degrees of the elements, with their names.
+DEGREES = {1: "linear", 2: "quadratic"}
 
 
 def about() -> dict[str, str]:
@@ -57,12 +67,12 @@ def markdown(columns: Sequence[str], rows: pandas.DataFrame) -> str:
 
 def section(name: str, table: pandas.DataFrame, facts: dict[str, str]) -> str:
     """Text of docs/performance.md on a suite: date and machine, its table, its verdicts."""
-    reduce = {"accuracy": _notable, "formulations": by_mesh}.get(name)
+    reduce = {"accuracy": _notable, "formulations": by_mesh, "krylov": _by_size}.get(name)
     rows, split = table if reduce is None else reduce(table), SUITES[name].split
     parts = [part for _, part in rows.groupby(split, sort=False)] if split in rows else [rows]
     tables = "\n\n".join(markdown(COLUMNS[name], part) for part in parts)
-    sentences = [f"- {line}" for line in verdicts.VERDICTS[name](table)]
-    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", tables, "", *sentences])
+    sentences = [f"- {line}" for line in verdicts.VERDICTS[name](table)] if name in verdicts.VERDICTS else []
+    return "\n".join([f"{facts['date']}, {facts['machine']}.", "", tables, *([""] if sentences else []), *sentences])
 
 
 def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
@@ -75,6 +85,20 @@ def _notable(table: pandas.DataFrame) -> pandas.DataFrame:
         marks = [names[i in best, bool(rows.loc[i, "default"])] for i in chosen]
         parts.append(rows.loc[chosen].assign(**{"is": marks}))
     return pandas.concat(parts)
+
+
+def _by_size(table: pandas.DataFrame) -> pandas.DataFrame:
+    """Largest numbers of iterations, a row a problem, a column a degree and the nearest of some sizes.
+
+    Numbers on one and two ranks are separated where they differ.
+    """
+    names = table["problem"].where(table["shape"] == "cylinder", table["problem"] + " (" + table["shape"] + ")")
+    nearest = [min(SIZES, key=lambda size: abs(np.log(dofs / size))) for dofs in table["dofs"]]
+    columns = [f"{DEGREES[d]}, {SIZES[n]}" for d, n in zip(table["degree"], nearest, strict=True)]
+    cells = table.assign(name=names, column=columns).groupby(["name", "column"], sort=False)["most"]
+    text = cells.agg(lambda most: " / ".join(dict.fromkeys(f"{value:.0f}" for value in most)))
+    wide = text.unstack("column").reindex(dict.fromkeys(names))
+    return wide.reset_index(names="problem")
 
 
 def rewrite(path: Path, name: str, text: str) -> None:

@@ -40,7 +40,7 @@ def transient(comm: Any, case: str, dimension: str, linear: str = "auto", tolera
     steps, seconds = timed(comm, lambda: [*problem.steps(schedule)])
     statistics, number = spent(steps), len(solved(steps))
     row = {
-        **{"case": case, "dimension": dimension, "linear": problem.linear},
+        **{"case": case, "dimension": dimension, "linear": problem.linear, "tolerance": tolerance},
         "ranks": comm.size,
         "dofs": problem.system.state.vector.getSize(),
         "steps": number,

@@ -294,6 +294,16 @@ def test_a_block_is_rewritten_and_nothing_else(tmp_path):
         page.rewrite(path, "y", "")
 
 
+def test_iterations_have_a_column_a_degree_and_size():
+    head = {"problem": "100 pA", "shape": "cylinder", "degree": 1, "dofs": 19197, "ranks": 1, "mean": 7.0, "most": 9}
+    rows = [head, head | {"ranks": 2, "most": 10}, head | {"dofs": 148_000}, head | {"degree": 2, "most": 8}]
+    rows += [head | {"problem": "spine", "shape": "ball_neck", "dofs": 18236, "most": 7}]
+    text = page.section("krylov", pandas.DataFrame(rows), page.about())
+    assert "| problem | linear, 20 k | linear, 150 k | quadratic, 20 k |" in text
+    assert "| 100 pA | 9 / 10 | 9 | 8 |" in text
+    assert "| spine (ball_neck) | 7 |  |  |" in text
+
+
 def test_tables_of_a_folder_go_into_the_pages(tmp_path):
     for file in ("README.md", "docs/performance.md"):
         (tmp_path / file).parent.mkdir(exist_ok=True)

@@ -254,7 +254,7 @@ class TestPotentials:
         sine = potential("sine", frequency="100 Hz", onset="1 ms", before="-70 mV", phase="30 deg")
         assert at(sine, 0.5) == pytest.approx(-70)
         assert at(sine, 3) == pytest.approx(-70 + 50 * math.sin(0.4 * math.pi + math.pi / 6))
-        assert sine.waveforms[0].longest_step(2 * MS) == pytest.approx(1.25 * MS)
+        assert sine.waveforms[0].longest_step(2 * MS) == pytest.approx(10.0 * MS / 32.0)
 
     def test_table_holds_the_potential_and_its_ends(self, tmp_path):
         (tmp_path / "v.csv").write_text("time_ms,potential_mV\n0,-70\n2,10\n4,0\n")
