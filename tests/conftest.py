@@ -12,6 +12,9 @@ from mpi4py import MPI
 
 pytest.register_assert_rewrite("support")
 
+# Tests run side by side: pictures in a process of its own would take the core of another test.
+os.environ.setdefault("SPINEPNP_BACKGROUND", "off")
+
 # No deadline: a busy machine is no error. In CI the same examples every time.
 hypothesis.settings.register_profile("spinepnp", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("spinepnp")
