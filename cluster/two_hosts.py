@@ -200,7 +200,7 @@ class Trial:
         self.a, self.b, self.folder = a, b, folder
         self.environment = os.environ | {
             "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HYDRA_LAUNCHER_EXEC": f"{folder}/ssh",
-            # In one kernel UCX takes both hosts for one, and waits for ever.
+            # With UCX ranks of two hosts in one kernel wait for ever.
             "MPIR_CVAR_CH4_NETMOD": "ofi", "FI_PROVIDER": "tcp", "FI_TCP_IFACE": INTERFACE,
         }  # fmt: skip
 
