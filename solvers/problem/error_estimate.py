@@ -160,11 +160,29 @@ class DissipationEstimate:
                         conductivity = conductivity / mean.of(batch)
                     else:
                         conductivity = conductivity * present[batch.dofs[: self._corners]].mean(axis=0)
-                    averages = means[:, batch.dofs[: self._corners]].transpose(1, 0, 2)
-                    for part, difference in enumerate((vectors - averages, np.broadcast_to(vectors, averages.shape))):
-                        parts[part] += float(conductivity @ _square(difference))
+                    for part, squares in enumerate(self._squares(vectors, means, batch.dofs[: self._corners])):
+                        parts[part] += float(conductivity @ squares)
         error, dissipation = reduced(self._comm, parts, MPI.SUM) / (self._corners * (self._corners + 1.0))
         return float(error), float(dissipation), ranges
+
+    def _squares(self, vectors: np.ndarray, means: np.ndarray, corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Integrals over each cell, as `_square`, of |vectors - means|^2 and of |vectors|^2.
+
+        Args:
+            vectors: field at the corners of cells, or once for all of them, shape (corner, coordinate, cell).
+            means: averages at the local nodes, shape (coordinate, local dofs).
+            corners: degrees of freedom of the corners, shape (corner, cell).
+        """
+        if len(vectors) > 1:
+            return _square(vectors - means[:, corners].transpose(1, 0, 2)), _square(vectors)
+        # A field that is constant in each cell: the squares by sums over the corners, without arrays of all of them.
+        vector, k = vectors[0], len(corners)
+        nodal = np.einsum("in,in->n", means, means)
+        total = sum((means[:, nodes] for nodes in corners), np.zeros_like(vector))
+        whole = (k + k**2) * np.einsum("in,in->n", vector, vector)
+        difference = whole - 2.0 * (1 + k) * np.einsum("in,in->n", vector, total) + np.einsum("in,in->n", total, total)
+        difference += sum(nodal[nodes] for nodes in corners)
+        return np.maximum(difference, 0.0), whole
 
 
 class _EdgeMeans:
