@@ -242,11 +242,13 @@ def _line(row: dict[str, Any]) -> str:
     """One line on a spine for the terminal."""
     if row["status"] != "ok":
         return f"spine {row['spine']}: failed: {row['reason']}"
+    filled = f"; {row['shells']} closed surfaces within it are filled: G and R are too small" if row["shells"] else ""
     return (
         f"spine {row['spine']}: {row['volume_um3']:.4f} um3 (mending {100 * row['mending_volume_change']:+.2f} %), "
         f"neck {row['neck_length_um']:.3f} x {row['neck_radius_um']:.3f} um, head {row['head_volume_um3']:.4f} um3, "
         f"G {row['G_per_um']:.4f} ({row['G_low_per_um']:.4f} to {row['G_high_per_um']:.4f}) 1/um, "
         f"R {row['R_0_MOhm']:.2f} MOhm, V(1 nS) {row['V_1nS_mV']:.3f} mV, {row['seconds']:.1f} s"
+        f"{filled}"
     )
 
 
