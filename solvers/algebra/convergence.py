@@ -75,15 +75,16 @@ class Convergence:
         self._is_stage = False
         self._linear_residual = 0.0  # that the last linear solve was allowed to leave
 
-    def begin(self, reference: float, *, is_stage: bool) -> None:
+    def begin(self, reference: float, *, is_long_stage: bool) -> None:
         """Reset for another solve.
 
         Args:
             reference: reference norm of the residual (that of the bulk state).
-            is_stage: whether it is a stage of a time step, whose curvature is like that of the last one.
+            is_long_stage: whether it is a stage of a time step, whose curvature is like that of the last one; in short
+                stages the smallest charge that a linear solve leaves would move the potential.
         """
         self.scale = reference if reference > 0.0 else 1.0
-        self.most_krylov, self._is_stage = 0, is_stage
+        self.most_krylov, self._is_stage = 0, is_long_stage
 
     def begin_attempt(self) -> None:
         """Reset for another attempt of SNES at the same solve."""

@@ -197,7 +197,7 @@ class Newton:
         *,
         line_search_fallback: bool = True,
         reuse_jacobian: bool = False,
-        is_stage: bool = False,
+        is_long_stage: bool = False,
     ) -> NewtonStatistics:
         """Solve from the initial guess in ``x``, in place. Collective.
 
@@ -206,7 +206,7 @@ class Newton:
             reference: reference norm of the residual (that of the bulk state).
             line_search_fallback: whether a line search is tried after full steps have failed.
             reuse_jacobian: whether the Jacobian of the last solve may be reused while the residual falls fast.
-            is_stage: whether it is a stage of a time step.
+            is_long_stage: whether it is a stage of a time step in which no charge stays unscreened.
 
         Returns:
             Statistics of the converged solve.
@@ -215,7 +215,7 @@ class Newton:
             SolveError: no convergence, with the reason; ``x`` has the last iterate.
         """
         start = time.perf_counter()
-        self._convergence.begin(reference, is_stage=is_stage)
+        self._convergence.begin(reference, is_long_stage=is_long_stage)
         self.callbacks.begin(reuse_jacobian=reuse_jacobian)
         before = self.linear.factorisation_solves
         steps, krylov = self._attempts(x, line_search_fallback)

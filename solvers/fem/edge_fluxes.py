@@ -58,16 +58,16 @@ class Edges:
         self._rows = np.searchsorted(row_of, np.arange(self._nodes + 1)).astype(np.int32)
         (upper,) = np.nonzero((columns > row_of) & (entries != 0.0))
         self.first, self.second, self.k = row_of[upper], columns[upper], entries[upper]
-        self._upper, self._lower = upper, self._transposed()[upper]
+        self._upper, self._lower = upper, self._positions(row_of, self.second, self.first)
         (self._diagonal,) = np.nonzero(columns == row_of)
         self._sum = fem.Function(space).x
 
-    def _transposed(self) -> np.ndarray:
-        """Position of the entry (b, a) for each entry (a, b): the pattern is symmetric."""
-        from scipy import sparse  # not needed for higher elements
-
-        numbers = np.arange(len(self._columns))
-        return np.asarray(sparse.csr_matrix((numbers, self._columns, self._rows), (self._nodes,) * 2).tocsc().data)
+    def _positions(self, row_of: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Positions of entries in the pattern, whose rows are not sorted and not symmetric on several ranks."""
+        keys = row_of * np.int64(self._nodes) + self._columns
+        order = None if np.all(keys[1:] > keys[:-1]) else np.argsort(keys, kind="stable")
+        found = np.searchsorted(keys if order is None else keys[order], rows * np.int64(self._nodes) + columns)
+        return np.asarray(found if order is None else order[found])
 
     def exchange(self, flows: np.ndarray) -> np.ndarray:
         """Net inflow at the owned nodes from flows along each edge, from its second to its first node. Collective."""

@@ -20,8 +20,8 @@ CONSERVED_FLOW = 1e-11
 #: Error of the balance of a species in a stage of a time step, over its amount, by rounding.
 CONSERVED_AMOUNT = 5e-15
 
-#: Largest amount of a species at the end of a stage that its fluxes do not explain, over the amount: the next stage
-#: starts from that of the fluxes, so that such errors do not add up.
+#: Largest amount of a species at the end of a long stage that its fluxes do not explain, over the amount: the next
+#: stage starts from that of the fluxes, so that such errors do not add up. In short ones its charge moves the potential.
 UNEXPLAINED_AMOUNT = 1e-13
 
 #: Relative rounding error of an amount, from fluxes through fine cells in steps far longer than their diffusion.
@@ -61,7 +61,13 @@ def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
 
 
 def step_conserves(
-    comm: Any, nodal_flux: np.ndarray, free: np.ndarray, load: np.ndarray, history: np.ndarray, through: np.ndarray
+    comm: Any,
+    nodal_flux: np.ndarray,
+    free: np.ndarray,
+    load: np.ndarray,
+    history: np.ndarray,
+    through: np.ndarray,
+    sensitivity: float,
 ) -> bool:
     """Whether the amounts of a step change by the fluxes through boundaries and by nothing else. Collective.
 
@@ -72,11 +78,13 @@ def step_conserves(
         load: load of the step, of the same shape.
         history: storage at the start of the step, of the same shape.
         through: size of what passes boundaries by terms that depend on the state, shape (N,).
+        sensitivity: change of a charge over that of the potential which it makes, scaled, at most one.
     """
     sums = np.array([(nodal_flux * free).sum(axis=0), (nodal_flux * ~free).sum(axis=0), load.sum(axis=0)])
     sums = np.vstack([sums, history.sum(axis=0)])
     error, at_boundaries, entered, amount = np.abs(reduced(comm, sums, MPI.SUM))
-    allowed = CONSERVED_FLOW * np.maximum(np.maximum(at_boundaries, entered), through) + UNEXPLAINED_AMOUNT * amount
+    share = max(CONSERVED_AMOUNT, UNEXPLAINED_AMOUNT * sensitivity)
+    allowed = CONSERVED_FLOW * np.maximum(np.maximum(at_boundaries, entered), through) + share * amount
     return bool(np.all(error <= allowed))
 
 

@@ -186,7 +186,9 @@ class System:
             free, history = self.constraints.free[:, :-1], self.step_data.history
             through = self.step_data.step_size * self.equations.through()
             return bool(
-                step_conserves(self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through)
+                step_conserves(
+                    self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through, self.sensitivity
+                )
                 and circuits_are_open(self._net[: len(passing)], passing)
             )
         if not self.closed.prescribed_amounts:
@@ -221,14 +223,18 @@ class System:
         b.destroy()
         return norm
 
+    @property
+    def sensitivity(self) -> float:
+        """Change of a charge over that of the potential which it makes in a stage, scaled, at most one."""
+        return min(1.0, self.equations.fields.coefficients.debye_squared + self.step_data.step_size)
+
     def stage_reference(self) -> float:
         """Norm to which Newton's residuals in a time step are compared: of storage whose error moves the potential.
 
         An error q of a charge moves the potential by q / (lambda^2 + length): over short steps charges stay.
         Collective.
         """
-        sensitive = min(1.0, self.equations.fields.coefficients.debye_squared + self.step_data.step_size)
-        return sensitive * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
+        return self.sensitivity * float(np.sqrt(self._weights.sum(self._weights.volume**2)))
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

@@ -43,6 +43,9 @@ from spinepnp.solvers.problem.error_estimate import DissipationEstimate
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
 from spinepnp.solvers.problem.variable_choice import has_logarithms, source_of_layers, steep_between_baths
 
+#: Sensitivity of a stage, see `System.sensitivity`, above which linear solves may leave what curvature will leave.
+LONG_STAGE = 1e-2
+
 #: Prefixes of inner solvers that only some solves have: their options are no mistake elsewhere.
 SOMETIMES = PREFIXES[2:]
 
@@ -275,7 +278,7 @@ class Problem:
                 system.stage_reference(),
                 line_search_fallback=False,
                 reuse_jacobian=reuse_jacobian,
-                is_stage=True,
+                is_long_stage=system.sensitivity >= LONG_STAGE,
             )
         except NewtonError as error:
             self._matrix_step = None
