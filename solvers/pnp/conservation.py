@@ -21,7 +21,7 @@ CONSERVED_FLOW = 1e-11
 CONSERVED_AMOUNT = 5e-15
 
 #: Largest amount of a species at the end of a long stage that its fluxes do not explain, over the amount: the next
-#: stage starts from that of the fluxes, so that such errors do not add up. In short stages a charge moves the potential.
+#: stage starts from that of the fluxes, so that such errors do not add up. In short stages charge moves the potential.
 UNEXPLAINED_AMOUNT = 1e-13
 
 #: Relative rounding error of an amount, from fluxes through fine cells in steps far longer than their diffusion.
