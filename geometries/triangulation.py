@@ -66,7 +66,7 @@ class Triangulation:
         return float(np.einsum("ti,ti->", a, np.cross(b, c)) / 6.0)
 
     def outward(self) -> Triangulation:
-        """The same surface with normals that point outward."""
+        """Surface with normals that point outward."""
         if self.volume() > 0.0:
             return self
         return replace(self, triangles=self.triangles[:, ::-1])

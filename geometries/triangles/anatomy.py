@@ -24,7 +24,7 @@ CUT_DEPTH = 0.7
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What was found, in the surface's unit.
+    """Places and sizes along a spine, in the unit of the surface.
 
     Attributes:
         tip: end of the base, before it is cut.

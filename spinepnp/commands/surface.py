@@ -45,7 +45,7 @@ REVERSAL = 70e-3
 
 @dataclasses.dataclass(frozen=True)
 class SurfaceRequest:
-    """What is asked of the verb.
+    """Arguments of the verb.
 
     Attributes:
         file: file of the surface.
