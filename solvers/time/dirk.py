@@ -35,6 +35,9 @@ from spinepnp.units import FARADAY
 #: Number of earlier steps from whose ends the start of a stage is predicted.
 HISTORY_LENGTH = 3
 
+#: Largest distance of a predicted state from the nearest known one, over that of another state which it uses.
+FARTHEST = 10.0
+
 #: Fraction of the scale of concentrations: species that stay below it do not count for the error.
 TRACE = 1e-6
 
@@ -232,7 +235,9 @@ def predicted(comm: Any, points: list[tuple[float, np.ndarray]], time: float) ->
         points: times and unknowns; at least one.
         time: time of the prediction, s.
     """
-    near = sorted(points, key=lambda point: abs(point[0] - time))
+    nearest, *others = sorted(points, key=lambda point: abs(point[0] - time))
+    distance = abs(time - nearest[0])
+    near = [nearest, *(point for point in others if distance <= FARTHEST * abs(point[0] - nearest[0]))]
     times = [t for t, _ in near]
     differences = [near[0][1]]  # divided differences that end at the last point
     guess, factor, last = near[0][1].copy(), 1.0, np.inf
