@@ -156,7 +156,7 @@ def test_a_printed_surface_is_relative_and_runs_from_there(tmp_path, monkeypatch
 def test_a_new_surface_of_an_installed_package_says_what_is_missing(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(templates, "SURFACE", tmp_path / "cases" / "surfaces" / "spine.ply")
     templates.new_case("surface", None, force=False)
-    assert 'file    = "spine.ply"' in (text := capsys.readouterr().out)
+    assert 'file      = "spine.ply"' in (text := capsys.readouterr().out)
     assert "a file of yours" in text
     templates.new_case("surface", tmp_path / "begin.toml", force=False)
     assert [path.name for path in tmp_path.iterdir()] == ["begin.toml"]
