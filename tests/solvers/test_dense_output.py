@@ -89,7 +89,7 @@ class TestOrder:
         coarse, fine = errors(values(20)), errors(values(40))
         assert np.all(coarse[1] < 1.3 * coarse[0] + 1e-6)
         assert np.all(fine[1] < 1.3 * fine[0] + 1e-7)
-        # With channels fixed steps do not resolve how the gates open at first, so that ends of steps have a lower order.
+        # With channels fixed steps do not resolve how the gates open at first: ends of steps have a lower order, too.
         assert np.all(coarse[1] / fine[1] > 0.8 * coarse[0] / fine[0])
         if kind != "channels":
             assert np.all(coarse[1] > (4.8 if kind == "membrane" else 5.6) * fine[1])
