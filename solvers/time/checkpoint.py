@@ -14,7 +14,7 @@ from spinepnp.solvers.time.dirk import PastPoints, StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
 #: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
-ON_MESH = ("content", "content_rate")
+ON_MESH = ("content", "content_rate", "nodal_states", "nodal_state_rate")
 
 #: Their names among the arrays.
 RATES_ON_MESH = tuple(f"rates_{name}" for name in ON_MESH)

@@ -5,7 +5,7 @@ where the solution is smooth there, at the start and at one stage of the step be
 
     y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
-Concentrations, potential, amounts, charges, gates, currents, and the charge that has passed a boundary get the same
+Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get the same
 weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of each
 species are linear in these; thus they hold at all times as they hold at the stages.
 
@@ -42,20 +42,20 @@ class Totals:
     Attributes:
         amounts: amount of each species, scaled, shape (N,).
         charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
-        gates: open fraction of each gate.
+        states: states of terms, such as open fractions of gates.
         passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
         produced: amount of each species that was produced in the volume, mol, shape (N,).
     """
 
     amounts: np.ndarray
     charge: np.ndarray
-    gates: np.ndarray
+    states: np.ndarray
     passed: np.ndarray
     produced: np.ndarray
 
     def flat(self) -> np.ndarray:
         """All of them in one row."""
-        return np.concatenate([self.amounts, self.charge, self.gates, self.passed.ravel(), self.produced])
+        return np.concatenate([self.amounts, self.charge, self.states, self.passed.ravel(), self.produced])
 
     @classmethod
     def of(cls, flat: np.ndarray, species: int, boundaries: int) -> Totals:
@@ -66,8 +66,8 @@ class Totals:
             species: number of species N.
             boundaries: number of boundaries.
         """
-        gates = len(flat) - 2 * species - boundaries * (species + 1)
-        parts = np.split(flat, np.cumsum([species, boundaries, gates, boundaries * species]))
+        states = len(flat) - 2 * species - boundaries * (species + 1)
+        parts = np.split(flat, np.cumsum([species, boundaries, states, boundaries * species]))
         return cls(parts[0], parts[1], parts[2], parts[3].reshape(boundaries, species), parts[4])
 
 
@@ -163,7 +163,7 @@ def totals_of(problem: Problem, time_state: TimeState) -> Totals:
     """Totals at a state. Collective."""
     rates = time_state.rates
     amounts = reduced(problem.mesh.mesh.comm, rates.content.sum(axis=0), MPI.SUM)
-    return Totals(amounts, rates.charge, rates.gates, time_state.passed, time_state.produced)
+    return Totals(amounts, rates.charge, rates.states, time_state.passed, time_state.produced)
 
 
 def _stage_rates(problem: Problem, stages: list[StageRates]) -> np.ndarray:
@@ -171,7 +171,7 @@ def _stage_rates(problem: Problem, stages: list[StageRates]) -> np.ndarray:
     sums = np.array([stage.content_rate.sum(axis=0) for stage in stages])
     amounts = reduced(problem.mesh.mesh.comm, sums, MPI.SUM)
     rows = zip(amounts, stages, strict=True)
-    return np.array([Totals(a, s.charge_rate, s.gate_rate, s.current, s.production).flat() for a, s in rows])
+    return np.array([Totals(a, s.charge_rate, s.state_rate, s.current, s.production).flat() for a, s in rows])
 
 
 def dense_output(

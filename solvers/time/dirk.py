@@ -6,8 +6,8 @@ system. A stage of a diagonally implicit Runge-Kutta method solves
     storage - base + gamma h (D flux - load) = 0,    base = storage_n + h sum_j a_ij K_j,
     K = (storage - base) / (gamma h),
 
-so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and gates, and the
-storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and gates have rates of the same form: the
+so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and states, and the
+storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and states of terms have rates of the same form: the
 potential of a floating boundary is such that ions and displacement together carry no charge through it in a stage.
 
 Each smooth interval of the data begins with a short step of backward Euler, which needs no rate at its start; then
@@ -25,9 +25,8 @@ import numpy as np
 
 from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.pnp.step_data import Stage
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
@@ -50,10 +49,12 @@ class StageRates:
         content: storage, the integral of each concentration with each owned basis function, scaled, shape
             (owned dofs, N).
         charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
-        gates: open fraction of each gate.
+        states: states of terms, such as open fractions of gates.
+        nodal_states: states of terms at the nodes, shape (owned dofs, states).
         content_rate: rate of the storage, 1/s.
         charge_rate: displacement current into each boundary, A, shape (boundaries,).
-        gate_rate: rate of each gate, 1/s.
+        state_rate: rate of the states, 1/s.
+        nodal_state_rate: rate of the nodal states, 1/s.
         current: current of each species into each boundary, A, shape (boundaries, N).
         floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
         production: production of each species in the volume, mol/s, shape (N,).
@@ -61,10 +62,12 @@ class StageRates:
 
     content: np.ndarray
     charge: np.ndarray
-    gates: np.ndarray
+    states: np.ndarray
+    nodal_states: np.ndarray
     content_rate: np.ndarray
     charge_rate: np.ndarray
-    gate_rate: np.ndarray
+    state_rate: np.ndarray
+    nodal_state_rate: np.ndarray
     current: np.ndarray
     floor: np.ndarray
     production: np.ndarray
@@ -96,7 +99,7 @@ class TimeState:
     Attributes:
         time: time, s.
         unknowns: local unknowns, shape (local dofs, N + 1).
-        rates: storage, charges and gates with their rates.
+        rates: storage, charges and states of terms with their rates.
         passed: charge that each species has carried in through each boundary since the start, C, added up with the
             weights of the method, shape (boundaries, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
@@ -172,8 +175,9 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        gates, scaled = GateStep(base.gates, stage_length), stage_length / system.step_data.scales.time
-        system.set_step(Stage(now, scaled, base.content, gates, charge))
+        states, nodal_states = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
+        scaled = stage_length / system.step_data.scales.time
+        system.set_step(Stage(now, scaled, base.content, states, nodal_states, charge))
         guess = predicted(problem.mesh.mesh.comm, points, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
@@ -193,23 +197,25 @@ def take_step(
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
-    """Storage, charges and gates at the start of a stage, with the rates of the stages before it."""
-    content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
+    """Storage, charges and states at the start of a stage, with the rates of the stages before it."""
+    content, charge, states = before.content.copy(), before.charge.copy(), before.states.copy()
+    nodal_states = before.nodal_states.copy()
     for weight, stage in zip(weights, stages, strict=True):
         content += weight * stage.content_rate
         charge += weight * stage.charge_rate
-        gates += weight * stage.gate_rate
-    return replace(before, content=content, charge=charge, gates=gates)
+        states += weight * stage.state_rate
+        nodal_states += weight * stage.nodal_state_rate
+    return replace(before, content=content, charge=charge, states=states, nodal_states=nodal_states)
 
 
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
-    """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
+    """Storage, charges and states at the end of a stage, with rates and currents; floors at the end of a step only."""
     system, boundaries = problem.system, problem.mesh.geometry.boundaries
     nodal_flux = system.solved_flux()
     # The storage that the fluxes give: Newton's remaining residual is no production, and the next stage removes it.
     remaining = np.where(system.constraints.free, nodal_flux, 0.0)[:, :-1]
     content = system.equations.fields.storage() - remaining
-    gates = system.channels.gates_at_end()
+    states, nodal_states = system.equations.states(), system.equations.nodal_states()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
     currents = problem.currents(np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
@@ -217,10 +223,12 @@ def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -
     return StageRates(
         content=content,
         charge=charge,
-        gates=gates,
+        states=states,
+        nodal_states=nodal_states,
         content_rate=(content - base.content) / length,
         charge_rate=(charge - base.charge) / length,
-        gate_rate=(gates - base.gates) / length,
+        state_rate=(states - base.states) / length,
+        nodal_state_rate=(nodal_states - base.nodal_states) / length,
         current=np.array([currents[name] for name in boundaries]),
         floor=np.array([floors[name] for name in boundaries]),
         production=system.equations.production(),
@@ -262,8 +270,12 @@ def _error(
     error = np.asarray(sum(w * (s[:owned] - states[0][:owned]) for w, s in zip(method.defect, states, strict=True)))
     concentrations = system.equations.fields.concentrations()[:owned]
     error[:, :-1] *= system.equations.fields.variables.slope(concentrations)
-    gates = length * sum(w * s.gate_rate for w, s in zip(method.b - method.embedded, stages, strict=True))
-    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
+    weights = method.b - method.embedded
+    of_states = length * sum(w * s.state_rate for w, s in zip(weights, stages, strict=True))
+    of_nodal = length * sum(w * s.nodal_state_rate for w, s in zip(weights, stages, strict=True))
+    scales = system.equations.state_scales()
+    others = max(np.abs(of_states / scales).max(initial=0.0), np.abs(of_nodal).max(initial=0.0))
+    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), others])
     scale = concentrations.max(axis=0, initial=0.0)
     largest, scale = reduced(problem.mesh.mesh.comm, np.array([largest, [*scale, 1.0, 1.0]]), MPI.MAX)
     return float((largest / np.maximum(scale, _smallest_scale(problem))).max())
@@ -279,15 +291,18 @@ def _smallest_scale(problem: Problem) -> float:
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
     system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.fields.storage(), system.channels.gates_at_end()
+    content, states = system.equations.fields.storage(), system.equations.states()
+    nodal_states = system.equations.nodal_states()
     nothing = np.zeros((boundaries, content.shape[1]))
     rates = StageRates(
         content=content,
         charge=_wall_charges(problem, system.nodal_flux()),
-        gates=gates,
+        states=states,
+        nodal_states=nodal_states,
         content_rate=np.zeros_like(content),
         charge_rate=np.zeros(boundaries),
-        gate_rate=np.zeros_like(gates),
+        state_rate=np.zeros_like(states),
+        nodal_state_rate=np.zeros_like(nodal_states),
         current=nothing,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
         production=np.zeros(content.shape[1]),

@@ -19,7 +19,7 @@ ROWS_PER_STEP = 6
 
 @dataclass(frozen=True)
 class Trace:
-    """Means, values at probes, currents and gates within a step, in the units and with the names of observables.csv.
+    """Means, values at probes, currents and states of terms within a step, in the units and with the names of observables.csv.
 
     Attributes:
         dense: dense output of the step.
@@ -67,7 +67,7 @@ class Tracer:
         self._names = (
             *(f"{place}.{column}" for place in places for column in columns),
             *(f"{boundary}.{column}" for boundary in self._boundaries for column in currents),
-            *problem.system.channels.gate_names(),
+            *(name for name in problem.system.equations.state_names() if name),
         )
 
     def trace(self, dense: DenseOutput) -> Trace:
@@ -86,7 +86,9 @@ class Tracer:
         values[:, len(self._means) - 1, :-1] = [t.amounts * density for t in totals]
         currents = [np.column_stack([r.passed, r.passed.sum(axis=1), r.charge]).ravel() for r in rates]
         fields = (np.roll(values, 1, axis=2) * self._units).reshape(len(values), -1)
-        points = np.hstack([fields, np.array(currents) / CURRENT.si, np.array([t.gates for t in totals])])
+        named = [bool(name) for name in system.equations.state_names()]
+        states = np.array([t.states[named] for t in totals])
+        points = np.hstack([fields, np.array(currents) / CURRENT.si, states])
         return Trace(dense, self._names, points)
 
 

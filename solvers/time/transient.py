@@ -17,7 +17,6 @@ from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, InitialLike, OptionsLike
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -25,7 +24,7 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
-from spinepnp.solvers.pnp.step_data import Stage
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
@@ -40,6 +39,9 @@ from spinepnp.solvers.time.traces import Tracer
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
+
+#: Part of the names of those states that are gates of channels.
+GATE = ".gate."
 
 #: Potential beyond which the fields of an earlier run cannot fit the charges of a case, V; no bath is at one volt.
 CHARGED_FILE = 1.0
@@ -118,7 +120,8 @@ class TransientProblem(Problem):
             steady.destroy()
             self.system.set_data(problem_data)
             nodal[:, -1] -= self.system.step_data.zero
-            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal))
+            charges = self._field_charges(nodal)
+            statistics = self._solve_potential(nodal, problem_data, charges, self.system.equations.states())
         else:
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
@@ -126,7 +129,8 @@ class TransientProblem(Problem):
             charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
             if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
-            statistics = self._solve_potential(start.nodal, self.problem_data, charges)
+            states = self.system.equations.start_states()
+            statistics = self._solve_potential(start.nodal, self.problem_data, charges, states)
         time_state = state_at_rest(self, 0.0)
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
@@ -161,8 +165,12 @@ class TransientProblem(Problem):
         """Open fraction of each gate of the channels, by ``boundary.gate.number``; empty before `begin`."""
         if self._progress is None:
             return {}
-        gates = self._progress.time_state.rates.gates.tolist()
-        return dict(zip(self.system.channels.gate_names(), gates, strict=True))
+        return self._gates(self._progress.time_state.rates.states)
+
+    def _gates(self, states: np.ndarray) -> dict[str, float]:
+        """Gates of channels among the states of all terms."""
+        named = zip(self.system.equations.state_names(), states.tolist(), strict=True)
+        return {name: value for name, value in named if GATE in name}
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
@@ -205,12 +213,12 @@ class TransientProblem(Problem):
         return system.wall_charges(system.nodal_flux()[:, -1])
 
     def _solve_potential(
-        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]
+        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float], states: np.ndarray
     ) -> NewtonStatistics:
         """Solve Poisson's equation for the potential of given concentrations. Collective.
 
         It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
-        boundaries are scaled. The prescribed concentrations of a floating boundary bring ions into its cells, whose
+        boundaries are scaled; `states` are those of terms. The prescribed concentrations of a floating boundary bring ions into its cells, whose
         charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
@@ -227,9 +235,9 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.channels.gates), np.inf)
-        storage = system.equations.fields.storage()
-        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, gates, charges))
+        start = StateStep(states, instant * scales.time, at_start=True)
+        at_nodes, storage = replace(start, start=system.equations.nodal_states()), system.equations.fields.storage()
+        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, start, at_nodes, charges))
         return self.solve_stage()
 
     def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
@@ -311,7 +319,7 @@ class TransientProblem(Problem):
                 trace=tracer.trace(dense),
                 defect=defect,
                 passed=self._by_boundary(time_state.passed),
-                gates=tuple(time_state.rates.gates.tolist()),
+                gates=tuple(self._gates(time_state.rates.states).values()),
             )
             for time in schedule.times_within(before.time, time_state.time):
                 yield self._within(step, time)
@@ -337,7 +345,7 @@ class TransientProblem(Problem):
             interpolated=True,
             defect=defect,
             passed=self._by_boundary(totals.passed),
-            gates=tuple(totals.gates.tolist()),
+            gates=tuple(self._gates(totals.states).values()),
         )
 
     def solution_at(self, time: float) -> Solution:

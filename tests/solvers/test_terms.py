@@ -7,11 +7,10 @@ from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import fem, ufl
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.custom_term import Term
-from spinepnp.solvers.pnp.step_data import Stage
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.pnp.terms import term_kinds
 from spinepnp.solvers.problem.problem import Problem
 from support.cases import GROUND
@@ -96,9 +95,10 @@ def problem_at_a_rough_state(mesh, name, formulation, in_time):
     system.set_data(problem.problem_data)
     if in_time:
         data = ProblemData(electrolyte, boundaries, closed, transient=True, custom=len(terms))
-        gates = GateStep(np.full(system.channels.gates, 0.3), 1e-4)
+        states = StateStep(np.full(len(system.equations.state_names()), 0.3), 1e-4)
+        at_nodes = StateStep(np.full((system.equations.fields.owned, len(system.equations.nodal_state_names())), 0.3), 1e-4)
         charges = dict.fromkeys(mesh.geometry.boundaries, 0.01)
-        system.set_step(Stage(data, 0.03, system.equations.fields.storage(), gates, charges))
+        system.set_step(Stage(data, 0.03, system.equations.fields.storage(), states, at_nodes, charges))
     x = system.equations.fields.operators.space.tabulate_dof_coordinates()
     z = x[:, mesh.mesh.geometry.dim - 1]
     rough = np.array([rng.uniform(0.6, 1.4) + 0.3 * np.sin(rng.uniform(3, 9) * z) for _ in electrolyte.species]).T

@@ -22,7 +22,7 @@ from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks, Pair
 from spinepnp.solvers.pnp.fields import Fields
-from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.step_data import StateStep, StepData
 
 
 @dataclass
@@ -53,9 +53,13 @@ class Term:
         order: place among the terms, which is the order of sums.
         pairs: pairs of an equation and an unknown that the term couples.
         prescribed: degrees of freedom with a prescribed value.
+        state_step: implicit step of the states, set before `update`; ``None`` in a steady state.
+        nodal_step: implicit step of the nodal states, set before `update`; ``None`` in a steady state.
     """
 
     order: ClassVar[int]
+    state_step: StateStep | None = None
+    nodal_step: StateStep | None = None
 
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         self.fields = fields
@@ -104,6 +108,33 @@ class Term:
     def wall_charges(self) -> dict[str, float]:
         """Charges lambda^2 int dn phi on boundaries, scaled, that the term knows of the state. Collective."""
         return {}
+
+    def state_names(self) -> list[str]:
+        """Names of quantities with a rate of their own that are equal on all ranks, such as gates of a patch.
+
+        Those with a name are columns of results, in their units; others have an empty one.
+        """
+        return []
+
+    def states(self) -> np.ndarray:
+        """Their values at the state: at the end of the stage, or steady ones. Collective."""
+        return np.empty(0)
+
+    def start_states(self) -> np.ndarray:
+        """Their values at the start of a transient that does not begin in a steady state. Collective."""
+        return self.states()
+
+    def state_scales(self) -> np.ndarray:
+        """Scales of the states, to which their errors in a step are compared, shape (states,)."""
+        return np.ones(len(self.state_names()))
+
+    def nodal_state_names(self) -> list[str]:
+        """Names of quantities with a rate of their own at the nodes, such as gates of a membrane."""
+        return []
+
+    def nodal_states(self) -> np.ndarray:
+        """Their values at the owned nodes, zero elsewhere than on their boundary, shape (owned dofs, names)."""
+        return np.empty((self.fields.owned, 0))
 
     def charge_response(self) -> np.ndarray | float:
         """Part of `preconditioner.Linearisation.charge_response`."""
