@@ -25,7 +25,7 @@ from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.step_data import Stage, StateStep
-from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
+from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import is_positive
@@ -327,7 +327,7 @@ class TransientProblem(Problem):
 
     def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=True)
+        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=False)  # mechanisms follow
         return {name: dict(zip(names, row, strict=True)) for name, row in rows}
 
     def _within(self, step: Step, time: float) -> Step:
@@ -364,7 +364,8 @@ class TransientProblem(Problem):
         return replace(totals_of(self, time_state), amounts=self.system.state.amounts())
 
     def _totals(self, flat: np.ndarray) -> Totals:
-        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))
+        mechanisms = len(self.system.equations.mechanism_names())
+        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries), mechanisms)
 
     def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
         """The solution within the last step, as `_solution_at`. Collective."""
@@ -379,7 +380,10 @@ class TransientProblem(Problem):
         try:
             return self._solution_at(
                 totals,
-                replace(at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0)),
+                replace(
+                    at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0),
+                    states=totals.states, nodal_states=dense.states_at_nodes(time),
+                ),
                 self._no_solve("interpolated"),
             )
         finally:
@@ -394,26 +398,26 @@ class TransientProblem(Problem):
         self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
     ) -> tuple[Solution, dict[str, float]]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
-        unit = self.system.step_data.scales.amount
+        unit, names = self.system.step_data.scales.amount, self.mesh.geometry.boundaries
         defect, error = transient_balance(
             amounts=totals.amounts,
             start=self.progress.first,
             rounding=self.progress.rounding,
-            passed=totals.passed,
+            passed=totals.passed[: len(names)],
             produced=totals.produced,
             electrolyte=self.problem_data.electrolyte,
             unit=unit,
         )
-        names = self.mesh.geometry.boundaries
         solution = evaluate_solution(
             self,
             self.problem_data,
             statistics,
-            dict(zip(names, rates.current, strict=True)),
+            dict(zip(names, rates.current, strict=False)),  # mechanisms follow
             dict(zip(names, rates.floor, strict=True)),
             displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
             balance_error=error,
             amounts=totals.amounts * unit,
+            membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
         )
         return solution, dict(zip(self.signature.names, defect.tolist(), strict=True))
 

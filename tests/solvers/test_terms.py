@@ -118,7 +118,7 @@ def directional(function, state, change, size=1e-5):
 
 def products(term, fields, change):
     """Product of the Jacobian of one term with a change of the owned unknowns, shape (owned, N + 1)."""
-    blocks = Blocks(fields.operators, fields.count + 1, term.pairs)
+    blocks = Blocks(fields.operators, fields.count + 1, term.pairs, term.nodal_pairs)
     blocks.begin()
     term.add_jacobian(blocks)
     blocks.finish()
