@@ -1,0 +1,400 @@
+"""Currents of membrane mechanisms at points of a membrane, with exact derivatives.
+
+    ohmic:  j_i = g s_i b (E - V_m),  E fixed, or E = (V_T/z) ln(c_out/c_in) of one ion   (Nernst)
+    ghk:    j_i = -P_i b z_i F (c_in B(x) - c_out B(-x)),  x = z_i V_m/V_T,  B(x) = x/(1 - e^-x)
+    pump:   j = -maximum / {[1 + exp((25 mM - Na_in)/3 mM)] [1 + exp((3.5 mM - K_out)/1 mM)]}  (paper 002, eq. 31);
+            Na carries 3 j, K -2 j
+
+V_m is the potential inside minus that outside. Currents are per area and positive into the domain; all gates are open.
+b is the block by magnesium of NMDA channels (Jahr and Stevens 1990), one where there is none.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from spinepnp.units import FARADAY
+
+#: Concentration below which ln c is continued by its tangent, mol/m^3: a Newton iterate may be tiny or negative. It is
+#: 1 nM, below every concentration in a cell, so that no solution is changed.
+NERNST_FLOOR = 1e-6
+
+#: |x| below which x / (e^x - 1) is taken from its series, whose error there is below 1e-17.
+SERIES_BELOW = 1e-3
+
+#: Largest x of x / (e^x - 1), which is 1e-301 there: e^x does not overflow.
+LARGEST_EXPONENT = 700.0
+
+#: Concentration of magnesium that blocks half of the NMDA channels at 0 mV, mol/m^3 (Jahr and Stevens 1990).
+MAGNESIUM_HALF = 3.57
+
+#: Steepness of the block by magnesium, 1/V (Jahr and Stevens 1990: 0.062 /mV).
+MAGNESIUM_STEEPNESS = 62.0
+
+#: Sodium inside at which the pump runs at half of its maximum, mol/m^3 (paper 002, eq. 31).
+PUMP_SODIUM = 25.0
+
+#: Sodium over which the pump speeds up, mol/m^3 (paper 002, eq. 31).
+PUMP_SODIUM_SLOPE = 3.0
+
+#: Potassium outside at which the pump runs at half of its maximum, mol/m^3 (paper 002, eq. 31).
+PUMP_POTASSIUM = 3.5
+
+#: Potassium over which the pump speeds up, mol/m^3 (paper 002, eq. 31).
+PUMP_POTASSIUM_SLOPE = 1.0
+
+#: Largest size of a reversal potential over kT/e: a ratio of concentrations of e^100 is none.
+LARGEST_REVERSAL = 100.0
+
+#: Current of each ion over the net current of the pump: sodium, potassium.
+PUMP_SHARES = np.array([3.0, -2.0])
+
+
+@dataclass(frozen=True)
+class OpenCurrent:
+    """Currents of a mechanism at n points of a membrane, and their derivatives.
+
+    S is the number of species that it moves, N that of all species.
+
+    Attributes:
+        current: current of each moved species into the domain, A/m^2, shape (n, S).
+        by_potential: derivative by the membrane potential, A/(m^2 V), shape (n, S).
+        by_inside: derivative by each concentration inside, A/m^2 per mol/m^3, shape (n, S, N).
+        by_outside: derivative by each concentration outside, A/m^2 per mol/m^3, shape (n, S, N).
+    """
+
+    current: np.ndarray
+    by_potential: np.ndarray
+    by_inside: np.ndarray
+    by_outside: np.ndarray
+
+    def times(self, factor: np.ndarray, slope: np.ndarray) -> OpenCurrent:
+        """Currents times a function of the potential.
+
+        Args:
+            factor: value of the function at each point, shape (n,).
+            slope: its derivative by the potential, 1/V, shape (n,).
+        """
+        return OpenCurrent(
+            factor[:, None] * self.current,
+            factor[:, None] * self.by_potential + slope[:, None] * self.current,
+            factor[:, None, None] * self.by_inside,
+            factor[:, None, None] * self.by_outside,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MembraneCurrent(ABC):
+    """Current per area of one mechanism with all its numbers, in SI units.
+
+    Attributes:
+        valences: valences of all species, shape (N,).
+        thermal_voltage: kT/e, V.
+    """
+
+    valences: tuple[float, ...]
+    thermal_voltage: float
+
+    @property
+    @abstractmethod
+    def moved(self) -> tuple[int, ...]:
+        """Indices of the species that it moves."""
+
+    @property
+    @abstractmethod
+    def reads_inside(self) -> tuple[int, ...]:
+        """Indices of the species whose concentrations inside it depends on."""
+
+    @property
+    @abstractmethod
+    def reads_outside(self) -> tuple[int, ...]:
+        """Indices of the species whose concentrations outside it depends on."""
+
+    @abstractmethod
+    def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
+        """Currents with all gates open.
+
+        Concentrations of species that the mechanism does not depend on are not looked at; they may be not a number.
+
+        Args:
+            V: membrane potential (inside minus outside), V, shape (n,).
+            inside: concentrations inside, mol/m^3, shape (n, N).
+            outside: concentrations outside, mol/m^3, shape (N,).
+        """
+
+    @abstractmethod
+    def scaled(self, factor: float) -> Self:
+        """The same mechanism with its strengths times a factor, which may be zero."""
+
+    def _zeros(self, n: int) -> OpenCurrent:
+        moved, species = len(self.moved), len(self.valences)
+        shapes = (n, moved), (n, moved), (n, moved, species), (n, moved, species)
+        return OpenCurrent(*(np.zeros(shape) for shape in shapes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class OhmicCurrent(MembraneCurrent):
+    """Current by Ohm's law, with a fixed reversal potential or that of Nernst.
+
+    Attributes:
+        conductance: conductance per area with all gates open, S/m^2.
+        shares: share of the current that each moved species carries, by its index; they sum to one.
+        reversal: potential without current, V; ``None`` for the Nernst potential of the one species that it moves.
+        magnesium: concentration of blocking magnesium, mol/m^3; ``None`` without a block.
+    """
+
+    conductance: float
+    shares: dict[int, float]
+    reversal: float | None = None
+    magnesium: float | None = None
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """Indices of the species that it moves."""
+        return tuple(self.shares)
+
+    @property
+    def reads_inside(self) -> tuple[int, ...]:
+        """The moved species where the reversal potential is that of Nernst, else none."""
+        return self.moved if self.reversal is None else ()
+
+    reads_outside = reads_inside
+
+    def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
+        """Currents with all gates open; see `MembraneCurrent.open_current`."""
+        result = self._zeros(len(V))
+        strengths = self.conductance * np.array(list(self.shares.values()))
+        reversal: np.ndarray | float
+        if self.reversal is None:
+            (i,) = self.moved
+            unit = self.thermal_voltage / self.valences[i]
+            inner, inner_slope = continued_log(inside[:, i])
+            outer, outer_slope = continued_log(outside[i])
+            reversal = unit * (outer - inner)
+            result.by_inside[:, 0, i] = -strengths[0] * unit * inner_slope
+            result.by_outside[:, 0, i] = strengths[0] * unit * outer_slope
+        else:
+            reversal = self.reversal
+        result.current[:] = np.multiply.outer(reversal - V, strengths)
+        result.by_potential[:] = -strengths
+        return _blocked(result, V, self.magnesium)
+
+    def scaled(self, factor: float) -> Self:
+        """The same mechanism with its conductance times a factor."""
+        return replace(self, conductance=factor * self.conductance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GhkCurrent(MembraneCurrent):
+    """Current by Goldman, Hodgkin and Katz, of any set of ions.
+
+    Attributes:
+        permeabilities: permeability with all gates open of each moved species, m/s, by its index.
+        magnesium: concentration of blocking magnesium, mol/m^3; ``None`` without a block.
+    """
+
+    permeabilities: dict[int, float]
+    magnesium: float | None = None
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """Indices of the species that it moves."""
+        return tuple(self.permeabilities)
+
+    @property
+    def reads_inside(self) -> tuple[int, ...]:
+        """The moved species."""
+        return self.moved
+
+    reads_outside = reads_inside
+
+    def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
+        """Currents with all gates open; see `MembraneCurrent.open_current`."""
+        result = self._zeros(len(V))
+        for s, (i, permeability) in enumerate(self.permeabilities.items()):
+            z = self.valences[i]
+            x = z * V / self.thermal_voltage
+            (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
+            strength = permeability * z * FARADAY
+            result.current[:, s] = strength * (into * outside[i] - out * inside[:, i])
+            by_x = into_slope * outside[i] + out_slope * inside[:, i]
+            result.by_potential[:, s] = strength * by_x * z / self.thermal_voltage
+            result.by_inside[:, s, i] = -strength * out
+            result.by_outside[:, s, i] = strength * into
+        return _blocked(result, V, self.magnesium)
+
+    def scaled(self, factor: float) -> Self:
+        """The same mechanism with its permeabilities times a factor."""
+        return replace(self, permeabilities={i: factor * p for i, p in self.permeabilities.items()})
+
+
+@dataclass(frozen=True, kw_only=True)
+class NakPump(MembraneCurrent):
+    """Pump that takes three sodium ions out for two potassium ions in (paper 002, eq. 31).
+
+    Attributes:
+        sodium: index of sodium.
+        potassium: index of potassium.
+        maximum: largest net current per area, outward, A/m^2.
+        rate: constant net current per area, outward, A/m^2, in place of the maximum.
+    """
+
+    sodium: int
+    potassium: int
+    maximum: float = 0.0
+    rate: float | None = None
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """Indices of sodium and potassium."""
+        return self.sodium, self.potassium
+
+    @property
+    def reads_inside(self) -> tuple[int, ...]:
+        """Index of sodium; none where the current is constant."""
+        return (self.sodium,) if self.rate is None else ()
+
+    @property
+    def reads_outside(self) -> tuple[int, ...]:
+        """Index of potassium; none where the current is constant."""
+        return (self.potassium,) if self.rate is None else ()
+
+    def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
+        """Currents; see `MembraneCurrent.open_current`."""
+        result = self._zeros(len(V))
+        if self.rate is not None:
+            result.current[:] = -self.rate * PUMP_SHARES
+            return result
+        shares = -self.maximum * PUMP_SHARES
+        sodium, by_sodium = logistic((inside[:, self.sodium] - PUMP_SODIUM) / PUMP_SODIUM_SLOPE)
+        potassium, by_potassium = logistic((outside[self.potassium] - PUMP_POTASSIUM) / PUMP_POTASSIUM_SLOPE)
+        by_sodium, by_potassium = by_sodium / PUMP_SODIUM_SLOPE, by_potassium / PUMP_POTASSIUM_SLOPE
+        result.current[:] = np.multiply.outer(sodium * potassium, shares)
+        result.by_inside[:, :, self.sodium] = np.multiply.outer(by_sodium * potassium, shares)
+        result.by_outside[:, :, self.potassium] = np.multiply.outer(sodium * by_potassium, shares)
+        return result
+
+    def scaled(self, factor: float) -> Self:
+        """The same mechanism with its current times a factor."""
+        rate = None if self.rate is None else factor * self.rate
+        return replace(self, maximum=factor * self.maximum, rate=rate)
+
+
+def _blocked(open_current: OpenCurrent, V: np.ndarray, magnesium: float | None) -> OpenCurrent:
+    """Currents with the block by magnesium, if there is some."""
+    return open_current if magnesium is None else open_current.times(*magnesium_block(V, magnesium))
+
+
+def magnesium_block(V: np.ndarray, magnesium: float) -> tuple[np.ndarray, np.ndarray]:
+    """Open fraction 1 / (1 + [Mg]/(3.57 mM) exp(-0.062 V/mV)) of NMDA channels, and its derivative by V, 1/V.
+
+    Source: Jahr and Stevens, J. Neurosci. 10, 3178 (1990).
+
+    Args:
+        V: membrane potential, V, shape (n,).
+        magnesium: concentration of magnesium outside, mol/m^3; zero blocks nothing.
+    """
+    if magnesium == 0.0:
+        return np.ones_like(V), np.zeros_like(V)
+    open_fraction, slope = logistic(MAGNESIUM_STEEPNESS * V - np.log(magnesium / MAGNESIUM_HALF))
+    return open_fraction, MAGNESIUM_STEEPNESS * slope
+
+
+def logistic(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Logistic function 1 / (1 + e^-x), and its derivative."""
+    small = np.exp(-np.abs(x))  # no overflow
+    value = np.where(x < 0.0, small, 1.0) / (1.0 + small)
+    return value, small / (1.0 + small) ** 2
+
+
+def bernoulli(x: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Function x / (e^x - 1) without its removable singularity, and its derivative; B(x) above is that of -x."""
+    x = np.minimum(x, LARGEST_EXPONENT)
+    near = np.abs(x) < SERIES_BELOW
+    far = np.where(near, 1.0, x)
+    grown = np.expm1(far)
+    value = far / grown
+    slope = (1.0 - value * np.exp(far)) / grown
+    # Only there: powers of a large x are no use.
+    s = np.where(near, x, 0.0)
+    return (
+        np.where(near, 1.0 - s / 2.0 + s**2 / 12.0 - s**4 / 720.0, value),
+        np.where(near, -0.5 + s / 6.0 - s**3 / 180.0, slope),
+    )
+
+
+def continued_log(c: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithm of a concentration, and its derivative; its tangent below `NERNST_FLOOR`.
+
+    Args:
+        c: concentration, mol/m^3; may be zero or negative.
+    """
+    above = np.maximum(c, NERNST_FLOOR)
+    return np.log(above) + (c - above) / NERNST_FLOOR, 1.0 / above
+
+
+def ghk_reversal(
+    permeabilities: dict[int, float],
+    valences: Sequence[float],
+    inside: np.ndarray,
+    outside: np.ndarray,
+    thermal_voltage: float,
+) -> float:
+    """Membrane potential at which the total current by Goldman, Hodgkin and Katz is zero, V.
+
+    Args:
+        permeabilities: permeabilities, or their ratios, by the index of the species.
+        valences: valences of all species, shape (N,).
+        inside: concentrations inside, mol/m^3, shape (N,).
+        outside: concentrations outside, mol/m^3, shape (N,).
+        thermal_voltage: kT/e, V.
+
+    Raises:
+        ValueError: the current has one direction at all potentials.
+    """
+    from scipy.optimize import brentq  # a third of a second, and few cases need it
+
+    law = GhkCurrent(permeabilities=permeabilities, valences=tuple(valences), thermal_voltage=thermal_voltage)
+
+    def total(V: float) -> float:
+        return float(np.sum(law.open_current(np.array([V]), inside[None, :], outside).current))
+
+    # The current falls with the potential.
+    high = LARGEST_REVERSAL * thermal_voltage
+    if not total(-high) > 0.0 > total(high):
+        raise ValueError("the current has no reversal potential: no ion can leave, or none can enter")
+    return float(brentq(total, -high, high, xtol=1e-15, rtol=1e-14))
+
+
+def ghk_scale(
+    ratios: dict[int, float],
+    conductance: float,
+    valences: Sequence[float],
+    inside: np.ndarray,
+    outside: np.ndarray,
+    thermal_voltage: float,
+) -> float:
+    """Factor that makes ratios permeabilities, m/s, of a given slope conductance.
+
+    The slope conductance -dj/dV of the total current is that at the given concentrations, at their reversal potential,
+    without a block.
+
+    Args:
+        ratios: ratios of permeabilities by the index of the species.
+        conductance: slope conductance per area, S/m^2.
+        valences: valences of all species, shape (N,).
+        inside: concentrations inside, mol/m^3, shape (N,).
+        outside: concentrations outside, mol/m^3, shape (N,).
+        thermal_voltage: kT/e, V.
+
+    Raises:
+        ValueError: the current has one direction at all potentials.
+    """
+    reversal = np.array([ghk_reversal(ratios, valences, inside, outside, thermal_voltage)])
+    law = GhkCurrent(permeabilities=ratios, valences=tuple(valences), thermal_voltage=thermal_voltage)
+    return conductance / -float(np.sum(law.open_current(reversal, inside[None, :], outside).by_potential))
