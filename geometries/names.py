@@ -14,9 +14,11 @@ PART_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 #: Words that columns of results have at the places of such names.
 RESERVED = frozenset(
-    "load gate current_pA area_um2 potential_mV concentration_mM compartments membranes spaces bounds law volume "
-    "probes regions".split()
-)
+    (
+        "load", "gate", "current_pA", "area_um2", "potential_mV", "concentration_mM", "compartments", "membranes",
+        "spaces", "bounds", "law", "volume", "probes", "regions",
+    )
+)  # fmt: skip
 
 
 def check_part_name(key: str, name: str, seen: set[str]) -> None:

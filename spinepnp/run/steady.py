@@ -45,8 +45,9 @@ class Model:
             mesh = generate(case.geometry, case.mesh, self.comm, log=log)
             self.close()
             self.problem = SteadyProblem(
-                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
-            )
+                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions,
+                compartments=case.compartments,
+            )  # fmt: skip
             self._key = key
         return self.problem
 
@@ -141,11 +142,11 @@ def solve_case(
 
 
 def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, progress: ProgressBar) -> None:
-    start = time.monotonic()
+    start, case = time.monotonic(), point.case
     progress.doing(point.name)
     try:
-        problem = model.fit(point.case, progress.doing)
-        solution = problem.solve(point.case.electrolyte, point.case.boundaries, point.case.closed)
+        problem = model.fit(case, progress.doing)
+        solution = problem.solve(case.electrolyte, case.boundaries, case.closed, case.compartments)
     except (CaseError, SolveError) as error:
         if not all_ranks_arrived(model.comm):
             raise SingleRankError(str(error)) from error

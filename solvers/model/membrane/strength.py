@@ -65,7 +65,9 @@ class StrengthOf:
     @property
     def words(self) -> str:
         """Description of what the key takes."""
-        return " or ".join([f'{kind.name} >= 0 ("{kind.example}")' for kind in self.kinds] + ["number >= 0"][: self.number])
+        return " or ".join(
+            [f'{kind.name} >= 0 ("{kind.example}")' for kind in self.kinds] + ["number >= 0"][: self.number]
+        )
 
     @property
     def schema(self) -> dict[str, Any]:

@@ -1,0 +1,80 @@
+"""Compartments: well-stirred solutions beyond boundaries, whose amounts change by what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries.names import check_part_name
+from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.units import CONCENTRATION, Concentration, Table, Volume, format_quantity
+
+
+class Compartment(Table):
+    """A well-stirred solution beyond boundaries; mechanisms there exchange ions with it.
+
+    Examples:
+        >>> from spinepnp.solvers import Compartment
+        >>> cleft = Compartment(volume="0.01 um^3", concentrations={"Na": "145 mM", "Cl": "145 mM"})
+        >>> f"{cleft.volume:.3g}", cleft.concentrations["Na"]  # m^3, mol/m^3
+        ('1e-20', 145.0)
+
+    Attributes:
+        volume: its volume, m^3.
+        concentrations: concentrations at the start, mol/m^3, by species: of all that mechanisms exchange with it.
+    """
+
+    volume: Volume
+    concentrations: dict[str, Concentration] = Field(min_length=1)
+
+
+def check_compartments(
+    compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries
+) -> None:
+    """Refuse compartments with wrong names or species, that nothing exchanges with, or that are not neutral.
+
+    Args:
+        compartments: tables by name.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
+    used = {b.outside.compartment for b in boundaries.values() if b.outside is not None and b.mechanisms}
+    seen: set[str] = set()
+    for name, compartment in compartments.items():
+        check_part_name("compartments", name, seen)
+        for species in compartment.concentrations:
+            if species not in electrolyte.names:
+                key = f"compartments.{name}.concentrations.{species}"
+                raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
+        if name not in used:
+            raise CaseError(
+                f"compartments.{name}",
+                f'no mechanism exchanges with it; set outside.compartment = "{name}" on its boundary, or drop it',
+            )
+    _check_neutral(compartments, electrolyte)
+
+
+def _check_neutral(compartments: Mapping[str, Compartment], electrolyte: Electrolyte) -> None:
+    """Refuse a charge of all compartments together: that of the domain is zero by the check of its bulk."""
+    valence = {s.name: s.valence for s in electrolyte.species}
+    charges = [
+        (name, compartment.volume * valence[species] * c)
+        for name, compartment in compartments.items()
+        for species, c in compartment.concentrations.items()
+    ]
+    total = sum(charge for _, charge in charges)
+    if not electrolyte.neutral or abs(total) <= NEUTRALITY_TOLERANCE * sum(abs(charge) for _, charge in charges):
+        return
+    last = charges[-1][0]
+    net = format_quantity(float(f"{total / compartments[last].volume:.9g}"), CONCENTRATION)
+    raise CaseError(
+        f"compartments.{last}.concentrations",
+        f"the charges sum z c leave {net}; add the ions that are missing, or set electrolyte.neutral = false if it is "
+        "meant",
+    )
