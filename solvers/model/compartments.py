@@ -34,7 +34,7 @@ class Compartment(Table):
 def check_compartments(
     compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries
 ) -> None:
-    """Refuse compartments with wrong names or species, that nothing exchanges with, or that are not neutral.
+    """Refuse compartments with wrong names or species, that lie beyond no boundary, or that are not neutral.
 
     Args:
         compartments: tables by name.
@@ -44,7 +44,7 @@ def check_compartments(
     Raises:
         CaseError: names the key and what to do.
     """
-    used = {b.outside.compartment for b in boundaries.values() if b.outside is not None and b.mechanisms}
+    used = {b.outside.compartment for b in boundaries.values() if b.outside is not None}
     seen: set[str] = set()
     for name, compartment in compartments.items():
         check_part_name("compartments", name, seen)
@@ -55,7 +55,7 @@ def check_compartments(
         if name not in used:
             raise CaseError(
                 f"compartments.{name}",
-                f'no mechanism exchanges with it; set outside.compartment = "{name}" on its boundary, or drop it',
+                f'lies beyond no boundary; set outside.compartment = "{name}" on one, or drop it',
             )
     _check_neutral(compartments, electrolyte)
 

@@ -313,26 +313,26 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
     return make_case(read_tables(text, name, overrides))
 
 
-def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
-    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+def _load(path: Path, overrides: Iterable[str], removals: Iterable[str]) -> dict[str, Any]:
+    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent, removals)
     check_kind(data, str(path), "case")
     return data
 
 
-def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
-    """Read and check a case file (TOML), with ``key=value`` overrides.
+def load_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case:
+    """Read and check a case file (TOML), with ``key=value`` overrides, after keys are removed by their paths.
 
     Raises:
         CaseError: anything that is wrong with it.
     """
-    return make_case(_load(path, overrides))
+    return make_case(_load(path, overrides, removals))
 
 
-def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase:
+def load_mesh_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case | MeshCase:
     """Read and check a case file for its mesh alone; without boundaries it needs no more than the tables of a mesh.
 
     Raises:
         CaseError: anything that is wrong with it.
     """
-    data = _load(path, overrides)
+    data = _load(path, overrides, removals)
     return make_case(data) if {"boundaries", "closed"} & set(data) else make_mesh_case(data)

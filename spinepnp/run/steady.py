@@ -64,6 +64,7 @@ def run_case(
     output: Path,
     *,
     overrides: tuple[str, ...] = (),
+    removals: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
     background: PictureProcess | None = None,
@@ -75,6 +76,7 @@ def run_case(
         comm: MPI communicator.
         output: result directory.
         overrides: ``key=value`` texts that change the case.
+        removals: paths of keys that are removed from it before.
         force: replace results that the directory holds.
         resume: solve only the points that the directory does not hold.
         background: process that draws the pictures, on rank 0; without one the run draws them itself.
@@ -85,7 +87,7 @@ def run_case(
     Raises:
         CaseError: bad input, found before anything was solved or written.
     """
-    case = on_root(comm, lambda: load_case(path, overrides))
+    case = on_root(comm, lambda: load_case(path, overrides, removals))
     on_root(comm, lambda: check_place(output, () if resume else (path,)))
     return solve_case(case, comm, output, RunOptions(force=force, resume=resume, background=background))
 

@@ -57,7 +57,9 @@ class MechanismKeys(Table):
     @field_validator("mechanism", mode="before", json_schema_input_type=Mechanism | tuple[Mechanism, ...])
     @classmethod
     def _one_mechanism_or_several(cls, value: object) -> object:
-        return (value,) if isinstance(value, dict | Mechanism) else value
+        if isinstance(value, dict | Mechanism):
+            return (value,)
+        return None if value in ((), []) else value
 
     @property
     def mechanisms(self) -> tuple[Mechanism, ...]:
@@ -227,14 +229,10 @@ class Mechanisms(TermKeys):
 
 
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
-    """Refuse a solution outside that is given twice, without a use, or with unknown species."""
+    """Refuse a solution outside that is given twice, or with unknown species."""
     outside, capacitance = boundary.outside, boundary.capacitance
-    if boundary.traces is not None and not boundary.mechanisms:
-        raise CaseError(f"{key}.traces", "is for mechanisms; add one, or drop it", boundary.traces)
     if outside is None:
         return
-    if not boundary.mechanisms and capacitance is None:
-        raise CaseError(f"{key}.outside", "is for mechanisms and a capacitance; add one of them, or drop it")
     given = (outside.potential, None if capacitance is None else capacitance.outside)
     if None not in given and given[0] != given[1]:
         raise CaseError(
