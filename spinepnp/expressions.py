@@ -1,7 +1,7 @@
 """Formulas of users in one variable, with quantities: parsed, checked for dimensions, compiled to closures.
 
-Nothing of a formula is executed as code: its syntax tree is read, and only numbers, quantities, the variable, arithmetic
-and the functions of a `Grammar` can stand in it.
+Nothing of a formula is executed as code: its syntax tree is read, and only numbers, quantities, the variable,
+arithmetic and the functions of a `Grammar` can stand in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Rates of gates as formulas in the potential V, with exact derivatives and removable singularities by their limit.
 
-A derivative is the imaginary part of the formula at V + i h with a tiny h (complex step), exact to rounding. Near a zero
-V_0 of a denominator, as of (V - V_0)/(1 - exp(-(V - V_0)/(4 mV))), digits cancel. There the formula is replaced by its
-Taylor series about V_0, from the formula on a circle in the complex plane (Cauchy's integral by the trapezoid rule,
+A derivative is the imaginary part of the formula at V + i h with a tiny h (complex step), exact to rounding. Near a
+zero V_0 of a denominator, as of (V - V_0)/(1 - exp(-(V - V_0)/(4 mV))), digits cancel. There the formula is replaced by
+its Taylor series about V_0, from the formula on a circle in the complex plane (Cauchy's integral by the trapezoid rule,
 exact to rounding). A series with negative powers means a pole: the formula is refused.
 """
 
