@@ -15,6 +15,7 @@ from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
+    CompartmentsLike,
     ElectrolyteLike,
     OptionsLike,
     check_kind,
@@ -69,6 +70,7 @@ class SteadyProblem(Problem):
         electrolyte: ElectrolyteLike | None = None,
         boundaries: BoundariesLike | None = None,
         closed: ClosedLike | None = None,
+        compartments: CompartmentsLike | None = None,
     ) -> Solution:
         """Solve for the values of construction, or for others. Collective.
 
@@ -82,6 +84,7 @@ class SteadyProblem(Problem):
             boundaries: all conditions, with the structure of construction; values may differ. By default those of
                 construction.
             closed: amounts of species that no boundary prescribes; by default those of construction.
+            compartments: solutions beyond boundaries; by default those of construction.
 
         Returns:
             The steady state.
@@ -92,7 +95,7 @@ class SteadyProblem(Problem):
             SolveError: Newton failed, with PETSc's reason.
             ValueError: other species or boundary conditions than at construction.
         """
-        problem_data = self._data_of(electrolyte, boundaries, closed)
+        problem_data = self._data_of(electrolyte, boundaries, closed, compartments)
         prediction = self.prediction.predict(problem_data)
         self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
@@ -106,20 +109,27 @@ class SteadyProblem(Problem):
         return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _data_of(
-        self, electrolyte: ElectrolyteLike | None, boundaries: BoundariesLike | None, closed: ClosedLike | None
+        self,
+        electrolyte: ElectrolyteLike | None,
+        boundaries: BoundariesLike | None,
+        closed: ClosedLike | None,
+        compartments: CompartmentsLike | None,
     ) -> ProblemData:
         """Checked data of a solve: those of construction, with what is given in their place. Collective."""
         self.refuse_destroyed()
         self.take_terms()
         built = self.problem_data
-        if electrolyte is None and boundaries is None and closed is None:
+        if electrolyte is None and boundaries is None and closed is None and compartments is None:
             return built
         given = checked_arguments(
             built.electrolyte if electrolyte is None else electrolyte,
             built.boundaries if boundaries is None else boundaries,
             built.closed if closed is None else closed,
+            compartments=built.compartments if compartments is None else compartments,
         )
-        problem_data = self._with_terms(ProblemData(given.electrolyte, given.boundaries, given.closed))
+        problem_data = self._with_terms(
+            ProblemData(given.electrolyte, given.boundaries, given.closed, compartments=given.compartments or {})
+        )
         if problem_data.signature != self.signature:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
@@ -284,6 +294,7 @@ def solve_steady(
     closed: ClosedLike | None = None,
     regions: Mapping[str, Any] | None = None,
     terms: Iterable[Term] = (),
+    compartments: CompartmentsLike | None = None,
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
@@ -296,6 +307,7 @@ def solve_steady(
         closed: amounts of species that no boundary prescribes.
         regions: parts of the volume whose means and extremes the solution has, by name.
         terms: terms of the user beside those of the package.
+        compartments: well-stirred solutions beyond boundaries, by name.
 
     Returns:
         The steady state.
@@ -304,5 +316,7 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    with SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed, regions, terms) as problem:
+    with SteadyProblem(
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, compartments=compartments
+    ) as problem:
         return problem.solve()

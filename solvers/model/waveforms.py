@@ -174,7 +174,7 @@ class WaveformKeys(Table):
     """
 
     #: Quantity in the column of the values of a file.
-    kind: ClassVar[Kind] = CURRENT
+    column: ClassVar[Kind] = CURRENT
     #: Whether the first and the last value of a file hold before and after it.
     held: ClassVar[bool] = False
 
@@ -254,5 +254,5 @@ def _time_profile(keys: WaveformKeys) -> WaveformFunction:
         case "sine":
             return sine(onset, keys.frequency or 0.0, keys.duration, keys.phase or 0.0)
         case "table":
-            return table(keys.file or "", onset, keys.kind, held=keys.held)
+            return table(keys.file or "", onset, keys.column, held=keys.held)
     return CONSTANT

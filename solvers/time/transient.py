@@ -16,7 +16,14 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, InitialLike, OptionsLike
+from spinepnp.solvers.model.arguments import (
+    BoundariesLike,
+    ClosedLike,
+    CompartmentsLike,
+    ElectrolyteLike,
+    InitialLike,
+    OptionsLike,
+)
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -110,12 +117,13 @@ class TransientProblem(Problem):
         self.take_terms()
         if initial == "steady":
             if self.problem_data.initial is not None:
-                raise CaseError("initial", STEADY_START)
+                raise CaseError("initial", STEADY_START.format(initial))
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
             steady = SteadyProblem(
-                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
-            )
+                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
+                compartments=before.compartments,
+            )  # fmt: skip
             nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
             steady.destroy()
             self.system.set_data(problem_data)
@@ -435,6 +443,7 @@ def solve_transient(
     callback: StepCallback | None = None,
     initial_concentrations: InitialLike | None = None,
     terms: Iterable[Term] = (),
+    compartments: CompartmentsLike | None = None,
 ) -> Steps:
     """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
@@ -451,6 +460,7 @@ def solve_transient(
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
         terms: terms of the user beside those of the package.
+        compartments: well-stirred solutions beyond boundaries, by name.
 
     Returns:
         All accepted steps.
@@ -461,7 +471,7 @@ def solve_transient(
     """
     schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
     with TransientProblem(
-        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations, compartments
     ) as problem:
         problem.begin(initial)
         return problem.run(schedule, callback)

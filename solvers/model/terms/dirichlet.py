@@ -49,7 +49,7 @@ class PotentialWaveform(WaveformKeys):
         before: potential before the waveform, and in a steady initial state, V; 0 mV by default.
     """
 
-    kind: ClassVar = POTENTIAL
+    column: ClassVar = POTENTIAL
     held: ClassVar = True
 
     waveform: Literal["step", "pulse", "alpha", "ramp", "sine", "table"]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, override
 
 import numpy as np
 
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.compartments import enclosed_species
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.fields import Fields
@@ -19,6 +21,11 @@ from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, DrivenFlux
 
 if TYPE_CHECKING:
     from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
+
+
+def compartment_of(boundary: Boundary) -> str:
+    """Name of the compartment beyond a boundary; empty where there is none."""
+    return (boundary.outside.compartment or "") if boundary.outside is not None else ""
 
 
 class Compartments(BorderTerm):
@@ -37,8 +44,8 @@ class Compartments(BorderTerm):
         #: Compartment and index of the species of each constant.
         self._unknowns: list[tuple[str, int]] = []
         for name in problem_data.compartments:
-            facing = [b for b in problem_data.boundaries.values() if b.outside_compartment == name]
-            moved = set().union(*(b.moved(electrolyte) for b in facing)) if facing else set()
+            facing = [b for b in problem_data.boundaries.values() if compartment_of(b) == name]
+            moved = {species for boundary in facing for m in boundary.mechanisms for species in m.moved}
             self._unknowns += [(name, i) for i, s in enumerate(electrolyte.names) if s in moved]
         scale = Scales.of(electrolyte).concentration
         given = {name: c.concentrations for name, c in problem_data.compartments.items()}
@@ -64,11 +71,11 @@ class Compartments(BorderTerm):
     def _set_totals(self, step: StepData) -> None:
         """Totals of the initial data over domain and compartments, scaled; not a number where a bath determines it."""
         data = step.problem_data
-        amounts, free = data.initial_amounts(step.volume), data.enclosed_species
+        free = enclosed_species(data.electrolyte, data.boundaries)
         self._totals = np.full(self.fields.count, np.nan)
         for i, name in enumerate(data.electrolyte.names):
             if name in free:
-                self._totals[i] = amounts[name] / step.scales.amount + sum(
+                self._totals[i] = data.electrolyte.bulk[name] * step.volume / step.scales.amount + sum(
                     self._volumes[c] * value
                     for (c, j), value in zip(self._unknowns, self._first, strict=True)
                     if j == i

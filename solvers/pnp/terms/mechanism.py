@@ -27,7 +27,7 @@ from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
 from spinepnp.solvers.pnp.terms.base import Term
-from spinepnp.solvers.pnp.terms.compartment import Compartments
+from spinepnp.solvers.pnp.terms.compartment import Compartments, compartment_of
 
 
 @dataclass
@@ -97,21 +97,21 @@ class Mechanisms(Term):
         self._entries: list[_Entry] = []
         self._gates, pairs = 0, set()
         last, electrolyte = fields.count, problem_data.electrolyte
-        self._charged = [i for i, s in enumerate(electrolyte.species) if s.valence]
+        charged = [i for i, s in enumerate(electrolyte.species) if s.valence]
         for name, boundary in problem_data.boundaries.items():
             dofs = np.sort(fields.boundary_dofs[name]) if boundary.mechanisms else np.empty(0, dtype=np.int32)
             nodes = dofs[dofs < fields.owned]
             for mechanism in boundary.mechanisms:
                 entry = _Entry(
                     name, mechanism.name, nodes, fields.weights.boundary[name][nodes], self._gates,
-                    mechanism.kinetics(electrolyte), mechanism.gate_labels, boundary.traces_of(mechanism) == "neutral",
-                    compartment=boundary.outside_compartment,
+                    tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates), mechanism.gate_labels,
+                    boundary.traces_of(mechanism) == "neutral", compartment=compartment_of(boundary),
                 )  # fmt: skip
                 self._gates += len(entry.gates)
                 self._entries.append(entry)
-                current = mechanism.membrane_current(electrolyte, boundary.outside_concentrations(problem_data), 1.0)
-                seen = {*current.reads_inside, *(self._charged if entry.neutral else ())}
-                pairs |= {(i, j) for i in current.moved for j in (*seen, last)}
+                read = {electrolyte.index(species) for species in mechanism.reads_inside}
+                seen = {*read, *(charged if entry.neutral else ()), last}
+                pairs |= {(electrolyte.index(species), j) for species in mechanism.moved for j in seen}
         self.nodal_pairs = sorted(pairs)
         self._known: tuple[bytes, list[_Flux]] | None = None
 
@@ -126,12 +126,11 @@ class Mechanisms(Term):
         data, self._zero = step.problem_data, step.zero
         if step.states is None:
             self._fixed = self._fixed_charge(data.electrolyte)
-        mechanisms = ((b, m) for b in data.boundaries.values() for m in b.mechanisms)
-        areas = (step.areas[entry.boundary] for entry in self._entries)
-        for entry, (boundary, mechanism), area in zip(self._entries, mechanisms, areas, strict=True):
-            outside = boundary.outside_concentrations(data)
-            entry.current = mechanism.membrane_current(data.electrolyte, outside, area)
-            entry.outside_potential = boundary.outside_potential
+        mechanisms = [mechanism for boundary in data.boundaries.values() for mechanism in boundary.mechanisms]
+        for entry, mechanism in zip(self._entries, mechanisms, strict=True):
+            outside = data.outside_concentrations(entry.boundary)
+            entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
+            entry.outside_potential = data.boundaries[entry.boundary].outside_potential
             entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
 
     def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
