@@ -178,9 +178,9 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        states, nodal_states = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
+        of_terms, at_nodes = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
         scaled = stage_length / system.step_data.scales.time
-        system.set_step(Stage(now, scaled, base.content, states, nodal_states, charge))
+        system.set_step(Stage(now, scaled, base.content, of_terms, at_nodes, charge))
         guess = predicted(problem.mesh.mesh.comm, points, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)

@@ -98,12 +98,12 @@ class TransientProblem(Problem):
             raise RuntimeError("the transient has no state yet; call begin or resume first")
         return self._progress
 
-    def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
+    def begin(self, initial: Literal["bulk", "steady", "rest"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
 
         Args:
             initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
-                waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
+                waveform begins ("rest" is another name of it for membranes). Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
                 uniform concentrations would leave the charge bare, with a field of kilovolts. With
                 `initial_concentrations` the bulk is what regions do not replace, or the file of fields, and the
                 potential follows from Poisson's equation.
@@ -115,21 +115,23 @@ class TransientProblem(Problem):
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
-        if initial == "steady":
+        if initial != "bulk":
             if self.problem_data.initial is not None:
                 raise CaseError("initial", STEADY_START.format(initial))
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
+            if before.closed is None and before.undetermined_species:
+                before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
             steady = SteadyProblem(
                 self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
                 compartments=before.compartments,
             )  # fmt: skip
-            nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
+            nodal = steady.solve().unknowns.copy()
+            states = steady.system.equations.states()
             steady.destroy()
             self.system.set_data(problem_data)
             nodal[:, -1] -= self.system.step_data.zero
-            charges = self._field_charges(nodal)
-            statistics = self._solve_potential(nodal, problem_data, charges, self.system.equations.states())
+            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal), states)
         else:
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
@@ -438,7 +440,7 @@ def solve_transient(
     options: OptionsLike | None = None,
     probes: Mapping[str, Position] | None = None,
     closed: ClosedLike | None = None,
-    initial: Literal["bulk", "steady"] = "bulk",
+    initial: Literal["bulk", "steady", "rest"] = "bulk",
     regions: Mapping[str, Any] | None = None,
     callback: StepCallback | None = None,
     initial_concentrations: InitialLike | None = None,
