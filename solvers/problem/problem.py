@@ -212,6 +212,11 @@ class Problem:
         return DissipationEstimate(self.mesh, self.discretisation.space)
 
     @property
+    def boundary_names(self) -> tuple[str, ...]:
+        """Names of the boundaries, in the order of results."""
+        return self.discretisation.boundary_names
+
+    @property
     def weights(self) -> IntegrationWeights:
         """Weights of boundaries and volume."""
         return self.discretisation.weights

@@ -123,7 +123,7 @@ class TransientProblem(Problem):
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
             self.system.set_data(self.problem_data)
-            charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            charges = dict.fromkeys(self.boundary_names, 0.0)
             if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
             statistics = self._solve_potential(start.nodal, self.problem_data, charges)
@@ -319,7 +319,7 @@ class TransientProblem(Problem):
 
     def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=True)
+        rows = zip(self.boundary_names, passed.tolist(), strict=True)
         return {name: dict(zip(names, row, strict=True)) for name, row in rows}
 
     def _within(self, step: Step, time: float) -> Step:
@@ -356,7 +356,7 @@ class TransientProblem(Problem):
         return replace(totals_of(self, time_state), amounts=self.system.state.amounts())
 
     def _totals(self, flat: np.ndarray) -> Totals:
-        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))
+        return Totals.of(flat, len(self.signature.names), len(self.boundary_names))
 
     def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
         """The solution within the last step, as `_solution_at`. Collective."""
@@ -396,7 +396,7 @@ class TransientProblem(Problem):
             electrolyte=self.problem_data.electrolyte,
             unit=unit,
         )
-        names = self.mesh.geometry.boundaries
+        names = self.boundary_names
         solution = evaluate_solution(
             self,
             self.problem_data,

@@ -42,6 +42,7 @@ class Capacitances(TermKeys):
     """Membranes."""
 
     order = 50
+    on_side = True
     boundary = CapacitanceKeys
 
     @override
