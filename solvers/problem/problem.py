@@ -61,7 +61,8 @@ class Problem:
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
         electrolyte: the species; values can change between solves.
-        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves.
+        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves. The wall
+            of a line is a boundary where it is listed, by an empty table too.
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
