@@ -28,7 +28,14 @@ from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import change_within_cells, donnan_state, has_logarithms, is_positive
+from spinepnp.solvers.problem.variable_choice import (
+    change_within_cells,
+    charged_sides,
+    donnan_state,
+    has_logarithms,
+    immobile_charge,
+    is_positive,
+)
 from spinepnp.units import LENGTH, format_quantity
 
 #: First step of a continuation, as a fraction of the way from the bulk state.
@@ -130,7 +137,8 @@ class SteadyProblem(Problem):
         problem_data = self._with_terms(
             ProblemData(given.electrolyte, given.boundaries, given.closed, compartments=given.compartments or {})
         )
-        if problem_data.signature != self.signature:
+        names = self.mesh.geometry.boundaries_of(problem_data.boundaries)
+        if problem_data.signature != self.signature or names != self.boundary_names:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
         check_kind(problem_data.boundaries, transient=False)
@@ -165,8 +173,8 @@ class SteadyProblem(Problem):
         if prediction is not None:
             return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
         starts = [bulk] if self._previous is None else [self._previous, bulk]
-        if electrolyte.charged_regions:
-            starts.insert(0, donnan_state(electrolyte, self.weights.fixed_charge_density(electrolyte.charged_regions)))
+        if electrolyte.charged_regions or charged_sides(problem_data, self.weights):
+            starts.insert(0, donnan_state(electrolyte, immobile_charge(problem_data, self.weights)))
         if self.formulation == "density":
             return starts
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]

@@ -105,7 +105,7 @@ def evaluate_solution(
             replace(statistics, reason="unbalanced"),
         )
     boundary, neutral = {}, {}
-    for name in mesh.geometry.boundaries:
+    for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
             **vars(_state(mean, names)),

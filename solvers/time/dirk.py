@@ -143,13 +143,13 @@ class TrialStep:
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
     """Charge int eps dV/dn on each boundary, C, see `System.wall_charges`. Collective."""
     charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
-    return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
+    return np.array([charges[name] * unit for name in problem.boundary_names])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
     """Charges of the boundaries (given in C), scaled, by name."""
     unit = problem.system.step_data.scales.amount * FARADAY
-    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+    return dict(zip(problem.boundary_names, charges / unit, strict=True))
 
 
 def take_step(
@@ -213,7 +213,7 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
 
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and states at the end of a stage, with rates and currents; floors at the end of a step only."""
-    system, boundaries = problem.system, problem.mesh.geometry.boundaries
+    system, boundaries = problem.system, problem.boundary_names
     nodal_flux = system.solved_flux()
     # The storage that the fluxes give: Newton's remaining residual is no production, and the next stage removes it.
     remaining = np.where(system.constraints.free, nodal_flux, 0.0)[:, :-1]
@@ -293,7 +293,7 @@ def _smallest_scale(problem: Problem) -> float:
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
-    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
+    system, boundaries = problem.system, len(problem.boundary_names)
     content, states = system.equations.fields.storage(), system.equations.states()
     nodal_states = system.equations.nodal_states()
     mechanisms = system.equations.mechanism_currents()

@@ -55,7 +55,7 @@ class Tracer:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._boundaries, species = tuple(problem.mesh.geometry.boundaries), problem.signature.names
+        self._boundaries, species = problem.boundary_names, problem.signature.names
         self._mechanisms = problem.system.equations.mechanism_names()
         self._means = [problem.weights.boundary[n] / problem.weights.area[n] for n in self._boundaries]
         regions = problem.discretisation.regions

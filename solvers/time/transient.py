@@ -136,7 +136,7 @@ class TransientProblem(Problem):
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
             self.system.set_data(self.problem_data)
-            charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            charges = dict.fromkeys(self.boundary_names, 0.0)
             if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
             states = self.system.equations.start_states()
@@ -337,7 +337,7 @@ class TransientProblem(Problem):
 
     def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=False)  # mechanisms follow
+        rows = zip(self.boundary_names, passed.tolist(), strict=False)  # mechanisms follow
         return {name: dict(zip(names, row, strict=True)) for name, row in rows}
 
     def _within(self, step: Step, time: float) -> Step:
@@ -375,7 +375,7 @@ class TransientProblem(Problem):
 
     def _totals(self, flat: np.ndarray) -> Totals:
         mechanisms = len(self.system.equations.mechanism_names())
-        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries), mechanisms)
+        return Totals.of(flat, len(self.signature.names), len(self.boundary_names), mechanisms)
 
     def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
         """The solution within the last step, as `_solution_at`. Collective."""
@@ -408,7 +408,7 @@ class TransientProblem(Problem):
         self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
     ) -> tuple[Solution, dict[str, float]]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
-        unit, names = self.system.step_data.scales.amount, self.mesh.geometry.boundaries
+        unit, names = self.system.step_data.scales.amount, self.boundary_names
         defect, error = transient_balance(
             amounts=totals.amounts,
             start=self.progress.first,

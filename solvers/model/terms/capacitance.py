@@ -60,6 +60,7 @@ class Capacitances(TermKeys):
     """Membranes."""
 
     order = 50
+    on_side = True
     boundary = CapacitanceKeys
 
     @override
