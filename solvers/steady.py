@@ -153,7 +153,8 @@ class SteadyProblem(Problem):
         electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
-            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
+            above = prediction.ground - problem_data.reference_potential  # of a load
+            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u + above])]
         starts = [bulk] if self._previous is None else [self._previous, bulk]
         if electrolyte.charged_regions:
             starts.insert(0, donnan_state(electrolyte, self.weights.fixed_charge_density(electrolyte.charged_regions)))
