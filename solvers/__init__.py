@@ -16,6 +16,7 @@ from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.solvers.model.terms.injection import Injection
+from spinepnp.solvers.model.terms.load import Cable, Load
 
 if TYPE_CHECKING:
     from spinepnp.solvers.pnp.custom_term import Term
@@ -37,12 +38,14 @@ _HEAVY = {
 
 __all__ = [
     "Boundary",
+    "Cable",
     "Channel",
     "Closed",
     "Electrolyte",
     "Gate",
     "Initial",
     "Injection",
+    "Load",
     "PotentialWaveform",
     "Region",
     "Schedule",

@@ -171,7 +171,8 @@ class SteadyProblem(Problem):
         electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
-            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
+            above = prediction.ground - problem_data.reference_potential  # of a load
+            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u + above])]
         starts = [bulk] if self._previous is None else [self._previous, bulk]
         if electrolyte.charged_regions or charged_sides(problem_data, self.weights):
             starts.insert(0, donnan_state(electrolyte, immobile_charge(problem_data, self.weights)))

@@ -165,7 +165,7 @@ class _Layers:
             if charge is not None and math.isnan(charge):  # of an unknown current: judged by the cells
                 return layer
             return self._with_error(layer, name, beside, charge, drop)
-        if not forms and boundary.prescribes_potential:
+        if not forms and boundary.ground_potential() is not None:
             field = abs(self._field_of_currents(name, beside))
             missing = missing_pressure(field, self._heights[name] / scales.length, beside.debye_squared)
             return replace(layer, missing_pressure=missing * scales.concentration)
@@ -215,12 +215,12 @@ class _Layers:
         return weights.integral(weights.boundary[name], nodal) / weights.area[name]
 
     def _wall_charge(self, name: str, boundary: Boundary, phi: float, beside: PlanarLayer) -> float | None:
-        """The charge that a layer screens, scaled; ``None`` where the potential of the boundary is prescribed.
+        """The charge that a layer screens, scaled; ``None`` where the boundary has a ground potential.
 
         A flux of ions requires a field g beside the layer (`_field_of_currents`), which a wall without charge does not
         have: the layer is that of the charge -lambda^2 g.
         """
-        if boundary.prescribes_potential:
+        if boundary.ground_potential() is not None:
             return None
         charge = self._state.even_charge
         for term in TERM_KEYS:

@@ -114,6 +114,7 @@ def evaluate_solution(
             displacement=None if displacement is None else displacement[name],
             current_floor=dict(zip(names, floors[name][:-1].tolist(), strict=True)),
             displacement_floor=None if displacement is None else float(floors[name][-1]),
+            has_load=name in problem.signature.loaded,
         )
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
@@ -202,6 +203,7 @@ def _potential_errors(
     error_of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
     prescribed = [states[name].potential for name, b in boundaries.items() if b.prescribes_potential]
+    prescribed += [b.load.resting_potential for b in boundaries.values() if b.load is not None]
     ground = prescribed[0] if prescribed else 0.0
     errors = {}
     for name, state in states.items():

@@ -36,6 +36,7 @@ class BoundaryState(PointState):
         displacement: displacement current into the domain, A; ``None`` in a steady state.
         current_floor: error of the current of each species by rounding and by Newton's remaining residual, A.
         displacement_floor: error of the displacement current by rounding, A; ``None`` in a steady state.
+        has_load: whether it has an electrical load, at whose potential it is.
     """
 
     area: float
@@ -43,11 +44,17 @@ class BoundaryState(PointState):
     displacement: float | None = None
     current_floor: dict[str, float] = field(default_factory=dict)
     displacement_floor: float | None = None
+    has_load: bool = False
 
     @property
     def total_current(self) -> float:
         """Sum of the currents of all species, A."""
         return sum(self.current.values())
+
+    @property
+    def load_current(self) -> float | None:
+        """Current of ions and displacement out of the domain into the load, A; ``None`` without a load."""
+        return 0.0 - (self.total_current + (self.displacement or 0.0)) if self.has_load else None
 
     @property
     def lost(self) -> tuple[str, ...]:
