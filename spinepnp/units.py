@@ -71,6 +71,11 @@ class Kind:
         """Unit as the end of a column name: ``mV``, ``um2_per_s``, ``mol_per_m2_s``."""
         return self.unit.replace("^", "").replace("/", "_per_").replace(" ", "_").replace("(", "").replace(")", "")
 
+    @property
+    def column(self) -> str:
+        """Name of a column in users' tables: ``time_ms``; ``factor``, which has no unit."""
+        return f"{self.name}_{self.suffix}" if self.unit else self.name
+
 
 # The unit of a kind is that of the results; a test compares `si` with pint.
 LENGTH = Kind("length", "nm", 1e-9, "100 nm", 1e-14, 1.0)
@@ -97,6 +102,8 @@ CONDUCTANCE_DENSITY = Kind("conductance per area", "mS/cm^2", 10.0, "20 mS/cm^2"
 PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
 #: Angle; not one of `KINDS`, because its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
+#: Factor without a unit, in a table of a waveform; not one of `KINDS`.
+FACTOR = Kind("factor", "", 1.0, "0.5", 1e-30, 1e6)
 #: Kinds by which a quantity's text is recognised.
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
