@@ -34,7 +34,7 @@ class Compartment(Table):
 def check_compartments(
     compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries
 ) -> None:
-    """Refuse compartments with wrong names or species, that lie beyond no boundary, or that are not neutral.
+    """Refuse compartments that are not there, or have wrong names or species, no boundary, or a charge.
 
     Args:
         compartments: tables by name.
@@ -44,7 +44,12 @@ def check_compartments(
     Raises:
         CaseError: names the key and what to do.
     """
-    used = {b.outside.compartment for b in boundaries.values() if b.outside is not None}
+    used = {name: b.outside.compartment for name, b in boundaries.items() if b.outside and b.outside.compartment}
+    for boundary, name in used.items():
+        if name not in compartments:
+            hint = nearest(name, compartments) if compartments else "add it as a table"
+            key = f"boundaries.{boundary}.outside.compartment"
+            raise CaseError(key, f"there is no [compartments.{name}]; {hint}", name)
     seen: set[str] = set()
     for name, compartment in compartments.items():
         check_part_name("compartments", name, seen)
@@ -52,7 +57,7 @@ def check_compartments(
             if species not in electrolyte.names:
                 key = f"compartments.{name}.concentrations.{species}"
                 raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
-        if name not in used:
+        if name not in used.values():
             raise CaseError(
                 f"compartments.{name}",
                 f'lies beyond no boundary; set outside.compartment = "{name}" on one, or drop it',

@@ -132,10 +132,6 @@ class Mechanisms(TermKeys):
     def check(self, data: ProblemData, geometry: Geometry) -> None:
         for name, boundary in data.boundaries.items():
             compartment = boundary.outside.compartment if boundary.outside is not None else None
-            if compartment is not None and compartment not in data.compartments:
-                hint = nearest(compartment, data.compartments) if data.compartments else "add it as a table"
-                key = f"boundaries.{name}.outside.compartment"
-                raise CaseError(key, f"there is no [compartments.{compartment}]; {hint}", compartment)
             if boundary.mechanisms and not data.is_grounded:
                 raise CaseError(
                     f"boundaries.{name}.mechanism",
