@@ -198,7 +198,10 @@ def dense_output(
     length, rates = end - start, _stage_rates(problem, trial.stages)
     totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
     floors = before.rates.floor, trial.time_state.rates.floor
-    states = (before.rates.nodal_states, *(stage.nodal_states for stage in trial.stages[-len(trial.inner_unknowns) - 1 :]))
+    states = (
+        before.rates.nodal_states,
+        *(stage.nodal_states for stage in trial.stages[-len(trial.inner_unknowns) - 1 :]),
+    )
     if not method.explicit_start:
         linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
         return DenseOutput(start, end, linear, 0, (first, last), states, totals, np.vstack([rates, rates]), floors)

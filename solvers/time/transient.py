@@ -391,8 +391,12 @@ class TransientProblem(Problem):
             return self._solution_at(
                 totals,
                 replace(
-                    at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0),
-                    states=totals.states, nodal_states=dense.states_at_nodes(time),
+                    at_end,
+                    charge_rate=rates.charge,
+                    current=rates.passed,
+                    floor=np.max(dense.floors, axis=0),
+                    states=totals.states,
+                    nodal_states=dense.states_at_nodes(time),
                 ),
                 self._no_solve("interpolated"),
             )
