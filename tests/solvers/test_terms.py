@@ -45,9 +45,6 @@ GATES = [
     {"half": "-20 mV", "slope": "8 mV", "time": "0.2 ms", "power": 3},
     {"half": "-30 mV", "slope": "-9 mV", "time": "0.5 ms"},
 ]
-    {"half": "-20 mV", "slope": "8 mV", "time": "0.2 ms", "power": 3},
-    {"half": "-30 mV", "slope": "-9 mV", "time": "0.5 ms"},
-]
 MECHANISMS = [
     {"name": "leak", "law": "ghk", "permeability": {"Na": "1e-5 m/s", "K": "3e-4 m/s", "Cl": "2e-5 m/s"}},
     {"name": "pump", "law": "pump", "kind": "nak", "maximum": "2000 A/m^2"},
