@@ -1,6 +1,8 @@
 """Tables of mechanisms, solutions outside and compartments: what they mean, and each mistake with its line."""
 
 import copy
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from spinepnp.solvers.model.arguments import check_kind
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicCurrent
 from support import CASES
+from support.cases import spine_case
 from support.commands import refusal
 from support.ions import ion
 
@@ -304,6 +307,17 @@ def test_mistakes_have_one_line(changes, message):
     line = str(refusal(lambda: make_case(living(**changes))))
     assert message in line
     assert "\n" not in line
+
+
+def test_the_example_of_the_docs_is_good():
+    text = (CASES.parent / "docs" / "case-file.md").read_text()
+    block = re.search(r"### Living membranes.*?```toml\n(.*?)```", text, flags=re.S)[1]
+    spine = spine_case(electrolyte=living()["electrolyte"], study={"kind": "transient", "duration": "1 ms"})
+    example = tomllib.loads(block)
+    spine["boundaries"] = {"base": {"potential": "0 mV", "concentrations": "bulk"}} | example.pop("boundaries")
+    case = make_case(spine | example)
+    names = [m.name for boundary in case.boundaries.values() for m in boundary.mechanisms]
+    assert names == ["leak", "Kv", "pump", "AMPA", "simple"]
 
 
 def test_what_is_allowed():
