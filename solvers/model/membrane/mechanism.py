@@ -132,8 +132,8 @@ class Mechanism(StrengthWaveform, LawKeys):
     """Mechanism at every point of a boundary: its current depends on the potential, concentrations and gates there.
 
     Examples:
-        >>> from spinepnp.solvers import Boundary
-        >>> leak = {"name": "leak", "law": "ohmic", "species": "K", "conductance": "1 mS/cm^2", "reversal": "-80 mV"}
+        >>> from spinepnp.solvers import Boundary, Mechanism
+        >>> leak = Mechanism(name="leak", law="ohmic", species="K", conductance="1 mS/cm^2", reversal="-80 mV")
         >>> membrane = Boundary(capacitance={"value": "1 uF/cm^2"}, mechanism=leak)
         >>> membrane.mechanisms[0].conductance.per_area(1e-12)  # S/m^2
         10.0
