@@ -40,10 +40,13 @@ if TYPE_CHECKING:
         Boundary,
         Channel,
         Closed,
+        Compartment,
         Electrolyte,
         Gate,
         Initial,
         Injection,
+        Mechanism,
+        MechanismGate,
         PotentialWaveform,
         Region,
         Schedule,
@@ -65,8 +68,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Electrolyte Gate Initial Injection PotentialWaveform Region Schedule Solution "
-    "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
+    "solvers": "Boundary Channel Closed Compartment Electrolyte Gate Initial Injection Mechanism MechanismGate "
+    "PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step TransientProblem "
+    "grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
@@ -90,6 +94,7 @@ __all__ = [
     "CaseError",
     "Channel",
     "Closed",
+    "Compartment",
     "Cone",
     "Cylinder",
     "Electrolyte",
@@ -100,6 +105,8 @@ __all__ = [
     "ImportedSurface",
     "Initial",
     "Injection",
+    "Mechanism",
+    "MechanismGate",
     "MeshOptions",
     "Obstacle",
     "OutputError",
