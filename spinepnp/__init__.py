@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from spinepnp.run import run_case
     from spinepnp.solvers import (
         Boundary,
+        Cable,
         Channel,
         Closed,
         Electrolyte,
         Gate,
         Initial,
         Injection,
+        Load,
         PotentialWaveform,
         Region,
         Schedule,
@@ -65,8 +67,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Electrolyte Gate Initial Injection PotentialWaveform Region Schedule Solution "
-    "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
+    "solvers": "Boundary Cable Channel Closed Electrolyte Gate Initial Injection Load PotentialWaveform Region "
+    "Schedule Solution SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady "
+    "solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
@@ -87,6 +90,7 @@ __all__ = [
     "BallNeck",
     "BallWindow",
     "Boundary",
+    "Cable",
     "CaseError",
     "Channel",
     "Closed",
@@ -100,6 +104,7 @@ __all__ = [
     "ImportedSurface",
     "Initial",
     "Injection",
+    "Load",
     "MeshOptions",
     "Obstacle",
     "OutputError",

@@ -26,6 +26,7 @@ FORMULAS: dict[str, Formula] = {
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
+    "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
     "obstacle": Formula(POTENTIAL, flow.obstacle),
