@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import erf
 
 #: Exponent below which the terms of a series are beyond rounding.
 SMALLEST_EXPONENT = 40.0
@@ -59,7 +58,7 @@ def charging_cable(
     constant = math.sqrt(0.5 * radius * membrane_resistance / axial_resistivity)
     unit = axial_resistivity * constant / (math.pi * radius**2 * arms)
     if math.isinf(length):
-        return unit * float(erf(math.sqrt(T)))
+        return unit * math.erf(math.sqrt(T))
     L = length / constant
     terms = math.ceil(L / math.pi * math.sqrt(SMALLEST_EXPONENT / T)) + 1
     k = 1.0 + (np.arange(1, terms + 1) * math.pi / L) ** 2
