@@ -2,129 +2,42 @@
 
 from __future__ import annotations
 
-import ast
 import functools
-import operator
 import os
-import re
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
 from spinepnp.csv_files import rows_of
-from spinepnp.errors import nearest, reason_of
-from spinepnp.units import LENGTH, parse_quantity
+from spinepnp.errors import reason_of
+from spinepnp.expressions import Grammar, read_formula
+from spinepnp.units import LENGTH
 
 #: Function from heights in m to radii in m.
 Profile = Callable[[np.ndarray], np.ndarray]
 
-#: Functions of one argument that an expression may call.
-FUNCTIONS = {name: getattr(np, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "abs")}
-#: Operators of an expression.
-OPERATORS: dict[type, Callable[..., np.ndarray]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-_LENGTH = re.compile(r"(?<![\w.])(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)\s*(nm|um|µm|μm|mm|cm|m)\b")
+#: Words of a profile.
+GRAMMAR = Grammar(
+    variable="z",
+    kind=LENGTH,
+    units=dict.fromkeys(("nm", "um", "µm", "μm", "mm", "cm", "m"), LENGTH),
+    functions={name: getattr(np, name) for name in ("sin", "cos", "tan", "exp", "log", "sqrt", "tanh", "abs")},
+    example="60 nm + 30 nm*cos(2*pi*z/(500 nm))",
+)
 
 #: Distance of a height from the end of a table, over the table's length, within which it is in the table: rounding.
 END_TOLERANCE = 1e-9
 
-#: Characters of the longest expression: a longer one is no formula that a person wrote.
-MAX_LENGTH = 500
-
-#: Deepest nesting of an expression: evaluation is recursive.
-MAX_DEPTH = 40
-
-#: Largest magnitude of an exponent, to bound powers.
-MAX_EXPONENT = 100
-
-
-class Dimensional:
-    """A number or array with its power of length, so that "60 nm + 3" is refused.
-
-    Args:
-        value: value in SI units.
-        power: power of length: 0 for a plain number, 1 for a length.
-    """
-
-    def __init__(self, value: np.ndarray | float, power: float = 0.0) -> None:
-        self.value, self.power = np.asarray(value, dtype=float), power
-
-
-def _combine(kind: type, left: Dimensional, right: Dimensional) -> Dimensional:
-    if kind in (ast.Add, ast.Sub):
-        if left.power != right.power:
-            raise ValueError("a length is added to something that is none")
-        return Dimensional(OPERATORS[kind](left.value, right.value), left.power)
-    if kind is ast.Pow:
-        if right.power != 0 or right.value.ndim:
-            raise ValueError("an exponent must be a plain number")
-        exponent = float(right.value)
-        if abs(exponent) > MAX_EXPONENT:
-            raise ValueError("an exponent is too large")
-        return Dimensional(left.value**exponent, left.power * exponent)
-    power = left.power + right.power if kind is ast.Mult else left.power - right.power
-    return Dimensional(OPERATORS[kind](left.value, right.value), power)
-
-
-def _evaluate(node: ast.AST, names: dict[str, Dimensional], depth: int = 0) -> Dimensional:
-    if depth > MAX_DEPTH:
-        raise ValueError("it is nested too deeply")
-    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-        return Dimensional(float(node.value))
-    if isinstance(node, ast.Name):
-        if node.id not in names:
-            raise ValueError(f'"{node.id}" is not known; {nearest(node.id, [*("z", "pi"), *FUNCTIONS])}')
-        return names[node.id]
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        left, right = (_evaluate(side, names, depth + 1) for side in (node.left, node.right))
-        return _combine(type(node.op), left, right)
-    if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
-        inner = _evaluate(node.operand, names, depth + 1)
-        return Dimensional(OPERATORS[type(node.op)](inner.value), inner.power)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1 and not node.keywords:
-        if node.func.id not in FUNCTIONS:
-            raise ValueError(f'the function "{node.func.id}" is not known; {nearest(node.func.id, FUNCTIONS)}')
-        inner = _evaluate(node.args[0], names, depth + 1)
-        if node.func.id == "sqrt":
-            return Dimensional(np.sqrt(inner.value), inner.power / 2.0)
-        if node.func.id != "abs" and inner.power != 0:
-            raise ValueError(f"the argument of {node.func.id} must be a plain number, not a length")
-        return Dimensional(FUNCTIONS[node.func.id](inner.value), inner.power)
-    raise ValueError("only numbers, lengths, z, pi, + - * / ** and functions of one argument can stand in it")
-
 
 @functools.lru_cache(maxsize=64)
 def _expression(text: str) -> Profile:
-    lengths: dict[str, Dimensional] = {}
-
-    def remember(match: re.Match[str]) -> str:
-        name = f"_length{len(lengths)}"
-        lengths[name] = Dimensional(parse_quantity(match[0], LENGTH, tiny=True), 1.0)
-        return name
-
-    try:
-        with warnings.catch_warnings(action="ignore"):  # SyntaxWarning of Python on odd numbers
-            tree = ast.parse(_LENGTH.sub(remember, text).strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError('it cannot be read; write a formula such as "60 nm + 30 nm*cos(2*pi*z/(500 nm))"') from None
+    function = read_formula(text, GRAMMAR, {LENGTH.name: 1.0}).function
 
     def profile(z: np.ndarray) -> np.ndarray:
         z = np.asarray(z, dtype=float)
         with np.errstate(all="ignore"):
-            radius = _evaluate(tree, {**lengths, "z": Dimensional(z, 1.0), "pi": Dimensional(np.pi)})
-        if radius.power != 1.0:
-            raise ValueError("its value is not a length")
-        return np.broadcast_to(radius.value, z.shape)
+            return np.broadcast_to(function(z), z.shape)
 
-    profile(np.zeros(1))
     return profile
 
 
@@ -173,8 +86,6 @@ def read_profile(text: str) -> Profile:
     Raises:
         ValueError: the text is neither; says why.
     """
-    if len(text) > MAX_LENGTH:
-        raise ValueError("it is too long")
     return _table_of(text)[0] if is_table(text) else _expression(text)
 
 

@@ -15,6 +15,7 @@ from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
+    CompartmentsLike,
     ElectrolyteLike,
     OptionsLike,
     check_kind,
@@ -27,7 +28,14 @@ from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import change_within_cells, donnan_state, has_logarithms, is_positive
+from spinepnp.solvers.problem.variable_choice import (
+    change_within_cells,
+    charged_sides,
+    donnan_state,
+    has_logarithms,
+    immobile_charge,
+    is_positive,
+)
 from spinepnp.units import LENGTH, format_quantity
 
 #: First step of a continuation, as a fraction of the way from the bulk state.
@@ -69,6 +77,7 @@ class SteadyProblem(Problem):
         electrolyte: ElectrolyteLike | None = None,
         boundaries: BoundariesLike | None = None,
         closed: ClosedLike | None = None,
+        compartments: CompartmentsLike | None = None,
     ) -> Solution:
         """Solve for the values of construction, or for others. Collective.
 
@@ -82,6 +91,7 @@ class SteadyProblem(Problem):
             boundaries: all conditions, with the structure of construction; values may differ. By default those of
                 construction.
             closed: amounts of species that no boundary prescribes; by default those of construction.
+            compartments: solutions beyond boundaries; by default those of construction.
 
         Returns:
             The steady state.
@@ -92,7 +102,7 @@ class SteadyProblem(Problem):
             SolveError: Newton failed, with PETSc's reason.
             ValueError: other species or boundary conditions than at construction.
         """
-        problem_data = self._data_of(electrolyte, boundaries, closed)
+        problem_data = self._data_of(electrolyte, boundaries, closed, compartments)
         prediction = self.prediction.predict(problem_data)
         self.use_formulation(*self._formulation_at(problem_data, prediction))
         self.system.set_data(problem_data)
@@ -106,21 +116,29 @@ class SteadyProblem(Problem):
         return evaluate_solution(self, problem_data, statistics, currents, floors, prediction=prediction)
 
     def _data_of(
-        self, electrolyte: ElectrolyteLike | None, boundaries: BoundariesLike | None, closed: ClosedLike | None
+        self,
+        electrolyte: ElectrolyteLike | None,
+        boundaries: BoundariesLike | None,
+        closed: ClosedLike | None,
+        compartments: CompartmentsLike | None,
     ) -> ProblemData:
         """Checked data of a solve: those of construction, with what is given in their place. Collective."""
         self.refuse_destroyed()
         self.take_terms()
         built = self.problem_data
-        if electrolyte is None and boundaries is None and closed is None:
+        if electrolyte is None and boundaries is None and closed is None and compartments is None:
             return built
         given = checked_arguments(
             built.electrolyte if electrolyte is None else electrolyte,
             built.boundaries if boundaries is None else boundaries,
             built.closed if closed is None else closed,
+            compartments=built.compartments if compartments is None else compartments,
         )
-        problem_data = self._with_terms(ProblemData(given.electrolyte, given.boundaries, given.closed))
-        if problem_data.signature != self.signature:
+        problem_data = self._with_terms(
+            ProblemData(given.electrolyte, given.boundaries, given.closed, compartments=given.compartments or {})
+        )
+        names = self.mesh.geometry.boundaries_of(problem_data.boundaries)
+        if problem_data.signature != self.signature or names != self.boundary_names:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
         check_kind(problem_data.boundaries, transient=False)
@@ -156,8 +174,8 @@ class SteadyProblem(Problem):
             above = prediction.ground - problem_data.reference_potential  # of a load
             return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u + above])]
         starts = [bulk] if self._previous is None else [self._previous, bulk]
-        if electrolyte.charged_regions:
-            starts.insert(0, donnan_state(electrolyte, self.weights.fixed_charge_density(electrolyte.charged_regions)))
+        if electrolyte.charged_regions or charged_sides(problem_data, self.weights):
+            starts.insert(0, donnan_state(electrolyte, immobile_charge(problem_data, self.weights)))
         if self.formulation == "density":
             return starts
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
@@ -285,6 +303,7 @@ def solve_steady(
     closed: ClosedLike | None = None,
     regions: Mapping[str, Any] | None = None,
     terms: Iterable[Term] = (),
+    compartments: CompartmentsLike | None = None,
 ) -> Solution:
     """Solve once; to solve for several values, build one `SteadyProblem`. Collective.
 
@@ -297,6 +316,7 @@ def solve_steady(
         closed: amounts of species that no boundary prescribes.
         regions: parts of the volume whose means and extremes the solution has, by name.
         terms: terms of the user beside those of the package.
+        compartments: well-stirred solutions beyond boundaries, by name.
 
     Returns:
         The steady state.
@@ -305,5 +325,7 @@ def solve_steady(
         CaseError: bad boundary data, or a current beyond the limiting one.
         SolveError: Newton failed, with PETSc's reason.
     """
-    with SteadyProblem(mesh, electrolyte, boundaries, options, probes, closed, regions, terms) as problem:
+    with SteadyProblem(
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, compartments=compartments
+    ) as problem:
         return problem.solve()

@@ -23,6 +23,10 @@ OverrideOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help='Change a key, for example geometry.radius="75 nm"; repeatable.'),
 ]
+UnsetOption = Annotated[
+    list[str] | None,
+    typer.Option("--unset", metavar="KEY", help="Remove a key, for example boundaries.wall.mechanism; repeatable."),
+]
 
 #: Help of the first argument of `list`.
 LIST_HELP = (
@@ -55,6 +59,7 @@ def run(
     case: CaseFile,
     output: Annotated[Path | None, typer.Option(help="Result directory; runs/STEM by default.")] = None,
     set_: OverrideOption = None,
+    unset: UnsetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace results in the directory.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Solve only points that are missing there.")] = False,
 ) -> int:
@@ -77,8 +82,10 @@ def run(
 
         comm = MPI.COMM_WORLD
         directory = output if output is not None else default_output(case)
-        overrides = tuple(set_ or ())
-        points = run_case(case, comm, directory, overrides=overrides, force=force, resume=resume, background=background)
+        points = run_case(
+            case, comm, directory, overrides=tuple(set_ or ()), removals=tuple(unset or ()), force=force,
+            resume=resume, background=background,
+        )  # fmt: skip
     if comm.rank == 0:
         print_outcome(points, directory)
     return 1 if any(point.failure is not None for point in points) else 0
@@ -121,6 +128,7 @@ def mesh(
     case: CaseFile,
     output: Annotated[Path | None, typer.Option(help="Directory; runs/STEM by default.")] = None,
     set_: OverrideOption = None,
+    unset: UnsetOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a mesh in the directory.")] = False,
 ) -> int:
     """Mesh one case without solving: mesh.json (quality, areas, volume, exact values), mesh.vtu and a picture."""
@@ -129,7 +137,8 @@ def mesh(
     from spinepnp.runtime.stack import MPI
 
     directory = output if output is not None else default_output(case)
-    mesh_case(case, MPI.COMM_WORLD, directory, overrides=tuple(set_ or ()), force=force)
+    overrides, removals = tuple(set_ or ()), tuple(unset or ())
+    mesh_case(case, MPI.COMM_WORLD, directory, overrides=overrides, removals=removals, force=force)
     return 0
 
 
@@ -163,6 +172,7 @@ def surface(
 def check(
     case: CaseFile,
     set_: OverrideOption = None,
+    unset: UnsetOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")] = False,
 ) -> int:
     """Explain a case without solving it: scales, layers, limiting currents, electroneutral curve, memory and time."""
@@ -170,7 +180,7 @@ def check(
     from spinepnp.runtime.stack import MPI
 
     comm = MPI.COMM_WORLD
-    checked, facts = check_case(case, comm, overrides=tuple(set_ or ()))
+    checked, facts = check_case(case, comm, overrides=tuple(set_ or ()), removals=tuple(unset or ()))
     if comm.rank == 0:
         print_facts(checked, facts, as_json=as_json)
     return 0

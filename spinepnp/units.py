@@ -71,6 +71,11 @@ class Kind:
         """Unit as the end of a column name: ``mV``, ``um2_per_s``, ``mol_per_m2_s``."""
         return self.unit.replace("^", "").replace("/", "_per_").replace(" ", "_").replace("(", "").replace(")", "")
 
+    @property
+    def column(self) -> str:
+        """Name of a column in users' tables: ``time_ms``; ``factor``, which has no unit."""
+        return f"{self.name}_{self.suffix}" if self.unit else self.name
+
 
 # The unit of a kind is that of the results; a test compares `si` with pint.
 LENGTH = Kind("length", "nm", 1e-9, "100 nm", 1e-14, 1.0)
@@ -93,17 +98,20 @@ CHARGE = Kind("charge", "fC", 1e-15, "1 fC", 1e-30, 1.0)
 ENERGY = Kind("energy", "aJ", 1e-18, "1 aJ", 1e-40, 1e6)
 FREQUENCY = Kind("frequency", "Hz", 1.0, "100 Hz", 1e-6, 1e15)
 CONDUCTANCE = Kind("conductance", "nS", 1e-9, "1 nS", 1e-30, 1.0)
+CONDUCTANCE_DENSITY = Kind("conductance per area", "mS/cm^2", 10.0, "20 mS/cm^2", 1e-20, 1e12)
 PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
 RESISTIVITY = Kind("resistivity", "Ohm m", 1.0, "1 Ohm m", 1e-9, 1e15)
 AREA_RESISTANCE = Kind("specific membrane resistance", "Ohm m^2", 1.0, "2 Ohm m^2", 1e-15, 1e15)
 TOTAL_CAPACITANCE = Kind("capacitance", "pF", 1e-12, "20 pF", 1e-24, 1.0)
 #: Angle; not one of `KINDS`, because its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
+#: Factor without a unit, in a table of a waveform; not one of `KINDS`.
+FACTOR = Kind("factor", "", 1.0, "0.5", 1e-30, 1e6)
 #: Kinds by which a quantity's text is recognised.
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
-    CONDUCTANCE, PERMEABILITY, FLUX, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
+    CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
 )  # fmt: skip
 
 #: Factors to SI of common units, by pint's name of the dimension: importing pint takes half a second. A test compares
@@ -124,13 +132,14 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 2": {"fF": 1e-15, "pF": 1e-12, "nF": 1e-09},
     "[current] * [time] / [length] ** 2": {"C/m^2": 1.0, "mC/m^2": 0.001},
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 4": {"F/m^2": 1.0, "uF/cm^2": 0.01},
-    "[current] / [length] ** 2": {"A/m^2": 1.0},
+    "[current] / [length] ** 2": {"A/m^2": 1.0, "uA/cm^2": 0.01},
     "[substance]": {"ions": 1.66053906717385e-24, "mol": 1.0},
     "[substance] / [length] ** 3 / [time]": {"mM/s": 1.0},
     "[current] * [time]": {"fC": 1e-15, "C": 1.0},
     "[mass] * [length] ** 2 / [time] ** 2": {"aJ": 1e-18, "J": 1.0},
     "1 / [time]": {"Hz": 1.0},
     "[current] ** 2 * [time] ** 3 / [mass] / [length] ** 2": {"pS": 1e-12, "nS": 1e-09, "S": 1.0},
+    "[current] ** 2 * [time] ** 3 / [mass] / [length] ** 4": {"mS/cm^2": 10.0, "S/cm^2": 10000.0, "S/m^2": 1.0},
     "[substance] / [length] ** 2 / [time]": {"mol/(m^2 s)": 1.0},
     "[length] / [time]": {"um/s": 1e-06, "m/s": 1.0},
     "dimensionless": {"deg": 0.0174532925199433, "rad": 1.0},
@@ -404,6 +413,7 @@ def _quantity(kind: Kind, sign: Literal["positive", "non_negative", "any"] = "an
 
 Length = Annotated[float, *_quantity(LENGTH, "positive")]
 Area = Annotated[float, *_quantity(AREA, "positive")]
+Volume = Annotated[float, *_quantity(VOLUME, "positive")]
 Coordinate = Annotated[float, *_quantity(LENGTH)]
 NonNegativeLength = Annotated[float, *_quantity(LENGTH, "non_negative")]
 Angle = Annotated[float, *_quantity(ANGLE, "non_negative")]

@@ -11,6 +11,7 @@ from spinepnp.errors import CaseError
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.compartments import Compartment
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.options import SolverOptions
@@ -33,6 +34,9 @@ OptionsLike = SolverOptions | dict[str, Any]
 #: A table, or its keys.
 InitialLike = Initial | dict[str, Any]
 
+#: Compartments by name, as tables or their keys.
+CompartmentsLike = Mapping[str, Compartment | dict[str, Any]]
+
 #: Coordinate of a probe; plain numbers are in SI, as they have always been in Python.
 _Coordinate = Annotated[Coordinate, BeforeValidator(number_as_si)]
 
@@ -48,6 +52,7 @@ class Arguments(Table):
         probes: points at which solutions are evaluated, m, by name.
         regions: parts of the volume by name.
         initial: concentrations at the start of a transient, where they are not those of the bulk.
+        compartments: well-stirred solutions beyond boundaries, by name.
     """
 
     electrolyte: Electrolyte
@@ -57,6 +62,7 @@ class Arguments(Table):
     probes: dict[str, tuple[_Coordinate, _Coordinate, _Coordinate]] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
     initial: Initial | None = None
+    compartments: dict[str, Compartment] | None = None
 
 
 def checked_arguments(
@@ -67,6 +73,7 @@ def checked_arguments(
     probes: Mapping[str, Any] | None = None,
     regions: Mapping[str, Any] | None = None,
     initial: InitialLike | None = None,
+    compartments: CompartmentsLike | None = None,
 ) -> Arguments:
     """Arguments of a problem as tables; ``None`` stands for the default.
 
@@ -78,6 +85,7 @@ def checked_arguments(
         probes: positions of points by name; ``None`` without points.
         regions: regions by name, or dictionaries of their keys; ``None`` without regions.
         initial: table [initial], or a dictionary of its keys; ``None`` without one.
+        compartments: compartments by name, or dictionaries of their keys; ``None`` without compartments.
 
     Raises:
         CaseError: the first thing that is wrong with one of them, with its key in a case file.
@@ -90,6 +98,7 @@ def checked_arguments(
         "probes": probes,
         "regions": regions,
         "initial": initial,
+        "compartments": compartments,
     }
     return validated({key: value for key, value in given.items() if value is not None}, Arguments)
 

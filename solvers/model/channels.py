@@ -22,6 +22,7 @@ import numpy as np
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from spinepnp import units
+from spinepnp.solvers.model.membrane.currents import bernoulli
 from spinepnp.solvers.model.tables import check_keys, read_columns
 
 #: Keys that each law needs, and keys that it may have, beside species and gates.
@@ -31,9 +32,6 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gates": (("conductance", "reversal"), ("gates",)),
     "ghk": (("permeability", "outside"), ("outside_potential", "gates")),
 }
-
-#: |x| below which x / (e^x - 1) is taken from its series, whose error there is below 1e-17.
-SERIES_BELOW = 1e-3
 
 
 def _not_zero(value: float) -> float:
@@ -216,20 +214,9 @@ def ghk_current(
     """
     x = valence * drop / thermal_voltage
     strength = area * permeability * valence * units.FARADAY
-    (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
+    into, into_slope, out, out_slope = (float(value) for y in (x, -x) for value in bernoulli(y))
     by_x = into_slope * outside + out_slope * c
     return strength * (into * outside - out * c), strength * by_x * valence / thermal_voltage, -strength * out
-
-
-def bernoulli(x: float) -> tuple[float, float]:
-    """B(x) = x / (e^x - 1) without its removable singularity, and its derivative."""
-    if abs(x) < SERIES_BELOW:
-        return 1.0 - x / 2.0 + x**2 / 12.0 - x**4 / 720.0, -0.5 + x / 6.0 - x**3 / 180.0
-    if x > 500.0:
-        return 0.0, 0.0
-    grown = float(np.expm1(x))
-    value = x / grown
-    return value, (1.0 - value * float(np.exp(x))) / grown if x < 100.0 else -value
 
 
 def _kinetics(gates: tuple[Gate, ...], V: float | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

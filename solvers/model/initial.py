@@ -21,8 +21,11 @@ ENDINGS = (".vtu", ".pvtu", ".vtk", ".vtp", ".vti", ".vtr", ".vts")
 #: Key of the case with the file of fields.
 FILE = "initial.file"
 
+#: Values of study.initial that are steady states.
+STEADY_STARTS = ("steady", "rest")
+
 #: Reason why a case with [initial] cannot start from a steady state.
-STEADY_START = 'gives the concentrations at the start, and so does study.initial = "steady"; drop one of the two'
+STEADY_START = 'gives the concentrations at the start, and so does study.initial = "{}"; drop one of the two'
 
 
 def array_name(species: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
+from spinepnp.solvers.model.compartments import Compartment, check_compartments
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
@@ -69,6 +70,7 @@ class ProblemData:
         time: time of the values, s.
         determined: species whose amount in a steady state terms of the user determine.
         custom: number of terms of the user.
+        compartments: well-stirred solutions beyond boundaries, by name.
     """
 
     electrolyte: Electrolyte
@@ -80,6 +82,7 @@ class ProblemData:
     time: float = 0.0
     determined: frozenset[str] = frozenset()
     custom: int = 0
+    compartments: dict[str, Compartment] = field(default_factory=dict)
 
     @property
     def signature(self) -> ProblemSignature:
@@ -113,6 +116,15 @@ class ProblemData:
         """Species whose amount neither a boundary nor a term of the user determines in a steady state."""
         free = undetermined_species(self.electrolyte, self.boundaries)
         return tuple(name for name in free if name not in self.determined)
+
+    def outside_concentrations(self, name: str) -> dict[str, float]:
+        """Concentrations beyond a boundary, mol/m^3, by species: those of a compartment at its start."""
+        outside = self.boundaries[name].outside if name in self.boundaries else None
+        if outside is None:
+            return {}
+        if outside.compartment is not None:
+            return self.compartments[outside.compartment].concentrations
+        return outside.concentrations or {}
 
     @property
     def _levels(self) -> list[float]:
@@ -155,6 +167,7 @@ class ProblemData:
         for key, coefficient in self.electrolyte.coefficients().items():
             check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
+        check_compartments(self.compartments, self.electrolyte, self.boundaries)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)
         check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
         for term in TERM_KEYS:

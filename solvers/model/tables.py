@@ -66,7 +66,7 @@ def read_columns(path: str, rising: Kind, other: Kind) -> tuple[np.ndarray, np.n
 
 @functools.lru_cache(maxsize=64)
 def _cached_columns(path: str, _changed: int, rising: Kind, other: Kind) -> tuple[np.ndarray, np.ndarray]:
-    expected = f"{rising.name}_{rising.suffix},{other.name}_{other.suffix}"
+    expected = f"{rising.column},{other.column}"
     rows = list(rows_of(path))
     columns = [_column(rows, kind, expected) for kind in (rising, other)]
     if len(rows) < 2 or not np.all(np.diff(columns[0]) > 0.0):
@@ -75,14 +75,17 @@ def _cached_columns(path: str, _changed: int, rising: Kind, other: Kind) -> tupl
 
 
 def _column(rows: list[dict[str, str]], kind: Kind, expected: str) -> np.ndarray:
-    header = next((h for h in (rows[0] if rows else {}) if h.partition("_")[0] == kind.name), None)
+    headers = rows[0] if rows else {}
+    header = next((h for h in headers if h == kind.column or (kind.unit and h.partition("_")[0] == kind.name)), None)
     if header is None:
-        raise ValueError(f"the table needs a column of the {kind.name} with its unit; write the header {expected}")
-    unit = header.partition("_")[2]
+        unit = " with its unit" if kind.unit else ""
+        raise ValueError(f"the table needs a column of the {kind.name}{unit}; write the header {expected}")
     try:
-        values = np.array([float(row[header]) for row in rows]) * parse_quantity(f"1 {unit}", kind)
+        scale = parse_quantity(f"1 {header.partition('_')[2]}", kind) if kind.unit else 1.0
+        values = np.array([float(row[header]) for row in rows]) * scale
     except (ValueError, TypeError):
-        raise ValueError(f"a value of {header} is no number, or its unit is none of {kind.one}") from None
+        unit = f", or its unit is none of {kind.one}" if kind.unit else ""
+        raise ValueError(f"a value of {header} is no number{unit}") from None
     if not np.all(np.isfinite(values)):
         raise ValueError(f"a value of {header} is not finite")
     largest = int(np.argmax(np.abs(values)))

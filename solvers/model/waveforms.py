@@ -1,4 +1,4 @@
-"""Waveforms of prescribed values in time: step, pulses, alpha functions, ramp, sine, or a table.
+"""Waveforms of prescribed values in time: step, pulses, alpha or biexponential functions, ramp, sine, or a table.
 
 A waveform is a factor of the value. It is smooth between its breaks, at which it may jump (a step, the ends
 of a pulse) or bend (the onset of an alpha function); the time stepper ends a step at each of them. At a jump, a second
@@ -20,7 +20,7 @@ from spinepnp.errors import CaseError
 from spinepnp.solvers.model.tables import check_keys, read_columns
 from spinepnp.units import CURRENT, TIME, Duration, Frequency, Kind, Phase, Table, Time, Whole
 
-Waveform = Literal["constant", "step", "pulse", "alpha", "ramp", "sine", "table"]
+Waveform = Literal["constant", "step", "pulse", "alpha", "biexponential", "ramp", "sine", "table"]
 
 #: Keys that each waveform needs, and keys that it may have, beside the value.
 KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -28,6 +28,7 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "step": ((), ("onset",)),
     "pulse": (("duration",), ("onset", "count", "interval")),
     "alpha": (("t_peak",), ("onset", "count", "interval")),
+    "biexponential": (("rise", "decay"), ("onset", "count", "interval")),
     "ramp": (("duration",), ("onset",)),
     "sine": (("frequency",), ("onset", "duration", "phase")),
     "table": (("file",), ("onset",)),
@@ -36,7 +37,7 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 #: Fewest time steps in a period of a sine: currents that follow it at once, as through a capacitor, then err by 0.3 %.
 STEPS_A_PERIOD = 32.0
 
-#: Fewest time steps from the onset of an alpha function to its peak: a longer one could step over it.
+#: Fewest time steps from the onset of an alpha or biexponential function to its peak: a longer one could step over it.
 STEPS_TO_PEAK = 10.0
 
 #: Largest number of steps that a sine may require.
@@ -48,7 +49,8 @@ SHORTEST_PULSE = 1e-9
 #: Most pulses of a train: each is a break point of the time steps.
 LONGEST_TRAIN = 10_000
 
-#: Duration of an alpha function over its time to peak: 4e-16 of the peak is left then.
+#: Duration of an alpha function over its time to peak, and of a biexponential one over its decay: 4e-16 of the peak is
+#: left then.
 ALPHA_DURATION = 40.0
 
 
@@ -61,12 +63,14 @@ class WaveformFunction:
         breaks: times at which the function bends or jumps, s, rising.
         jumps: breaks at which it jumps.
         longest_step: largest time step that resolves it from a time on, s.
+        largest: largest value; of a table it is not known.
     """
 
     factor: Callable[[float, float], float]
     breaks: tuple[float, ...] = ()
     jumps: tuple[float, ...] = ()
     longest_step: Callable[[float], float] = lambda _time: math.inf
+    largest: float = 1.0
 
 
 #: Waveform of a constant value.
@@ -95,13 +99,39 @@ def alphas(starts: tuple[float, ...], peak: float) -> WaveformFunction:
         s = np.clip((time - starting) / peak, 0.0, None)
         return float(np.sum(s * np.exp(1.0 - s)))
 
+    # Those of a train add up, and the last one has the largest sum.
+    top = peak + np.average(starting, weights=np.exp((starting - starting[-1]) / peak))
+    steps = _steps_after(starting, peak, ALPHA_DURATION * peak)
+    return WaveformFunction(factor, tuple(starts), longest_step=steps, largest=factor(float(top), math.inf))
+
+
+def biexponentials(starts: tuple[float, ...], rise: float, decay: float) -> WaveformFunction:
+    """Sum of functions (exp(-s/decay) - exp(-s/rise))/peak of the times s since each start; each has the height one."""
+    starting = np.array(starts)
+    difference = (decay - rise) / (rise * decay)  # 1/rise - 1/decay without cancellation
+    peak = math.log1p((decay - rise) / rise) / difference
+    height = -math.exp(-peak / decay) * math.expm1(-peak * difference)
+
+    def factor(time: float, _inside: float) -> float:
+        s = np.clip(time - starting, 0.0, None)
+        return float(np.sum(-np.exp(-s / decay) * np.expm1(-s * difference))) / height
+
+    # Those of a train add up, and the last one has the largest sum.
+    rising, decaying = (float(np.sum(np.exp((starting - starting[-1]) / tau))) for tau in (rise, decay))
+    top = starting[-1] + max(math.log(rising / decaying) / difference + peak, 0.0)
+    steps = _steps_after(starting, peak, ALPHA_DURATION * decay)
+    return WaveformFunction(factor, tuple(starts), longest_step=steps, largest=factor(float(top), math.inf))
+
+
+def _steps_after(starting: np.ndarray, peak: float, duration: float) -> Callable[[float], float]:
+    """Longest steps after onsets: a function that rises from each of them is small there, and could be stepped over."""
+
     def longest_step(time: float) -> float:
-        # An alpha function is small at its onset: a long step would miss it.
         since = time - starting[starting <= time]
-        alive = since[since < ALPHA_DURATION * peak]
+        alive = since[since < duration]
         return max(peak / STEPS_TO_PEAK, float(alive.min())) if len(alive) else math.inf
 
-    return WaveformFunction(factor, tuple(starts), longest_step=longest_step)
+    return longest_step
 
 
 def ramp(onset: float, duration: float) -> WaveformFunction:
@@ -166,7 +196,9 @@ class WaveformKeys(Table):
         onset: time at which the waveform begins, s.
         duration: duration of a pulse, of the rise of a ramp, or of a sine (which has no end without it), s.
         t_peak: time from the onset of an alpha function to its peak, s.
-        count: number of pulses or alpha functions of a train.
+        rise: time constant of the rise of a biexponential function, s; shorter than its decay.
+        decay: time constant of the decay of a biexponential function, s.
+        count: number of pulses, alpha or biexponential functions of a train.
         interval: time from one onset to the next, s.
         frequency: frequency of a sine, 1/s.
         phase: phase of a sine at its onset, rad.
@@ -174,7 +206,7 @@ class WaveformKeys(Table):
     """
 
     #: Quantity in the column of the values of a file.
-    kind: ClassVar[Kind] = CURRENT
+    column: ClassVar[Kind] = CURRENT
     #: Whether the first and the last value of a file hold before and after it.
     held: ClassVar[bool] = False
 
@@ -182,6 +214,8 @@ class WaveformKeys(Table):
     onset: Time | None = None
     duration: Duration | None = None
     t_peak: Duration | None = None
+    rise: Duration | None = None
+    decay: Duration | None = None
     count: Annotated[Whole, Field(ge=1, le=LONGEST_TRAIN)] | None = None
     interval: Duration | None = None
     frequency: Frequency | None = None
@@ -199,6 +233,10 @@ class WaveformKeys(Table):
             raise ValueError('a train needs both count = 2 and interval = "20 ms"')
         if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
             raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
+        if self.rise is not None and self.decay is not None and self.rise >= self.decay:
+            raise ValueError(
+                "the rise of a biexponential function must be shorter than its decay; for equal ones use alpha"
+            )
 
     def check_file(self, key: str) -> None:
         """Read the table of the waveform, if it has one; the key is that of the value.
@@ -249,10 +287,12 @@ def _time_profile(keys: WaveformKeys) -> WaveformFunction:
             return pulses(starts, keys.duration or 0.0)
         case "alpha":
             return alphas(starts, keys.t_peak or 0.0)
+        case "biexponential":
+            return biexponentials(starts, keys.rise or 0.0, keys.decay or 0.0)
         case "ramp":
             return ramp(onset, keys.duration or 0.0)
         case "sine":
             return sine(onset, keys.frequency or 0.0, keys.duration, keys.phase or 0.0)
         case "table":
-            return table(keys.file or "", onset, keys.kind, held=keys.held)
+            return table(keys.file or "", onset, keys.column, held=keys.held)
     return CONSTANT

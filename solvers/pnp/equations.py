@@ -37,7 +37,9 @@ class Equations:
 
     def __init__(self, fields: Fields, terms: Sequence[Term]) -> None:
         self.fields, self.terms = fields, tuple(terms)
-        self.blocks = Blocks(fields.operators, fields.count + 1, (pair for term in terms for pair in term.pairs))
+        pairs = (pair for term in terms for pair in term.pairs)
+        nodal = (pair for term in terms for pair in term.nodal_pairs)
+        self.blocks = Blocks(fields.operators, fields.count + 1, pairs, nodal)
         self._known = np.zeros((fields.owned, fields.count + 1))
 
     @property
@@ -145,6 +147,14 @@ class Equations:
         for term in self.terms:
             term.add_currents(currents)
         return {name: current + 0.0 for name, current in currents.items()}  # a zero has no sign
+
+    def mechanism_names(self) -> list[tuple[str, str]]:
+        """Boundary and name of each mechanism, see `Term.mechanism_names`."""
+        return [name for term in self.terms for name in term.mechanism_names()]
+
+    def mechanism_currents(self) -> np.ndarray:
+        """Current of each species through each of them, A, shape (mechanisms, N). Collective."""
+        return np.vstack([term.mechanism_currents() for term in self.terms])
 
     def through(self) -> np.ndarray:
         """Size of the flow of each species that the terms let through boundaries, scaled, shape (N,). Collective."""

@@ -24,6 +24,8 @@ from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import Stage, StepData
 from spinepnp.solvers.pnp.terms.channel import Channels
 from spinepnp.solvers.pnp.terms.closed import ClosedDomain
+from spinepnp.solvers.pnp.terms.compartment import Compartments
+from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
 from spinepnp.solvers.pnp.terms.net_current import NetCurrent
 
 #: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
@@ -48,6 +50,8 @@ class System:
         step_data: data of the present solve or stage.
         state: unknowns.
         channels: channels, with their gates.
+        mechanisms: mechanisms of membranes; ``None`` without any.
+        compartments: well-stirred solutions outside.
         closed: prescribed amounts, and the charge of walls that nothing grounds.
         A: matrix of the unknowns of the mesh.
         border: rows and columns of the unknown constants; ``None`` without any.
@@ -74,6 +78,10 @@ class System:
         for term in self._net_currents:
             term.constraints = self.constraints
         self.channels, self.closed = self.equations.find(Channels), self.equations.find(ClosedDomain)
+        self.compartments = self.equations.find(Compartments)
+        self.mechanisms = next((term for term in self.equations.terms if isinstance(term, Mechanisms)), None)
+        if self.mechanisms is not None:
+            self.mechanisms.compartments, self.compartments.mechanisms = self.compartments, self.mechanisms
         self.step_data = StepData(fields)
         self._border_equations = Border(fields, self.equations.border_terms, self.constraints)
         self.state = State(self.equations, self.constraints, self._border_equations, self.step_data)

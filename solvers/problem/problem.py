@@ -26,6 +26,7 @@ from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
+    CompartmentsLike,
     ElectrolyteLike,
     InitialLike,
     OptionsLike,
@@ -61,13 +62,15 @@ class Problem:
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
         electrolyte: the species; values can change between solves.
-        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves.
+        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves. The wall
+            of a line is a boundary where it is listed, by an empty table too.
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
         terms: terms of the user beside those of the package.
         initial_concentrations: concentrations at the start of a transient, where they are not those of the bulk.
+        compartments: well-stirred solutions beyond boundaries, by name.
 
     Attributes:
         terms: terms of the user; more may be appended before a solve.
@@ -100,14 +103,17 @@ class Problem:
         regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),
         initial_concentrations: InitialLike | None = None,
+        compartments: CompartmentsLike | None = None,
     ) -> None:
         if not isinstance(mesh, SpineMesh):
             raise CaseError("mesh", "is no mesh of spinepnp; make one by spinepnp.mesh(geometry)")
         self.terms = list(terms)
-        tables = checked_arguments(electrolyte, boundaries, closed, options, probes, regions, initial_concentrations)
+        tables = checked_arguments(
+            electrolyte, boundaries, closed, options, probes, regions, initial_concentrations, compartments
+        )
         problem_data = ProblemData(
             tables.electrolyte, tables.boundaries, tables.closed,
-            transient=self.transient, initial=tables.initial,
+            transient=self.transient, initial=tables.initial, compartments=tables.compartments or {},
         )  # fmt: skip
         problem_data = self._with_terms(problem_data)
         self.mesh, self.options = mesh, tables.solver
@@ -210,6 +216,11 @@ class Problem:
     def dissipation(self) -> DissipationEstimate:
         """Estimate of the error of the dissipation on the mesh."""
         return DissipationEstimate(self.mesh, self.discretisation.space)
+
+    @property
+    def boundary_names(self) -> tuple[str, ...]:
+        """Names of the boundaries, in the order of results."""
+        return self.discretisation.boundary_names
 
     @property
     def weights(self) -> IntegrationWeights:

@@ -63,6 +63,24 @@ class BoundaryState(PointState):
 
 
 @dataclass(frozen=True)
+class MechanismState:
+    """Currents of a mechanism of a membrane, and its gates.
+
+    Attributes:
+        current: current of each species that it moves into the domain, A, by name.
+        gate: area mean of the open fraction of each gate, by label.
+    """
+
+    current: dict[str, float]
+    gate: dict[str, float]
+
+    @property
+    def total_current(self) -> float:
+        """Sum of the currents of all species, A."""
+        return sum(self.current.values())
+
+
+@dataclass(frozen=True)
 class RegionState(PointState):
     """Means over a part of the volume, and extremes in it.
 
@@ -143,6 +161,10 @@ class Solution:
         change_within_cell: largest change of |z| V within a cell, in V_T.
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.
+        mechanisms: currents and gates of each mechanism of a membrane, by boundary and name.
+        compartments: concentration of each species that a compartment exchanges, mol/m^3, by compartment and species.
+        gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name
+            ``gate.BOUNDARY.MECHANISM.LABEL``, each of shape (local degrees of freedom,).
     """
 
     unknowns: np.ndarray
@@ -165,6 +187,9 @@ class Solution:
     change_within_cell: float
     too_steep: bool
     statistics: NewtonStatistics
+    mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
+    compartments: dict[str, dict[str, float]] = field(default_factory=dict)
+    gates: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def V(self) -> fem.Function[np.float64]:
@@ -223,4 +248,4 @@ class Solution:
 
     @property
     def _fields(self) -> field_files.Fields:
-        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names)
+        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names, self.gates)

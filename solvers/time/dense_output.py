@@ -43,7 +43,8 @@ class Totals:
         amounts: amount of each species, scaled, shape (N,).
         charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
         states: states of terms, such as open fractions of gates.
-        passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
+        passed: charge that each species has carried in through each boundary, then through each mechanism, C, shape
+            (boundaries + mechanisms, N).
         produced: amount of each species that was produced in the volume, mol, shape (N,).
     """
 
@@ -58,17 +59,19 @@ class Totals:
         return np.concatenate([self.amounts, self.charge, self.states, self.passed.ravel(), self.produced])
 
     @classmethod
-    def of(cls, flat: np.ndarray, species: int, boundaries: int) -> Totals:
+    def of(cls, flat: np.ndarray, species: int, boundaries: int, mechanisms: int) -> Totals:
         """Totals from the row of `flat`.
 
         Args:
             flat: row of numbers.
             species: number of species N.
             boundaries: number of boundaries.
+            mechanisms: number of mechanisms.
         """
-        states = len(flat) - 2 * species - boundaries * (species + 1)
-        parts = np.split(flat, np.cumsum([species, boundaries, states, boundaries * species]))
-        return cls(parts[0], parts[1], parts[2], parts[3].reshape(boundaries, species), parts[4])
+        places = boundaries + mechanisms
+        states = len(flat) - 2 * species - boundaries - places * species
+        parts = np.split(flat, np.cumsum([species, boundaries, states, places * species]))
+        return cls(parts[0], parts[1], parts[2], parts[3].reshape(places, species), parts[4])
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class DenseOutput:
         first: number of the point at the start of the step.
         nodal: values at the points: concentrations, mol/m^3, and potential, V, as in `Solution.unknowns`, each of shape
             (local dofs, N + 1).
+        nodal_states: nodal states of terms at the points, see `Term.nodal_states`, each of shape (owned dofs, states).
         totals: totals at the points, see `Totals.flat`, shape (points, totals).
         rates: their rates at the points, 1/s, of the same shape.
         floors: floors of the currents at the starts of the steps and at the end, A, each of shape (boundaries, N + 1),
@@ -94,6 +98,7 @@ class DenseOutput:
     coefficients: np.ndarray
     first: int
     nodal: tuple[np.ndarray, ...]
+    nodal_states: tuple[np.ndarray, ...]
     totals: np.ndarray
     rates: np.ndarray
     floors: tuple[np.ndarray, ...]
@@ -116,14 +121,17 @@ class DenseOutput:
         values[:, :-1] = np.where(values[:, :-1] < 0.0, np.maximum(values, ends)[:, :-1], values[:, :-1])
         return values
 
+    def states_at_nodes(self, time: float) -> np.ndarray:
+        """Nodal states of terms at a time (s), shape (owned dofs, states)."""
+        return np.asarray(sum(w * y for w, y in zip(self.weights(time), self.nodal_states, strict=True)))
+
     def past(self) -> PastPoints | None:
         """Points for the next step; ``None`` after a step of backward Euler."""
         kept = [self.first, self.first + KEPT_STAGE]
         if kept[1] >= len(self.nodal) - 1:
             return None
-        return PastPoints(
-            self.start, (self.nodal[kept[0]], self.nodal[kept[1]]), self.totals[kept], self.rates[kept], self.floors[-2]
-        )
+        nodal, nodal_states = ((of[kept[0]], of[kept[1]]) for of in (self.nodal, self.nodal_states))
+        return PastPoints(self.start, nodal, nodal_states, self.totals[kept], self.rates[kept], self.floors[-2])
 
 
 def weight_coefficients(method: Tableau, ratio: float | None) -> np.ndarray:
@@ -190,14 +198,16 @@ def dense_output(
     length, rates = end - start, _stage_rates(problem, trial.stages)
     totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
     floors = before.rates.floor, trial.time_state.rates.floor
+    states = (before.rates.nodal_states, *(stage.nodal_states for stage in trial.stages[-len(trial.inner_unknowns) - 1 :]))
     if not method.explicit_start:
         linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
-        return DenseOutput(start, end, linear, 0, (first, last), totals, np.vstack([rates, rates]), floors)
+        return DenseOutput(start, end, linear, 0, (first, last), states, totals, np.vstack([rates, rates]), floors)
     nodal = (first, *(physical(problem, unknowns) for unknowns in trial.inner_unknowns), last)
     totals = np.vstack([totals[:1], totals[0] + length * method.A[1:-1] @ rates, totals[1:]])
     ratio = None if past is None else (start - past.start) / length
     if past is None or ratio is None or not 1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
-        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates, floors)
+        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, states, totals, rates, floors)
     totals, rates = np.vstack([past.totals, totals]), np.vstack([past.rates, rates])
     coefficients, all_floors = weight_coefficients(method, ratio), (past.floor, *floors)
-    return DenseOutput(start, end, coefficients, 2, (*past.nodal, *nodal), totals, rates, all_floors)
+    points, all_states = (*past.nodal, *nodal), (*past.nodal_states, *states)
+    return DenseOutput(start, end, coefficients, 2, points, all_states, totals, rates, all_floors)

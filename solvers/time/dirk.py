@@ -55,7 +55,8 @@ class StageRates:
         charge_rate: displacement current into each boundary, A, shape (boundaries,).
         state_rate: rate of the states, 1/s.
         nodal_state_rate: rate of the nodal states, 1/s.
-        current: current of each species into each boundary, A, shape (boundaries, N).
+        current: current of each species into each boundary, then through each mechanism, A, shape
+            (boundaries + mechanisms, N).
         floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
         production: production of each species in the volume, mol/s, shape (N,).
     """
@@ -80,6 +81,7 @@ class PastPoints:
     Attributes:
         start: start of the step, s.
         nodal: concentrations, mol/m^3, and potential, V, at both, shape (local dofs, N + 1).
+        nodal_states: nodal states at both, shape (owned dofs, states).
         totals: totals at both, see `Totals.flat` of `dense_output`, shape (2, totals).
         rates: their rates, 1/s, of the same shape.
         floor: floors of the currents at the start, A, shape (boundaries, N + 1), displacement last.
@@ -87,6 +89,7 @@ class PastPoints:
 
     start: float
     nodal: tuple[np.ndarray, np.ndarray]
+    nodal_states: tuple[np.ndarray, np.ndarray]
     totals: np.ndarray
     rates: np.ndarray
     floor: np.ndarray
@@ -100,8 +103,8 @@ class TimeState:
         time: time, s.
         unknowns: local unknowns, shape (local dofs, N + 1).
         rates: storage, charges and states of terms with their rates.
-        passed: charge that each species has carried in through each boundary since the start, C, added up with the
-            weights of the method, shape (boundaries, N).
+        passed: charge that each species has carried in through each boundary, then through each mechanism, since the
+            start, C, added up with the weights of the method, shape (boundaries + mechanisms, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the ends of the last steps of this smooth interval, before this one.
         past: points of the step before for the dense output; ``None`` where the solution is not smooth.
@@ -140,13 +143,13 @@ class TrialStep:
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
     """Charge int eps dV/dn on each boundary, C, see `System.wall_charges`. Collective."""
     charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
-    return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
+    return np.array([charges[name] * unit for name in problem.boundary_names])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
     """Charges of the boundaries (given in C), scaled, by name."""
     unit = problem.system.step_data.scales.amount * FARADAY
-    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+    return dict(zip(problem.boundary_names, charges / unit, strict=True))
 
 
 def take_step(
@@ -175,9 +178,9 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        states, nodal_states = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
+        of_terms, at_nodes = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
         scaled = stage_length / system.step_data.scales.time
-        system.set_step(Stage(now, scaled, base.content, states, nodal_states, charge))
+        system.set_step(Stage(now, scaled, base.content, of_terms, at_nodes, charge))
         guess = predicted(problem.mesh.mesh.comm, points, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
@@ -210,7 +213,7 @@ def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray)
 
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
     """Storage, charges and states at the end of a stage, with rates and currents; floors at the end of a step only."""
-    system, boundaries = problem.system, problem.mesh.geometry.boundaries
+    system, boundaries = problem.system, problem.boundary_names
     nodal_flux = system.solved_flux()
     # The storage that the fluxes give: Newton's remaining residual is no production, and the next stage removes it.
     remaining = np.where(system.constraints.free, nodal_flux, 0.0)[:, :-1]
@@ -229,7 +232,7 @@ def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -
         charge_rate=(charge - base.charge) / length,
         state_rate=(states - base.states) / length,
         nodal_state_rate=(nodal_states - base.nodal_states) / length,
-        current=np.array([currents[name] for name in boundaries]),
+        current=np.vstack([*(currents[name] for name in boundaries), system.equations.mechanism_currents()]),
         floor=np.array([floors[name] for name in boundaries]),
         production=system.equations.production(),
     )
@@ -290,10 +293,11 @@ def _smallest_scale(problem: Problem) -> float:
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
-    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
+    system, boundaries = problem.system, len(problem.boundary_names)
     content, states = system.equations.fields.storage(), system.equations.states()
     nodal_states = system.equations.nodal_states()
-    nothing = np.zeros((boundaries, content.shape[1]))
+    mechanisms = system.equations.mechanism_currents()
+    current = np.vstack([np.zeros((boundaries, content.shape[1])), mechanisms])
     rates = StageRates(
         content=content,
         charge=_wall_charges(problem, system.nodal_flux()),
@@ -303,8 +307,8 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
         charge_rate=np.zeros(boundaries),
         state_rate=np.zeros_like(states),
         nodal_state_rate=np.zeros_like(nodal_states),
-        current=nothing,
+        current=current,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
         production=np.zeros(content.shape[1]),
     )
-    return TimeState(time, system.state.local_unknowns(), rates, nothing, np.zeros(content.shape[1]))
+    return TimeState(time, system.state.local_unknowns(), rates, np.zeros_like(current), np.zeros(content.shape[1]))

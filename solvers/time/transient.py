@@ -16,7 +16,14 @@ from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
 from spinepnp.solvers.fem.probes import Position
-from spinepnp.solvers.model.arguments import BoundariesLike, ClosedLike, ElectrolyteLike, InitialLike, OptionsLike
+from spinepnp.solvers.model.arguments import (
+    BoundariesLike,
+    ClosedLike,
+    CompartmentsLike,
+    ElectrolyteLike,
+    InitialLike,
+    OptionsLike,
+)
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -25,7 +32,7 @@ from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.step_data import Stage, StateStep
-from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
+from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import is_positive
@@ -91,12 +98,12 @@ class TransientProblem(Problem):
             raise RuntimeError("the transient has no state yet; call begin or resume first")
         return self._progress
 
-    def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
+    def begin(self, initial: Literal["bulk", "steady", "rest"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
 
         Args:
             initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
-                waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
+                waveform begins ("rest" is another name of it for membranes). Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
                 uniform concentrations would leave the charge bare, with a field of kilovolts. With
                 `initial_concentrations` the bulk is what regions do not replace, or the file of fields, and the
                 potential follows from Poisson's equation.
@@ -108,25 +115,28 @@ class TransientProblem(Problem):
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
-        if initial == "steady":
+        if initial != "bulk":
             if self.problem_data.initial is not None:
-                raise CaseError("initial", STEADY_START)
+                raise CaseError("initial", STEADY_START.format(initial))
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
+            if before.closed is None and before.undetermined_species:
+                before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
             steady = SteadyProblem(
-                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms
-            )
-            nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
+                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
+                compartments=before.compartments,
+            )  # fmt: skip
+            nodal = steady.solve().unknowns.copy()
+            states = steady.system.equations.states()
             steady.destroy()
             self.system.set_data(problem_data)
             nodal[:, -1] -= self.system.step_data.zero
-            charges = self._field_charges(nodal)
-            statistics = self._solve_potential(nodal, problem_data, charges, self.system.equations.states())
+            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal), states)
         else:
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
             self.system.set_data(self.problem_data)
-            charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
+            charges = dict.fromkeys(self.boundary_names, 0.0)
             if start.has_potential and self.signature.unknown_potentials:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
             states = self.system.equations.start_states()
@@ -327,7 +337,7 @@ class TransientProblem(Problem):
 
     def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=True)
+        rows = zip(self.boundary_names, passed.tolist(), strict=False)  # mechanisms follow
         return {name: dict(zip(names, row, strict=True)) for name, row in rows}
 
     def _within(self, step: Step, time: float) -> Step:
@@ -364,7 +374,8 @@ class TransientProblem(Problem):
         return replace(totals_of(self, time_state), amounts=self.system.state.amounts())
 
     def _totals(self, flat: np.ndarray) -> Totals:
-        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))
+        mechanisms = len(self.system.equations.mechanism_names())
+        return Totals.of(flat, len(self.signature.names), len(self.boundary_names), mechanisms)
 
     def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
         """The solution within the last step, as `_solution_at`. Collective."""
@@ -379,7 +390,10 @@ class TransientProblem(Problem):
         try:
             return self._solution_at(
                 totals,
-                replace(at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0)),
+                replace(
+                    at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0),
+                    states=totals.states, nodal_states=dense.states_at_nodes(time),
+                ),
                 self._no_solve("interpolated"),
             )
         finally:
@@ -394,26 +408,26 @@ class TransientProblem(Problem):
         self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
     ) -> tuple[Solution, dict[str, float]]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
-        unit = self.system.step_data.scales.amount
+        unit, names = self.system.step_data.scales.amount, self.boundary_names
         defect, error = transient_balance(
             amounts=totals.amounts,
             start=self.progress.first,
             rounding=self.progress.rounding,
-            passed=totals.passed,
+            passed=totals.passed[: len(names)],
             produced=totals.produced,
             electrolyte=self.problem_data.electrolyte,
             unit=unit,
         )
-        names = self.mesh.geometry.boundaries
         solution = evaluate_solution(
             self,
             self.problem_data,
             statistics,
-            dict(zip(names, rates.current, strict=True)),
+            dict(zip(names, rates.current, strict=False)),  # mechanisms follow
             dict(zip(names, rates.floor, strict=True)),
             displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
             balance_error=error,
             amounts=totals.amounts * unit,
+            membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
         )
         return solution, dict(zip(self.signature.names, defect.tolist(), strict=True))
 
@@ -426,11 +440,12 @@ def solve_transient(
     options: OptionsLike | None = None,
     probes: Mapping[str, Position] | None = None,
     closed: ClosedLike | None = None,
-    initial: Literal["bulk", "steady"] = "bulk",
+    initial: Literal["bulk", "steady", "rest"] = "bulk",
     regions: Mapping[str, Any] | None = None,
     callback: StepCallback | None = None,
     initial_concentrations: InitialLike | None = None,
     terms: Iterable[Term] = (),
+    compartments: CompartmentsLike | None = None,
 ) -> Steps:
     """Solve a transient and keep every step; `TransientProblem.steps` gives them as they come. Collective.
 
@@ -447,6 +462,7 @@ def solve_transient(
         callback: called with each step on every rank; False ends the transient, see `until_stopped`.
         initial_concentrations: concentrations by region or from a file, with ``initial = "bulk"``.
         terms: terms of the user beside those of the package.
+        compartments: well-stirred solutions beyond boundaries, by name.
 
     Returns:
         All accepted steps.
@@ -457,7 +473,7 @@ def solve_transient(
     """
     schedule = Schedule.of(schedule)  # a mistake in it is found before the problem is made
     with TransientProblem(
-        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations
+        mesh, electrolyte, boundaries, options, probes, closed, regions, terms, initial_concentrations, compartments
     ) as problem:
         problem.begin(initial)
         return problem.run(schedule, callback)

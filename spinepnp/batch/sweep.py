@@ -42,10 +42,12 @@ class Base(Table):
     Attributes:
         case: path of a case file, relative to the sweep; or several, each of which goes along all axes.
         set: keys that differ from the file for all cases, by their paths.
+        unset: paths of keys that are removed from the file for all cases, before others are set.
     """
 
     case: str | Annotated[tuple[str, ...], Field(min_length=1)]
     set: dict[str, Any] = Field(default_factory=dict)
+    unset: tuple[str, ...] = ()
 
 
 class Sweep(Table):
@@ -146,8 +148,7 @@ def load_sweep(path: Path) -> Plan:
     jobs = [Job(number) for number in range(1, len(settings) + 1)]
     if len({Path(name).stem for name in names}) < len(names):
         raise CaseError("base.case", "two of the cases have the same name; rename one")
-    bases = {name: read_tables(read_text(folder / name), name, sweep.base.set.items(), folder / Path(name).parent)
-             for name in names}  # fmt: skip
+    bases = {name: _base(name, sweep.base, folder) for name in names}
     first: CaseError | None = None
     for job, setting in zip(jobs, settings, strict=True):
         name, values = setting
@@ -168,6 +169,11 @@ def load_sweep(path: Path) -> Plan:
         job.name = ", ".join(f"{name} = {value:g}" if isinstance(value, float) else f"{name} = {value}"
                               for name, value in job.columns.items() if name in differing) or "the case"  # fmt: skip
     return Plan(sweep, jobs, (path, *(folder / name for name in (*names, *filter(None, [sweep.csv])))))
+
+
+def _base(name: str, base: Base, folder: Path) -> dict[str, Any]:
+    """Tables of a base case, with the keys that differ for all cases."""
+    return read_tables(read_text(folder / name), name, base.set.items(), folder / Path(name).parent, base.unset)
 
 
 def _settings(sweep: Sweep, bases: list[str], folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,9 +22,10 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.compartments import Compartment
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.solvers.model.initial import STEADY_START, Initial
+from spinepnp.solvers.model.initial import STEADY_START, STEADY_STARTS, Initial
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
@@ -33,7 +34,7 @@ from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
 
 #: Tables whose keys a sweep can vary.
-VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "initial", "solver")
+VARIED = ("geometry", "mesh", "electrolyte", "boundaries", "closed", "compartments", "initial", "solver")
 
 
 class Compare(Table):
@@ -117,6 +118,7 @@ class Case(Table):
         electrolyte: ions and medium.
         boundaries: what is imposed, by the name of the boundary; one that is not listed is reflecting.
         closed: amounts of species that no boundary holds; an empty table is enough.
+        compartments: well-stirred solutions beyond boundaries, by a name of yours.
         initial: concentrations at the start of a transient, where they are not those of the bulk.
         study: what is done with it.
         probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
@@ -131,6 +133,7 @@ class Case(Table):
     electrolyte: Electrolyte
     boundaries: dict[str, Boundary] = Field(default_factory=dict)
     closed: Closed | None = None
+    compartments: dict[str, Compartment] | None = None
     initial: Initial | None = None
     study: Study = Study()
     probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
@@ -149,8 +152,8 @@ class Case(Table):
             self.study, self.electrolyte, self.boundaries, self.compare.law if self.compare else None,
             self.solver.formulation,
         )  # fmt: skip
-        if self.initial is not None and self.study.initial == "steady":
-            raise CaseError("initial", STEADY_START)
+        if self.initial is not None and self.study.initial in STEADY_STARTS:
+            raise CaseError("initial", STEADY_START.format(self.study.initial))
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
@@ -160,7 +163,7 @@ class Case(Table):
 
     def _check_names(self) -> None:
         """Check the names of probes and regions, and the boundaries that regions exclude."""
-        seen = {"volume", "law", *self.geometry.boundaries}
+        seen = {"volume", "law", *self.geometry.boundaries_of(self.boundaries)}
         for name in self.probes:
             check_name("probes", name, seen)
         for name, region in self.regions.items():
@@ -177,13 +180,17 @@ class Case(Table):
     def problem_data(self) -> ProblemData:
         """Data of a solve."""
         transient = self.study.kind == "transient"
-        return ProblemData(self.electrolyte, self.boundaries, self.closed, transient=transient, initial=self.initial)
+        return ProblemData(
+            self.electrolyte, self.boundaries, self.closed, transient=transient, initial=self.initial,
+            compartments=self.compartments or {},
+        )  # fmt: skip
 
     @property
     def model_key(self) -> tuple[Any, ...]:
         """Key of mesh and compiled equations: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
-        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named)
+        sides = [name for name in self.geometry.sides if name in self.boundaries]
+        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named, *sides)
 
     def resolved(self) -> Case:
         """Case with its defaults filled in; those that depend on what a sweep varies are left to each value."""
@@ -307,26 +314,26 @@ def read_case(text: str, name: str, overrides: Iterable[tuple[str, object]] = ()
     return make_case(read_tables(text, name, overrides))
 
 
-def _load(path: Path, overrides: Iterable[str]) -> dict[str, Any]:
-    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent)
+def _load(path: Path, overrides: Iterable[str], removals: Iterable[str]) -> dict[str, Any]:
+    data = read_tables(read_text(path), str(path), [parse_override(o) for o in overrides], path.parent, removals)
     check_kind(data, str(path), "case")
     return data
 
 
-def load_case(path: Path, overrides: Iterable[str] = ()) -> Case:
-    """Read and check a case file (TOML), with ``key=value`` overrides.
+def load_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case:
+    """Read and check a case file (TOML), with ``key=value`` overrides, after keys are removed by their paths.
 
     Raises:
         CaseError: anything that is wrong with it.
     """
-    return make_case(_load(path, overrides))
+    return make_case(_load(path, overrides, removals))
 
 
-def load_mesh_case(path: Path, overrides: Iterable[str] = ()) -> Case | MeshCase:
+def load_mesh_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case | MeshCase:
     """Read and check a case file for its mesh alone; without boundaries it needs no more than the tables of a mesh.
 
     Raises:
         CaseError: anything that is wrong with it.
     """
-    data = _load(path, overrides)
+    data = _load(path, overrides, removals)
     return make_case(data) if {"boundaries", "closed"} & set(data) else make_mesh_case(data)

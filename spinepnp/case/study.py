@@ -48,8 +48,8 @@ class Study(Table):
             has to end there.
         tolerance: error of each step: of concentrations over their largest value, of the potential over V_T.
         initial: state at its start: "bulk" (even concentrations; those of [closed] where nothing is held; with
-            fixed charge by region the Donnan state in equilibrium with them), or the "steady" state before any
-            waveform begins.
+            fixed charge by region the Donnan state in equilibrium with them), the "steady" state before any waveform
+            begins, or "rest": the same state, reached by raising the strengths of all mechanisms from zero.
         record: rows of observables at all "steps", or at the "times" only.
         fields: whether fields are kept at the "times", or "none".
         checkpoint_steps: steps after which all is kept that a restart needs.
@@ -62,7 +62,7 @@ class Study(Table):
     duration: Duration | None = None
     times: Annotated[tuple[Time, ...], Field(min_length=1)] | None = None
     tolerance: Annotated[Number, Field(gt=1e-12, le=0.1)] | None = None
-    initial: Literal["bulk", "steady"] | None = None
+    initial: Literal["bulk", "steady", "rest"] | None = None
     record: Literal["steps", "times"] | None = None
     fields: Literal["times", "none"] | None = None
     checkpoint_steps: Annotated[Whole, Field(ge=1)] | None = None

@@ -95,7 +95,11 @@ def _toml_problem(message: str, text: str) -> str:
 
 
 def read_tables(
-    text: str, name: str, overrides: Iterable[tuple[str, object]] = (), folder: Path = Path()
+    text: str,
+    name: str,
+    overrides: Iterable[tuple[str, object]] = (),
+    folder: Path = Path(),
+    removals: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Unchecked tables of TOML text, with overrides and paths of files.
 
@@ -104,11 +108,14 @@ def read_tables(
         name: name of the text in errors.
         overrides: dotted paths of keys that are changed, with their values.
         folder: folder to which paths in the case are relative; those that are not found there stay as they are.
+        removals: dotted paths of keys that are removed, before others are changed.
 
     Raises:
         CaseError: malformed TOML, or a path that leads nowhere.
     """
     data = parse_toml(text, name)
+    for path in removals:
+        unset_value(data, path)
     for path, value in overrides:
         set_value(data, path, value)
     find_files(data, folder)
@@ -181,6 +188,10 @@ def _ends_in_comment(text: str) -> bool:
     return True
 
 
+#: Keys by which an entry of a list is found, beside its number.
+NAMES = ("name", "species", "kinetics")
+
+
 def _item(table: Any, key: str, path: str) -> Any:
     """The key or index by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
     if isinstance(table, dict):
@@ -188,10 +199,12 @@ def _item(table: Any, key: str, path: str) -> Any:
     if isinstance(table, list):
         if key.isdecimal() and int(key) < len(table):
             return int(key)
-        for position, item in enumerate(table):
-            if isinstance(item, dict) and key in (item.get("name"), item.get("species")):
-                return position
-        known = [str(i.get("name") or i.get("species") or n) for n, i in enumerate(table) if isinstance(i, dict)]
+        for word in NAMES:  # a name before a species, which several entries may have
+            for position, item in enumerate(table):
+                if isinstance(item, dict) and item.get(word) == key:
+                    return position
+        names = [[item[word] for word in NAMES if word in item] for item in table if isinstance(item, dict)]
+        known = [str(next(iter(found), number)) for number, found in enumerate(names)]
         raise CaseError(path, f"no such entry; {nearest(key, known)}")
     raise CaseError(path, f'"{key}" cannot stand below a plain value')
 
@@ -209,6 +222,22 @@ def set_value(data: dict[str, Any], path: str, value: object) -> None:
     """
     table, item = _place(data, path)
     table[item] = value
+
+
+def unset_value(data: dict[str, Any], path: str) -> None:
+    """Remove the key at a dotted path, or an entry of a list; see `set_value`.
+
+    Args:
+        data: tables, which are changed in place.
+        path: dotted path of the key, such as ``boundaries.top.current``.
+
+    Raises:
+        CaseError: there is no such key.
+    """
+    table, item = _place(data, path)
+    if isinstance(table, dict) and item not in table:
+        raise CaseError(path, f"cannot be removed, as it is not there; {nearest(str(item), table)}")
+    del table[item]
 
 
 def get_value(data: dict[str, Any], path: str) -> Any:
@@ -246,8 +275,9 @@ def _only(table: Any, key: str) -> Any:
 
 
 def _is_itself(table: Any, key: str) -> bool:
-    """Whether the key names the table at hand, as it would in a list: by its number or species."""
-    return isinstance(table, dict) and "species" in table and key not in table and key in ("0", table["species"])
+    """Whether the key names the table at hand, as it would in a list: by its number, name or species."""
+    names = [table[word] for word in NAMES if word in table] if isinstance(table, dict) else []
+    return bool(names) and key not in table and key in ("0", *names)
 
 
 def find_files(data: dict[str, Any], folder: Path) -> None:

@@ -23,7 +23,6 @@ from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.columns import finite
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
 
 #: Number of points of the current-voltage curve.
@@ -36,13 +35,16 @@ NEAR_LIMIT = 0.99
 LARGEST_FACTOR = 2.0
 
 
-def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tuple[Case, dict[str, Any]]:
+def check_case(
+    path: Path, comm: Any, *, overrides: tuple[str, ...] = (), removals: tuple[str, ...] = ()
+) -> tuple[Case, dict[str, Any]]:
     """Facts about a case before it is solved. Collective.
 
     Args:
         path: path of the case file.
         comm: MPI communicator.
         overrides: ``key=value`` texts that change the case.
+        removals: paths of keys that are removed from it before.
 
     Returns:
         The case, and the facts by name, with units in the names; ``None`` for what has no value.
@@ -50,7 +52,7 @@ def check_case(path: Path, comm: Any, *, overrides: tuple[str, ...] = ()) -> tup
     Raises:
         CaseError: bad input, a current beyond the limiting one among it.
     """
-    case = on_root(comm, lambda: load_case(path, overrides))
+    case = on_root(comm, lambda: load_case(path, overrides, removals))
     case.points()  # each value of a sweep is checked
     if case.initial is not None:
         on_root(comm, case.initial.check_file)
@@ -96,7 +98,7 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
 
 
 def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: ProblemData) -> dict[str, Any]:
-    reason = why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
+    reason = electroneutral.why_not(problem_data)
     try:
         prediction = electroneutral.predict(problem_data)
     except CaseError as error:

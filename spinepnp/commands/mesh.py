@@ -27,7 +27,15 @@ from spinepnp.solvers.problem.field_files import record_mesh
 AGAIN = "run it again"
 
 
-def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...] = (), force: bool = False) -> None:
+def mesh_case(
+    path: Path,
+    comm: Any,
+    output: Path,
+    *,
+    overrides: tuple[str, ...] = (),
+    removals: tuple[str, ...] = (),
+    force: bool = False,
+) -> None:
     """Mesh a case and write ``mesh.json``, ``mesh.vtu`` and ``mesh.png``. Collective.
 
     Args:
@@ -35,13 +43,14 @@ def mesh_case(path: Path, comm: Any, output: Path, *, overrides: tuple[str, ...]
         comm: MPI communicator.
         output: directory of the three files.
         overrides: ``key=value`` texts that change the case.
+        removals: paths of keys that are removed from it before.
         force: whether a mesh in the directory is replaced.
 
     Raises:
         CaseError: bad input, or a mesh is there already.
         SolveError: Gmsh failed.
     """
-    case = on_root(comm, lambda: load_mesh_case(path, overrides))
+    case = on_root(comm, lambda: load_mesh_case(path, overrides, removals))
     on_root(comm, lambda: check_place(output, (path,)))
     mesh = generate(case.geometry, case.mesh, comm, log=print_line)
     debye_length = math.inf if case.electrolyte is None else case.electrolyte.debye_length()

@@ -111,8 +111,9 @@ def sweep(problem: SteadyProblem, path: str, values: Iterable[Any]) -> Sweep:
 def _tables_of(problem: SteadyProblem) -> dict[str, Any]:
     """Tables of a problem as they stand in a case file."""
     built = problem.problem_data
-    closed = {} if built.closed is None else {"closed": built.closed}
-    return _plain(Arguments(electrolyte=built.electrolyte, boundaries=built.boundaries, **closed))
+    given = {"closed": built.closed, "compartments": built.compartments or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    return _plain(Arguments(electrolyte=built.electrolyte, boundaries=built.boundaries, **given))
 
 
 def _plain(tables: Arguments) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _with_value(data: dict[str, Any], path: str, value: object) -> Arguments:
 def _solve(problem: SteadyProblem, case: Arguments) -> tuple[Solution | None, SpineError | None]:
     """Solution of a case, or its error. Collective."""
     try:
-        return problem.solve(case.electrolyte, case.boundaries, case.closed), None
+        return problem.solve(case.electrolyte, case.boundaries, case.closed, case.compartments), None
     except (CaseError, SolveError) as error:
         if not all_ranks_arrived(problem.mesh.mesh.comm):
             raise SingleRankError(str(error)) from error

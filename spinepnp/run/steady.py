@@ -45,8 +45,9 @@ class Model:
             mesh = generate(case.geometry, case.mesh, self.comm, log=log)
             self.close()
             self.problem = SteadyProblem(
-                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions
-            )
+                mesh, case.electrolyte, case.boundaries, case.solver, case.probes, case.closed, case.regions,
+                compartments=case.compartments,
+            )  # fmt: skip
             self._key = key
         return self.problem
 
@@ -63,6 +64,7 @@ def run_case(
     output: Path,
     *,
     overrides: tuple[str, ...] = (),
+    removals: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
     background: PictureProcess | None = None,
@@ -74,6 +76,7 @@ def run_case(
         comm: MPI communicator.
         output: result directory.
         overrides: ``key=value`` texts that change the case.
+        removals: paths of keys that are removed from it before.
         force: replace results that the directory holds.
         resume: solve only the points that the directory does not hold.
         background: process that draws the pictures, on rank 0; without one the run draws them itself.
@@ -84,7 +87,7 @@ def run_case(
     Raises:
         CaseError: bad input, found before anything was solved or written.
     """
-    case = on_root(comm, lambda: load_case(path, overrides))
+    case = on_root(comm, lambda: load_case(path, overrides, removals))
     on_root(comm, lambda: check_place(output, () if resume else (path,)))
     return solve_case(case, comm, output, RunOptions(force=force, resume=resume, background=background))
 
@@ -141,11 +144,11 @@ def solve_case(
 
 
 def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, progress: ProgressBar) -> None:
-    start = time.monotonic()
+    start, case = time.monotonic(), point.case
     progress.doing(point.name)
     try:
-        problem = model.fit(point.case, progress.doing)
-        solution = problem.solve(point.case.electrolyte, point.case.boundaries, point.case.closed)
+        problem = model.fit(case, progress.doing)
+        solution = problem.solve(case.electrolyte, case.boundaries, case.closed, case.compartments)
     except (CaseError, SolveError) as error:
         if not all_ranks_arrived(model.comm):
             raise SingleRankError(str(error)) from error

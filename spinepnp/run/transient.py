@@ -192,6 +192,7 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
                 case.closed,
                 case.regions,
                 initial_concentrations=case.initial,
+                compartments=case.compartments,
             )
             with interrupts.graceful() as pending:
                 _go(recorder, progress, problem, pending, point)

@@ -19,6 +19,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 RESULT_SOURCES = (
     "units.py",
     "csv_files.py",
+    "expressions.py",
     "runtime",
     "geometries",
     "meshes",
@@ -29,18 +30,18 @@ RESULT_SOURCES = (
 )
 
 #: Directories and files of the package whose code can change a linear mesh.
-MESH_SOURCES = ("units.py", "csv_files.py", "runtime", "geometries", "meshes")
+MESH_SOURCES = ("units.py", "csv_files.py", "expressions.py", "runtime", "geometries", "meshes")
 
 #: Packages that the numbers of a finite-element run depend on.
 STACK = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "numpy", "pyvista")
 
 
 def source_files(parts: tuple[str, ...]) -> list[Path]:
-    """Python files of the parts: files, and directories of the package with all below them."""
+    """Python files and tables of numbers of the parts: files, and directories of the package with all below them."""
     files = []
     for part in parts:
         path = PACKAGE / part
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        files += sorted(f for f in path.rglob("*") if f.suffix in (".py", ".toml")) if path.is_dir() else [path]
     return files
 
 

@@ -17,6 +17,7 @@ FLOORS = (
     ("errors",),
     ("messages",),
     ("units", "csv_files", "checkout", "figure_style"),
+    ("expressions",),
     ("runtime",),
     ("geometries",),
     ("geometries.shapes",),

@@ -14,8 +14,8 @@ from spinepnp.meshes.quality import smallest_jacobian
 from spinepnp.runtime.stack import MPI, dolfinx
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.solvers.algebra.statistics import NewtonError
-from spinepnp.solvers.model.channels import bernoulli
 from spinepnp.solvers.model.closed import check_neutral_inflow
+from spinepnp.solvers.model.membrane.currents import bernoulli
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.model.waveforms import pulses
 from spinepnp.solvers.pnp import system

@@ -32,10 +32,9 @@ def gouy_chapman(context: FormulaContext) -> float:
         if context.boundary.surface_charge is None:
             raise CaseError("checks.reference.formula", "needs a surface charge or a membrane; take another formula")
         return float(law.surface_potential(context.boundary.surface_charge))
-    low, high = sorted((0.0, membrane.outside))
-    return float(
-        brentq(lambda V: membrane.value * (membrane.outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16)
-    )
+    outside = context.boundary.outside_potential
+    low, high = sorted((0.0, outside))
+    return float(brentq(lambda V: membrane.value * (outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16))
 
 
 def charged_membrane(context: FormulaContext) -> float:

@@ -71,7 +71,7 @@ def _end(name: str, boundary: Boundary, electrolyte: Electrolyte, area: float) -
         field["normal_field"] = boundary.surface_charge / electrolyte.absolute_permittivity
     if boundary.capacitance is not None:
         field["capacitance"] = boundary.capacitance.value
-        field["normal_field"] = boundary.capacitance.value * boundary.capacitance.outside
+        field["normal_field"] = boundary.capacitance.value * boundary.outside_potential
         field["normal_field"] /= electrolyte.absolute_permittivity
     return End(
         potential=boundary.prescribed_potential,

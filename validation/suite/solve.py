@@ -93,7 +93,7 @@ def _steady(case: Case, comm: Any) -> list[Row]:
     rows, model = [], Model(comm)
     for point in case.points():
         problem = model.fit(point, lambda _: None)
-        solution = problem.solve(point.electrolyte, point.boundaries, point.closed)
+        solution = problem.solve(point.electrolyte, point.boundaries, point.closed, point.compartments)
         rows.append(flatten(state_of(solution, point.law())))
     model.close()
     return rows
@@ -116,6 +116,7 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
         case.closed,
         case.regions,
         initial_concentrations=case.initial,
+        compartments=case.compartments,
     )
     problem.begin(study.initial)
     traces = []

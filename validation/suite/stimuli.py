@@ -19,7 +19,7 @@ SMALL = 1e-2
 
 
 def starts(injection: Injection) -> list[float]:
-    """Onsets of all pulses or alpha functions of a train, s; one onset for other waveforms."""
+    """Onsets of all pulses, alpha or biexponential functions of a train, s; one onset for other waveforms."""
     return [(injection.onset or 0.0) + k * (injection.interval or 0.0) for k in range(injection.count or 1)]
 
 
@@ -43,6 +43,12 @@ def current(injection: Injection, area: float, time: float) -> float:
             (t_peak,) = _required(injection.t_peak)
             rising = [max(time - start, 0.0) / t_peak for start in onsets]
             return height * sum(s * math.exp(1.0 - s) for s in rising)
+        case "biexponential":
+            rise, decay = _required(injection.rise, injection.decay)
+            peak = rise * decay / (decay - rise) * math.log(decay / rise)
+            since = [max(time - start, 0.0) for start in onsets]
+            sums = [sum(math.exp(-s / decay) - math.exp(-s / rise) for s in times) for times in (since, [peak])]
+            return height * sums[0] / sums[1]
         case "ramp":
             return height * sorted((0.0, first / lasts, 1.0))[1]
         case "sine":

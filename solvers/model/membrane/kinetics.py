@@ -5,12 +5,18 @@ An implicit step of size h from a value m_0 ends at m = (m_0 + h alpha) / (1 + h
 
 from __future__ import annotations
 
+import functools
+import tomllib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from spinepnp.errors import nearest
 from spinepnp.solvers.model.membrane.currents import logistic
+from spinepnp.solvers.model.membrane.expression import GRID, read_rate
 
 #: Rates alpha and beta, 1/s, and their derivatives by the potential, 1/(s V), each of the shape of the potentials.
 Rates = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -85,6 +91,62 @@ class SigmoidGate(GateKinetics):
         (steady, slope), (closed, _) = logistic(x), logistic(-x)
         rate = slope / (self.slope * self.time)
         return steady / self.time, closed / self.time, rate, -rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpressionGate(GateKinetics):
+    """Gate with rates that are formulas in the potential.
+
+    Attributes:
+        alpha: rate of opening, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))".
+        beta: rate of closing.
+
+    Raises:
+        ValueError: a rate is no such formula (`read_rate`), or both are zero somewhere.
+    """
+
+    alpha: str
+    beta: str
+
+    def __post_init__(self) -> None:
+        rates = []
+        for name in ("alpha", "beta"):
+            try:
+                rates.append(read_rate(getattr(self, name))(GRID)[0])
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        still = rates[0] + rates[1] <= 0.0
+        if np.any(still):
+            V = GRID[still][np.argmin(np.abs(GRID[still]))]
+            raise ValueError(f"alpha and beta are both zero at V = {V * 1e3:.4g} mV, where the gate would stand still")
+
+    def unscaled_rates(self, V: np.ndarray) -> Rates:
+        """Rates by the formulas, and their derivatives; see `GateKinetics.rates`."""
+        (alpha, alpha_slope), (beta, beta_slope) = read_rate(self.alpha)(V), read_rate(self.beta)(V)
+        return alpha, beta, alpha_slope, beta_slope
+
+
+@functools.cache
+def known_kinetics() -> dict[str, dict[str, Any]]:
+    """Kinetics that have a name, from kinetics.toml: alpha, beta, source, and celsius where it is known."""
+    return tomllib.loads(Path(__file__).with_name("kinetics.toml").read_text(encoding="utf-8"))
+
+
+def named_gate(name: str, *, power: int = 1, factor: float = 1.0) -> ExpressionGate:
+    """Gate with kinetics from the literature.
+
+    Args:
+        name: name of the kinetics, such as "hh_m".
+        power: number of these gates in a channel.
+        factor: factor of both rates.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    known = known_kinetics()
+    if name not in known:
+        raise ValueError(f"no kinetics have this name; {nearest(name, known)}")
+    return ExpressionGate(alpha=known[name]["alpha"], beta=known[name]["beta"], power=power, factor=factor)
 
 
 def temperature_factor(q10: float, celsius: float, temperature: float) -> float:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Self, override
+
+from pydantic import field_serializer, model_validator
 
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.term_keys import TermKeys
@@ -21,11 +23,12 @@ class Membrane(Table):
 
     Attributes:
         value: capacitance per area C_m, F/m^2.
-        outside: potential on the other side of the membrane, V.
+        outside: potential on the other side of the membrane, V; the same as `outside.potential` of the boundary, by
+            default 0 mV.
     """
 
     value: Capacitance
-    outside: Potential = 0.0
+    outside: Potential | None = None
 
 
 class CapacitanceKeys(Table):
@@ -37,11 +40,27 @@ class CapacitanceKeys(Table):
 
     capacitance: Membrane | None = None
 
+    @model_validator(mode="after")
+    def _knows_outside(self) -> Self:
+        """Give the capacitance the potential of the solution outside, where it has none of its own."""
+        if self.capacitance is not None and self.capacitance.outside is None:
+            outside = getattr(getattr(self, "outside", None), "potential", None)
+            found = self.capacitance.model_copy(update={"outside": outside or 0.0})
+            object.__setattr__(self, "capacitance", found)  # the table is frozen for others
+        return self
+
+    @field_serializer("capacitance")
+    def _said_once(self, value: Membrane | None) -> object:
+        """Leave the potential outside to `outside.potential` where that is given, so that either can be varied."""
+        elsewhere = getattr(getattr(self, "outside", None), "potential", None) is not None
+        return value and value.model_dump(mode="json", exclude={"outside"} if elsewhere else None)
+
 
 class Capacitances(TermKeys):
     """Membranes."""
 
     order = 50
+    on_side = True
     boundary = CapacitanceKeys
 
     @override
@@ -57,7 +76,7 @@ class Capacitances(TermKeys):
     def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:
         if boundary.capacitance is None:
             return {}
-        outside = zero + fraction * (boundary.capacitance.outside - zero)
+        outside = zero + fraction * (boundary.outside_potential - zero)
         return {"capacitance": Membrane.model_construct(value=boundary.capacitance.value, outside=outside)}
 
     @override
@@ -66,7 +85,7 @@ class Capacitances(TermKeys):
 
     @override
     def levels(self, boundary: Boundary) -> tuple[float, ...]:
-        return () if boundary.capacitance is None else (boundary.capacitance.outside,)
+        return () if boundary.capacitance is None else (boundary.outside_potential,)
 
     @override
     def charges_wall(self, boundary: Boundary) -> bool:
@@ -77,7 +96,7 @@ class Capacitances(TermKeys):
         if boundary.capacitance is None:
             return 0.0
         kappa = boundary.capacitance.value * scales.potential / scales.surface_charge
-        return float(kappa * (boundary.capacitance.outside / scales.potential - potential))
+        return float(kappa * (boundary.outside_potential / scales.potential - potential))
 
     @override
     def source_of_layer(
@@ -107,7 +126,7 @@ def _drop(boundary: Boundary, data: ProblemData, height: float) -> float:
     carry the charge (in a cell that is thicker than the layer).
     """
     electrolyte = data.electrolyte
-    charge = boundary.capacitance.value * abs(boundary.capacitance.outside - data.reference_potential)
+    charge = boundary.capacitance.value * abs(boundary.outside_potential - data.reference_potential)
     field = charge / electrolyte.smallest_permittivity
     ions = sum(abs(s.valence) * s.concentration for s in electrolyte.species)
     drop_of_ions = math.asinh(charge / (FARADAY * height * ions)) if ions > 0.0 else math.inf

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, override
 
-import numpy as np
 from pydantic import Discriminator, Tag, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest
@@ -49,10 +48,10 @@ class PotentialWaveform(WaveformKeys):
         before: potential before the waveform, and in a steady initial state, V; 0 mV by default.
     """
 
-    kind: ClassVar = POTENTIAL
+    column: ClassVar = POTENTIAL
     held: ClassVar = True
 
-    waveform: Literal["step", "pulse", "alpha", "ramp", "sine", "table"]
+    waveform: Literal["step", "pulse", "alpha", "biexponential", "ramp", "sine", "table"]
     value: Potential | None = None
     before: Potential | None = None
 
@@ -87,12 +86,7 @@ class PotentialWaveform(WaveformKeys):
             return float(values.min()), float(values.max())
         if self.waveform == "sine":
             return before - height, before + height
-        largest = 1.0
-        if self.waveform == "alpha":  # those of a train add up, and the last one has the largest sum
-            peak, starts = self.t_peak or 0.0, np.array(self.time_profile.breaks)
-            top = peak + np.average(starts, weights=np.exp((starts - starts[-1]) / peak))
-            largest = self.time_profile.factor(float(top), math.inf)
-        return before, before + largest * (height - before)
+        return before, before + self.time_profile.largest * (height - before)
 
 
 ConcentrationData = Annotated[

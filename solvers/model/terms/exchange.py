@@ -56,6 +56,7 @@ class Exchanges(TermKeys):
     """Exchange of species; it determines their amounts, and ions that it carries form a Debye layer."""
 
     order = 65
+    on_side = True
     boundary = ExchangeKeys
 
     def _entries(self, boundary: Boundary) -> tuple[Exchange, ...]:

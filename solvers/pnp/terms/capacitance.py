@@ -34,10 +34,11 @@ class Capacitance(UflTerm):
     def update(self, step: StepData) -> None:
         super().update(step)
         for name, (kappa, outside) in self._constants.items():
-            membrane: Any = step.problem_data.boundaries[name].capacitance  # the signature has it
+            boundary = step.problem_data.boundaries[name]
+            membrane: Any = boundary.capacitance  # the signature has it
             scales = step.scales
             kappa.value = membrane.value * scales.potential / scales.surface_charge
-            outside.value = (membrane.outside - step.zero) / scales.potential
+            outside.value = (boundary.outside_potential - step.zero) / scales.potential
 
     @override
     def wall_charges(self) -> dict[str, float]:

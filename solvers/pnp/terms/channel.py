@@ -181,7 +181,7 @@ class Channels(BorderTerm):
             if component < self.fields.count:
                 variables, unknown = self.fields.variables, self.fields.functions[component].x.array[nodes]
                 slope *= variables.slope(variables.concentrations(unknown))
-            rows.append(BorderRow(slope=(component, nodes, slope), own=1.0, lifted=True))
+            rows.append(BorderRow(slopes=[(component, nodes, slope)], own=1.0, lifted=True))
         return rows
 
     @override

@@ -1,0 +1,94 @@
+"""Compartments: well-stirred solutions beyond boundaries, whose amounts change by what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries.names import check_part_name
+from spinepnp.solvers.model.boundaries import Boundaries, undetermined_species
+from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.units import CONCENTRATION, Concentration, Table, Volume, format_quantity
+
+
+class Compartment(Table):
+    """A well-stirred solution beyond boundaries; mechanisms there exchange ions with it.
+
+    Examples:
+        >>> from spinepnp.solvers import Compartment
+        >>> cleft = Compartment(volume="0.01 um^3", concentrations={"Na": "145 mM", "Cl": "145 mM"})
+        >>> f"{cleft.volume:.3g}", cleft.concentrations["Na"]  # m^3, mol/m^3
+        ('1e-20', 145.0)
+
+    Attributes:
+        volume: its volume, m^3.
+        concentrations: concentrations at the start, mol/m^3, by species: of all that mechanisms exchange with it.
+    """
+
+    volume: Volume
+    concentrations: dict[str, Concentration] = Field(min_length=1)
+
+
+def check_compartments(
+    compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries
+) -> None:
+    """Refuse compartments that are not there, or have wrong names or species, no boundary, or a charge.
+
+    Args:
+        compartments: tables by name.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name.
+
+    Raises:
+        CaseError: names the key and what to do.
+    """
+    used = {name: b.outside.compartment for name, b in boundaries.items() if b.outside and b.outside.compartment}
+    for boundary, name in used.items():
+        if name not in compartments:
+            hint = nearest(name, compartments) if compartments else "add it as a table"
+            key = f"boundaries.{boundary}.outside.compartment"
+            raise CaseError(key, f"there is no [compartments.{name}]; {hint}", name)
+    seen: set[str] = set()
+    for name, compartment in compartments.items():
+        check_part_name("compartments", name, seen)
+        for species in compartment.concentrations:
+            if species not in electrolyte.names:
+                key = f"compartments.{name}.concentrations.{species}"
+                raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
+        if name not in used.values():
+            raise CaseError(
+                f"compartments.{name}",
+                f'lies beyond no boundary; set outside.compartment = "{name}" on one, or drop it',
+            )
+    _check_neutral(compartments, electrolyte)
+
+
+def _check_neutral(compartments: Mapping[str, Compartment], electrolyte: Electrolyte) -> None:
+    """Refuse a charge of all compartments together: that of the domain is zero by the check of its bulk."""
+    valence = {s.name: s.valence for s in electrolyte.species}
+    charges = [
+        (name, compartment.volume * valence[species] * c)
+        for name, compartment in compartments.items()
+        for species, c in compartment.concentrations.items()
+    ]
+    total = sum(charge for _, charge in charges)
+    if not electrolyte.neutral or abs(total) <= NEUTRALITY_TOLERANCE * sum(abs(charge) for _, charge in charges):
+        return
+    last = charges[-1][0]
+    net = format_quantity(float(f"{total / compartments[last].volume:.9g}"), CONCENTRATION)
+    raise CaseError(
+        f"compartments.{last}.concentrations",
+        f"the charges sum z c leave {net}; add the ions that are missing, or set electrolyte.neutral = false if it is "
+        "meant",
+    )
+
+
+def enclosed_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
+    """Species whose total over domain and compartments never changes: no bath and no other boundary determines it."""
+    others = {
+        name: b.model_copy(update={"mechanism": None}) if b.outside is not None and b.outside.compartment else b
+        for name, b in boundaries.items()
+    }
+    return undetermined_species(electrolyte, others)

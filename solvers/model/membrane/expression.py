@@ -1,0 +1,183 @@
+"""Rates of gates as formulas in the potential V, with exact derivatives and removable singularities by their limit.
+
+A derivative is the imaginary part of the formula at V + i h with a tiny h (complex step), exact to rounding. Near a
+zero V_0 of a denominator, as of (V - V_0)/(1 - exp(-(V - V_0)/(4 mV))), digits cancel. There the formula is replaced by
+its Taylor series about V_0, from the formula on a circle in the complex plane (Cauchy's integral by the trapezoid rule,
+exact to rounding). A series with negative powers means a pole: the formula is refused.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinepnp.expressions import Formula, Function, Grammar, read_formula
+from spinepnp.units import POTENTIAL, TIME
+
+#: Largest exponent of a formula: two such factors do not overflow.
+LARGEST_EXPONENT = 300.0
+
+#: Largest size of a potential, V, beyond which a rate stays as it is: Newton's iterates may go far.
+LARGEST_POTENTIAL = 2.0
+
+#: Size of potentials, V, up to which a rate must not be negative.
+PHYSICAL_POTENTIAL = 0.2
+
+#: Points at which a formula is checked and zeros of denominators are looked for; even, so that none is at zero.
+GRID = np.linspace(-LARGEST_POTENTIAL, LARGEST_POTENTIAL, 8000)
+
+#: Imaginary part of a complex step, V.
+STEP = 1e-25
+
+#: Largest radius of a circle about a singularity, V, and how often it is halved.
+LARGEST_RADIUS, HALVINGS = 20e-3, 14
+
+#: Points on a circle about a singularity.
+CIRCLE = 64
+
+#: Size of Fourier coefficients on a circle, over the largest one, that are rounding.
+ROUNDING = 1e-12
+
+#: Part of the circle's radius within which the series is used: its error is below 1e-16 there.
+NEAR = 0.25
+
+#: Size of a denominator at a point without a change of sign, over that beside it, that is a zero.
+TOUCHES = 1e-10
+
+
+def _bounded(function: Function) -> Function:
+    return lambda x: function(np.minimum(x, LARGEST_EXPONENT))
+
+
+#: Words of a rate. The unit V is none of them, since V is the variable.
+GRAMMAR = Grammar(
+    variable="V",
+    kind=POTENTIAL,
+    units={"mV": POTENTIAL, "uV": POTENTIAL, "s": TIME, "ms": TIME, "us": TIME},
+    functions={"exp": _bounded(np.exp), "log": np.log, "sqrt": np.sqrt, "tanh": np.tanh},
+    example="1.28/ms * (V + 54 mV)/(4 mV) / (1 - exp(-(V + 54 mV)/(4 mV)))",
+)
+
+
+@dataclass(frozen=True)
+class _Expansion:
+    """Taylor series of a formula about a removable singularity.
+
+    Attributes:
+        centre: the singularity, V.
+        radius: distance from it within which the series is used, V.
+        coefficients: coefficients of ((V - centre)/radius)^k, k = 0, 1, ...
+    """
+
+    centre: float
+    radius: float
+    coefficients: np.ndarray
+
+    def values(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Value and derivative of the formula."""
+        from numpy.polynomial import polynomial
+
+        x = (V - self.centre) / self.radius
+        slope = polynomial.polyval(x, polynomial.polyder(self.coefficients)) / self.radius
+        return polynomial.polyval(x, self.coefficients), slope
+
+
+@dataclass(frozen=True)
+class RateExpression:
+    """A rate as a function of the potential. Made by `read_rate`.
+
+    Attributes:
+        function: the formula, 1/s, of real or complex potentials, V.
+        expansions: series about its removable singularities.
+    """
+
+    function: Function
+    expansions: tuple[_Expansion, ...] = ()
+
+    def __call__(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rate and its derivative.
+
+        Args:
+            V: membrane potential, V, any shape.
+
+        Returns:
+            Rate, 1/s, and its derivative, 1/(s V), arrays like V.
+        """
+        V = np.asarray(V, dtype=float)
+        inside = np.clip(V, -LARGEST_POTENTIAL, LARGEST_POTENTIAL)
+        with np.errstate(all="ignore"):  # at singularities
+            both = np.broadcast_to(self.function(inside + 1j * STEP), V.shape)
+        value, slope = np.array(both.real), np.array(both.imag / STEP)
+        for expansion in self.expansions:
+            near = np.abs(inside - expansion.centre) < expansion.radius
+            if np.any(near):
+                value[near], slope[near] = expansion.values(inside[near])
+        return value, np.where(inside == V, slope, 0.0)
+
+
+@functools.lru_cache(maxsize=256)
+def read_rate(text: str) -> RateExpression:
+    """A rate from its text in a case file.
+
+    Args:
+        text: formula in V with units, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))".
+
+    Raises:
+        ValueError: the text is no formula of a rate, or its value is infinite or negative somewhere; says where.
+    """
+    formula = read_formula(text, GRAMMAR, {TIME.name: -1.0})
+    with np.errstate(all="ignore"):
+        expansions = [_expansion(formula.function, zero) for zero in _zeros(formula)]
+    rate = RateExpression(formula.function, tuple(e for e in expansions if e is not None))
+    with np.errstate(all="ignore"):
+        value = np.broadcast_to(formula.function(GRID), GRID.shape)
+    bad = GRID[~np.isfinite(value)]
+    if len(bad):
+        nearest = bad[np.argmin(np.abs(bad))]
+        raise ValueError(f"its value is not finite at V = {nearest * 1e3:.4g} mV; change it there")
+    negative = (value < -ROUNDING * np.max(np.abs(value))) & (np.abs(GRID) < PHYSICAL_POTENTIAL)
+    if np.any(negative):
+        raise ValueError(f"its value is negative at V = {GRID[np.argmax(negative)] * 1e3:.4g} mV; a rate is not")
+    return rate
+
+
+def _zeros(formula: Formula) -> list[float]:
+    """Zeros of the denominators of a formula, V."""
+    from scipy.optimize import brentq
+
+    def roots(function: Function) -> list[float]:
+        values = np.broadcast_to(function(GRID), GRID.shape)
+        changes = np.flatnonzero(np.isfinite(values[:-1] * values[1:]) & (np.sign(values[:-1]) != np.sign(values[1:])))
+        return [brentq(lambda V: float(function(np.asarray(V))), GRID[i], GRID[i + 1], xtol=1e-18) for i in changes]
+
+    found: list[float] = []
+    for denominator in formula.denominators:
+        found += roots(denominator)
+        # A denominator such as cosh(x) - 1 touches zero without a change of sign.
+        step = GRID[1] - GRID[0]
+        for V in roots(lambda V, of=denominator: np.imag(of(V + 1j * STEP))):
+            if abs(denominator(np.asarray(V))) < TOUCHES * abs(denominator(np.asarray(V + step))):
+                found.append(V)
+    return found
+
+
+def _expansion(function: Function, zero: float) -> _Expansion | None:
+    """Series of a formula about a zero of a denominator.
+
+    Raises:
+        ValueError: the formula has a pole there.
+    """
+    turns = np.exp(2j * np.pi * np.arange(CIRCLE) / CIRCLE)
+    for halving in range(HALVINGS):
+        radius = LARGEST_RADIUS / 2.0**halving
+        coefficients = np.fft.fft(np.broadcast_to(function(zero + radius * turns), turns.shape)) / CIRCLE
+        limit = ROUNDING * np.max(np.abs(coefficients))
+        quarter = CIRCLE // 4
+        if np.all(np.abs(coefficients[quarter:-quarter]) <= limit):  # all powers that matter are there
+            if np.any(np.abs(coefficients[-quarter:]) > limit):
+                break
+            scale = NEAR ** np.arange(quarter)
+            return _Expansion(zero, NEAR * radius, coefficients[:quarter].real * scale)
+    raise ValueError(f"its value is infinite at V = {zero * 1e3:.4g} mV; change it there")

@@ -1,0 +1,285 @@
+"""Mechanisms of a membrane: the tables [[boundaries.NAME.mechanism]], with their checks.
+
+Their currents at a point are those of `membrane/currents.py`, the kinetics of their gates those of
+`membrane/kinetics.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from spinepnp.solvers.model.membrane.currents import GhkCurrent, MembraneCurrent, NakPump, OhmicCurrent, ghk_scale
+from spinepnp.solvers.model.membrane.gate import MechanismGate
+from spinepnp.solvers.model.membrane.strength import (
+    ConductanceStrength,
+    CurrentStrength,
+    PermeabilityStrength,
+    Strength,
+)
+from spinepnp.solvers.model.tables import check_keys
+from spinepnp.solvers.model.waveforms import WaveformFunction, WaveformKeys
+from spinepnp.units import Concentration, Number, Potential, Table
+
+if TYPE_CHECKING:
+    from spinepnp.solvers.model.electrolyte import Electrolyte
+
+#: Keys that each law needs, and keys that it may have.
+KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "ohmic": (("conductance",), ("species", "reversal", "carriers", "magnesium", "gates")),
+    "ghk": (("permeability",), ("conductance", "magnesium", "gates")),
+    "pump": (("kind",), ("maximum", "rate")),
+}
+
+#: Sum of the shares of carriers that differs from one by less is that of rounded shares.
+ROUNDING_OF_SHARES = 1e-9
+
+#: Species that the sodium-potassium pump moves, out and in.
+PUMPED = ("Na", "K")
+
+#: Solution of which a mechanism sees concentrations and potential: the neutral one beside the Debye layer of the
+#: boundary, or that at the boundary itself.
+Traces = Literal["neutral", "local"]
+
+#: Reversal potential: that of Nernst, or a value.
+Reversal = Annotated[
+    Annotated[Literal["nernst"], Tag("word")] | Annotated[Potential, Tag("quantity")],
+    Discriminator(lambda value: "word" if value == "nernst" else "quantity"),
+]
+
+
+class LawKeys(Table):
+    """Name and law of a mechanism, which stand before its waveform in the table.
+
+    Attributes:
+        name: name in paths and results: a letter, then letters, digits or `_`.
+        law: "ohmic", "ghk" (Goldman, Hodgkin and Katz) or "pump".
+        species: species that carries an ohmic current alone.
+        conductance: conductance with all gates open, S/m^2 of each area or S in total, spread evenly; with "ghk" the
+            slope conductance between the bulk and the solution outside, at the potential without current.
+        reversal: potential V - V_outside without current, V; or "nernst", that of the concentrations of its one species
+            on both sides at each point, which is the default where there is one species.
+        carriers: share of an ohmic current that each species carries, by name, in place of `species`; shares sum to one
+            and may be negative.
+        permeability: permeability of each species, m/s, by name; with `conductance` the ratios of them, plain numbers.
+        magnesium: magnesium outside that blocks the channels: a factor 1/(1 + [Mg]/(3.57 mM) exp(-0.062 V_m/mV)).
+        gates: open fractions that multiply the current.
+        kind: kind of the pump: "nak" takes three sodium ions (Na) out and two potassium ions (K) in.
+        maximum: largest net outward current of a pump, A/m^2 of each area or A in total; its current depends on Na
+            inside and K outside.
+        rate: net outward current of a pump that is constant, A/m^2 or A, in place of the maximum.
+        traces: what it sees of the domain, where that differs from the boundary's `traces`.
+    """
+
+    name: str = Field(json_schema_extra={"pattern": "^[A-Za-z][A-Za-z0-9_]*$"})
+    law: Literal["ohmic", "ghk", "pump"]
+    species: str | None = None
+    conductance: ConductanceStrength | None = None
+    reversal: Reversal | None = None
+    carriers: Annotated[dict[str, Number], Field(min_length=1)] | None = None
+    permeability: Annotated[dict[str, PermeabilityStrength], Field(min_length=1)] | None = None
+    magnesium: Concentration | None = None
+    gates: tuple[MechanismGate, ...] = ()
+    kind: Literal["nak"] | None = None
+    maximum: CurrentStrength | None = None
+    rate: CurrentStrength | None = None
+    traces: Traces | None = None
+
+    @field_validator("gates", mode="before", json_schema_input_type=MechanismGate | tuple[MechanismGate, ...])
+    @classmethod
+    def _one_or_several(cls, value: object) -> object:
+        return (value,) if isinstance(value, dict | MechanismGate) else value
+
+
+class StrengthWaveform(WaveformKeys):
+    """Waveform of a strength: a factor of height one.
+
+    Attributes:
+        waveform: course of the strengths in time: a factor from zero before the onset to one; a steady state takes
+            "constant" only.
+        file: CSV table with the columns ``time_ms`` and ``factor``.
+    """
+
+    waveform: Literal["constant", "step", "pulse", "alpha", "ramp", "table"] = "constant"
+
+
+class Mechanism(StrengthWaveform, LawKeys):
+    """Mechanism at every point of a boundary: its current depends on the potential, concentrations and gates there.
+
+    Examples:
+        >>> from spinepnp.solvers import Boundary
+        >>> leak = {"name": "leak", "law": "ohmic", "species": "K", "conductance": "1 mS/cm^2", "reversal": "-80 mV"}
+        >>> membrane = Boundary(capacitance={"value": "1 uF/cm^2"}, mechanism=leak)
+        >>> membrane.mechanisms[0].conductance.per_area(1e-12)  # S/m^2
+        10.0
+    """
+
+    @field_validator("waveform", mode="before")
+    @classmethod
+    def _has_one_sign(cls, value: object) -> object:
+        if value == "sine":
+            raise ValueError("would make a strength negative; take a step, pulse, alpha, ramp, table or biexponential")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Mechanism:
+        check_keys(self, "law", KEYS, ("name", "traces", *StrengthWaveform.model_fields))
+        self.check_waveform(tuple(LawKeys.model_fields))
+        {"ohmic": self._check_ohmic, "ghk": self._check_ghk, "pump": self._check_pump}[self.law]()
+        labels = self.gate_labels
+        if len(set(labels)) < len(labels):
+            raise ValueError("a kind of gate is listed twice; raise its power instead")
+        return self
+
+    def _check_ohmic(self) -> None:
+        if (self.species is None) == (self.carriers is None):
+            raise ValueError('needs either species = "K" or carriers = { Na = 1.2, K = -0.2 }')
+        if self.carriers is None:
+            return
+        if not isinstance(self.reversal, float):
+            raise ValueError('carriers have no Nernst potential in common; give reversal = "0 mV"')
+        total = sum(self.carriers.values())
+        if abs(total - 1.0) > ROUNDING_OF_SHARES:
+            raise ValueError(f"the shares of carriers must sum to one, not to {total:.12g}; change one")
+
+    def _check_ghk(self) -> None:
+        ratios = self.conductance is not None
+        for species, strength in (self.permeability or {}).items():
+            if (strength.kind is None) != ratios:
+                problem = (
+                    "beside a conductance this is a ratio, a plain number; drop the unit, or the conductance"
+                    if ratios
+                    else 'needs a unit, for example "2e-8 m/s"; plain numbers are ratios, which need a conductance'
+                )
+                raise PydanticCustomError("wrong_key", "permeability of {species} {problem}",
+                                          {"species": species, "problem": problem})  # fmt: skip
+        if ratios and not any(strength.value for strength in (self.permeability or {}).values()):
+            raise ValueError("one of the ratios of permeabilities must be larger than zero")
+
+    def _check_pump(self) -> None:
+        if (self.maximum is None) == (self.rate is None):
+            raise ValueError('a pump needs either maximum = "1.15782 uA/cm^2" or rate (a constant current)')
+
+    @property
+    def time_profile(self) -> WaveformFunction:
+        """Waveform as a function of time: the factor of the strengths.
+
+        Raises:
+            ValueError: the table cannot be read.
+        """
+        keys = {name: getattr(self, name) for name in StrengthWaveform.model_fields}
+        return StrengthWaveform.model_construct(**keys).time_profile
+
+    @property
+    def gate_labels(self) -> tuple[str, ...]:
+        """Names of the gates in results: their named kinetics, or their numbers from 0."""
+        return tuple(gate.kinetics or str(number) for number, gate in enumerate(self.gates))
+
+    @property
+    def is_nernst(self) -> bool:
+        """Whether its reversal potential is that of Nernst."""
+        return self.law == "ohmic" and self.carriers is None and self.reversal in (None, "nernst")
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """Species that it moves, in the order of `MembraneCurrent.moved`."""
+        if self.law == "pump":
+            return PUMPED
+        return tuple(self.permeability or self.carriers or (self.species or "",))
+
+    @property
+    def reads_outside(self) -> tuple[str, ...]:
+        """Species whose concentrations outside it depends on."""
+        if self.law == "pump":
+            return ("K",) if self.rate is None else ()
+        return self.moved if self.law == "ghk" or self.is_nernst else ()
+
+    @property
+    def reads_inside(self) -> tuple[str, ...]:
+        """Species whose concentrations inside it depends on."""
+        if self.law == "pump":
+            return ("Na",) if self.rate is None else ()
+        return self.reads_outside
+
+    @property
+    def determines(self) -> tuple[str, ...]:
+        """Species whose amount it determines in a steady state: those that come to rest at a concentration."""
+        if self.law == "pump" or not self.is_active:
+            return ()
+        permeability = self.permeability or {}
+        return tuple(name for name in self.reads_outside if name not in permeability or permeability[name].value)
+
+    @property
+    def _strengths(self) -> dict[str, Strength | dict[str, Strength]]:
+        """Keys that say how strong it is, with their values: currents are proportional to them."""
+        names = ("conductance",) if self.conductance is not None else ("permeability", "maximum", "rate")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any of its strengths is not zero."""
+        values = [
+            s
+            for found in self._strengths.values()
+            for s in ([found] if isinstance(found, Strength) else found.values())
+        ]
+        return any(strength.value for strength in values)
+
+    def with_strength(self, factor: float) -> Mechanism:
+        """Mechanism with all strengths times a factor."""
+        update: dict[str, Any] = {
+            name: found.times(factor) if isinstance(found, Strength) else {s: p.times(factor) for s, p in found.items()}
+            for name, found in self._strengths.items()
+        }
+        return self.model_copy(update=update)
+
+    def at(self, time: float, inside: float) -> Mechanism:
+        """Mechanism with the strengths of a time, constant; ``inside`` lies in the same smooth interval, s."""
+        if self.waveform == "constant":
+            return self
+        constant = StrengthWaveform.model_construct()
+        plain = {name: getattr(constant, name) for name in StrengthWaveform.model_fields}
+        return self.with_strength(self.time_profile.factor(time, inside)).model_copy(update=plain)
+
+    def membrane_current(self, electrolyte: Electrolyte, outside: Mapping[str, float], area: float) -> MembraneCurrent:
+        """Current of the mechanism with all gates open, as a function of potential and concentrations.
+
+        Args:
+            electrolyte: species of the case, and the bulk at which ratios of permeabilities are scaled.
+            outside: concentrations outside, mol/m^3, by species; those on which it depends.
+            area: area of the boundary, m^2, over which totals are spread.
+
+        Raises:
+            ValueError: ratios of permeabilities between concentrations of which one is zero for all ions, so that no
+                potential has no current.
+        """
+        of_all: dict[str, Any] = {
+            "valences": tuple(float(s.valence) for s in electrolyte.species),
+            "thermal_voltage": electrolyte.V_T,
+        }
+        index = electrolyte.index
+        if self.law == "pump":
+            given = {name: strength.per_area(area) for name, strength in self._strengths.items()}
+            return NakPump(sodium=index("Na"), potassium=index("K"), **given, **of_all)
+        if self.law == "ohmic":
+            assert self.conductance is not None  # `check_keys`
+            return OhmicCurrent(
+                conductance=self.conductance.per_area(area),
+                shares={index(name): share for name, share in (self.carriers or {self.species or "": 1.0}).items()},
+                reversal=self.reversal if isinstance(self.reversal, float) else None,
+                magnesium=self.magnesium,
+                **of_all,
+            )
+        permeabilities = {index(name): strength.value for name, strength in (self.permeability or {}).items()}
+        if self.conductance is not None:
+            bulk = np.array([s.concentration for s in electrolyte.species])
+            beyond = np.array([outside.get(name, math.nan) for name in electrolyte.names])
+            density, V_T = self.conductance.per_area(area), electrolyte.V_T
+            scale = ghk_scale(permeabilities, density, of_all["valences"], bulk, beyond, V_T)
+            permeabilities = {i: scale * ratio for i, ratio in permeabilities.items()}
+        return GhkCurrent(permeabilities=permeabilities, magnesium=self.magnesium, **of_all)

@@ -1,0 +1,131 @@
+"""Strengths of membrane mechanisms, per area or in total: the unit says which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from spinepnp.units import (
+    CONDUCTANCE,
+    CONDUCTANCE_DENSITY,
+    CURRENT,
+    CURRENT_DENSITY,
+    PERMEABILITY,
+    SI,
+    Kind,
+    Quantity,
+    format_quantity,
+    parse_quantity,
+)
+
+#: Kinds of strengths that are those of a whole boundary.
+TOTALS = (CONDUCTANCE, CURRENT)
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Strength of a mechanism.
+
+    Attributes:
+        value: value, SI.
+        kind: kind of the quantity, which says whether it is per area; ``None`` for a plain number.
+    """
+
+    value: float
+    kind: Kind | None = None
+
+    def per_area(self, area: float) -> float:
+        """Strength per area, SI; one in total is spread evenly over an area, m^2."""
+        return self.value / area if self.kind in TOTALS else self.value
+
+    def times(self, factor: float) -> Strength:
+        """Strength times a factor."""
+        return Strength(factor * self.value, self.kind)
+
+    def written(self) -> str | float:
+        """Strength as it stands in a case file."""
+        return self.value if self.kind is None else format_quantity(self.value, self.kind)
+
+
+@dataclass(frozen=True)
+class StrengthOf:
+    """Kinds of quantity that a strength may have, a part of the type of its key.
+
+    Attributes:
+        kinds: kinds of quantity.
+        number: whether it may be a plain number, too.
+    """
+
+    kinds: tuple[Kind, ...]
+    number: bool = False
+
+    @property
+    def words(self) -> str:
+        """Description of what the key takes."""
+        return " or ".join(
+            [f'{kind.name} >= 0 ("{kind.example}")' for kind in self.kinds] + ["number >= 0"][: self.number]
+        )
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of what stands in a file."""
+        text = Quantity(self.kinds[0], "non_negative").schema | {"examples": [kind.example for kind in self.kinds]}
+        return {"anyOf": [text, {"type": "number", "minimum": 0}]} if self.number else text
+
+    def read(self, value: object) -> Strength:
+        """Strength of what stands in a file.
+
+        Raises:
+            PydanticCustomError: it is none, or negative.
+        """
+        if isinstance(value, Strength):
+            return value
+        try:
+            return self._read(value)
+        except ValueError as error:
+            raise PydanticCustomError("quantity", "{problem}", {"problem": str(error)}) from None
+
+    def _read(self, value: object) -> Strength:
+        if self.number and isinstance(value, int | float) and not isinstance(value, bool | SI):
+            found = Strength(float(value))
+        elif isinstance(value, SI) and len(self.kinds) > 1:
+            raise ValueError(f"may be per area or not; write a text with its unit: {self.words}")
+        else:
+            found = self._quantity(value)
+        if not 0.0 <= found.value < float("inf"):
+            raise ValueError("must be zero or greater")
+        return found
+
+    def _quantity(self, value: object) -> Strength:
+        problems = []
+        for kind in self.kinds:
+            try:
+                return Strength(parse_quantity(value, kind, tiny=True), kind)
+            except ValueError as error:
+                problems.append(str(error))
+        if len(self.kinds) == 1:
+            raise ValueError(problems[0])
+        raise ValueError(next((p for p in problems if p.startswith("too ")), f"must be a {self.words}"))
+
+
+def _strength(kinds: tuple[Kind, ...], *, number: bool = False) -> tuple[Any, ...]:
+    """Metadata by which pydantic reads a strength, and writes it as text or number."""
+    of = StrengthOf(kinds, number)
+    return (
+        of,
+        BeforeValidator(of.read, json_schema_input_type=Annotated[Any, WithJsonSchema(of.schema)]),
+        PlainSerializer(Strength.written, return_type=Any),
+    )
+
+
+#: Conductance per area or in total.
+ConductanceStrength = Annotated[Strength, *_strength((CONDUCTANCE_DENSITY, CONDUCTANCE))]
+
+#: Current per area or in total.
+CurrentStrength = Annotated[Strength, *_strength((CURRENT_DENSITY, CURRENT))]
+
+#: Permeability, or a ratio of permeabilities.
+PermeabilityStrength = Annotated[Strength, *_strength((PERMEABILITY,), number=True)]

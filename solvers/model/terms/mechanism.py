@@ -1,0 +1,283 @@
+"""Mechanisms of a membrane at every point of a boundary: channels, leaks, synapses, pumps.
+
+Their tables are in `model/membrane/mechanism.py`, their currents in `model/membrane/currents.py`. The currents depend
+on the potential, the concentrations and the gates of the point, and on the solution outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, override
+
+from pydantic import Field, field_validator
+
+from spinepnp.errors import CaseError, nearest
+from spinepnp.geometries.names import check_part_name
+from spinepnp.solvers.model.membrane.mechanism import Mechanism, Traces
+from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.waveforms import WaveformKeys
+from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
+
+if TYPE_CHECKING:
+    from spinepnp.geometries import Geometry
+    from spinepnp.solvers.model.boundaries import Boundaries, Boundary
+    from spinepnp.solvers.model.electrolyte import Electrolyte
+    from spinepnp.solvers.model.problem_data import ProblemData
+
+
+class Outside(Table):
+    """Solution beyond a boundary, for its capacitance and its mechanisms.
+
+    Attributes:
+        potential: its potential, V; the same as `capacitance.outside`, by default 0 mV.
+        concentrations: its constant concentrations, mol/m^3, by species: of those on which mechanisms depend.
+        compartment: name of the compartment that it is, in place of concentrations.
+    """
+
+    potential: Potential | None = None
+    concentrations: dict[str, Concentration] | None = Field(default=None, min_length=1)
+    compartment: str | None = None
+
+
+class MechanismKeys(Table):
+    """Mechanisms of a membrane and the solution beyond it.
+
+    Attributes:
+        mechanism: currents through the membrane at every point, from the potential, the concentrations and the gates
+            there.
+        outside: solution beyond the boundary.
+        traces: solution of which mechanisms see concentrations and potential: "neutral" (default), the one beside the
+            Debye layer at the boundary, for which laws of physiology are written; or "local", that at the boundary.
+    """
+
+    mechanism: tuple[Mechanism, ...] | None = None
+    outside: Outside | None = None
+    traces: Traces | None = None
+
+    @field_validator("mechanism", mode="before", json_schema_input_type=Mechanism | tuple[Mechanism, ...])
+    @classmethod
+    def _one_mechanism_or_several(cls, value: object) -> object:
+        if isinstance(value, dict | Mechanism):
+            return (value,)
+        return None if value in ((), []) else value
+
+    @property
+    def mechanisms(self) -> tuple[Mechanism, ...]:
+        """Mechanisms, none or several."""
+        return self.mechanism or ()
+
+    @property
+    def outside_potential(self) -> float:
+        """Potential beyond the boundary, V."""
+        capacitance = getattr(self, "capacitance", None)
+        given = (capacitance and capacitance.outside, self.outside and self.outside.potential)
+        return next((V for V in given if V is not None), 0.0)
+
+    def traces_of(self, mechanism: Mechanism) -> Traces:
+        """Solution of which a mechanism sees the concentrations and the potential."""
+        return mechanism.traces or self.traces or "neutral"
+
+
+class MechanismStructure(NamedTuple):
+    """Structure of one mechanism, on which compiled equations depend.
+
+    Attributes:
+        boundary: name of its boundary.
+        name: name of the mechanism.
+        law: its law.
+        moved: species that it moves.
+        reads_inside: species whose concentrations inside it depends on.
+        reads_outside: species whose concentrations outside it depends on.
+        gates: names of its gates in results.
+        traces: solution of which it sees concentrations and potential, "neutral" or "local".
+        compartment: compartment beyond the boundary; ``None`` where the concentrations there are constant.
+    """
+
+    boundary: str
+    name: str
+    law: str
+    moved: tuple[str, ...]
+    reads_inside: tuple[str, ...]
+    reads_outside: tuple[str, ...]
+    gates: tuple[str, ...]
+    traces: str
+    compartment: str | None
+
+
+class Mechanisms(TermKeys):
+    """Mechanisms."""
+
+    order = 62
+    boundary = MechanismKeys
+    file_keys = ("mechanism.file",)
+
+    @override
+    def at_boundary(self, boundary: Boundary) -> bool:
+        return bool(boundary.mechanisms)
+
+    @override
+    def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
+        _check_outside(key, boundary, electrolyte)
+        seen: set[str] = set()
+        for mechanism in boundary.mechanisms:
+            check_part_name(f"{key}.mechanism.name", mechanism.name, seen)
+            _check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
+            mechanism.check_file(f"{key}.mechanism.{mechanism.name}")
+        if boundary.floating and boundary.mechanisms:
+            raise CaseError(
+                f"{key}.mechanism", "has no place in the net current of a floating potential; drop one of them"
+            )
+
+    @override
+    def check(self, data: ProblemData, geometry: Geometry) -> None:
+        for name, boundary in data.boundaries.items():
+            compartment = boundary.outside.compartment if boundary.outside is not None else None
+            if boundary.mechanisms and not data.is_grounded:
+                raise CaseError(
+                    f"boundaries.{name}.mechanism",
+                    "depends on a potential that nothing here is relative to; ground a boundary, or give it a membrane",
+                )
+            outside = data.outside_concentrations(name)
+            for mechanism in boundary.mechanisms:
+                _check_beyond(f"boundaries.{name}", mechanism, outside, compartment, data.electrolyte)
+            self._check_rest(name, boundary, data)
+
+    def _check_rest(self, name: str, boundary: Boundary, data: ProblemData) -> None:
+        """Refuse species whose amount in a steady state only their zero current would tell."""
+        if data.transient or data.closed is None:
+            return
+        for mechanism in boundary.mechanisms:
+            for species in sorted({*mechanism.moved} & {*data.undetermined_species}) if mechanism.is_active else ():
+                raise CaseError(
+                    f"boundaries.{name}.mechanism.{mechanism.name}",
+                    f"lets {species} pass, which nothing else holds: in a steady state its amount follows from that, "
+                    "and is not given; prescribe its concentration on a boundary, or set "
+                    'study.kind = "transient"',
+                )
+
+    @override
+    def signature(self, data: ProblemData) -> tuple[MechanismStructure, ...]:
+        return tuple(
+            MechanismStructure(
+                name, m.name, m.law, m.moved, m.reads_inside, m.reads_outside, m.gate_labels, b.traces_of(m),
+                b.outside.compartment if b.outside is not None else None,
+            )
+            for name, b in data.boundaries.items()
+            for m in b.mechanisms
+        )  # fmt: skip
+
+    @override
+    def waveforms(self, boundary: Boundary) -> tuple[WaveformKeys, ...]:
+        return tuple(boundary.mechanisms)
+
+    @override
+    def at(self, boundary: Boundary, time: float, inside: float) -> dict[str, Any]:
+        if all(mechanism.waveform == "constant" for mechanism in boundary.mechanisms):
+            return {}
+        return {"mechanism": tuple(mechanism.at(time, inside) for mechanism in boundary.mechanisms)}
+
+    @override
+    def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:
+        """Strengths in proportion; the potential outside goes with that of a capacitance from the bulk state."""
+        if not boundary.mechanisms:
+            return {}
+        outside = boundary.outside or Outside()
+        potential = zero + fraction * (boundary.outside_potential - zero)
+        return {
+            "mechanism": tuple(mechanism.with_strength(fraction) for mechanism in boundary.mechanisms),
+            "outside": outside.model_copy(update={"potential": potential}),
+        }
+
+    @override
+    def carries(self, boundary: Boundary, electrolyte: Electrolyte) -> set[str]:
+        return {species for m in boundary.mechanisms if m.is_active for species in m.moved}
+
+    @override
+    def driven(self, boundary: Boundary) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(species for m in boundary.mechanisms for species in m.moved))
+
+    @override
+    def determines(self, boundary: Boundary, electrolyte: Electrolyte) -> set[str]:
+        """Species with a law that comes to rest at a concentration: that of the outside, or of a given total."""
+        return {species for mechanism in boundary.mechanisms for species in mechanism.determines}
+
+    @override
+    def limited(self, boundary: Boundary) -> bool:
+        """Whether a current does not fall as its species is used up."""
+        return any(m.is_active and not {*m.moved} <= {*m.reads_inside} for m in boundary.mechanisms)
+
+    @override
+    def levels(self, boundary: Boundary) -> tuple[float, ...]:
+        return (boundary.outside_potential,) if boundary.mechanisms else ()
+
+    @override
+    def forms_layer(self, boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
+        """Whether a current flows through a wall that has not the field of the current."""
+        return bool(boundary.mechanisms)
+
+    @override
+    def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
+        return "mechanisms" if self.is_present(electrolyte, boundaries) else ""
+
+    @override
+    def law_needs(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
+        return "a current that is given, and no mechanisms" if self.is_present(electrolyte, boundaries) else ""
+
+
+def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
+    """Refuse a solution outside that is given twice, or with unknown species."""
+    outside, capacitance = boundary.outside, boundary.capacitance
+    if outside is None:
+        return
+    given = (outside.potential, None if capacitance is None else capacitance.outside)
+    if None not in given and given[0] != given[1]:
+        raise CaseError(
+            f"{key}.outside.potential",
+            f'says the same as capacitance.outside = "{format_quantity(given[1], POTENTIAL)}"; drop one of the two',
+            format_quantity(given[0], POTENTIAL),
+        )
+    if outside.concentrations is not None and outside.compartment is not None:
+        raise CaseError(f"{key}.outside.compartment", "has concentrations of its own; drop outside.concentrations",
+                        outside.compartment)  # fmt: skip
+    for species in outside.concentrations or ():
+        if species not in electrolyte.names:
+            raise CaseError(f"{key}.outside.concentrations.{species}",
+                            f"no such species; {nearest(species, electrolyte.names)}")  # fmt: skip
+
+
+def _check_species(where: str, mechanism: Mechanism, key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
+    """Refuse species that a mechanism cannot move."""
+    column = {"ohmic": "species" if mechanism.carriers is None else "carriers", "ghk": "permeability"}
+    for species in mechanism.moved:
+        if mechanism.law == "pump":
+            valence = next((s.valence for s in electrolyte.species if s.name == species), None)
+            if valence != 1:
+                raise CaseError(f"{where}.kind", f"moves Na and K of valence 1, and there is no such {species}; add it",
+                                mechanism.kind)  # fmt: skip
+        place = column.get(mechanism.law, "kind")
+        check_passing(f"{where}.{place}", species, key, boundary, electrolyte, charged=True)
+
+
+def _check_beyond(
+    key: str, mechanism: Mechanism, outside: Mapping[str, float], compartment: str | None, electrolyte: Electrolyte
+) -> None:
+    """Refuse concentrations outside with which a law has no value."""
+    where = f"{key}.mechanism.{mechanism.name}"
+    place = f"{key}.outside.concentrations" if compartment is None else f"compartments.{compartment}.concentrations"
+    needed = mechanism.reads_outside if compartment is None else (*mechanism.reads_outside, *mechanism.moved)
+    for species in needed:
+        if species not in outside:
+            raise CaseError(place, f"the mechanism {mechanism.name} needs that of {species}; add it")
+    for species in mechanism.reads_outside if mechanism.is_nernst else ():
+        if outside[species] == 0.0:
+            problem = f'no {species} is outside, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
+            raise CaseError(f"{where}.reversal", problem)
+        if electrolyte.bulk[species] == 0.0:
+            problem = f'the bulk has no {species}, so it has no Nernst potential; add some, or give reversal = "-80 mV"'
+            raise CaseError(f"{where}.reversal", problem)
+    try:
+        mechanism.membrane_current(electrolyte, outside, 1.0)
+    except ValueError as error:
+        raise CaseError(
+            f"{where}.permeability", f"{error}; change a concentration, or leave out the conductance"
+        ) from None

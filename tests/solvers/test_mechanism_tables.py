@@ -1,0 +1,358 @@
+"""Tables of mechanisms, solutions outside and compartments: what they mean, and each mistake with its line."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spinepnp.batch.sweep import load_sweep
+from spinepnp.case.case import load_case, make_case, read_case
+from spinepnp.case.digest import case_digest
+from spinepnp.case.toml import set_value, unset_value
+from spinepnp.errors import CaseError
+from spinepnp.solvers.model.arguments import check_kind
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicCurrent
+from support import CASES
+from support.commands import refusal
+from support.ions import ion
+
+OUTSIDE = {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}
+#: A factor of the strengths in 0.5 ms of each millisecond.
+PULSES = {"waveform": "pulse", "duration": "0.5 ms", "count": 2, "interval": "1 ms"}
+AREA = 1e-13  # m^2
+
+
+def living(**changes):
+    """Neck with leak, potassium channels and pump in its wall, and a synapse that faces a cleft; with changes."""
+    wall = [
+        {"name": "leak", "law": "ghk", "permeability": {"K": "2e-8 m/s", "Na": "1e-9 m/s", "Cl": "4e-9 m/s"}},
+        {"name": "Kv", "law": "ohmic", "species": "K", "conductance": "20 mS/cm^2",
+         "gates": [{"kinetics": "rtm_n", "power": 4}, {"half": "-40 mV", "slope": "5 mV", "time": "2 ms"}]},
+        {"name": "pump", "law": "pump", "kind": "nak", "maximum": "1.15782 uA/cm^2"},
+    ]  # fmt: skip
+    top = [
+        {"name": "AMPA", "law": "ghk", "permeability": {"Na": 1, "K": 1}, "conductance": "1 nS", **PULSES},
+        {"name": "simple", "law": "ohmic", "conductance": "1 nS", "reversal": "0 mV",
+         "carriers": {"Na": 1.2, "K": -0.2}, "magnesium": "1 mM"},
+    ]  # fmt: skip
+    data = {
+        "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
+        "electrolyte": {
+            "species": [ion("Na", 1, 12), ion("K", 1, 155), ion("Cl", -1, 167), ion("T", 0, 1)]
+        },
+        "boundaries": {
+            "base": {"potential": "0 mV", "concentrations": "bulk"},
+            "wall": {"capacitance": {"value": "1 uF/cm^2"}, "mechanism": wall,
+                     "outside": {"potential": "5 mV", "concentrations": dict(OUTSIDE)}},
+            "top": {"outside": {"compartment": "cleft"}, "mechanism": top},
+        },
+        "compartments": {"cleft": {"volume": "0.01 um^3", "concentrations": dict(OUTSIDE)}},
+        "study": {"kind": "transient", "duration": "3 ms", "initial": "rest"},
+    }  # fmt: skip
+    data = copy.deepcopy(data)
+    for path, value in changes.items():
+        path = path.replace("__", ".")
+        unset_value(data, path) if value is None else set_value(data, path, value)
+    return data
+
+
+CASE = make_case(living())
+WALL, TOP = (CASE.boundaries[name] for name in ("wall", "top"))
+LEAK, KV, PUMP = WALL.mechanisms
+AMPA, SIMPLE = TOP.mechanisms
+
+
+def current_of(mechanism, place, area=AREA):
+    return mechanism.membrane_current(CASE.electrolyte, CASE.problem_data.outside_concentrations(place), area)
+
+
+class TestMeaning:
+    def test_a_resolved_case_is_itself_again(self):
+        assert read_case(CASE.to_toml(), "again") == CASE
+        assert case_digest(make_case(CASE.to_dict())) == case_digest(CASE)
+
+    def test_laws_get_their_numbers_in_si(self):
+        leak, kv, pump = (current_of(m, "wall") for m in (LEAK, KV, PUMP))
+        assert isinstance(leak, GhkCurrent)
+        assert leak.permeabilities == pytest.approx({1: 2e-8, 0: 1e-9, 2: 4e-9})
+        assert isinstance(kv, OhmicCurrent)
+        assert (kv.conductance, kv.shares, kv.reversal) == (pytest.approx(200.0), {1: 1.0}, None)
+        assert isinstance(pump, NakPump)
+        assert (pump.maximum, pump.rate, pump.moved) == (pytest.approx(0.0115782), None, (0, 1))
+        simple = current_of(SIMPLE, "top")
+        assert (simple.conductance, simple.reversal, simple.magnesium) == (pytest.approx(1e-9 / AREA), 0.0, 1.0)
+        assert simple.shares == {0: 1.2, 1: -0.2}
+
+    def test_tables_know_what_their_currents_depend_on(self):
+        names = CASE.electrolyte.names
+        for mechanism, place in ((LEAK, "wall"), (KV, "wall"), (PUMP, "wall"), (AMPA, "top"), (SIMPLE, "top")):
+            current = current_of(mechanism, place)
+            for property_ in ("moved", "reads_inside", "reads_outside"):
+                found = tuple(names[i] for i in getattr(current, property_))
+                assert set(found) == set(getattr(mechanism, property_)), (mechanism.name, property_)
+            assert tuple(names[i] for i in current.moved) == mechanism.moved
+
+    def test_a_slope_conductance_scales_ratios(self):
+        """The slope of the current at the bulk, at its reversal potential, is the conductance, whatever the area."""
+        inside = np.array([[s.concentration for s in CASE.electrolyte.species]])
+        outside = np.array([145.0, 4.0, 149.0, np.nan])
+        for area in (AREA, 3 * AREA):
+            current = current_of(AMPA, "top", area)
+            V = np.linspace(-0.1, 0.1, 20001)
+            flows = current.open_current(V, np.repeat(inside, len(V), axis=0), outside)
+            at = np.argmin(np.abs(flows.current.sum(axis=1)))
+            assert -flows.by_potential[at].sum() * area == pytest.approx(1e-9, rel=1e-3)
+
+    @pytest.mark.parametrize(("mechanism", "place"), [(LEAK, "wall"), (KV, "wall"), (PUMP, "wall"), (AMPA, "top")],
+                             ids=lambda value: getattr(value, "name", value))  # fmt: skip
+    def test_currents_go_with_the_strength(self, mechanism, place):
+        outside = np.array([145.0, 4.0, 149.0, np.nan])
+        state = np.array([-0.06]), np.array([[20.0, 140.0, 160.0, 1.0]]), outside
+        full, part = (current_of(m, place).open_current(*state) for m in (mechanism, mechanism.with_strength(0.25)))
+        assert part.current == pytest.approx(0.25 * full.current, rel=1e-12)
+        assert not current_of(mechanism.with_strength(0.0), place).open_current(*state).current.any()
+
+    def test_a_waveform_is_a_factor(self):
+        for time, factor in ((-1e-3, 0.0), (0.25e-3, 1.0), (0.75e-3, 0.0), (1.25e-3, 1.0)):
+            there = TOP.at(time, time).mechanisms[0]
+            assert there.conductance.value == pytest.approx(factor * 1e-9)
+            assert there.waveform == "constant"
+        assert WALL.at(1e-3, 1e-3) == WALL
+        ends = CASE.study.schedule.ends([w for b in CASE.boundaries.values() for w in b.waveforms])
+        assert all(ends[t] for t in (0.5e-3, 1e-3, 1.5e-3))
+        before = CASE.problem_data.initial_steady_state()
+        assert not before.boundaries["top"].mechanisms[0].is_active
+        assert before.signature == CASE.problem_data.at(0.0, 0.1e-3).signature
+
+    def test_structure_for_compiled_equations(self):
+        (entries,) = [found for name, found in CASE.problem_data.signature.terms if name == "mechanism"]
+        kv, ampa = entries[1], entries[3]
+        assert (kv.boundary, kv.name, kv.gates, kv.traces, kv.compartment) == (
+            "wall", "Kv", ("rtm_n", "1"), "neutral", None,
+        )  # fmt: skip
+        assert (ampa.moved, ampa.reads_outside, ampa.compartment) == (("Na", "K"), ("Na", "K"), "cleft")
+        stronger = make_case(living(boundaries__wall__mechanism__Kv__conductance="1 nS")).problem_data
+        assert stronger.signature == CASE.problem_data.signature
+        local = make_case(living(boundaries__wall__traces="local", boundaries__wall__mechanism__leak__traces="neutral"))
+        seen = [entry.traces for entry in dict(local.problem_data.signature.terms)["mechanism"]]
+        assert seen == ["neutral", "local", "local", "neutral", "neutral"]
+
+    def test_answers_for_other_code(self):
+        salt = CASE.electrolyte
+        assert WALL.carries(salt) == {"Na", "K", "Cl"}
+        assert TOP.driven == ["Na", "K"]
+        assert WALL.determines(salt) == {"Na", "K", "Cl"}
+        assert TOP.determines(salt) == {"Na", "K"}
+        fixed = Boundary(mechanism=[SIMPLE.model_dump(mode="json", exclude_none=True), PUMP.model_copy()])
+        assert fixed.determines(salt) == set()
+        assert not Boundary(mechanism=AMPA.with_strength(0.0)).carries(salt)
+        assert not CASE.problem_data.equilibrium_bounds()
+
+    def test_one_potential_outside(self):
+        assert WALL.outside_potential == WALL.capacitance.outside == 0.005
+        assert TOP.outside_potential == 0.0
+        other = Boundary(capacitance={"value": "0.01 F/m^2", "outside": "-70 mV"}, mechanism=LEAK)
+        assert other.outside_potential == -0.07
+        both = {"capacitance": {"value": "0.01 F/m^2", "outside": "-70 mV"}, "outside": {"potential": "-70 mV"}}
+        assert Boundary(**both).outside_potential == -0.07
+        half = WALL.scaled(0.5, CASE.electrolyte, 0.001)
+        assert half.outside_potential == half.capacitance.outside == pytest.approx(0.003)
+        assert half.mechanisms[1].conductance.value == pytest.approx(100.0)
+        varied = CASE.with_value("boundaries.wall.outside.potential", "7 mV").boundaries["wall"]
+        assert varied.outside_potential == varied.capacitance.outside == 0.007
+
+    def test_concentrations_outside(self):
+        data = CASE.problem_data
+        assert data.outside_concentrations("wall") == data.outside_concentrations("top")
+        assert data.outside_concentrations("wall") == {"Na": 145.0, "K": 4.0, "Cl": 149.0}
+        assert data.outside_concentrations("base") == {}
+
+    def test_q10_brings_rates_to_the_temperature_of_the_electrolyte(self):
+        """Three times for ten kelvin, from the 6.3 degrees of the squid; an explicit temperature replaces those."""
+        warm = CASE.electrolyte.model_copy(update={"thermal_voltage": None, "temperature": 289.45})
+        for celsius, factor in ((None, 3.0), (16.3, 1.0)):
+            gate = {"kinetics": "hh_n", "q10": 3.0} | ({} if celsius is None else {"celsius": celsius})
+            mechanism = Boundary(
+                mechanism={**SIMPLE.model_dump(mode="json", exclude_none=True), "gates": gate}
+            ).mechanism[0]
+            assert mechanism.gates[0].kinetics_object(warm).factor == pytest.approx(factor)
+
+
+GATE = "boundaries__wall__mechanism__Kv__gates"
+KV_PATH = "boundaries__wall__mechanism__Kv"
+LEAK_PATH = "boundaries__wall__mechanism__leak"
+PUMP_PATH = "boundaries__wall__mechanism__pump"
+AMPA_PATH = "boundaries__top__mechanism__AMPA"
+SIMPLE_PATH = "boundaries__top__mechanism__simple"
+STEADY = {"study": {"kind": "steady"}}
+
+#: Changes of the case above, and what its one line of error then holds.
+MISTAKES = {
+    "law": ({f"{LEAK_PATH}__law": "gkh"}, "mechanism.0.law"),
+    "no name": ({f"{LEAK_PATH}__name": None}, "name: is missing"),
+    "species": ({f"{KV_PATH}__species": "Kk"}, 'wall.mechanism.Kv.species = "Kk": no such species; did you mean "K"'),
+    "species of shares": ({f"{SIMPLE_PATH}__carriers": {"Na": 1.2, "X": -0.2}},
+                          "simple.carriers = \"X\": no such species"),
+    "species of permeabilities": ({f"{LEAK_PATH}__permeability__Ca": "1e-9 m/s"},
+                                  'permeability = "Ca": no such species'),
+    "sum of shares": ({f"{SIMPLE_PATH}__carriers": {"Na": 1.2, "K": -0.1}}, "must sum to one, not to 1.1"),
+    "shares and nernst": ({f"{SIMPLE_PATH}__reversal": "nernst"}, "no Nernst potential in common"),
+    "shares without reversal": ({f"{SIMPLE_PATH}__reversal": None}, "no Nernst potential in common"),
+    "shares and species": ({f"{SIMPLE_PATH}__species": "Na"}, "needs either species"),
+    "neither": ({f"{KV_PATH}__species": None}, "needs either species"),
+    "no ion outside": ({"boundaries__wall__outside__concentrations__K": "0 mM"}, "no K is outside, so it"),
+    "ion not given": ({"boundaries__wall__outside__concentrations": {"Na": "145 mM", "Cl": "145 mM"}},
+                      "outside.concentrations: the mechanism leak needs that of K; add it"),
+    "nothing outside": ({"boundaries__wall__outside": None}, "the mechanism leak needs that of K; add it"),
+    "nernst of a tracer": ({f"{KV_PATH}__species": "T"}, 'Kv.species = "T": carries no charge'),
+    "negative": ({f"{KV_PATH}__conductance": "-1 nS"}, 'conductance = "-1 nS": must be zero or greater'),
+    "unit": ({f"{KV_PATH}__conductance": "1 nS/cm"}, "conductance per area"),
+    "number": ({f"{KV_PATH}__conductance": 3.0}, "must be a conductance per area"),
+    "permeabilities mixed": ({f"{LEAK_PATH}__permeability__K": 2.0}, "permeability of K needs a unit"),
+    "ratio with a unit": ({f"{AMPA_PATH}__permeability__K": "1 um/s"}, "permeability of K beside a conductance"),
+    "no ratio": ({f"{AMPA_PATH}__permeability": {"Na": 0, "K": 0}}, "must be larger than zero"),
+    "no permeability": ({f"{LEAK_PATH}__permeability": None}, 'law = "ghk" needs permeability'),
+    "no reversal": ({f"{AMPA_PATH}__permeability": {"Na": 1}, "compartments__cleft__concentrations":
+                     {"Na": "0 mM", "K": "149 mM", "Cl": "149 mM"}}, "no reversal potential"),
+    "volume": ({"compartments__cleft__volume": "0 um^3"}, "compartments.cleft.volume"),
+    "unknown compartment": ({"boundaries__top__outside__compartment": "clef"},
+                            "there is no [compartments.clef]; did you mean"),
+    "no compartments": ({"compartments": None}, "there is no [compartments.cleft]; add it"),
+    "species of a compartment": ({"compartments__cleft__concentrations__X": "1 mM"},
+                                 "cleft.concentrations.X: no such species"),
+    "incomplete compartment": ({"compartments__cleft__concentrations": {"K": "149 mM", "Cl": "149 mM"}},
+                               "compartments.cleft.concentrations: the mechanism AMPA needs that of Na"),
+    "charged compartment": ({"compartments__cleft__concentrations__Na": "146 mM"}, "the charges sum z c leave 1 mM"),
+    "compartment of nobody": ({"compartments__other": {"volume": "1 um^3", "concentrations": {"K": "0 mM"}}},
+                              "compartments.other: lies beyond no boundary"),
+    "both outside": ({"boundaries__top__outside__concentrations": OUTSIDE}, "drop outside.concentrations"),
+    "species outside": ({"boundaries__wall__outside__concentrations__Ka": "1 mM"},
+                        "wall.outside.concentrations.Ka: no such"),
+    "blocked pump": ({f"{PUMP_PATH}__magnesium": "1 mM"}, "magnesium is no key of law"),
+    "kind of pump": ({f"{PUMP_PATH}__kind": None}, 'law = "pump" needs kind'),
+    "pump twice": ({f"{PUMP_PATH}__rate": "1 pA"}, "needs either maximum"),
+    "pump of nothing": ({f"{PUMP_PATH}__maximum": None}, "needs either maximum"),
+    "pump without Na": ({"electrolyte__species__Na__name": "Li", "boundaries__wall__mechanism__leak": None,
+                         "boundaries__top": None, "compartments": None,
+                         "boundaries__wall__outside__concentrations": {"K": "4 mM"}},
+                        "pump.kind = \"nak\": moves Na and K of valence 1, and there is no such Na"),
+    "species held here": ({"boundaries__wall__concentrations": {"K": "155 mM"}},
+                          "its concentration is prescribed here too"),
+    "two potentials outside": ({"boundaries__wall__capacitance__outside": "1 mV"},
+                               'wall.outside.potential = "5 mV": says the same as capacitance.outside = "1 mV"'),
+    "reserved": ({f"{LEAK_PATH}__name": "load"}, 'mechanism.name = "load": is a word of the results'),
+    "reserved compartment": ({"compartments__cleft": None, "boundaries__top__outside__compartment": "volume",
+                              "compartments__volume": {"volume": "1 um^3", "concentrations": OUTSIDE}},
+                             'compartments = "volume": is a word'),
+    "letters": ({f"{LEAK_PATH}__name": "K-leak"}, "must be a letter and then letters, digits or _"),
+    "twice": ({f"{LEAK_PATH}__name": "Kv"}, 'mechanism.name = "Kv": is taken'),
+    "sine": ({f"{KV_PATH}__waveform": "sine"}, "would make a strength negative"),
+    "waveform": ({f"{AMPA_PATH}__duration": None}, 'waveform = "pulse" needs duration'),
+    "steady": (STEADY, 'boundaries.top.mechanism.waveform = "pulse": goes in time'),
+    "no kinetics": ({GATE: [{"power": 4}]}, "gates.0: a gate needs kinetics"),
+    "two kinetics": ({GATE: [{"kinetics": "hh_n", "alpha": "1/ms", "beta": "1/ms"}]}, "give one of these only"),
+    "kinetics": ({GATE: [{"kinetics": "hh_k"}]}, "gates.0.kinetics"),
+    "expression": ({GATE: [{"alpha": "import(V)", "beta": "1/ms"}]}, "alpha: "),
+    "rate": ({GATE: [{"alpha": "V", "beta": "1/ms"}]}, "not 1/time"),
+    "half a gate": ({GATE: [{"half": "1 mV", "time": "1 ms"}]}, "needs slope; add it"),
+    "gate twice": ({GATE: [{"kinetics": "hh_n"}, {"kinetics": "hh_n"}]}, "raise its power"),
+    "celsius": ({GATE: [{"kinetics": "hh_n", "celsius": 6.3}]}, "celsius is for q10"),
+    "q10": ({GATE: [{"kinetics": "rtm_n", "q10": 3.0}]}, "q10 needs celsius"),
+    "floating": ({"boundaries__wall": None, "boundaries__top__potential": "floating",
+                  "boundaries__top__concentrations": {"Cl": "167 mM"}}, "no place in the net current of a floating"),
+    "no level": ({"boundaries__base": None, "boundaries__wall": None, "closed": {}, AMPA_PATH: None},
+                 "boundaries.top.mechanism: depends on a potential that nothing here is relative to"),
+    "traces": ({"boundaries__wall__traces": "wall"}, "boundaries.wall.traces"),
+    "traces of one": ({f"{KV_PATH}__traces": "bulk"}, "traces"),
+    "key of another law": ({f"{KV_PATH}__permeability": {"K": "1 um/s"}}, "permeability is no key of law"),
+    "unknown key": ({f"{KV_PATH}__conductanc": "1 nS"}, "did you mean \"conductance\""),
+    "initial fields": ({"initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
+                       'study.initial = "rest"; drop one'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_have_one_line(changes, message):
+    line = str(refusal(lambda: make_case(living(**changes))))
+    assert message in line
+    assert "\n" not in line
+
+
+def test_what_is_allowed():
+    """A mechanism where the potential is held, and beside species that are held; one table in place of a list."""
+    held = living(boundaries__top__potential="0 mV", boundaries__top__concentrations={"Cl": "167 mM"})
+    assert make_case(held).boundaries["top"].mechanisms == TOP.mechanisms
+    alone = living(boundaries__top__mechanism=living()["boundaries"]["top"]["mechanism"][0])
+    assert [m.name for m in make_case(alone).boundaries["top"].mechanisms] == ["AMPA"]
+    charged = living(compartments__cleft__concentrations__Na="146 mM", electrolyte__neutral=False)
+    assert make_case(charged).problem_data.compartments["cleft"].concentrations["Na"] == 146.0
+
+
+def test_species_that_only_a_fixed_reversal_lets_pass_have_no_steady_amount():
+    sealed = living(boundaries__base__concentrations=None, boundaries__wall__mechanism=None, closed={},
+                    boundaries__top__mechanism__AMPA=None, **STEADY)  # fmt: skip
+    assert "lets K pass, which nothing else holds" in str(refusal(make_case, sealed))
+
+
+def test_in_python_a_waveform_is_no_steady_problem():
+    with pytest.raises(CaseError, match="goes in time"):
+        check_kind(CASE.boundaries, transient=False)
+    check_kind(CASE.boundaries, transient=True)
+
+
+class TestPaths:
+    @pytest.mark.parametrize("entry", ["AMPA", "0"])
+    def test_entries_by_name_or_number(self, entry):
+        case = CASE.with_value(f"boundaries.top.mechanism.{entry}.conductance", "2 nS")
+        assert case.boundaries["top"].mechanisms[0].conductance.value == 2e-9
+
+    def test_gates_and_species_by_name(self):
+        case = CASE.with_value("boundaries.wall.mechanism.Kv.gates.rtm_n.power", 2)
+        assert case.boundaries["wall"].mechanisms[1].gates[0].power == 2
+        assert CASE.with_value("electrolyte.species.T.source", "1 mM/s").electrolyte.species[3].source == 1.0
+
+    def test_a_name_goes_before_a_species(self):
+        data = living(boundaries__wall__mechanism__pump__name="K")
+        set_value(data, "boundaries.wall.mechanism.K.maximum", "2 uA/cm^2")
+        assert make_case(data).boundaries["wall"].mechanisms[2].maximum.value == pytest.approx(0.02)
+
+    def test_a_sweep_varies_strengths(self):
+        vary = {"study__vary": f"{AMPA_PATH.replace('__', '.')}.conductance", "study__values": ["1 nS", "2 nS"]}
+        case = make_case(living(**vary))
+        assert [p.boundaries["top"].mechanisms[0].conductance.value for p in case.points()] == [1e-9, 2e-9]
+        assert case.study.column == "boundaries.top.mechanism.AMPA.conductance_nS"
+
+    def test_keys_are_removed(self):
+        data = living()
+        unset_value(data, "boundaries.wall.mechanism.Kv")
+        unset_value(data, "boundaries.top.mechanism")
+        case = make_case(data)
+        assert [m.name for m in case.boundaries["wall"].mechanisms] == ["leak", "pump"]
+        assert case.boundaries["top"].mechanisms == ()
+        with pytest.raises(CaseError, match='cannot be removed, as it is not there; did you mean "capacitance"'):
+            unset_value(data, "boundaries.wall.capacitanc")
+        with pytest.raises(CaseError, match="no such entry"):
+            unset_value(data, "boundaries.wall.mechanism.Nav")
+
+    def test_an_axis_and_unset_of_a_sweep(self, tmp_path):
+        (tmp_path / "living.toml").write_text(CASE.to_toml())
+        (tmp_path / "sweep.toml").write_text(
+            '[base]\ncase = "living.toml"\nunset = ["boundaries.wall.mechanism.Kv"]\n'
+            '[axes]\n"boundaries.top.mechanism.AMPA.conductance" = ["1 nS", "2 nS"]\n'
+        )
+        cases = [job.case() for job in load_sweep(tmp_path / "sweep.toml").jobs]
+        assert [c.boundaries["top"].mechanisms[0].conductance.value for c in cases] == [1e-9, 2e-9]
+        assert {len(c.boundaries["wall"].mechanisms) for c in cases} == {2}
+
+    def test_unset_of_a_file(self):
+        case = load_case(CASES / "cylinder_iv.toml", (), ("compare",))
+        assert case.compare is None
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("ball_membrane", "73a852f9a4c9de231d0c"), ("ball_neck_steady", "575c26735922f3cb4971"),
+])  # fmt: skip
+def test_new_keys_do_not_change_the_digest_of_a_case_without_them(name, expected):
+    assert case_digest(load_case(Path(CASES) / f"{name}.toml")) == expected
