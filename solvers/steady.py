@@ -47,6 +47,9 @@ SMALLEST_STEP = 1e-3
 #: Largest step of a continuation, as a fraction of the way.
 LARGEST_STEP = 0.5
 
+#: Fractions of the way on which gated mechanisms are raised to their strengths.
+EXCITED = (0.25, 0.5, 0.75)
+
 
 class SteadyProblem(Problem):
     """The steady equations on one mesh, for one structure of boundary data.
@@ -108,7 +111,8 @@ class SteadyProblem(Problem):
         self.system.set_data(problem_data)
         if self._preconditioner is not None:
             self._preconditioner.expect_smooth_potential(prediction is not None)
-        statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
+        starts = self._starts(problem_data, prediction)
+        statistics = self._solve_excited(starts, problem_data) or self._solve_by_choice(starts, problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
@@ -205,6 +209,30 @@ class SteadyProblem(Problem):
         self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
+
+    def _solve_excited(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics | None:
+        """Solve by raising what can have several states from zero; ``None`` where that is no way. Collective."""
+        if self._previous is not None or problem_data.excited(0.0) is None:
+            return None
+        failures: list[NewtonError] = []
+
+        def solve_at(fraction: float, start: np.ndarray | None) -> None:
+            data = problem_data.excited(fraction)
+            assert data is not None
+            self.system.set_data(data)
+            found = self._attempt(start, data, line_search_fallback=True)
+            failures.append(NewtonError("", found))
+
+        try:
+            solve_at(0.0, starts[0])
+            for fraction in EXCITED:
+                solve_at(fraction, None)
+            self.system.set_data(problem_data)
+            return self._attempt(None, problem_data, line_search_fallback=True).after(failures)
+        except NewtonError:
+            self.system.compartments.restart()
+            self.system.set_data(problem_data)
+            return None
 
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]

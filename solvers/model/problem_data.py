@@ -243,6 +243,19 @@ class ProblemData:
         boundaries = {n: b.scaled(fraction, self.electrolyte, zero) for n, b in self.boundaries.items()}
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
 
+    def excited(self, fraction: float) -> ProblemData | None:
+        """Data with what can have several steady states at a fraction of its strength; ``None`` without any."""
+        found = {
+            name: update
+            for name, boundary in self.boundaries.items()
+            for term in TERM_KEYS
+            if (update := term.excited(boundary, fraction)) is not None
+        }
+        if not found:
+            return None
+        raised = {name: b.model_copy(update=found.get(name, {})) for name, b in self.boundaries.items()}
+        return replace(self, boundaries=raised)
+
     def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """Data of continuation in the squared Debye length: ``10^decades`` times its value at 0, its value at 1."""
         return replace(self, debye_scaling=10.0 ** (decades * (1.0 - fraction)))

@@ -147,6 +147,13 @@ class TermKeys:
         """
         return {}
 
+    def excited(self, boundary: Any, fraction: float) -> dict[str, Any] | None:
+        """Keys with what can have several steady states at a fraction of its strength; ``None`` without any.
+
+        Raising the fraction from zero leads to the state that belongs to all the rest.
+        """
+        return None
+
     def scaled_electrolyte(self, electrolyte: Any, fraction: float) -> dict[str, Any]:
         """Keys of [electrolyte] between those of the bulk state (fraction 0) and these (1)."""
         return {}

@@ -49,12 +49,18 @@ class Compartments(BorderTerm):
             self._unknowns += [(name, i) for i, s in enumerate(electrolyte.names) if s in moved]
         scale = Scales.of(electrolyte).concentration
         given = {name: c.concentrations for name, c in problem_data.compartments.items()}
-        self.constants = np.array([given[name][electrolyte.names[i]] for name, i in self._unknowns]) / scale
+        first = np.array([given[name][electrolyte.names[i]] for name, i in self._unknowns])
+        self._start_of_data = first / scale
+        self.restart()
 
     @property
     @override
     def count(self) -> int:
         return len(self._unknowns)
+
+    def restart(self) -> None:
+        """Set the concentrations to those of the start again."""
+        self.constants = self._start_of_data.copy()
 
     @override
     def update(self, step: StepData) -> None:
