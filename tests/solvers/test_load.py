@@ -176,7 +176,7 @@ def test_a_cable_charges_as_the_cable_equation_says(neck, length, arms):
 
 def test_without_a_capacitance_the_potential_follows_the_current(neck):
     found = step_response(neck, {"resistance": "200 MOhm"}, 1e-6, (1e-9, 1e-6), tolerance=1e-3)
-    assert [base.potential for base in found.values()] == pytest.approx([0.01, 0.01], rel=1e-9)
+    assert [base.potential for base in found.values()] == pytest.approx([0.01, 0.01], rel=1e-7)
 
 
 @pytest.mark.parametrize("load", [SOMA | {"rest": "-60 mV"}, cable(rest="-60 mV"), {"resistance": "200 MOhm"}], ids=str)
@@ -194,7 +194,7 @@ def test_from_the_bulk_it_starts_at_rest_beside_another_potential(neck):
     """The charge of the field at t = 0 is nothing beside that of the capacitor; then R_neck and C make a time."""
     top = Boundary(potential="20 mV", concentrations="bulk")
     with TransientProblem(neck, SALT, {"base": loaded(SOMA | {"rest": "-60 mV"}), "top": top}) as problem:
-        assert problem.begin().boundary["base"].potential == pytest.approx(-0.06, rel=1e-5)
+        assert problem.begin().boundary["base"].potential == pytest.approx(-0.06, rel=1e-12)
         sigma = 96485.33212 * 2.0 * 200e-12 * 167.0 / V_T
         R = 1e-6 / (sigma * math.pi * 1e-14)
         tau, V_end = 20e-12 / (1.0 / 200e6 + 1.0 / R), (20e-3 / R - 60e-3 / 200e6) / (1.0 / R + 1.0 / 200e6)
@@ -215,14 +215,13 @@ def test_the_same_on_any_number_of_ranks_and_after_a_restart_on_another(comm):
     """Potentials of the cable are equal on all ranks, and stand in the checkpoint."""
     boundaries = {"base": loaded(cable(length="0.2 mm")), "top": current(50)}
     schedule = Schedule(1 * MS, (0.1 * MS, 1 * MS), 1e-3)
-    problems = {c: TransientProblem(line(c, size="100 nm", dimension="axisymmetric"), SALT, boundaries)
-                for c in (MPI.COMM_SELF, comm)}  # fmt: skip
-    alone, packed, found = problems[MPI.COMM_SELF], None, {}
+    meshes = [line(c, size="100 nm", dimension="axisymmetric") for c in (MPI.COMM_SELF, comm)]
+    alone, together = (TransientProblem(mesh, SALT, boundaries) for mesh in meshes)
+    packed, found = None, {}
     for step in alone.steps(schedule):
         if packed is None and step.time > 1e-5:
             packed = pack(alone)
         found[step.time] = step.solution.boundary["base"]
-    together = problems[comm]
     for number, steps in enumerate([together.steps(schedule), None]):
         if number:
             together.system.set_data(together.problem_data)
@@ -232,7 +231,7 @@ def test_the_same_on_any_number_of_ranks_and_after_a_restart_on_another(comm):
             assert base.potential == pytest.approx(found[step.time].potential, rel=1e-9)
             assert base.load_current == pytest.approx(found[step.time].load_current, rel=1e-8)
         states = together.progress.time_state.rates.states
-        assert len(states) == 31
+        assert len(states) == loaded(cable(length="0.2 mm")).load.model.count
         assert states == pytest.approx(alone.progress.time_state.rates.states, rel=1e-9)
 
 
