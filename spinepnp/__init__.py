@@ -38,12 +38,17 @@ if TYPE_CHECKING:
     from spinepnp.run import run_case
     from spinepnp.solvers import (
         Boundary,
+        Cable,
         Channel,
         Closed,
+        Compartment,
         Electrolyte,
         Gate,
         Initial,
         Injection,
+        Load,
+        Mechanism,
+        MechanismGate,
         PotentialWaveform,
         Region,
         Schedule,
@@ -65,8 +70,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Electrolyte Gate Initial Injection PotentialWaveform Region Schedule Solution "
-    "SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady solve_transient",
+    "solvers": "Boundary Cable Channel Closed Compartment Electrolyte Gate Initial Injection Load Mechanism "
+    "MechanismGate PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step "
+    "TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
@@ -87,9 +93,11 @@ __all__ = [
     "BallNeck",
     "BallWindow",
     "Boundary",
+    "Cable",
     "CaseError",
     "Channel",
     "Closed",
+    "Compartment",
     "Cone",
     "Cylinder",
     "Electrolyte",
@@ -100,6 +108,9 @@ __all__ = [
     "ImportedSurface",
     "Initial",
     "Injection",
+    "Load",
+    "Mechanism",
+    "MechanismGate",
     "MeshOptions",
     "Obstacle",
     "OutputError",

@@ -5,9 +5,9 @@ where the solution is smooth there, at the start and at one stage of the step be
 
     y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
-Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get the
-same weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of each
-species are linear in these; thus they hold at all times as they hold at the stages.
+Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get
+the same weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of
+each species are linear in these; thus they hold at all times as they hold at the stages.
 
 The potential is an algebraic variable, and the fast modes of the ions are as stiff as one: their values at the stages
 are right whatever the order of the method. Slow modes have an error of third order at the stages: the value of
