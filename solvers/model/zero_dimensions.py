@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from spinepnp.errors import CaseError
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed, amounts_of
 from spinepnp.solvers.model.compartments import enclosed_species
 from spinepnp.solvers.model.membrane.rest import Rest, RestError, find_rest
 from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.units import POTENTIAL, format_quantity
 
 #: Terms of boundaries that have a meaning without space.
 KNOWN_TERMS = {
@@ -24,6 +26,9 @@ KNOWN_TERMS = {
 
 #: Fractions of their strength at which gated mechanisms are raised beside others, from zero.
 EXCITED = (0.25, 0.5, 0.75)
+
+#: Difference of membrane potentials that is none, V.
+SAME_POTENTIAL = 0.5e-3
 
 
 def has_mechanisms(data: ProblemData) -> bool:
@@ -158,9 +163,80 @@ def rest_or_reason(data: ProblemData, volume: float, areas: Mapping[str, float])
         return None, str(error)
 
 
+def exchanged_concentrations(data: ProblemData, rest: Rest) -> dict[str, dict[str, float]]:
+    """Concentrations in compartments at rest, mol/m^3, of the species that mechanisms exchange, by name."""
+    found: dict[str, dict[str, float]] = {}
+    for (k, i), value in zip(rest.places, rest.exchanged.tolist(), strict=True):
+        found.setdefault(list(data.compartments)[k], {})[data.electrolyte.names[i]] = value
+    return found
+
+
 def initial_rest(data: ProblemData) -> ProblemData:
     """Data of the rest from which a transient starts: before any waveform, with amounts of the initial data."""
     before = data.initial_steady_state() if data.transient else data
     if before.closed is None and before.undetermined_species:
         before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
     return before
+
+
+def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[str, float]) -> dict[str, float]:
+    """Potentials V - V_out of membranes at the first step from the bulk, V, by boundary, as far as they are known.
+
+    A neutral inside has the potential of a bath or a load; without one that at which the membranes carry no charge.
+
+    Args:
+        data: data of the transient.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
+    before = data.initial_steady_state()
+    grounds = [V for boundary in before.boundaries.values() if (V := boundary.ground_potential()) is not None]
+    if grounds:
+        inside = grounds[0]
+    else:
+        try:
+            charge, slope = well_stirred_cell(before, volume, areas).charge(0.0)
+        except RestError:
+            return {}
+        if slope == 0.0:
+            return {}
+        inside = -charge / slope
+    return {name: inside - b.outside_potential for name, b in before.boundaries.items() if is_membrane(b)}
+
+
+def is_membrane(boundary: Boundary) -> bool:
+    """Whether a boundary has a capacitance or mechanisms."""
+    return boundary.capacitance is not None or bool(boundary.mechanisms)
+
+
+def uncharged_membranes(
+    data: ProblemData, first: Mapping[str, float], volume: float, areas: Mapping[str, float]
+) -> str:
+    """Remark on membranes that a start from the bulk leaves away from their rest; empty without any.
+
+    Args:
+        data: data of the transient.
+        first: potential V - V_out of each membrane at the first step, V, by boundary.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
+    if data.initial is not None:
+        return ""
+    rest, reason = rest_or_reason(initial_rest(data), volume, areas)
+    lines = []
+    for name, start in first.items():
+        boundary = data.boundaries[name]
+        at_rest = None if rest is None else rest.potential - boundary.outside_potential
+        if at_rest is not None and abs(at_rest - start) < SAME_POTENTIAL:
+            continue
+        how = "uncharged" if abs(start) < SAME_POTENTIAL and boundary.capacitance is not None else "away from its rest"
+        lines.append(f"the membrane {name} starts {how}: V_m = {_millivolts(start)} at the first step")
+        if at_rest is not None:
+            lines[-1] += f'; study.initial = "rest" starts at {_millivolts(at_rest)}'
+    if not lines:
+        return ""
+    return "; ".join(lines) + ("" if rest is not None else f' (study.initial = "rest" is not foreseen: {reason})')
+
+
+def _millivolts(potential: float) -> str:
+    return format_quantity(float(f"{potential:.4g}") if abs(potential) > 1e-9 else 0.0, POTENTIAL)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import SweepPoint
 from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
 
@@ -42,6 +43,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
         *statements(rows, points[0].case.electrolyte.has_ions),
         _lost_currents(points),
         _spread_charge(points),
+        *_currents_of_mechanisms(points),
     ):
         if line:
             console.print(line, soft_wrap=True)
@@ -119,6 +121,14 @@ def _lost_currents(points: list[SweepPoint]) -> str:
         return ""
     listed = "; ".join(f"{boundary} {', '.join(dict.fromkeys(names))}" for boundary, names in where.items() if names)
     return f"currents below their rounding floor, no numbers{_some(found)}: {listed} (floors: current_floor_pA)"
+
+
+def _currents_of_mechanisms(points: list[SweepPoint]) -> list[str]:
+    """Lines on the currents of each mechanism in the last row of steady states; none in time, where they change."""
+    solved = [point for point in points if point.row.get("status") == "ok"]
+    if not solved or solved[-1].case.study.kind == "transient":
+        return []
+    return current_lines(currents_of_row(solved[-1].row))
 
 
 def _spread_charge(points: list[SweepPoint]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinepnp.solvers.model.membrane.well_stirred import WellStirredCell, molar_flows, outside_of
-from spinepnp.units import FARADAY
+from spinepnp.units import CONCENTRATION, FARADAY, TIME, format_quantity
 
 #: Distance from the potentials outside up to which a rest is looked for, V; no membrane stands half a volt.
 FARTHEST = 0.5
@@ -69,7 +69,8 @@ class Rest:
     Attributes:
         potential: potential inside, V.
         inside: concentrations inside, mol/m^3, shape (N,).
-        exchanged: concentrations in compartments, mol/m^3, in the order of `WellStirredCell.exchanged`.
+        places: compartment and species of each concentration in `exchanged`.
+        exchanged: concentrations in compartments, mol/m^3.
         currents: current of each moved species into the inside, A, by name, by patch and mechanism.
         load_current: current from the rest of the cell, A.
         others: potentials of other rests of the same cell, V.
@@ -77,6 +78,7 @@ class Rest:
 
     potential: float
     inside: np.ndarray
+    places: tuple[tuple[int, int], ...]
     exchanged: np.ndarray
     currents: dict[tuple[str, str], dict[str, float]]
     load_current: float
@@ -110,7 +112,7 @@ def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     for present in (*way, cell):
         found = _zeros(present, cell.inside, start)
         if not found:
-            raise RestError(f"the net current is not zero at any potential within {FARTHEST:g} V of that outside")
+            raise RestError(f"no rest: the net current has one direction within {FARTHEST:g} V of the potential outside")
         V = _nearest(found, V)
     assert V is not None
     return _rest(cell, V, cell.inside, start, [other for other in found if other != V])
@@ -257,7 +259,7 @@ class _Equations:
         full = self.amounts(x)[0][: len(self.active)]
         flowing = flows.size[self.active] > 0.0
         if not flowing.any():
-            raise RestError("nothing flows through the membranes, so that no potential is preferred")
+            raise RestError("nothing flows through the membranes, so that they prefer no potential")
         first = step = FIRST_STEP * float((full[flowing] / flows.size[self.active][flowing]).min())
         time = 0.0
         for _ in range(MOST_STEPS):
@@ -278,14 +280,24 @@ class _Equations:
         raise RestError(self._why_none(x, time))
 
     def _why_none(self, x: np.ndarray, time: float) -> str:
-        """Reason by the species whose amount changes fastest."""
-        flows, (_, inside, _) = molar_flows(self.cell, *self.state(x)), self.state(x)
-        amounts = self.amounts(x)[0][: len(self.active)]
-        rates = flows.inflow[self.active] / amounts
-        i = int(np.argmax(np.abs(rates)))
-        name, way = self.cell.names[self.active[i]], "falls" if rates[i] < 0.0 else "rises"
-        c = inside[self.active[i]]
-        return f"{name} inside {way} without end, from {c:.3g} mM after {time:.3g} s; a leak that lets it back is missing"
+        """Reason by the concentration that changes fastest."""
+        cell, state = self.cell, self.state(x)
+        flows, (_, inside, exchanged) = molar_flows(cell, *state), state
+        amounts, n = self.amounts(x)[0], len(self.active)
+        rates = np.concatenate([flows.inflow[self.active], -flows.outflow]) / amounts
+        fastest = int(np.argmax(np.abs(rates)))
+        if fastest < n:
+            i, where, c = self.active[fastest], "inside", inside[self.active[fastest]]
+        else:
+            k, i = cell.exchanged[fastest - n]
+            where, c = f"in {cell.compartments[k]}", exchanged[fastest - n]
+        way, bound = ("falls", "is used up") if rates[fastest] < 0.0 else ("rises", "has no bound")
+        at = f"{format_quantity(_short(c), CONCENTRATION)} after {format_quantity(_short(time), TIME)}"
+        return f"no rest: {cell.names[i]} {where} {way} until it {bound} ({at}); a leak against that is missing, or weak"
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")
 
 
 def _free(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
@@ -319,4 +331,4 @@ def _rest(
             names = [cell.names[i] for i in mechanism.current.moved]
             currents[patch.name, mechanism.name] = dict(zip(names, values, strict=True))
     load = cell.load_conductance * (cell.load_rest - V)
-    return Rest(V, inside, exchanged, currents, load, tuple(sorted(others)))
+    return Rest(V, inside, tuple(cell.exchanged), exchanged, currents, load, tuple(sorted(others)))

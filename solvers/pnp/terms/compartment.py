@@ -62,6 +62,11 @@ class Compartments(BorderTerm):
         """Set the concentrations to those of the start again."""
         self.constants = self._start_of_data.copy()
 
+    def start_from(self, concentrations: np.ndarray) -> None:
+        """Set the concentrations to others, mol/m^3, from which Newton's method starts."""
+        if self._unknowns:
+            self.constants = concentrations / self._scales.concentration
+
     @override
     def update(self, step: StepData) -> None:
         data, self._scales = step.problem_data, step.scales
