@@ -232,10 +232,10 @@ class SteadyProblem(Problem):
         except NewtonError:
             compartments.restart()
             return None
-        if self._may_use_nodal(problem_data) and self.formulation == "density":
-            if self._too_steep(self.system.equations.fields.phi.x.array, problem_data):
-                starts.insert(0, self.system.state.concentrations_and_potential())
-                return None
+        may_change = self.formulation == "density" and self._may_use_nodal(problem_data)
+        if may_change and self._too_steep(self.system.equations.fields.phi.x.array, problem_data):
+            starts.insert(0, self.system.state.concentrations_and_potential())
+            return None
         return statistics
 
     def _solve_excited(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics | None:

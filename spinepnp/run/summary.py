@@ -13,6 +13,9 @@ from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
 
+#: Quantity of a boundary that only one with a capacitance has.
+CHARGE = "charge_C_per_m2"
+
 
 def _cell(row: dict[str, Any], key: str, form: str) -> str:
     value = row.get(key)
@@ -66,6 +69,12 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
         some = f" in {len(open_)} of {len(solved)} rows" if len(open_) < len(solved) else ""
         where = ", ".join(dict.fromkeys(n for row in open_ for n in str(row.get("layers_unresolved", "")).split("; ")))
         lines.append(f"Debye layers are not resolved at {where}{some}: electroneutral values there at best")
+        capacitors = [n for n in where.split(", ") if any(f"{n}.{CHARGE}" in row for row in open_)]
+        if capacitors:
+            lines.append(
+                f"the charge of the capacitance of {', '.join(capacitors)} is C_m V_m: the layer in series with it is "
+                "missing on these cells; grade the mesh there to have it"
+            )
     errors = [
         (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
         for row in solved

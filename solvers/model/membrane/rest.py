@@ -112,7 +112,7 @@ def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     for present in (*way, cell):
         found = _zeros(present, cell.inside, start)
         if not found:
-            raise RestError(f"no rest: the net current has one direction within {FARTHEST:g} V of the potential outside")
+            raise RestError(f"no rest: the net current has one direction up to {FARTHEST:g} V from outside")
         V = _nearest(found, V)
     assert V is not None
     return _rest(cell, V, cell.inside, start, [other for other in found if other != V])
@@ -293,7 +293,7 @@ class _Equations:
             where, c = f"in {cell.compartments[k]}", exchanged[fastest - n]
         way, bound = ("falls", "is used up") if rates[fastest] < 0.0 else ("rises", "has no bound")
         at = f"{format_quantity(_short(c), CONCENTRATION)} after {format_quantity(_short(time), TIME)}"
-        return f"no rest: {cell.names[i]} {where} {way} until it {bound} ({at}); a leak against that is missing, or weak"
+        return f"no rest: {cell.names[i]} {where} {way} until it {bound} ({at}); no leak is strong enough against that"
 
 
 def _short(value: float) -> float:
