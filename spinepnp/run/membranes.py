@@ -11,6 +11,9 @@ from spinepnp.units import CURRENT, to_unit
 #: Part of the names of columns with the currents of mechanisms, between the mechanism and the species.
 CURRENT_COLUMN = ".current_pA."
 
+#: Current over the largest one of a mechanism that is rounding and residual, printed as zero.
+ROUNDING = 1e-9
+
 
 def current_lines(currents: Mapping[str, Mapping[str, float]]) -> list[str]:
     """Line on the currents of each mechanism, by ion and in total.
@@ -22,10 +25,9 @@ def current_lines(currents: Mapping[str, Mapping[str, float]]) -> list[str]:
 
 
 def _by_ion(currents: Mapping[str, float]) -> str:
-    total = sum(currents.values())
-    rounding = 1e-9 * max(map(abs, currents.values()), default=0.0)
-    parts = [f"{name} {I if abs(I) > rounding else 0.0:.4g}" for name, I in currents.items()]
-    return ", ".join(parts) + (f", total {total:.4g}" if len(parts) > 1 else "")
+    rounding = ROUNDING * max(map(abs, currents.values()), default=0.0)
+    shown = {**currents, "total": sum(currents.values())} if len(currents) > 1 else currents
+    return ", ".join(f"{name} {I if abs(I) > rounding else 0.0:.4g}" for name, I in shown.items())
 
 
 def currents_of(solution: Solution) -> dict[str, dict[str, float]]:
