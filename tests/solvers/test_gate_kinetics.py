@@ -126,7 +126,7 @@ REMOVABLE = {
     "1/(1 - exp(-(V + 54 mV)/(4 mV))) * ((V + 54 mV)/(4 mV*ms))": lambda x: 1000 * x / (1 - (-x).exp()),
     "1/ms * (V + 54 mV)/(4 mV) * (exp((V + 54 mV)/(4 mV)) - 1)**-1": lambda x: 1000 * x / (x.exp() - 1),
     "1/ms * ((V + 54 mV)/(4 mV))**2 / (1 - exp(-(V + 54 mV)/(4 mV)))**2": lambda x: 1000 * (x / (1 - (-x).exp())) ** 2,
-    "1/ms * ((V + 54 mV)/(4 mV))**2 / (exp((V + 54 mV)/(4 mV)) + exp(-(V + 54 mV)/(4 mV)) - 2)": (
+    "1/ms * (V/mV + 54)*(V/mV + 54)/16 / (exp((V + 54 mV)/(4 mV)) + exp(-(V + 54 mV)/(4 mV)) - 2)": (
         lambda x: 1000 * x**2 / (x.exp() + (-x).exp() - 2)
     ),
 }
