@@ -91,6 +91,8 @@ class _Part:
 
 def _constant(value: float | np.ndarray, dimension: Dimension) -> _Part:
     number = np.asarray(value, dtype=float)
+    if not np.isfinite(number):
+        raise ValueError("a number in it is not finite")
     return _Part(lambda _x: number, dimension, number)
 
 
@@ -243,6 +245,8 @@ class _Reader:
             dimension = {name: power * exponent for name, power in left.dimension.items() if exponent}
             return _applied(lambda x: np.asarray(x) ** exponent, left, dimension)
         else:
+            if kind is ast.Div and right.constant == 0.0:
+                raise ValueError("it divides by zero")
             sign = 1.0 if kind is ast.Mult else -1.0
             powers = {
                 name: left.dimension.get(name, 0.0) + sign * right.dimension.get(name, 0.0)

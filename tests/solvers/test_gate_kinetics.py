@@ -172,6 +172,8 @@ class TestExpressions:
         ("1 mV/(V*ms)", "its value is infinite at V = 0 mV"),
         ("1/ms*log(V/mV + 30)", "its value is not finite at V = -30"),
         ("1/ms*sqrt(V/mV)", "its value is not finite at V = -0.25"),
+        ("1/ms/(V/mV/(pi - pi) + 1)", "it divides by zero"),
+        ("1e400/ms", "a number in it is not finite"),
         ("-1/ms", "its value is negative at V = "),
         ("1/ms*tanh(V/(10 mV))", "its value is negative at V = "),
         ("1/ms*exp(exp(-V/(1 mV)))", None),

@@ -112,7 +112,7 @@ class RateExpression:
         inside = np.clip(V, -LARGEST_POTENTIAL, LARGEST_POTENTIAL)
         with np.errstate(all="ignore"):  # at singularities
             both = np.broadcast_to(self.function(inside + 1j * STEP), V.shape)
-        value, slope = np.array(both.real), np.array(both.imag / STEP)
+            value, slope = np.array(both.real), np.array(both.imag / STEP)
         for expansion in self.expansions:
             near = np.abs(inside - expansion.centre) < expansion.radius
             if np.any(near):
@@ -136,7 +136,7 @@ def read_rate(text: str) -> RateExpression:
     rate = RateExpression(formula.function, tuple(e for e in expansions if e is not None))
     with np.errstate(all="ignore"):
         value = np.broadcast_to(formula.function(GRID), GRID.shape)
-    bad = GRID[~np.isfinite(value)]
+    bad = GRID[~np.isfinite(value) | ~np.all(np.isfinite(rate(GRID)), axis=0)]  # complex numbers have roots everywhere
     if len(bad):
         V = bad[np.argmin(np.abs(bad))]
         raise ValueError(f"its value is not finite at V = {V * 1e3:.4g} mV; change it there")
