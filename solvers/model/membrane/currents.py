@@ -200,17 +200,16 @@ class GhkCurrent(MembraneCurrent):
 
     @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        result = self._zeros(len(V))
-        for s, (i, permeability) in enumerate(self.permeabilities.items()):
-            z = self.valences[i]
-            x = z * V / self.thermal_voltage
-            (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
-            strength = permeability * z * FARADAY
-            result.current[:, s] = strength * (into * outside[i] - out * inside[:, i])
-            by_x = into_slope * outside[i] + out_slope * inside[:, i]
-            result.by_potential[:, s] = strength * by_x * z / self.thermal_voltage
-            result.by_inside[:, s, i] = -strength * out
-            result.by_outside[:, s, i] = strength * into
+        result, moved = self._zeros(len(V)), list(self.moved)
+        z, permeabilities = np.array(self.valences)[moved], np.array(list(self.permeabilities.values()))
+        x = np.multiply.outer(V, z / self.thermal_voltage)
+        (into, out), (into_slope, out_slope) = bernoulli(np.stack((x, -x)))
+        strengths, inner, outer = permeabilities * z * FARADAY, inside[:, moved], outside[moved]
+        result.current[:] = strengths * (into * outer - out * inner)
+        result.by_potential[:] = strengths * z / self.thermal_voltage * (into_slope * outer + out_slope * inner)
+        each = np.arange(len(moved))
+        result.by_inside[:, each, moved] = -strengths * out
+        result.by_outside[:, each, moved] = strengths * into
         return _blocked(result, V, self.magnesium)
 
     @override
