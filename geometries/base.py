@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -86,7 +87,8 @@ class Geometry(Table, ABC):
     Attributes:
         shape: name of the shape in a case file.
         dimension: dimension of the mesh: "3d", the meridian of a body of revolution ("axisymmetric", coordinates r and
-            z), or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then no boundary).
+            z), or a line ("1d", the z axis of a neck or the radius of a ball; the wall of a neck is then a boundary
+            where the case lists it, spread along the line).
         obstacle: an organelle, cut out of the body; its surface is the boundary "obstacle".
     """
 
@@ -137,6 +139,19 @@ class Geometry(Table, ABC):
     def boundaries(self) -> tuple[str, ...]:
         """Names of all boundaries: those of the body, and of the obstacle."""
         return self.named if self.obstacle is None else (*self.named, OBSTACLE_NAME)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Names of walls that a line has along it: boundaries without facets, of the problems that list them."""
+        return ()
+
+    def boundaries_of(self, listed: Container[str]) -> tuple[str, ...]:
+        """Names of the boundaries of a problem: all that have facets, then the sides that it lists.
+
+        Args:
+            listed: names of the boundaries for which the problem has tables.
+        """
+        return (*self.boundaries, *(name for name in self.sides if name in listed))
 
     def check(self) -> None:
         """Refuse parameters that are impossible together.
@@ -215,6 +230,10 @@ class Geometry(Table, ABC):
         """Area of the body's cross-section at positions on its line, model units; only for shapes with a "1d" mesh."""
         raise NotImplementedError
 
+    def side_weight(self, x: np.ndarray) -> np.ndarray:
+        """Area of the side per unit of the line at positions on it, model units; only for shapes with `sides`."""
+        raise NotImplementedError
+
     def lengths(self) -> dict[str, float]:
         """Lengths among the shape's parameters that are given and not zero, m, by key."""
         own = {name: getattr(self, name) for name in type(self).model_fields if name not in Geometry.model_fields}
@@ -242,9 +261,9 @@ class Geometry(Table, ABC):
         """Exact volume (key ``volume``, m^3) and area of each boundary (m^2) of the body without obstacle."""
 
     def exact_measures(self) -> dict[str, float]:
-        """Exact volume (key ``volume``, m^3) and area of each boundary (m^2)."""
+        """Exact volume (key ``volume``, m^3) and area of each boundary (m^2), the side of a line among them."""
         body = self.body_measures()
-        measures = {name: body[name] for name in ("volume", *self.named)}
+        measures = {name: body[name] for name in ("volume", *self.named, *self.sides)}
         if self.obstacle is not None:
             measures["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
             measures[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2

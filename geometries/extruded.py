@@ -55,8 +55,13 @@ class Extruded(Geometry):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Names of both ends, the wall and each ring; a line has no wall."""
+        """Names of both ends, the wall and each ring; on a line the wall has no facets, see `sides`."""
         return ("base", "top") if self.dimension == "1d" else ("base", "top", "wall", *self.ring_names)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """The wall of a line."""
+        return ("wall",) if self.dimension == "1d" else ()
 
     @abstractmethod
     def reference(self) -> tuple[float, float, float]:
@@ -229,6 +234,24 @@ class Extruded(Geometry):
         """Area of the disc or ellipse at each height, model units."""
         radius, _, start = self.reference()
         return np.pi * self.aspect() * (radius * self.relative_size(x - start)) ** 2
+
+    def side_weight(self, x: np.ndarray) -> np.ndarray:
+        r"""Area of the wall per unit of the line, model units: 2 pi r sqrt(1 + r'^2) of a circular cross-section.
+
+        Of an ellipse with half axes p s and q s, s(z) the relative size, it is s times the integral over the angle t of
+        sqrt(p^2 sin^2 t + q^2 cos^2 t + (p q s')^2). Differences for s' stay within the body.
+        """
+        radius, length, start = self.reference()
+        z, step = x - start, length * DIFFERENCE_STEP
+        middle = np.clip(z, step, length - step)
+        low, size, high = (self.relative_size(middle + shift) for shift in (-step, 0.0, step))
+        slope = (high - low) / (2.0 * step) + (z - middle) * (high - 2.0 * size + low) / step**2
+        p, q, size = radius, radius * self.aspect(), self.relative_size(z)
+        if p == q:
+            return np.asarray(2.0 * np.pi * p * size * np.sqrt(1.0 + (p * slope) ** 2))
+        angles, weights = _around()
+        around = (p * np.sin(angles)) ** 2 + (q * np.cos(angles)) ** 2
+        return np.asarray(size * (np.sqrt(around + (p * q * slope[:, None]) ** 2) @ weights))
 
     def body_measures(self) -> dict[str, float]:
         """Volume in m^3 and areas in m^2, by quadrature of the map to about nine digits."""

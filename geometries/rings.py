@@ -283,7 +283,7 @@ class Ringed(Geometry):
             CaseError: names the ring, and the remedy.
         """
         if self.rings and self.dimension == "1d":
-            problem = 'on a line the wall is no boundary; set dimension = "axisymmetric" or "3d", or leave rings out'
+            problem = 'a line has one wall without parts; set dimension = "axisymmetric" or "3d", or leave rings out'
             raise CaseError("geometry.rings", problem)
         check_names(self.rings or (), self.model_copy(update={"rings": None}).named)
         for ring in self.rings or ():

@@ -19,6 +19,7 @@ from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.solvers.model.terms.injection import Injection
+from spinepnp.solvers.model.terms.load import Cable, Load
 
 if TYPE_CHECKING:
     from spinepnp.solvers.pnp.custom_term import Term
@@ -40,6 +41,7 @@ _HEAVY = {
 
 __all__ = [
     "Boundary",
+    "Cable",
     "Channel",
     "Closed",
     "Compartment",
@@ -47,6 +49,7 @@ __all__ = [
     "Gate",
     "Initial",
     "Injection",
+    "Load",
     "Mechanism",
     "MechanismGate",
     "PotentialWaveform",

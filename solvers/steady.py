@@ -28,7 +28,14 @@ from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import change_within_cells, donnan_state, has_logarithms, is_positive
+from spinepnp.solvers.problem.variable_choice import (
+    change_within_cells,
+    charged_sides,
+    donnan_state,
+    has_logarithms,
+    immobile_charge,
+    is_positive,
+)
 from spinepnp.units import LENGTH, format_quantity
 
 #: First step of a continuation, as a fraction of the way from the bulk state.
@@ -39,6 +46,9 @@ SMALLEST_STEP = 1e-3
 
 #: Largest step of a continuation, as a fraction of the way.
 LARGEST_STEP = 0.5
+
+#: Fractions of the way on which gated mechanisms are raised to their strengths.
+EXCITED = (0.25, 0.5, 0.75)
 
 
 class SteadyProblem(Problem):
@@ -101,7 +111,8 @@ class SteadyProblem(Problem):
         self.system.set_data(problem_data)
         if self._preconditioner is not None:
             self._preconditioner.expect_smooth_potential(prediction is not None)
-        statistics = self._solve_by_choice(self._starts(problem_data, prediction), problem_data)
+        starts = self._starts(problem_data, prediction)
+        statistics = self._solve_excited(starts, problem_data) or self._solve_by_choice(starts, problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
@@ -130,7 +141,8 @@ class SteadyProblem(Problem):
         problem_data = self._with_terms(
             ProblemData(given.electrolyte, given.boundaries, given.closed, compartments=given.compartments or {})
         )
-        if problem_data.signature != self.signature:
+        names = self.mesh.geometry.boundaries_of(problem_data.boundaries)
+        if problem_data.signature != self.signature or names != self.boundary_names:
             raise ValueError("the problem was built for other species or boundary conditions")
         problem_data.check(self.mesh.geometry, self.options.formulation)
         check_kind(problem_data.boundaries, transient=False)
@@ -163,10 +175,11 @@ class SteadyProblem(Problem):
         electrolyte = problem_data.electrolyte
         bulk = self.system.state.bulk(electrolyte)
         if prediction is not None:
-            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u])]
+            above = prediction.ground - problem_data.reference_potential  # of a load
+            return [np.column_stack([*prediction.concentrations, electrolyte.V_T * prediction.u + above])]
         starts = [bulk] if self._previous is None else [self._previous, bulk]
-        if electrolyte.charged_regions:
-            starts.insert(0, donnan_state(electrolyte, self.weights.fixed_charge_density(electrolyte.charged_regions)))
+        if electrolyte.charged_regions or charged_sides(problem_data, self.weights):
+            starts.insert(0, donnan_state(electrolyte, immobile_charge(problem_data, self.weights)))
         if self.formulation == "density":
             return starts
         return [start for start in starts if is_positive(self.mesh.mesh.comm, start)]
@@ -196,6 +209,30 @@ class SteadyProblem(Problem):
         self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
+
+    def _solve_excited(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics | None:
+        """Solve by raising what can have several states from zero; ``None`` where that is no way. Collective."""
+        if self._previous is not None or problem_data.excited(0.0) is None:
+            return None
+        failures: list[NewtonError] = []
+
+        def solve_at(fraction: float, start: np.ndarray | None) -> None:
+            data = problem_data.excited(fraction)
+            assert data is not None
+            self.system.set_data(data)
+            found = self._attempt(start, data, line_search_fallback=True)
+            failures.append(NewtonError("", found))
+
+        try:
+            solve_at(0.0, starts[0])
+            for fraction in EXCITED:
+                solve_at(fraction, None)
+            self.system.set_data(problem_data)
+            return self._attempt(None, problem_data, line_search_fallback=True).after(failures)
+        except NewtonError:
+            self.system.compartments.restart()
+            self.system.set_data(problem_data)
+            return None
 
     def _newton_from(
         self, starts: list[np.ndarray], problem_data: ProblemData, failures: list[NewtonError]

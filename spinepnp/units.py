@@ -100,6 +100,9 @@ FREQUENCY = Kind("frequency", "Hz", 1.0, "100 Hz", 1e-6, 1e15)
 CONDUCTANCE = Kind("conductance", "nS", 1e-9, "1 nS", 1e-30, 1.0)
 CONDUCTANCE_DENSITY = Kind("conductance per area", "mS/cm^2", 10.0, "20 mS/cm^2", 1e-20, 1e12)
 PERMEABILITY = Kind("permeability", "um/s", 1e-6, "1 um/s", 1e-20, 1e3)
+RESISTIVITY = Kind("resistivity", "Ohm m", 1.0, "1 Ohm m", 1e-9, 1e15)
+AREA_RESISTANCE = Kind("specific membrane resistance", "Ohm m^2", 1.0, "2 Ohm m^2", 1e-15, 1e15)
+TOTAL_CAPACITANCE = Kind("capacitance", "pF", 1e-12, "20 pF", 1e-24, 1.0)
 #: Angle; not one of `KINDS`, because its dimension is that of a plain number.
 ANGLE = Kind("angle", "deg", math.pi / 180.0, "25 deg", 1e-9, 2.0 * math.pi)
 #: Factor without a unit, in a table of a waveform; not one of `KINDS`.
@@ -108,7 +111,7 @@ FACTOR = Kind("factor", "", 1.0, "0.5", 1e-30, 1e6)
 KINDS = (
     LENGTH, AREA, VOLUME, POTENTIAL, CURRENT, CONCENTRATION, DIFFUSIVITY, TEMPERATURE, TIME, RESISTANCE,
     SURFACE_CHARGE, CAPACITANCE, CURRENT_DENSITY, AMOUNT, RATE, CHARGE, ENERGY, FREQUENCY,
-    CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX,
+    CONDUCTANCE, CONDUCTANCE_DENSITY, PERMEABILITY, FLUX, RESISTIVITY, AREA_RESISTANCE, TOTAL_CAPACITANCE,
 )  # fmt: skip
 
 #: Factors to SI of common units, by pint's name of the dimension: importing pint takes half a second. A test compares
@@ -124,6 +127,9 @@ COMMON_UNITS: dict[str, dict[str, float]] = {
     "[temperature]": {"K": 1.0},
     "[time]": {"ps": 1e-12, "ns": 1e-09, "us": 1e-06, "ms": 0.001, "s": 1.0},
     "[mass] * [length] ** 2 / [time] ** 3 / [current] ** 2": {"Ohm": 1.0, "MOhm": 1000000.0, "GOhm": 1000000000.0},
+    "[mass] * [length] ** 3 / [time] ** 3 / [current] ** 2": {"Ohm m": 1.0, "Ohm cm": 0.01},
+    "[mass] * [length] ** 4 / [time] ** 3 / [current] ** 2": {"Ohm m^2": 1.0, "kOhm cm^2": 0.1},
+    "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 2": {"fF": 1e-15, "pF": 1e-12, "nF": 1e-09},
     "[current] * [time] / [length] ** 2": {"C/m^2": 1.0, "mC/m^2": 0.001},
     "[current] ** 2 * [time] ** 4 / [mass] / [length] ** 4": {"F/m^2": 1.0, "uF/cm^2": 0.01},
     "[current] / [length] ** 2": {"A/m^2": 1.0, "uA/cm^2": 0.01},
@@ -430,3 +436,7 @@ Duration = Annotated[float, *_quantity(TIME, "positive")]
 Frequency = Annotated[float, *_quantity(FREQUENCY, "positive")]
 Conductance = Annotated[float, *_quantity(CONDUCTANCE, "positive")]
 Permeability = Annotated[float, *_quantity(PERMEABILITY, "positive")]
+Resistance = Annotated[float, *_quantity(RESISTANCE, "positive")]
+Resistivity = Annotated[float, *_quantity(RESISTIVITY, "positive")]
+AreaResistance = Annotated[float, *_quantity(AREA_RESISTANCE, "positive")]
+TotalCapacitance = Annotated[float, *_quantity(TOTAL_CAPACITANCE, "non_negative")]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from functools import cached_property
+
+import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
@@ -22,6 +25,7 @@ class Discretisation:
         probes: positions of points, m, by name.
         regions: regions whose means and extremes are evaluated, by name.
         slabs: heights of the two planes of each region of fixed charge, m, by its key in the case.
+        listed: boundaries for which the problem has tables: among them the side of a line is a boundary.
 
     Raises:
         CaseError: a probe or a region lies outside of the domain.
@@ -29,7 +33,8 @@ class Discretisation:
     Attributes:
         mesh: distributed mesh.
         space: scalar Lagrange space of each unknown field.
-        boundary_dofs: local degrees of freedom of each boundary, by name.
+        boundary_names: names of the boundaries, in the order of results.
+        boundary_dofs: local degrees of freedom of each boundary, by name; all of them on the side of a line.
         measure: integration measure of the body that the mesh represents.
         operators: matrices of the space.
         weights: integration weights of boundaries and volume.
@@ -43,6 +48,7 @@ class Discretisation:
         probes: dict[str, Position] | None = None,
         regions: dict[str, Region] | None = None,
         slabs: dict[str, tuple[float, float]] | None = None,
+        listed: Container[str] = (),
     ) -> None:
         self.mesh = mesh
         element = basix.ufl.element("Lagrange", mesh.mesh.basix_cell(), mesh.element_degree)
@@ -51,7 +57,9 @@ class Discretisation:
         self.boundary_dofs = {
             name: fem.locate_dofs_topological(space, facet_dim, facets) for name, facets in mesh.boundary_facets.items()
         }
-        self.weights = IntegrationWeights(space, mesh)
+        self.boundary_names = mesh.geometry.boundaries_of(listed)
+        sides = tuple(name for name in self.boundary_names if name not in self.boundary_dofs)
+        self.weights = IntegrationWeights(space, mesh, sides)
         self.measure = self.weights.measure
         self.operators = Operators(space, self.measure)
         self.probes = Probes(probes or {}, mesh, space)
@@ -61,6 +69,7 @@ class Discretisation:
             name: RegionOnMesh(name, region, self.weights, space, self.boundary_dofs)
             for name, region in (regions or {}).items()
         }
+        self.boundary_dofs |= dict.fromkeys(sides, np.arange(len(self.weights.volume), dtype=np.int32))
 
     @property
     def nodes(self) -> int:
@@ -69,9 +78,9 @@ class Discretisation:
 
     @cached_property
     def heights(self) -> dict[str, float]:
-        """Height of the tallest cell at each boundary, m. Collective at first use."""
+        """Height of the tallest cell at each boundary with facets, m. Collective at first use."""
         comm = self.mesh.mesh.comm
-        own = {n: float(boundary_layer_heights(self.mesh, n).max(initial=0.0)) for n in self.boundary_dofs}
+        own = {n: float(boundary_layer_heights(self.mesh, n).max(initial=0.0)) for n in self.mesh.boundary_facets}
         return {name: comm.allreduce(height, op=MPI.MAX) * MODEL_UNIT for name, height in own.items()}
 
     def extent(self) -> float:

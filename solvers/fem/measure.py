@@ -1,11 +1,14 @@
 """Integration measure of the body, for meshes of any dimension.
 
-In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the cross-section times dx.
+In the meridian of a body of revolution dx is 2 pi r dr dz; on a line it is the cross-section times dx. The side of a
+line has no facets: an integral over it goes along the line, with the area of the wall per length.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,9 +50,19 @@ class Measure:
         if mesh.geometry.dimension == "axisymmetric":
             self.weight, self._extra = 2.0 * np.pi * ufl.SpatialCoordinate(mesh.mesh)[0], 1
         elif self.is_line:
-            self.weight = fem.Function(fem.functionspace(mesh.mesh, ("DG", CROSS_SECTION_DEGREE)))
-            self.weight.interpolate(lambda x: mesh.geometry.weight(x[:1].T))
+            self.weight = self._along_line(lambda x: mesh.geometry.weight(x[:, None]))
             self._extra = CROSS_SECTION_DEGREE
+
+    def _along_line(self, values: Callable[[np.ndarray], np.ndarray]) -> Any:
+        """Function of the position on the line, um, as a polynomial in each cell."""
+        function = fem.Function(fem.functionspace(self._mesh.mesh, ("DG", CROSS_SECTION_DEGREE)))
+        function.interpolate(lambda x: values(x[0]))
+        return function
+
+    @cached_property
+    def _side_weight(self) -> Any:
+        """Area of the side per length of the line."""
+        return self._along_line(self._mesh.geometry.side_weight)
 
     def with_profile(self, profile: Profile) -> Measure:
         """Measure whose weight is multiplied with a profile; this measure where the profile is one everywhere.
@@ -139,7 +152,7 @@ class Measure:
         return self.over_volume(ufl.conditional(inside, 1.0, 0.0) * integrand, degree), ends
 
     def over_boundary(self, integrand: Any, name: str, degree: int, *, alone: bool = True) -> Any:
-        """Form of an integral over a named boundary.
+        """Form of an integral over a named boundary, or over the side of a line.
 
         Args:
             integrand: UFL expression.
@@ -147,12 +160,15 @@ class Measure:
             degree: degree of quadrature as for the volume.
             alone: whether the form has no other boundary; then one compiled kernel serves every boundary.
         """
+        metadata = {"quadrature_degree": degree + self._extra}
+        if name in self._mesh.geometry.sides:
+            dx = ufl.Measure("dx", self._mesh.mesh, metadata=metadata)
+            return integrand * (self._side_weight * self.profile) * dx
         names = tuple(self._mesh.boundary_facets)
         number = 1 if alone else 1 + names.index(name)
         chosen = (name,) if alone else names
         if chosen not in self._entities:
             self._entities[chosen] = [(i, boundary_cells(self._mesh, n).ravel()) for i, n in enumerate(chosen, start=1)]
-        metadata = {"quadrature_degree": degree + self._extra}
         ds = ufl.Measure("ds", self._mesh.mesh, subdomain_data=self._entities[chosen], metadata=metadata)
         return integrand * self.weight * ds(number)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.runtime.kernels import compile_form
-from spinepnp.runtime.stack import dolfinx, fem, matrix_of, ufl
+from spinepnp.runtime.stack import PETSc, dolfinx, fem, matrix_of, ufl
 from spinepnp.solvers.fem.edge_fluxes import Edges
 from spinepnp.solvers.fem.fast_assembly import FastAssembly
 from spinepnp.solvers.fem.forms import mass, mass_degree, stiffness, stiffness_degree
@@ -130,6 +130,16 @@ class Operators:
     def empty(self) -> Any:
         """Matrix of zeros with the common pattern."""
         return self.K.duplicate(copy=False)
+
+    def empty_diagonal(self) -> Any:
+        """Diagonal matrix of zeros."""
+        index_map = self.space.dofmap.index_map
+        sizes = index_map.size_local, index_map.size_global
+        matrix = PETSc.Mat().createAIJ((sizes, sizes), nnz=(1, 0), comm=self.space.mesh.comm)
+        diagonal = matrix.createVecLeft()
+        matrix.setDiagonal(diagonal)
+        diagonal.destroy()
+        return matrix
 
     @staticmethod
     def fill(matrix: Any, form: fem.Form[Any]) -> Any:

@@ -40,7 +40,13 @@ SLAB_DEGREE = 6
 class IntegrationWeights:
     """Weight vectors of every named boundary and of the volume, in a scalar Lagrange space.
 
+    Args:
+        space: scalar Lagrange space.
+        mesh: distributed mesh with named boundaries.
+        sides: sides of a line that are boundaries of the problem, see `Geometry.sides`.
+
     Attributes:
+        sides: those of the arguments.
         boundary: w_a of each boundary by name; shape (local degrees of freedom,), ghosts included; um^2.
         area: area of each boundary, um^2.
         volume: w_a of the volume, um^3.
@@ -52,8 +58,8 @@ class IntegrationWeights:
         mass: mass matrix for fixed charge given at the nodes; ``None`` where slabs are integrated instead.
     """
 
-    def __init__(self, space: fem.FunctionSpace[Any], mesh: SpineMesh) -> None:
-        self._mesh, self._space = mesh, space
+    def __init__(self, space: fem.FunctionSpace[Any], mesh: SpineMesh, sides: tuple[str, ...] = ()) -> None:
+        self._mesh, self._space, self.sides = mesh, space, sides
         self.mass: Any = None
         self.owned = space.dofmap.index_map.size_local
         self.comm = mesh.mesh.comm
@@ -63,7 +69,7 @@ class IntegrationWeights:
         measure, test = Measure(mesh), ufl.TestFunction(space)
         self.measure, self._test, self._degree = measure, test, degree
         self.boundary = {
-            name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in mesh.boundary_facets
+            name: _integrals(measure.over_boundary(test, name, degree + 2)) for name in (*mesh.boundary_facets, *sides)
         }
         element_degree = space.element.basix_element.degree
         self._degree_is_one = element_degree == 1

@@ -16,6 +16,12 @@ from spinepnp.solvers.model.terms import TERM_KEYS, keys_of_terms
 from spinepnp.solvers.model.waveforms import WaveformFunction
 from spinepnp.units import Table
 
+#: Problem of a condition that the side of a line cannot have.
+NOT_ON_SIDE = (
+    "has no place on the wall of a line, beside which every point of the line lies; give it to an end, or set another "
+    "geometry.dimension"
+)
+
 if TYPE_CHECKING:
 
     class _KeysOfTerms(Table):
@@ -144,7 +150,7 @@ def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: El
     Raises:
         CaseError: names the key and what is missing or in excess.
     """
-    known = geometry.boundaries
+    known = geometry.boundaries_of(geometry.sides)
     for name, boundary in boundaries.items():
         if name not in known:
             raise CaseError(f"boundaries.{name}", f"no such boundary; {nearest(name, known)}")
@@ -153,4 +159,6 @@ def check_boundaries(boundaries: Boundaries, geometry: Geometry, electrolyte: El
             problem = f"excludes {first}: both say what the field does here; drop one"
             raise CaseError(f"boundaries.{name}.{others[0]}", problem)
         for term in TERM_KEYS:
+            if name in geometry.sides and not term.on_side and (given := term.given_keys(boundary)):
+                raise CaseError(f"boundaries.{name}.{given[0]}", NOT_ON_SIDE)
             term.check_boundary(f"boundaries.{name}", boundary, electrolyte, geometry)

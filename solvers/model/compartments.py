@@ -8,7 +8,7 @@ from pydantic import Field
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
-from spinepnp.solvers.model.boundaries import Boundaries
+from spinepnp.solvers.model.boundaries import Boundaries, undetermined_species
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.units import CONCENTRATION, Concentration, Table, Volume, format_quantity
 
@@ -83,3 +83,12 @@ def _check_neutral(compartments: Mapping[str, Compartment], electrolyte: Electro
         f"the charges sum z c leave {net}; add the ions that are missing, or set electrolyte.neutral = false if it is "
         "meant",
     )
+
+
+def enclosed_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[str, ...]:
+    """Species whose total over domain and compartments never changes: no bath and no other boundary determines it."""
+    others = {
+        name: b.model_copy(update={"mechanism": None}) if b.outside is not None and b.outside.compartment else b
+        for name, b in boundaries.items()
+    }
+    return undetermined_species(electrolyte, others)

@@ -12,6 +12,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT, OBSTACLE_NAME, Geometry
 from spinepnp.geometries.rings import finest_on
@@ -20,7 +22,7 @@ from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.terms.dirichlet import blocking_charges
-from spinepnp.units import LENGTH, format_quantity
+from spinepnp.units import FARADAY, LENGTH, format_quantity
 
 #: Cells per thickness of the layer at the wall, and growth, by the degree of the elements; the first pair whose number
 #: of cells is affordable is taken. Measured errors of a wall's potential, in that order: degree 1 0.13, 0.2, 0.7 and
@@ -88,7 +90,8 @@ def grade_layers(
     choice = _Choice(options, geometry)
     permittivity = electrolyte.permittivity_profile
     mobile = max(_ionic_strengths(geometry, electrolyte, boundaries, closed))
-    fixed = max((abs(region.value) for region in electrolyte.charged_regions), default=0.0)
+    sides = {name: _spread(geometry, walls.pop(name)) for name in geometry.sides if name in walls}
+    fixed = max((*sides.values(), *(abs(region.value) for region in electrolyte.charged_regions)), default=0.0)
 
     def length_at(name: str, charge: float = 0.0) -> float:
         """Thickness of the layer at a boundary with a charge, m."""
@@ -100,7 +103,7 @@ def grade_layers(
     for name, charge in blocking.items():
         choice.add_blocking(name, length_at(name, charge))
     _grade_charges(choice, electrolyte, boundaries, {name: length_at(name, charge) for name, charge in walls.items()},
-                   mobile, length_at)  # fmt: skip
+                   [*sides], mobile, length_at)  # fmt: skip
     for z in steps:
         choice.add_plane(z, math.inf, math.inf, coarse=geometry.dimension == "3d")
     return choice.options
@@ -111,6 +114,7 @@ def _grade_charges(
     electrolyte: Electrolyte,
     boundaries: Boundaries,
     lengths: dict[str, float],
+    sides: list[str],
     mobile: float,
     length_at: Callable[[str], float],
 ) -> None:
@@ -121,6 +125,7 @@ def _grade_charges(
         electrolyte: species with the fixed charge.
         boundaries: boundary conditions by name.
         lengths: thickness of the layer at each charged wall, m, by name.
+        sides: charged sides of a line.
         mobile: largest sum of z^2 c of the ions, mol/m^3.
         length_at: Debye length at a boundary, m.
     """
@@ -137,7 +142,7 @@ def _grade_charges(
         for z in geometry.heights(name):  # a ring's ends; those of a whole wall or of an end are no inner planes
             choice.add_plane(float(f"{z:.12g}"), lengths[name], math.inf, coarse=True)
     graded = [name for name in lengths if choice.is_graded(name)]
-    for name in _baths_at_charge(geometry, electrolyte, boundaries, graded):
+    for name in _baths_at_charge(geometry, electrolyte, boundaries, [*graded, *sides]):
         choice.add_boundary(name, length_at(name), coarse=coarse)
     for name, length in lengths.items():
         choice.add_boundary(name, length, coarse=False)
@@ -236,6 +241,13 @@ def _ionic_strengths(
     for content in ({}, *contents):
         concentrations = electrolyte.bulk | content
         yield sum(s.valence**2 * concentrations[s.name] for s in electrolyte.species)
+
+
+def _spread(geometry: Geometry, charge: float) -> float:
+    """Largest density of a charge (C/m^2) of the side of a line over its cross-section at an end, mol/m^3."""
+    ends = np.array(geometry.z_extent())
+    per_volume = geometry.side_weight(ends) / geometry.cross_section(ends) / MODEL_UNIT
+    return abs(charge) / FARADAY * float(per_volume.max())
 
 
 def charge_beside(electrolyte: Electrolyte, z: float) -> tuple[float, float]:

@@ -29,6 +29,7 @@ class ProblemSignature:
         grounded: whether some boundary fixes the level of the potential.
         membranes: boundaries with a capacitance.
         field_matched: field-matched injectors and the index of their species.
+        loaded: boundaries at one unknown potential, with an electrical load.
         channel_means: boundaries and components whose means are unknowns, because channels depend on them; the
             potential comes after the species.
         terms: what all other terms say of their structure, by name.
@@ -43,10 +44,16 @@ class ProblemSignature:
     grounded: bool
     membranes: tuple[str, ...]
     field_matched: tuple[tuple[str, int], ...]
+    loaded: tuple[str, ...] = ()
     channel_means: tuple[tuple[str, int], ...] = ()
     terms: tuple[tuple[str, Hashable], ...] = ()
     diffusivity: tuple[Profile, ...] = ()
     permittivity: Profile = UNIFORM
+
+    @property
+    def unknown_potentials(self) -> tuple[str, ...]:
+        """Boundaries at one unknown potential, in the order of their constants."""
+        return (*self.floating, *self.loaded)
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class ProblemData:
             grounded=self.is_grounded,
             membranes=of_terms.pop("capacitance"),
             field_matched=of_terms.pop("field_matched"),
+            loaded=of_terms.pop("load"),
             channel_means=of_terms.pop("channel"),
             terms=tuple((name, found) for name, found in of_terms.items() if found),
             diffusivity=profiles if any(profile.planes for profile in profiles) else (),
@@ -234,6 +242,19 @@ class ProblemData:
         zero = self.reference_potential
         boundaries = {n: b.scaled(fraction, self.electrolyte, zero) for n, b in self.boundaries.items()}
         return replace(self, electrolyte=electrolyte, boundaries=boundaries, closed=closed)
+
+    def excited(self, fraction: float) -> ProblemData | None:
+        """Data with what can have several steady states at a fraction of its strength; ``None`` without any."""
+        found = {
+            name: update
+            for name, boundary in self.boundaries.items()
+            for term in TERM_KEYS
+            if (update := term.excited(boundary, fraction)) is not None
+        }
+        if not found:
+            return None
+        raised = {name: b.model_copy(update=found.get(name, {})) for name, b in self.boundaries.items()}
+        return replace(self, boundaries=raised)
 
     def with_debye_scaling(self, fraction: float, decades: float = 6.0) -> ProblemData:
         """Data of continuation in the squared Debye length: ``10^decades`` times its value at 0, its value at 1."""

@@ -32,6 +32,7 @@ class TermKeys:
         file_keys: keys below [boundaries.NAME] that hold paths of files, such as "current.file".
         grading_keys: keys below [boundaries.NAME] on which the default grading of the mesh depends.
         steady_only: whether it has a meaning in steady states only.
+        on_side: whether the side of a line can have it: an integral over the wall, spread along the line.
     """
 
     order: ClassVar[int]
@@ -40,6 +41,7 @@ class TermKeys:
     file_keys: ClassVar[tuple[str, ...]] = ()
     grading_keys: ClassVar[tuple[str, ...]] = ()
     steady_only: ClassVar[bool] = False
+    on_side: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -55,13 +57,17 @@ class TermKeys:
 
     # --- presence and checks
 
+    def given_keys(self, boundary: Any) -> list[str]:
+        """Keys of the term that a boundary has, with another value than their default."""
+        return _given(boundary, self.boundary)
+
     def at_boundary(self, boundary: Any) -> bool:
         """Whether a boundary has data of the term."""
-        return _any_given(boundary, self.boundary)
+        return bool(self.given_keys(boundary))
 
     def in_volume(self, electrolyte: Any) -> bool:
         """Whether the electrolyte has data of the term."""
-        return _any_given(electrolyte, self.electrolyte)
+        return bool(_given(electrolyte, self.electrolyte))
 
     def is_present(self, electrolyte: Any, boundaries: Any) -> bool:
         """Whether a case has data of the term."""
@@ -140,6 +146,13 @@ class TermKeys:
             zero: potential of the bulk state, V.
         """
         return {}
+
+    def excited(self, boundary: Any, fraction: float) -> dict[str, Any] | None:
+        """Keys with what can have several steady states at a fraction of its strength; ``None`` without any.
+
+        Raising the fraction from zero leads to the state that belongs to all the rest.
+        """
+        return None
 
     def scaled_electrolyte(self, electrolyte: Any, fraction: float) -> dict[str, Any]:
         """Keys of [electrolyte] between those of the bulk state (fraction 0) and these (1)."""
@@ -248,10 +261,10 @@ class TermKeys:
         return f"no {self.key}" if self.is_present(electrolyte, boundaries) else ""
 
 
-def _any_given(table: Any, keys: type[Table] | None) -> bool:
-    """Whether any of the keys stands in a table with another value than its default."""
+def _given(table: Any, keys: type[Table] | None) -> list[str]:
+    """Those of the keys that stand in a table with another value than their default."""
     fields = keys.model_fields if keys is not None else {}
-    return any(getattr(table, name) not in (None, (), field.default) for name, field in fields.items())
+    return [name for name, field in fields.items() if getattr(table, name) not in (None, (), field.default)]
 
 
 def check_passing(

@@ -19,11 +19,16 @@ class Blocks:
         operators: matrices of the scalar space, whose pattern all blocks have.
         count: number of components, N + 1.
         pairs: coupled pairs.
+        nodal: pairs that are coupled within each node only; their matrices are diagonal.
     """
 
-    def __init__(self, operators: Operators, count: int, pairs: Iterable[Pair]) -> None:
+    def __init__(self, operators: Operators, count: int, pairs: Iterable[Pair], nodal: Iterable[Pair] = ()) -> None:
         self._comm, self._count = operators.space.mesh.comm, count
-        self._matrices = {pair: operators.empty() for pair in sorted(set(pairs))}
+        coupled = set(pairs)
+        self._matrices = {
+            pair: operators.empty() if pair in coupled else operators.empty_diagonal()
+            for pair in sorted(coupled.union(nodal))
+        }
         self._written: set[Pair] = set()
 
     def __getitem__(self, pair: Pair) -> Any:

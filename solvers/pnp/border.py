@@ -57,8 +57,7 @@ class Border:
         for k, row in enumerate(row for term in self._terms for row in term.rows()):
             if row.weights is not None:
                 values[k] += self._fields.weights.sum(row.weights * lifted)
-            if row.slope is not None and row.lifted:
-                component, dofs, slope = row.slope
+            for component, dofs, slope in row.slopes if row.lifted else ():
                 values[k] += self._fields.weights.sum(slope * constraint_residual[dofs, component])
 
     def fill(self, border: BorderedSystem, matrix: Any) -> None:
@@ -83,10 +82,15 @@ class Border:
             if row.weights is not None:
                 left.array[:] = row.weights.T.ravel()
                 matrix.multTranspose(left, vector)
-            if row.slope is not None:
-                component, dofs, slope = row.slope
+            for component, dofs, slope in row.slopes:
                 vector.array[component * owned + dofs] += slope
         border.corner[:] = np.diag([row.own for row in rows])
+        k = 0
+        for term in self._terms:
+            for i in range(term.count):
+                for j, slope_of_constant in rows[k + i].others.items():
+                    border.corner[k + i, k + j] = slope_of_constant
+            k += term.count
         for k, (row, vector) in enumerate(zip(rows, border.rows, strict=True)):
             border.corner[k, :first] += border.weighted(directions, vector)
             if row.weights is not None:

@@ -50,14 +50,15 @@ def currents_are_met(lost: np.ndarray, through: np.ndarray, flows: np.ndarray) -
     return bool(np.all(lost[flows] <= CONSERVED_CURRENT * through[flows]))
 
 
-def circuits_are_open(net: np.ndarray, passing: np.ndarray) -> bool:
-    """Whether no charge beyond rounding passes any floating boundary in a stage of a time step.
+def circuits_close(net: np.ndarray, passing: np.ndarray, rounding: np.ndarray) -> bool:
+    """Whether the charge that passes each floating or loaded boundary in a stage of a time step adds up to zero.
 
     Args:
-        net: net charge through each boundary, shape (floating boundaries,).
-        passing: terms of that charge, shape (floating boundaries, terms).
+        net: sum of the terms of each boundary, shape (boundaries,).
+        passing: terms of the charge, with that of the load, shape (boundaries, terms).
+        rounding: rounding error of the sum that is allowed beside that of the largest term, shape (boundaries,).
     """
-    return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0)))
+    return bool(np.all(np.abs(net) <= CONSERVED_FLOW * np.abs(passing).max(axis=1, initial=0.0) + rounding))
 
 
 def step_conserves(

@@ -20,13 +20,15 @@ class Constraints:
     Attributes:
         free: unconstrained degrees of freedom, shape (owned dofs, N + 1), true or false.
         indicators: 1 where a degree of freedom of a species counts for a boundary, else 0, by boundary, shape
-            (owned dofs, species). The rim of two boundaries counts for the one that prescribes the species.
+            (owned dofs, species). The rim of two boundaries counts for the one that prescribes the species. The side of
+            a line has none: it prescribes nothing, and its currents are those of its terms.
         potential_dofs: owned degrees of freedom of each boundary that prescribes the potential, or floats.
         constants: number of constants that degrees of freedom share.
     """
 
     def __init__(self, fields: Fields, terms: Sequence[Term]) -> None:
         self._signature, self._boundary_dofs = fields.signature, fields.boundary_dofs
+        self._sides = fields.weights.sides
         self._prescribed = [condition for term in terms for condition in term.prescribed]
         self._shared = [condition for term in terms if isinstance(term, BorderTerm) for condition in term.shared]
         self.constants = len(self._shared)
@@ -56,7 +58,8 @@ class Constraints:
         taken = np.zeros((owned, len(names)), dtype=bool)
         indicators = {name: np.zeros((owned, len(names))) for name in self._boundary_dofs}
         holders = [(name, names.index(s)) for name, _, species in self._signature.dirichlet for s in species]
-        for name, i in holders + [(name, i) for name in self._boundary_dofs for i in range(len(names))]:
+        with_facets = [name for name in self._boundary_dofs if name not in self._sides]
+        for name, i in holders + [(name, i) for name in with_facets for i in range(len(names))]:
             dofs = self._boundary_dofs[name][self._boundary_dofs[name] < owned]
             free = dofs[~taken[dofs, i]]
             indicators[name][free, i] = 1.0

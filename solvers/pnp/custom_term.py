@@ -206,8 +206,9 @@ class CustomTerm(UflTerm):
                 raise CaseError(where, f"no such species; {nearest(str(key[0]), quantities)}", str(key[0]))
             if key[1] not in places:
                 raise CaseError(where, f"no such boundary; {nearest(str(key[1]), places)}", str(key[1]))
-            if key[0] in self._ions and key[1] in self.fields.signature.floating:
-                raise CaseError(where, "of ions has no place in the net current of a floating potential", str(key))
+            if key[0] in self._ions and key[1] in self.fields.signature.unknown_potentials:
+                kind = "a floating potential" if key[1] in self.fields.signature.floating else "a load"
+                raise CaseError(where, f"of ions has no place in the net current of {kind}", str(key))
         return {key: _real(f"{where}[{key[0]}, {key[1]}]", density) for key, density in densities.items()}
 
     def _given(self, time: float) -> dict[str, float]:

@@ -7,6 +7,7 @@ scalar space: constant ones are assembled once, the others in one pass over the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -36,7 +37,9 @@ class Equations:
 
     def __init__(self, fields: Fields, terms: Sequence[Term]) -> None:
         self.fields, self.terms = fields, tuple(terms)
-        self.blocks = Blocks(fields.operators, fields.count + 1, (pair for term in terms for pair in term.pairs))
+        pairs = (pair for term in terms for pair in term.pairs)
+        nodal = (pair for term in terms for pair in term.nodal_pairs)
+        self.blocks = Blocks(fields.operators, fields.count + 1, pairs, nodal)
         self._known = np.zeros((fields.owned, fields.count + 1))
 
     @property
@@ -54,6 +57,7 @@ class Equations:
         Raises:
             CaseError: a closed domain whose data have no steady state.
         """
+        self._set_states(step)
         for term in self.terms:
             term.update(step)
         load = np.zeros_like(self._known)
@@ -61,6 +65,42 @@ class Equations:
             term.add_load(load)
         self.load = step.step_size * load[:, :-1]
         self._known[:, :-1], self._known[:, -1] = self.load + step.history, load[:, -1]
+
+    def _set_states(self, step: StepData) -> None:
+        """Hand the steps of their states to the terms."""
+        first = first_nodal = 0
+        for term in self.terms:
+            term.state_step = term.nodal_step = None
+            if step.states is not None and step.nodal_states is not None:
+                last, last_nodal = first + len(term.state_names()), first_nodal + len(term.nodal_state_names())
+                term.state_step = replace(step.states, start=step.states.start[first:last])
+                nodal = step.nodal_states.start[:, first_nodal:last_nodal]
+                term.nodal_step = replace(step.nodal_states, start=nodal)
+                first, first_nodal = last, last_nodal
+
+    def state_names(self) -> list[str]:
+        """Names of the states of all terms, see `Term.states`."""
+        return [name for term in self.terms for name in term.state_names()]
+
+    def states(self) -> np.ndarray:
+        """States of all terms at the state. Collective."""
+        return np.concatenate([np.empty(0), *(term.states() for term in self.terms)])
+
+    def start_states(self) -> np.ndarray:
+        """States of all terms at the start of a transient that does not begin in a steady state. Collective."""
+        return np.concatenate([np.empty(0), *(term.start_states() for term in self.terms)])
+
+    def state_scales(self) -> np.ndarray:
+        """Scales of the states of all terms."""
+        return np.concatenate([np.empty(0), *(term.state_scales() for term in self.terms)])
+
+    def nodal_state_names(self) -> list[str]:
+        """Names of the nodal states of all terms, see `Term.nodal_states`."""
+        return [name for term in self.terms for name in term.nodal_state_names()]
+
+    def nodal_states(self) -> np.ndarray:
+        """Nodal states of all terms at the state, shape (owned dofs, states)."""
+        return np.hstack([term.nodal_states() for term in self.terms])
 
     def residual(self) -> np.ndarray:
         """Sum of all terms that depend on the state, shape (owned dofs, N + 1). Collective."""
@@ -107,6 +147,14 @@ class Equations:
         for term in self.terms:
             term.add_currents(currents)
         return {name: current + 0.0 for name, current in currents.items()}  # a zero has no sign
+
+    def mechanism_names(self) -> list[tuple[str, str]]:
+        """Boundary and name of each mechanism, see `Term.mechanism_names`."""
+        return [name for term in self.terms for name in term.mechanism_names()]
+
+    def mechanism_currents(self) -> np.ndarray:
+        """Current of each species through each of them, A, shape (mechanisms, N). Collective."""
+        return np.vstack([term.mechanism_currents() for term in self.terms])
 
     def through(self) -> np.ndarray:
         """Size of the flow of each species that the terms let through boundaries, scaled, shape (N,). Collective."""

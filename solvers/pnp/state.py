@@ -92,6 +92,17 @@ class State:
         self.restore(before)
         return complete
 
+    def nodal_with_ghosts(self, owned: np.ndarray) -> np.ndarray:
+        """Local values, shape (local dofs, columns), of any columns of owned ones. Collective."""
+        function = self._equations.fields.phi
+        before, columns = function.x.array.copy(), []
+        for values in owned.T:
+            function.x.array[: self._owned] = values
+            function.x.scatter_forward()
+            columns.append(function.x.array.copy())
+        function.x.array[:] = before
+        return np.column_stack(columns) if columns else np.empty((len(before), 0))
+
     def iterate_from(self, unknowns: np.ndarray) -> None:
         """Set the iterate to local unknowns. Collective."""
         self.join(self.vector, unknowns[: self._owned], self._border.constants_at(unknowns))

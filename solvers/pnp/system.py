@@ -14,7 +14,7 @@ from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.border import Border
-from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_are_open, currents_are_met, step_conserves
+from spinepnp.solvers.pnp.conservation import amounts_are_met, circuits_close, currents_are_met, step_conserves
 from spinepnp.solvers.pnp.constraints import Constraints
 from spinepnp.solvers.pnp.current_floors import CurrentFloors
 from spinepnp.solvers.pnp.custom_term import Term as CustomSpec
@@ -24,7 +24,9 @@ from spinepnp.solvers.pnp.state import State
 from spinepnp.solvers.pnp.step_data import Stage, StepData
 from spinepnp.solvers.pnp.terms.channel import Channels
 from spinepnp.solvers.pnp.terms.closed import ClosedDomain
-from spinepnp.solvers.pnp.terms.floating import Floating
+from spinepnp.solvers.pnp.terms.compartment import Compartments
+from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
+from spinepnp.solvers.pnp.terms.net_current import NetCurrent
 
 #: Largest change of the logarithm of a concentration in a Newton step: a longer one can send it to zero for good.
 LARGEST_STEP = 3.0
@@ -48,6 +50,8 @@ class System:
         step_data: data of the present solve or stage.
         state: unknowns.
         channels: channels, with their gates.
+        mechanisms: mechanisms of membranes; ``None`` without any.
+        compartments: well-stirred solutions outside.
         closed: prescribed amounts, and the charge of walls that nothing grounds.
         A: matrix of the unknowns of the mesh.
         border: rows and columns of the unknown constants; ``None`` without any.
@@ -70,9 +74,14 @@ class System:
         )
         self.equations = Equations(fields, make_terms(fields, problem_data, custom))
         self.constraints = Constraints(fields, self.equations.terms)
-        self._floating = self.equations.find(Floating)
-        self._floating.constraints = self.constraints
+        self._net_currents = [term for term in self.equations.terms if isinstance(term, NetCurrent)]
+        for term in self._net_currents:
+            term.constraints = self.constraints
         self.channels, self.closed = self.equations.find(Channels), self.equations.find(ClosedDomain)
+        self.compartments = self.equations.find(Compartments)
+        self.mechanisms = next((term for term in self.equations.terms if isinstance(term, Mechanisms)), None)
+        if self.mechanisms is not None:
+            self.mechanisms.compartments, self.compartments.mechanisms = self.compartments, self.mechanisms
         self.step_data = StepData(fields)
         self._border_equations = Border(fields, self.equations.border_terms, self.constraints)
         self.state = State(self.equations, self.constraints, self._border_equations, self.step_data)
@@ -176,25 +185,33 @@ class System:
         unknowns, constants = self.state.split(step)
         logarithms = np.abs(unknowns[:, :-1]).max(initial=0.0)
         largest = self._comm.allreduce(float(logarithms), op=MPI.MAX)
-        largest = max([largest, *np.abs(constants[len(self.signature.floating) : self.constraints.constants])])
+        potentials = len(self.signature.unknown_potentials)
+        largest = max([largest, *np.abs(constants[potentials : self.constraints.constants])])
         return min(1.0, LARGEST_STEP / largest) if largest > 0.0 else 1.0
 
     def meets_amounts(self) -> bool:
         """Whether every species meets its prescribed amount (steady) or its step balance (transient). Collective."""
         if self.equations.fields.coefficients.storage_rate:
-            passing = self._floating.passing(self._nodal_flux)
             free, history = self.constraints.free[:, :-1], self.step_data.history
             through = self.step_data.step_size * self.equations.through()
             return bool(
                 step_conserves(
                     self._comm, self._nodal_flux[:, :-1], free, self.equations.load, history, through, self.sensitivity
                 )
-                and circuits_are_open(self._net[: len(passing)], passing)
+                and self._circuits_close()
             )
         if not self.closed.prescribed_amounts:
             return True
         amounts = dict(zip(self.signature.names, self.state.amounts(), strict=True))
         return amounts_are_met(amounts, self.closed.prescribed_amounts)
+
+    def _circuits_close(self) -> bool:
+        """Whether the net currents through boundaries at an unknown potential obey their equations. Collective."""
+        net, verdicts = self._net, []
+        for term in self._net_currents:
+            verdicts.append(circuits_close(net[: term.count], term.passing(self._nodal_flux), term.rounding()))
+            net = net[term.count :]
+        return all(verdicts)
 
     def conserves(self) -> bool:
         """Whether the current of each species into a steady state leaves it again. Collective.

@@ -161,7 +161,21 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
+    Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
+    Column("load.potential_mV", "of a load: its potential, that of the boundary",
+           lambda s: s.state.potential if s.state.has_load else None),
     Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", None),
+))  # fmt: skip
+
+MECHANISM = Group("boundaries.NAME.MECHANISM", "Mechanisms of membranes, by boundary and name.", (
+    Column("current_pA.SPECIES", "current that the species carries into the domain by this mechanism"),
+    Column("current_pA.total", "sum over the species", "total_current"),
+    Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number",
+           lambda s: s.state.gate or None),
+))  # fmt: skip
+
+COMPARTMENT = Group("compartments.NAME", "Well-stirred compartments of `[compartments]`.", (
+    Column("concentration_mM.SPECIES", "concentration of a species that mechanisms exchange", lambda s: s.state),
 ))  # fmt: skip
 
 PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
@@ -235,6 +249,8 @@ STATUS = Column("status", "`ok` or `failed`", lambda _: "ok")
 #: Groups of columns by the heading of their table in docs/results.md.
 GROUPS = {
     "Boundaries": BOUNDARY,
+    "Mechanisms": MECHANISM,
+    "Compartments": COMPARTMENT,
     "Probes": PROBE,
     "Regions": REGION,
     "Volume": VOLUME,
@@ -316,7 +332,7 @@ def values(columns: Iterable[Column], state: Any, solution: Solution, name: str 
         if not part:
             result[head] = value
         else:
-            result.setdefault(head, {}).update(value if part == "SPECIES" else {part: value})
+            result.setdefault(head, {}).update(value if isinstance(value, dict) else {part: value})
     return result
 
 
@@ -326,8 +342,12 @@ def state_of(solution: Solution, law: Any = None) -> dict[str, Any]:
     def of(group: Group, states: Mapping[str, Any]) -> dict[str, Any]:
         return {name: values(group.columns, state, solution, name) for name, state in states.items()}
 
+    boundaries = of(BOUNDARY, solution.boundary)
+    for (boundary, name), state in solution.mechanisms.items():
+        boundaries[boundary][name] = values(MECHANISM.columns, state, solution, name)
     return {
-        "boundaries": of(BOUNDARY, solution.boundary),
+        "boundaries": boundaries,
+        **({"compartments": of(COMPARTMENT, solution.compartments)} if solution.compartments else {}),
         **({"probes": of(PROBE, solution.probes)} if solution.probes else {}),
         **({"regions": of(REGION, solution.regions)} if solution.regions else {}),
         "volume": values(VOLUME.columns, solution.volume, solution),

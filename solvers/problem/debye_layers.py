@@ -21,7 +21,7 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.solvers.model.terms.fixed_charge import charges_at
 from spinepnp.solvers.problem.layer_errors import drop_error, edge_errors, missing_pressure, rounded
-from spinepnp.units import LENGTH, format_quantity
+from spinepnp.units import FARADAY, LENGTH, format_quantity
 
 #: Cells per Debye length from which a layer at the edge of a fixed charge is resolved.
 CELLS_PER_DEBYE_LENGTH = 2.0
@@ -94,7 +94,8 @@ def debye_layers(
 
     A zero-field injector carries one (facts pnp D), and so does every boundary that imposes something without
     prescribing both the potential and a neutral set of concentrations. Where the mesh does not resolve a layer, the
-    answer is the electroneutral one.
+    answer is the electroneutral one. The side of a line has no layer: its charge is balanced over the cross-section, as
+    a fixed charge is, and forms layers at the ends.
 
     Args:
         discretisation: mesh with its weights and the heights of its cells.
@@ -137,6 +138,7 @@ class _Layers:
         layers = {
             name: self._at_boundary(name, boundary, closed=closed)
             for name, boundary in {**reflecting, **self._boundaries}.items()
+            if name not in self._weights.sides
         }
         for end in sorted({z for region in self._electrolyte.charged_regions for z in region.region}):
             layers |= self._at_edge(end)
@@ -147,8 +149,10 @@ class _Layers:
         state, weights, scales, electrolyte = self._state, self._weights, self._scales, self._electrolyte
         *c, rho = weights.integral(weights.boundary[name], self._everywhere) / weights.area[name]
         phi = weights.integral(weights.boundary[name], state.potential[:, None])[0] / weights.area[name]
+        of_sides, given = self._charge_of_sides(name, phi)
+        rho += of_sides
         beside = PlanarLayer(self._valence, np.maximum(c, 0.0), float(rho), scales.debye**2 * float(self._at(name)[-1]))
-        fixed = charges_at(name, self._mesh.geometry, electrolyte)
+        fixed = tuple(charge + given for charge in charges_at(name, self._mesh.geometry, electrolyte))
         forms = closed or boundary.forms_layer(electrolyte, fixed)
         layer = Layer(forms, beside.debye_length * scales.length, self._heights[name])
         if forms and math.isfinite(beside.debye_length):
@@ -161,11 +165,31 @@ class _Layers:
             if charge is not None and math.isnan(charge):  # of an unknown current: judged by the cells
                 return layer
             return self._with_error(layer, name, beside, charge, drop)
-        if not forms and boundary.prescribes_potential:
+        if not forms and boundary.ground_potential() is not None:
             field = abs(self._field_of_currents(name, beside))
             missing = missing_pressure(field, self._heights[name] / scales.length, beside.debye_squared)
             return replace(layer, missing_pressure=missing * scales.concentration)
         return layer
+
+    def _charge_of_sides(self, name: str, phi: float) -> tuple[float, float]:
+        """Charge of the sides of a line over the cross-section at one of its ends. Collective.
+
+        Args:
+            name: name of the end.
+            phi: potential there, V_T.
+
+        Returns:
+            Charge density at the potential, scaled, and what is given of it without regard to the potential, mol/m^3.
+        """
+        weights, scaled, given = self._weights, 0.0, 0.0
+        for side in weights.sides:
+            at_nodes = (weights.boundary[side] / weights.volume)[:, None]
+            per_volume = weights.integral(weights.boundary[name], at_nodes)[0] / weights.area[name]
+            boundary = self._boundaries[side]
+            charges = (term.charge_at(boundary, phi, self._scales) for term in TERM_KEYS)
+            scaled += per_volume * (self._state.even_charge + sum(charges))
+            given += per_volume / MODEL_UNIT * boundary.wall_charge / FARADAY
+        return float(scaled), float(given)
 
     def _at_edge(self, end: float) -> dict[str, Layer]:
         """The layer at an edge of fixed charge at a height, m; none where no cell is near. Collective."""
@@ -191,12 +215,12 @@ class _Layers:
         return weights.integral(weights.boundary[name], nodal) / weights.area[name]
 
     def _wall_charge(self, name: str, boundary: Boundary, phi: float, beside: PlanarLayer) -> float | None:
-        """The charge that a layer screens, scaled; ``None`` where the potential of the boundary is prescribed.
+        """The charge that a layer screens, scaled; ``None`` where the boundary has a ground potential.
 
         A flux of ions requires a field g beside the layer (`_field_of_currents`), which a wall without charge does not
         have: the layer is that of the charge -lambda^2 g.
         """
-        if boundary.prescribes_potential:
+        if boundary.ground_potential() is not None:
             return None
         charge = self._state.even_charge
         for term in TERM_KEYS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,14 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
-from spinepnp.solvers.problem.solution import BoundaryState, PointState, RegionState, Solution, VolumeState
+from spinepnp.solvers.problem.solution import (
+    BoundaryState,
+    MechanismState,
+    PointState,
+    RegionState,
+    Solution,
+    VolumeState,
+)
 from spinepnp.solvers.problem.variable_choice import change_within_cells
 from spinepnp.units import FARADAY
 
@@ -36,6 +44,20 @@ AT_REST = 1e-5
 ROUNDING_OF_SUMS = 100.0
 
 
+class MembraneValues(NamedTuple):
+    """Values of the terms of membranes, for the results.
+
+    Attributes:
+        currents: current of each species through each mechanism, A, shape (mechanisms, N).
+        states: states of terms.
+        nodal_states: nodal states of terms, shape (owned dofs, states).
+    """
+
+    currents: np.ndarray
+    states: np.ndarray
+    nodal_states: np.ndarray
+
+
 def _state(mean: np.ndarray, names: tuple[str, ...]) -> PointState:
     return PointState(float(mean[-1]), dict(zip(names, mean[:-1].tolist(), strict=True)))
 
@@ -51,6 +73,7 @@ def evaluate_solution(
     displacement: dict[str, float] | None = None,
     balance_error: float | None = None,
     amounts: np.ndarray | None = None,
+    membranes: MembraneValues | None = None,
 ) -> Solution:
     """The solution at the state of a problem, in SI units. Collective.
 
@@ -64,6 +87,7 @@ def evaluate_solution(
         displacement: displacement current into each boundary, A, by name; ``None`` in a steady state.
         balance_error: relative error of the balance of a transient; ``None`` in a steady state.
         amounts: amount of each species, mol, shape (species,); by default that of the state.
+        membranes: currents and states of membranes; by default those at the state.
 
     Raises:
         NewtonError: the balance of the ions is open.
@@ -88,7 +112,7 @@ def evaluate_solution(
             replace(statistics, reason="unbalanced"),
         )
     boundary, neutral = {}, {}
-    for name in mesh.geometry.boundaries:
+    for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
             **vars(_state(mean, names)),
@@ -97,6 +121,7 @@ def evaluate_solution(
             displacement=None if displacement is None else displacement[name],
             current_floor=dict(zip(names, floors[name][:-1].tolist(), strict=True)),
             displacement_floor=None if displacement is None else float(floors[name][-1]),
+            has_load=name in problem.signature.loaded,
         )
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
@@ -135,7 +160,32 @@ def evaluate_solution(
         change_within_cell=change,
         too_steep=problem.formulation == "density" and change > largest_drop(mesh.element_degree),
         statistics=statistics,
+        **_of_membranes(problem, membranes),
     )
+
+
+def _of_membranes(problem: Problem, values: MembraneValues | None) -> dict[str, Any]:
+    """Mechanisms, compartments and fields of gates of a solution. Collective."""
+    system, names = problem.system, problem.signature.names
+    equations, mechanisms = system.equations, system.mechanisms
+    if mechanisms is None:
+        return {}
+    if values is None:
+        values = MembraneValues(equations.mechanism_currents(), equations.states(), equations.nodal_states())
+    means = mechanisms.gate_means(values.nodal_states)
+    currents = dict(zip(mechanisms.mechanism_names(), values.currents.tolist(), strict=True))
+    states: dict[tuple[str, str], MechanismState] = {}
+    for key, current in currents.items():
+        moved = mechanisms.moved(key)
+        states[key] = MechanismState({n: I for n, I in zip(names, current, strict=True) if n in moved}, means[key])
+    gates = system.state.nodal_with_ghosts(values.nodal_states)
+    fields = dict(zip(equations.nodal_state_names(), gates.T, strict=True))
+    concentrations: dict[str, dict[str, float]] = {}
+    for name, value in zip(equations.state_names(), values.states.tolist(), strict=True):
+        if name.startswith("compartments."):
+            _, compartment, _, species = name.split(".")
+            concentrations.setdefault(compartment, {})[species] = value
+    return {"mechanisms": states, "compartments": concentrations, "gates": fields}
 
 
 def _relative_error(
@@ -160,6 +210,7 @@ def _potential_errors(
     error_of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
     prescribed = [states[name].potential for name, b in boundaries.items() if b.prescribes_potential]
+    prescribed += [b.load.resting_potential for b in boundaries.values() if b.load is not None]
     ground = prescribed[0] if prescribed else 0.0
     errors = {}
     for name, state in states.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import os
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
@@ -48,22 +48,25 @@ class Fields:
         space: scalar space of each unknown.
         unknowns: concentrations, mol/m^3, then the potential, V, shape (local degrees of freedom, N + 1).
         species: names of the species.
+        others: dimensionless fields by name, such as gates, each of shape (local degrees of freedom,).
     """
 
     mesh: SpineMesh
     space: FunctionSpace
     unknowns: np.ndarray
     species: tuple[str, ...]
+    others: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """Names of the arrays in field files."""
-        return field_names(self.species)
+        return field_names(self.species) + list(self.others)
 
     def in_result_units(self) -> np.ndarray:
-        """Values at the nodes of the (curved) local geometry in the units of results, shape (nodes, N + 1)."""
-        si = [CONCENTRATION.si] * len(self.species) + [POTENTIAL.si]
-        return _nodal_values(self.mesh.mesh, self.space, self.unknowns) / np.array(si)
+        """Values at the nodes of the (curved) local geometry in the units of results, shape (nodes, names)."""
+        si = [CONCENTRATION.si] * len(self.species) + [POTENTIAL.si] + [1.0] * len(self.others)
+        values = np.column_stack([self.unknowns, *self.others.values()])
+        return _nodal_values(self.mesh.mesh, self.space, values) / np.array(si)
 
 
 def _nodal_values(mesh: Mesh, space: FunctionSpace, unknowns: np.ndarray) -> np.ndarray:

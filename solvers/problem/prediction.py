@@ -13,7 +13,8 @@ from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
-from spinepnp.solvers.problem.predictor import Prediction, Predictor
+from spinepnp.solvers.problem.predictor import Prediction, Predictor, why_not_electroneutral
+from spinepnp.solvers.problem.variable_choice import charged_sides
 from spinepnp.units import FARADAY
 
 #: Debye length over volume per surface up to which the electroneutral law predicts: it is that of thin layers.
@@ -27,7 +28,7 @@ def discretise(
 
     Args:
         mesh: distributed mesh with named boundaries.
-        problem_data: data of the solve; of them only the regions of fixed charge count.
+        problem_data: data of the solve; of them only the regions and the names of the boundaries count.
         probes: points at which fields are evaluated, m, by name.
         regions: parts of the volume whose means and extremes are evaluated, by name.
 
@@ -38,7 +39,7 @@ def discretise(
     slabs = {f"electrolyte.fixed_charge.{i}.region": part.region for i, part in enumerate(charged)}
     if problem_data.initial is not None:
         slabs |= {f"initial.region.{i}.z": part.z for i, part in enumerate(problem_data.initial.region or ())}
-    discretisation = Discretisation(mesh, probes, regions, slabs)
+    discretisation = Discretisation(mesh, probes, regions, slabs, problem_data.boundaries)
     for key, coefficient in problem_data.electrolyte.coefficients().items():
         for number, part in enumerate(coefficient if isinstance(coefficient, tuple) else ()):
             if part.region is not None:
@@ -69,15 +70,23 @@ class ElectroneutralPrediction:
             laplace,
         )
 
+    def why_not(self, problem_data: ProblemData) -> str:
+        """Reason why the electroneutral law does not hold, see `why_not_electroneutral`; empty where it does."""
+        if charged_sides(problem_data, self.discretisation.weights):
+            return "a charged wall of a line, whose ions fill the cross-section"
+        return why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
+
     def predict(self, problem_data: ProblemData) -> Prediction | None:
         """The electroneutral answer; ``None`` where it does not hold. Collective.
 
         Raises:
             CaseError: a current beyond the limiting one.
         """
-        width = self.discretisation.weights.total_volume / sum(self.discretisation.weights.area.values()) * MODEL_UNIT
+        weights = self.discretisation.weights
+        width = weights.total_volume / sum(weights.area[name] for name in self.discretisation.heights) * MODEL_UNIT
         if (
             problem_data.custom
+            or charged_sides(problem_data, weights)
             or self._signature.amount_constrained
             or problem_data.electrolyte.debye_length() > LARGEST_LAYER * width
         ):

@@ -40,7 +40,7 @@ class Prediction:
     Attributes:
         u: potential V/V_T relative to the ground, shape (n,).
         concentrations: concentrations, mol/m^3, shape (species, n).
-        ground: potential of the grounded boundaries, V.
+        ground: potential of the grounded boundaries, or of the one with a load at its current, V.
     """
 
     u: np.ndarray
@@ -206,8 +206,10 @@ class Predictor:
         if lowest < 0.0 and lowest <= limit:
             raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
         u = law.potential(phi)
-        ground = next(b.prescribed_potential for b in boundaries.values() if b.prescribed_potential is not None)
-        return Prediction(u=u, concentrations=law.concentrations(u), ground=ground)
+        areas = {name: area * MODEL_UNIT**2 for name, area in self._areas.items()}
+        current = sum(i.total(areas[name]) for name, b in boundaries.items() for i in b.injections)
+        grounds = (b.ground_potential(current) for b in boundaries.values())  # of a load all that flows in leaves there
+        return Prediction(u, law.concentrations(u), next(V for V in grounds if V is not None))
 
     def limits(self, electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[float, float]:
         """Largest factors of all currents, down (or reversed) and up; infinite without a limit. Collective.

@@ -62,7 +62,8 @@ class Problem:
     Args:
         mesh: distributed mesh with named boundaries; its communicator is used throughout.
         electrolyte: the species; values can change between solves.
-        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves.
+        boundaries: boundary conditions by name, with waveforms and channels; values can change between solves. The wall
+            of a line is a boundary where it is listed, by an empty table too.
         options: options of the solvers.
         probes: points at which each solution is evaluated, m, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
@@ -215,6 +216,11 @@ class Problem:
     def dissipation(self) -> DissipationEstimate:
         """Estimate of the error of the dissipation on the mesh."""
         return DissipationEstimate(self.mesh, self.discretisation.space)
+
+    @property
+    def boundary_names(self) -> tuple[str, ...]:
+        """Names of the boundaries, in the order of results."""
+        return self.discretisation.boundary_names
 
     @property
     def weights(self) -> IntegrationWeights:

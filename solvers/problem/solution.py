@@ -36,6 +36,7 @@ class BoundaryState(PointState):
         displacement: displacement current into the domain, A; ``None`` in a steady state.
         current_floor: error of the current of each species by rounding and by Newton's remaining residual, A.
         displacement_floor: error of the displacement current by rounding, A; ``None`` in a steady state.
+        has_load: whether it has an electrical load, at whose potential it is.
     """
 
     area: float
@@ -43,6 +44,7 @@ class BoundaryState(PointState):
     displacement: float | None = None
     current_floor: dict[str, float] = field(default_factory=dict)
     displacement_floor: float | None = None
+    has_load: bool = False
 
     @property
     def total_current(self) -> float:
@@ -50,9 +52,32 @@ class BoundaryState(PointState):
         return sum(self.current.values())
 
     @property
+    def load_current(self) -> float | None:
+        """Current of ions and displacement out of the domain into the load, A; ``None`` without a load."""
+        return 0.0 - (self.total_current + (self.displacement or 0.0)) if self.has_load else None
+
+    @property
     def lost(self) -> tuple[str, ...]:
         """Species with a current below its floor, which is not known; a current of exactly zero is."""
         return tuple(name for name, I in self.current.items() if 0.0 < abs(I) <= self.current_floor.get(name, 0.0))
+
+
+@dataclass(frozen=True)
+class MechanismState:
+    """Currents of a mechanism of a membrane, and its gates.
+
+    Attributes:
+        current: current of each species that it moves into the domain, A, by name.
+        gate: area mean of the open fraction of each gate, by label.
+    """
+
+    current: dict[str, float]
+    gate: dict[str, float]
+
+    @property
+    def total_current(self) -> float:
+        """Sum of the currents of all species, A."""
+        return sum(self.current.values())
 
 
 @dataclass(frozen=True)
@@ -136,6 +161,10 @@ class Solution:
         change_within_cell: largest change of |z| V within a cell, in V_T.
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.
+        mechanisms: currents and gates of each mechanism of a membrane, by boundary and name.
+        compartments: concentration of each species that a compartment exchanges, mol/m^3, by compartment and species.
+        gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name
+            ``gate.BOUNDARY.MECHANISM.LABEL``, each of shape (local degrees of freedom,).
     """
 
     unknowns: np.ndarray
@@ -158,6 +187,9 @@ class Solution:
     change_within_cell: float
     too_steep: bool
     statistics: NewtonStatistics
+    mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
+    compartments: dict[str, dict[str, float]] = field(default_factory=dict)
+    gates: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def V(self) -> fem.Function[np.float64]:
@@ -216,4 +248,4 @@ class Solution:
 
     @property
     def _fields(self) -> field_files.Fields:
-        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names)
+        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names, self.gates)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.boundaries import Boundary
@@ -18,6 +19,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.units import FARADAY
 
 #: Relative difference of two changes of the potential below which they are the same.
 EQUAL_CHANGES = 1e-6
@@ -43,7 +45,7 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
 
     Args:
         problem_data: data of the case.
-        heights: height of the cells at each boundary, m, by name.
+        heights: height of the cells at each boundary with facets, m, by name.
         element_degree: degree of the elements.
     """
     if problem_data.initial is not None and problem_data.initial.region:
@@ -52,6 +54,10 @@ def source_of_layers(problem_data: ProblemData, heights: dict[str, float], eleme
         if source := term.source_of_inner_layer(problem_data.electrolyte):
             return source
     for name, boundary in problem_data.boundaries.items():
+        if name not in heights:  # the side of a line, whose given charge is a fixed charge of the cross-section
+            if boundary.wall_charge:
+                return f"of the charge of the side {name}"
+            continue
         for term in TERM_KEYS:
             if source := term.source_of_layer(name, boundary, problem_data, heights[name], element_degree):
                 return source
@@ -107,6 +113,23 @@ def change_within_cells(space: Any, phi: np.ndarray, electrolyte: Electrolyte) -
     heights = space.tabulate_dof_coordinates()[equal, mesh.geometry.dim - 1].mean(axis=1)
     lowest = mesh.comm.allreduce(float(heights.min(initial=np.inf)), op=MPI.MIN)
     return electrolyte.largest_valence * largest, lowest
+
+
+def charged_sides(problem_data: ProblemData, weights: IntegrationWeights) -> dict[str, float]:
+    """Given charge of each side of a line, C/m^2, by name: those without are left out."""
+    charges = {name: problem_data.boundaries[name].wall_charge for name in weights.sides}
+    return {name: charge for name, charge in charges.items() if charge}
+
+
+def immobile_charge(problem_data: ProblemData, weights: IntegrationWeights) -> np.ndarray:
+    """Charge that ions balance at the local nodes, mol/m^3, shape (local dofs,). Collective.
+
+    It is that of regions of fixed charge, and that of the sides of a line, spread over their cross-sections.
+    """
+    charge = weights.fixed_charge_density(problem_data.electrolyte.charged_regions)
+    for name, density in charged_sides(problem_data, weights).items():
+        charge += density / (FARADAY * MODEL_UNIT) * weights.boundary[name] / weights.volume
+    return charge
 
 
 def donnan_state(electrolyte: Electrolyte, charge: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from spinepnp.solvers.time.dirk import PastPoints, StageRates, TimeState
 from spinepnp.solvers.time.transient import TransientProblem
 
 #: Fields of `StageRates` with values at nodes; the others are equal on all ranks.
-ON_MESH = ("content", "content_rate")
+ON_MESH = ("content", "content_rate", "nodal_states", "nodal_state_rate")
 
 #: Their names among the arrays.
 RATES_ON_MESH = tuple(f"rates_{name}" for name in ON_MESH)
 
 #: Points of the step before at which the dense output of the next one has nodal values.
-POINTS_ON_MESH = ("points_0", "points_1")
+POINTS_ON_MESH = ("points_0", "points_1", "point_states_0", "point_states_1")
 
 
 def on_mesh(name: str) -> bool:
@@ -43,7 +43,7 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     at_nodes |= {f"rates_{name}": getattr(time_state.rates, name) for name in ON_MESH}
     points = time_state.past
     if points is not None:
-        at_nodes |= dict(zip(POINTS_ON_MESH, points.nodal, strict=True))
+        at_nodes |= dict(zip(POINTS_ON_MESH, (*points.nodal, *points.nodal_states), strict=True))
     slices = {name: ordering.to_slice(values) for name, values in at_nodes.items()}
     everywhere: dict[str, Any] = {
         "time": time_state.time,
@@ -95,9 +95,9 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
     history = [(float(t), local(f"past_{i}")) for i, t in enumerate(known["past_times"])]
     points = None
     if "points_start" in known:
-        nodal = local("points_0"), local("points_1")
+        nodal, states = [local(name) for name in POINTS_ON_MESH[:2]], [at_nodes(name) for name in POINTS_ON_MESH[2:]]
         numbers = (known[f"points_{name}"] for name in ("totals", "rates", "floor"))
-        points = PastPoints(float(known["points_start"]), nodal, *numbers)
+        points = PastPoints(float(known["points_start"]), (nodal[0], nodal[1]), (states[0], states[1]), *numbers)
     time_state = TimeState(
         float(known["time"]), local("unknowns"), rates, known["passed"], known["produced"], history, points
     )

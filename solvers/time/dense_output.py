@@ -5,9 +5,9 @@ where the solution is smooth there, at the start and at one stage of the step be
 
     y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
-Concentrations, potential, amounts, charges, gates, currents, and the charge that has passed a boundary get the same
-weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of each
-species are linear in these; thus they hold at all times as they hold at the stages.
+Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get
+the same weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of
+each species are linear in these; thus they hold at all times as they hold at the stages.
 
 The potential is an algebraic variable, and the fast modes of the ions are as stiff as one: their values at the stages
 are right whatever the order of the method. Slow modes have an error of third order at the stages: the value of
@@ -42,33 +42,36 @@ class Totals:
     Attributes:
         amounts: amount of each species, scaled, shape (N,).
         charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
-        gates: open fraction of each gate.
-        passed: charge that each species has carried in through each boundary, C, shape (boundaries, N).
+        states: states of terms, such as open fractions of gates.
+        passed: charge that each species has carried in through each boundary, then through each mechanism, C, shape
+            (boundaries + mechanisms, N).
         produced: amount of each species that was produced in the volume, mol, shape (N,).
     """
 
     amounts: np.ndarray
     charge: np.ndarray
-    gates: np.ndarray
+    states: np.ndarray
     passed: np.ndarray
     produced: np.ndarray
 
     def flat(self) -> np.ndarray:
         """All of them in one row."""
-        return np.concatenate([self.amounts, self.charge, self.gates, self.passed.ravel(), self.produced])
+        return np.concatenate([self.amounts, self.charge, self.states, self.passed.ravel(), self.produced])
 
     @classmethod
-    def of(cls, flat: np.ndarray, species: int, boundaries: int) -> Totals:
+    def of(cls, flat: np.ndarray, species: int, boundaries: int, mechanisms: int) -> Totals:
         """Totals from the row of `flat`.
 
         Args:
             flat: row of numbers.
             species: number of species N.
             boundaries: number of boundaries.
+            mechanisms: number of mechanisms.
         """
-        gates = len(flat) - 2 * species - boundaries * (species + 1)
-        parts = np.split(flat, np.cumsum([species, boundaries, gates, boundaries * species]))
-        return cls(parts[0], parts[1], parts[2], parts[3].reshape(boundaries, species), parts[4])
+        places = boundaries + mechanisms
+        states = len(flat) - 2 * species - boundaries - places * species
+        parts = np.split(flat, np.cumsum([species, boundaries, states, places * species]))
+        return cls(parts[0], parts[1], parts[2], parts[3].reshape(places, species), parts[4])
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class DenseOutput:
         first: number of the point at the start of the step.
         nodal: values at the points: concentrations, mol/m^3, and potential, V, as in `Solution.unknowns`, each of shape
             (local dofs, N + 1).
+        nodal_states: nodal states of terms at the points, see `Term.nodal_states`, each of shape (owned dofs, states).
         totals: totals at the points, see `Totals.flat`, shape (points, totals).
         rates: their rates at the points, 1/s, of the same shape.
         floors: floors of the currents at the starts of the steps and at the end, A, each of shape (boundaries, N + 1),
@@ -94,6 +98,7 @@ class DenseOutput:
     coefficients: np.ndarray
     first: int
     nodal: tuple[np.ndarray, ...]
+    nodal_states: tuple[np.ndarray, ...]
     totals: np.ndarray
     rates: np.ndarray
     floors: tuple[np.ndarray, ...]
@@ -116,14 +121,17 @@ class DenseOutput:
         values[:, :-1] = np.where(values[:, :-1] < 0.0, np.maximum(values, ends)[:, :-1], values[:, :-1])
         return values
 
+    def states_at_nodes(self, time: float) -> np.ndarray:
+        """Nodal states of terms at a time (s), shape (owned dofs, states)."""
+        return np.asarray(sum(w * y for w, y in zip(self.weights(time), self.nodal_states, strict=True)))
+
     def past(self) -> PastPoints | None:
         """Points for the next step; ``None`` after a step of backward Euler."""
         kept = [self.first, self.first + KEPT_STAGE]
         if kept[1] >= len(self.nodal) - 1:
             return None
-        return PastPoints(
-            self.start, (self.nodal[kept[0]], self.nodal[kept[1]]), self.totals[kept], self.rates[kept], self.floors[-2]
-        )
+        nodal, nodal_states = ((of[kept[0]], of[kept[1]]) for of in (self.nodal, self.nodal_states))
+        return PastPoints(self.start, nodal, nodal_states, self.totals[kept], self.rates[kept], self.floors[-2])
 
 
 def weight_coefficients(method: Tableau, ratio: float | None) -> np.ndarray:
@@ -163,7 +171,7 @@ def totals_of(problem: Problem, time_state: TimeState) -> Totals:
     """Totals at a state. Collective."""
     rates = time_state.rates
     amounts = reduced(problem.mesh.mesh.comm, rates.content.sum(axis=0), MPI.SUM)
-    return Totals(amounts, rates.charge, rates.gates, time_state.passed, time_state.produced)
+    return Totals(amounts, rates.charge, rates.states, time_state.passed, time_state.produced)
 
 
 def _stage_rates(problem: Problem, stages: list[StageRates]) -> np.ndarray:
@@ -171,7 +179,7 @@ def _stage_rates(problem: Problem, stages: list[StageRates]) -> np.ndarray:
     sums = np.array([stage.content_rate.sum(axis=0) for stage in stages])
     amounts = reduced(problem.mesh.mesh.comm, sums, MPI.SUM)
     rows = zip(amounts, stages, strict=True)
-    return np.array([Totals(a, s.charge_rate, s.gate_rate, s.current, s.production).flat() for a, s in rows])
+    return np.array([Totals(a, s.charge_rate, s.state_rate, s.current, s.production).flat() for a, s in rows])
 
 
 def dense_output(
@@ -190,14 +198,17 @@ def dense_output(
     length, rates = end - start, _stage_rates(problem, trial.stages)
     totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
     floors = before.rates.floor, trial.time_state.rates.floor
+    solved = trial.stages[-len(trial.inner_unknowns) - 1 :]
+    states = (before.rates.nodal_states, *(stage.nodal_states for stage in solved))
     if not method.explicit_start:
         linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
-        return DenseOutput(start, end, linear, 0, (first, last), totals, np.vstack([rates, rates]), floors)
+        return DenseOutput(start, end, linear, 0, (first, last), states, totals, np.vstack([rates, rates]), floors)
     nodal = (first, *(physical(problem, unknowns) for unknowns in trial.inner_unknowns), last)
     totals = np.vstack([totals[:1], totals[0] + length * method.A[1:-1] @ rates, totals[1:]])
     ratio = None if past is None else (start - past.start) / length
     if past is None or ratio is None or not 1.0 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
-        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, totals, rates, floors)
+        return DenseOutput(start, end, weight_coefficients(method, None), 0, nodal, states, totals, rates, floors)
     totals, rates = np.vstack([past.totals, totals]), np.vstack([past.rates, rates])
     coefficients, all_floors = weight_coefficients(method, ratio), (past.floor, *floors)
-    return DenseOutput(start, end, coefficients, 2, (*past.nodal, *nodal), totals, rates, all_floors)
+    points, all_states = (*past.nodal, *nodal), (*past.nodal_states, *states)
+    return DenseOutput(start, end, coefficients, 2, points, all_states, totals, rates, all_floors)

@@ -6,9 +6,10 @@ system. A stage of a diagonally implicit Runge-Kutta method solves
     storage - base + gamma h (D flux - load) = 0,    base = storage_n + h sum_j a_ij K_j,
     K = (storage - base) / (gamma h),
 
-so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and gates, and the
-storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and gates have rates of the same form: the
-potential of a floating boundary is such that ions and displacement together carry no charge through it in a stage.
+so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and states, and the
+storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and states of terms have rates of the same
+form: the potential of a floating boundary is such that ions and displacement together carry no charge through it in a
+stage.
 
 Each smooth interval of the data begins with a short step of backward Euler, which needs no rate at its start; then
 ESDIRK steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is a sum of the states of its stages: for a
@@ -25,9 +26,8 @@ import numpy as np
 
 from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.pnp.step_data import Stage
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.time.tableaux import Tableau
 from spinepnp.units import FARADAY
@@ -50,21 +50,26 @@ class StageRates:
         content: storage, the integral of each concentration with each owned basis function, scaled, shape
             (owned dofs, N).
         charge: flux of the displacement field out of each boundary, C, shape (boundaries,).
-        gates: open fraction of each gate.
+        states: states of terms, such as open fractions of gates.
+        nodal_states: states of terms at the nodes, shape (owned dofs, states).
         content_rate: rate of the storage, 1/s.
         charge_rate: displacement current into each boundary, A, shape (boundaries,).
-        gate_rate: rate of each gate, 1/s.
-        current: current of each species into each boundary, A, shape (boundaries, N).
+        state_rate: rate of the states, 1/s.
+        nodal_state_rate: rate of the nodal states, 1/s.
+        current: current of each species into each boundary, then through each mechanism, A, shape
+            (boundaries + mechanisms, N).
         floor: floors of the currents, A, shape (boundaries, N + 1), displacement last.
         production: production of each species in the volume, mol/s, shape (N,).
     """
 
     content: np.ndarray
     charge: np.ndarray
-    gates: np.ndarray
+    states: np.ndarray
+    nodal_states: np.ndarray
     content_rate: np.ndarray
     charge_rate: np.ndarray
-    gate_rate: np.ndarray
+    state_rate: np.ndarray
+    nodal_state_rate: np.ndarray
     current: np.ndarray
     floor: np.ndarray
     production: np.ndarray
@@ -77,6 +82,7 @@ class PastPoints:
     Attributes:
         start: start of the step, s.
         nodal: concentrations, mol/m^3, and potential, V, at both, shape (local dofs, N + 1).
+        nodal_states: nodal states at both, shape (owned dofs, states).
         totals: totals at both, see `Totals.flat` of `dense_output`, shape (2, totals).
         rates: their rates, 1/s, of the same shape.
         floor: floors of the currents at the start, A, shape (boundaries, N + 1), displacement last.
@@ -84,6 +90,7 @@ class PastPoints:
 
     start: float
     nodal: tuple[np.ndarray, np.ndarray]
+    nodal_states: tuple[np.ndarray, np.ndarray]
     totals: np.ndarray
     rates: np.ndarray
     floor: np.ndarray
@@ -96,9 +103,9 @@ class TimeState:
     Attributes:
         time: time, s.
         unknowns: local unknowns, shape (local dofs, N + 1).
-        rates: storage, charges and gates with their rates.
-        passed: charge that each species has carried in through each boundary since the start, C, added up with the
-            weights of the method, shape (boundaries, N).
+        rates: storage, charges and states of terms with their rates.
+        passed: charge that each species has carried in through each boundary, then through each mechanism, since the
+            start, C, added up with the weights of the method, shape (boundaries + mechanisms, N).
         produced: amount of each species that was produced in the volume since the start, mol, shape (N,).
         history: times and unknowns of the ends of the last steps of this smooth interval, before this one.
         past: points of the step before for the dense output; ``None`` where the solution is not smooth.
@@ -137,13 +144,13 @@ class TrialStep:
 def _wall_charges(problem: Problem, nodal_flux: np.ndarray) -> np.ndarray:
     """Charge int eps dV/dn on each boundary, C, see `System.wall_charges`. Collective."""
     charges, unit = problem.system.wall_charges(nodal_flux[:, -1]), problem.system.step_data.scales.amount * FARADAY
-    return np.array([charges[name] * unit for name in problem.mesh.geometry.boundaries])
+    return np.array([charges[name] * unit for name in problem.boundary_names])
 
 
 def _scaled(problem: Problem, charges: np.ndarray) -> dict[str, float]:
     """Charges of the boundaries (given in C), scaled, by name."""
     unit = problem.system.step_data.scales.amount * FARADAY
-    return dict(zip(problem.mesh.geometry.boundaries, charges / unit, strict=True))
+    return dict(zip(problem.boundary_names, charges / unit, strict=True))
 
 
 def take_step(
@@ -172,8 +179,9 @@ def take_step(
         base = _combined(before.rates, stages, method.A[i, :i] * length)
         stage_length = method.gamma * length
         charge = _scaled(problem, base.charge)
-        gates, scaled = GateStep(base.gates, stage_length), stage_length / system.step_data.scales.time
-        system.set_step(Stage(now, scaled, base.content, gates, charge))
+        of_terms, at_nodes = StateStep(base.states, stage_length), StateStep(base.nodal_states, stage_length)
+        scaled = stage_length / system.step_data.scales.time
+        system.set_step(Stage(now, scaled, base.content, of_terms, at_nodes, charge))
         guess = predicted(problem.mesh.mesh.comm, points, time)
         system.constraints.prescribe(guess)
         system.state.iterate_from(guess)
@@ -193,23 +201,25 @@ def take_step(
 
 
 def _combined(before: StageRates, stages: list[StageRates], weights: np.ndarray) -> StageRates:
-    """Storage, charges and gates at the start of a stage, with the rates of the stages before it."""
-    content, charge, gates = before.content.copy(), before.charge.copy(), before.gates.copy()
+    """Storage, charges and states at the start of a stage, with the rates of the stages before it."""
+    content, charge, states = before.content.copy(), before.charge.copy(), before.states.copy()
+    nodal_states = before.nodal_states.copy()
     for weight, stage in zip(weights, stages, strict=True):
         content += weight * stage.content_rate
         charge += weight * stage.charge_rate
-        gates += weight * stage.gate_rate
-    return replace(before, content=content, charge=charge, gates=gates)
+        states += weight * stage.state_rate
+        nodal_states += weight * stage.nodal_state_rate
+    return replace(before, content=content, charge=charge, states=states, nodal_states=nodal_states)
 
 
 def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -> StageRates:
-    """Storage, charges and gates at the end of a stage, with rates and currents; floors at the end of a step only."""
-    system, boundaries = problem.system, problem.mesh.geometry.boundaries
+    """Storage, charges and states at the end of a stage, with rates and currents; floors at the end of a step only."""
+    system, boundaries = problem.system, problem.boundary_names
     nodal_flux = system.solved_flux()
     # The storage that the fluxes give: Newton's remaining residual is no production, and the next stage removes it.
     remaining = np.where(system.constraints.free, nodal_flux, 0.0)[:, :-1]
     content = system.equations.fields.storage() - remaining
-    gates = system.channels.gates_at_end()
+    states, nodal_states = system.equations.states(), system.equations.nodal_states()
     charge = _wall_charges(problem, nodal_flux)
     # At free degrees of freedom only loads enter: Newton's remaining residual is no current.
     currents = problem.currents(np.where(system.constraints.free, 0.0, nodal_flux)[:, :-1])
@@ -217,11 +227,13 @@ def _rates(problem: Problem, base: StageRates, length: float, *, at_end: bool) -
     return StageRates(
         content=content,
         charge=charge,
-        gates=gates,
+        states=states,
+        nodal_states=nodal_states,
         content_rate=(content - base.content) / length,
         charge_rate=(charge - base.charge) / length,
-        gate_rate=(gates - base.gates) / length,
-        current=np.array([currents[name] for name in boundaries]),
+        state_rate=(states - base.states) / length,
+        nodal_state_rate=(nodal_states - base.nodal_states) / length,
+        current=np.vstack([*(currents[name] for name in boundaries), system.equations.mechanism_currents()]),
         floor=np.array([floors[name] for name in boundaries]),
         production=system.equations.production(),
     )
@@ -262,8 +274,12 @@ def _error(
     error = np.asarray(sum(w * (s[:owned] - states[0][:owned]) for w, s in zip(method.defect, states, strict=True)))
     concentrations = system.equations.fields.concentrations()[:owned]
     error[:, :-1] *= system.equations.fields.variables.slope(concentrations)
-    gates = length * sum(w * s.gate_rate for w, s in zip(method.b - method.embedded, stages, strict=True))
-    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), np.abs(gates).max(initial=0.0)])
+    weights = method.b - method.embedded
+    of_states = length * sum(w * s.state_rate for w, s in zip(weights, stages, strict=True))
+    of_nodal = length * sum(w * s.nodal_state_rate for w, s in zip(weights, stages, strict=True))
+    scales = system.equations.state_scales()
+    others = max(np.abs(of_states / scales).max(initial=0.0), np.abs(of_nodal).max(initial=0.0))
+    largest = np.array([*np.abs(error).max(axis=0, initial=0.0), others])
     scale = concentrations.max(axis=0, initial=0.0)
     largest, scale = reduced(problem.mesh.mesh.comm, np.array([largest, [*scale, 1.0, 1.0]]), MPI.MAX)
     return float((largest / np.maximum(scale, _smallest_scale(problem))).max())
@@ -278,18 +294,24 @@ def _smallest_scale(problem: Problem) -> float:
 
 def state_at_rest(problem: Problem, time: float) -> TimeState:
     """The state of a problem at rest, as the start of a smooth interval: its first step uses no rates. Collective."""
-    system, boundaries = problem.system, len(problem.mesh.geometry.boundaries)
-    content, gates = system.equations.fields.storage(), system.channels.gates_at_end()
-    nothing = np.zeros((boundaries, content.shape[1]))
+    system, boundaries = problem.system, len(problem.boundary_names)
+    content, states = system.equations.fields.storage(), system.equations.states()
+    nodal_states = system.equations.nodal_states()
+    mechanisms = system.equations.mechanism_currents()
+    current = np.vstack([np.zeros((boundaries, content.shape[1])), mechanisms])
+    for (boundary, _), through in zip(system.equations.mechanism_names(), mechanisms, strict=True):
+        current[problem.boundary_names.index(boundary)] += through
     rates = StageRates(
         content=content,
         charge=_wall_charges(problem, system.nodal_flux()),
-        gates=gates,
+        states=states,
+        nodal_states=nodal_states,
         content_rate=np.zeros_like(content),
         charge_rate=np.zeros(boundaries),
-        gate_rate=np.zeros_like(gates),
-        current=nothing,
+        state_rate=np.zeros_like(states),
+        nodal_state_rate=np.zeros_like(nodal_states),
+        current=current,
         floor=np.zeros((boundaries, content.shape[1] + 1)),
         production=np.zeros(content.shape[1]),
     )
-    return TimeState(time, system.state.local_unknowns(), rates, nothing, np.zeros(content.shape[1]))
+    return TimeState(time, system.state.local_unknowns(), rates, np.zeros_like(current), np.zeros(content.shape[1]))

@@ -16,7 +16,7 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import FILE, Initial, array_name
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.checks import NEGATIVE
-from spinepnp.solvers.problem.variable_choice import donnan_state, spread_by_charge
+from spinepnp.solvers.problem.variable_choice import charged_sides, donnan_state, immobile_charge, spread_by_charge
 from spinepnp.units import CONCENTRATION, POTENTIAL, format_quantity
 
 #: Remark on an initial state with fixed charge by region.
@@ -59,7 +59,10 @@ def initial_state(
     initial = problem_data.initial
     if initial is not None:
         on_root(weights.comm, initial.check_file)
-    remark = BARE_WALLS if any(b.wall_charge for b in problem_data.boundaries.values()) else ""
+    bare = {name for name, b in problem_data.boundaries.items() if b.wall_charge}
+    if initial is None:  # ions balance the charge of the side of a line as they balance a fixed charge
+        bare -= {*weights.sides}
+    remark = BARE_WALLS if bare else ""
     if initial is not None and initial.file is not None:
         return _from_file(initial.file, problem_data, weights, geometry, nodes)
     if initial is not None:
@@ -84,9 +87,8 @@ def _bulk(problem_data: ProblemData, weights: IntegrationWeights) -> tuple[np.nd
         amounts = amounts_of(problem_data.closed, electrolyte, free, volume)
         even |= {name: amount / volume for name, amount in amounts.items()}
     values = np.array([*even.values()])
-    if any(region.value for region in regions):
-        charge = weights.fixed_charge_density(regions)
-        arranged = spread_by_charge(electrolyte, values, free, charge, weights)
+    if any(region.value for region in regions) or charged_sides(problem_data, weights):
+        arranged = spread_by_charge(electrolyte, values, free, immobile_charge(problem_data, weights), weights)
         if arranged is not None:
             return arranged, True
     return np.tile(values, (len(weights.volume), 1)), False

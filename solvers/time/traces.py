@@ -19,7 +19,7 @@ ROWS_PER_STEP = 6
 
 @dataclass(frozen=True)
 class Trace:
-    """Means, values at probes, currents and gates within a step, in the units and with the names of observables.csv.
+    """Means, values at probes, currents and states within a step, in the units and with the names of observables.csv.
 
     Attributes:
         dense: dense output of the step.
@@ -55,7 +55,8 @@ class Tracer:
 
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
-        self._boundaries, species = tuple(problem.mesh.geometry.boundaries), problem.signature.names
+        self._boundaries, species = problem.boundary_names, problem.signature.names
+        self._mechanisms = problem.system.equations.mechanism_names()
         self._means = [problem.weights.boundary[n] / problem.weights.area[n] for n in self._boundaries]
         regions = problem.discretisation.regions
         self._means += [region.weights / region.volume for region in regions.values()]
@@ -67,7 +68,8 @@ class Tracer:
         self._names = (
             *(f"{place}.{column}" for place in places for column in columns),
             *(f"{boundary}.{column}" for boundary in self._boundaries for column in currents),
-            *problem.system.channels.gate_names(),
+            *(f"{boundary}.{name}.{column}" for boundary, name in self._mechanisms for column in currents[:-1]),
+            *(name for name in problem.system.equations.state_names() if name),
         )
 
     def trace(self, dense: DenseOutput) -> Trace:
@@ -79,14 +81,20 @@ class Tracer:
         values = reduced(weights.comm, np.array(means), MPI.SUM)  # points, places, fields
         values = np.concatenate([values, np.reshape(at_probes, (len(values), -1, species + 1))], axis=1)
         totals, rates = [
-            [Totals.of(row, species, len(self._boundaries)) for row in rows] for rows in (dense.totals, dense.rates)
+            [Totals.of(row, species, len(self._boundaries), len(self._mechanisms)) for row in rows]
+            for rows in (dense.totals, dense.rates)
         ]
         density = system.step_data.scales.amount / system.state.volume()
         # The integral of the concentration of an unknown is not that of its nodal values with logarithms.
         values[:, len(self._means) - 1, :-1] = [t.amounts * density for t in totals]
-        currents = [np.column_stack([r.passed, r.passed.sum(axis=1), r.charge]).ravel() for r in rates]
+        count, currents = len(self._boundaries), []
+        for rate in rates:
+            through = np.column_stack([rate.passed, rate.passed.sum(axis=1)])
+            currents.append([*np.column_stack([through[:count], rate.charge]).ravel(), *through[count:].ravel()])
         fields = (np.roll(values, 1, axis=2) * self._units).reshape(len(values), -1)
-        points = np.hstack([fields, np.array(currents) / CURRENT.si, np.array([t.gates for t in totals])])
+        named = [bool(name) for name in system.equations.state_names()]
+        states = np.array([t.states[named] for t in totals])
+        points = np.hstack([fields, np.array(currents) / CURRENT.si, states])
         return Trace(dense, self._names, points)
 
 

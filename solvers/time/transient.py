@@ -24,7 +24,6 @@ from spinepnp.solvers.model.arguments import (
     InitialLike,
     OptionsLike,
 )
-from spinepnp.solvers.model.channels import GateStep
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -32,8 +31,8 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
-from spinepnp.solvers.pnp.step_data import Stage
-from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, evaluate_solution
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
+from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.problem.variable_choice import is_positive
@@ -47,6 +46,9 @@ from spinepnp.solvers.time.traces import Tracer
 
 #: First step (of backward Euler) of each smooth interval, over the Debye time.
 FIRST_STEP = 1e-3
+
+#: Part of the names of those states that are gates of channels.
+GATE = ".gate."
 
 #: Potential beyond which the fields of an earlier run cannot fit the charges of a case, V; no bath is at one volt.
 CHARGED_FILE = 1.0
@@ -96,15 +98,15 @@ class TransientProblem(Problem):
             raise RuntimeError("the transient has no state yet; call begin or resume first")
         return self._progress
 
-    def begin(self, initial: Literal["bulk", "steady"] = "bulk") -> Solution:
+    def begin(self, initial: Literal["bulk", "steady", "rest"] = "bulk") -> Solution:
         """Set the state at time zero. Collective.
 
         Args:
             initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
-                waveform begins. Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
-                uniform concentrations would leave the charge bare, with a field of kilovolts. With
-                `initial_concentrations` the bulk is what regions do not replace, or the file of fields, and the
-                potential follows from Poisson's equation.
+                waveform begins ("rest" is another name of it for membranes). Where regions have a fixed charge, the
+                bulk is the Donnan state in equilibrium with it: uniform concentrations would leave the charge bare,
+                with a field of kilovolts. With `initial_concentrations` the bulk is what regions do not replace, or
+                the file of fields, and the potential follows from Poisson's equation.
 
         Returns:
             The state at time zero.
@@ -113,28 +115,32 @@ class TransientProblem(Problem):
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
-        if initial == "steady":
+        if initial != "bulk":
             if self.problem_data.initial is not None:
                 raise CaseError("initial", STEADY_START.format(initial))
             problem_data = self.problem_data
             before = problem_data.initial_steady_state()
+            if before.closed is None and before.undetermined_species:
+                before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
             steady = SteadyProblem(
                 self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
                 compartments=before.compartments,
             )  # fmt: skip
-            nodal = steady.solve(before.electrolyte, before.boundaries, before.closed).unknowns.copy()
+            nodal = steady.solve().unknowns.copy()
+            states = steady.system.equations.states()
             steady.destroy()
             self.system.set_data(problem_data)
             nodal[:, -1] -= self.system.step_data.zero
-            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal))
+            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal), states)
         else:
             start = self._initial_state()
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
             self.system.set_data(self.problem_data)
-            charges = dict.fromkeys(self.mesh.geometry.boundaries, 0.0)
-            if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
+            charges = dict.fromkeys(self.boundary_names, 0.0)
+            if start.has_potential and self.signature.unknown_potentials:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
-            statistics = self._solve_potential(start.nodal, self.problem_data, charges)
+            states = self.system.equations.start_states()
+            statistics = self._solve_potential(start.nodal, self.problem_data, charges, states)
         time_state = state_at_rest(self, 0.0)
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
@@ -169,8 +175,12 @@ class TransientProblem(Problem):
         """Open fraction of each gate of the channels, by ``boundary.gate.number``; empty before `begin`."""
         if self._progress is None:
             return {}
-        gates = self._progress.time_state.rates.gates.tolist()
-        return dict(zip(self.system.channels.gate_names(), gates, strict=True))
+        return self._gates(self._progress.time_state.rates.states)
+
+    def _gates(self, states: np.ndarray) -> dict[str, float]:
+        """Gates of channels among the states of all terms."""
+        named = zip(self.system.equations.state_names(), states.tolist(), strict=True)
+        return {name: value for name, value in named if GATE in name}
 
     def resume(self, progress: TransientProgress) -> Solution:
         """Set the progress of another run of the same case, and return the state that it had reached. Collective."""
@@ -213,19 +223,19 @@ class TransientProblem(Problem):
         return system.wall_charges(system.nodal_flux()[:, -1])
 
     def _solve_potential(
-        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float]
+        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float], states: np.ndarray
     ) -> NewtonStatistics:
         """Solve Poisson's equation for the potential of given concentrations. Collective.
 
         It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
-        boundaries are scaled. The prescribed concentrations of a floating boundary bring ions into its cells, whose
-        charge its own has to balance.
+        boundaries are scaled; `states` are those of terms. The prescribed concentrations of a floating boundary bring
+        ions into its cells, whose charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
         ionic_charge, charges = state.ionic_charge(), dict(charges)
-        for name in self.signature.floating:
+        for name in self.signature.unknown_potentials:
             entered = unknowns.copy()
             system.constraints.prescribe(entered, name)
             state.restore(entered)
@@ -235,9 +245,9 @@ class TransientProblem(Problem):
         state.iterate_from(unknowns)
         state.assign(state.vector)
         instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        gates = GateStep(np.zeros(system.channels.gates), np.inf)
-        storage = system.equations.fields.storage()
-        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, gates, charges))
+        start = StateStep(states, instant * scales.time, at_start=True)
+        at_nodes, storage = replace(start, start=system.equations.nodal_states()), system.equations.fields.storage()
+        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, start, at_nodes, charges))
         return self.solve_stage()
 
     def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
@@ -319,7 +329,7 @@ class TransientProblem(Problem):
                 trace=tracer.trace(dense),
                 defect=defect,
                 passed=self._by_boundary(time_state.passed),
-                gates=tuple(time_state.rates.gates.tolist()),
+                gates=tuple(self._gates(time_state.rates.states).values()),
             )
             for time in schedule.times_within(before.time, time_state.time):
                 yield self._within(step, time)
@@ -327,7 +337,7 @@ class TransientProblem(Problem):
 
     def _by_boundary(self, passed: np.ndarray) -> dict[str, dict[str, float]]:
         names = self.signature.names
-        rows = zip(self.mesh.geometry.boundaries, passed.tolist(), strict=True)
+        rows = zip(self.boundary_names, passed.tolist(), strict=False)  # mechanisms follow
         return {name: dict(zip(names, row, strict=True)) for name, row in rows}
 
     def _within(self, step: Step, time: float) -> Step:
@@ -345,7 +355,7 @@ class TransientProblem(Problem):
             interpolated=True,
             defect=defect,
             passed=self._by_boundary(totals.passed),
-            gates=tuple(totals.gates.tolist()),
+            gates=tuple(self._gates(totals.states).values()),
         )
 
     def solution_at(self, time: float) -> Solution:
@@ -364,7 +374,8 @@ class TransientProblem(Problem):
         return replace(totals_of(self, time_state), amounts=self.system.state.amounts())
 
     def _totals(self, flat: np.ndarray) -> Totals:
-        return Totals.of(flat, len(self.signature.names), len(self.mesh.geometry.boundaries))
+        mechanisms = len(self.system.equations.mechanism_names())
+        return Totals.of(flat, len(self.signature.names), len(self.boundary_names), mechanisms)
 
     def _interpolated(self, time: float) -> tuple[Solution, dict[str, float]]:
         """The solution within the last step, as `_solution_at`. Collective."""
@@ -379,7 +390,14 @@ class TransientProblem(Problem):
         try:
             return self._solution_at(
                 totals,
-                replace(at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0)),
+                replace(
+                    at_end,
+                    charge_rate=rates.charge,
+                    current=rates.passed,
+                    floor=np.max(dense.floors, axis=0),
+                    states=totals.states,
+                    nodal_states=dense.states_at_nodes(time),
+                ),
                 self._no_solve("interpolated"),
             )
         finally:
@@ -394,26 +412,26 @@ class TransientProblem(Problem):
         self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
     ) -> tuple[Solution, dict[str, float]]:
         """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
-        unit = self.system.step_data.scales.amount
+        unit, names = self.system.step_data.scales.amount, self.boundary_names
         defect, error = transient_balance(
             amounts=totals.amounts,
             start=self.progress.first,
             rounding=self.progress.rounding,
-            passed=totals.passed,
+            passed=totals.passed[: len(names)],
             produced=totals.produced,
             electrolyte=self.problem_data.electrolyte,
             unit=unit,
         )
-        names = self.mesh.geometry.boundaries
         solution = evaluate_solution(
             self,
             self.problem_data,
             statistics,
-            dict(zip(names, rates.current, strict=True)),
+            dict(zip(names, rates.current, strict=False)),  # mechanisms follow
             dict(zip(names, rates.floor, strict=True)),
             displacement=dict(zip(names, rates.charge_rate.tolist(), strict=True)),
             balance_error=error,
             amounts=totals.amounts * unit,
+            membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
         )
         return solution, dict(zip(self.signature.names, defect.tolist(), strict=True))
 
@@ -426,7 +444,7 @@ def solve_transient(
     options: OptionsLike | None = None,
     probes: Mapping[str, Position] | None = None,
     closed: ClosedLike | None = None,
-    initial: Literal["bulk", "steady"] = "bulk",
+    initial: Literal["bulk", "steady", "rest"] = "bulk",
     regions: Mapping[str, Any] | None = None,
     callback: StepCallback | None = None,
     initial_concentrations: InitialLike | None = None,

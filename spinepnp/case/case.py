@@ -163,7 +163,7 @@ class Case(Table):
 
     def _check_names(self) -> None:
         """Check the names of probes and regions, and the boundaries that regions exclude."""
-        seen = {"volume", "law", *self.geometry.boundaries}
+        seen = {"volume", "law", *self.geometry.boundaries_of(self.boundaries)}
         for name in self.probes:
             check_name("probes", name, seen)
         for name, region in self.regions.items():
@@ -189,7 +189,8 @@ class Case(Table):
     def model_key(self) -> tuple[Any, ...]:
         """Key of mesh and compiled equations: cases that share it differ in values only."""
         named = (*self.probes.items(), *self.regions.items())
-        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named)
+        sides = [name for name in self.geometry.sides if name in self.boundaries]
+        return (self.geometry, self.mesh, self.solver, self.problem_data.signature, *named, *sides)
 
     def resolved(self) -> Case:
         """Case with its defaults filled in; those that depend on what a sweep varies are left to each value."""

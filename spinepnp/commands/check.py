@@ -23,7 +23,6 @@ from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.columns import finite
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.solvers.problem.predictor import why_not_electroneutral
 from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
 
 #: Number of points of the current-voltage curve.
@@ -99,7 +98,7 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
 
 
 def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: ProblemData) -> dict[str, Any]:
-    reason = why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
+    reason = electroneutral.why_not(problem_data)
     try:
         prediction = electroneutral.predict(problem_data)
     except CaseError as error:

@@ -114,7 +114,7 @@ def _draw_law(axes: Any, case: Case, kind: Kind, x: np.ndarray) -> None:
         point = case.with_value(case.study.vary, f"{value} {kind.unit}")
         answer = point.law()
         assert answer is not None
-        ground = point.boundaries[answer.ground].prescribed_potential or 0.0
+        ground = point.boundaries[answer.ground].ground_potential(answer.current) or 0.0
         law.append(to_unit(answer.potential + ground, POTENTIAL))
         ohm.append(to_unit(answer.ohmic_potential + ground, POTENTIAL))
     axes.plot(curve, ohm, "--", color=OHM, linewidth=1.2, label="Ohm's law")

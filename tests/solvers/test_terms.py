@@ -1,5 +1,7 @@
 """Terms of the equations: the Jacobian of each by differences, alone and all together; fast assembly against forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,9 @@ from spinepnp.geometries import Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import fem, ufl
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions
-from spinepnp.solvers.model.channels import GateStep
-from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.custom_term import Term
-from spinepnp.solvers.pnp.step_data import Stage
+from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.pnp.terms import term_kinds
 from spinepnp.solvers.problem.problem import Problem
 from support.cases import GROUND
@@ -36,6 +36,28 @@ EXCHANGE = [
     {"species": "T", "rate": "2e-4 m/s", "outside": "1 mM"},
 ]
 FLUX = [{"species": "Na", "value": "1e-3 mol/(m^2 s)"}, {"species": "T", "value": "-1e-4 mol/(m^2 s)"}]
+CELL = Electrolyte(
+    species=[ion("Na", 1, 30, 133), ion("K", 1, 100, 196), ion("Cl", -1, 110, 203), ion("T", 0, 5, 50)],
+    fixed_charge="-20 mM",
+)
+CLEFT = {"cleft": {"volume": "0.01 um^3", "concentrations": {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}}}
+GATES = [
+    {"half": "-20 mV", "slope": "8 mV", "time": "0.2 ms", "power": 3},
+    {"half": "-30 mV", "slope": "-9 mV", "time": "0.5 ms"},
+]
+MECHANISMS = [
+    {"name": "leak", "law": "ghk", "permeability": {"Na": "1e-5 m/s", "K": "3e-4 m/s", "Cl": "2e-5 m/s"}},
+    {"name": "pump", "law": "pump", "kind": "nak", "maximum": "2000 A/m^2"},
+    {"name": "Nav", "law": "ohmic", "species": "Na", "conductance": "300 S/m^2", "gates": GATES},
+    {
+        "name": "NMDA", "law": "ghk", "permeability": {"Na": 1, "K": 1}, "conductance": "2 nS", "magnesium": "1 mM",
+        "traces": "local",
+    },
+    {
+        "name": "simple", "law": "ohmic", "conductance": "1 nS", "reversal": "0 mV", "carriers": {"Na": 1.2, "K": -0.2},
+        "gates": GATES[1:],
+    },
+]  # fmt: skip
 MEMBRANE = {"capacitance": {"value": "0.01 F/m^2", "outside": "30 mV"}}
 
 
@@ -71,6 +93,38 @@ CASES = {
         Electrolyte(species=[ion("C", 1, 10), ion("A", -1, 10)]), {}, Closed(amounts={"C": "2e5 ions"}), (),
     ),
     "custom": (CHARGED, {"base": BATH}, None, (Uptake(),)),
+    "mechanisms": (
+        CELL,
+        {
+            "base": BATH,
+            "top": {**MEMBRANE, "mechanism": MECHANISMS, "outside": {"compartment": "cleft"}},
+        },
+        None,
+        (),
+        CLEFT,
+    ),
+    "mechanisms_in_a_bath": (
+        CELL,
+        {
+            "base": {"potential": "5 mV"},
+            "top": {
+                "concentrations": {"T": "5 mM"}, "mechanism": MECHANISMS, "traces": "local",
+                "outside": {"concentrations": {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}},
+            },
+        },
+        None,
+        (),
+    ),
+    "enclosed": (
+        CELL,
+        {
+            "base": {"concentrations": {"T": "5 mM"}},
+            "top": {**MEMBRANE, "mechanism": MECHANISMS, "outside": {"compartment": "cleft"}},
+        },
+        None,
+        (),
+        CLEFT,
+    ),
     "exchange": (CHARGED, {"base": BATH, "top": {"exchange": EXCHANGE, "flux": FLUX}}, None, ()),
 }  # fmt: skip
 
@@ -89,16 +143,27 @@ def meshes(comm):
 
 def problem_at_a_rough_state(mesh, name, formulation, in_time):
     """A problem whose state is far from any solution, in a steady state or within a step."""
-    electrolyte, tables, closed, terms = CASES[name]
+    electrolyte, tables, closed, terms, *compartments = CASES[name]
     boundaries = {n: b if isinstance(b, Boundary) else Boundary.model_validate(b) for n, b in tables.items()}
-    problem = Problem(mesh, electrolyte, boundaries, SolverOptions(formulation=formulation), closed=closed, terms=terms)
+    problem = Problem(
+        mesh,
+        electrolyte,
+        boundaries,
+        SolverOptions(formulation=formulation),
+        closed=closed,
+        terms=terms,
+        compartments=compartments[0] if compartments else None,
+    )
     system, rng = problem.system, np.random.default_rng(1)
     system.set_data(problem.problem_data)
     if in_time:
-        data = ProblemData(electrolyte, boundaries, closed, transient=True, custom=len(terms))
-        gates = GateStep(np.full(system.channels.gates, 0.3), 1e-4)
+        data = replace(problem.problem_data, transient=True)
+        states = StateStep(np.full(len(system.equations.state_names()), 0.3), 1e-4)
+        at_nodes = StateStep(
+            np.full((system.equations.fields.owned, len(system.equations.nodal_state_names())), 0.3), 1e-4
+        )
         charges = dict.fromkeys(mesh.geometry.boundaries, 0.01)
-        system.set_step(Stage(data, 0.03, system.equations.fields.storage(), gates, charges))
+        system.set_step(Stage(data, 0.03, system.equations.fields.storage(), states, at_nodes, charges))
     x = system.equations.fields.operators.space.tabulate_dof_coordinates()
     z = x[:, mesh.mesh.geometry.dim - 1]
     rough = np.array([rng.uniform(0.6, 1.4) + 0.3 * np.sin(rng.uniform(3, 9) * z) for _ in electrolyte.species]).T
@@ -118,12 +183,12 @@ def directional(function, state, change, size=1e-5):
 
 def products(term, fields, change):
     """Product of the Jacobian of one term with a change of the owned unknowns, shape (owned, N + 1)."""
-    blocks = Blocks(fields.operators, fields.count + 1, term.pairs)
+    blocks = Blocks(fields.operators, fields.count + 1, term.pairs, term.nodal_pairs)
     blocks.begin()
     term.add_jacobian(blocks)
     blocks.finish()
     total, x, y = np.zeros_like(change), fields.operators.vector(), fields.operators.vector()
-    for i, j in term.pairs:
+    for i, j in (*term.pairs, *term.nodal_pairs):
         x.array[:] = change[:, j]
         blocks[i, j].mult(x, y)
         total[:, i] += y.array_r
@@ -193,7 +258,11 @@ def test_every_kind_of_term_is_among_these_cases(meshes):
     found = set()
     for name in CASES:
         problem, _ = problem_at_a_rough_state(meshes["1d", 1], name, "density", False)
-        found |= {type(term) for term in problem.system.equations.terms if term.pairs or hasattr(term, "count")}
+        found |= {
+            type(term)
+            for term in problem.system.equations.terms
+            if term.pairs or term.nodal_pairs or hasattr(term, "count")
+        }
         problem.destroy()
     computes = {kind for kind in term_kinds() if "add_residual" in dir(kind)}
     loads = {kind.__name__ for kind in computes - found}

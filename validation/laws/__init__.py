@@ -40,7 +40,12 @@ from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
-from spinepnp.validation.laws.uptake import end_with_exchange, neck_with_exchange, sphere_with_flux
+from spinepnp.validation.laws.uptake import (
+    end_with_exchange,
+    end_with_leaky_wall,
+    neck_with_exchange,
+    sphere_with_flux,
+)
 from spinepnp.validation.laws.window_escape import WindowEscapeLaw
 
 if TYPE_CHECKING:
@@ -69,6 +74,7 @@ __all__ = [
     "donnan_concentrations",
     "donnan_potential",
     "end_with_exchange",
+    "end_with_leaky_wall",
     "ghk_current",
     "ghk_voltage",
     "henderson_junction",

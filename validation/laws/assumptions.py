@@ -69,7 +69,8 @@ def setting_of(
     injector, injection = injecting[0]
     ground = ends[0] if injector == ends[1] else ends[1]
     fixed = {name for name, b in boundaries.items() if b.potential is not None or b.concentrations is not None}
-    if fixed != {ground} or not boundaries[ground].prescribes_potential or boundaries[ground].concentrations != "bulk":
+    held = boundaries[ground].ground_potential() is not None and boundaries[ground].concentrations == "bulk"
+    if fixed != {ground} or not held:
         raise refusal(law, f'potential and concentrations = "bulk" on {ground}, and on no other boundary')
     area = geometry.exact_area(injector)
     matched = boundaries[injector].field_matched

@@ -81,6 +81,28 @@ def end_with_exchange(length: float, diffusivity: float, rate: float, outside: f
     return (bath * conductance + rate * outside) / (conductance + rate)
 
 
+def end_with_leaky_wall(
+    length: float, radius: float, diffusivity: float, rate: float, outside: float, bath: float
+) -> float:
+    """Steady concentration at the closed end of a slender neck that exchanges along its wall; a bath at its other end.
+
+    Averaged over the cross-section, D c'' = (2 k/r) (c - c_out): c = c_out + (c_bath - c_out)/cosh(L/lambda) with
+    lambda = sqrt(D r/(2 k)). In a body the concentration varies over the cross-section by k r/(2 D) of it.
+
+    Args:
+        length: length L of the neck, m.
+        radius: radius r of the neck, m.
+        diffusivity: diffusivity D, m^2/s.
+        rate: rate k of the exchange, m/s.
+        outside: concentration c_out outside, mol/m^3.
+        bath: concentration c_bath at the open end, mol/m^3.
+
+    Returns:
+        The concentration, mol/m^3.
+    """
+    return outside + (bath - outside) / float(np.cosh(length * np.sqrt(2.0 * rate / (diffusivity * radius))))
+
+
 def _roots(function: Callable[[float], float], first: int) -> NDArray[np.float64]:
     """Roots of a function, one in each interval (n pi, (n + 1/2) pi), n from `first` on."""
     from scipy.optimize import brentq

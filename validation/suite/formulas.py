@@ -25,6 +25,7 @@ FORMULAS: dict[str, Formula] = {
     "electroneutral": Formula(POTENTIAL, flow.electroneutral, takes_number=True),
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
+    "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "membrane": Formula(POTENTIAL, ions.membrane),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),

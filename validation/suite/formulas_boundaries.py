@@ -6,7 +6,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
 from spinepnp.solvers import PotentialWaveform
 from spinepnp.units import FARADAY, TIME
-from spinepnp.validation.laws import BlockingElectrode, end_with_exchange, sphere_with_flux
+from spinepnp.validation.laws import BlockingElectrode, end_with_exchange, end_with_leaky_wall, sphere_with_flux
 from spinepnp.validation.suite.context import FormulaContext
 
 #: Distance of a time within the interval before it, over the time: at a jump the results are those before it.
@@ -33,6 +33,17 @@ def exchange_end(context: FormulaContext) -> float:
     (bath,) = (b for name, b in case.boundaries.items() if name != context.place)
     return end_with_exchange(
         context.geometry(Cylinder).length, case.electrolyte.effective_diffusivity(species), entry.rate, entry.outside,
+        bath.prescribed(case.electrolyte)[species.name],
+    )  # fmt: skip
+
+
+def exchange_wall(context: FormulaContext) -> float:
+    """Concentration of an uncharged species at the closed end of a straight neck with exchange along its wall."""
+    case, species, neck = context.case, context.species, context.geometry(Cylinder)
+    (entry,) = (entry for entry in case.boundaries["wall"].exchange or () if entry.species == species.name)
+    (bath,) = (b for name, b in case.boundaries.items() if name not in ("wall", context.place))
+    return end_with_leaky_wall(
+        neck.length, neck.radius, case.electrolyte.effective_diffusivity(species), entry.rate, entry.outside,
         bath.prescribed(case.electrolyte)[species.name],
     )  # fmt: skip
 

@@ -59,6 +59,7 @@ class Capacitances(TermKeys):
     """Membranes."""
 
     order = 50
+    on_side = True
     boundary = CapacitanceKeys
 
     @override

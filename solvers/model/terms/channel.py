@@ -45,6 +45,7 @@ class Channels(TermKeys):
     """Channels."""
 
     order = 60
+    on_side = True
     boundary = ChannelKeys
     file_keys = ("channel.file",)
 

@@ -252,9 +252,10 @@ class Dirichlet(TermKeys):
     def forms_layer(self, boundary: Boundary, electrolyte: Electrolyte, fixed: tuple[float, ...]) -> bool:
         """Whether values are prescribed that are not those of a neutral bath at a potential."""
         prescribed = boundary.prescribed(electrolyte)
-        if not prescribed and boundary.potential is None:
+        has_potential = boundary.potential is not None or boundary.load is not None
+        if not prescribed and not has_potential:
             return False
-        if set(prescribed) != set(electrolyte.names) or boundary.potential is None:
+        if set(prescribed) != set(electrolyte.names) or not has_potential:
             return True
         return not all(electrolyte.is_neutral(prescribed, charge) for charge in fixed)
 
@@ -283,7 +284,9 @@ class Dirichlet(TermKeys):
     @override
     def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
         prescribing = [b for b in boundaries.values() if b.potential is not None or b.concentrations is not None]
-        grounded = [b for b in prescribing if b.prescribes_potential and b.prescribed(electrolyte) == electrolyte.bulk]
+        grounded = [
+            b for b in prescribing if b.ground_potential() is not None and b.prescribed(electrolyte) == electrolyte.bulk
+        ]
         if not grounded:
             return "no boundary holds both the potential and the bulk concentrations"
         if len({b.potential for b in prescribing}) > 1 or len(grounded) < len(prescribing):
@@ -296,8 +299,8 @@ class Dirichlet(TermKeys):
 
 
 def _bath(electrolyte: Electrolyte, boundaries: Boundaries) -> float | None:
-    """Potential of the first boundary with concentrations and a potential, V."""
-    baths = [b.prescribed_potential for b in boundaries.values() if b.prescribed(electrolyte)]
+    """Potential of the first boundary with concentrations and a potential (of a load: at rest), V."""
+    baths = [b.ground_potential() for b in boundaries.values() if b.prescribed(electrolyte)]
     return next((V for V in baths if V is not None), None)
 
 

@@ -56,6 +56,7 @@ class Exchanges(TermKeys):
     """Exchange of species; it determines their amounts, and ions that it carries form a Debye layer."""
 
     order = 65
+    on_side = True
     boundary = ExchangeKeys
 
     def _entries(self, boundary: Boundary) -> tuple[Exchange, ...]:
@@ -65,10 +66,10 @@ class Exchanges(TermKeys):
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         species = [entry.species for entry in self._entries(boundary)]
         check_each_passing(f"{key}.exchange.species", species, key, boundary, electrolyte)
-        if boundary.floating and self._ions(boundary, electrolyte):
-            raise CaseError(
-                f"{key}.exchange", "of ions has no place in the net current of a floating potential; drop one of them"
-            )
+        unknown = "a floating potential" if boundary.floating else "a load" if boundary.load is not None else ""
+        if unknown and self._ions(boundary, electrolyte):
+            problem = f"of ions has no place in the net current of {unknown}; drop one of them"
+            raise CaseError(f"{key}.exchange", problem)
 
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:

@@ -48,6 +48,7 @@ class Fluxes(TermKeys):
     """Prescribed fluxes."""
 
     order = 35
+    on_side = True
     boundary = FluxKeys
 
     @override

@@ -107,6 +107,7 @@ class Injections(TermKeys):
     """Prescribed currents."""
 
     order = 30
+    on_side = True
     boundary = InjectionKeys
     file_keys = ("current.file",)
 

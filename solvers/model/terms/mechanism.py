@@ -189,6 +189,15 @@ class Mechanisms(TermKeys):
         }
 
     @override
+    def excited(self, boundary: Boundary, fraction: float) -> dict[str, Any] | None:
+        """Mechanisms with gates at a fraction of their strength, beside others that have none."""
+        gated = [bool(mechanism.gates) for mechanism in boundary.mechanisms]
+        if not any(gated) or all(gated):
+            return None
+        raised = zip(boundary.mechanisms, gated, strict=True)
+        return {"mechanism": tuple(m.with_strength(fraction) if has_gates else m for m, has_gates in raised)}
+
+    @override
     def carries(self, boundary: Boundary, electrolyte: Electrolyte) -> set[str]:
         return {species for m in boundary.mechanisms if m.is_active for species in m.moved}
 

@@ -28,6 +28,7 @@ class SurfaceCharges(TermKeys):
     """Surface charges."""
 
     order = 40
+    on_side = True
     boundary = SurfaceChargeKeys
     grading_keys = ("surface_charge",)
 

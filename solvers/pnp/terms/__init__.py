@@ -1,7 +1,7 @@
 """Physical terms of the equations, one class in each file.
 
-Every file of this folder but `base` and `ufl_term` holds one term; it is found by its file. Its key in the case stands
-in the file of that name in `model.terms`.
+Every file of this folder but `base`, `net_current` and `ufl_term` holds one term; it is found by its file. Its key in
+the case stands in the file of that name in `model.terms`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pkgutil
 from spinepnp.solvers.pnp.terms.base import Term
 
 #: Files of this folder that hold no term.
-NO_TERMS = ("base", "ufl_term")
+NO_TERMS = ("base", "net_current", "ufl_term")
 
 
 @functools.cache

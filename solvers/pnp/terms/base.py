@@ -13,7 +13,7 @@ the checks of its values stand in the file of that name in `model.terms`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,7 +22,7 @@ from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks, Pair
 from spinepnp.solvers.pnp.fields import Fields
-from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.step_data import StateStep, StepData
 
 
 @dataclass
@@ -52,14 +52,20 @@ class Term:
     Attributes:
         order: place among the terms, which is the order of sums.
         pairs: pairs of an equation and an unknown that the term couples.
+        nodal_pairs: pairs that it couples within each node only.
         prescribed: degrees of freedom with a prescribed value.
+        state_step: implicit step of the states, set before `update`; ``None`` in a steady state.
+        nodal_step: implicit step of the nodal states, set before `update`; ``None`` in a steady state.
     """
 
     order: ClassVar[int]
+    state_step: StateStep | None = None
+    nodal_step: StateStep | None = None
 
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         self.fields = fields
         self.pairs: list[Pair] = []
+        self.nodal_pairs: list[Pair] = []
         self.prescribed: list[Condition] = []
 
     @classmethod
@@ -86,6 +92,14 @@ class Term:
     def add_jacobian(self, blocks: Blocks) -> None:
         """Add the derivative of the residual by the unknowns to the blocks. Collective."""
 
+    def mechanism_names(self) -> list[tuple[str, str]]:
+        """Boundary and name of each mechanism whose currents are reported apart."""
+        return []
+
+    def mechanism_currents(self) -> np.ndarray:
+        """Current of each species through each of them, A, shape (mechanisms, N). Collective."""
+        return np.zeros((0, self.fields.count))
+
     def add_currents(self, currents: dict[str, np.ndarray]) -> None:
         """Add currents through boundaries that do not enter at constrained degrees of freedom. Collective.
 
@@ -105,6 +119,33 @@ class Term:
         """Charges lambda^2 int dn phi on boundaries, scaled, that the term knows of the state. Collective."""
         return {}
 
+    def state_names(self) -> list[str]:
+        """Names of quantities with a rate of their own that are equal on all ranks, such as gates of a patch.
+
+        Those with a name are columns of results, in their units; others have an empty one.
+        """
+        return []
+
+    def states(self) -> np.ndarray:
+        """Their values at the state: at the end of the stage, or steady ones. Collective."""
+        return np.empty(0)
+
+    def start_states(self) -> np.ndarray:
+        """Their values at the start of a transient that does not begin in a steady state. Collective."""
+        return self.states()
+
+    def state_scales(self) -> np.ndarray:
+        """Scales of the states, to which their errors in a step are compared, shape (states,)."""
+        return np.ones(len(self.state_names()))
+
+    def nodal_state_names(self) -> list[str]:
+        """Names of quantities with a rate of their own at the nodes, such as gates of a membrane."""
+        return []
+
+    def nodal_states(self) -> np.ndarray:
+        """Their values at the owned nodes, zero elsewhere than on their boundary, shape (owned dofs, names)."""
+        return np.empty((self.fields.owned, 0))
+
     def charge_response(self) -> np.ndarray | float:
         """Part of `preconditioner.Linearisation.charge_response`."""
         return 0.0
@@ -123,14 +164,17 @@ class BorderRow:
 
     Attributes:
         weights: weights of the nodal flux R, shape (owned dofs, N + 1); ``None`` where it does not enter.
-        slope: component, owned degrees of freedom and derivative of f by their unknowns; ``None`` where f is zero.
+        slopes: component, owned degrees of freedom and derivative of f by their unknowns, for each component that f
+            depends on.
         own: derivative by the constant itself.
+        others: derivatives by other constants of the term, by number.
         lifted: whether f follows when unknowns take their prescribed values in the first Newton step.
     """
 
     weights: np.ndarray | None = None
-    slope: tuple[int, np.ndarray, np.ndarray] | None = None
+    slopes: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
     own: float = 0.0
+    others: dict[int, float] = field(default_factory=dict)
     lifted: bool = False
 
 

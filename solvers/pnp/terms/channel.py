@@ -69,8 +69,10 @@ class Channels(BorderTerm):
     @override
     def update(self, step: StepData) -> None:
         self._known = None
-        if step.gates is not None:
-            self.step, self._step_size = step.gates, step.step_size
+        if self.state_step is not None:
+            length = np.inf if self.state_step.at_start else self.state_step.length
+            self.step = GateStep(self.state_step.start, length)
+            self._step_size = step.step_size
             return
         problem_data, self._scales, self._zero = step.problem_data, step.scales, step.zero
         electrolyte, self._areas, self._entries, gate = problem_data.electrolyte, step.areas, [], 0
@@ -179,17 +181,19 @@ class Channels(BorderTerm):
             if component < self.fields.count:
                 variables, unknown = self.fields.variables, self.fields.functions[component].x.array[nodes]
                 slope *= variables.slope(variables.concentrations(unknown))
-            rows.append(BorderRow(slope=(component, nodes, slope), own=1.0, lifted=True))
+            rows.append(BorderRow(slopes=[(component, nodes, slope)], own=1.0, lifted=True))
         return rows
 
-    def gates_at_end(self) -> np.ndarray:
+    @override
+    def states(self) -> np.ndarray:
         """Open fractions of all gates at the end of their step."""
         return self._gates_at_end(self._potentials())[0]
 
     def _gated(self) -> list[_Entry]:
         return [entry for entry in self._entries if entry.channel.gates]
 
-    def gate_names(self) -> list[str]:
+    @override
+    def state_names(self) -> list[str]:
         """Names ``boundary.gate.number`` of all gates, for results."""
         places = [e.boundary for e in self._gated() for _ in e.channel.gates]
         return [f"{name}.gate.{places[:i].count(name) + 1}" for i, name in enumerate(places)]

@@ -122,7 +122,7 @@ class ClosedDomain(BorderTerm):
     def rows(self) -> list[BorderRow]:
         variables, functions = self.fields.variables, self.fields.functions
         whole = np.arange(self.fields.owned)
-        return [BorderRow(slope=(i, whole, variables.amount_slope(functions[i]))) for i in self.species]
+        return [BorderRow(slopes=[(i, whole, variables.amount_slope(functions[i]))]) for i in self.species]
 
 
 def _one_node(space: Any) -> np.ndarray:

@@ -1,0 +1,189 @@
+"""Well-stirred compartments outside of boundaries: their concentrations are unknown constants.
+
+What mechanisms let into the domain leaves the compartment. In a step its amount n = volume c follows
+n - n_start + h (flow into the domain) = 0; in a steady state a species that nothing else determines has the total of
+the initial data over domain and compartments, and the flow of another one is zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, override
+
+import numpy as np
+
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.compartments import enclosed_species
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.scaling import Scales
+from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, DrivenFlux
+
+if TYPE_CHECKING:
+    from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
+
+
+def compartment_of(boundary: Boundary) -> str:
+    """Name of the compartment beyond a boundary; empty where there is none."""
+    return (boundary.outside.compartment or "") if boundary.outside is not None else ""
+
+
+class Compartments(BorderTerm):
+    """Concentrations of the species that mechanisms exchange with compartments, scaled.
+
+    Attributes:
+        mechanisms: mechanisms of the problem; ``None`` without any.
+    """
+
+    order = 140
+    mechanisms: Mechanisms | None = None
+
+    def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
+        super().__init__(fields, problem_data)
+        electrolyte = problem_data.electrolyte
+        #: Compartment and index of the species of each constant.
+        self._unknowns: list[tuple[str, int]] = []
+        for name in problem_data.compartments:
+            facing = [b for b in problem_data.boundaries.values() if compartment_of(b) == name]
+            moved = {species for boundary in facing for m in boundary.mechanisms for species in m.moved}
+            self._unknowns += [(name, i) for i, s in enumerate(electrolyte.names) if s in moved]
+        scale = Scales.of(electrolyte).concentration
+        given = {name: c.concentrations for name, c in problem_data.compartments.items()}
+        first = np.array([given[name][electrolyte.names[i]] for name, i in self._unknowns])
+        self._start_of_data = first / scale
+        self.restart()
+
+    @property
+    @override
+    def count(self) -> int:
+        return len(self._unknowns)
+
+    def restart(self) -> None:
+        """Set the concentrations to those of the start again."""
+        self.constants = self._start_of_data.copy()
+
+    @override
+    def update(self, step: StepData) -> None:
+        data, self._scales = step.problem_data, step.scales
+        self._volumes = {name: c.volume / step.scales.length**3 for name, c in data.compartments.items()}
+        first = [data.compartments[name].concentrations[data.electrolyte.names[i]] for name, i in self._unknowns]
+        self._first = np.array(first) / step.scales.concentration
+        if self.state_step is None:
+            self._set_totals(step)
+            self._in_time = False
+        else:
+            self._in_time = True
+
+    def _set_totals(self, step: StepData) -> None:
+        """Totals of the initial data over domain and compartments, scaled; not a number where a bath determines it."""
+        data = step.problem_data
+        free = enclosed_species(data.electrolyte, data.boundaries)
+        self._totals = np.full(self.fields.count, np.nan)
+        for i, name in enumerate(data.electrolyte.names):
+            if name in free:
+                self._totals[i] = data.electrolyte.bulk[name] * step.volume / step.scales.amount + sum(
+                    self._volumes[c] * value
+                    for (c, j), value in zip(self._unknowns, self._first, strict=True)
+                    if j == i
+                )
+
+    def concentrations(self, name: str, data: np.ndarray) -> np.ndarray:
+        """Concentrations in a compartment, mol/m^3, shape (N,); those that do not change are taken from the data.
+
+        Args:
+            name: name of the compartment; empty for a bath.
+            data: concentrations of the data, mol/m^3, shape (N,).
+        """
+        present = data.copy()
+        for (compartment, i), value in zip(self._unknowns, self.constants, strict=True):
+            if compartment == name:
+                present[i] = value * self._scales.concentration
+        return present
+
+    @override
+    def constants_at(self, unknowns: np.ndarray) -> np.ndarray:
+        if self.state_step is not None:  # a start that does not depend on rejected steps
+            return self.state_step.start / self._scales.concentration
+        return self.constants
+
+    def _leads(self, k: int) -> bool:
+        """Whether the equation of a constant is that of the total: of the first compartment of each species."""
+        i = self._unknowns[k][1]
+        return bool(not np.isnan(self._totals[i]) and all(j != i for _, j in self._unknowns[:k]))
+
+    @override
+    def values(self, nodal_flux: np.ndarray) -> list[float]:
+        if not self._unknowns:
+            return []
+        assert self.mechanisms is not None
+        flows = {name: self.mechanisms.outflow(name) for name in self._volumes}
+        if self._in_time:
+            return (self._amounts() - self._start() + self._flows(flows)).tolist()
+        amounts = self.fields.weights.integral(np.ones(self.fields.owned), self.fields.storage())
+        values = self._flows(flows)
+        for k, (_, i) in enumerate(self._unknowns):
+            if self._leads(k):
+                inside = sum(n for n, (_, j) in zip(self._amounts(), self._unknowns, strict=True) if j == i)
+                values[k] = amounts[i] + inside - self._totals[i]
+        return values.tolist()
+
+    def _amounts(self) -> np.ndarray:
+        return self.constants * np.array([self._volumes[name] for name, _ in self._unknowns])
+
+    def _start(self) -> np.ndarray:
+        assert self.state_step is not None
+        volumes = np.array([self._volumes[name] for name, _ in self._unknowns])
+        return np.asarray(self.state_step.start / self._scales.concentration * volumes)
+
+    def _flows(self, flows: dict[str, np.ndarray]) -> np.ndarray:
+        return np.array([flows[name][i] for name, i in self._unknowns])
+
+    @override
+    def rows(self) -> list[BorderRow]:
+        return [self._row(k) for k in range(self.count)]
+
+    def _row(self, k: int) -> BorderRow:
+        name, i = self._unknowns[k]
+        if not self._in_time and self._leads(k):
+            whole, function = np.arange(self.fields.owned), self.fields.functions[i]
+            others = {m: self._volumes[c] for m, (c, j) in enumerate(self._unknowns) if j == i}
+            slope = self.fields.variables.amount_slope(function)
+            return BorderRow(slopes=[(i, whole, slope)], own=others[k], others=others, lifted=True)
+        assert self.mechanisms is not None
+        slopes, by_outside = self.mechanisms.outflow_slopes(name, i)
+        others = {m: by_outside[j] * self._scales.concentration for m, (c, j) in enumerate(self._unknowns) if c == name}
+        others[k] += self._volumes[name] if self._in_time else 0.0
+        return BorderRow(slopes=slopes, own=others[k], others=others, lifted=True)
+
+    @override
+    def driven(self) -> list[DrivenFlux]:
+        if self.mechanisms is None:
+            return []
+        unit = self._scales.concentration
+        return [
+            [(j, nodes, unit * values) for j, nodes, values in self.mechanisms.driven_by(name, i)]
+            for name, i in self._unknowns
+        ]
+
+    @override
+    def state_names(self) -> list[str]:
+        names = self.fields.names
+        return [f"compartments.{name}.concentration_mM.{names[i]}" for name, i in self._unknowns]
+
+    @override
+    def states(self) -> np.ndarray:
+        """Concentrations, mol/m^3; those that the flow gives in a step, which conserves to rounding."""
+        if not self._unknowns or not self._in_time or (self.state_step is not None and self.state_step.at_start):
+            return self.constants * self._scales.concentration if self._unknowns else np.empty(0)
+        assert self.mechanisms is not None
+        flows = self._flows({name: self.mechanisms.outflow(name) for name in self._volumes})
+        volumes = np.array([self._volumes[name] for name, _ in self._unknowns])
+        return np.asarray((self._start() - flows) / volumes * self._scales.concentration)
+
+    @override
+    def start_states(self) -> np.ndarray:
+        return self._first * self._scales.concentration if self._unknowns else np.empty(0)
+
+    @override
+    def state_scales(self) -> np.ndarray:
+        return np.full(self.count, self._scales.concentration if self._unknowns else 1.0)

@@ -1,0 +1,304 @@
+"""Currents of mechanisms at every node of a boundary, with gates at the nodes.
+
+A mechanism lets the current density j_s(V_m, c, gates) of some species into the domain. At node a it enters the
+equation of the species with the weight of the node on the boundary, w_a = int phi_a:
+
+    R_s,a -= tau w_a j_s(V_a - V_out, c_a, m_a) / (z_s F).
+
+So currents, their balance and their derivatives are those of single nodes. V and c are those of the neutral solution
+beside the Debye layer, or of the node itself (`model.membrane.traces`). An implicit step of a gate ends at a function
+of V alone (`model.membrane.kinetics`), which is differentiated with the current.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import override
+
+import numpy as np
+
+from spinepnp.runtime.stack import MPI, reduced
+from spinepnp.solvers.model.electrolyte import Electrolyte
+from spinepnp.solvers.model.membrane.currents import MembraneCurrent, OpenCurrent
+from spinepnp.solvers.model.membrane.kinetics import GateKinetics
+from spinepnp.solvers.model.membrane.traces import neutral_trace
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.pnp.blocks import Blocks
+from spinepnp.solvers.pnp.fields import Fields
+from spinepnp.solvers.pnp.step_data import StepData
+from spinepnp.solvers.pnp.terms.base import Term
+from spinepnp.solvers.pnp.terms.compartment import Compartments, compartment_of
+
+
+@dataclass
+class _Entry:
+    """One mechanism at the nodes of its boundary.
+
+    Attributes:
+        boundary: name of the boundary.
+        name: name of the mechanism.
+        nodes: owned degrees of freedom of the boundary.
+        weights: their weights, um^2.
+        first_gate: number of its first gate among all.
+        gates: kinetics of its gates.
+        gate_labels: their names.
+        neutral: whether it sees the neutral solution beside the Debye layer.
+        current: its law, with the strengths of the present time.
+        outside_potential: potential outside, V.
+        outside: concentrations outside, mol/m^3, shape (N,); those of a compartment are filled in.
+        compartment: name of the compartment outside; empty for a bath.
+    """
+
+    boundary: str
+    name: str
+    nodes: np.ndarray
+    weights: np.ndarray
+    first_gate: int
+    gates: tuple[GateKinetics, ...]
+    gate_labels: tuple[str, ...]
+    neutral: bool
+    current: MembraneCurrent = field(init=False)
+    outside_potential: float = field(init=False)
+    outside: np.ndarray = field(init=False)
+    compartment: str = ""
+
+
+@dataclass(frozen=True)
+class _Flux:
+    """Currents of a mechanism at its nodes, and their derivatives by unknowns, in SI units but for the unknowns.
+
+    Attributes:
+        current: current density of each moved species, A/m^2, shape (n, S).
+        by_potential: derivative by the scaled potential, shape (n, S).
+        by_unknown: derivative by the unknown of each species, shape (n, S, N).
+        by_outside: derivative by the concentration outside, A/m^2 per mol/m^3, shape (n, S, N).
+        gates: open fractions of its gates, shape (n, gates).
+    """
+
+    current: np.ndarray
+    by_potential: np.ndarray
+    by_unknown: np.ndarray
+    by_outside: np.ndarray
+    gates: np.ndarray
+
+
+class Mechanisms(Term):
+    """Currents of all mechanisms of all boundaries.
+
+    Attributes:
+        compartments: well-stirred solutions outside, whose concentrations are unknown constants.
+    """
+
+    order = 150
+    compartments: Compartments
+
+    def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
+        super().__init__(fields, problem_data)
+        self._entries: list[_Entry] = []
+        self._gates, pairs = 0, set()
+        last, electrolyte = fields.count, problem_data.electrolyte
+        charged = [i for i, s in enumerate(electrolyte.species) if s.valence]
+        for name, boundary in problem_data.boundaries.items():
+            dofs = np.sort(fields.boundary_dofs[name]) if boundary.mechanisms else np.empty(0, dtype=np.int32)
+            nodes = dofs[dofs < fields.owned]
+            for mechanism in boundary.mechanisms:
+                entry = _Entry(
+                    name, mechanism.name, nodes, fields.weights.boundary[name][nodes], self._gates,
+                    tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates), mechanism.gate_labels,
+                    boundary.traces_of(mechanism) == "neutral", compartment=compartment_of(boundary),
+                )  # fmt: skip
+                self._gates += len(entry.gates)
+                self._entries.append(entry)
+                read = {electrolyte.index(species) for species in mechanism.reads_inside}
+                seen = {*read, *(charged if entry.neutral else ()), last}
+                pairs |= {(electrolyte.index(species), j) for species in mechanism.moved for j in seen}
+        self.nodal_pairs = sorted(pairs)
+        self._known: tuple[bytes, list[_Flux]] | None = None
+
+    @classmethod
+    @override
+    def applies(cls, problem_data: ProblemData) -> bool:
+        return any(boundary.mechanisms for boundary in problem_data.boundaries.values())
+
+    @override
+    def update(self, step: StepData) -> None:
+        self._known, self._step_size, self._scales = None, step.step_size, step.scales
+        data, self._zero = step.problem_data, step.zero
+        if step.states is None:
+            self._fixed = self._fixed_charge(data.electrolyte)
+        mechanisms = [mechanism for boundary in data.boundaries.values() for mechanism in boundary.mechanisms]
+        for entry, mechanism in zip(self._entries, mechanisms, strict=True):
+            outside = data.outside_concentrations(entry.boundary)
+            entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
+            entry.outside_potential = data.boundaries[entry.boundary].outside_potential
+            entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
+
+    def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
+        """Fixed charge at the local nodes, scaled. Collective."""
+        weights = self.fields.weights
+        fixed = np.full(len(weights.volume), electrolyte.uniform_charge)
+        if electrolyte.charged_regions:
+            fixed += weights.fixed_charge_density(electrolyte.charged_regions)
+        return fixed / self._scales.concentration
+
+    def _fluxes(self) -> list[_Flux]:
+        """Currents of all mechanisms at the state."""
+        nodes = np.unique(np.concatenate([entry.nodes for entry in self._entries]))
+        at_nodes = np.column_stack([function.x.array[nodes] for function in self.fields.functions])
+        state = at_nodes.tobytes() + self.compartments.constants.tobytes()
+        if self._known is None or self._known[0] != state:
+            self._known = state, [self._flux(entry) for entry in self._entries]
+        return self._known[1]
+
+    def _flux(self, entry: _Entry) -> _Flux:
+        fields, scales, nodes = self.fields, self._scales, entry.nodes
+        unknowns = np.column_stack([function.x.array[nodes] for function in fields.functions[:-1]])
+        c, phi = fields.variables.concentrations(unknowns), fields.phi.x.array[nodes]
+        slope = fields.variables.slope(c) * scales.concentration
+        outside = self.compartments.concentrations(entry.compartment, entry.outside)
+        if entry.neutral:
+            trace = neutral_trace(c, fields.coefficients.valence, self._fixed[nodes])
+            V, inside = phi + trace.shift, trace.concentrations * scales.concentration
+        else:
+            trace, V, inside = None, phi, c * scales.concentration
+        V = V * scales.potential + self._zero - entry.outside_potential
+        gated, gates = self._gated(entry, entry.current.open_current(V, inside, outside), V)
+        by_potential = gated.by_potential * scales.potential
+        by_unknown = gated.by_inside
+        if trace is not None:
+            # c' = c e^(-z w): dc'_k/dc_j = e^(-z_k w) delta_kj - z_k c'_k dw/dc_j
+            valence = fields.coefficients.valence
+            by_shift = by_potential - np.einsum("nsk,nk->ns", by_unknown, inside * valence)
+            own, shift = by_unknown * trace.factors[:, None, :], trace.shift_slopes / scales.concentration
+            by_unknown = own + by_shift[:, :, None] * shift[:, None, :]
+        return _Flux(gated.current, by_potential, by_unknown * slope[:, None, :], gated.by_outside, gates)
+
+    def _gated(self, entry: _Entry, current: OpenCurrent, V: np.ndarray) -> tuple[OpenCurrent, np.ndarray]:
+        """Currents through channels whose gates are at the end of their step, and their open fractions."""
+        if not entry.gates:
+            return current, np.empty((len(V), 0))
+        length = np.inf if self.nodal_step is None or self.nodal_step.at_start else self.nodal_step.length
+        fraction, by_V, open_fractions = np.ones(len(V)), np.zeros(len(V)), []
+        for number, kinetics in enumerate(entry.gates, entry.first_gate):
+            start = 0.0 if self.nodal_step is None else self.nodal_step.start[entry.nodes, number]
+            m, slope = kinetics.end_of_step(V, start, length)
+            opened = m ** (kinetics.power - 1)
+            by_V = by_V * opened * m + fraction * kinetics.power * opened * slope
+            fraction = fraction * opened * m
+            open_fractions.append(m)
+        return current.times(fraction, by_V), np.column_stack(open_fractions)
+
+    def _factor(self, entry: _Entry, species: int) -> np.ndarray:
+        """Scaled flux of a species into its equation at each node for a current density of 1 A/m^2."""
+        unit = self._scales.length**2 / (self.fields.coefficients.valence[species] * self._scales.current)
+        return np.asarray(unit * entry.weights)
+
+    @override
+    def add_residual(self, residual: np.ndarray) -> None:
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            for s, i in enumerate(entry.current.moved):
+                residual[entry.nodes, i] -= self._step_size * self._factor(entry, i) * flux.current[:, s]
+
+    @override
+    def add_jacobian(self, blocks: Blocks) -> None:
+        diagonals = {pair: np.zeros(self.fields.owned) for pair in self.nodal_pairs}
+        last = self.fields.count
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            for s, i in enumerate(entry.current.moved):
+                factor = self._step_size * self._factor(entry, i)
+                diagonals[i, last][entry.nodes] -= factor * flux.by_potential[:, s]
+                for j in range(last):
+                    if (i, j) in diagonals:
+                        diagonals[i, j][entry.nodes] -= factor * flux.by_unknown[:, s, j]
+        vector = self.fields.operators.vector()
+        for pair, diagonal in diagonals.items():
+            vector.array[:] = diagonal
+            blocks.add(*pair).setDiagonal(vector, addv=True)
+        vector.destroy()
+
+    @override
+    def mechanism_names(self) -> list[tuple[str, str]]:
+        return [(entry.boundary, entry.name) for entry in self._entries]
+
+    def moved(self, key: tuple[str, str]) -> set[str]:
+        """Names of the species that a mechanism moves, by its boundary and name."""
+        entry = next(e for e in self._entries if (e.boundary, e.name) == key)
+        return {self.fields.names[i] for i in entry.current.moved}
+
+    @override
+    def mechanism_currents(self) -> np.ndarray:
+        currents = np.zeros((len(self._entries), self.fields.count))
+        for k, (entry, flux) in enumerate(zip(self._entries, self._fluxes(), strict=True)):
+            currents[k, list(entry.current.moved)] = entry.weights @ flux.current * self._scales.length**2
+        return reduced(self.fields.comm, currents, MPI.SUM)
+
+    @override
+    def add_currents(self, currents: dict[str, np.ndarray]) -> None:
+        for entry, current in zip(self._entries, self.mechanism_currents(), strict=True):
+            currents[entry.boundary] = currents[entry.boundary] + current
+
+    @override
+    def through(self) -> np.ndarray:
+        valence = np.abs(self.fields.coefficients.valence)
+        size = np.abs(self.mechanism_currents()).sum(axis=0) / self._scales.current
+        return np.divide(size, valence, out=size, where=valence > 0.0)
+
+    @override
+    def nodal_state_names(self) -> list[str]:
+        return [f"gate.{e.boundary}.{e.name}.{label}" for e in self._entries for label in e.gate_labels]
+
+    @override
+    def nodal_states(self) -> np.ndarray:
+        states = np.zeros((self.fields.owned, self._gates))
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            states[entry.nodes, entry.first_gate : entry.first_gate + len(entry.gates)] = flux.gates
+        return states
+
+    def gate_means(self, nodal_states: np.ndarray) -> dict[tuple[str, str], dict[str, float]]:
+        """Area means of the gates by boundary and mechanism, then by label. Collective.
+
+        Args:
+            nodal_states: open fractions at the owned nodes, shape (owned dofs, gates).
+        """
+        sums = np.zeros(self._gates)
+        for entry in self._entries:
+            own = slice(entry.first_gate, entry.first_gate + len(entry.gates))
+            sums[own] = entry.weights @ nodal_states[entry.nodes, own] / self.fields.weights.area[entry.boundary]
+        means = iter(reduced(self.fields.comm, sums, MPI.SUM).tolist())
+        return {(e.boundary, e.name): {label: next(means) for label in e.gate_labels} for e in self._entries}
+
+    def outflow(self, compartment: str) -> np.ndarray:
+        """Flow of each species from a compartment into the domain times the step, scaled, shape (N,). Collective."""
+        flow = np.zeros(self.fields.count)
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            for s, i in enumerate(entry.current.moved if entry.compartment == compartment else ()):
+                flow[i] += self._step_size * float(self._factor(entry, i) @ flux.current[:, s])
+        return reduced(self.fields.comm, flow, MPI.SUM)
+
+    def outflow_slopes(
+        self, compartment: str, species: int
+    ) -> tuple[list[tuple[int, np.ndarray, np.ndarray]], np.ndarray]:
+        """Derivatives of the outflow of one species from a compartment.
+
+        Returns:
+            Component, owned degrees of freedom and derivative by their unknowns; and derivatives by the concentrations
+            outside (mol/m^3), shape (N,), summed over the ranks. Collective.
+        """
+        slopes, outside = [], np.zeros(self.fields.count)
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            if entry.compartment != compartment or species not in entry.current.moved:
+                continue
+            s, factor = entry.current.moved.index(species), self._step_size * self._factor(entry, species)
+            slopes.append((self.fields.count, entry.nodes, factor * flux.by_potential[:, s]))
+            slopes += [(j, entry.nodes, factor * flux.by_unknown[:, s, j]) for j in range(self.fields.count)]
+            outside += factor @ flux.by_outside[:, s]
+        return slopes, reduced(self.fields.comm, outside, MPI.SUM)
+
+    def driven_by(self, compartment: str, species: int) -> list[tuple[int, np.ndarray, np.ndarray]]:
+        """Derivative of the residual by the concentration (mol/m^3) of a species in a compartment."""
+        driven = []
+        for entry, flux in zip(self._entries, self._fluxes(), strict=True):
+            for s, i in enumerate(entry.current.moved if entry.compartment == compartment else ()):
+                slope = flux.by_outside[:, s, species]
+                driven.append((i, entry.nodes, -self._step_size * self._factor(entry, i) * slope))
+        return driven
