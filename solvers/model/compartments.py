@@ -92,3 +92,32 @@ def enclosed_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[
         for name, b in boundaries.items()
     }
     return undetermined_species(electrolyte, others)
+
+
+def exchanged_species(name: str, boundaries: Boundaries) -> set[str]:
+    """Species that mechanisms with a strength above zero exchange with a compartment."""
+    facing = (b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name)
+    return {species for b in facing for m in b.mechanisms if m.is_active for species in m.moved}
+
+
+def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries) -> None:
+    """Refuse compartments whose concentrations a steady state does not tell.
+
+    Args:
+        compartments: tables by name.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name, without waveforms.
+
+    Raises:
+        CaseError: names the compartment and the species.
+    """
+    for name in compartments:
+        facing = [b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name]
+        told = set().union(*(m.determines for b in facing for m in b.mechanisms))
+        for species in sorted(exchanged_species(name, boundaries) - told):
+            raise CaseError(
+                f"compartments.{name}",
+                f"has no steady concentration of {species}: no current there comes to rest with it; add a mechanism "
+                'with law = "ghk" or reversal = "nernst" that moves it, give outside.concentrations in place of the '
+                "compartment, or begin a transient from the bulk",
+            )

@@ -52,7 +52,7 @@ def living(**changes):
             "top": {"outside": {"compartment": "cleft"}, "mechanism": top},
         },
         "compartments": {"cleft": {"volume": "0.01 um^3", "concentrations": dict(OUTSIDE)}},
-        "study": {"kind": "transient", "duration": "3 ms", "initial": "rest"},
+        "study": {"kind": "transient", "duration": "3 ms"},
     }  # fmt: skip
     data = copy.deepcopy(data)
     for path, value in changes.items():
@@ -297,7 +297,9 @@ MISTAKES = {
     "traces of one": ({f"{KV_PATH}__traces": "bulk"}, "traces"),
     "key of another law": ({f"{KV_PATH}__permeability": {"K": "1 um/s"}}, "permeability is no key of law"),
     "unknown key": ({f"{KV_PATH}__conductanc": "1 nS"}, "did you mean \"conductance\""),
-    "initial fields": ({"initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
+    "rest of a compartment": ({"study__initial": "rest"},
+                              "compartments.cleft: has no steady concentration of K: no current there comes to rest"),
+    "initial fields": ({"study__initial": "rest", SIMPLE_PATH: None, "initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
                        'study.initial = "rest"; drop one'),
 }  # fmt: skip
 
@@ -332,7 +334,7 @@ def test_what_is_allowed():
 
 def test_species_that_only_a_fixed_reversal_lets_pass_have_no_steady_amount():
     sealed = living(boundaries__base__concentrations=None, boundaries__wall__mechanism=None, closed={},
-                    boundaries__top__mechanism__AMPA=None, **STEADY)  # fmt: skip
+                    boundaries__top__mechanism__AMPA=None, boundaries__top__outside=None, compartments=None, **STEADY)  # fmt: skip
     assert "lets K pass, which nothing else holds" in str(refusal(make_case, sealed))
 
 
