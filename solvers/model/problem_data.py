@@ -167,7 +167,8 @@ class ProblemData:
         for key, coefficient in self.electrolyte.coefficients().items():
             check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
-        check_compartments(self.compartments, self.electrolyte, self.boundaries)
+        volume = geometry.exact_measures()["volume"] if self.compartments else 0.0
+        check_compartments(self.compartments, self.electrolyte, self.boundaries, self.closed, volume)
         if not self.transient:
             check_rest(self.compartments, self.electrolyte, self.boundaries)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)

@@ -253,7 +253,7 @@ MISTAKES = {
                                  "cleft.concentrations.X: no such species"),
     "incomplete compartment": ({"compartments__cleft__concentrations": {"K": "149 mM", "Cl": "149 mM"}},
                                "compartments.cleft.concentrations: the mechanism AMPA needs that of Na"),
-    "charged compartment": ({"compartments__cleft__concentrations__Na": "146 mM"}, "the charges sum z c leave 1 mM"),
+    "charged compartment": ({"compartments__cleft__concentrations__Na": "146 mM"}, "leave 1 mM here"),
     "compartment of nobody": ({"compartments__other": {"volume": "1 um^3", "concentrations": {"K": "0 mM"}}},
                               "compartments.other: lies beyond no boundary"),
     "both outside": ({"boundaries__top__outside__concentrations": OUTSIDE}, "drop outside.concentrations"),
@@ -299,7 +299,8 @@ MISTAKES = {
     "unknown key": ({f"{KV_PATH}__conductanc": "1 nS"}, "did you mean \"conductance\""),
     "rest of a compartment": ({"study__initial": "rest"},
                               "compartments.cleft: has no steady concentration of K: no current there comes to rest"),
-    "initial fields": ({"study__initial": "rest", SIMPLE_PATH: None, "initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
+    "initial fields": ({"study__initial": "rest", SIMPLE_PATH: None,
+                        "initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
                        'study.initial = "rest"; drop one'),
 }  # fmt: skip
 
@@ -332,9 +333,20 @@ def test_what_is_allowed():
     assert make_case(charged).problem_data.compartments["cleft"].concentrations["Na"] == 146.0
 
 
+def test_a_charge_of_the_domain_may_be_balanced_beyond_it():
+    """1 mM of chloride more in a closed neck of 10 pi 10^-3 um^3, and as much less in a cleft of 10^-2 um^3."""
+    sealed = {"boundaries__base__concentrations": None, "boundaries__wall__mechanism": None, SIMPLE_PATH: None}
+    surplus = {"closed": {"amounts": {"Cl": f"{168e-18 * np.pi * 0.01!r} mol"}}}
+    balanced = {"compartments__cleft__concentrations__Cl": f"{149.0 - np.pi!r} mM"}
+    make_case(living(**sealed, **surplus, **balanced))
+    assert "leave -3.14159265 mM" in str(refusal(make_case, living(**sealed, **surplus)))
+
+
 def test_species_that_only_a_fixed_reversal_lets_pass_have_no_steady_amount():
-    sealed = living(boundaries__base__concentrations=None, boundaries__wall__mechanism=None, closed={},
-                    boundaries__top__mechanism__AMPA=None, boundaries__top__outside=None, compartments=None, **STEADY)  # fmt: skip
+    sealed = living(
+        boundaries__base__concentrations=None, boundaries__wall__mechanism=None, boundaries__top__mechanism__AMPA=None,
+        boundaries__top__outside=None, compartments=None, closed={}, **STEADY,
+    )  # fmt: skip
     assert "lets K pass, which nothing else holds" in str(refusal(make_case, sealed))
 
 
