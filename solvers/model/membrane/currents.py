@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, override
 
 import numpy as np
 
@@ -139,19 +139,19 @@ class OhmicCurrent(MembraneCurrent):
     magnesium: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of the species that it moves."""
         return tuple(self.shares)
 
     @property
+    @override
     def reads_inside(self) -> tuple[int, ...]:
-        """The moved species where the reversal potential is that of Nernst, else none."""
         return self.moved if self.reversal is None else ()
 
     reads_outside = reads_inside
 
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents with all gates open; see `MembraneCurrent.open_current`."""
         result = self._zeros(len(V))
         strengths = self.conductance * np.array(list(self.shares.values()))
         reversal: np.ndarray | float
@@ -169,8 +169,8 @@ class OhmicCurrent(MembraneCurrent):
         result.by_potential[:] = -strengths
         return _blocked(result, V, self.magnesium)
 
+    @override
     def scaled(self, factor: float) -> Self:
-        """The same mechanism with its conductance times a factor."""
         return replace(self, conductance=factor * self.conductance)
 
 
@@ -187,19 +187,19 @@ class GhkCurrent(MembraneCurrent):
     magnesium: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of the species that it moves."""
         return tuple(self.permeabilities)
 
     @property
+    @override
     def reads_inside(self) -> tuple[int, ...]:
-        """The moved species."""
         return self.moved
 
     reads_outside = reads_inside
 
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents with all gates open; see `MembraneCurrent.open_current`."""
         result = self._zeros(len(V))
         for s, (i, permeability) in enumerate(self.permeabilities.items()):
             z = self.valences[i]
@@ -213,8 +213,8 @@ class GhkCurrent(MembraneCurrent):
             result.by_outside[:, s, i] = strength * into
         return _blocked(result, V, self.magnesium)
 
+    @override
     def scaled(self, factor: float) -> Self:
-        """The same mechanism with its permeabilities times a factor."""
         return replace(self, permeabilities={i: factor * p for i, p in self.permeabilities.items()})
 
 
@@ -235,22 +235,22 @@ class NakPump(MembraneCurrent):
     rate: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of sodium and potassium."""
         return self.sodium, self.potassium
 
     @property
+    @override
     def reads_inside(self) -> tuple[int, ...]:
-        """Index of sodium; none where the current is constant."""
         return (self.sodium,) if self.rate is None else ()
 
     @property
+    @override
     def reads_outside(self) -> tuple[int, ...]:
-        """Index of potassium; none where the current is constant."""
         return (self.potassium,) if self.rate is None else ()
 
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents; see `MembraneCurrent.open_current`."""
         result = self._zeros(len(V))
         if self.rate is not None:
             result.current[:] = -self.rate * PUMP_SHARES
@@ -264,8 +264,8 @@ class NakPump(MembraneCurrent):
         result.by_outside[:, :, self.potassium] = np.multiply.outer(sodium * by_potassium, shares)
         return result
 
+    @override
     def scaled(self, factor: float) -> Self:
-        """The same mechanism with its current times a factor."""
         rate = None if self.rate is None else factor * self.rate
         return replace(self, maximum=factor * self.maximum, rate=rate)
 
