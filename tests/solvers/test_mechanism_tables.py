@@ -18,7 +18,7 @@ from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicCurrent
 from support import CASES
 from support.cases import spine_case
-from support.commands import refusal
+from support.commands import refusal, refused
 from support.ions import ion
 
 OUTSIDE = {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}
@@ -403,6 +403,11 @@ class TestPaths:
     def test_unset_of_a_file(self):
         case = load_case(CASES / "cylinder_iv.toml", (), ("compare",))
         assert case.compare is None
+
+    @pytest.mark.parametrize("verb", ["run", "mesh", "check"])
+    def test_the_option_of_verbs(self, verb, capsys):
+        line = refused(capsys, verb, CASES / "cylinder_iv.toml", "--unset", "boundaries.top.curent")
+        assert 'boundaries.top.curent: cannot be removed, as it is not there; did you mean "current"' in line
 
 
 @pytest.mark.parametrize(("name", "expected"), [
