@@ -22,7 +22,7 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.compartments import Compartment
+from spinepnp.solvers.model.compartments import Compartment, check_rest
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import STEADY_START, STEADY_STARTS, Initial
@@ -154,6 +154,9 @@ class Case(Table):
         )  # fmt: skip
         if self.initial is not None and self.study.initial in STEADY_STARTS:
             raise CaseError("initial", STEADY_START.format(self.study.initial))
+        if self.study.initial in STEADY_STARTS:
+            before = self.problem_data.initial_steady_state()
+            check_rest(before.compartments, before.electrolyte, before.boundaries)
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
