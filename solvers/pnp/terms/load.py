@@ -12,7 +12,7 @@ from typing import override
 import numpy as np
 
 from spinepnp.runtime.stack import MPI, reduced
-from spinepnp.solvers.model.cable import LoadModel, LoadStep
+from spinepnp.solvers.model.cable import LoadModel
 from spinepnp.solvers.model.problem_data import ProblemData, ProblemSignature
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
