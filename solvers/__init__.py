@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.channels import Channel, Gate
 from spinepnp.solvers.model.closed import Closed
+from spinepnp.solvers.model.compartments import Compartment
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.initial import Initial
+from spinepnp.solvers.model.membrane.gate import MechanismGate
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.schedule import Schedule
@@ -41,11 +44,14 @@ __all__ = [
     "Cable",
     "Channel",
     "Closed",
+    "Compartment",
     "Electrolyte",
     "Gate",
     "Initial",
     "Injection",
     "Load",
+    "Mechanism",
+    "MechanismGate",
     "PotentialWaveform",
     "Region",
     "Schedule",

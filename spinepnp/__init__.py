@@ -41,11 +41,14 @@ if TYPE_CHECKING:
         Cable,
         Channel,
         Closed,
+        Compartment,
         Electrolyte,
         Gate,
         Initial,
         Injection,
         Load,
+        Mechanism,
+        MechanismGate,
         PotentialWaveform,
         Region,
         Schedule,
@@ -67,9 +70,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Cable Channel Closed Electrolyte Gate Initial Injection Load PotentialWaveform Region "
-    "Schedule Solution SolverOptions Species SteadyProblem Step TransientProblem grade_layers solve_steady "
-    "solve_transient",
+    "solvers": "Boundary Cable Channel Closed Compartment Electrolyte Gate Initial Injection Load Mechanism "
+    "MechanismGate PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step "
+    "TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
@@ -94,6 +97,7 @@ __all__ = [
     "CaseError",
     "Channel",
     "Closed",
+    "Compartment",
     "Cone",
     "Cylinder",
     "Electrolyte",
@@ -105,6 +109,8 @@ __all__ = [
     "Initial",
     "Injection",
     "Load",
+    "Mechanism",
+    "MechanismGate",
     "MeshOptions",
     "Obstacle",
     "OutputError",

@@ -30,8 +30,8 @@ UnsetOption = Annotated[
 
 #: Help of the first argument of `list`.
 LIST_HELP = (
-    "shapes, laws, formulas, waveforms, channels, cases, sweeps, validation, models, figures, benchmarks; keys, "
-    "results, schema; all but the last three by default."
+    "shapes, laws, formulas, waveforms, channels, mechanisms, kinetics, cases, sweeps, validation, models, figures, "
+    "benchmarks; keys, results, schema; all but the last three by default."
 )
 #: Help of the second argument of `list`.
 NAME_HELP = "A shape (list shapes cylinder), a table (list keys mesh), or a kind of file: case, sweep, validation."

@@ -194,7 +194,7 @@ class _Reader:
             return _constant(float(node.value), {})
         if isinstance(node, ast.Name):
             if node.id not in self.names:
-                known = (self.grammar.variable, "pi", *self.grammar.functions)
+                known = (self.grammar.variable, "pi", *self.grammar.functions, *self.grammar.units)
                 raise ValueError(f'"{node.id}" is not known; {nearest(node.id, known)}')
             return self.names[node.id]
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:

@@ -22,7 +22,7 @@ import numpy as np
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from spinepnp import units
-from spinepnp.solvers.model.membrane.currents import bernoulli
+from spinepnp.solvers.model.membrane.functions import bernoulli
 from spinepnp.solvers.model.tables import check_keys, read_columns
 
 #: Keys that each law needs, and keys that it may have, beside species and gates.

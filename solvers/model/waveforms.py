@@ -234,9 +234,7 @@ class WaveformKeys(Table):
         if self.waveform == "pulse" and self.interval is not None and self.interval < (self.duration or 0.0):
             raise ValueError("the interval of a train of pulses is shorter than a pulse; make it longer")
         if self.rise is not None and self.decay is not None and self.rise >= self.decay:
-            raise ValueError(
-                "the rise of a biexponential function must be shorter than its decay; for equal ones use alpha"
-            )
+            raise ValueError("the rise must be shorter than the decay; for equal ones use an alpha function")
 
     def check_file(self, key: str) -> None:
         """Read the table of the waveform, if it has one; the key is that of the value.

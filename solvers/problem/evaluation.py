@@ -17,7 +17,14 @@ from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
-from spinepnp.solvers.problem.solution import BoundaryState, MechanismState, PointState, RegionState, Solution, VolumeState
+from spinepnp.solvers.problem.solution import (
+    BoundaryState,
+    MechanismState,
+    PointState,
+    RegionState,
+    Solution,
+    VolumeState,
+)
 from spinepnp.solvers.problem.variable_choice import change_within_cells
 from spinepnp.units import FARADAY
 

@@ -5,9 +5,9 @@ where the solution is smooth there, at the start and at one stage of the step be
 
     y(t_n + theta h) = sum_i w_i(theta) Y_i,     w_i polynomials of theta.
 
-Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get the same
-weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of each
-species are linear in these; thus they hold at all times as they hold at the stages.
+Concentrations, potential, amounts, charges, states of terms, currents, and the charge that has passed a boundary get
+the same weights. Poisson's equation, the condition of a floating boundary, the sum of all currents and the balance of
+each species are linear in these; thus they hold at all times as they hold at the stages.
 
 The potential is an algebraic variable, and the fast modes of the ions are as stiff as one: their values at the stages
 are right whatever the order of the method. Slow modes have an error of third order at the stages: the value of
@@ -198,7 +198,8 @@ def dense_output(
     length, rates = end - start, _stage_rates(problem, trial.stages)
     totals = np.array([totals_of(problem, before).flat(), totals_of(problem, trial.time_state).flat()])
     floors = before.rates.floor, trial.time_state.rates.floor
-    states = (before.rates.nodal_states, *(stage.nodal_states for stage in trial.stages[-len(trial.inner_unknowns) - 1 :]))
+    solved = trial.stages[-len(trial.inner_unknowns) - 1 :]
+    states = (before.rates.nodal_states, *(stage.nodal_states for stage in solved))
     if not method.explicit_start:
         linear = np.array([[1.0, 0.0], [-1.0, 1.0]])
         return DenseOutput(start, end, linear, 0, (first, last), states, totals, np.vstack([rates, rates]), floors)

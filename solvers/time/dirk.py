@@ -7,8 +7,9 @@ system. A stage of a diagonally implicit Runge-Kutta method solves
     K = (storage - base) / (gamma h),
 
 so that rates K come from the storage, not from fluxes: they contain prescribed values, injections and states, and the
-storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and states of terms have rates of the same form: the
-potential of a floating boundary is such that ions and displacement together carry no charge through it in a stage.
+storage of a step changes by exactly h sum_i b_i K_i. Charges on boundaries and states of terms have rates of the same
+form: the potential of a floating boundary is such that ions and displacement together carry no charge through it in a
+stage.
 
 Each smooth interval of the data begins with a short step of backward Euler, which needs no rate at its start; then
 ESDIRK steps grow from there. The error of a step, h sum_i (b_i - b^_i) K_i, is a sum of the states of its stages: for a
@@ -298,6 +299,8 @@ def state_at_rest(problem: Problem, time: float) -> TimeState:
     nodal_states = system.equations.nodal_states()
     mechanisms = system.equations.mechanism_currents()
     current = np.vstack([np.zeros((boundaries, content.shape[1])), mechanisms])
+    for (boundary, _), through in zip(system.equations.mechanism_names(), mechanisms, strict=True):
+        current[problem.boundary_names.index(boundary)] += through
     rates = StageRates(
         content=content,
         charge=_wall_charges(problem, system.nodal_flux()),

@@ -19,7 +19,7 @@ ROWS_PER_STEP = 6
 
 @dataclass(frozen=True)
 class Trace:
-    """Means, values at probes, currents and states of terms within a step, in the units and with the names of observables.csv.
+    """Means, values at probes, currents and states within a step, in the units and with the names of observables.csv.
 
     Attributes:
         dense: dense output of the step.

@@ -103,10 +103,10 @@ class TransientProblem(Problem):
 
         Args:
             initial: the bulk concentrations (or uniform ones with the closed amounts), or the steady state before any
-                waveform begins ("rest" is another name of it for membranes). Where regions have a fixed charge, the bulk is the Donnan state in equilibrium with it:
-                uniform concentrations would leave the charge bare, with a field of kilovolts. With
-                `initial_concentrations` the bulk is what regions do not replace, or the file of fields, and the
-                potential follows from Poisson's equation.
+                waveform begins ("rest" is another name of it for membranes). Where regions have a fixed charge, the
+                bulk is the Donnan state in equilibrium with it: uniform concentrations would leave the charge bare,
+                with a field of kilovolts. With `initial_concentrations` the bulk is what regions do not replace, or
+                the file of fields, and the potential follows from Poisson's equation.
 
         Returns:
             The state at time zero.
@@ -228,8 +228,8 @@ class TransientProblem(Problem):
         """Solve Poisson's equation for the potential of given concentrations. Collective.
 
         It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
-        boundaries are scaled; `states` are those of terms. The prescribed concentrations of a floating boundary bring ions into its cells, whose
-        charge its own has to balance.
+        boundaries are scaled; `states` are those of terms. The prescribed concentrations of a floating boundary bring
+        ions into its cells, whose charge its own has to balance.
         """
         system, state, scales = self.system, self.system.state, self.system.step_data.scales
         unknowns = state.to_unknowns(nodal)
@@ -391,8 +391,12 @@ class TransientProblem(Problem):
             return self._solution_at(
                 totals,
                 replace(
-                    at_end, charge_rate=rates.charge, current=rates.passed, floor=np.max(dense.floors, axis=0),
-                    states=totals.states, nodal_states=dense.states_at_nodes(time),
+                    at_end,
+                    charge_rate=rates.charge,
+                    current=rates.passed,
+                    floor=np.max(dense.floors, axis=0),
+                    states=totals.states,
+                    nodal_states=dense.states_at_nodes(time),
                 ),
                 self._no_solve("interpolated"),
             )

@@ -321,7 +321,12 @@ def _load(path: Path, overrides: Iterable[str], removals: Iterable[str]) -> dict
 
 
 def load_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case:
-    """Read and check a case file (TOML), with ``key=value`` overrides, after keys are removed by their paths.
+    """Read and check a case file (TOML).
+
+    Args:
+        path: path of the file.
+        overrides: ``key=value`` texts that change keys.
+        removals: dotted paths of keys that are removed before.
 
     Raises:
         CaseError: anything that is wrong with it.
@@ -331,6 +336,11 @@ def load_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str]
 
 def load_mesh_case(path: Path, overrides: Iterable[str] = (), removals: Iterable[str] = ()) -> Case | MeshCase:
     """Read and check a case file for its mesh alone; without boundaries it needs no more than the tables of a mesh.
+
+    Args:
+        path: path of the file.
+        overrides: ``key=value`` texts that change keys.
+        removals: dotted paths of keys that are removed before.
 
     Raises:
         CaseError: anything that is wrong with it.

@@ -102,7 +102,7 @@ def _description(topic: str, entry: dict[str, Any]) -> str:
         case "shapes":
             options = f" [{', '.join(entry['options'])}]" if entry["options"] else ""
             return f"{', '.join(entry['parameters'])}{options}; boundaries {', '.join(entry['boundaries'])}"
-        case "waveforms" | "channels":
+        case "waveforms" | "channels" | "mechanisms":
             parts = [f"{what} {', '.join(entry[what])}" for what in ("needs", "may have") if entry[what]]
             return "; ".join(parts) or "no keys of its own"
         case "formulas":

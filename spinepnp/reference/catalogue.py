@@ -64,6 +64,20 @@ def channels() -> list[Entry]:
     return _by_keys(KEYS)
 
 
+def mechanisms() -> list[Entry]:
+    """Laws of mechanisms, and the keys of each."""
+    from spinepnp.solvers.model.membrane.mechanism import KEYS
+
+    return _by_keys(KEYS)
+
+
+def kinetics() -> list[Entry]:
+    """Kinetics of gates that have a name, and their sources."""
+    from spinepnp.solvers.model.membrane.kinetics import known_kinetics
+
+    return [{"name": name, "title": entry["source"]} for name, entry in known_kinetics().items()]
+
+
 def _by_keys(keys: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Entry]:
     return [
         {"name": name, "needs": list(needed), "may have": list(allowed)} for name, (needed, allowed) in keys.items()
@@ -147,8 +161,10 @@ TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
     "shapes": (shapes, "of [geometry]; a case file: ./spine new SHAPE; a drawing: ./spine list shapes SHAPE"),
     "laws": (laws, "of [compare], for the voltage at the injector"),
     "formulas": (formulas, "of validation cases, beside laws and tables"),
-    "waveforms": (waveforms, "of a current in a transient"),
+    "waveforms": (waveforms, "of a current, a potential or a mechanism in a transient"),
     "channels": (channels, "laws of [[boundaries.NAME.channel]]; all need species"),
+    "mechanisms": (mechanisms, "laws of [[boundaries.NAME.mechanism]]; all need a name"),
+    "kinetics": (kinetics, "of gates of mechanisms"),
     "cases": (cases, "./spine run FILE"),
     "sweeps": (sweeps, "./spine -n 2 batch FILE"),
     "validation": (validation, "./spine validate NAME"),

@@ -18,18 +18,30 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from spinepnp.case.study import TRANSIENT, Study
+from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.electrolyte import DEFAULT_THERMAL_VOLTAGE, Electrolyte
+from spinepnp.solvers.model.membrane.mechanism import TRACES
+from spinepnp.solvers.model.membrane.strength import StrengthOf
+from spinepnp.solvers.model.terms.capacitance import Membrane
+from spinepnp.solvers.model.terms.mechanism import Outside
 from spinepnp.units import POTENTIAL, Quantity, Table, format_quantity
+
+#: Potential outside of a membrane where none is given.
+NO_POTENTIAL = format_quantity(0.0, POTENTIAL)
 
 #: Defaults that are filled in when a case is resolved, because they depend on other keys.
 LATE: dict[type[Table], dict[str, Any]] = {
     Electrolyte: {"thermal_voltage": format_quantity(DEFAULT_THERMAL_VOLTAGE, POTENTIAL)},
     Study: TRANSIENT,
+    Boundary: {"traces": TRACES},
+    Membrane: {"outside": NO_POTENTIAL},
+    Outside: {"potential": NO_POTENTIAL},
 }
 
 #: Units by which docstrings tell what a quantity is inside; in a file it has any unit of its kind.
 _SI = re.compile(
-    r"(?:^|, | in )(?:m|V|A|K|s|S|rad|mol|1/s|m/s|m\^2/s|[ACF]/m\^2|mol/\(m\^3 s\)|mol/m\^3)(?: \(= mM\))?(?=[.,;:]|$)"
+    r"(?:^|, | in )(?:m|m\^3|V|A|K|s|S|rad|mol|1/s|m/s|m\^2/s|[ACF]/m\^2|mol/\(m\^3 s\)|mol/m\^3)(?: \(= mM\))?"
+    r"(?=[.,;:]|$)"
 )
 
 _WORDS: dict[Any, str] = {str: "text", float: "number", int: "whole number", bool: "true or false", Any: "any value"}
@@ -138,7 +150,11 @@ def _parts(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 def _quantities(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Quantity]:
     """All quantities in a type."""
     inner, more = _parts(annotation)
-    yield from (entry for entry in (*metadata, *more) if isinstance(entry, Quantity))
+    for entry in (*metadata, *more):
+        if isinstance(entry, StrengthOf):
+            yield from entry.quantities
+        elif isinstance(entry, Quantity):
+            yield entry
     for part in get_args(inner) if get_origin(inner) is not Literal else ():
         yield from _quantities(part)
 
@@ -160,6 +176,9 @@ def _takes(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     if quantity is not None:
         sign = {"positive": " > 0", "non_negative": " >= 0"}.get(quantity.sign, "")
         return f'{quantity.kind.name}{sign} ("{quantity.kind.example}")'
+    strength = next((entry for entry in metadata if isinstance(entry, StrengthOf)), None)
+    if strength is not None:
+        return strength.words
     if origin is Literal:
         return " or ".join(json.dumps(value) for value in arguments)
     if origin in (Union, types.UnionType):

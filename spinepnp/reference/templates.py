@@ -30,6 +30,7 @@ from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte, Species
 from spinepnp.solvers.model.initial import InitialRegion
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import LENGTH, format_quantity
@@ -250,6 +251,7 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     drop = f"; {_no_law(starter)}" if starter.law else ""
     yield Line(f"current = {alpha}", f"instead, in a transient{drop}; waveforms: {waveforms}", ("alpha",))
     yield from _wall(starter)
+    yield from _mechanism(starter)
     if issubclass(shape, BallNeck):
         yield from _channels()
     elif issubclass(shape, Ringed):
@@ -264,6 +266,18 @@ def _wall(starter: Starter) -> Iterator[Line]:
     values = {"surface_charge": "-0.01 C/m^2", "capacitance": {"value": "0.01 F/m^2", "outside": "-70 mV"}}
     notes = {"capacitance": "instead: a thin membrane, eps dV/dn = C_m (outside - V)"}
     yield from rows(Boundary, values, {name: (name,) for name in both}, notes=notes)
+
+
+def _mechanism(starter: Starter) -> Iterator[Line]:
+    """A leak at every point of the wall."""
+    if not starter.wall:
+        return
+    only = ("mechanism",)
+    note = "; ".join(filter(None, ("at every point of the wall", _no_law(starter))))
+    yield from (Line(""), Line(f"[[boundaries.{starter.wall}.mechanism]]", note, only))
+    values = {"name": "leak", "law": "ohmic", "species": "Na", "conductance": "1 mS/cm^2", "reversal": "-20 mV"}
+    notes = {"law": 'or "ghk", "pump": ./spine list mechanisms', "conductance": 'or "1 nS" in total'}
+    yield from rows(Mechanism, values, dict.fromkeys(values, only), notes=notes)
 
 
 def _ring(starter: Starter) -> Iterator[Line]:
@@ -314,7 +328,7 @@ def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
     yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:
-        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "obstacle", "rings")
+        spoiled = ("alpha", "fixed_charge", "surface_charge", "capacitance", "mechanism", "obstacle", "rings")
         yield from (Line(""), Line("[compare]", "the result is compared with a law", (), spoiled))
         yield Line(f'law = "{starter.law}"', "./spine list laws", (), spoiled)
     yield from (Line(""), Line("[solver]", "", ("formulation", "linear")))

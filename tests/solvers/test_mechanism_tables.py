@@ -1,6 +1,8 @@
 """Tables of mechanisms, solutions outside and compartments: what they mean, and each mistake with its line."""
 
 import copy
+import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from spinepnp.solvers.model.arguments import check_kind
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicCurrent
 from support import CASES
+from support.cases import spine_case
 from support.commands import refusal
 from support.ions import ion
 
@@ -66,6 +69,11 @@ AMPA, SIMPLE = TOP.mechanisms
 
 def current_of(mechanism, place, area=AREA):
     return mechanism.membrane_current(CASE.electrolyte, CASE.problem_data.outside_concentrations(place), area)
+
+
+def _plain(mechanism):
+    """Keys of a mechanism as in a file, with a constant strength."""
+    return mechanism.model_dump(mode="json", exclude_none=True)
 
 
 class TestMeaning:
@@ -126,6 +134,29 @@ class TestMeaning:
         assert not before.boundaries["top"].mechanisms[0].is_active
         assert before.signature == CASE.problem_data.at(0.0, 0.1e-3).signature
 
+    def test_a_synapse_and_a_table_of_factors(self, tmp_path):
+        """Two time constants, with a peak of one; a table is linear between its rows, and zero outside of them."""
+        twice = {"waveform": "biexponential", "rise": "0.2 ms", "decay": "2 ms", "onset": "1 ms"}
+        synapse = Boundary(mechanism=_plain(SIMPLE) | twice)
+        t = 1e-3 + np.linspace(0.0, 5e-3, 5001)
+        g = np.array([synapse.at(x, x).mechanisms[0].conductance.value for x in t])
+        expected = np.exp(-(t - 1e-3) / 2e-3) - np.exp(-(t - 1e-3) / 0.2e-3)
+        assert g == pytest.approx(1e-9 * expected / expected.max(), rel=1e-5, abs=1e-15)
+        file = tmp_path / "g.csv"
+        file.write_text("time_ms,factor\n0,0\n1,2\n2,1\n")
+        table = Boundary(mechanism=_plain(SIMPLE) | {"waveform": "table", "file": str(file)})
+        found = [table.at(x, x).mechanisms[0].conductance.value for x in (-1e-3, 0.5e-3, 1.5e-3, 3e-3)]
+        assert found == pytest.approx([0.0, 1e-9, 1.5e-9, 0.0])
+        assert table.files == [str(file)]
+        data = living(
+            boundaries__top__mechanism__simple__waveform="table", boundaries__top__mechanism__simple__file=str(file)
+        )
+        first = case_digest(make_case(data))
+        file.write_text("time_ms,factor\n0,0\n1,2\n2,-1\n")
+        assert "has a negative factor" in str(refusal(lambda: make_case(data)))
+        file.write_text("time_ms,factor\n0,0\n1,2\n2,0\n")
+        assert case_digest(make_case(data)) != first
+
     def test_structure_for_compiled_equations(self):
         (entries,) = [found for name, found in CASE.problem_data.signature.terms if name == "mechanism"]
         kv, ampa = entries[1], entries[3]
@@ -145,7 +176,7 @@ class TestMeaning:
         assert TOP.driven == ["Na", "K"]
         assert WALL.determines(salt) == {"Na", "K", "Cl"}
         assert TOP.determines(salt) == {"Na", "K"}
-        fixed = Boundary(mechanism=[SIMPLE.model_dump(mode="json", exclude_none=True), PUMP.model_copy()])
+        fixed = Boundary(mechanism=[_plain(SIMPLE), PUMP.model_copy()])
         assert fixed.determines(salt) == set()
         assert not Boundary(mechanism=AMPA.with_strength(0.0)).carries(salt)
         assert not CASE.problem_data.equilibrium_bounds()
@@ -174,9 +205,7 @@ class TestMeaning:
         warm = CASE.electrolyte.model_copy(update={"thermal_voltage": None, "temperature": 289.45})
         for celsius, factor in ((None, 3.0), (16.3, 1.0)):
             gate = {"kinetics": "hh_n", "q10": 3.0} | ({} if celsius is None else {"celsius": celsius})
-            mechanism = Boundary(
-                mechanism={**SIMPLE.model_dump(mode="json", exclude_none=True), "gates": gate}
-            ).mechanism[0]
+            mechanism = Boundary(mechanism={**_plain(SIMPLE), "gates": gate}).mechanism[0]
             assert mechanism.gates[0].kinetics_object(warm).factor == pytest.approx(factor)
 
 
@@ -278,6 +307,17 @@ def test_mistakes_have_one_line(changes, message):
     line = str(refusal(lambda: make_case(living(**changes))))
     assert message in line
     assert "\n" not in line
+
+
+def test_the_example_of_the_docs_is_good():
+    text = (CASES.parent / "docs" / "case-file.md").read_text()
+    block = re.search(r"### Living membranes.*?```toml\n(.*?)```", text, flags=re.S)[1]
+    spine = spine_case(electrolyte=living()["electrolyte"], study={"kind": "transient", "duration": "1 ms"})
+    example = tomllib.loads(block)
+    spine["boundaries"] = {"base": {"potential": "0 mV", "concentrations": "bulk"}} | example.pop("boundaries")
+    case = make_case(spine | example)
+    names = [m.name for boundary in case.boundaries.values() for m in boundary.mechanisms]
+    assert names == ["leak", "Kv", "pump", "AMPA", "simple"]
 
 
 def test_what_is_allowed():

@@ -15,7 +15,7 @@ from spinepnp.runtime.stack import MPI, dolfinx
 from spinepnp.solvers import Boundary, Closed, Electrolyte, SolverOptions, SteadyProblem, solve_steady
 from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.closed import check_neutral_inflow
-from spinepnp.solvers.model.membrane.currents import bernoulli
+from spinepnp.solvers.model.membrane.functions import bernoulli
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.model.waveforms import pulses
 from spinepnp.solvers.pnp import system

@@ -13,7 +13,7 @@ from spinepnp.case.case import make_case
 from spinepnp.errors import CaseError
 from spinepnp.solvers.algebra.step_control import StepControl, graded
 from spinepnp.solvers.model.channels import Channel, Gate, GateStep, gate_rates
-from spinepnp.solvers.model.membrane.currents import bernoulli
+from spinepnp.solvers.model.membrane.functions import bernoulli
 from spinepnp.solvers.model.tables import read_columns
 from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.units import CURRENT, FARADAY, TIME

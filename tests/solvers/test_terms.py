@@ -40,7 +40,10 @@ CELL = Electrolyte(
     fixed_charge="-20 mM",
 )
 CLEFT = {"cleft": {"volume": "0.01 um^3", "concentrations": {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}}}
-GATES = [{"half": "-20 mV", "slope": "8 mV", "time": "0.2 ms", "power": 3}, {"half": "-30 mV", "slope": "-9 mV", "time": "0.5 ms"}]
+GATES = [
+    {"half": "-20 mV", "slope": "8 mV", "time": "0.2 ms", "power": 3},
+    {"half": "-30 mV", "slope": "-9 mV", "time": "0.5 ms"},
+]
 MECHANISMS = [
     {"name": "leak", "law": "ghk", "permeability": {"Na": "1e-5 m/s", "K": "3e-4 m/s", "Cl": "2e-5 m/s"}},
     {"name": "pump", "law": "pump", "kind": "nak", "maximum": "2000 A/m^2"},
@@ -120,7 +123,10 @@ CASES = {
     ),
     "enclosed": (
         CELL,
-        {"base": {"concentrations": {"T": "5 mM"}}, "top": {**MEMBRANE, "mechanism": MECHANISMS, "outside": {"compartment": "cleft"}}},
+        {
+            "base": {"concentrations": {"T": "5 mM"}},
+            "top": {**MEMBRANE, "mechanism": MECHANISMS, "outside": {"compartment": "cleft"}},
+        },
         None,
         (),
         CLEFT,

@@ -29,7 +29,7 @@ class MechanismGate(Table):
     """One kind of gate of a mechanism, at every point of the boundary.
 
     Examples:
-        >>> from spinepnp.solvers.model.membrane.gate import MechanismGate
+        >>> from spinepnp.solvers import MechanismGate
         >>> gate = MechanismGate(alpha="0.07/ms * exp(-(V + 65 mV)/(20 mV))", beta="1/ms")
         >>> gate.power
         1

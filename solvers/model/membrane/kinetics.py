@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import nearest
-from spinepnp.solvers.model.membrane.currents import logistic
 from spinepnp.solvers.model.membrane.expression import GRID, read_rate
+from spinepnp.solvers.model.membrane.functions import logistic
 
 #: Rates alpha and beta, 1/s, and their derivatives by the potential, 1/(s V), each of the shape of the potentials.
 Rates = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from spinepnp.errors import CaseError
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, MembraneCurrent, NakPump, OhmicCurrent, ghk_scale
 from spinepnp.solvers.model.membrane.gate import MechanismGate
 from spinepnp.solvers.model.membrane.strength import (
@@ -22,9 +23,9 @@ from spinepnp.solvers.model.membrane.strength import (
     PermeabilityStrength,
     Strength,
 )
-from spinepnp.solvers.model.tables import check_keys
+from spinepnp.solvers.model.tables import check_keys, read_columns
 from spinepnp.solvers.model.waveforms import WaveformFunction, WaveformKeys
-from spinepnp.units import Concentration, Number, Potential, Table
+from spinepnp.units import FACTOR, TIME, Concentration, Number, Potential, Table
 
 if TYPE_CHECKING:
     from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -46,6 +47,9 @@ PUMPED = ("Na", "K")
 #: boundary, or that at the boundary itself.
 Traces = Literal["neutral", "local"]
 
+#: Traces where neither a mechanism nor its boundary says which.
+TRACES: Traces = "neutral"
+
 #: Reversal potential: that of Nernst, or a value.
 Reversal = Annotated[
     Annotated[Literal["nernst"], Tag("word")] | Annotated[Potential, Tag("quantity")],
@@ -60,8 +64,8 @@ class LawKeys(Table):
         name: name in paths and results: a letter, then letters, digits or `_`.
         law: "ohmic", "ghk" (Goldman, Hodgkin and Katz) or "pump".
         species: species that carries an ohmic current alone.
-        conductance: conductance with all gates open, S/m^2 of each area or S in total, spread evenly; with "ghk" the
-            slope conductance between the bulk and the solution outside, at the potential without current.
+        conductance: conductance with all gates open, per area, or in total and spread evenly over the boundary; with
+            "ghk" the slope conductance between the bulk and the solution outside, at the potential without current.
         reversal: potential V - V_outside without current, V; or "nernst", that of the concentrations of its one species
             on both sides at each point, which is the default where there is one species.
         carriers: share of an ohmic current that each species carries, by name, in place of `species`; shares sum to one
@@ -70,9 +74,9 @@ class LawKeys(Table):
         magnesium: magnesium outside that blocks the channels: a factor 1/(1 + [Mg]/(3.57 mM) exp(-0.062 V_m/mV)).
         gates: open fractions that multiply the current.
         kind: kind of the pump: "nak" takes three sodium ions (Na) out and two potassium ions (K) in.
-        maximum: largest net outward current of a pump, A/m^2 of each area or A in total; its current depends on Na
-            inside and K outside.
-        rate: net outward current of a pump that is constant, A/m^2 or A, in place of the maximum.
+        maximum: largest net outward current of a pump, per area, or in total and spread evenly; its current depends on
+            Na inside and K outside.
+        rate: net outward current of a pump that is constant, per area or in total, in place of the maximum.
         traces: what it sees of the domain, where that differs from the boundary's `traces`.
     """
 
@@ -105,15 +109,31 @@ class StrengthWaveform(WaveformKeys):
         file: CSV table with the columns ``time_ms`` and ``factor``.
     """
 
-    waveform: Literal["constant", "step", "pulse", "alpha", "ramp", "table"] = "constant"
+    column: ClassVar = FACTOR
+
+    # Keys of a sine, which would make a strength negative.
+    frequency: ClassVar[None] = None  # type: ignore[misc]
+    phase: ClassVar[None] = None  # type: ignore[misc]
+
+    waveform: Literal["constant", "step", "pulse", "alpha", "biexponential", "ramp", "table"] = "constant"
+
+    def check_file(self, key: str) -> None:
+        """Read the table of the waveform, if it has one; the key is that of the mechanism.
+
+        Raises:
+            CaseError: the table cannot be used, or has a negative factor.
+        """
+        super().check_file(key)
+        if self.file is not None and np.min(read_columns(self.file, TIME, FACTOR)[1]) < 0.0:
+            raise CaseError(f"{key}.file", "has a negative factor, which no strength can have; change it", self.file)
 
 
 class Mechanism(StrengthWaveform, LawKeys):
     """Mechanism at every point of a boundary: its current depends on the potential, concentrations and gates there.
 
     Examples:
-        >>> from spinepnp.solvers import Boundary
-        >>> leak = {"name": "leak", "law": "ohmic", "species": "K", "conductance": "1 mS/cm^2", "reversal": "-80 mV"}
+        >>> from spinepnp.solvers import Boundary, Mechanism
+        >>> leak = Mechanism(name="leak", law="ohmic", species="K", conductance="1 mS/cm^2", reversal="-80 mV")
         >>> membrane = Boundary(capacitance={"value": "1 uF/cm^2"}, mechanism=leak)
         >>> membrane.mechanisms[0].conductance.per_area(1e-12)  # S/m^2
         10.0
@@ -123,7 +143,7 @@ class Mechanism(StrengthWaveform, LawKeys):
     @classmethod
     def _has_one_sign(cls, value: object) -> object:
         if value == "sine":
-            raise ValueError("would make a strength negative; take a step, pulse, alpha, ramp, table or biexponential")
+            raise ValueError("would make a strength negative; take step, pulse, alpha, biexponential, ramp or table")
         return value
 
     @model_validator(mode="after")

@@ -63,6 +63,11 @@ class StrengthOf:
     number: bool = False
 
     @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """Descriptions of the kinds of quantity."""
+        return tuple(Quantity(kind, "non_negative") for kind in self.kinds)
+
+    @property
     def words(self) -> str:
         """Description of what the key takes."""
         return " or ".join(
@@ -72,7 +77,7 @@ class StrengthOf:
     @property
     def schema(self) -> dict[str, Any]:
         """JSON Schema of what stands in a file."""
-        text = Quantity(self.kinds[0], "non_negative").schema | {"examples": [kind.example for kind in self.kinds]}
+        text = self.quantities[0].schema | {"examples": [kind.example for kind in self.kinds]}
         return {"anyOf": [text, {"type": "number", "minimum": 0}]} if self.number else text
 
     def read(self, value: object) -> Strength:

@@ -1,8 +1,8 @@
 """Neutral solution beside a membrane: what laws of physiology see of the domain, with derivatives.
 
-At a wall the Debye layer is in equilibrium with the neutral solution beside it. Its potential above that of the wall is
-V_T w, where w solves sum_i z_i c_i e^(-z_i w) + rho = 0 with the concentrations at the wall's point and the fixed charge
-rho; its concentrations are c_i e^(-z_i w).
+At a wall the Debye layer is in equilibrium with the neutral solution beside it. Its potential above that of the wall
+is V_T w, where w solves sum_i z_i c_i e^(-z_i w) + rho = 0 with the concentrations at the wall's point and the fixed
+charge rho; its concentrations are c_i e^(-z_i w).
 """
 
 from __future__ import annotations

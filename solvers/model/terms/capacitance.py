@@ -23,8 +23,7 @@ class Membrane(Table):
 
     Attributes:
         value: capacitance per area C_m, F/m^2.
-        outside: potential on the other side of the membrane, V; the same as `outside.potential` of the boundary, by
-            default 0 mV.
+        outside: potential on the other side of the membrane, V; the same as `outside.potential` of the boundary.
     """
 
     value: Capacitance

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
-from spinepnp.solvers.model.membrane.mechanism import Mechanism, Traces
+from spinepnp.solvers.model.membrane.mechanism import TRACES, Mechanism, Traces
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
@@ -29,7 +29,7 @@ class Outside(Table):
     """Solution beyond a boundary, for its capacitance and its mechanisms.
 
     Attributes:
-        potential: its potential, V; the same as `capacitance.outside`, by default 0 mV.
+        potential: its potential, V; the same as `capacitance.outside`.
         concentrations: its constant concentrations, mol/m^3, by species: of those on which mechanisms depend.
         compartment: name of the compartment that it is, in place of concentrations.
     """
@@ -46,8 +46,8 @@ class MechanismKeys(Table):
         mechanism: currents through the membrane at every point, from the potential, the concentrations and the gates
             there.
         outside: solution beyond the boundary.
-        traces: solution of which mechanisms see concentrations and potential: "neutral" (default), the one beside the
-            Debye layer at the boundary, for which laws of physiology are written; or "local", that at the boundary.
+        traces: solution of which mechanisms see concentrations and potential: "neutral", the one beside the Debye layer
+            at the boundary, for which laws of physiology are written; or "local", that at the boundary.
     """
 
     mechanism: tuple[Mechanism, ...] | None = None
@@ -75,7 +75,7 @@ class MechanismKeys(Table):
 
     def traces_of(self, mechanism: Mechanism) -> Traces:
         """Solution of which a mechanism sees the concentrations and the potential."""
-        return mechanism.traces or self.traces or "neutral"
+        return mechanism.traces or self.traces or TRACES
 
 
 class MechanismStructure(NamedTuple):

@@ -151,9 +151,7 @@ class Compartments(BorderTerm):
             return BorderRow(slopes=[(i, whole, slope)], own=others[k], others=others, lifted=True)
         assert self.mechanisms is not None
         slopes, by_outside = self.mechanisms.outflow_slopes(name, i)
-        others = {
-            m: by_outside[j] * self._scales.concentration for m, (c, j) in enumerate(self._unknowns) if c == name
-        }
+        others = {m: by_outside[j] * self._scales.concentration for m, (c, j) in enumerate(self._unknowns) if c == name}
         others[k] += self._volumes[name] if self._in_time else 0.0
         return BorderRow(slopes=slopes, own=others[k], others=others, lifted=True)
 

@@ -6,8 +6,8 @@ equation of the species with the weight of the node on the boundary, w_a = int p
     R_s,a -= tau w_a j_s(V_a - V_out, c_a, m_a) / (z_s F).
 
 So currents, their balance and their derivatives are those of single nodes. V and c are those of the neutral solution
-beside the Debye layer, or of the node itself (`model.membrane.traces`). An implicit step of a gate ends at a function of
-V alone (`model.membrane.kinetics`), which is differentiated with the current.
+beside the Debye layer, or of the node itself (`model.membrane.traces`). An implicit step of a gate ends at a function
+of V alone (`model.membrane.kinetics`), which is differentiated with the current.
 """
 
 from __future__ import annotations
