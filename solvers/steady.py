@@ -24,7 +24,7 @@ from spinepnp.solvers.model.arguments import (
 )
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.zero_dimensions import EXCITED, has_mechanisms, rest_or_reason
+from spinepnp.solvers.model.zero_dimensions import EXCITED, exchanged_concentrations, has_mechanisms, rest_or_reason
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
@@ -226,7 +226,7 @@ class SteadyProblem(Problem):
         start, compartments = np.tile(uniform, (len(starts[0]), 1)), self.system.compartments
         if self.formulation != "density" and not is_positive(self.mesh.mesh.comm, start):
             return None
-        compartments.start_from(rest.exchanged)
+        compartments.start_from(exchanged_concentrations(problem_data, rest))
         try:
             statistics = self._attempt(start, problem_data, line_search_fallback=True)
         except NewtonError:

@@ -11,7 +11,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed, amounts_of
-from spinepnp.solvers.model.compartments import enclosed_species
+from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
 from spinepnp.solvers.model.membrane.rest import Rest, RestError, find_rest
 from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
 from spinepnp.solvers.model.problem_data import ProblemData
@@ -138,6 +138,7 @@ def _patch(data: ProblemData, name: str, area: float) -> Patch:
                 name=mechanism.name,
                 current=mechanism.membrane_current(electrolyte, outside, area),
                 gates=tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates),
+                is_active=mechanism.is_active,
             )
             for mechanism in boundary.mechanisms
         ),
@@ -150,7 +151,8 @@ def _totals(data: ProblemData, volume: float) -> np.ndarray:
     free = data.undetermined_species
     totals = amounts_of(data.closed or Closed(), electrolyte, free, volume)
     for name in enclosed_species(electrolyte, data.boundaries):
-        beyond = sum(c.volume * c.concentrations.get(name, 0.0) for c in data.compartments.values())
+        exchanging = [c for k, c in data.compartments.items() if name in exchanged_species(k, data.boundaries)]
+        beyond = sum(compartment.volume * compartment.concentrations[name] for compartment in exchanging)
         totals[name] = totals.get(name, electrolyte.bulk[name] * volume) + beyond
     return np.array([totals.get(name, math.nan) for name in electrolyte.names])
 

@@ -15,7 +15,12 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.membrane.rest import RestError, _Equations
 from spinepnp.solvers.model.membrane.well_stirred import molar_flows, outside_of
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.zero_dimensions import rest_of, uncharged_membranes, well_stirred_cell
+from spinepnp.solvers.model.zero_dimensions import (
+    exchanged_concentrations,
+    rest_of,
+    uncharged_membranes,
+    well_stirred_cell,
+)
 from spinepnp.units import FARADAY
 
 RADIUS = 7.5e-6
@@ -95,9 +100,9 @@ def test_without_a_pump_all_ions_that_pass_are_in_equilibrium(capacitance):
     assert FARADAY * (cell.valences @ amounts[:4]) == pytest.approx(cell.charge(rest.potential)[0], abs=1e-20)
 
 
-@pytest.mark.parametrize("ratio", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("ratio", [1e-3, 1e3])
 @pytest.mark.parametrize("leak", [1e-2, 1.0, 1e2])
-@pytest.mark.parametrize("pump", [1e-2, 1.0, 30.0])
+@pytest.mark.parametrize("pump", [1e-2, 30.0])
 def test_each_rest_is_found_or_refused_with_its_reason(ratio, leak, pump):
     permeability = {ion: f"{leak * float(P.split()[0])!r} m/s" for ion, P in LEAK["permeability"].items()}
     maximum = PUMP | {"maximum": f"{pump * 7.2} uA/cm^2"}
@@ -140,6 +145,23 @@ def test_a_load_and_a_bath_share_the_potential():
     rest = rest_of(data, VOLUME, AREAS | {"base": 1e-12})
     assert rest.potential == pytest.approx(-(80e-3 * 1.0 + 60e-3 * 2.0) / 3.0)
     assert rest.load_current == pytest.approx(-rest.currents["wall", "leak"]["K"])
+
+
+def test_a_compartment_beside_a_held_inside_takes_its_concentrations():
+    """Each ion that passes comes to its equilibrium at the potential of the bath; a synapse that is shut moves none."""
+    shut = {"name": "AMPA", "law": "ghk", "permeability": {"Na": "0 m/s", "K": "0 m/s"}}
+    data = _neuron(LEAK)
+    bath = Boundary(potential="-50 mV", concentrations="bulk")
+    cap = Boundary(outside={"compartment": "cleft"}, mechanism=[shut])
+    cleft = {"cleft": Compartment(volume="1 um^3", concentrations={"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"})}
+    data = replace(data, boundaries=data.boundaries | {"base": bath, "cap": cap}, closed=None)
+    data = replace(data, compartments=data.compartments | cleft)
+    rest = rest_of(data, VOLUME, AREAS | {"base": 1e-12, "cap": 1e-13})
+    assert rest.potential == pytest.approx(-50e-3, rel=1e-12)
+    assert exchanged_concentrations(data, rest).keys() == {"bath"}
+    z = np.array([1.0, 1.0, -1.0])
+    assert rest.exchanged == pytest.approx(rest.inside[:3] * np.exp(z * rest.potential / V_T), rel=1e-9)
+    assert rest.currents["cap", "AMPA"] == {"Na": 0.0, "K": 0.0}
 
 
 def test_a_pump_without_a_leak_is_refused():

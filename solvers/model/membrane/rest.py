@@ -30,7 +30,7 @@ CONVERGED = 1e-10
 #: Largest number of iterations of Newton's method: in a step in time, and for the rest itself.
 ITERATIONS_OF_STEP, ITERATIONS = 12, 60
 
-#: First step over the time in which the fastest flow would fill the inside.
+#: First step over the time in which the fastest flow would fill the inside or a compartment; or s where nothing flows.
 FIRST_STEP = 0.1
 
 #: Factors of a step that was solved, and of one that was not.
@@ -96,18 +96,14 @@ def find_rest(cell: WellStirredCell, way: Sequence[WellStirredCell] = ()) -> Res
     Raises:
         RestError: it has no rest, with the reason.
     """
-    if cell.is_held:
-        return _held(cell, way)
-    return _free(cell, way)
+    return _held(cell, way) if cell.is_held and not cell.exchanged else _relaxed(cell, way)
 
 
-# --- concentrations that a bath holds: the potential is the only unknown
+# --- concentrations that a bath holds, without compartments: the potential is the only unknown
 
 
 def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     start = _first_exchanged(cell)
-    if cell.potential is not None:
-        return _rest(cell, cell.potential, cell.inside, start)
     V: float | None = None
     for present in (*way, cell):
         found = _zeros(present, cell.inside, start)
@@ -119,7 +115,9 @@ def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
 
 
 def _zeros(cell: WellStirredCell, inside: np.ndarray, exchanged: np.ndarray) -> list[float]:
-    """Potentials without net current at given concentrations, V."""
+    """Potentials without net current at given concentrations, V; that of a bath where one holds it."""
+    if cell.potential is not None:
+        return [cell.potential]
     from scipy.optimize import brentq  # a third of a second, and few cases need it
 
     levels = [patch.outside_potential for patch in cell.patches] + [cell.load_rest] * bool(cell.load_conductance)
@@ -139,7 +137,7 @@ def _nearest(found: list[float], V: float | None) -> float:
     return min(found) if V is None else min(found, key=lambda other: abs(other - V))
 
 
-# --- concentrations that are free
+# --- concentrations that change
 
 
 def _first_exchanged(cell: WellStirredCell) -> np.ndarray:
@@ -151,13 +149,15 @@ class _Equations:
     """Equations of a cell in the unknowns V/V_T, ln c of the species that are inside, and ln c of compartments.
 
     A step of size h solves (n - n_old)/h = flow for each species; h is infinite for the rest. The equation of a
-    species whose total never changes is that total, in the row of its first compartment if there is one.
+    species whose total never changes is that total, in the row of its first compartment if there is one. The equation
+    of the potential is that of a neutral inside; where a bath holds the concentrations, it is the net current.
     """
 
     def __init__(self, cell: WellStirredCell) -> None:
         self.cell, N = cell, len(cell.names)
         self.strength = float(np.abs(cell.valences) @ cell.inside) or 1.0
-        self.active = np.array([i for i in range(N) if cell.inside[i] > 0.0 or i in cell.moved], dtype=int)
+        free = [] if cell.is_held else [i for i in range(N) if cell.inside[i] > 0.0 or i in cell.moved]
+        self.active = np.array(free, dtype=int)
         self.z = cell.valences[self.active]
         self.first = {i: k for k, (_, i) in reversed(list(enumerate(cell.exchanged)))}  # compartment of its total
 
@@ -169,7 +169,7 @@ class _Equations:
 
     def state(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Potential, concentrations inside (all) and in compartments."""
-        inside, n = np.zeros(len(self.cell.names)), 1 + len(self.active)
+        inside, n = self.cell.inside * self.cell.is_held, 1 + len(self.active)
         inside[self.active] = np.exp(x[1:n])
         return float(x[0] * self.cell.thermal_voltage), inside, np.exp(x[n:])
 
@@ -208,8 +208,16 @@ class _Equations:
         flow_slopes = np.vstack([flows.inflow_slopes[self.active], -flows.outflow_slopes])[:, columns] * unit
         residual = np.empty(len(x))
         matrix = np.empty((len(x), len(x)))
-        residual[0] = self.z @ inside[self.active] + cell.fixed_charge
-        matrix[0] = np.concatenate([[0.0], self.z * inside[self.active], np.zeros(len(exchanged))])
+        if not cell.is_held:
+            residual[0] = self.z @ inside[self.active] + cell.fixed_charge
+            matrix[0] = np.concatenate([[0.0], self.z * inside[self.active], np.zeros(len(exchanged))])
+        elif cell.potential is not None:
+            residual[0], matrix[0] = x[0] - cell.potential / cell.thermal_voltage, np.eye(len(x))[0]
+        else:
+            charge = FARADAY * cell.valences
+            residual[0] = charge @ flows.inflow + cell.load_conductance * (cell.load_rest - V)
+            matrix[0] = (charge @ flows.inflow_slopes)[columns] * unit
+            matrix[0, 0] -= cell.load_conductance * cell.thermal_voltage
         residual[1:] = rate * (amounts - old) - flow
         matrix[1:] = rate * slopes - flow_slopes
         for place, i in enumerate(self.active):
@@ -246,7 +254,10 @@ class _Equations:
         unit = np.concatenate([[self.cell.thermal_voltage], inside, exchanged])
         levels = [patch.outside_potential for patch in self.cell.patches]
         near = min(levels, default=0.0) - FARTHEST < V < max(levels, default=0.0) + FARTHEST
-        balanced = np.all(np.abs(flows.inflow) <= BALANCED * np.abs(flows.inflow_slopes * unit).sum(axis=1))
+        net, slopes = flows.inflow, flows.inflow_slopes
+        if self.cell.is_held:  # what enters leaves through the bath
+            net, slopes = flows.outflow, flows.outflow_slopes
+        balanced = np.all(np.abs(net) <= BALANCED * (np.abs(slopes) @ unit))
         return bool(near and balanced and c.min() > LEAST * self.strength and c.max() < MOST * self.strength)
 
     def relax(self, x: np.ndarray) -> np.ndarray:
@@ -256,11 +267,10 @@ class _Equations:
             RestError: it leads to none.
         """
         flows = molar_flows(self.cell, *self.state(x))
-        full = self.amounts(x)[0][: len(self.active)]
-        flowing = flows.size[self.active] > 0.0
-        if not flowing.any():
+        if not flows.size.any():
             raise RestError("nothing flows through the membranes, so that they prefer no potential")
-        first = step = FIRST_STEP * float((full[flowing] / flows.size[self.active][flowing]).min())
+        rates = np.concatenate([flows.size[self.active], np.abs(flows.outflow)]) / self.amounts(x)[0]
+        first = step = FIRST_STEP / float(rates.max()) if rates.any() else FIRST_STEP
         time = 0.0
         for _ in range(MOST_STEPS):
             end = self.solve(x, self.amounts(x)[0], 1.0 / step, ITERATIONS_OF_STEP)
@@ -300,7 +310,7 @@ def _short(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def _free(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
+def _relaxed(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     exchanged, inside = _first_exchanged(cell), cell.inside
     first = _zeros((*way, cell)[0], inside, exchanged)
     levels = [patch.outside_potential for patch in cell.patches]

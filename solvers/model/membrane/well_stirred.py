@@ -28,11 +28,13 @@ class PatchMechanism:
         name: name of the mechanism.
         current: its law, per area.
         gates: kinetics of its gates.
+        is_active: whether any of its strengths is not zero.
     """
 
     name: str
     current: MembraneCurrent
     gates: tuple[GateKinetics, ...] = ()
+    is_active: bool = True
 
     def steady_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         """Currents with gates at their steady values; arguments as of `MembraneCurrent.open_current`."""
@@ -69,6 +71,11 @@ class Patch:
     capacitance: float = 0.0
     compartment: int | None = None
     mechanisms: tuple[PatchMechanism, ...] = ()
+
+    @property
+    def moved(self) -> set[int]:
+        """Species that pass."""
+        return {i for m in self.mechanisms if m.is_active for i in m.current.moved}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,13 +126,13 @@ class WellStirredCell:
             (k, i)
             for k in range(len(self.compartments))
             for i in range(len(self.names))
-            if any(p.compartment == k and i in m.current.moved for p in self.patches for m in p.mechanisms)
+            if any(patch.compartment == k and i in patch.moved for patch in self.patches)
         ]
 
     @property
     def moved(self) -> set[int]:
-        """Species that mechanisms move."""
-        return {i for patch in self.patches for m in patch.mechanisms for i in m.current.moved}
+        """Species that pass through membranes."""
+        return set().union(*(patch.moved for patch in self.patches))
 
     def charge(self, V: float) -> tuple[float, float]:
         """Charge of the ions and the fixed charge of the inside, C, and its derivative by the potential, F."""
@@ -202,7 +209,7 @@ def molar_flows(cell: WellStirredCell, V: float, inside: np.ndarray, exchanged: 
     )
     for patch, beyond in zip(cell.patches, outside_of(cell, exchanged), strict=True):
         at = np.array([V - patch.outside_potential])
-        for mechanism in patch.mechanisms:
+        for mechanism in filter(lambda m: m.is_active, patch.mechanisms):
             open_current = mechanism.steady_current(at, inside[None, :], beyond)
             for s, i in enumerate(mechanism.current.moved):
                 unit = patch.area / charge[i]

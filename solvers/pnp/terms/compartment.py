@@ -62,10 +62,17 @@ class Compartments(BorderTerm):
         """Set the concentrations to those of the start again."""
         self.constants = self._start_of_data.copy()
 
-    def start_from(self, concentrations: np.ndarray) -> None:
-        """Set the concentrations to others, mol/m^3, from which Newton's method starts."""
-        if self._unknowns:
-            self.constants = concentrations / self._scales.concentration
+    def start_from(self, concentrations: dict[str, dict[str, float]]) -> None:
+        """Start Newton's method from other concentrations.
+
+        Args:
+            concentrations: concentrations, mol/m^3, by compartment and species; others stay.
+        """
+        names = self.fields.names
+        given = [concentrations.get(name, {}).get(names[i]) for name, i in self._unknowns]
+        for k, c in enumerate(given):
+            if c is not None:
+                self.constants[k] = c / self._scales.concentration
 
     @override
     def update(self, step: StepData) -> None:
