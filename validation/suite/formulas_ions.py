@@ -40,6 +40,22 @@ def gouy_chapman(context: FormulaContext) -> float:
     return float(brentq(lambda V: membrane.value * (outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16))
 
 
+def ghk_rest(context: FormulaContext) -> float:
+    """V of a membrane that leaks ions of valence one, at rest, beside a bath (Goldman, Hodgkin and Katz)."""
+    electrolyte = context.case.electrolyte
+    (membrane,) = (b for b in context.case.boundaries.values() if b.mechanisms)
+    (leak,) = membrane.mechanisms
+    entering, leaving = 0.0, 0.0
+    for name, permeability in leak.permeability.items():
+        valence = electrolyte.species[electrolyte.index(name)].valence
+        if abs(valence) != 1:
+            raise CaseError("checks.reference.formula", "needs ions of valence one; take another formula")
+        inside, outside = electrolyte.bulk[name], membrane.outside.concentrations[name]
+        entering += permeability.value * (outside if valence > 0 else inside)
+        leaving += permeability.value * (inside if valence > 0 else outside)
+    return float(electrolyte.V_T * np.log(entering / leaving))
+
+
 def capacitor_charge(context: FormulaContext) -> float:
     """Charge per area of the ions at a capacitance in series with the layer of Gouy and Chapman, C/m^2."""
     return float(context.boundary.capacitance.value * (gouy_chapman(context) - context.boundary.outside_potential))

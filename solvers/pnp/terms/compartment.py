@@ -74,6 +74,11 @@ class Compartments(BorderTerm):
             if c is not None:
                 self.constants[k] = c / self._scales.concentration
 
+    def present(self) -> list[tuple[str, str, float]]:
+        """Compartment, species and present concentration, mol/m^3, of each constant."""
+        values = self.constants * self._scales.concentration if self._unknowns else []
+        return [(name, self.fields.names[i], float(c)) for (name, i), c in zip(self._unknowns, values, strict=True)]
+
     @override
     def update(self, step: StepData) -> None:
         data, self._scales = step.problem_data, step.scales
