@@ -27,7 +27,6 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.zero_dimensions import (
     EXCITED,
-    NO_REST,
     exchanged_concentrations,
     has_mechanisms,
     rest_or_reason,

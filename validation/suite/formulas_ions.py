@@ -64,7 +64,10 @@ def capacitor_charge(context: FormulaContext) -> float:
 def sphere_capacitor(context: FormulaContext) -> float:
     """Charge per area of the ions around a sphere with a capacitance, by Debye and Hueckel, C/m^2."""
     electrolyte, membrane = context.case.electrolyte, context.boundary.capacitance
-    radius, length = context.case.geometry.obstacle.radius, electrolyte.debye_length()
+    obstacle, length = context.case.geometry.obstacle, electrolyte.debye_length()
+    if obstacle is None:
+        raise CaseError("checks.reference.formula", "needs an obstacle; take another formula")
+    radius = obstacle.radius
     layer = electrolyte.absolute_permittivity * (radius + length) / (radius * length)
     series = 1.0 / (1.0 / membrane.value + 1.0 / layer)
     return float(-series * context.boundary.outside_potential)

@@ -76,8 +76,8 @@ class Compartments(BorderTerm):
 
     def present(self) -> list[tuple[str, str, float]]:
         """Compartment, species and present concentration, mol/m^3, of each constant."""
-        values = self.constants * self._scales.concentration if self._unknowns else []
-        return [(name, self.fields.names[i], float(c)) for (name, i), c in zip(self._unknowns, values, strict=True)]
+        pairs = zip(self._unknowns, self.constants.tolist(), strict=True)
+        return [(name, self.fields.names[i], c * self._scales.concentration) for (name, i), c in pairs]
 
     @override
     def update(self, step: StepData) -> None:
