@@ -35,8 +35,8 @@ OPERATORS: dict[type, Callable[..., np.ndarray]] = {
     ast.UAdd: operator.pos,
 }
 
-#: A number, and the word that follows it: its unit.
-_QUANTITY = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d_]\w*)")
+#: A number, and the word that follows it: its unit. The number is taken whole: "1e3" has no unit.
+_QUANTITY = re.compile(r"(?<![\w.])((?>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))\s*([^\W\d_]\w*)")
 
 #: Characters of the longest formula: a longer one is none that a person wrote.
 MAX_LENGTH = 500

@@ -234,9 +234,9 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: where a flow is driven, else all with data, else all."""
-        injecting = [n for n, b in self.boundaries.items() if b.driven]
-        return injecting or list(self.boundaries) or list(self.geometry.boundaries)
+        """Boundaries whose potential a user wants to see: with a driven flow or a load, else all with data, else all."""
+        moving = [n for n, b in self.boundaries.items() if b.driven or b.load is not None]
+        return moving or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
         """The case as it stands in a TOML file: quantities as text, nothing that is unset."""

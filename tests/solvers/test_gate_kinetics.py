@@ -207,6 +207,12 @@ class TestExpressions:
             return
         assert np.all(np.isfinite(rate(NODES)))
 
+    @pytest.mark.parametrize(
+        "text", ["2e3/s", "2/ms", ".2e1/ms", "2.0 /ms", "2000e-3/ms", "2/(1e3us)", "1E0/(5e-1 ms)"]
+    )
+    def test_numbers(self, text):
+        assert read_rate(text)(np.zeros(1))[0] == pytest.approx(2e3, rel=1e-14)
+
     def test_the_shape_of_potentials_is_kept(self):
         for text in ("2/ms", next(iter(REMOVABLE))):
             for V in (np.float64(-0.054), np.zeros(3), np.full((2, 3), -0.054)):

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self, override
+from dataclasses import dataclass
+from typing import override
 
 import numpy as np
 
@@ -90,16 +90,6 @@ class MembraneCurrent(ABC):
     def moved(self) -> tuple[int, ...]:
         """Indices of the species that it moves."""
 
-    @property
-    @abstractmethod
-    def reads_inside(self) -> tuple[int, ...]:
-        """Indices of the species whose concentrations inside it depends on."""
-
-    @property
-    @abstractmethod
-    def reads_outside(self) -> tuple[int, ...]:
-        """Indices of the species whose concentrations outside it depends on."""
-
     @abstractmethod
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         """Currents with all gates open.
@@ -111,10 +101,6 @@ class MembraneCurrent(ABC):
             inside: concentrations inside, mol/m^3, shape (n, N).
             outside: concentrations outside, mol/m^3, shape (N,).
         """
-
-    @abstractmethod
-    def scaled(self, factor: float) -> Self:
-        """The same mechanism with its strengths times a factor, which may be zero."""
 
     def _zeros(self, n: int) -> OpenCurrent:
         moved, species = len(self.moved), len(self.valences)
@@ -143,13 +129,6 @@ class OhmicCurrent(MembraneCurrent):
     def moved(self) -> tuple[int, ...]:
         return tuple(self.shares)
 
-    @property
-    @override
-    def reads_inside(self) -> tuple[int, ...]:
-        return self.moved if self.reversal is None else ()
-
-    reads_outside = reads_inside
-
     @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         result = self._zeros(len(V))
@@ -169,10 +148,6 @@ class OhmicCurrent(MembraneCurrent):
         result.by_potential[:] = -strengths
         return _blocked(result, V, self.magnesium)
 
-    @override
-    def scaled(self, factor: float) -> Self:
-        return replace(self, conductance=factor * self.conductance)
-
 
 @dataclass(frozen=True, kw_only=True)
 class GhkCurrent(MembraneCurrent):
@@ -191,31 +166,19 @@ class GhkCurrent(MembraneCurrent):
     def moved(self) -> tuple[int, ...]:
         return tuple(self.permeabilities)
 
-    @property
-    @override
-    def reads_inside(self) -> tuple[int, ...]:
-        return self.moved
-
-    reads_outside = reads_inside
-
     @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        result = self._zeros(len(V))
-        for s, (i, permeability) in enumerate(self.permeabilities.items()):
-            z = self.valences[i]
-            x = z * V / self.thermal_voltage
-            (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
-            strength = permeability * z * FARADAY
-            result.current[:, s] = strength * (into * outside[i] - out * inside[:, i])
-            by_x = into_slope * outside[i] + out_slope * inside[:, i]
-            result.by_potential[:, s] = strength * by_x * z / self.thermal_voltage
-            result.by_inside[:, s, i] = -strength * out
-            result.by_outside[:, s, i] = strength * into
+        result, moved = self._zeros(len(V)), list(self.moved)
+        z, permeabilities = np.array(self.valences)[moved], np.array(list(self.permeabilities.values()))
+        x = np.multiply.outer(V, z / self.thermal_voltage)
+        (into, out), (into_slope, out_slope) = bernoulli(np.stack((x, -x)))
+        strengths, inner, outer = permeabilities * z * FARADAY, inside[:, moved], outside[moved]
+        result.current[:] = strengths * (into * outer - out * inner)
+        result.by_potential[:] = strengths * z / self.thermal_voltage * (into_slope * outer + out_slope * inner)
+        each = np.arange(len(moved))
+        result.by_inside[:, each, moved] = -strengths * out
+        result.by_outside[:, each, moved] = strengths * into
         return _blocked(result, V, self.magnesium)
-
-    @override
-    def scaled(self, factor: float) -> Self:
-        return replace(self, permeabilities={i: factor * p for i, p in self.permeabilities.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,16 +202,6 @@ class NakPump(MembraneCurrent):
     def moved(self) -> tuple[int, ...]:
         return self.sodium, self.potassium
 
-    @property
-    @override
-    def reads_inside(self) -> tuple[int, ...]:
-        return (self.sodium,) if self.rate is None else ()
-
-    @property
-    @override
-    def reads_outside(self) -> tuple[int, ...]:
-        return (self.potassium,) if self.rate is None else ()
-
     @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         result = self._zeros(len(V))
@@ -263,11 +216,6 @@ class NakPump(MembraneCurrent):
         result.by_inside[:, :, self.sodium] = np.multiply.outer(by_sodium * potassium, shares)
         result.by_outside[:, :, self.potassium] = np.multiply.outer(sodium * by_potassium, shares)
         return result
-
-    @override
-    def scaled(self, factor: float) -> Self:
-        rate = None if self.rate is None else factor * self.rate
-        return replace(self, maximum=factor * self.maximum, rate=rate)
 
 
 def _blocked(open_current: OpenCurrent, V: np.ndarray, magnesium: float | None) -> OpenCurrent:
