@@ -51,7 +51,8 @@ def check_compartments(
     Raises:
         CaseError: names the key and what to do.
     """
-    used = {name: b.outside.compartment for name, b in boundaries.items() if b.outside and b.outside.compartment}
+    named = {name: b.outside.compartment for name, b in boundaries.items() if b.outside is not None}
+    used = {boundary: name for boundary, name in named.items() if name is not None}
     for boundary, name in used.items():
         if name not in compartments:
             hint = nearest(name, compartments) if compartments else "add it as a table"

@@ -178,6 +178,8 @@ STEADY = {"study": {"kind": "steady"}}
 #: Changes of the case above, and what its one line of error then holds.
 MISTAKES = {
     "law": ({f"{LEAK_PATH}__law": "gkh"}, "mechanism.0.law"),
+    "word": ({"boundaries__wall__mechanism": "leak"}, 'mechanism = "leak": write a table such as'),
+    "word of a gate": ({GATE: "rtm_n"}, 'write a table such as { kinetics = "rtm_n"'),
     "no name": ({f"{LEAK_PATH}__name": None}, "name: is missing"),
     "species": ({f"{KV_PATH}__species": "Kk"}, 'wall.mechanism.Kv.species = "Kk": no such species; did you mean "K"'),
     "species of shares": ({f"{SIMPLE_PATH}__carriers": {"Na": 1.2, "X": -0.2}},

@@ -57,6 +57,8 @@ class MechanismKeys(Table):
     @field_validator("mechanism", mode="before", json_schema_input_type=Mechanism | tuple[Mechanism, ...])
     @classmethod
     def _one_mechanism_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('write a table such as { name = "leak", law = "ghk", permeability = { ... } }, or several')
         if isinstance(value, dict | Mechanism):
             return (value,)
         return None if value in ((), []) else value
