@@ -91,7 +91,7 @@ def _check_neutral(
     charges += [valence[species] * (amount - bulk[species] * volume) for species, amount in amounts.items()]
     if abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges)):
         return
-    last = next(reversed(compartments))
+    *_, last = compartments
     net = format_quantity(float(f"{sum(charges) / compartments[last].volume:.9g}"), CONCENTRATION)
     raise CaseError(
         f"compartments.{last}.concentrations",

@@ -258,8 +258,8 @@ class Mechanism(StrengthWaveform, LawKeys):
         }
         index = electrolyte.index
         if self.law == "pump":
-            given = {name: strength.per_area(area) for name, strength in self._strengths.items()}
-            return NakPump(sodium=index("Na"), potassium=index("K"), **given, **of_all)
+            maximum, rate = (None if s is None else s.per_area(area) for s in (self.maximum, self.rate))
+            return NakPump(sodium=index("Na"), potassium=index("K"), maximum=maximum or 0.0, rate=rate, **of_all)
         if self.law == "ohmic":
             assert self.conductance is not None  # `check_keys`
             return OhmicCurrent(
