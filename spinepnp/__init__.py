@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spinepnp.run import run_case
     from spinepnp.solvers import (
         Boundary,
+        Cable,
         Channel,
         Closed,
         Compartment,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         Gate,
         Initial,
         Injection,
+        Load,
         Mechanism,
         MechanismGate,
         PotentialWaveform,
@@ -68,9 +70,9 @@ if TYPE_CHECKING:
 _NAMES = {
     "geometries": "Ball BallNeck BallWindow Cone Cylinder Hyperboloid ImportedSurface Obstacle Pore Shell Tube",
     "meshes": "GradeOptions GradePlane MeshOptions SpineMesh",
-    "solvers": "Boundary Channel Closed Compartment Electrolyte Gate Initial Injection Mechanism MechanismGate "
-    "PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step TransientProblem "
-    "grade_layers solve_steady solve_transient",
+    "solvers": "Boundary Cable Channel Closed Compartment Electrolyte Gate Initial Injection Load Mechanism "
+    "MechanismGate PotentialWaveform Region Schedule Solution SolverOptions Species SteadyProblem Step "
+    "TransientProblem grade_layers solve_steady solve_transient",
     "solvers.time.steps": "Steps",
     "solvers.pnp.custom_term": "Term",
     "errors": "CaseError OutputError SolveError SpineError",
@@ -91,6 +93,7 @@ __all__ = [
     "BallNeck",
     "BallWindow",
     "Boundary",
+    "Cable",
     "CaseError",
     "Channel",
     "Closed",
@@ -105,6 +108,7 @@ __all__ = [
     "ImportedSurface",
     "Initial",
     "Injection",
+    "Load",
     "Mechanism",
     "MechanismGate",
     "MeshOptions",

@@ -81,19 +81,19 @@ class LoadModel:
 
     Attributes:
         rest: potential at which no current flows, V.
-        count: number of nodes with a capacitance, whose potentials are states in time: all or none.
+        count: number of nodes.
     """
 
     def __init__(self, storage: np.ndarray, leak: np.ndarray, between: np.ndarray, rest: float) -> None:
         self._storage, self._leak, self._between, self.rest = storage, leak, between, rest
-        self.count = len(storage) if storage.any() else 0
+        self.count = len(storage)
         steady = leak + between
         self._profile = _with_terminal(1.0, -np.linalg.solve(steady[1:, 1:], steady[1:, 0]))
 
     @property
     def at_rest(self) -> np.ndarray:
         """Potentials of the nodes at rest, V, shape (nodes,)."""
-        return np.full(len(self._leak), self.rest)
+        return np.full(self.count, self.rest)
 
     @property
     def conductance(self) -> float:

@@ -137,7 +137,7 @@ class TransientProblem(Problem):
             self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
             self.system.set_data(self.problem_data)
             charges = dict.fromkeys(self.boundary_names, 0.0)
-            if start.has_potential and self.signature.unknown_potentials:  # their charge is that of all that has passed
+            if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
                 charges = self._field_charges(start.nodal)
             states = self.system.equations.start_states()
             statistics = self._solve_potential(start.nodal, self.problem_data, charges, states)
@@ -235,7 +235,7 @@ class TransientProblem(Problem):
         unknowns = state.to_unknowns(nodal)
         state.restore(unknowns)
         ionic_charge, charges = state.ionic_charge(), dict(charges)
-        for name in self.signature.unknown_potentials:
+        for name in self.signature.floating:
             entered = unknowns.copy()
             system.constraints.prescribe(entered, name)
             state.restore(entered)

@@ -14,7 +14,6 @@ from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.pnp.terms import term_kinds
 from spinepnp.solvers.problem.problem import Problem
-from support.cases import GROUND
 from support.ions import ion
 
 SPECIES = [
@@ -58,6 +57,10 @@ MECHANISMS = [
         "gates": GATES[1:],
     },
 ]  # fmt: skip
+CABLE = {
+    "diameter": "1 um", "length": "1 um", "axial_resistivity": "1 Ohm m", "membrane_resistance": "1e-5 Ohm m^2",
+    "membrane_capacitance": "1 uF/cm^2", "rest": "10 mV",
+}  # fmt: skip
 MEMBRANE = {"capacitance": {"value": "0.01 F/m^2", "outside": "30 mV"}}
 
 
@@ -82,9 +85,12 @@ CASES = {
     "bath_and_current": (CHARGED, {"base": BATH, "top": {"current": CURRENT}}, None, ()),
     "membrane_and_channels": (CHARGED, {"base": BATH, "top": {**MEMBRANE, "channel": [GATED, LEAK]}}, None, ()),
     "matched": (CHARGED, {"base": BATH, "top": {"current": CURRENT, "field_matched": True}}, None, ()),
-    "floating": (
+    "floating_and_load": (
         CHARGED,
-        {"base": GROUND, "top": {"potential": "floating", "concentrations": {"Na": "80 mM"}, "current": CURRENT}},
+        {
+            "base": {"concentrations": "bulk", "load": {"cable": CABLE}},
+            "top": {"potential": "floating", "concentrations": {"Na": "80 mM"}, "current": CURRENT},
+        },
         None,
         (),
     ),

@@ -12,6 +12,7 @@ One file for each subject; every docstring states the assumptions and the range 
     donnan, liquid_junction         equilibrium with a gel, diffusion potentials
     membrane                        potential of a gel between two baths
     uptake, impedance               flux into a sphere, exchange at an end; a blocking electrode at a small sine
+    loads                           a resistor with a capacitor, or a passive cable, after a step of current
     spreading                       diffusion of steps of concentration in a closed neck
     constant_field                  Goldman, Hodgkin and Katz
     assumptions                     checks of what a law assumes of a case
@@ -34,6 +35,7 @@ from spinepnp.validation.laws.gouy_chapman import GouyChapmanLaw
 from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
 from spinepnp.validation.laws.impedance import BlockingElectrode
 from spinepnp.validation.laws.liquid_junction import binary_junction, henderson_junction
+from spinepnp.validation.laws.loads import charging_cable, charging_resistor
 from spinepnp.validation.laws.membrane import MembraneLaw
 from spinepnp.validation.laws.obstacle import ObstacleLaw
 from spinepnp.validation.laws.relaxation import MembraneCharging
@@ -71,6 +73,8 @@ __all__ = [
     "WindowEscapeLaw",
     "ambipolar_diffusivity",
     "binary_junction",
+    "charging_cable",
+    "charging_resistor",
     "donnan_concentrations",
     "donnan_potential",
     "end_with_exchange",

@@ -27,6 +27,7 @@ FORMULAS: dict[str, Formula] = {
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
+    "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
     "obstacle": Formula(POTENTIAL, flow.obstacle),

@@ -1,4 +1,4 @@
-"""Formulas of fluxes and exchange through boundaries, and of clamped potentials."""
+"""Formulas of fluxes and exchange through boundaries, of clamped potentials, and of electrical loads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
 from spinepnp.solvers import PotentialWaveform
 from spinepnp.units import FARADAY, TIME
-from spinepnp.validation.laws import BlockingElectrode, end_with_exchange, end_with_leaky_wall, sphere_with_flux
+from spinepnp.validation.laws import (
+    BlockingElectrode,
+    charging_cable,
+    charging_resistor,
+    end_with_exchange,
+    end_with_leaky_wall,
+    sphere_with_flux,
+)
 from spinepnp.validation.suite.context import FormulaContext
 
 #: Distance of a time within the interval before it, over the time: at a jump the results are those before it.
@@ -76,3 +83,21 @@ def electrode(context: FormulaContext) -> float:
         electrolyte.absolute_permittivity,
     )  # fmt: skip
     return law.current(clamp.value, clamp.frequency, _time(context))
+
+
+def load(context: FormulaContext) -> float:
+    """Potential of a load that is at rest until a current steps up: all of the current flows into the load at once."""
+    load, (_, injection) = context.boundary.load, context.injection
+    if load is None or injection.waveform != "step":
+        raise CaseError("checks.reference.formula", "needs a load, and a step of current; take another formula")
+    time, cable = _time(context) - (injection.onset or 0.0), load.cable
+    if time <= 0.0:
+        return float(load.resting_potential)
+    if cable is None:
+        over_current = charging_resistor(time, load.resistance, load.capacitance or 0.0)
+    else:
+        over_current = charging_cable(
+            time, cable.diameter, float(cable.length), cable.axial_resistivity, cable.membrane_resistance,
+            cable.membrane_capacitance, cable.arms,
+        )  # fmt: skip
+    return float(load.resting_potential + context.current * over_current)

@@ -115,8 +115,8 @@ class DirichletKeys(Table):
     Attributes:
         potential: prescribed potential, V, or a table with its waveform in time; or "floating": one unknown value, at
             which no total current flows through the boundary (open circuit; needs `concentrations`): of the ions in a
-            steady state, of ions and displacement in time. At least one boundary must have a potential or a
-            capacitance, unless the domain is closed.
+            steady state, of ions and displacement in time. At least one boundary must have a potential, a
+            load or a capacitance, unless the domain is closed.
         concentrations: "bulk", "absorbing" (zero), or a table by species in mol/m^3. Every species needs one
             somewhere, or an amount in [closed].
     """

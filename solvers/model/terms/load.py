@@ -43,6 +43,13 @@ LengthOrInf = Annotated[
 class Cable(Table):
     """A passive cable of one or two equal arms, which begin at the boundary and have sealed ends.
 
+    Examples:
+        >>> from spinepnp.solvers import Cable, Load
+        >>> dendrite = Cable(diameter="1 um", length="inf", axial_resistivity="1 Ohm m",
+        ...                  membrane_resistance="2 Ohm m^2", membrane_capacitance="1 uF/cm^2")
+        >>> round(Load(cable=dendrite).potential_at(10e-12) * 1e3, 3)  # mV, at 10 pA
+        4.502
+
     Attributes:
         diameter: diameter of the cable, m.
         length: length of an arm, m; or "inf".

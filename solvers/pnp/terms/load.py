@@ -12,7 +12,7 @@ from typing import override
 import numpy as np
 
 from spinepnp.runtime.stack import MPI, reduced
-from spinepnp.solvers.model.cable import LoadModel, LoadStep
+from spinepnp.solvers.model.cable import LoadModel
 from spinepnp.solvers.model.problem_data import ProblemData, ProblemSignature
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
@@ -27,7 +27,7 @@ class Loads(NetCurrent):
     """Potentials of boundaries with loads.
 
     The equation of a boundary is divided by its derivative by the potential where that is above one: a load of small
-    resistance nearly prescribes the potential.
+    resistance nearly prescribes the potential. At the start of a transient the potentials are those of the loads.
     """
 
     order = 115
@@ -53,62 +53,58 @@ class Loads(NetCurrent):
     def update(self, step: StepData) -> None:
         super().update(step)
         self._potential, self._zero = step.scales.potential, step.zero
-        self._models = self._models_of(step.problem_data)
-        self._steps: list[LoadStep] = []
-        first = 0
+        self._models, self._steps, first = self._models_of(step.problem_data), [], 0
         for model in self._models:
             start, length = model.at_rest, np.inf
             if self.state_step is not None:
-                length = self.state_step.length
-                start = self.state_step.start[first : first + model.count] if model.count else start
+                start, length = self.state_step.start[first : first + model.count], self.state_step.length
             self._steps.append(model.step(start, length))
             first += model.count
-        unit = self._step_size * step.scales.potential / step.scales.current
-        self._own = np.array([unit * load.slope for load in self._steps])
+        self._start = np.array([load.start[0] - self._zero for load in self._steps]) / self._potential
+        self._held = self.state_step is not None and self.state_step.at_start
+        self._unit = self._step_size / step.scales.current
+        self._own = np.array([self._unit * self._potential * load.slope for load in self._steps])
         self._factor = 1.0 / np.maximum(1.0, self._own)
-        self._charge_unit = self._step_size / step.scales.current
-
-    def _potentials(self) -> np.ndarray:
-        """Potential of each boundary, V, by the constants."""
-        return np.asarray(self.constants * self._potential + self._zero)
 
     @override
     def passing(self, nodal_flux: np.ndarray) -> np.ndarray:
         """Terms of `NetCurrent.passing`, and that of the load; at the solution each row adds up to zero."""
-        loads = zip(self._steps, self._potentials(), strict=True)
-        into = [self._charge_unit * load.current(float(V)) for load, V in loads]
+        if self._held:
+            return np.column_stack([self.constants, -self._start])
+        potentials = self.constants * self._potential + self._zero
+        loads = zip(self._steps, potentials.tolist(), strict=True)
+        into = [self._unit * load.current(V) for load, V in loads]
         return np.column_stack([super().passing(nodal_flux), into]) * self._factor[:, None]
 
     @override
     def rounding(self) -> np.ndarray:
         """Error by the digits of the potential, whose difference to that at the start counts."""
-        size = np.abs(self.constants) + np.abs([load.start[0] - self._zero for load in self._steps]) / self._potential
-        return PRECISION * self._own * self._factor * size
+        return PRECISION * self._own * self._factor * (np.abs(self.constants) + np.abs(self._start))
 
     @override
     def rows(self) -> list[BorderRow]:
+        if self._held:
+            return [BorderRow(own=1.0) for _ in self._steps]
         rows = zip(super().rows(), self._own, self._factor, strict=True)
         return [replace(row, weights=row.weights * factor, own=float(own * factor)) for row, own, factor in rows]
 
     @override
     def state_names(self) -> list[str]:
-        """An empty name for the potential of each node of a load that has a capacitance."""
+        """An empty name for the potential of each node of each load."""
         return [""] * sum(model.count for model in self._models)
 
     @override
     def states(self) -> np.ndarray:
         phi = self.fields.phi.x.array
         local = np.array([phi[condition.dofs].max(initial=-np.inf) for condition in self.shared])
-        found = [np.empty(0)]
         values = reduced(self.fields.comm, local, MPI.MAX) * self._potential + self._zero
-        for model, load, V in zip(self._models, self._steps, values.tolist(), strict=True):
-            if model.count:
-                found.append(model.steady(V) if self.state_step is None else load.end(V))
-        return np.concatenate(found)
+        loads = zip(self._models, self._steps, values.tolist(), strict=True)
+        steady = self.state_step is None
+        return np.concatenate([model.steady(V) if steady else load.end(V) for model, load, V in loads])
 
     @override
     def start_states(self) -> np.ndarray:
-        return np.concatenate([np.empty(0), *(model.at_rest for model in self._models if model.count)])
+        return np.concatenate([model.at_rest for model in self._models])
 
     @override
     def state_scales(self) -> np.ndarray:
