@@ -12,6 +12,7 @@ of V alone (`model.membrane.kinetics`), which is differentiated with the current
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import override
 
@@ -47,6 +48,7 @@ class _Entry:
         outside_potential: potential outside, V.
         outside: concentrations outside, mol/m^3, shape (N,); those of a compartment are filled in.
         compartment: name of the compartment outside; empty for a bath.
+        given: data of which the current was made.
     """
 
     boundary: str
@@ -61,6 +63,27 @@ class _Entry:
     outside_potential: float = field(init=False)
     outside: np.ndarray = field(init=False)
     compartment: str = ""
+    given: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Solution that mechanisms see at the nodes of a boundary.
+
+    Attributes:
+        potential: potential relative to that which counts as zero, V, shape (n,).
+        inside: concentrations, mol/m^3, shape (n, N).
+        slope: derivative of the concentrations of the nodes by their unknowns, mol/m^3, shape (n, N).
+        factors: factors of those concentrations in the neutral solution, shape (n, N); ``None`` with local traces.
+        shift: derivative of the potential of the neutral solution over V_T by each concentration of the nodes, m^3/mol,
+            shape (n, N); ``None`` with local traces.
+    """
+
+    potential: np.ndarray
+    inside: np.ndarray
+    slope: np.ndarray
+    factors: np.ndarray | None
+    shift: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +136,8 @@ class Mechanisms(Term):
                 seen = {*read, *(charged if entry.neutral else ()), last}
                 pairs |= {(electrolyte.index(species), j) for species in mechanism.moved for j in seen}
         self.nodal_pairs = sorted(pairs)
-        self._known: tuple[bytes, list[_Flux]] | None = None
+        self._nodes = np.unique(np.concatenate([entry.nodes for entry in self._entries]))
+        self._known: tuple[np.ndarray, np.ndarray, list[_Flux]] | None = None
 
     @classmethod
     @override
@@ -129,8 +153,12 @@ class Mechanisms(Term):
         mechanisms = [mechanism for boundary in data.boundaries.values() for mechanism in boundary.mechanisms]
         for entry, mechanism in zip(self._entries, mechanisms, strict=True):
             outside = data.outside_concentrations(entry.boundary)
-            entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
             entry.outside_potential = data.boundaries[entry.boundary].outside_potential
+            given = (mechanism, data.electrolyte, outside)  # those of a transient stay the same objects
+            if len(entry.given) == len(given) and all(map(operator.is_, entry.given, given)):
+                continue
+            entry.given = given
+            entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
             entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
 
     def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
@@ -143,35 +171,43 @@ class Mechanisms(Term):
 
     def _fluxes(self) -> list[_Flux]:
         """Currents of all mechanisms at the state."""
-        nodes = np.unique(np.concatenate([entry.nodes for entry in self._entries]))
-        at_nodes = np.column_stack([function.x.array[nodes] for function in self.fields.functions])
-        state = at_nodes.tobytes() + self.compartments.constants.tobytes()
-        if self._known is None or self._known[0] != state:
-            self._known = state, [self._flux(entry) for entry in self._entries]
-        return self._known[1]
+        state, constants = self._at(self._nodes), self.compartments.constants
+        if self._known is None or not (np.array_equal(self._known[0], state) and np.array_equal(self._known[1], constants)):
+            sides: dict[tuple[str, bool], _Values] = {}
+            for entry in self._entries:
+                if (side := (entry.boundary, entry.neutral)) not in sides:
+                    sides[side] = self._values(entry)
+            fluxes = [self._flux(entry, sides[entry.boundary, entry.neutral]) for entry in self._entries]
+            self._known = state, constants.copy(), fluxes
+        return self._known[2]
 
-    def _flux(self, entry: _Entry) -> _Flux:
-        fields, scales, nodes = self.fields, self._scales, entry.nodes
-        unknowns = np.column_stack([function.x.array[nodes] for function in fields.functions[:-1]])
-        c, phi = fields.variables.concentrations(unknowns), fields.phi.x.array[nodes]
-        slope = fields.variables.slope(c) * scales.concentration
-        outside = self.compartments.concentrations(entry.compartment, entry.outside)
+    def _at(self, nodes: np.ndarray) -> np.ndarray:
+        """Unknowns at some nodes, shape (nodes, N + 1)."""
+        return np.column_stack([function.x.array[nodes] for function in self.fields.functions])
+
+    def _values(self, entry: _Entry) -> _Values:
+        """Solution that a mechanism sees at its nodes: the same for all with these traces on its boundary."""
+        fields, scales, at_nodes = self.fields, self._scales, self._at(entry.nodes)
+        c, phi = fields.variables.concentrations(at_nodes[:, :-1]), at_nodes[:, -1]
+        slope, factors, shift = fields.variables.slope(c) * scales.concentration, None, None
         if entry.neutral:
-            trace = neutral_trace(c, fields.coefficients.valence, self._fixed[nodes])
-            V, inside = phi + trace.shift, trace.concentrations * scales.concentration
-        else:
-            trace, V, inside = None, phi, c * scales.concentration
-        V = V * scales.potential + self._zero - entry.outside_potential
-        gated, gates = self._gated(entry, entry.current.open_current(V, inside, outside), V)
-        by_potential = gated.by_potential * scales.potential
+            trace = neutral_trace(c, fields.coefficients.valence, self._fixed[entry.nodes])
+            phi, c, factors, shift = phi + trace.shift, trace.concentrations, trace.factors, trace.shift_slopes
+            shift = shift / scales.concentration
+        return _Values(phi * scales.potential + self._zero, c * scales.concentration, slope, factors, shift)
+
+    def _flux(self, entry: _Entry, values: _Values) -> _Flux:
+        outside = self.compartments.concentrations(entry.compartment, entry.outside)
+        V = values.potential - entry.outside_potential
+        gated, gates = self._gated(entry, entry.current.open_current(V, values.inside, outside), V)
+        by_potential = gated.by_potential * self._scales.potential
         by_unknown = gated.by_inside
-        if trace is not None:
+        if values.factors is not None and values.shift is not None:
             # c' = c e^(-z w): dc'_k/dc_j = e^(-z_k w) delta_kj - z_k c'_k dw/dc_j
-            valence = fields.coefficients.valence
-            by_shift = by_potential - np.einsum("nsk,nk->ns", by_unknown, inside * valence)
-            own, shift = by_unknown * trace.factors[:, None, :], trace.shift_slopes / scales.concentration
-            by_unknown = own + by_shift[:, :, None] * shift[:, None, :]
-        return _Flux(gated.current, by_potential, by_unknown * slope[:, None, :], gated.by_outside, gates)
+            charges = values.inside * self.fields.coefficients.valence
+            by_shift = by_potential - (by_unknown @ charges[:, :, None])[:, :, 0]
+            by_unknown = by_unknown * values.factors[:, None, :] + by_shift[:, :, None] * values.shift[:, None, :]
+        return _Flux(gated.current, by_potential, by_unknown * values.slope[:, None, :], gated.by_outside, gates)
 
     def _gated(self, entry: _Entry, current: OpenCurrent, V: np.ndarray) -> tuple[OpenCurrent, np.ndarray]:
         """Currents through channels whose gates are at the end of their step, and their open fractions."""
