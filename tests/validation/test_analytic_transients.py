@@ -141,7 +141,7 @@ CABLE = (1e-6, 1e-3, 1.0, 4.0, 0.01)  # Rallpack 1: length constant 1 mm, time c
 
 @pytest.mark.parametrize("time", [1e-3, 0.02, 0.25])
 def test_charge_and_equation_of_a_cable(time):
-    """What has entered is on the membrane or has leaked: int V dx = (1 - exp(-t/tau)) r_m; and c dV/dt = V''/r_a - V/r_m."""
+    """What entered is on the membrane or has leaked, int V dx = r_m (1 - exp(-t/tau)); c dV/dt = V''/r_a - V/r_m."""
     x, h = np.linspace(0.0, 1e-3, 2001), 2e-6
     V = np.array([charging_cable(time, *CABLE, distance=d) for d in x])
     r_m = 4.0 / (math.pi * 1e-6)

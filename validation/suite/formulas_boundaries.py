@@ -112,10 +112,10 @@ def cable(context: FormulaContext) -> float:
     if wall.capacitance is None or len(leaks) != 1 or not isinstance(leaks[0][1], float) or len(entering) != 1:
         raise CaseError("checks.reference.formula", "needs a capacitance, a leak with a reversal, a current at one end")
     ((end, injections),), ((conductance, reversal),) = entering.items(), leaks
-    area, charges = neck.exact_measures(), [s.valence**2 * s.concentration for s in electrolyte.species]
-    conductivity = sum(z * electrolyte.effective_diffusivity(s) for z, s in zip(charges, electrolyte.species, strict=True))
+    area, species = neck.exact_measures(), electrolyte.species
+    carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in species)
     over_current = charging_cable(
-        _time(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * conductivity),
+        _time(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * carriers),
         1.0 / conductance.per_area(area["wall"]), wall.capacitance.value,
         distance=0.0 if context.place == end else neck.length,
     )  # fmt: skip

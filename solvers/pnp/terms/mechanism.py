@@ -12,7 +12,7 @@ of V alone (`model.membrane.kinetics`), which is differentiated with the current
 
 from __future__ import annotations
 
-import operator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import override
 
@@ -22,13 +22,14 @@ from spinepnp.runtime.stack import MPI, reduced
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.membrane.currents import MembraneCurrent, OpenCurrent
 from spinepnp.solvers.model.membrane.kinetics import GateKinetics
-from spinepnp.solvers.model.membrane.traces import neutral_trace
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.pnp.blocks import Blocks
 from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
 from spinepnp.solvers.pnp.terms.base import Term
 from spinepnp.solvers.pnp.terms.compartment import Compartments, compartment_of
+from spinepnp.solvers.pnp.wall_solution import WallSolution, wall_solution
 
 
 @dataclass
@@ -63,27 +64,7 @@ class _Entry:
     outside_potential: float = field(init=False)
     outside: np.ndarray = field(init=False)
     compartment: str = ""
-    given: tuple[object, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Values:
-    """Solution that mechanisms see at the nodes of a boundary.
-
-    Attributes:
-        potential: potential relative to that which counts as zero, V, shape (n,).
-        inside: concentrations, mol/m^3, shape (n, N).
-        slope: derivative of the concentrations of the nodes by their unknowns, mol/m^3, shape (n, N).
-        factors: factors of those concentrations in the neutral solution, shape (n, N); ``None`` with local traces.
-        shift: derivative of the potential of the neutral solution over V_T by each concentration of the nodes, m^3/mol,
-            shape (n, N); ``None`` with local traces.
-    """
-
-    potential: np.ndarray
-    inside: np.ndarray
-    slope: np.ndarray
-    factors: np.ndarray | None
-    shift: np.ndarray | None
+    given: tuple[Mechanism, Electrolyte, Mapping[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +118,7 @@ class Mechanisms(Term):
                 pairs |= {(electrolyte.index(species), j) for species in mechanism.moved for j in seen}
         self.nodal_pairs = sorted(pairs)
         self._nodes = np.unique(np.concatenate([entry.nodes for entry in self._entries]))
-        self._known: tuple[np.ndarray, np.ndarray, list[_Flux]] | None = None
+        self._known: tuple[np.ndarray, list[_Flux]] | None = None
 
     @classmethod
     @override
@@ -154,9 +135,9 @@ class Mechanisms(Term):
         for entry, mechanism in zip(self._entries, mechanisms, strict=True):
             outside = data.outside_concentrations(entry.boundary)
             entry.outside_potential = data.boundaries[entry.boundary].outside_potential
-            given = (mechanism, data.electrolyte, outside)  # those of a transient stay the same objects
-            if len(entry.given) == len(given) and all(map(operator.is_, entry.given, given)):
-                continue
+            given = (mechanism, data.electrolyte, outside)
+            if entry.given is not None and mechanism is entry.given[0] and given[1:] == entry.given[1:]:
+                continue  # as in each stage of a transient without waveforms
             entry.given = given
             entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
             entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
@@ -171,43 +152,26 @@ class Mechanisms(Term):
 
     def _fluxes(self) -> list[_Flux]:
         """Currents of all mechanisms at the state."""
-        state, constants = self._at(self._nodes), self.compartments.constants
-        if self._known is None or not (np.array_equal(self._known[0], state) and np.array_equal(self._known[1], constants)):
-            sides: dict[tuple[str, bool], _Values] = {}
+        unknowns = np.column_stack([function.x.array[self._nodes] for function in self.fields.functions])
+        state = np.append(unknowns, self.compartments.constants)
+        if self._known is None or not np.array_equal(self._known[0], state):
+            seen: dict[tuple[str, bool], WallSolution] = {}
             for entry in self._entries:
-                if (side := (entry.boundary, entry.neutral)) not in sides:
-                    sides[side] = self._values(entry)
-            fluxes = [self._flux(entry, sides[entry.boundary, entry.neutral]) for entry in self._entries]
-            self._known = state, constants.copy(), fluxes
-        return self._known[2]
+                if (side := (entry.boundary, entry.neutral)) not in seen:
+                    at_nodes = unknowns[np.searchsorted(self._nodes, entry.nodes)]
+                    fixed = self._fixed[entry.nodes] if entry.neutral else None
+                    seen[side] = wall_solution(self.fields, self._scales, at_nodes, fixed)
+            fluxes = [self._flux(entry, seen[entry.boundary, entry.neutral]) for entry in self._entries]
+            self._known = state, fluxes
+        return self._known[1]
 
-    def _at(self, nodes: np.ndarray) -> np.ndarray:
-        """Unknowns at some nodes, shape (nodes, N + 1)."""
-        return np.column_stack([function.x.array[nodes] for function in self.fields.functions])
-
-    def _values(self, entry: _Entry) -> _Values:
-        """Solution that a mechanism sees at its nodes: the same for all with these traces on its boundary."""
-        fields, scales, at_nodes = self.fields, self._scales, self._at(entry.nodes)
-        c, phi = fields.variables.concentrations(at_nodes[:, :-1]), at_nodes[:, -1]
-        slope, factors, shift = fields.variables.slope(c) * scales.concentration, None, None
-        if entry.neutral:
-            trace = neutral_trace(c, fields.coefficients.valence, self._fixed[entry.nodes])
-            phi, c, factors, shift = phi + trace.shift, trace.concentrations, trace.factors, trace.shift_slopes
-            shift = shift / scales.concentration
-        return _Values(phi * scales.potential + self._zero, c * scales.concentration, slope, factors, shift)
-
-    def _flux(self, entry: _Entry, values: _Values) -> _Flux:
+    def _flux(self, entry: _Entry, inside: WallSolution) -> _Flux:
         outside = self.compartments.concentrations(entry.compartment, entry.outside)
-        V = values.potential - entry.outside_potential
-        gated, gates = self._gated(entry, entry.current.open_current(V, values.inside, outside), V)
+        V = inside.potential * self._scales.potential + self._zero - entry.outside_potential
+        gated, gates = self._gated(entry, entry.current.open_current(V, inside.concentrations, outside), V)
         by_potential = gated.by_potential * self._scales.potential
-        by_unknown = gated.by_inside
-        if values.factors is not None and values.shift is not None:
-            # c' = c e^(-z w): dc'_k/dc_j = e^(-z_k w) delta_kj - z_k c'_k dw/dc_j
-            charges = values.inside * self.fields.coefficients.valence
-            by_shift = by_potential - (by_unknown @ charges[:, :, None])[:, :, 0]
-            by_unknown = by_unknown * values.factors[:, None, :] + by_shift[:, :, None] * values.shift[:, None, :]
-        return _Flux(gated.current, by_potential, by_unknown * values.slope[:, None, :], gated.by_outside, gates)
+        by_unknown = inside.by_unknown(by_potential, gated.by_inside)
+        return _Flux(gated.current, by_potential, by_unknown, gated.by_outside, gates)
 
     def _gated(self, entry: _Entry, current: OpenCurrent, V: np.ndarray) -> tuple[OpenCurrent, np.ndarray]:
         """Currents through channels whose gates are at the end of their step, and their open fractions."""

@@ -56,8 +56,8 @@ def passive(_: Evidence, comm: Any) -> Sheet:
     caption = (
         "0.1 nA enter one end of a sealed cable of 1 um by 1 mm (R_A 1 Ohm m, R_M 4 Ohm m², C_M 0.01 F/m²). (a) "
         "Potential at both ends from ions in water (points), and the series of the cable equation (blue). (b) Their "
-        f"difference, at most {1e3 * worst:.1f} uV: full Poisson-Nernst-Planck on a line with its membrane is the cable "
-        "equation where concentrations stay."
+        f"difference, at most {1e3 * worst:.1f} uV: full Poisson-Nernst-Planck on a line with its membrane is the "
+        "cable equation where concentrations stay."
     )
     alt = "Potential at both ends of a passive cable in time, with the analytic series; their difference."
     return Sheet(canvas, caption, alt, numbers)
