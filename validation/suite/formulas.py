@@ -14,6 +14,7 @@ FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "cable": Formula(POTENTIAL, boundaries.cable),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
     "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
     "constant_field": Formula(CURRENT, ions.constant_field),
