@@ -62,6 +62,18 @@ class Compartments(BorderTerm):
         """Set the concentrations to those of the start again."""
         self.constants = self._start_of_data.copy()
 
+    def start_from(self, concentrations: dict[str, dict[str, float]]) -> None:
+        """Start Newton's method from other concentrations.
+
+        Args:
+            concentrations: concentrations, mol/m^3, by compartment and species; others stay.
+        """
+        names = self.fields.names
+        given = [concentrations.get(name, {}).get(names[i]) for name, i in self._unknowns]
+        for k, c in enumerate(given):
+            if c is not None:
+                self.constants[k] = c / self._scales.concentration
+
     @override
     def update(self, step: StepData) -> None:
         data, self._scales = step.problem_data, step.scales
