@@ -139,4 +139,44 @@ def problems() -> list[Problem]:
         Problem("throat", shape="hyperboloid"),
         Problem("closed ball", ions, {}, "ball", closed=amounts),
         Problem("closed ball, logarithms", ions, {}, "ball", closed=amounts, formulation="log"),
+        *living_problems(),
     ]
+
+
+def living_problems() -> list[Problem]:
+    """Spines with mechanisms: leak, pump and channels, a synapse, a load; weak and strong ones."""
+    cytosol = electrolyte((("K", 1, 1960, 96.832537), ("Na", 1, 1330, 23.582), ("Cl", -1, 2030, 10.414537),
+                           ("A", -1, 200, 110.0)), 1.0)  # fmt: skip
+    base = {"concentrations": "bulk", "load": {"resistance": "200 MOhm", "rest": "-68 mV"}}
+    grounded = {"potential": "-68 mV", "concentrations": "bulk"}
+    return [
+        Problem(name, cytosol, {"base": end, **_membrane(strength, synapse)}, "ball_neck")
+        for name, end, strength, synapse in (
+            ("spine, leak, pump and channels", grounded, 1.0, 0.0),
+            ("spine, leak, pump and channels, times 1000", grounded, 1e3, 0.0),
+            ("spine, synapse of 1 nS", grounded, 1.0, 1.0),
+            ("spine, synapse of 1 nS, load", base, 1.0, 1.0),
+            ("spine, synapse of 100 nS, load", base, 1.0, 100.0),
+        )
+    ]
+
+
+def _membrane(strength: float, synapse: float) -> dict[str, Any]:
+    """Keys of wall and cap of a spine.
+
+    Args:
+        strength: factor of the conductances and permeabilities of the wall.
+        synapse: conductance of the synapse on the cap, nS.
+    """
+    outside = {"concentrations": {"K": "3.167463 mM", "Na": "131.418 mM", "Cl": "134.585463 mM"}}
+    permeability = {"K": 2e-8, "Na": 1e-9, "Cl": 4e-9}
+    leak = {name: f"{strength * P!r} m/s" for name, P in permeability.items()}
+    gates = {"kinetics": "rtm_n", "power": 4}
+    wall = [
+        {"name": "leak", "law": "ghk", "permeability": leak},
+        {"name": "pump", "law": "pump", "kind": "nak", "maximum": f"{7.22457 * strength!r} uA/cm^2"},
+        {"name": "Kv", "law": "ohmic", "species": "K", "conductance": f"{20.0 * strength!r} mS/cm^2", "gates": gates},
+    ]
+    ampa = {"name": "AMPA", "law": "ghk", "permeability": {"Na": 1, "K": 1}, "conductance": f"{synapse!r} nS"}
+    capacitor = {"capacitance": {"value": "1 uF/cm^2"}, "outside": outside}
+    return {"wall": {**capacitor, "mechanism": wall}, "cap": {**capacitor, "mechanism": [ampa]}}

@@ -261,9 +261,9 @@ class Geometry(Table, ABC):
         """Exact volume (key ``volume``, m^3) and area of each boundary (m^2) of the body without obstacle."""
 
     def exact_measures(self) -> dict[str, float]:
-        """Exact volume (key ``volume``, m^3) and area of each boundary (m^2), the side of a line among them."""
+        """Exact volume (key ``volume``, m^3) and area of each boundary with facets (m^2)."""
         body = self.body_measures()
-        measures = {name: body[name] for name in ("volume", *self.named, *self.sides)}
+        measures = {name: body[name] for name in ("volume", *self.named)}
         if self.obstacle is not None:
             measures["volume"] -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
             measures[OBSTACLE_NAME] = 4.0 * math.pi * self.obstacle.radius**2
@@ -282,8 +282,8 @@ class Geometry(Table, ABC):
         return low * MODEL_UNIT, high * MODEL_UNIT
 
     def exact_area(self, name: str) -> float:
-        """Exact area of one boundary, m^2."""
-        return self.exact_measures()[name]
+        """Exact area of one boundary or side, m^2."""
+        return self.body_measures()[name] if name in self.sides else self.exact_measures()[name]
 
     @abstractmethod
     def estimate_cells(self, sizes: Sizes) -> float:

@@ -46,8 +46,6 @@ def check_measures(mesh: SpineMesh) -> None:
     exact, tolerance = mesh.geometry.exact_measures(), tolerance_of(mesh)
     parts = []
     for name, value in exact.items():
-        if name in mesh.geometry.sides:  # its integrals go along the line
-            continue
         meshed = volume(mesh) * MODEL_UNIT**3 if name == "volume" else area(mesh, name) * MODEL_UNIT**2
         if not abs(meshed - value) <= tolerance * value:  # not a number is refused, too
             kind = VOLUME if name == "volume" else AREA

@@ -35,8 +35,8 @@ OPERATORS: dict[type, Callable[..., np.ndarray]] = {
     ast.UAdd: operator.pos,
 }
 
-#: A number, and the word that follows it: its unit.
-_QUANTITY = re.compile(r"(?<![\w.])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([^\W\d_]\w*)")
+#: A number, and the word that follows it: its unit. The number is taken whole: "1e3" has no unit.
+_QUANTITY = re.compile(r"(?<![\w.])((?>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))\s*([^\W\d_]\w*)")
 
 #: Characters of the longest formula: a longer one is none that a person wrote.
 MAX_LENGTH = 500
@@ -89,8 +89,10 @@ class _Part:
     constant: np.ndarray | None = None
 
 
-def _constant(value: float, dimension: Dimension) -> _Part:
+def _constant(value: float | np.ndarray, dimension: Dimension) -> _Part:
     number = np.asarray(value, dtype=float)
+    if not np.isfinite(number):
+        raise ValueError("a number in it is not finite")
     return _Part(lambda _x: number, dimension, number)
 
 
@@ -108,7 +110,6 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
     if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")
     names = {grammar.variable: _Part(lambda x: x, {grammar.kind.name: 1.0}), "pi": _constant(np.pi, {})}
-    units = {unit: _quantity(f"1 {unit}", kind) for unit, kind in grammar.units.items() if unit != grammar.variable}
 
     def remember(match: re.Match[str]) -> str:
         number, unit = match[1], match[2]
@@ -117,8 +118,8 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
                 f'"{match[0]}" is unclear, since {unit} is the variable; write {number}*{unit}, or use another unit'
             )
             raise ValueError(problem)
-        if unit not in units:
-            raise ValueError(f'the unit "{unit}" is not known; {nearest(unit, units)}')
+        if unit not in grammar.units:
+            raise ValueError(f'the unit "{unit}" is not known; {nearest(unit, grammar.units)}')
         name = f"_quantity{len(names)}"
         names[name] = _quantity(f"{number} {unit}", grammar.units[unit])
         return name
@@ -129,7 +130,7 @@ def read_formula(text: str, grammar: Grammar, wanted: Dimension) -> Formula:
             tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f'it cannot be read; write a formula such as "{grammar.example}"') from None
-    reader = _Reader(grammar, {**units, **names})
+    reader = _Reader(grammar, names)
     with np.errstate(all="ignore"):
         whole = reader.part(tree)
         if whole.dimension != wanted:
@@ -193,10 +194,7 @@ class _Reader:
         if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
             return _constant(float(node.value), {})
         if isinstance(node, ast.Name):
-            if node.id not in self.names:
-                known = (self.grammar.variable, "pi", *self.grammar.functions, *self.grammar.units)
-                raise ValueError(f'"{node.id}" is not known; {nearest(node.id, known)}')
-            return self.names[node.id]
+            return self._named(node.id)
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             return self._binary(type(node.op), self.part(node.left, depth + 1), self.part(node.right, depth + 1))
         if isinstance(node, ast.UnaryOp) and type(node.op) in OPERATORS:
@@ -209,6 +207,14 @@ class _Reader:
             f"only numbers, quantities, {self.grammar.variable}, pi, + - * / ** and functions of one argument can "
             f"stand in it, {example}"
         )
+
+    def _named(self, name: str) -> _Part:
+        if name in self.names:
+            return self.names[name]
+        if name in self.grammar.units:
+            return _quantity(f"1 {name}", self.grammar.units[name])
+        known = (self.grammar.variable, "pi", *self.grammar.functions, *self.grammar.units)
+        raise ValueError(f'"{name}" is not known; {nearest(name, known)}')
 
     def _call(self, name: str, inner: _Part) -> _Part:
         functions = self.grammar.functions
@@ -239,6 +245,8 @@ class _Reader:
             dimension = {name: power * exponent for name, power in left.dimension.items() if exponent}
             return _applied(lambda x: np.asarray(x) ** exponent, left, dimension)
         else:
+            if kind is ast.Div and right.constant == 0.0:
+                raise ValueError("it divides by zero")
             sign = 1.0 if kind is ast.Mult else -1.0
             powers = {
                 name: left.dimension.get(name, 0.0) + sign * right.dimension.get(name, 0.0)

@@ -80,7 +80,8 @@ class IntegrationWeights:
     @cached_property
     def exact(self) -> dict[str, float]:
         """Exact volume and areas of the body, m^3 and m^2; empty where they are not known."""
-        return self._mesh.geometry.exact_measures()
+        geometry = self._mesh.geometry
+        return geometry.exact_measures() | {name: geometry.exact_area(name) for name in self.sides}
 
     def slab(self, region: tuple[float, float], key: str = "region") -> np.ndarray:
         """Weights w_a of the slab between two planes z = const, um^3. Collective at the first call for a slab.

@@ -73,7 +73,9 @@ def check_amounts(
             raise CaseError(key, f"no such species; {nearest(species, electrolyte.names)}")
         if species not in free:
             raise CaseError(
-                key, "a boundary prescribes its concentration, or an exchange there decides its amount; drop one"
+                key,
+                "a boundary prescribes its concentration, or an exchange or a mechanism there decides its amount; drop "
+                "one",
             )
     # Neutral species do not ask where the potential is zero.
     if electrolyte.has_ions and not grounded and (closed is None or free != electrolyte.names):

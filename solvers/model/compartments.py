@@ -9,6 +9,7 @@ from pydantic import Field
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
 from spinepnp.solvers.model.boundaries import Boundaries, undetermined_species
+from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
 from spinepnp.units import CONCENTRATION, Concentration, Table, Volume, format_quantity
 
@@ -32,7 +33,11 @@ class Compartment(Table):
 
 
 def check_compartments(
-    compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries
+    compartments: Mapping[str, Compartment],
+    electrolyte: Electrolyte,
+    boundaries: Boundaries,
+    closed: Closed | None,
+    volume: float,
 ) -> None:
     """Refuse compartments that are not there, or have wrong names or species, no boundary, or a charge.
 
@@ -40,6 +45,8 @@ def check_compartments(
         compartments: tables by name.
         electrolyte: species of the case.
         boundaries: boundary conditions by name.
+        closed: table [closed], if there is one.
+        volume: volume of the domain, m^3.
 
     Raises:
         CaseError: names the key and what to do.
@@ -62,26 +69,33 @@ def check_compartments(
                 f"compartments.{name}",
                 f'lies beyond no boundary; set outside.compartment = "{name}" on one, or drop it',
             )
-    _check_neutral(compartments, electrolyte)
+    if compartments and electrolyte.neutral:
+        _check_neutral(compartments, electrolyte, closed, volume)
 
 
-def _check_neutral(compartments: Mapping[str, Compartment], electrolyte: Electrolyte) -> None:
-    """Refuse a charge of all compartments together: that of the domain is zero by the check of its bulk."""
-    valence = {s.name: s.valence for s in electrolyte.species}
+def _check_neutral(
+    compartments: Mapping[str, Compartment], electrolyte: Electrolyte, closed: Closed | None, volume: float
+) -> None:
+    """Refuse a charge of the domain and all compartments together.
+
+    The bulk is neutral by its own check, so that the domain is what the amounts of a closed one differ from it.
+    """
+    valence, bulk = {s.name: s.valence for s in electrolyte.species}, electrolyte.bulk
     charges = [
-        (name, compartment.volume * valence[species] * c)
-        for name, compartment in compartments.items()
-        for species, c in compartment.concentrations.items()
+        c.volume * valence[species] * value
+        for c in compartments.values()
+        for species, value in c.concentrations.items()
     ]
-    total = sum(charge for _, charge in charges)
-    if not electrolyte.neutral or abs(total) <= NEUTRALITY_TOLERANCE * sum(abs(charge) for _, charge in charges):
+    amounts = closed.amounts if closed is not None else {}
+    charges += [valence[species] * (amount - bulk[species] * volume) for species, amount in amounts.items()]
+    if abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges)):
         return
-    last = charges[-1][0]
-    net = format_quantity(float(f"{total / compartments[last].volume:.9g}"), CONCENTRATION)
+    last = next(reversed(compartments))
+    net = format_quantity(float(f"{sum(charges) / compartments[last].volume:.9g}"), CONCENTRATION)
     raise CaseError(
         f"compartments.{last}.concentrations",
-        f"the charges sum z c leave {net}; add the ions that are missing, or set electrolyte.neutral = false if it is "
-        "meant",
+        f"the charges of the domain and all compartments leave {net} here; change a concentration, add the ions that "
+        "are missing, or set electrolyte.neutral = false if it is meant",
     )
 
 
@@ -92,3 +106,32 @@ def enclosed_species(electrolyte: Electrolyte, boundaries: Boundaries) -> tuple[
         for name, b in boundaries.items()
     }
     return undetermined_species(electrolyte, others)
+
+
+def exchanged_species(name: str, boundaries: Boundaries) -> set[str]:
+    """Species that mechanisms with a strength above zero exchange with a compartment."""
+    facing = (b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name)
+    return {species for b in facing for m in b.mechanisms if m.is_active for species in m.moved}
+
+
+def check_rest(compartments: Mapping[str, Compartment], electrolyte: Electrolyte, boundaries: Boundaries) -> None:
+    """Refuse compartments whose concentrations a steady state does not tell.
+
+    Args:
+        compartments: tables by name.
+        electrolyte: species of the case.
+        boundaries: boundary conditions by name, without waveforms.
+
+    Raises:
+        CaseError: names the compartment and the species.
+    """
+    for name in compartments:
+        facing = [b for b in boundaries.values() if b.outside is not None and b.outside.compartment == name]
+        told = set().union(*(m.determines for b in facing for m in b.mechanisms))
+        for species in sorted(exchanged_species(name, boundaries) - told):
+            raise CaseError(
+                f"compartments.{name}",
+                f"has no steady concentration of {species}: no current there comes to rest with it; add a mechanism "
+                'with law = "ghk" or reversal = "nernst" that moves it, give outside.concentrations in place of the '
+                "compartment, or begin a transient from the bulk",
+            )

@@ -10,7 +10,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries, check_boundaries, is_grounded, undetermined_species
 from spinepnp.solvers.model.closed import Closed, check_amounts, check_determined
-from spinepnp.solvers.model.compartments import Compartment, check_compartments
+from spinepnp.solvers.model.compartments import Compartment, check_compartments, check_rest
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import Initial
 from spinepnp.solvers.model.profiles import UNIFORM, Profile, check_parts
@@ -167,7 +167,10 @@ class ProblemData:
         for key, coefficient in self.electrolyte.coefficients().items():
             check_parts(key, coefficient, geometry)
         check_boundaries(self.boundaries, geometry, self.electrolyte)
-        check_compartments(self.compartments, self.electrolyte, self.boundaries)
+        volume = geometry.exact_measures()["volume"] if self.compartments else 0.0
+        check_compartments(self.compartments, self.electrolyte, self.boundaries, self.closed, volume)
+        if not self.transient:
+            check_rest(self.compartments, self.electrolyte, self.boundaries)
         free, known = self.undetermined_species, ", ".join(geometry.boundaries)
         check_amounts(self.closed, self.electrolyte, free, known, grounded=self.is_grounded)
         for term in TERM_KEYS:

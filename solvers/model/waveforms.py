@@ -106,7 +106,13 @@ def alphas(starts: tuple[float, ...], peak: float) -> WaveformFunction:
 
 
 def biexponentials(starts: tuple[float, ...], rise: float, decay: float) -> WaveformFunction:
-    """Sum of functions (exp(-s/decay) - exp(-s/rise))/peak of the times s since each start; each has the height one."""
+    """Sum of functions (exp(-s/decay) - exp(-s/rise))/peak of the times s since each start; each has the height one.
+
+    Args:
+        starts: onsets, s, rising.
+        rise: time constant of the rise, s.
+        decay: time constant of the decay, s, which is longer.
+    """
     starting = np.array(starts)
     difference = (decay - rise) / (rise * decay)  # 1/rise - 1/decay without cancellation
     peak = math.log1p((decay - rise) / rise) / difference

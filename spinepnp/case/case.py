@@ -22,7 +22,7 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.compartments import Compartment
+from spinepnp.solvers.model.compartments import Compartment, check_rest
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import STEADY_START, STEADY_STARTS, Initial
@@ -154,6 +154,9 @@ class Case(Table):
         )  # fmt: skip
         if self.initial is not None and self.study.initial in STEADY_STARTS:
             raise CaseError("initial", STEADY_START.format(self.study.initial))
+        if self.study.initial in STEADY_STARTS:
+            before = self.problem_data.initial_steady_state()
+            check_rest(before.compartments, before.electrolyte, before.boundaries)
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
@@ -231,9 +234,9 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: where a flow is driven, else all with data, else all."""
-        injecting = [n for n, b in self.boundaries.items() if b.driven]
-        return injecting or list(self.boundaries) or list(self.geometry.boundaries)
+        """Boundaries whose potential a user wants to see: with a driven flow or a load, else all with data, else all."""
+        moving = [n for n, b in self.boundaries.items() if b.driven or b.load is not None]
+        return moving or list(self.boundaries) or list(self.geometry.boundaries)
 
     def to_dict(self) -> dict[str, Any]:
         """The case as it stands in a TOML file: quantities as text, nothing that is unset."""

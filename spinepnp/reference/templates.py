@@ -241,8 +241,10 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
         return
     yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting"))
     clamp = '{ waveform = "step", value = "10 mV", onset = "1 ms" }'
-    yield from rows(Boundary, GROUND, without={"potential": ("clamp",)}, notes=GROUND_NOTES)
+    load = '{ resistance = "200 MOhm", capacitance = "20 pF" }'
+    yield from rows(Boundary, GROUND, without={"potential": ("clamp", "load")}, notes=GROUND_NOTES)
     yield Line(f"potential = {clamp}", "instead, in a transient: a voltage clamp", ("clamp",))
+    yield Line(f"load = {load}", "instead: the rest of the cell", ("load",))
     yield from (Line(""), Line(f"[boundaries.{starter.injector}]"))
     current = '{ species = "Na", value = "50 pA" }'
     alpha = '{ species = "Na", waveform = "alpha", value = "50 pA", t_peak = "5 ms" }'

@@ -100,6 +100,7 @@ def test_grading_survives_the_map(comm):
         ("sqrt((30 nm)**2 + (40 nm)**2)", 0.0, 50e-9),
         ("-(-1e2 nm)*exp(-z/(1 um))", 1e-6, 100e-9 / math.e),
         ("abs(z - 500 nm) + 10nm", 0.0, 510e-9),
+        ("1e-1*(600 nm) + 2e-2*z", 1e-6, 80e-9),
     ],
 )
 def test_profiles(text, z, radius):

@@ -126,7 +126,7 @@ REMOVABLE = {
     "1/(1 - exp(-(V + 54 mV)/(4 mV))) * ((V + 54 mV)/(4 mV*ms))": lambda x: 1000 * x / (1 - (-x).exp()),
     "1/ms * (V + 54 mV)/(4 mV) * (exp((V + 54 mV)/(4 mV)) - 1)**-1": lambda x: 1000 * x / (x.exp() - 1),
     "1/ms * ((V + 54 mV)/(4 mV))**2 / (1 - exp(-(V + 54 mV)/(4 mV)))**2": lambda x: 1000 * (x / (1 - (-x).exp())) ** 2,
-    "1/ms * ((V + 54 mV)/(4 mV))**2 / (exp((V + 54 mV)/(4 mV)) + exp(-(V + 54 mV)/(4 mV)) - 2)": (
+    "1/ms * (V/mV + 54)*(V/mV + 54)/16 / (exp((V + 54 mV)/(4 mV)) + exp(-(V + 54 mV)/(4 mV)) - 2)": (
         lambda x: 1000 * x**2 / (x.exp() + (-x).exp() - 2)
     ),
 }
@@ -172,6 +172,8 @@ class TestExpressions:
         ("1 mV/(V*ms)", "its value is infinite at V = 0 mV"),
         ("1/ms*log(V/mV + 30)", "its value is not finite at V = -30"),
         ("1/ms*sqrt(V/mV)", "its value is not finite at V = -0.25"),
+        ("1/ms/(V/mV/(pi - pi) + 1)", "it divides by zero"),
+        ("1e400/ms", "a number in it is not finite"),
         ("-1/ms", "its value is negative at V = "),
         ("1/ms*tanh(V/(10 mV))", "its value is negative at V = "),
         ("1/ms*exp(exp(-V/(1 mV)))", None),
@@ -204,6 +206,12 @@ class TestExpressions:
         except ValueError:
             return
         assert np.all(np.isfinite(rate(NODES)))
+
+    @pytest.mark.parametrize(
+        "text", ["2e3/s", "2/ms", ".2e1/ms", "2.0 /ms", "2000e-3/ms", "2/(1e3us)", "1E0/(5e-1 ms)"]
+    )
+    def test_numbers(self, text):
+        assert read_rate(text)(np.zeros(1))[0] == pytest.approx(2e3, rel=1e-14)
 
     def test_the_shape_of_potentials_is_kept(self):
         for text in ("2/ms", next(iter(REMOVABLE))):

@@ -1,17 +1,13 @@
 """Tables of mechanisms, solutions outside and compartments: what they mean, and each mistake with its line."""
 
-import copy
 import re
 import tomllib
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spinepnp.batch.sweep import load_sweep
-from spinepnp.case.case import load_case, make_case, read_case
+from spinepnp.case.case import make_case, read_case
 from spinepnp.case.digest import case_digest
-from spinepnp.case.toml import set_value, unset_value
 from spinepnp.errors import CaseError
 from spinepnp.solvers.model.arguments import check_kind
 from spinepnp.solvers.model.boundaries import Boundary
@@ -19,47 +15,9 @@ from spinepnp.solvers.model.membrane.currents import GhkCurrent, NakPump, OhmicC
 from support import CASES
 from support.cases import spine_case
 from support.commands import refusal
-from support.ions import ion
+from support.living import OUTSIDE, living
 
-OUTSIDE = {"Na": "145 mM", "K": "4 mM", "Cl": "149 mM"}
-#: A factor of the strengths in 0.5 ms of each millisecond.
-PULSES = {"waveform": "pulse", "duration": "0.5 ms", "count": 2, "interval": "1 ms"}
 AREA = 1e-13  # m^2
-
-
-def living(**changes):
-    """Neck with leak, potassium channels and pump in its wall, and a synapse that faces a cleft; with changes."""
-    wall = [
-        {"name": "leak", "law": "ghk", "permeability": {"K": "2e-8 m/s", "Na": "1e-9 m/s", "Cl": "4e-9 m/s"}},
-        {"name": "Kv", "law": "ohmic", "species": "K", "conductance": "20 mS/cm^2",
-         "gates": [{"kinetics": "rtm_n", "power": 4}, {"half": "-40 mV", "slope": "5 mV", "time": "2 ms"}]},
-        {"name": "pump", "law": "pump", "kind": "nak", "maximum": "1.15782 uA/cm^2"},
-    ]  # fmt: skip
-    top = [
-        {"name": "AMPA", "law": "ghk", "permeability": {"Na": 1, "K": 1}, "conductance": "1 nS", **PULSES},
-        {"name": "simple", "law": "ohmic", "conductance": "1 nS", "reversal": "0 mV",
-         "carriers": {"Na": 1.2, "K": -0.2}, "magnesium": "1 mM"},
-    ]  # fmt: skip
-    data = {
-        "geometry": {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
-        "electrolyte": {
-            "species": [ion("Na", 1, 12), ion("K", 1, 155), ion("Cl", -1, 167), ion("T", 0, 1)]
-        },
-        "boundaries": {
-            "base": {"potential": "0 mV", "concentrations": "bulk"},
-            "wall": {"capacitance": {"value": "1 uF/cm^2"}, "mechanism": wall,
-                     "outside": {"potential": "5 mV", "concentrations": dict(OUTSIDE)}},
-            "top": {"outside": {"compartment": "cleft"}, "mechanism": top},
-        },
-        "compartments": {"cleft": {"volume": "0.01 um^3", "concentrations": dict(OUTSIDE)}},
-        "study": {"kind": "transient", "duration": "3 ms", "initial": "rest"},
-    }  # fmt: skip
-    data = copy.deepcopy(data)
-    for path, value in changes.items():
-        path = path.replace("__", ".")
-        unset_value(data, path) if value is None else set_value(data, path, value)
-    return data
-
 
 CASE = make_case(living())
 WALL, TOP = (CASE.boundaries[name] for name in ("wall", "top"))
@@ -253,7 +211,7 @@ MISTAKES = {
                                  "cleft.concentrations.X: no such species"),
     "incomplete compartment": ({"compartments__cleft__concentrations": {"K": "149 mM", "Cl": "149 mM"}},
                                "compartments.cleft.concentrations: the mechanism AMPA needs that of Na"),
-    "charged compartment": ({"compartments__cleft__concentrations__Na": "146 mM"}, "the charges sum z c leave 1 mM"),
+    "charged compartment": ({"compartments__cleft__concentrations__Na": "146 mM"}, "leave 1 mM here"),
     "compartment of nobody": ({"compartments__other": {"volume": "1 um^3", "concentrations": {"K": "0 mM"}}},
                               "compartments.other: lies beyond no boundary"),
     "both outside": ({"boundaries__top__outside__concentrations": OUTSIDE}, "drop outside.concentrations"),
@@ -297,7 +255,10 @@ MISTAKES = {
     "traces of one": ({f"{KV_PATH}__traces": "bulk"}, "traces"),
     "key of another law": ({f"{KV_PATH}__permeability": {"K": "1 um/s"}}, "permeability is no key of law"),
     "unknown key": ({f"{KV_PATH}__conductanc": "1 nS"}, "did you mean \"conductance\""),
-    "initial fields": ({"initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
+    "rest of a compartment": ({"study__initial": "rest"},
+                              "compartments.cleft: has no steady concentration of K: no current there comes to rest"),
+    "initial fields": ({"study__initial": "rest", SIMPLE_PATH: None,
+                        "initial": {"region": [{"z": ["0 um", "0.5 um"], "concentrations": {"T": "2 mM"}}]}},
                        'study.initial = "rest"; drop one'),
 }  # fmt: skip
 
@@ -330,9 +291,20 @@ def test_what_is_allowed():
     assert make_case(charged).problem_data.compartments["cleft"].concentrations["Na"] == 146.0
 
 
+def test_a_charge_of_the_domain_may_be_balanced_beyond_it():
+    """1 mM of chloride more in a closed neck of 10 pi 10^-3 um^3, and as much less in a cleft of 10^-2 um^3."""
+    sealed = {"boundaries__base__concentrations": None, "boundaries__wall__mechanism": None, SIMPLE_PATH: None}
+    surplus = {"closed": {"amounts": {"Cl": f"{168e-18 * np.pi * 0.01!r} mol"}}}
+    balanced = {"compartments__cleft__concentrations__Cl": f"{149.0 - np.pi!r} mM"}
+    make_case(living(**sealed, **surplus, **balanced))
+    assert "leave -3.14159265 mM" in str(refusal(make_case, living(**sealed, **surplus)))
+
+
 def test_species_that_only_a_fixed_reversal_lets_pass_have_no_steady_amount():
-    sealed = living(boundaries__base__concentrations=None, boundaries__wall__mechanism=None, closed={},
-                    boundaries__top__mechanism__AMPA=None, **STEADY)  # fmt: skip
+    sealed = living(
+        boundaries__base__concentrations=None, boundaries__wall__mechanism=None, boundaries__top__mechanism__AMPA=None,
+        boundaries__top__outside=None, compartments=None, closed={}, **STEADY,
+    )  # fmt: skip
     assert "lets K pass, which nothing else holds" in str(refusal(make_case, sealed))
 
 
@@ -340,59 +312,3 @@ def test_in_python_a_waveform_is_no_steady_problem():
     with pytest.raises(CaseError, match="goes in time"):
         check_kind(CASE.boundaries, transient=False)
     check_kind(CASE.boundaries, transient=True)
-
-
-class TestPaths:
-    @pytest.mark.parametrize("entry", ["AMPA", "0"])
-    def test_entries_by_name_or_number(self, entry):
-        case = CASE.with_value(f"boundaries.top.mechanism.{entry}.conductance", "2 nS")
-        assert case.boundaries["top"].mechanisms[0].conductance.value == 2e-9
-
-    def test_gates_and_species_by_name(self):
-        case = CASE.with_value("boundaries.wall.mechanism.Kv.gates.rtm_n.power", 2)
-        assert case.boundaries["wall"].mechanisms[1].gates[0].power == 2
-        assert CASE.with_value("electrolyte.species.T.source", "1 mM/s").electrolyte.species[3].source == 1.0
-
-    def test_a_name_goes_before_a_species(self):
-        data = living(boundaries__wall__mechanism__pump__name="K")
-        set_value(data, "boundaries.wall.mechanism.K.maximum", "2 uA/cm^2")
-        assert make_case(data).boundaries["wall"].mechanisms[2].maximum.value == pytest.approx(0.02)
-
-    def test_a_sweep_varies_strengths(self):
-        vary = {"study__vary": f"{AMPA_PATH.replace('__', '.')}.conductance", "study__values": ["1 nS", "2 nS"]}
-        case = make_case(living(**vary))
-        assert [p.boundaries["top"].mechanisms[0].conductance.value for p in case.points()] == [1e-9, 2e-9]
-        assert case.study.column == "boundaries.top.mechanism.AMPA.conductance_nS"
-
-    def test_keys_are_removed(self):
-        data = living()
-        unset_value(data, "boundaries.wall.mechanism.Kv")
-        unset_value(data, "boundaries.top.mechanism")
-        case = make_case(data)
-        assert [m.name for m in case.boundaries["wall"].mechanisms] == ["leak", "pump"]
-        assert case.boundaries["top"].mechanisms == ()
-        with pytest.raises(CaseError, match='cannot be removed, as it is not there; did you mean "capacitance"'):
-            unset_value(data, "boundaries.wall.capacitanc")
-        with pytest.raises(CaseError, match="no such entry"):
-            unset_value(data, "boundaries.wall.mechanism.Nav")
-
-    def test_an_axis_and_unset_of_a_sweep(self, tmp_path):
-        (tmp_path / "living.toml").write_text(CASE.to_toml())
-        (tmp_path / "sweep.toml").write_text(
-            '[base]\ncase = "living.toml"\nunset = ["boundaries.wall.mechanism.Kv"]\n'
-            '[axes]\n"boundaries.top.mechanism.AMPA.conductance" = ["1 nS", "2 nS"]\n'
-        )
-        cases = [job.case() for job in load_sweep(tmp_path / "sweep.toml").jobs]
-        assert [c.boundaries["top"].mechanisms[0].conductance.value for c in cases] == [1e-9, 2e-9]
-        assert {len(c.boundaries["wall"].mechanisms) for c in cases} == {2}
-
-    def test_unset_of_a_file(self):
-        case = load_case(CASES / "cylinder_iv.toml", (), ("compare",))
-        assert case.compare is None
-
-
-@pytest.mark.parametrize(("name", "expected"), [
-    ("ball_membrane", "73a852f9a4c9de231d0c"), ("ball_neck_steady", "575c26735922f3cb4971"),
-])  # fmt: skip
-def test_new_keys_do_not_change_the_digest_of_a_case_without_them(name, expected):
-    assert case_digest(load_case(Path(CASES) / f"{name}.toml")) == expected

@@ -103,19 +103,18 @@ def test_at_a_layer_that_the_mesh_resolves_neutral_traces_are_those_beyond_it(co
     """The laws of a membrane then do not know its Debye layer; with those at the wall it moves the rest."""
     shape, grade = Ball(radius="0.5 um", dimension="1d"), {"wall": {"size": "0.05 nm", "growth": 1.3}}
     fine = generate(shape, MeshOptions(size="50 nm", element_degree=2, grade=grade), comm)
-    wall, rest = membrane(LEAK, outside=BATH), {}
-    for traces in ("neutral", "local"):
-        options = SolverOptions(tolerance=1e-12)
-        with SteadyProblem(fine, CELL, {"wall": {**wall, "traces": traces}}, options, CENTRE, {}) as problem:
-            rest[traces] = problem.solve()
-    V = {traces: solution.probes["centre"].potential for traces, solution in rest.items()}
-    inside = rest["neutral"].probes["centre"].concentration
-    P = {"K": 2e-8, "Na": 1e-9, "Cl": 4e-9}
-    leaving = P["K"] * OUTSIDE["K"] + P["Na"] * OUTSIDE["Na"] + P["Cl"] * inside["Cl"]
-    entering = P["K"] * inside["K"] + P["Na"] * inside["Na"] + P["Cl"] * OUTSIDE["Cl"]
-    goldman = 26.64e-3 * math.log(leaving / entering)
-    assert V["neutral"] == pytest.approx(goldman, rel=1e-4)
-    assert V["local"] != pytest.approx(V["neutral"], rel=2e-3)
+    wall, rest = membrane(LEAK, PUMP, outside=BATH), {}
+    for traces, mesh in (
+        ("neutral", fine),
+        ("local", fine),
+        ("none", generate(shape, MeshOptions(size="50 nm"), comm)),
+    ):
+        boundaries = {"wall": {**wall, "traces": "local" if traces == "local" else "neutral"}}
+        with SteadyProblem(mesh, CELL, boundaries, SolverOptions(tolerance=1e-12), CENTRE, {}) as problem:
+            rest[traces] = problem.solve().probes["centre"]
+    assert rest["neutral"].potential == pytest.approx(rest["none"].potential, rel=1e-4)
+    assert rest["neutral"].concentration == pytest.approx(rest["none"].concentration, rel=1e-4)
+    assert rest["local"].potential != pytest.approx(rest["none"].potential, rel=2e-3)
 
 
 # --- balances
@@ -159,13 +158,20 @@ def total_amounts(problem):
 
 
 def test_charge_and_displacement_balance_over_domain_compartment_and_cable(comm):
-    """What enters by all boundaries leaves by all: ions and displacement add up to zero at each step."""
+    """The charge of ions and displacement through all boundaries adds up to zero, up to rounding of the ions inside."""
     with TransientProblem(spine(comm), CELL, ALIVE, compartments=around()) as problem:
-        problem.begin("rest")
-        for step in problem.steps(Schedule(duration=1 * MS, tolerance=1e-3)):
-            parts = [b.total_current for b in step.solution.boundary.values()]
-            parts += [b.displacement for b in step.solution.boundary.values()]
-            assert abs(sum(parts)) <= 1e-10 * sum(map(abs, parts)) + 1e-22
+        first = problem.begin("rest")
+        inside = FARADAY * sum(first.volume.amount.values())
+        before = problem.progress.time_state
+        for _ in problem.steps(Schedule(duration=1 * MS, tolerance=1e-3)):
+            now = problem.progress.time_state
+            count = len(problem.boundary_names)
+            ions = (now.passed - before.passed)[:count].sum(axis=1)
+            field = now.rates.charge - before.rates.charge
+            moved = np.abs([ions, field]).max()
+            assert abs((ions + field).sum()) <= 1e-10 * moved + 4e-13 * inside  # a rounding error of each of four ions
+            before = now
+        assert moved > 1e-17  # the synapse is open
 
 
 # --- ranks, solvers, restarts

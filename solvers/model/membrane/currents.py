@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
+from typing import override
 
 import numpy as np
 
@@ -90,16 +90,6 @@ class MembraneCurrent(ABC):
     def moved(self) -> tuple[int, ...]:
         """Indices of the species that it moves."""
 
-    @property
-    @abstractmethod
-    def reads_inside(self) -> tuple[int, ...]:
-        """Indices of the species whose concentrations inside it depends on."""
-
-    @property
-    @abstractmethod
-    def reads_outside(self) -> tuple[int, ...]:
-        """Indices of the species whose concentrations outside it depends on."""
-
     @abstractmethod
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
         """Currents with all gates open.
@@ -111,10 +101,6 @@ class MembraneCurrent(ABC):
             inside: concentrations inside, mol/m^3, shape (n, N).
             outside: concentrations outside, mol/m^3, shape (N,).
         """
-
-    @abstractmethod
-    def scaled(self, factor: float) -> Self:
-        """The same mechanism with its strengths times a factor, which may be zero."""
 
     def _zeros(self, n: int) -> OpenCurrent:
         moved, species = len(self.moved), len(self.valences)
@@ -139,19 +125,12 @@ class OhmicCurrent(MembraneCurrent):
     magnesium: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of the species that it moves."""
         return tuple(self.shares)
 
-    @property
-    def reads_inside(self) -> tuple[int, ...]:
-        """The moved species where the reversal potential is that of Nernst, else none."""
-        return self.moved if self.reversal is None else ()
-
-    reads_outside = reads_inside
-
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents with all gates open; see `MembraneCurrent.open_current`."""
         result = self._zeros(len(V))
         strengths = self.conductance * np.array(list(self.shares.values()))
         reversal: np.ndarray | float
@@ -169,10 +148,6 @@ class OhmicCurrent(MembraneCurrent):
         result.by_potential[:] = -strengths
         return _blocked(result, V, self.magnesium)
 
-    def scaled(self, factor: float) -> Self:
-        """The same mechanism with its conductance times a factor."""
-        return replace(self, conductance=factor * self.conductance)
-
 
 @dataclass(frozen=True, kw_only=True)
 class GhkCurrent(MembraneCurrent):
@@ -187,35 +162,23 @@ class GhkCurrent(MembraneCurrent):
     magnesium: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of the species that it moves."""
         return tuple(self.permeabilities)
 
-    @property
-    def reads_inside(self) -> tuple[int, ...]:
-        """The moved species."""
-        return self.moved
-
-    reads_outside = reads_inside
-
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents with all gates open; see `MembraneCurrent.open_current`."""
-        result = self._zeros(len(V))
-        for s, (i, permeability) in enumerate(self.permeabilities.items()):
-            z = self.valences[i]
-            x = z * V / self.thermal_voltage
-            (into, into_slope), (out, out_slope) = bernoulli(x), bernoulli(-x)
-            strength = permeability * z * FARADAY
-            result.current[:, s] = strength * (into * outside[i] - out * inside[:, i])
-            by_x = into_slope * outside[i] + out_slope * inside[:, i]
-            result.by_potential[:, s] = strength * by_x * z / self.thermal_voltage
-            result.by_inside[:, s, i] = -strength * out
-            result.by_outside[:, s, i] = strength * into
+        result, moved = self._zeros(len(V)), list(self.moved)
+        z, permeabilities = np.array(self.valences)[moved], np.array(list(self.permeabilities.values()))
+        x = np.multiply.outer(V, z / self.thermal_voltage)
+        (into, out), (into_slope, out_slope) = bernoulli(np.stack((x, -x)))
+        strengths, inner, outer = permeabilities * z * FARADAY, inside[:, moved], outside[moved]
+        result.current[:] = strengths * (into * outer - out * inner)
+        result.by_potential[:] = strengths * z / self.thermal_voltage * (into_slope * outer + out_slope * inner)
+        each = np.arange(len(moved))
+        result.by_inside[:, each, moved] = -strengths * out
+        result.by_outside[:, each, moved] = strengths * into
         return _blocked(result, V, self.magnesium)
-
-    def scaled(self, factor: float) -> Self:
-        """The same mechanism with its permeabilities times a factor."""
-        return replace(self, permeabilities={i: factor * p for i, p in self.permeabilities.items()})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,22 +198,12 @@ class NakPump(MembraneCurrent):
     rate: float | None = None
 
     @property
+    @override
     def moved(self) -> tuple[int, ...]:
-        """Indices of sodium and potassium."""
         return self.sodium, self.potassium
 
-    @property
-    def reads_inside(self) -> tuple[int, ...]:
-        """Index of sodium; none where the current is constant."""
-        return (self.sodium,) if self.rate is None else ()
-
-    @property
-    def reads_outside(self) -> tuple[int, ...]:
-        """Index of potassium; none where the current is constant."""
-        return (self.potassium,) if self.rate is None else ()
-
+    @override
     def open_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents; see `MembraneCurrent.open_current`."""
         result = self._zeros(len(V))
         if self.rate is not None:
             result.current[:] = -self.rate * PUMP_SHARES
@@ -263,11 +216,6 @@ class NakPump(MembraneCurrent):
         result.by_inside[:, :, self.sodium] = np.multiply.outer(by_sodium * potassium, shares)
         result.by_outside[:, :, self.potassium] = np.multiply.outer(sodium * by_potassium, shares)
         return result
-
-    def scaled(self, factor: float) -> Self:
-        """The same mechanism with its current times a factor."""
-        rate = None if self.rate is None else factor * self.rate
-        return replace(self, maximum=factor * self.maximum, rate=rate)
 
 
 def _blocked(open_current: OpenCurrent, V: np.ndarray, magnesium: float | None) -> OpenCurrent:

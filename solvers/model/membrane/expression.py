@@ -31,8 +31,11 @@ GRID = np.linspace(-LARGEST_POTENTIAL, LARGEST_POTENTIAL, 8000)
 #: Imaginary part of a complex step, V.
 STEP = 1e-25
 
-#: Largest radius of a circle about a singularity, V, and how often it is halved.
-LARGEST_RADIUS, HALVINGS = 20e-3, 14
+#: Largest radius of a circle about a singularity, V.
+LARGEST_RADIUS = 20e-3
+
+#: How often that radius is halved, down to 2 uV, where another singularity is near.
+HALVINGS = 14
 
 #: Points on a circle about a singularity.
 CIRCLE = 64
@@ -109,7 +112,7 @@ class RateExpression:
         inside = np.clip(V, -LARGEST_POTENTIAL, LARGEST_POTENTIAL)
         with np.errstate(all="ignore"):  # at singularities
             both = np.broadcast_to(self.function(inside + 1j * STEP), V.shape)
-        value, slope = np.array(both.real), np.array(both.imag / STEP)
+            value, slope = np.array(both.real), np.array(both.imag / STEP)
         for expansion in self.expansions:
             near = np.abs(inside - expansion.centre) < expansion.radius
             if np.any(near):
@@ -133,10 +136,10 @@ def read_rate(text: str) -> RateExpression:
     rate = RateExpression(formula.function, tuple(e for e in expansions if e is not None))
     with np.errstate(all="ignore"):
         value = np.broadcast_to(formula.function(GRID), GRID.shape)
-    bad = GRID[~np.isfinite(value)]
+    bad = GRID[~np.isfinite(value) | ~np.all(np.isfinite(rate(GRID)), axis=0)]  # complex numbers have roots everywhere
     if len(bad):
-        nearest = bad[np.argmin(np.abs(bad))]
-        raise ValueError(f"its value is not finite at V = {nearest * 1e3:.4g} mV; change it there")
+        V = bad[np.argmin(np.abs(bad))]
+        raise ValueError(f"its value is not finite at V = {V * 1e3:.4g} mV; change it there")
     negative = (value < -ROUNDING * np.max(np.abs(value))) & (np.abs(GRID) < PHYSICAL_POTENTIAL)
     if np.any(negative):
         raise ValueError(f"its value is negative at V = {GRID[np.argmax(negative)] * 1e3:.4g} mV; a rate is not")
@@ -150,17 +153,18 @@ def _zeros(formula: Formula) -> list[float]:
     def roots(function: Function) -> list[float]:
         values = np.broadcast_to(function(GRID), GRID.shape)
         changes = np.flatnonzero(np.isfinite(values[:-1] * values[1:]) & (np.sign(values[:-1]) != np.sign(values[1:])))
-        return [brentq(lambda V: float(function(np.asarray(V))), GRID[i], GRID[i + 1], xtol=1e-18) for i in changes]
+        return [
+            brentq(lambda V: float(function(np.asarray(V))), GRID[i], GRID[i + 1], xtol=1e-18, maxiter=1000)
+            for i in changes
+        ]
 
-    found: list[float] = []
-    for denominator in formula.denominators:
-        found += roots(denominator)
-        # A denominator such as cosh(x) - 1 touches zero without a change of sign.
+    def touched(function: Function) -> list[float]:
+        """Zeros without a change of sign, as of cosh(x) - 1: there the derivative is zero, too."""
         step = GRID[1] - GRID[0]
-        for V in roots(lambda V, of=denominator: np.imag(of(V + 1j * STEP))):
-            if abs(denominator(np.asarray(V))) < TOUCHES * abs(denominator(np.asarray(V + step))):
-                found.append(V)
-    return found
+        sizes = ((V, abs(function(np.array([V, V + step])))) for V in roots(lambda V: np.imag(function(V + 1j * STEP))))
+        return [V for V, (here, beside) in sizes if here < TOUCHES * beside]
+
+    return [V for of in formula.denominators for V in (*roots(of), *touched(of))]
 
 
 def _expansion(function: Function, zero: float) -> _Expansion | None:

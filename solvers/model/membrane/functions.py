@@ -54,6 +54,8 @@ def bernoulli(x: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     grown = np.expm1(far)
     value = far / grown
     slope = (1.0 - value * np.exp(far)) / grown
+    if not np.any(near):
+        return value, slope
     s = np.where(near, x, 0.0)
     return (
         np.where(near, 1.0 - s / 2.0 + s**2 / 12.0 - s**4 / 720.0, value),

@@ -10,7 +10,7 @@ import tomllib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import numpy as np
 
@@ -85,8 +85,8 @@ class SigmoidGate(GateKinetics):
     slope: float
     time: float
 
+    @override
     def unscaled_rates(self, V: np.ndarray) -> Rates:
-        """Rates m_inf/time and (1 - m_inf)/time, and their derivatives; see `GateKinetics.rates`."""
         x = (V - self.half) / self.slope
         (steady, slope), (closed, _) = logistic(x), logistic(-x)
         rate = slope / (self.slope * self.time)
@@ -120,8 +120,8 @@ class ExpressionGate(GateKinetics):
             V = GRID[still][np.argmin(np.abs(GRID[still]))]
             raise ValueError(f"alpha and beta are both zero at V = {V * 1e3:.4g} mV, where the gate would stand still")
 
+    @override
     def unscaled_rates(self, V: np.ndarray) -> Rates:
-        """Rates by the formulas, and their derivatives; see `GateKinetics.rates`."""
         (alpha, alpha_slope), (beta, beta_slope) = read_rate(self.alpha)(V), read_rate(self.beta)(V)
         return alpha, beta, alpha_slope, beta_slope
 

@@ -6,15 +6,14 @@ Their currents at a point are those of `membrane/currents.py`, the kinetics of t
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from spinepnp.errors import CaseError
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, MembraneCurrent, NakPump, OhmicCurrent, ghk_scale
 from spinepnp.solvers.model.membrane.gate import MechanismGate
 from spinepnp.solvers.model.membrane.strength import (
@@ -22,10 +21,11 @@ from spinepnp.solvers.model.membrane.strength import (
     CurrentStrength,
     PermeabilityStrength,
     Strength,
+    StrengthWaveform,
 )
-from spinepnp.solvers.model.tables import check_keys, read_columns
-from spinepnp.solvers.model.waveforms import WaveformFunction, WaveformKeys
-from spinepnp.units import FACTOR, TIME, Concentration, Number, Potential, Table
+from spinepnp.solvers.model.tables import check_keys
+from spinepnp.solvers.model.waveforms import WaveformFunction
+from spinepnp.units import Concentration, Number, Potential, Table
 
 if TYPE_CHECKING:
     from spinepnp.solvers.model.electrolyte import Electrolyte
@@ -98,34 +98,6 @@ class LawKeys(Table):
     @classmethod
     def _one_or_several(cls, value: object) -> object:
         return (value,) if isinstance(value, dict | MechanismGate) else value
-
-
-class StrengthWaveform(WaveformKeys):
-    """Waveform of a strength: a factor of height one.
-
-    Attributes:
-        waveform: course of the strengths in time: a factor from zero before the onset to one; a steady state takes
-            "constant" only.
-        file: CSV table with the columns ``time_ms`` and ``factor``.
-    """
-
-    column: ClassVar = FACTOR
-
-    # Keys of a sine, which would make a strength negative.
-    frequency: ClassVar[None] = None  # type: ignore[misc]
-    phase: ClassVar[None] = None  # type: ignore[misc]
-
-    waveform: Literal["constant", "step", "pulse", "alpha", "biexponential", "ramp", "table"] = "constant"
-
-    def check_file(self, key: str) -> None:
-        """Read the table of the waveform, if it has one; the key is that of the mechanism.
-
-        Raises:
-            CaseError: the table cannot be used, or has a negative factor.
-        """
-        super().check_file(key)
-        if self.file is not None and np.min(read_columns(self.file, TIME, FACTOR)[1]) < 0.0:
-            raise CaseError(f"{key}.file", "has a negative factor, which no strength can have; change it", self.file)
 
 
 class Mechanism(StrengthWaveform, LawKeys):
@@ -301,11 +273,29 @@ class Mechanism(StrengthWaveform, LawKeys):
                 magnesium=self.magnesium,
                 **of_all,
             )
-        permeabilities = {index(name): strength.value for name, strength in (self.permeability or {}).items()}
+        scale = 1.0
+        permeability = {name: strength.value for name, strength in (self.permeability or {}).items()}
         if self.conductance is not None:
-            bulk = np.array([s.concentration for s in electrolyte.species])
-            beyond = np.array([outside.get(name, math.nan) for name in electrolyte.names])
-            density, V_T = self.conductance.per_area(area), electrolyte.V_T
-            scale = ghk_scale(permeabilities, density, of_all["valences"], bulk, beyond, V_T)
-            permeabilities = {i: scale * ratio for i, ratio in permeabilities.items()}
+            ions = [electrolyte.species[index(name)] for name in permeability]
+            scale = self.conductance.per_area(area) * _scale_of_ratios(
+                tuple(permeability.values()),
+                tuple(float(ion.valence) for ion in ions),
+                tuple(ion.concentration for ion in ions),
+                tuple(outside[ion.name] for ion in ions),
+                electrolyte.V_T,
+            )
+        permeabilities = {index(name): scale * value for name, value in permeability.items()}
         return GhkCurrent(permeabilities=permeabilities, magnesium=self.magnesium, **of_all)
+
+
+@functools.lru_cache(maxsize=256)  # a waveform asks in each stage of a step
+def _scale_of_ratios(
+    ratios: tuple[float, ...],
+    valences: tuple[float, ...],
+    inside: tuple[float, ...],
+    outside: tuple[float, ...],
+    thermal_voltage: float,
+) -> float:
+    """Factor that makes ratios permeabilities with a slope conductance of 1 S/m^2, see `ghk_scale`."""
+    given = dict(enumerate(ratios))
+    return ghk_scale(given, 1.0, valences, np.array(inside), np.array(outside), thermal_voltage)

@@ -1,20 +1,26 @@
-"""Strengths of membrane mechanisms, per area or in total: the unit says which."""
+"""Strengths of membrane mechanisms, per area or in total: the unit says which; and their waveforms."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from spinepnp.errors import CaseError
+from spinepnp.solvers.model.tables import read_columns
+from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import (
     CONDUCTANCE,
     CONDUCTANCE_DENSITY,
     CURRENT,
     CURRENT_DENSITY,
+    FACTOR,
     PERMEABILITY,
     SI,
+    TIME,
     Kind,
     Quantity,
     format_quantity,
@@ -134,3 +140,31 @@ CurrentStrength = Annotated[Strength, *_strength((CURRENT_DENSITY, CURRENT))]
 
 #: Permeability, or a ratio of permeabilities.
 PermeabilityStrength = Annotated[Strength, *_strength((PERMEABILITY,), number=True)]
+
+
+class StrengthWaveform(WaveformKeys):
+    """Waveform of a strength: a factor of height one.
+
+    Attributes:
+        waveform: course of the strengths in time: a factor from zero before the onset to one; a steady state takes
+            "constant" only.
+        file: CSV table with the columns ``time_ms`` and ``factor``.
+    """
+
+    column: ClassVar = FACTOR
+
+    # Keys of a sine, which would make a strength negative.
+    frequency: ClassVar[None] = None  # type: ignore[misc]
+    phase: ClassVar[None] = None  # type: ignore[misc]
+
+    waveform: Literal["constant", "step", "pulse", "alpha", "biexponential", "ramp", "table"] = "constant"
+
+    def check_file(self, key: str) -> None:
+        """Read the table of the waveform, if it has one; the key is that of the mechanism.
+
+        Raises:
+            CaseError: the table cannot be used, or has a negative factor.
+        """
+        super().check_file(key)
+        if self.file is not None and np.min(read_columns(self.file, TIME, FACTOR)[1]) < 0.0:
+            raise CaseError(f"{key}.file", "has a negative factor, which no strength can have; change it", self.file)

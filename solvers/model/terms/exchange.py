@@ -90,9 +90,9 @@ class Exchanges(TermKeys):
             rates = {n: e.rate for n in names for e in self._entries(boundaries[n]) if e.species == species}
             if not names or len(rates) < len(names) or species in data.determined:
                 continue
-            measures = geometry.exact_measures()
+            volume, area = geometry.exact_measures()["volume"], sum(geometry.exact_area(n) for n in names)
             diffusion = electrolyte.effective_diffusivity(electrolyte.species[electrolyte.index(species)])
-            slowest = SLOWEST * diffusion * measures["volume"] ** (1.0 / 3.0) / sum(measures[n] for n in names)
+            slowest = SLOWEST * diffusion * volume ** (1.0 / 3.0) / area
             if max(rates.values()) < slowest:
                 raise CaseError(
                     f"boundaries.{names[0]}.exchange.rate",

@@ -2,7 +2,7 @@
 
 What mechanisms let into the domain leaves the compartment. In a step its amount n = volume c follows
 n - n_start + h (flow into the domain) = 0; in a steady state a species that nothing else determines has the total of
-the initial data over domain and compartments, and the flow of another one is zero.
+the initial data over domain and compartments, and the flow of another one is zero; one that nothing moves stays.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, override
 import numpy as np
 
 from spinepnp.solvers.model.boundaries import Boundary
-from spinepnp.solvers.model.compartments import enclosed_species
+from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.pnp.fields import Fields
@@ -78,6 +78,8 @@ class Compartments(BorderTerm):
         """Totals of the initial data over domain and compartments, scaled; not a number where a bath determines it."""
         data = step.problem_data
         free = enclosed_species(data.electrolyte, data.boundaries)
+        moved = {name: exchanged_species(name, data.boundaries) for name in data.compartments}
+        self._stays = [data.electrolyte.names[i] not in moved[name] for name, i in self._unknowns]
         self._totals = np.full(self.fields.count, np.nan)
         for i, name in enumerate(data.electrolyte.names):
             if name in free:
@@ -109,7 +111,8 @@ class Compartments(BorderTerm):
     def _leads(self, k: int) -> bool:
         """Whether the equation of a constant is that of the total: of the first compartment of each species."""
         i = self._unknowns[k][1]
-        return bool(not np.isnan(self._totals[i]) and all(j != i for _, j in self._unknowns[:k]))
+        before = [j for (_, j), stays in zip(self._unknowns[:k], self._stays, strict=False) if not stays]
+        return not self._stays[k] and not np.isnan(self._totals[i]) and i not in before
 
     @override
     def values(self, nodal_flux: np.ndarray) -> list[float]:
@@ -122,13 +125,18 @@ class Compartments(BorderTerm):
         amounts = self.fields.weights.integral(np.ones(self.fields.owned), self.fields.storage())
         values = self._flows(flows)
         for k, (_, i) in enumerate(self._unknowns):
-            if self._leads(k):
+            if self._stays[k]:
+                values[k] = (self._amounts() - self._first_amounts())[k]
+            elif self._leads(k):
                 inside = sum(n for n, (_, j) in zip(self._amounts(), self._unknowns, strict=True) if j == i)
                 values[k] = amounts[i] + inside - self._totals[i]
         return values.tolist()
 
     def _amounts(self) -> np.ndarray:
         return self.constants * np.array([self._volumes[name] for name, _ in self._unknowns])
+
+    def _first_amounts(self) -> np.ndarray:
+        return self._first * np.array([self._volumes[name] for name, _ in self._unknowns])
 
     def _start(self) -> np.ndarray:
         assert self.state_step is not None
@@ -144,6 +152,8 @@ class Compartments(BorderTerm):
 
     def _row(self, k: int) -> BorderRow:
         name, i = self._unknowns[k]
+        if not self._in_time and self._stays[k]:
+            return BorderRow(slopes=[], own=self._volumes[name], others={k: self._volumes[name]}, lifted=True)
         if not self._in_time and self._leads(k):
             whole, function = np.arange(self.fields.owned), self.fields.functions[i]
             others = {m: self._volumes[c] for m, (c, j) in enumerate(self._unknowns) if j == i}
