@@ -109,6 +109,7 @@ class Mechanisms(TermKeys):
     """Mechanisms."""
 
     order = 62
+    on_side = True
     boundary = MechanismKeys
     file_keys = ("mechanism.file",)
 
