@@ -209,9 +209,9 @@ def synapse(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries
         CaseError: the case violates an assumption of the law.
     """
     G, error, ends = geometric_factor("synapse", geometry)
+    injector, mechanism = conductance_of("synapse", boundaries, ends)
     if any(i.flows for b in boundaries.values() for i in b.injections):
         raise refusal("synapse", "no current but that of its mechanism")
-    injector, mechanism = conductance_of("synapse", boundaries, ends)
     current = Injection.model_construct(species=mechanism.moved[0], value=0.0)
     driven = boundaries | {injector: without_mechanisms(boundaries[injector], (current,))}
     setting = setting_of("synapse", geometry, electrolyte, driven, ends)

@@ -26,6 +26,7 @@ FORMULAS: dict[str, Formula] = {
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
+    "ghk_synapse": Formula(CURRENT, boundaries.ghk_synapse),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
@@ -39,6 +40,7 @@ FORMULAS: dict[str, Formula] = {
     "series": Formula(POTENTIAL, flow.series, by_region=True),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
+    "synapse_current": Formula(CURRENT, boundaries.synapse_current),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
     "uptake": Formula(CONCENTRATION, boundaries.uptake),
 }
