@@ -29,6 +29,7 @@ FORMULAS: dict[str, Formula] = {
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
+    "ghk_synapse": Formula(CURRENT, boundaries.ghk_synapse),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
@@ -43,6 +44,7 @@ FORMULAS: dict[str, Formula] = {
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
+    "synapse_current": Formula(CURRENT, boundaries.synapse_current),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
     "uptake": Formula(CONCENTRATION, boundaries.uptake),
 }

@@ -180,6 +180,12 @@ class Mechanism(StrengthWaveform, LawKeys):
         return self.law == "ohmic" and self.carriers is None and self.reversal in (None, "nernst")
 
     @property
+    def is_conductance(self) -> bool:
+        """Whether its current is g (E - V) of one species, of constant g and E: neither gates nor a block."""
+        constant = not self.gates and self.magnesium is None
+        return self.law == "ohmic" and isinstance(self.reversal, float) and len(self.moved) == 1 and constant
+
+    @property
     def moved(self) -> tuple[str, ...]:
         """Species that it moves, in the order of `MembraneCurrent.moved`."""
         if self.law == "pump":

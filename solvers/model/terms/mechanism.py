@@ -15,6 +15,7 @@ from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
 from spinepnp.solvers.model.membrane.mechanism import TRACES, Mechanism, Traces
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
 
@@ -230,11 +231,26 @@ class Mechanisms(TermKeys):
 
     @override
     def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
-        return "mechanisms" if self.is_present(electrolyte, boundaries) else ""
+        """A reason unless the only driver is one conductance, whose current follows from the law itself."""
+        if not self.is_present(electrolyte, boundaries) or the_conductance(boundaries) is not None:
+            return ""
+        return "mechanisms other than one ohmic conductance with a reversal potential, which is the only driver"
 
     @override
     def law_needs(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
         return "a current that is given, and no mechanisms" if self.is_present(electrolyte, boundaries) else ""
+
+
+def the_conductance(boundaries: Boundaries) -> tuple[str, Mechanism] | None:
+    """The one mechanism of a case with its boundary, where it is the only driver and a constant conductance."""
+    found = [(name, m) for name, boundary in boundaries.items() for m in boundary.mechanisms]
+    alone = len(found) == 1 and not any(i.flows for b in boundaries.values() for i in b.injections)
+    return found[0] if alone and found[0][1].is_conductance else None
+
+
+def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None = None) -> Boundary:
+    """Boundary with a current, or nothing, in place of its mechanisms."""
+    return boundary.model_copy(update={"mechanism": None, "outside": None, "current": current})
 
 
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
