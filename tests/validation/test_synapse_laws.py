@@ -163,7 +163,8 @@ def test_a_law_names_what_it_needs(law, geometry, boundaries, problem):
     tables = {
         "geometry": geometry or {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
         "electrolyte": {
-            "thermal_voltage": "25.26 mV", "species": [{"name": n, "valence": z, **ion} for n, z in (("C", 1), ("A", -1))]
+            "thermal_voltage": "25.26 mV",
+            "species": [{"name": n, "valence": z, **ion} for n, z in (("C", 1), ("A", -1))],
         },
         "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}} | boundaries,
         "compare": {"law": law},
