@@ -101,8 +101,9 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
 
 
 def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: ProblemData) -> dict[str, Any]:
-    reason = electroneutral.why_not(problem_data)
+    reason = ""
     try:
+        reason = electroneutral.why_not(problem_data)
         prediction = electroneutral.predict(problem_data)
     except CaseError as error:
         if not problem_data.transient:
@@ -128,6 +129,7 @@ def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: Prob
         name: {f"potential_{POTENTIAL.suffix}": to_unit(value, POTENTIAL)} for name, value in potentials.items()
     }
     facts["why_not"] = None
+    problem_data = electroneutral.with_currents(problem_data)
     below, above = electroneutral.limits(problem_data)
     areas = electroneutral.discretisation.areas()
     currents = {
@@ -245,7 +247,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     for name, limit in facts["limiting_currents"].items():
         known = [limit[f"{way}_pA"] for way in ("reversed", "forward") if limit[f"{way}_pA"] is not None]
         text = " and ".join(f"{value:.5g} pA" for value in known) if known else "none"
-        lines.append(f"limiting current at {name} (imposed {limit['current_pA']:.4g} pA): {text}")
+        lines.append(f"limiting current at {name} (it is {limit['current_pA']:.4g} pA): {text}")
     return lines
 
 

@@ -14,6 +14,7 @@ FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "cable": Formula(POTENTIAL, boundaries.cable),
     "capacitor_charge": Formula(SURFACE_CHARGE, ions.capacitor_charge),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
     "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
@@ -29,6 +30,7 @@ FORMULAS: dict[str, Formula] = {
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
     "ghk_rest": Formula(POTENTIAL, ions.ghk_rest),
+    "ghk_synapse": Formula(CURRENT, boundaries.ghk_synapse),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
@@ -43,6 +45,7 @@ FORMULAS: dict[str, Formula] = {
     "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
+    "synapse_current": Formula(CURRENT, boundaries.synapse_current),
     "throat": Formula(POTENTIAL, flow.throat, takes_number=True),
     "uptake": Formula(CONCENTRATION, boundaries.uptake),
 }
