@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,17 @@ class ElectroneutralPrediction:
         )
 
     def why_not(self, problem_data: ProblemData) -> str:
-        """Reason why the electroneutral law does not hold, see `why_not_electroneutral`; empty where it does."""
+        """Reason why the electroneutral law does not hold; empty where it does. Collective.
+
+        Raises:
+            CaseError: a conductance that draws more ions than can flow.
+        """
         if charged_sides(problem_data, self.discretisation.weights):
             return "a charged wall of a line, whose ions fill the cross-section"
-        return why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
+        reason = why_not_electroneutral(problem_data.electrolyte, problem_data.boundaries)
+        if reason or self._predictor.with_currents(problem_data.electrolyte, problem_data.boundaries) is not None:
+            return reason
+        return "a conductance over which the potential varies, so that its current is not even"
 
     def predict(self, problem_data: ProblemData) -> Prediction | None:
         """The electroneutral answer; ``None`` where it does not hold. Collective.
@@ -93,6 +101,11 @@ class ElectroneutralPrediction:
             return None
         return self._predictor.predict(problem_data.electrolyte, problem_data.boundaries)
 
+    def with_currents(self, problem_data: ProblemData) -> ProblemData:
+        """Data with the current of a conductance in its place, where the law holds. Collective."""
+        boundaries = self._predictor.with_currents(problem_data.electrolyte, problem_data.boundaries)
+        return problem_data if boundaries is None else replace(problem_data, boundaries=boundaries)
+
     def limits(self, problem_data: ProblemData) -> tuple[float, float]:
         """Largest factors of the currents; see `Predictor.limits`. Collective."""
         return self._predictor.limits(problem_data.electrolyte, problem_data.boundaries)
@@ -107,8 +120,10 @@ class ElectroneutralPrediction:
     def layers(self, problem_data: ProblemData, prediction: Prediction | None) -> dict[str, Layer]:
         """Debye layers at the concentrations of the electroneutral answer, or of the bulk. Collective.
 
-        Currents of channels and of an exchange are not known before the solve, and neither are the drops there.
+        Currents of channels, mechanisms and of an exchange are not known before the solve, and neither are the drops
+        there; that of a conductance is where the electroneutral law holds.
         """
+        problem_data = problem_data if prediction is None else self.with_currents(problem_data)
         electrolyte, scales = problem_data.electrolyte, Scales.of(problem_data.electrolyte)
         nodes = len(self.discretisation.weights.volume)
         bulk = np.array([*electrolyte.bulk.values()])
@@ -120,6 +135,7 @@ class ElectroneutralPrediction:
             prescribed = [(i.species, i.total(area)) for i in boundary.injections]
             prescribed += [(f.species, FARADAY * valences[f.species] * f.value * area) for f in boundary.flux or ()]
             unknown = [(e.species, math.nan) for e in (*boundary.channels, *(boundary.exchange or ()))]
+            unknown += [(species, math.nan) for mechanism in boundary.mechanisms for species in mechanism.moved]
             for species, current in prescribed + [pair for pair in unknown if valences[pair[0]]]:
                 currents[name][electrolyte.index(species)] += current / scales.current
         state = LayerState(

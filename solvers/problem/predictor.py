@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,13 @@ from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.electroneutral import Electroneutral
 from spinepnp.solvers.model.profiles import UNIFORM, Profile
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.terms.injection import Injection
+from spinepnp.solvers.model.terms.mechanism import the_conductance, without_mechanisms
 from spinepnp.solvers.pnp.cycles import LaplaceCycles
 from spinepnp.solvers.pnp.preconditioner import block_options
-from spinepnp.units import CURRENT, FARADAY, format_quantity
+from spinepnp.solvers.problem.conductance import Injector
+from spinepnp.solvers.problem.limiting_current import beyond_limit
+from spinepnp.units import CONDUCTANCE, FARADAY, format_quantity
 
 #: Iterations after which a factorisation takes over: on cells thousands of times wider than high, multigrid is slow.
 MOST_ITERATIONS = 1000
@@ -190,21 +193,59 @@ class Predictor:
         self.destroy()  # its solutions stay; the memory is for the equations
         return phi
 
+    def with_currents(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Boundaries | None:
+        """Boundaries with the current of a conductance in its place, where the law holds. Collective.
+
+        Returns:
+            The boundaries; ``None`` where the potential varies over the conductance, so that its current is not even.
+
+        Raises:
+            CaseError: the conductance draws more ions than can flow.
+        """
+        found = the_conductance(boundaries)
+        if found is None or why_not_electroneutral(electrolyte, boundaries):
+            return boundaries
+        name, mechanism = found
+        boundary, species = boundaries[name], mechanism.moved[0]
+        unit = Injection.model_construct(species=species, value=1.0)
+        ground = next(b for b in boundaries.values() if b.ground_potential() is not None)
+        injector = Injector(
+            comm=self._space.mesh.comm,
+            law=Electroneutral(electrolyte, species),
+            per_ampere=self._phi(electrolyte, {name: without_mechanisms(boundary, (unit,))}, species),
+            weights=self._weights[name][: self._operators.owned] / self._areas[name],
+            ground_potential=ground.ground_potential,
+        )
+        area = self._areas[name] * MODEL_UNIT**2
+        conductance = mechanism.conductance.per_area(area) * area  # type: ignore[union-attr]  # `is_conductance`
+        current = injector.current(conductance, boundary.outside_potential + mechanism.reversal)
+        if current is None:
+            return None
+        if math.isnan(current):
+            raise CaseError(
+                f"boundaries.{name}.mechanism.{mechanism.name}.conductance",
+                f"draws more {species} than can flow, so that its concentration would reach zero; choose a smaller one",
+                format_quantity(conductance, CONDUCTANCE),
+            )
+        return boundaries | {name: without_mechanisms(boundary, (unit.model_copy(update={"value": current}),))}
+
     def predict(self, electrolyte: Electrolyte, boundaries: Boundaries) -> Prediction | None:
         """The electroneutral answer, or ``None`` where the law does not hold. Collective.
 
         Raises:
             CaseError: a current beyond the limiting one, with the limit.
         """
-        injected = injected_species(electrolyte, boundaries)
-        if injected is None:
+        given = self.with_currents(electrolyte, boundaries)
+        injected = None if given is None else injected_species(electrolyte, given)
+        if given is None or injected is None:
             return None
+        boundaries = given
         law = Electroneutral(electrolyte, injected)
         phi = self._phi(electrolyte, boundaries, injected)
         lowest = float(self._space.mesh.comm.allreduce(phi.min() if phi.size else math.inf, op=MPI.MIN))
         limit = law.depletion()[1]
         if lowest < 0.0 and lowest <= limit:
-            raise _beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
+            raise beyond_limit(electrolyte, boundaries, self._areas, injected, limit / lowest)
         u = law.potential(phi)
         areas = {name: area * MODEL_UNIT**2 for name, area in self._areas.items()}
         current = sum(i.total(areas[name]) for name, b in boundaries.items() for i in b.injections)
@@ -217,58 +258,12 @@ class Predictor:
         Raises:
             ValueError: the electroneutral law does not hold.
         """
-        injected = injected_species(electrolyte, boundaries)
-        if injected is None:
+        given = self.with_currents(electrolyte, boundaries)
+        injected = None if given is None else injected_species(electrolyte, given)
+        if given is None or injected is None:
             raise ValueError("the electroneutral law does not hold")
-        phi, comm = self._phi(electrolyte, boundaries, injected), self._space.mesh.comm
+        phi, comm = self._phi(electrolyte, given, injected), self._space.mesh.comm
         lowest = float(comm.allreduce(phi.min(initial=0.0), op=MPI.MIN))
         highest = float(comm.allreduce(phi.max(initial=0.0), op=MPI.MAX))
         limit = Electroneutral(electrolyte, injected).depletion()[1]
         return (limit / highest if highest > 0.0 else -math.inf), (limit / lowest if lowest < 0.0 else math.inf)
-
-
-def shown_limit(limit: float, value: float) -> float:
-    """The limit in four digits, or in enough to distinguish it from a value just beyond it, rounded to its own side."""
-    exact, rounded = Decimal(repr(limit)), Decimal(0)
-    beyond = max(abs(value - limit), 1e-9 * abs(value))
-    in_four = float(f"{limit:.4g}")
-    if abs(in_four) < abs(value) and abs(in_four - limit) <= 0.1 * beyond:
-        return in_four
-    for digits in range(5, 13):
-        step = Decimal(1).scaleb(exact.adjusted() - digits + 1)
-        rounded = exact.quantize(step, rounding=ROUND_DOWN)
-        if abs(float(rounded)) >= abs(value):
-            rounded -= step.copy_sign(rounded)
-        if abs(limit - float(rounded)) <= beyond:
-            break
-    return float(rounded)
-
-
-def _beyond_limit(
-    electrolyte: Electrolyte, boundaries: Boundaries, areas: dict[str, float], injected: str, fraction: float
-) -> CaseError:
-    """The error for currents of which only ``fraction`` can flow."""
-    valence = electrolyte.species[electrolyte.index(injected)].valence
-    injections = [
-        (name, injection.total(areas[name] * MODEL_UNIT**2))
-        for name, boundary in boundaries.items()
-        for injection in boundary.injections
-        if injection.flows
-    ]
-    # The patch to blame is the one that takes most of the species out.
-    name, value = min(injections, key=lambda item: item[1] * valence)
-    if len(injections) > 1:
-        return CaseError(
-            f"boundaries.{name}.current.value",
-            f"beyond the limit: all currents together can be {shown_limit(100.0 * fraction, 100.0)!r} % of these, "
-            f"where the concentration of {injected} reaches zero; choose weaker ones",
-            format_quantity(value, CURRENT),
-        )
-    limit = format_quantity(shown_limit(value * fraction, value), CURRENT)
-    direction = "above" if value < 0 else "below"
-    return CaseError(
-        f"boundaries.{name}.current.value",
-        f"beyond the limiting current {limit}, where the concentration of {injected} reaches zero; "
-        f"choose one {direction} it",
-        format_quantity(value, CURRENT),
-    )

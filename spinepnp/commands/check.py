@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case, load_case
+from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import generate
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
@@ -75,6 +77,7 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
+            **rest_facts(case, discretisation.areas(), discretisation.weights.total_volume * MODEL_UNIT**3),
             **_law(case),
         }
     finally:
@@ -98,8 +101,9 @@ def _scales(case: Case, extent: float) -> dict[str, Any]:
 
 
 def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: ProblemData) -> dict[str, Any]:
-    reason = electroneutral.why_not(problem_data)
+    reason = ""
     try:
+        reason = electroneutral.why_not(problem_data)
         prediction = electroneutral.predict(problem_data)
     except CaseError as error:
         if not problem_data.transient:
@@ -125,6 +129,7 @@ def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: Prob
         name: {f"potential_{POTENTIAL.suffix}": to_unit(value, POTENTIAL)} for name, value in potentials.items()
     }
     facts["why_not"] = None
+    problem_data = electroneutral.with_currents(problem_data)
     below, above = electroneutral.limits(problem_data)
     areas = electroneutral.discretisation.areas()
     currents = {
@@ -198,7 +203,7 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     if case.title:
         console.print(case.title)
-    for line in _lines(facts):
+    for line in (*_lines(facts), *rest_lines(facts)):
         console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")
@@ -242,7 +247,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     for name, limit in facts["limiting_currents"].items():
         known = [limit[f"{way}_pA"] for way in ("reversed", "forward") if limit[f"{way}_pA"] is not None]
         text = " and ".join(f"{value:.5g} pA" for value in known) if known else "none"
-        lines.append(f"limiting current at {name} (imposed {limit['current_pA']:.4g} pA): {text}")
+        lines.append(f"limiting current at {name} (it is {limit['current_pA']:.4g} pA): {text}")
     return lines
 
 

@@ -15,7 +15,7 @@ from spinepnp.solvers.algebra.statistics import NewtonError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.problem import predictor
-from spinepnp.solvers.problem.predictor import shown_limit
+from spinepnp.solvers.problem.limiting_current import shown_limit
 from spinepnp.solvers.steady import SteadyProblem, solve_steady
 from spinepnp.validation.reference import table as references
 from support.cases import GROUND

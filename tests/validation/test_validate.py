@@ -383,7 +383,7 @@ def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, n
 
 def test_references_have_the_same_waveforms_and_channels():
     """Written twice, they are one, on both sides of every jump."""
-    for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
+    for name in ("line_pulses", "line_biexponential", "line_sine", "line_gates", "line_channels"):
         for injection in subject(name).case.boundaries["top"].injections:
             bends = [0.0, *references.breaks(injection), 1.3e-3]
             assert set(injection.time_profile.breaks) <= {*bends}

@@ -5,6 +5,8 @@ One file for each subject; every docstring states the assumptions and the range 
     cylinder, hyperboloid, tube     G and current-voltage laws of necks
     smooth_tube, obstacle, rings    G of any smooth neck, of a sphere in a neck, of bands of its wall
     electroneutral                  any valences, fixed charge, any shape of known G
+    synapse                         a conductance with a neck and a load; a neck with a leaky wall
+    reduced_spine                   a spine in time by the salt of its head; facilitation of two pulses
     cylinder_transient, relaxation  step and alpha responses, Debye time, charging of a membrane
     closed_ball, window_escape      Box 2 and Box 1 of paper 000
     debye_layer, gouy_chapman       layers at injectors and at charged walls
@@ -38,10 +40,12 @@ from spinepnp.validation.laws.liquid_junction import binary_junction, henderson_
 from spinepnp.validation.laws.loads import charging_cable, charging_resistor
 from spinepnp.validation.laws.membrane import MembraneLaw
 from spinepnp.validation.laws.obstacle import ObstacleLaw
+from spinepnp.validation.laws.reduced_spine import ReducedSpine, facilitation
 from spinepnp.validation.laws.relaxation import MembraneCharging
 from spinepnp.validation.laws.rings import RingsLaw
 from spinepnp.validation.laws.smooth_tube import SmoothTube, smooth_tube
 from spinepnp.validation.laws.spreading import SpreadingLaw, ambipolar_diffusivity
+from spinepnp.validation.laws.synapse import LeakyNeckLaw, SynapseLaw
 from spinepnp.validation.laws.uptake import (
     end_with_exchange,
     end_with_leaky_wall,
@@ -64,12 +68,15 @@ __all__ = [
     "GouyChapmanLaw",
     "HyperboloidLaw",
     "LawValue",
+    "LeakyNeckLaw",
     "MembraneCharging",
     "MembraneLaw",
     "ObstacleLaw",
+    "ReducedSpine",
     "RingsLaw",
     "SmoothTube",
     "SpreadingLaw",
+    "SynapseLaw",
     "WindowEscapeLaw",
     "ambipolar_diffusivity",
     "binary_junction",
@@ -79,6 +86,7 @@ __all__ = [
     "donnan_potential",
     "end_with_exchange",
     "end_with_leaky_wall",
+    "facilitation",
     "ghk_current",
     "ghk_voltage",
     "henderson_junction",

@@ -8,6 +8,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import Geometry
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import NEUTRALITY_TOLERANCE, Electrolyte
+from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.terms import TERM_KEYS
 from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
 
@@ -75,6 +76,24 @@ def setting_of(
     area = geometry.exact_area(injector)
     matched = boundaries[injector].field_matched
     return Setting(injector, ground, injection.species, injection.total(area), area, matched)
+
+
+def conductance_of(law: str, boundaries: Boundaries, places: tuple[str, ...]) -> tuple[str, Mechanism]:
+    """Boundary and table of the one mechanism of a case, which is a constant conductance.
+
+    Args:
+        law: name of the law, for the message.
+        boundaries: boundary conditions by name.
+        places: boundaries where it may be.
+
+    Raises:
+        CaseError: there is none or another, also elsewhere.
+    """
+    found = [(name, m) for name, b in boundaries.items() for m in b.mechanisms]
+    if len(found) != 1 or found[0][0] not in places or not found[0][1].is_conductance:
+        needed = f'at {" or ".join(places)} one mechanism, "ohmic" of one species with a reversal potential, without '
+        raise refusal(law, needed + "gates and magnesium, and no other")
+    return found[0]
 
 
 def refuse_other_than_monovalent(law: str, electrolyte: Electrolyte, injected: str) -> None:

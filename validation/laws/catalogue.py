@@ -7,29 +7,29 @@ To add a law, put its formulas into a file of this folder, a function here that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
+from numpy.typing import ArrayLike
 
-from spinepnp.geometries import Cone, Cylinder, Geometry, Hyperboloid, Shell, Tube
+from spinepnp.geometries import Cylinder, Geometry, Hyperboloid
 from spinepnp.solvers.model.boundaries import Boundaries
 from spinepnp.solvers.model.electrolyte import Electrolyte
-from spinepnp.validation.laws import debye_layer, tube
+from spinepnp.solvers.model.terms.injection import Injection
+from spinepnp.solvers.model.terms.mechanism import without_mechanisms
+from spinepnp.units import FARADAY
+from spinepnp.validation.laws import debye_layer
 from spinepnp.validation.laws.assumptions import (
     Setting,
+    conductance_of,
     electroneutral_of,
     refusal,
     refuse_other_than_monovalent,
     setting_of,
 )
 from spinepnp.validation.laws.cylinder import CylinderLaw
-from spinepnp.validation.laws.hyperboloid import HyperboloidLaw
-
-#: Largest relative gap between the bounds of G of a tube that counts as slowly varying.
-SLENDER = 0.02
-
-#: Largest relative variation of the flux over a confocal end for which an even injection is equivalent.
-EVEN = 0.02
+from spinepnp.validation.laws.electroneutral import ElectroneutralLaw
+from spinepnp.validation.laws.geometric_factors import confocal_G, geometric_factor, throat_of
+from spinepnp.validation.laws.synapse import LeakyNeckLaw, SynapseLaw
 
 
 @dataclass(frozen=True)
@@ -126,19 +126,6 @@ def cylinder(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundarie
     )
 
 
-def throat_of(geometry: Hyperboloid) -> HyperboloidLaw:
-    """Law of a throat in closed form."""
-    return HyperboloidLaw(a=geometry.a, b=geometry.along_x, c=geometry.c, half_length=geometry.half_length)
-
-
-def _confocal_G(law: str, geometry: Hyperboloid) -> float:
-    """Exact G of a throat between confocal ends; refuses one so short that an even injection differs from the law's."""
-    throat = throat_of(geometry)
-    if throat.unevenness() > EVEN:
-        raise refusal(law, f"half_length so large that the flux varies by less than {EVEN:.0%} over the ends")
-    return throat.G()
-
-
 def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
     """Law of a throat with confocal ends and monovalent ions: exact, with paper 001's eq. (18) beside it.
 
@@ -156,59 +143,8 @@ def hyperboloid(geometry: Geometry, electrolyte: Electrolyte, boundaries: Bounda
         raise refusal("hyperboloid", 'ends = "confocal" (or law = "electroneutral", if it opens slowly)')
     setting = setting_of("hyperboloid", geometry, electrolyte, boundaries, ("base", "top"))
     refuse_other_than_monovalent("hyperboloid", electrolyte, setting.species)
-    G = _confocal_G("hyperboloid", geometry)
+    G = confocal_G("hyperboloid", geometry)
     return _value(setting, electrolyte, G, printed_G=float(throat_of(geometry).G_printed()))
-
-
-def _slender_G(geometry: Geometry, bounds: tube.Bounds) -> tuple[float, float]:
-    """G of a slowly varying tube and a bound of its relative error; on a line the lower bound is exact."""
-    if geometry.dimension == "1d":
-        return bounds.lower, 0.0
-    if not bounds.valid(SLENDER):
-        raise refusal(
-            "electroneutral",
-            f"a radius that varies slowly: the bounds of this shape are {bounds.leading_error:.2g} apart, "
-            f'of at most {SLENDER:g} (or dimension = "1d")',
-        )
-    return bounds.upper, bounds.leading_error
-
-
-def geometric_factor(geometry: Geometry) -> tuple[float, float, tuple[str, str]]:
-    """G of a shape, 1/m, a bound of its relative error, and the boundaries between which it holds.
-
-    Raises:
-        CaseError: G of the shape is not known, or the shape is outside the range of its formula.
-    """
-    ends = ("base", "top")
-    match geometry:
-        case Cylinder():
-            return tube.cylinder(geometry.length, geometry.radius), 0.0, ends
-        case Cone():
-            bounds = tube.cone(geometry.length, geometry.base_radius, geometry.top_radius)
-            return *_slender_G(geometry, bounds), ends
-        case Tube():
-            return *_slender_G(geometry, tube.tube(geometry.radius, 0.0, geometry.length, pieces=400)), ends
-        case Shell():
-            return tube.shell(geometry.inner_radius, geometry.outer_radius), 0.0, ("inner", "outer")
-        case Hyperboloid(ends="confocal"):
-            return _confocal_G("electroneutral", geometry), 0.0, ends
-        case Hyperboloid():
-            return *_slender_G(geometry, _flat_throat(geometry)), ends
-    raise refusal(
-        "electroneutral", f'a cylinder, cone, tube, hyperboloid or shell, whose G is known, not "{geometry.shape}"'
-    )
-
-
-def _flat_throat(geometry: Hyperboloid) -> tube.Bounds:
-    """Bounds of G of a throat with flat ends; for an elliptic one from its cross-sections."""
-    throat = throat_of(geometry)
-    lower = float(throat.G_printed())
-    # Flux density 1/S along z and in proportion to x and y: (b^2 + a^2)/4 in place of r^2/2.
-    mean = np.sqrt(0.5 * (throat.a**2 + throat.b**2))
-    circular = tube.tube(
-        lambda z: mean * np.sqrt(1.0 + (z / throat.c) ** 2), -throat.half_length, throat.half_length, pieces=400
-    )
-    return tube.Bounds(lower, lower * circular.upper / circular.lower)
 
 
 def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
@@ -222,9 +158,17 @@ def electroneutral(geometry: Geometry, electrolyte: Electrolyte, boundaries: Bou
     Raises:
         CaseError: the case violates an assumption of the law.
     """
-    G, error, ends = geometric_factor(geometry)
+    G, error, ends = geometric_factor("electroneutral", geometry)
     setting = setting_of("electroneutral", geometry, electrolyte, boundaries, ends)
     return _value(setting, electrolyte, G, leading_error=error or None)
+
+
+def _layer_drop(
+    setting: Setting, electrolyte: Electrolyte, law: ElectroneutralLaw, u: float, slope: ArrayLike
+) -> float:
+    """Potential that the Debye layer at the injector adds, V, at u there and a slope du/dn, 1/m."""
+    length = debye_layer.screening_length(law.strength(u), electrolyte.absolute_permittivity, law.thermal_voltage)
+    return 0.0 if setting.field_matched else float(debye_layer.injector_drop(slope, length, law.thermal_voltage))
 
 
 def _value(
@@ -239,8 +183,6 @@ def _value(
     current = setting.current
     potential, ohmic = float(law.voltage(current, G)), law.ohmic_resistance(G)
     u = potential / law.thermal_voltage
-    length = debye_layer.screening_length(law.strength(u), electrolyte.absolute_permittivity, law.thermal_voltage)
-    drop = debye_layer.injector_drop(law.injector_slope(current, G, setting.area), length, law.thermal_voltage)
     return LawValue(
         injector=setting.injector,
         ground=setting.ground,
@@ -248,10 +190,83 @@ def _value(
         potential=potential,
         resistance=potential / current if current else ohmic,
         ohmic_potential=current * ohmic,
-        layer_drop=0.0 if setting.field_matched else float(drop),
+        layer_drop=_layer_drop(setting, electrolyte, law, u, law.injector_slope(current, G, setting.area)),
         concentration=dict(zip(electrolyte.names, map(float, law.concentrations_at(u)), strict=True)),
         printed_potential=None if printed_G is None else float(law.voltage(current, printed_G)),
         leading_error=leading_error,
+    )
+
+
+def synapse(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """One mechanism g (E - V) of one species at an end of a shape of known G; the other end is grounded or has a load.
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
+
+    Raises:
+        CaseError: the case violates an assumption of the law.
+    """
+    G, error, ends = geometric_factor("synapse", geometry)
+    injector, mechanism = conductance_of("synapse", boundaries, ends)
+    if any(i.flows for b in boundaries.values() for i in b.injections):
+        raise refusal("synapse", "no current but that of its mechanism")
+    current = Injection.model_construct(species=mechanism.moved[0], value=0.0)
+    driven = boundaries | {injector: without_mechanisms(boundaries[injector], (current,))}
+    setting = setting_of("synapse", geometry, electrolyte, driven, ends)
+    ground = boundaries[setting.ground]
+    law = SynapseLaw(
+        ions=electroneutral_of(electrolyte, setting.species),
+        G=G,
+        conductance=mechanism.conductance.per_area(setting.area) * setting.area,
+        reversal=boundaries[injector].outside_potential + mechanism.reversal,
+        load_resistance=0.0 if ground.load is None else 1.0 / ground.load.model.conductance,
+        rest=ground.ground_potential(),
+    )
+    value = _value(replace(setting, current=law.current()), electrolyte, G, leading_error=error or None)
+    return replace(value, ohmic_potential=law.ohmic_current() * law.ions.ohmic_resistance(G))
+
+
+def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries) -> LawValue:
+    """Straight neck with a current at one end and a wall through which the same species leaves by g (V - E).
+
+    Args:
+        geometry: shape of the case.
+        electrolyte: ions and medium of the case.
+        boundaries: boundary conditions by name.
+
+    Raises:
+        CaseError: the case violates an assumption of the law.
+    """
+    if not isinstance(geometry, Cylinder):
+        raise refusal("leaky_neck", f'shape = "cylinder", not "{geometry.shape}"')
+    name, mechanism = conductance_of("leaky_neck", boundaries, ("wall",))
+    closed = boundaries | {name: without_mechanisms(boundaries[name], boundaries[name].current)}
+    setting = setting_of("leaky_neck", geometry, electrolyte, closed, ("base", "top"))
+    if mechanism.moved != (setting.species,) or boundaries[setting.ground].load is not None:
+        raise refusal("leaky_neck", f"{setting.species} in the wall's mechanism, and a potential on {setting.ground}")
+    wall, ions = boundaries["wall"], electroneutral_of(electrolyte, setting.species)
+    law = LeakyNeckLaw(
+        ions=ions,
+        length=geometry.length,
+        radius=geometry.radius,
+        conductance=mechanism.conductance.per_area(geometry.exact_area("wall")),
+        reversal=wall.outside_potential + mechanism.reversal - boundaries[setting.ground].ground_potential(),
+    )
+    potential = float(law.voltage(setting.current))
+    u = potential / ions.thermal_voltage
+    slope = setting.current / (FARADAY * ions.diffusivity * setting.area * ions.strength(u))
+    input_resistance = law.ohmic_voltage(1.0) - law.ohmic_voltage(0.0)
+    return LawValue(
+        injector=setting.injector,
+        ground=setting.ground,
+        current=setting.current,
+        potential=potential,
+        resistance=potential / setting.current if setting.current else input_resistance,
+        ohmic_potential=law.ohmic_voltage(setting.current),
+        layer_drop=_layer_drop(setting, electrolyte, ions, u, slope),
+        concentration=dict(zip(electrolyte.names, map(float, ions.concentrations_at(u)), strict=True)),
     )
 
 
@@ -260,4 +275,6 @@ LAWS: dict[str, Callable[[Geometry, Electrolyte, Boundaries], LawValue]] = {
     "cylinder": cylinder,
     "hyperboloid": hyperboloid,
     "electroneutral": electroneutral,
+    "synapse": synapse,
+    "leaky_neck": leaky_neck,
 }

@@ -1,1 +1,3 @@
-"""Studies of pores in full PNP against constant-field laws: the reduction (`pore`), access and time (`pore_limits`)."""
+"""Studies in full PNP: pores against constant-field laws (`pore`), their access and time (`pore_limits`), and pairs of
+synaptic pulses against the reduced law of a spine (`facilitation`).
+"""

@@ -1,23 +1,32 @@
-"""Formulas of fluxes and exchange through boundaries, of clamped potentials, of electrical loads, and of cables."""
+"""Formulas of fluxes, exchange, clamped potentials, electrical loads, cables and synapses at boundaries."""
 
 from __future__ import annotations
+
+import math
+
+from scipy.optimize import brentq
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import Ball, Cylinder
 from spinepnp.solvers import PotentialWaveform
 from spinepnp.units import FARADAY, TIME
 from spinepnp.validation.laws import (
+    LAWS,
     BlockingElectrode,
     charging_cable,
     charging_resistor,
     end_with_exchange,
     end_with_leaky_wall,
+    ghk_current,
     sphere_with_flux,
 )
 from spinepnp.validation.suite.context import FormulaContext
 
 #: Distance of a time within the interval before it, over the time: at a jump the results are those before it.
 SIDE = 1e-9
+
+#: Half of the difference of potentials, over kT/e, by which a slope conductance is taken: its error is its square.
+SMALL = 1e-5
 
 
 def _time(context: FormulaContext) -> float:
@@ -121,3 +130,33 @@ def cable(context: FormulaContext) -> float:
     )  # fmt: skip
     current = sum(injection.total(neck.exact_area(end)) for injection in injections)
     return wall.outside_potential + reversal + current * over_current
+
+
+def synapse_current(context: FormulaContext) -> float:
+    """Current of a conductance at an end of a shape of known G, A: the law `synapse`."""
+    return LAWS["synapse"](context.case.geometry, context.case.electrolyte, context.case.boundaries).current
+
+
+def ghk_synapse(context: FormulaContext) -> float:
+    """Current of one species through a GHK mechanism beside cytosol of the bulk at the potential of the base, A."""
+    electrolyte, name = context.case.electrolyte, context.quantity.split(".")[1]
+    (mechanism,) = (m for m in context.boundary.mechanisms if m.name == name)
+    outside, V_T = context.boundary.outside.concentrations, electrolyte.V_T
+    ratios = {species: strength.value for species, strength in mechanism.permeability.items()}
+
+    def current(species: str, V: float) -> float:
+        valence = electrolyte.species[electrolyte.index(species)].valence
+        return float(ghk_current(V, electrolyte.bulk[species], outside[species], valence, ratios[species], V_T))
+
+    def total(V: float) -> float:
+        return sum(current(species, V) for species in ratios)
+
+    reversal = brentq(total, -10.0 * V_T, 10.0 * V_T, xtol=1e-15)
+    slope = (total(reversal - SMALL * V_T) - total(reversal + SMALL * V_T)) / (2.0 * SMALL * V_T)
+    area = context.geometry(Cylinder).exact_area(context.place)
+    scale = mechanism.conductance.per_area(area) * area / slope
+    block = 1.0
+    V = context.potential("base.potential_mV") - context.boundary.outside_potential
+    if mechanism.magnesium is not None:  # Jahr and Stevens (1990)
+        block = 1.0 / (1.0 + mechanism.magnesium / 3.57 * math.exp(-0.062 * V / 1e-3))
+    return scale * block * current(context.species.name, V)

@@ -16,7 +16,7 @@ from spinepnp.solvers.model.channels import Channel
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import ObstacleLaw, RingsLaw, smooth_tube
 from spinepnp.validation.laws.assumptions import electroneutral_of
-from spinepnp.validation.laws.catalogue import throat_of
+from spinepnp.validation.laws.geometric_factors import throat_of
 from spinepnp.validation.laws.liquid_junction import conductivity
 from spinepnp.validation.laws.relaxation import charging, debye_time
 from spinepnp.validation.reference import table as references

@@ -15,6 +15,7 @@ from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.names import check_part_name
 from spinepnp.solvers.model.membrane.mechanism import TRACES, Mechanism, Traces
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
+from spinepnp.solvers.model.terms.injection import Injection
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import POTENTIAL, Concentration, Potential, Table, format_quantity
 
@@ -57,6 +58,8 @@ class MechanismKeys(Table):
     @field_validator("mechanism", mode="before", json_schema_input_type=Mechanism | tuple[Mechanism, ...])
     @classmethod
     def _one_mechanism_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('write a table such as { name = "leak", law = "ghk", permeability = { ... } }, or several')
         if isinstance(value, dict | Mechanism):
             return (value,)
         return None if value in ((), []) else value
@@ -69,9 +72,10 @@ class MechanismKeys(Table):
     @property
     def outside_potential(self) -> float:
         """Potential beyond the boundary, V."""
-        capacitance = getattr(self, "capacitance", None)
-        given = (capacitance and capacitance.outside, self.outside and self.outside.potential)
-        return next((V for V in given if V is not None), 0.0)
+        given = (getattr(table, key, None) for table, key in (
+            (getattr(self, "capacitance", None), "outside"), (self.outside, "potential"),
+        ))  # fmt: skip
+        return float(next((V for V in given if V is not None), 0.0))
 
     def traces_of(self, mechanism: Mechanism) -> Traces:
         """Solution of which a mechanism sees the concentrations and the potential."""
@@ -227,24 +231,39 @@ class Mechanisms(TermKeys):
 
     @override
     def why_not_electroneutral(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
-        return "mechanisms" if self.is_present(electrolyte, boundaries) else ""
+        """A reason unless the only driver is one conductance, whose current follows from the law itself."""
+        if not self.is_present(electrolyte, boundaries) or the_conductance(boundaries) is not None:
+            return ""
+        return "mechanisms other than one ohmic conductance with a reversal potential, which is the only driver"
 
     @override
     def law_needs(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
         return "a current that is given, and no mechanisms" if self.is_present(electrolyte, boundaries) else ""
 
 
+def the_conductance(boundaries: Boundaries) -> tuple[str, Mechanism] | None:
+    """The one mechanism of a case with its boundary, where it is the only driver and a constant conductance."""
+    found = [(name, m) for name, boundary in boundaries.items() for m in boundary.mechanisms]
+    alone = len(found) == 1 and not any(i.flows for b in boundaries.values() for i in b.injections)
+    return found[0] if alone and found[0][1].is_conductance else None
+
+
+def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None = None) -> Boundary:
+    """Boundary with a current, or nothing, in place of its mechanisms."""
+    return boundary.model_copy(update={"mechanism": None, "outside": None, "current": current})
+
+
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
     """Refuse a solution outside that is given twice, or with unknown species."""
-    outside, capacitance = boundary.outside, boundary.capacitance
+    outside = boundary.outside
     if outside is None:
         return
-    given = (outside.potential, None if capacitance is None else capacitance.outside)
-    if None not in given and given[0] != given[1]:
+    if outside.potential is not None and outside.potential != boundary.outside_potential:
+        other = format_quantity(boundary.outside_potential, POTENTIAL)
         raise CaseError(
             f"{key}.outside.potential",
-            f'says the same as capacitance.outside = "{format_quantity(given[1], POTENTIAL)}"; drop one of the two',
-            format_quantity(given[0], POTENTIAL),
+            f'says the same as capacitance.outside = "{other}"; drop one of the two',
+            format_quantity(outside.potential, POTENTIAL),
         )
     if outside.concentrations is not None and outside.compartment is not None:
         raise CaseError(f"{key}.outside.compartment", "has concentrations of its own; drop outside.concentrations",

@@ -180,7 +180,7 @@ class Mechanisms(Term):
         length = np.inf if self.nodal_step is None or self.nodal_step.at_start else self.nodal_step.length
         fraction, by_V, open_fractions = np.ones(len(V)), np.zeros(len(V)), []
         for number, kinetics in enumerate(entry.gates, entry.first_gate):
-            start = 0.0 if self.nodal_step is None else self.nodal_step.start[entry.nodes, number]
+            start = np.zeros(len(V)) if self.nodal_step is None else self.nodal_step.start[entry.nodes, number]
             m, slope = kinetics.end_of_step(V, start, length)
             opened = m ** (kinetics.power - 1)
             by_V = by_V * opened * m + fraction * kinetics.power * opened * slope

@@ -10,7 +10,7 @@ from spinepnp.case.case import Case
 from spinepnp.geometries import Hyperboloid
 from spinepnp.units import CURRENT, FARADAY, POTENTIAL
 from spinepnp.validation.laws import HyperboloidLaw
-from spinepnp.validation.laws.catalogue import throat_of
+from spinepnp.validation.laws.geometric_factors import throat_of
 from spinepnp.validation.report.evidence import Evidence
 from spinepnp.validation.report.figures.cases import case_of, concentrations, draw_meridian, potentials, probes
 from spinepnp.validation.report.figures.drawing import Sheet
