@@ -35,11 +35,13 @@ class Program:
         name: its name in tables.
         script: module of this package that it runs.
         packages: packages of its own, by name from the package registry; none if it is part of this environment.
+        shared: packages that it shares with other programs, in whose environment it is.
     """
 
     name: str
     script: str
     packages: tuple[str, ...] = ()
+    shared: tuple[str, ...] = SHARED
 
 
 #: NGSolve with Netgen.
@@ -47,6 +49,9 @@ NGSOLVE = Program("NGSolve", "benchmarks.peer_ngsolve", ("ngsolve==6.2.2608", "n
 
 #: DEVSIM.
 DEVSIM = Program("DEVSIM", "benchmarks.peer_devsim", ("devsim==2.11.2",))
+
+#: NEURON, without the large packages of the others.
+NEURON = Program("NEURON", "benchmarks.peer_rallpack", ("neuron==9.0.2",), ("numpy==2.5.5",))
 
 #: DOLFINx without spinepnp, in the environment of spinepnp.
 DOLFINX = Program("DOLFINx", "benchmarks.peer_fenics")
@@ -60,8 +65,8 @@ def peer_python(program: Program = NGSOLVE) -> Path:
     """
     if not program.packages:
         return Path(sys.executable)
-    packages = (*SHARED, *program.packages)
-    folder = _store() / f"peer-{hashlib.sha256(repr(SHARED).encode()).hexdigest()[:12]}"
+    packages = (*program.shared, *program.packages)
+    folder = _store() / f"peer-{hashlib.sha256(repr(program.shared).encode()).hexdigest()[:12]}"
     python = folder / "bin" / "python"
     complete = folder / f".complete-{hashlib.sha256(repr(packages).encode()).hexdigest()[:12]}"
     if complete.exists() and python.exists():

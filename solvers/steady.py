@@ -9,6 +9,7 @@ import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
+from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.probes import Position
@@ -23,6 +24,7 @@ from spinepnp.solvers.model.arguments import (
 )
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.zero_dimensions import EXCITED, exchanged_concentrations, has_mechanisms, rest_or_reason
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
@@ -46,9 +48,6 @@ SMALLEST_STEP = 1e-3
 
 #: Largest step of a continuation, as a fraction of the way.
 LARGEST_STEP = 0.5
-
-#: Fractions of the way on which gated mechanisms are raised to their strengths.
-EXCITED = (0.25, 0.5, 0.75)
 
 
 class SteadyProblem(Problem):
@@ -112,7 +111,9 @@ class SteadyProblem(Problem):
         if self._preconditioner is not None:
             self._preconditioner.expect_smooth_potential(prediction is not None)
         starts = self._starts(problem_data, prediction)
-        statistics = self._solve_excited(starts, problem_data) or self._solve_by_choice(starts, problem_data)
+        statistics = self._solve_from_rest(starts, problem_data)
+        statistics = statistics or self._solve_excited(starts, problem_data)
+        statistics = statistics or self._solve_by_choice(starts, problem_data)
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
@@ -209,6 +210,33 @@ class SteadyProblem(Problem):
         self.use_formulation("density")
         self.system.set_data(problem_data)
         return self._solve_from(starts, problem_data).after(failures)
+
+    def _solve_from_rest(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics | None:
+        """Solve from the rest of membranes without space; ``None`` where that is no way. Collective.
+
+        Where the potential turns out to be too steep for concentrations, the state becomes the first of the starts.
+        """
+        if not has_mechanisms(problem_data) or any(b.prescribes_potential for b in problem_data.boundaries.values()):
+            return None  # the potential of a bath is that of the bulk state
+        volume, areas = self.weights.total_volume * MODEL_UNIT**3, self.discretisation.areas()
+        rest, _ = on_root(self.mesh.mesh.comm, lambda: rest_or_reason(problem_data, volume, areas))
+        if rest is None:
+            return None
+        uniform = np.append(rest.inside, rest.potential - problem_data.reference_potential)
+        start, compartments = np.tile(uniform, (len(starts[0]), 1)), self.system.compartments
+        if self.formulation != "density" and not is_positive(self.mesh.mesh.comm, start):
+            return None
+        compartments.start_from(exchanged_concentrations(problem_data, rest))
+        try:
+            statistics = self._attempt(start, problem_data, line_search_fallback=True)
+        except NewtonError:
+            compartments.restart()
+            return None
+        may_change = self.formulation == "density" and self._may_use_nodal(problem_data)
+        if may_change and self._too_steep(self.system.equations.fields.phi.x.array, problem_data):
+            starts.insert(0, self.system.state.concentrations_and_potential())
+            return None
+        return statistics
 
     def _solve_excited(self, starts: list[np.ndarray], problem_data: ProblemData) -> NewtonStatistics | None:
         """Solve by raising what can have several states from zero; ``None`` where that is no way. Collective."""

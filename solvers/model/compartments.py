@@ -51,7 +51,8 @@ def check_compartments(
     Raises:
         CaseError: names the key and what to do.
     """
-    used = {name: b.outside.compartment for name, b in boundaries.items() if b.outside and b.outside.compartment}
+    named = {name: b.outside.compartment for name, b in boundaries.items() if b.outside is not None}
+    used = {boundary: name for boundary, name in named.items() if name is not None}
     for boundary, name in used.items():
         if name not in compartments:
             hint = nearest(name, compartments) if compartments else "add it as a table"
@@ -90,7 +91,7 @@ def _check_neutral(
     charges += [valence[species] * (amount - bulk[species] * volume) for species, amount in amounts.items()]
     if abs(sum(charges)) <= NEUTRALITY_TOLERANCE * sum(map(abs, charges)):
         return
-    last = next(reversed(compartments))
+    *_, last = compartments
     net = format_quantity(float(f"{sum(charges) / compartments[last].volume:.9g}"), CONCENTRATION)
     raise CaseError(
         f"compartments.{last}.concentrations",

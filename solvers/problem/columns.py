@@ -161,6 +161,7 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
+    Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",
            lambda s: s.state.potential if s.state.has_load else None),

@@ -122,6 +122,7 @@ def evaluate_solution(
             current_floor=dict(zip(names, floors[name][:-1].tolist(), strict=True)),
             displacement_floor=None if displacement is None else float(floors[name][-1]),
             has_load=name in problem.signature.loaded,
+            charge=_membrane_charge(problem_data, name, float(mean[-1])),
         )
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
@@ -162,6 +163,14 @@ def evaluate_solution(
         statistics=statistics,
         **_of_membranes(problem, membranes),
     )
+
+
+def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> float | None:
+    """Charge per area of the ions at a capacitance, C/m^2, by the mean potential there; ``None`` without one."""
+    if name not in problem_data.boundaries or problem_data.boundaries[name].capacitance is None:
+        return None
+    boundary = problem_data.boundaries[name]
+    return float(boundary.capacitance.value * (potential - boundary.outside_potential))
 
 
 def _of_membranes(problem: Problem, values: MembraneValues | None) -> dict[str, Any]:

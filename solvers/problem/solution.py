@@ -37,6 +37,7 @@ class BoundaryState(PointState):
         current_floor: error of the current of each species by rounding and by Newton's remaining residual, A.
         displacement_floor: error of the displacement current by rounding, A; ``None`` in a steady state.
         has_load: whether it has an electrical load, at whose potential it is.
+        charge: charge C_m (V - V_out) of the ions that charge its capacitance, C/m^2; ``None`` without one.
     """
 
     area: float
@@ -45,6 +46,7 @@ class BoundaryState(PointState):
     current_floor: dict[str, float] = field(default_factory=dict)
     displacement_floor: float | None = None
     has_load: bool = False
+    charge: float | None = None
 
     @property
     def total_current(self) -> float:

@@ -23,6 +23,9 @@ RISE_LEVELS, HALF = (0.2, 0.8), 0.5
 #: Least height of a peak, relative to its largest value, that has a width: a smaller one is rounding.
 LEAST_HEIGHT = 1e-9
 
+#: End of the columns of potentials.
+POTENTIALS = f".potential_{POTENTIAL.suffix}"
+
 
 def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Peaks of the potentials and concentrations of a trace.
@@ -69,9 +72,28 @@ def _peak(times: np.ndarray, values: np.ndarray, name: str) -> dict[str, float]:
     top = found.max()
     highest = int(np.argmax(found >= top - SAME_HEIGHT * np.abs(found).max()))
     peak = {"value": float(found[highest]), TIME_COLUMN: float(at[highest])}
-    if name.endswith(f".potential_{POTENTIAL.suffix}"):
+    if name.endswith(POTENTIALS):
         peak |= _widths(curve, values[0], peak)
     return peak
+
+
+def rises(rows: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Times at which the potentials of a trace rise through zero, ms, by column; those of spikes.
+
+    Args:
+        rows: see `peaks`.
+    """
+    if len(rows) <= ROWS_PER_STEP:
+        return {}
+    times = np.array([float(row[TIME_COLUMN]) for row in rows])
+    found = {}
+    for name in rows[0]:
+        if has_peak(name) and name.endswith(POTENTIALS):
+            curve = _polynomials(times, np.array([float(row[name]) for row in rows]))
+            zeros = curve.roots(discontinuity=False, extrapolate=False)
+            zeros = zeros[np.isfinite(zeros)]
+            found[name] = zeros[curve(zeros, 1) > 0.0]
+    return found
 
 
 def _widths(curve: Any, rest: float, peak: Mapping[str, float]) -> dict[str, float]:

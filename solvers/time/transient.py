@@ -12,6 +12,7 @@ import numpy as np
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
+from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
@@ -29,6 +30,7 @@ from spinepnp.solvers.model.initial import STEADY_START
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
+from spinepnp.solvers.model.zero_dimensions import initial_rest, is_membrane, uncharged_membranes
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.pnp.step_data import Stage, StateStep
@@ -119,9 +121,7 @@ class TransientProblem(Problem):
             if self.problem_data.initial is not None:
                 raise CaseError("initial", STEADY_START.format(initial))
             problem_data = self.problem_data
-            before = problem_data.initial_steady_state()
-            if before.closed is None and before.undetermined_species:
-                before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
+            before = initial_rest(problem_data)
             steady = SteadyProblem(
                 self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
                 compartments=before.compartments,
@@ -153,7 +153,19 @@ class TransientProblem(Problem):
             self.remark = (
                 f"the charge of initial.file alone gives {highest:.3g} V: a surface charge may be missing here"
             )
+        if initial == "bulk":
+            self.remark = "; ".join(filter(None, [self.remark, self._of_membranes(solution)]))
         return solution
+
+    def _of_membranes(self, solution: Solution) -> str:
+        """Remark on membranes that are away from their rest at the start. Collective."""
+        data, volume, areas = self.problem_data, self.weights.total_volume * MODEL_UNIT**3, self.discretisation.areas()
+        first = {
+            name: solution.boundary[name].potential - boundary.outside_potential
+            for name, boundary in data.boundaries.items()
+            if is_membrane(boundary)
+        }
+        return on_root(self.mesh.mesh.comm, lambda: uncharged_membranes(data, first, volume, areas))
 
     @cached_property
     def ordering(self) -> Ordering:

@@ -234,7 +234,7 @@ class Case(Table):
 
     @property
     def shown_boundaries(self) -> list[str]:
-        """Boundaries whose potential a user wants to see: with a driven flow or a load, else all with data, else all."""
+        """Boundaries whose potential a user wants to see: with a driven flow or a load, else with data, else all."""
         moving = [n for n, b in self.boundaries.items() if b.driven or b.load is not None]
         return moving or list(self.boundaries) or list(self.geometry.boundaries)
 

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case, load_case
+from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
+from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import generate
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
@@ -75,6 +77,7 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
+            **rest_facts(case, discretisation.areas(), discretisation.weights.total_volume * MODEL_UNIT**3),
             **_law(case),
         }
     finally:
@@ -200,7 +203,7 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     if case.title:
         console.print(case.title)
-    for line in _lines(facts):
+    for line in (*_lines(facts), *rest_lines(facts)):
         console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")

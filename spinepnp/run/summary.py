@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import SweepPoint
 from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
+
+#: Quantity of a boundary that only one with a capacitance has.
+CHARGE = "charge_C_per_m2"
 
 
 def _cell(row: dict[str, Any], key: str, form: str) -> str:
@@ -42,6 +46,7 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
         *statements(rows, points[0].case.electrolyte.has_ions),
         _lost_currents(points),
         _spread_charge(points),
+        *_currents_of_mechanisms(points),
     ):
         if line:
             console.print(line, soft_wrap=True)
@@ -64,6 +69,12 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
         some = f" in {len(open_)} of {len(solved)} rows" if len(open_) < len(solved) else ""
         where = ", ".join(dict.fromkeys(n for row in open_ for n in str(row.get("layers_unresolved", "")).split("; ")))
         lines.append(f"Debye layers are not resolved at {where}{some}: electroneutral values there at best")
+        capacitors = [n for n in where.split(", ") if any(f"{n}.{CHARGE}" in row for row in open_)]
+        if capacitors:
+            lines.append(
+                f"the charge of the capacitance of {', '.join(capacitors)} is C_m V_m: the layer in series with it is "
+                "missing on these cells; grade the mesh there to have it"
+            )
     errors = [
         (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
         for row in solved
@@ -119,6 +130,14 @@ def _lost_currents(points: list[SweepPoint]) -> str:
         return ""
     listed = "; ".join(f"{boundary} {', '.join(dict.fromkeys(names))}" for boundary, names in where.items() if names)
     return f"currents below their rounding floor, no numbers{_some(found)}: {listed} (floors: current_floor_pA)"
+
+
+def _currents_of_mechanisms(points: list[SweepPoint]) -> list[str]:
+    """Lines on the currents of each mechanism in the last row of steady states; none in time, where they change."""
+    solved = [point for point in points if point.row.get("status") == "ok"]
+    if not solved or solved[-1].case.study.kind == "transient":
+        return []
+    return current_lines(currents_of_row(solved[-1].row))
 
 
 def _spread_charge(points: list[SweepPoint]) -> str:

@@ -15,6 +15,7 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.run.directory import Recorder, ResultDirectory
+from spinepnp.run.membranes import current_lines, currents_of
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar
@@ -212,6 +213,9 @@ def _go(
     first = _first(recorder, problem)
     if problem.remark:
         progress.log(problem.remark)
+    if problem.time == 0.0 and case.study.initial in ("steady", "rest"):
+        for line in current_lines(currents_of(first)):
+            progress.log(f"at rest, {line}")
     run = _Run(recorder, progress, problem, first)
     reason, interrupted = "", False
     try:

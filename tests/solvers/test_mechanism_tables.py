@@ -23,6 +23,8 @@ CASE = make_case(living())
 WALL, TOP = (CASE.boundaries[name] for name in ("wall", "top"))
 LEAK, KV, PUMP = WALL.mechanisms
 AMPA, SIMPLE = TOP.mechanisms
+MECHANISMS = [(m, place) for place, boundary in (("wall", WALL), ("top", TOP)) for m in boundary.mechanisms]
+IDS = [mechanism.name for mechanism, _ in MECHANISMS]
 
 
 def current_of(mechanism, place, area=AREA):
@@ -51,14 +53,15 @@ class TestMeaning:
         assert (simple.conductance, simple.reversal, simple.magnesium) == (pytest.approx(1e-9 / AREA), 0.0, 1.0)
         assert simple.shares == {0: 1.2, 1: -0.2}
 
-    def test_tables_know_what_their_currents_depend_on(self):
-        names = CASE.electrolyte.names
-        for mechanism, place in ((LEAK, "wall"), (KV, "wall"), (PUMP, "wall"), (AMPA, "top"), (SIMPLE, "top")):
-            current = current_of(mechanism, place)
-            for property_ in ("moved", "reads_inside", "reads_outside"):
-                found = tuple(names[i] for i in getattr(current, property_))
-                assert set(found) == set(getattr(mechanism, property_)), (mechanism.name, property_)
-            assert tuple(names[i] for i in current.moved) == mechanism.moved
+    @pytest.mark.parametrize(("mechanism", "place"), MECHANISMS, ids=IDS)
+    def test_tables_know_what_their_currents_depend_on(self, mechanism, place):
+        """Currents change with the concentrations that the table names, on both sides, and with no others."""
+        names, current = CASE.electrolyte.names, current_of(mechanism, place)
+        assert tuple(names[i] for i in current.moved) == mechanism.moved
+        state = np.array([-0.06]), np.array([[20.0, 140.0, 160.0, 1.0]]), np.array([145.0, 4.0, 149.0, 2.0])
+        flows = current.open_current(*state)
+        for slopes, read in ((flows.by_inside, mechanism.reads_inside), (flows.by_outside, mechanism.reads_outside)):
+            assert {names[i] for i in np.flatnonzero(np.any(slopes, axis=(0, 1)))} == set(read)
 
     def test_a_slope_conductance_scales_ratios(self):
         """The slope of the current at the bulk, at its reversal potential, is the conductance, whatever the area."""
@@ -71,8 +74,7 @@ class TestMeaning:
             at = np.argmin(np.abs(flows.current.sum(axis=1)))
             assert -flows.by_potential[at].sum() * area == pytest.approx(1e-9, rel=1e-3)
 
-    @pytest.mark.parametrize(("mechanism", "place"), [(LEAK, "wall"), (KV, "wall"), (PUMP, "wall"), (AMPA, "top")],
-                             ids=lambda value: getattr(value, "name", value))  # fmt: skip
+    @pytest.mark.parametrize(("mechanism", "place"), MECHANISMS, ids=IDS)
     def test_currents_go_with_the_strength(self, mechanism, place):
         outside = np.array([145.0, 4.0, 149.0, np.nan])
         state = np.array([-0.06]), np.array([[20.0, 140.0, 160.0, 1.0]]), outside
@@ -178,6 +180,8 @@ STEADY = {"study": {"kind": "steady"}}
 #: Changes of the case above, and what its one line of error then holds.
 MISTAKES = {
     "law": ({f"{LEAK_PATH}__law": "gkh"}, "mechanism.0.law"),
+    "word": ({"boundaries__wall__mechanism": "leak"}, 'mechanism = "leak": write a table such as'),
+    "word of a gate": ({GATE: "rtm_n"}, 'write a table such as { kinetics = "rtm_n"'),
     "no name": ({f"{LEAK_PATH}__name": None}, "name: is missing"),
     "species": ({f"{KV_PATH}__species": "Kk"}, 'wall.mechanism.Kv.species = "Kk": no such species; did you mean "K"'),
     "species of shares": ({f"{SIMPLE_PATH}__carriers": {"Na": 1.2, "X": -0.2}},

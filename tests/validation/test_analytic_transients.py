@@ -4,11 +4,17 @@ import math
 
 import numpy as np
 import pytest
-from scipy.integrate import solve_ivp
+from scipy.integrate import simpson, solve_ivp
 from scipy.optimize import brentq
 
 from spinepnp.units import FARADAY, VACUUM_PERMITTIVITY
-from spinepnp.validation.laws import CylinderTransientLaw, MembraneCharging, cylinder_transient, relaxation
+from spinepnp.validation.laws import (
+    CylinderTransientLaw,
+    MembraneCharging,
+    charging_cable,
+    cylinder_transient,
+    relaxation,
+)
 from spinepnp.validation.laws.liquid_junction import conductivity
 from spinepnp.validation.reference import table as references
 
@@ -128,3 +134,27 @@ def test_charging_a_head_through_its_neck():
     assert head.alpha_voltage(times, 50e-12, 1e-5) == pytest.approx(found.y[0], rel=1e-6)
     assert head.valid(1e-6, 2e-10, 0.25)
     assert not MembraneCharging(2e-11, 124.75e6).valid(1e-6, 2e-10, 0.25)
+
+
+CABLE = (1e-6, 1e-3, 1.0, 4.0, 0.01)  # Rallpack 1: length constant 1 mm, time constant 40 ms
+
+
+@pytest.mark.parametrize("time", [1e-3, 0.02, 0.25])
+def test_charge_and_equation_of_a_cable(time):
+    """What entered is on the membrane or has leaked, int V dx = r_m (1 - exp(-t/tau)); c dV/dt = V''/r_a - V/r_m."""
+    x, h = np.linspace(0.0, 1e-3, 2001), 2e-6
+    V = np.array([charging_cable(time, *CABLE, distance=d) for d in x])
+    r_m = 4.0 / (math.pi * 1e-6)
+    assert simpson(V, x=x) == pytest.approx(r_m * -math.expm1(-time / 0.04), rel=1e-9)
+    at = [charging_cable(time, *CABLE, distance=3e-4 + k * h) for k in (-1, 0, 1)]
+    before, after = (charging_cable(time * (1.0 + e), *CABLE, distance=3e-4) for e in (-1e-4, 1e-4))
+    bent = (at[0] - 2.0 * at[1] + at[2]) / h**2
+    assert 0.04 * (after - before) / (2e-4 * time) == pytest.approx(1e-6 * bent - at[1], rel=2e-5, abs=1e-6 * at[1])
+
+
+def test_a_long_cable_has_no_end():
+    for time, distance in ((1e-3, 0.0), (1e-3, 2e-4), (0.05, 1e-3)):
+        long, endless = (
+            charging_cable(time, 1e-6, length, 1.0, 4.0, 0.01, distance=distance) for length in (0.02, math.inf)
+        )
+        assert long == pytest.approx(endless, rel=1e-7)

@@ -81,7 +81,7 @@ def failing(subjects, comm):
 def test_every_case_can_be_read_and_refined(name):
     found = subject(name)
     if found.case is None:
-        assert found.plan.neurons
+        assert found.plan.neurons or found.plan.study
         return
     *_, (name, finer) = refinements(found.case, found.plan.finer)
     assert name == "mesh"
@@ -172,7 +172,21 @@ def test_the_verb(spinepnp, tmp_path):
 
 @pytest.mark.parametrize(
     "what",
-    ["keys", "section", "column", "unknown", "base", "tolerance", "law", "formula", "number", "both", "one", "neurons"],
+    [
+        "keys",
+        "section",
+        "column",
+        "unknown",
+        "base",
+        "tolerance",
+        "law",
+        "formula",
+        "number",
+        "both",
+        "one",
+        "neurons",
+        "study",
+    ],
 )
 def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
     text = (FOLDER / "line.toml").read_text().replace("../", f"{CASES}/")
@@ -190,6 +204,7 @@ def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
             "cylinder_iv", "cone_neck"
         ),
         "neurons": text.replace("base ", 'neurons = ["rest"]\nbase '),
+        "study": 'title = "t"\nfigure = "-"\nstudy = "facilitatoin"\n',
         "law": text.replace('section = "cylinder"', 'law = "potential_mV"'),
     }[what]
     path = tmp_path / "bad.toml"
@@ -383,7 +398,7 @@ def test_a_fault_of_a_channel_or_a_waveform_is_found(comm, monkeypatch, fault, n
 
 def test_references_have_the_same_waveforms_and_channels():
     """Written twice, they are one, on both sides of every jump."""
-    for name in ("line_pulses", "line_sine", "line_gates", "line_channels"):
+    for name in ("line_pulses", "line_biexponential", "line_sine", "line_gates", "line_channels"):
         for injection in subject(name).case.boundaries["top"].injections:
             bends = [0.0, *references.breaks(injection), 1.3e-3]
             assert set(injection.time_profile.breaks) <= {*bends}

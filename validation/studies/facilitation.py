@@ -147,7 +147,8 @@ class PulsePair:
         )
         scale, reversal = (CONDUCTANCE, REVERSAL) if drive == "conductance" else (CURRENT, None)
         course = law.respond(
-            np.linspace(0.0, self.interval + AFTER, TIMES), lambda t: scale * (_opening(t) + _opening(t - self.interval)),
+            np.linspace(0.0, self.interval + AFTER, TIMES),
+            lambda t: scale * (_opening(t) + _opening(t - self.interval)),
             reversal=reversal, breaks=(self.interval,), frozen=frozen,
         )  # fmt: skip
         return facilitation(course, self.interval)

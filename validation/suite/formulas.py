@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE
 from spinepnp.validation.suite import formulas_boundaries as boundaries
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
@@ -14,8 +14,11 @@ FORMULAS: dict[str, Formula] = {
     "band": Formula(POTENTIAL, flow.band),
     "band_ions": Formula(CONCENTRATION, flow.band_ions),
     "boltzmann": Formula(CONCENTRATION, ions.boltzmann),
+    "cable": Formula(POTENTIAL, boundaries.cable),
+    "capacitor_charge": Formula(SURFACE_CHARGE, ions.capacitor_charge),
     "charged_membrane": Formula(POTENTIAL, ions.charged_membrane),
     "charged_cylinder": Formula(POTENTIAL, ions.charged_cylinder),
+    "charging_head": Formula(POTENTIAL, ions.charging_head),
     "constant_field": Formula(CURRENT, ions.constant_field),
     "constant_field_ions": Formula(CONCENTRATION, ions.constant_field_ions),
     "corrugated": Formula(POTENTIAL, flow.corrugated),
@@ -38,6 +41,7 @@ FORMULAS: dict[str, Formula] = {
     "relaxation": Formula(POTENTIAL, flow.relaxation, takes_number=True),
     "resistor": Formula(CURRENT, boundaries.resistor),
     "series": Formula(POTENTIAL, flow.series, by_region=True),
+    "sphere_capacitor": Formula(SURFACE_CHARGE, ions.sphere_capacitor),
     "spreading": Formula(CONCENTRATION, steps.spreading),
     "spreading_junction": Formula(POTENTIAL, steps.spreading_junction),
     "synapse_current": Formula(CURRENT, boundaries.synapse_current),

@@ -1,4 +1,4 @@
-"""Formulas of fluxes and exchange through boundaries, of clamped potentials, electrical loads and synapses."""
+"""Formulas of fluxes, exchange, clamped potentials, electrical loads, cables and synapses at boundaries."""
 
 from __future__ import annotations
 
@@ -110,6 +110,26 @@ def load(context: FormulaContext) -> float:
             cable.membrane_capacitance, cable.arms,
         )  # fmt: skip
     return float(load.resting_potential + context.current * over_current)
+
+
+def cable(context: FormulaContext) -> float:
+    """Potential at an end of a line with a capacitance and leaks in its wall, after a current has stepped up."""
+    case, neck, electrolyte = context.case, context.geometry(Cylinder), context.case.electrolyte
+    wall = case.boundaries["wall"]
+    leaks = [(m.conductance, m.reversal) for m in wall.mechanisms]
+    entering = {name: b.injections for name, b in case.boundaries.items() if b.injections}
+    if wall.capacitance is None or len(leaks) != 1 or not isinstance(leaks[0][1], float) or len(entering) != 1:
+        raise CaseError("checks.reference.formula", "needs a capacitance, a leak with a reversal, a current at one end")
+    ((end, injections),), ((conductance, reversal),) = entering.items(), leaks
+    area, species = neck.exact_measures(), electrolyte.species
+    carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in species)
+    over_current = charging_cable(
+        _time(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * carriers),
+        1.0 / conductance.per_area(area["wall"]), wall.capacitance.value,
+        distance=0.0 if context.place == end else neck.length,
+    )  # fmt: skip
+    current = sum(injection.total(area[end]) for injection in injections)
+    return wall.outside_potential + reversal + current * over_current
 
 
 def synapse_current(context: FormulaContext) -> float:

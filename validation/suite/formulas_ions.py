@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import BallWindow, Cylinder, Pore
+from spinepnp.geometries import BallNeck, BallWindow, Cylinder, Pore
 from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
 from spinepnp.units import FARADAY, POTENTIAL, TIME
 from spinepnp.validation.laws import (
@@ -22,6 +22,9 @@ from spinepnp.validation.laws.constant_field import profile
 from spinepnp.validation.reference import table as references
 from spinepnp.validation.suite.context import FormulaContext
 
+#: Number of modes of a neck: those left out are less than 1e-6 of the voltage.
+MODES = 40
+
 
 def gouy_chapman(context: FormulaContext) -> float:
     """V at a wall of given surface charge, or behind a membrane: sigma(V) = C_m (V_out - V), V."""
@@ -35,6 +38,51 @@ def gouy_chapman(context: FormulaContext) -> float:
     outside = context.boundary.outside_potential
     low, high = sorted((0.0, outside))
     return float(brentq(lambda V: membrane.value * (outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16))
+
+
+def capacitor_charge(context: FormulaContext) -> float:
+    """Charge per area of the ions at a capacitance in series with the layer of Gouy and Chapman, C/m^2."""
+    return float(context.boundary.capacitance.value * (gouy_chapman(context) - context.boundary.outside_potential))
+
+
+def sphere_capacitor(context: FormulaContext) -> float:
+    """Charge per area of the ions around a sphere with a capacitance, by Debye and Hueckel, C/m^2."""
+    electrolyte, membrane = context.case.electrolyte, context.boundary.capacitance
+    radius, length = context.case.geometry.obstacle.radius, electrolyte.debye_length()
+    layer = electrolyte.absolute_permittivity * (radius + length) / (radius * length)
+    series = 1.0 / (1.0 / membrane.value + 1.0 / layer)
+    return float(-series * context.boundary.outside_potential)
+
+
+def charging_head(context: FormulaContext) -> float:
+    """V of a head at the end of a neck with membranes, after a step of the current into it, V.
+
+    The neck is a passive cable without leak, grounded at its base: c V_t = V_xx/r. The head is a capacitance at its
+    end, C V_t + V_x/r = I. With the modes sin(k x), cot(k L) = (C/c) k, the voltage is I r L less a sum of them.
+    """
+    case, geometry = context.case, context.geometry(BallNeck)
+    _, injection = context.injection
+    electrolyte, membrane = case.electrolyte, case.boundaries["wall"].capacitance.value
+    carried = sum(s.valence**2 * s.concentration * electrolyte.effective_diffusivity(s) for s in electrolyte.species)
+    axial = electrolyte.V_T / (FARADAY * carried) / (np.pi * geometry.neck_radius**2)
+    wall = geometry.exact_measures()["wall"]
+    per_length, length = membrane * 2.0 * np.pi * geometry.neck_radius, geometry.neck_length
+    head = membrane * wall - per_length * length
+    # The mouth adds a quarter of its radius times pi to the neck (a disc electrode on a half space).
+    length += np.pi * geometry.neck_radius / 4.0
+    per_length *= geometry.neck_length / length
+    time = context.row[f"time_{TIME.suffix}"] * TIME.si - (injection.onset or 0.0)
+    roots = [
+        brentq(lambda y: y * np.sin(y) * head - per_length * length * np.cos(y), (n + 1e-12) * np.pi, (n + 0.5) * np.pi)
+        for n in range(MODES)
+    ]
+    k = np.array(roots) / length
+    product = np.sin(k * length) / k**2 - length * np.cos(k * length) / k
+    square = length / 2.0 - np.sin(2.0 * k * length) / (4.0 * k)
+    end = np.sin(k * length)
+    weight = (per_length * product + head * length * end) / (per_length * square + head * end**2)
+    decayed = weight * end * np.exp(-max(time, 0.0) * k**2 / (axial * per_length))
+    return float(context.current * axial * (length - decayed.sum()))
 
 
 def charged_membrane(context: FormulaContext) -> float:

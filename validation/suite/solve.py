@@ -13,7 +13,7 @@ from spinepnp.run.steady import Model
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.columns import TIME_COLUMN, flatten, state_of
-from spinepnp.solvers.time.peaks import peaks
+from spinepnp.solvers.time.peaks import peaks, rises
 from spinepnp.solvers.time.traces import table
 from spinepnp.solvers.time.transient import TransientProblem
 from spinepnp.units import LENGTH, TIME, parse_quantity, to_unit
@@ -100,7 +100,10 @@ def _steady(case: Case, comm: Any) -> list[Row]:
 
 
 def _in_time(case: Case, comm: Any) -> list[Row]:
-    """Rows of a transient, one for each of its times, each with the peaks of the whole transient."""
+    """Rows of a transient, one for each of its times, each with the peaks of the whole transient and its last spikes.
+
+    The last spike of a potential is the last time, up to that of the row, at which it rises through zero.
+    """
     study, law, rows = case.study, case.law(), []
     assert study.times is not None
     assert study.tolerance is not None
@@ -126,7 +129,11 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
             row = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
             rows.append(row | flatten(state_of(step.solution, law)))
     problem.destroy()
-    highest: Row = {}
-    for name, peak in peaks(table(traces)).items():
+    trace, highest = table(traces), Row()
+    for name, peak in peaks(trace).items():
         highest |= {f"peak.{name}": peak["value"], f"peak.{name}.{TIME_COLUMN}": peak[TIME_COLUMN]}
+    for name, times in rises(trace).items():
+        for row in rows:
+            before = times[times <= row[TIME_COLUMN]]
+            row |= {f"rise.{name}.{TIME_COLUMN}": float(before[-1])} if len(before) else {}
     return [row | highest for row in rows]

@@ -80,11 +80,13 @@ class _Expansion:
 
     def values(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Value and derivative of the formula."""
-        from numpy.polynomial import polynomial
-
         x = (V - self.centre) / self.radius
-        slope = polynomial.polyval(x, polynomial.polyder(self.coefficients)) / self.radius
-        return polynomial.polyval(x, self.coefficients), slope
+        return np.polyval(self.coefficients[::-1], x), np.polyval(self._slopes[::-1], x)
+
+    @functools.cached_property
+    def _slopes(self) -> np.ndarray:
+        """Coefficients of the derivative by V."""
+        return np.arange(1, len(self.coefficients)) * self.coefficients[1:] / self.radius
 
 
 @dataclass(frozen=True)

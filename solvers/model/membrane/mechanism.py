@@ -97,6 +97,8 @@ class LawKeys(Table):
     @field_validator("gates", mode="before", json_schema_input_type=MechanismGate | tuple[MechanismGate, ...])
     @classmethod
     def _one_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f'write a table such as {{ kinetics = "{value}", power = 1 }}, or several')
         return (value,) if isinstance(value, dict | MechanismGate) else value
 
 
@@ -262,8 +264,8 @@ class Mechanism(StrengthWaveform, LawKeys):
         }
         index = electrolyte.index
         if self.law == "pump":
-            given = {name: strength.per_area(area) for name, strength in self._strengths.items()}
-            return NakPump(sodium=index("Na"), potassium=index("K"), **given, **of_all)
+            maximum, rate = (None if s is None else s.per_area(area) for s in (self.maximum, self.rate))
+            return NakPump(sodium=index("Na"), potassium=index("K"), maximum=maximum or 0.0, rate=rate, **of_all)
         if self.law == "ohmic":
             assert self.conductance is not None  # `check_keys`
             return OhmicCurrent(
@@ -277,6 +279,8 @@ class Mechanism(StrengthWaveform, LawKeys):
         permeability = {name: strength.value for name, strength in (self.permeability or {}).items()}
         if self.conductance is not None:
             ions = [electrolyte.species[index(name)] for name in permeability]
+            largest = max(permeability.values())
+            permeability = {name: ratio / largest for name, ratio in permeability.items()}
             scale = self.conductance.per_area(area) * _scale_of_ratios(
                 tuple(permeability.values()),
                 tuple(float(ion.valence) for ion in ions),

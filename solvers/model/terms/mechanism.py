@@ -58,6 +58,8 @@ class MechanismKeys(Table):
     @field_validator("mechanism", mode="before", json_schema_input_type=Mechanism | tuple[Mechanism, ...])
     @classmethod
     def _one_mechanism_or_several(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('write a table such as { name = "leak", law = "ghk", permeability = { ... } }, or several')
         if isinstance(value, dict | Mechanism):
             return (value,)
         return None if value in ((), []) else value
@@ -70,9 +72,10 @@ class MechanismKeys(Table):
     @property
     def outside_potential(self) -> float:
         """Potential beyond the boundary, V."""
-        capacitance = getattr(self, "capacitance", None)
-        given = (capacitance and capacitance.outside, self.outside and self.outside.potential)
-        return next((V for V in given if V is not None), 0.0)
+        given = (getattr(table, key, None) for table, key in (
+            (getattr(self, "capacitance", None), "outside"), (self.outside, "potential"),
+        ))  # fmt: skip
+        return float(next((V for V in given if V is not None), 0.0))
 
     def traces_of(self, mechanism: Mechanism) -> Traces:
         """Solution of which a mechanism sees the concentrations and the potential."""
@@ -252,15 +255,15 @@ def without_mechanisms(boundary: Boundary, current: tuple[Injection, ...] | None
 
 def _check_outside(key: str, boundary: Boundary, electrolyte: Electrolyte) -> None:
     """Refuse a solution outside that is given twice, or with unknown species."""
-    outside, capacitance = boundary.outside, boundary.capacitance
+    outside = boundary.outside
     if outside is None:
         return
-    given = (outside.potential, None if capacitance is None else capacitance.outside)
-    if None not in given and given[0] != given[1]:
+    if outside.potential is not None and outside.potential != boundary.outside_potential:
+        other = format_quantity(boundary.outside_potential, POTENTIAL)
         raise CaseError(
             f"{key}.outside.potential",
-            f'says the same as capacitance.outside = "{format_quantity(given[1], POTENTIAL)}"; drop one of the two',
-            format_quantity(given[0], POTENTIAL),
+            f'says the same as capacitance.outside = "{other}"; drop one of the two',
+            format_quantity(outside.potential, POTENTIAL),
         )
     if outside.concentrations is not None and outside.compartment is not None:
         raise CaseError(f"{key}.outside.compartment", "has concentrations of its own; drop outside.concentrations",

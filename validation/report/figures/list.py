@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinepnp.validation.report.figures import boxes, field, neck, passages, rings, spine, throat
+from spinepnp.validation.report.figures import boxes, cables, field, neck, passages, rings, spine, throat
 from spinepnp.validation.report.figures.drawing import Job
 from spinepnp.validation.report.figures.gnp import GNP
 from spinepnp.validation.report.figures.overview import overview
@@ -153,6 +153,12 @@ PASSAGES = (
     ),
 )
 
+#: Figures of cables whose membrane and inside are ions, beside the community's tests of cable simulators.
+CABLES = (
+    Job("cable-passive", "", "A passive cable of ions: Rallpack 1", "", cables.passive, ("rallpack_1",)),
+    Job("cable-spikes", "", "Spikes in a cable of ions: Rallpack 3", "", cables.spikes, ("rallpack_3",)),
+)
+
 
 def jobs(cases: Sequence[str]) -> list[Job]:
     """Jobs of all figures, in the order of the page; the overview belongs to all validation cases of this run."""
@@ -165,4 +171,5 @@ def jobs(cases: Sequence[str]) -> list[Job]:
         *GNP,
         *FIELD,
         *PASSAGES,
+        *CABLES,
     ]

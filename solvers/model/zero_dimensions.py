@@ -1,0 +1,244 @@
+"""Rest of a case in zero dimensions: one well-stirred inside with the areas of its boundaries, before the field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from spinepnp.errors import CaseError
+from spinepnp.solvers.model.boundaries import Boundary
+from spinepnp.solvers.model.closed import Closed, amounts_of
+from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
+from spinepnp.solvers.model.membrane.rest import Rest, RestError, find_rest
+from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
+from spinepnp.solvers.model.problem_data import ProblemData
+from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.units import POTENTIAL, format_quantity
+
+#: Terms of boundaries that have a meaning without space.
+KNOWN_TERMS = {
+    "capacitance", "dirichlet", "field_matched", "fixed_charge", "floating", "injection", "load", "mechanism",
+    "surface_charge",
+}  # fmt: skip
+
+#: Fractions of their strength at which gated mechanisms are raised beside others, from zero.
+EXCITED = (0.25, 0.5, 0.75)
+
+#: Difference of membrane potentials that is none, V.
+SAME_POTENTIAL = 0.5e-3
+
+
+def has_mechanisms(data: ProblemData) -> bool:
+    """Whether a case has mechanisms, whose rest is worth a look."""
+    return any(boundary.mechanisms for boundary in data.boundaries.values())
+
+
+def rest_of(data: ProblemData, volume: float, areas: Mapping[str, float]) -> Rest:
+    """Rest of a case without space, with gated mechanisms raised from zero beside others as in the field.
+
+    Args:
+        data: data of a steady state; of a transient those before any waveform begins
+            (`ProblemData.initial_steady_state`).
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+
+    Raises:
+        RestError: there is none, or it depends on what a well-stirred cell does not have.
+    """
+    raised = [found for fraction in (0.0, *EXCITED) if (found := data.excited(fraction)) is not None]
+    return find_rest(
+        well_stirred_cell(data, volume, areas), [well_stirred_cell(found, volume, areas) for found in raised]
+    )
+
+
+def well_stirred_cell(data: ProblemData, volume: float, areas: Mapping[str, float]) -> WellStirredCell:
+    """Well-stirred cell of a case; arguments and errors as of `rest_of`."""
+    _refuse_unknown(data)
+    electrolyte = data.electrolyte
+    compartments = tuple(data.compartments)
+    inside, potential = _held(data)
+    conductance = sum(b.load.model.conductance for b in data.boundaries.values() if b.load is not None)
+    rests = [b.load.model.conductance * b.load.resting_potential for b in data.boundaries.values() if b.load]
+    injected = np.zeros(len(electrolyte.names))
+    for name, boundary in data.boundaries.items():
+        for injection in boundary.injections:
+            injected[electrolyte.index(injection.species)] += injection.total(areas[name])
+    return WellStirredCell(
+        names=electrolyte.names,
+        valences=np.array([float(s.valence) for s in electrolyte.species]),
+        thermal_voltage=electrolyte.V_T,
+        volume=volume,
+        inside=np.array([*electrolyte.bulk.values()]) if inside is None else inside,
+        patches=tuple(_patch(data, name, areas[name]) for name in data.boundaries),
+        totals=_totals(data, volume),
+        compartments=compartments,
+        compartment_volumes=tuple(data.compartments[name].volume for name in compartments),
+        is_held=inside is not None,
+        potential=potential,
+        load_conductance=conductance,
+        load_rest=sum(rests) / conductance if conductance else 0.0,
+        injected=injected,
+        fixed_charge=electrolyte.uniform_charge,
+        surface_charge=sum(boundary.wall_charge * areas[name] for name, boundary in data.boundaries.items()),
+    )
+
+
+def _refuse_unknown(data: ProblemData) -> None:
+    """Refuse what a well-stirred cell does not have."""
+    electrolyte = data.electrolyte
+    if data.custom:
+        raise RestError("terms of the user have no place in a well-stirred cell")
+    if electrolyte.charged_regions:
+        raise RestError("fixed charge by region has no place in a well-stirred cell")
+    for term in TERM_KEYS:
+        if term.name in KNOWN_TERMS:
+            continue
+        if term.is_present(electrolyte, data.boundaries):
+            raise RestError(f"{term.key} has no place in a well-stirred cell")
+
+
+def _held(data: ProblemData) -> tuple[np.ndarray | None, float | None]:
+    """Concentrations and the potential that baths hold inside; ``None`` for what they leave."""
+    electrolyte = data.electrolyte
+    found = {name: b.prescribed(electrolyte) for name, b in data.boundaries.items() if b.prescribed(electrolyte)}
+    grounds = {b.prescribed_potential for b in data.boundaries.values() if b.prescribes_potential}
+    if len(grounds) > 1:
+        raise RestError("boundaries hold several potentials, between which none is that of the inside")
+    potential = next(iter(grounds), None)
+    if not found:
+        if potential is not None:
+            raise RestError("a boundary holds the potential but no concentrations: no bath, but an electrode")
+        return None, None
+    for values in found.values():
+        if set(values) != set(electrolyte.names):
+            raise RestError("a boundary holds the concentrations of some species only")
+    first, *others = [np.array([values[name] for name in electrolyte.names]) for values in found.values()]
+    if any(not np.array_equal(first, other) for other in others):
+        raise RestError("boundaries hold different concentrations, between which none are those of the inside")
+    return first, potential
+
+
+def _patch(data: ProblemData, name: str, area: float) -> Patch:
+    """Patch of a boundary."""
+    boundary, electrolyte = data.boundaries[name], data.electrolyte
+    outside = data.outside_concentrations(name)
+    compartment = boundary.outside.compartment if boundary.outside is not None else None
+    return Patch(
+        name=name,
+        area=area,
+        outside=np.array([outside.get(species, math.nan) for species in electrolyte.names]),
+        outside_potential=boundary.outside_potential,
+        capacitance=boundary.capacitance.value if boundary.capacitance is not None else 0.0,
+        compartment=None if compartment is None else list(data.compartments).index(compartment),
+        mechanisms=tuple(
+            PatchMechanism(
+                name=mechanism.name,
+                current=mechanism.membrane_current(electrolyte, outside, area),
+                gates=tuple(gate.kinetics_object(electrolyte) for gate in mechanism.gates),
+                is_active=mechanism.is_active,
+            )
+            for mechanism in boundary.mechanisms
+        ),
+    )
+
+
+def _totals(data: ProblemData, volume: float) -> np.ndarray:
+    """Amounts that never change, over domain and compartments, mol; not a number for other species."""
+    electrolyte = data.electrolyte
+    free = data.undetermined_species
+    totals = amounts_of(data.closed or Closed(), electrolyte, free, volume)
+    for name in enclosed_species(electrolyte, data.boundaries):
+        exchanging = [c for k, c in data.compartments.items() if name in exchanged_species(k, data.boundaries)]
+        beyond = sum(compartment.volume * compartment.concentrations[name] for compartment in exchanging)
+        totals[name] = totals.get(name, electrolyte.bulk[name] * volume) + beyond
+    return np.array([totals.get(name, math.nan) for name in electrolyte.names])
+
+
+def rest_or_reason(data: ProblemData, volume: float, areas: Mapping[str, float]) -> tuple[Rest | None, str]:
+    """Rest of a case, or the reason why there is none; arguments as of `rest_of`."""
+    try:
+        return rest_of(data, volume, areas), ""
+    except (RestError, CaseError) as error:
+        return None, str(error)
+
+
+def exchanged_concentrations(data: ProblemData, rest: Rest) -> dict[str, dict[str, float]]:
+    """Concentrations in compartments at rest, mol/m^3, of the species that mechanisms exchange, by name."""
+    found: dict[str, dict[str, float]] = {}
+    for (k, i), value in zip(rest.places, rest.exchanged.tolist(), strict=True):
+        found.setdefault(list(data.compartments)[k], {})[data.electrolyte.names[i]] = value
+    return found
+
+
+def initial_rest(data: ProblemData) -> ProblemData:
+    """Data of the rest from which a transient starts: before any waveform, with amounts of the initial data."""
+    before = data.initial_steady_state() if data.transient else data
+    if before.closed is None and before.undetermined_species:
+        before = replace(before, closed=Closed())  # ions that no mechanism moves keep their amount
+    return before
+
+
+def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[str, float]) -> dict[str, float]:
+    """Potentials V - V_out of membranes at the first step from the bulk, V, by boundary, as far as they are known.
+
+    A neutral inside has the potential of a bath or a load; without one that at which the membranes carry no charge.
+
+    Args:
+        data: data of the transient.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
+    before = data.initial_steady_state()
+    grounds = [V for boundary in before.boundaries.values() if (V := boundary.ground_potential()) is not None]
+    if grounds:
+        inside = grounds[0]
+    else:
+        try:
+            charge, slope = well_stirred_cell(before, volume, areas).charge(0.0)
+        except RestError:
+            return {}
+        if slope == 0.0:
+            return {}
+        inside = -charge / slope
+    return {name: inside - b.outside_potential for name, b in before.boundaries.items() if is_membrane(b)}
+
+
+def is_membrane(boundary: Boundary) -> bool:
+    """Whether a boundary has a capacitance or mechanisms."""
+    return boundary.capacitance is not None or bool(boundary.mechanisms)
+
+
+def uncharged_membranes(
+    data: ProblemData, first: Mapping[str, float], volume: float, areas: Mapping[str, float]
+) -> str:
+    """Remark on membranes that a start from the bulk leaves away from their rest; empty without any.
+
+    Args:
+        data: data of the transient.
+        first: potential V - V_out of each membrane at the first step, V, by boundary.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
+    if data.initial is not None:
+        return ""
+    rest, reason = rest_or_reason(initial_rest(data), volume, areas)
+    lines = []
+    for name, start in first.items():
+        boundary = data.boundaries[name]
+        at_rest = None if rest is None else rest.potential - boundary.outside_potential
+        if at_rest is not None and abs(at_rest - start) < SAME_POTENTIAL:
+            continue
+        how = "uncharged" if abs(start) < SAME_POTENTIAL and boundary.capacitance is not None else "away from its rest"
+        lines.append(f"the membrane {name} starts {how}: V_m = {_millivolts(start)} at the first step")
+        if at_rest is not None:
+            lines[-1] += f'; study.initial = "rest" starts at {_millivolts(at_rest)}'
+    if not lines:
+        return ""
+    return "; ".join(lines) + ("" if rest is not None else f' (study.initial = "rest" is not foreseen: {reason})')
+
+
+def _millivolts(potential: float) -> str:
+    return format_quantity(float(f"{potential:.4g}") if abs(potential) > 1e-9 else 0.0, POTENTIAL)
