@@ -119,10 +119,10 @@ def _examine_study(subject: Subject, name: str, comm: Any) -> list[Verdict]:
         return [Verdict(**of_all, quantity=name, tolerance=0.0, passed=False, why="", verdict="differs", reason=reason)]
     verdicts = []
     for number in numbers:
-        error = (number.value - number.reference) / number.reference
-        passed = abs(error) <= number.tolerance and number.estimate <= number.tolerance
+        deviation = (number.value - number.reference) / number.reference
+        passed = abs(deviation) <= number.tolerance and number.estimate <= number.tolerance
         verdict = "agrees" if passed else "differs"
-        verdicts.append(Verdict(**of_all, **vars(number), error=error, passed=passed, verdict=verdict))
+        verdicts.append(Verdict(**of_all, **vars(number), error=deviation, passed=passed, verdict=verdict))
     return verdicts
 
 
