@@ -121,7 +121,7 @@ class PulsePair:
             else {"current": course | {"value": f"{CURRENT!r} A"}}
         )
         load = {"resistance": f"{RESISTANCE!r} Ohm", "capacitance": f"{CAPACITANCE!r} F"}
-        ends = {"base": {"load": load, "concentrations": "bulk"}, "cap": driven}
+        ends: dict[str, Any] = {"base": {"load": load, "concentrations": "bulk"}, "cap": driven}
         halves: tuple[list[Any], list[Any]] = ([], [])
         with TransientProblem(self._mesh(), salt_of(FREEZING if frozen else 1.0), ends) as problem:
             problem.begin("bulk")
@@ -160,7 +160,9 @@ class PulsePair:
         data = ProblemData(salt_of(), ends)
         discretisation = discretise(self._mesh(), data)
         electroneutral = ElectroneutralPrediction(discretisation, data)
-        potential = electroneutral.potentials(data, electroneutral.predict(data))["cap"]
+        prediction = electroneutral.predict(data)
+        assert prediction is not None  # a weak current of one species
+        potential = electroneutral.potentials(data, prediction)["cap"]
         electroneutral.destroy()
         discretisation.destroy()
         return 2.0 * DIFFUSIVITY * FARADAY * SALT / 1e-15 * math.expm1(potential / data.electrolyte.V_T)
