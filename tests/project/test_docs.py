@@ -328,6 +328,7 @@ def test_links_to_functions_have_their_names(page):
 LONG = {
     "./spine run cases/spine_alpha.toml": "test_transient_run.py",
     "./spine run cases/spine_surface.toml": "test_surface.py",
+    "./spine run cases/spine_synapse.toml": "test_synapse_case.py",
     './spine run spine.toml --set geometry.neck_radius="75 nm" --set boundaries.cap.current.value="20 pA" '
     "--output runs/thin": "test_new_list_info.py",
     "./spine plot runs/spine_alpha_5ms": "test_plots.py",

@@ -81,7 +81,7 @@ def failing(subjects, comm):
 def test_every_case_can_be_read_and_refined(name):
     found = subject(name)
     if found.case is None:
-        assert found.plan.neurons
+        assert found.plan.neurons or found.plan.study
         return
     *_, (name, finer) = refinements(found.case, found.plan.finer)
     assert name == "mesh"
@@ -172,7 +172,21 @@ def test_the_verb(spinepnp, tmp_path):
 
 @pytest.mark.parametrize(
     "what",
-    ["keys", "section", "column", "unknown", "base", "tolerance", "law", "formula", "number", "both", "one", "neurons"],
+    [
+        "keys",
+        "section",
+        "column",
+        "unknown",
+        "base",
+        "tolerance",
+        "law",
+        "formula",
+        "number",
+        "both",
+        "one",
+        "neurons",
+        "study",
+    ],
 )
 def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
     text = (FOLDER / "line.toml").read_text().replace("../", f"{CASES}/")
@@ -190,6 +204,7 @@ def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
             "cylinder_iv", "cone_neck"
         ),
         "neurons": text.replace("base ", 'neurons = ["rest"]\nbase '),
+        "study": 'title = "t"\nfigure = "-"\nstudy = "facilitatoin"\n',
         "law": text.replace('section = "cylinder"', 'law = "potential_mV"'),
     }[what]
     path = tmp_path / "bad.toml"
