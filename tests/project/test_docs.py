@@ -529,9 +529,9 @@ def test_errors_of_the_troubleshooting_page_are_errors_of_the_code():
 
 
 @pytest.mark.parametrize("place", ["/proc/x", "", "file"])
-def test_a_folder_that_cannot_hold_the_site_is_told_in_a_line(spinepnp, tmp_path, place):
+def test_a_folder_that_cannot_hold_the_site_is_told_in_a_line(verb, tmp_path, place):
     (tmp_path / "file").write_text("")
-    done = spinepnp("docs", "--output", place)
+    done = verb("docs", "--output", place)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--output" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
