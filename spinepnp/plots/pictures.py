@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,8 @@ def draw(
         made += attempt(lambda: _draw_fields(case, fields, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
-        drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
-        shown = trace or solved if drawing is draw_trace else solved
-        made += attempt(lambda: drawing(case, shown, directory))
+        drawing = draw_sweep if not over_time else draw_peaks if varied else partial(draw_trace, trace=trace)
+        made += attempt(lambda: drawing(case, solved, directory))
     return made
 
 

@@ -154,7 +154,7 @@ def ghk_synapse(context: FormulaContext) -> float:
     reversal = brentq(total, -10.0 * V_T, 10.0 * V_T, xtol=1e-15)
     slope = (total(reversal - SMALL * V_T) - total(reversal + SMALL * V_T)) / (2.0 * SMALL * V_T)
     area = context.geometry(Cylinder).exact_area(context.place)
-    scale = mechanism.conductance.per_area(area) * area / slope
+    scale = mechanism.conductance_density(area) * area / slope
     block = 1.0
     V = context.potential("base.potential_mV") - context.boundary.outside_potential
     if mechanism.magnesium is not None:  # Jahr and Stevens (1990)
