@@ -74,8 +74,8 @@ def test_check_from_the_command_line(spinepnp):
     assert json.loads(done.stdout)["shape"] == "cylinder"
 
 
-def test_check_refuses_a_current_beyond_the_limit(spinepnp):
-    done = spinepnp("check", CYLINDER, "--set", 'boundaries.top.current.value="-300 pA"', exit_code=2)
+def test_check_refuses_a_current_beyond_the_limit(verb):
+    done = verb("check", CYLINDER, "--set", 'boundaries.top.current.value="-300 pA"', exit_code=2)
     assert done.stderr.count("\n") == 1
     assert "beyond the limiting current -202.5 pA" in done.stderr
 

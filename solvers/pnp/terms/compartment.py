@@ -7,7 +7,7 @@ the initial data over domain and compartments, and the flow of another one is ze
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, override
+from typing import Protocol, override
 
 import numpy as np
 
@@ -19,8 +19,20 @@ from spinepnp.solvers.pnp.fields import Fields
 from spinepnp.solvers.pnp.step_data import StepData
 from spinepnp.solvers.pnp.terms.base import BorderRow, BorderTerm, DrivenFlux
 
-if TYPE_CHECKING:
-    from spinepnp.solvers.pnp.terms.mechanism import Mechanisms
+
+class Exchanging(Protocol):
+    """Flows between compartments and the domain, with their derivatives: what `terms.mechanism` gives."""
+
+    def outflow(self, compartment: str) -> np.ndarray:
+        """Flow of each species from a compartment into the domain times the step, scaled, shape (N,). Collective."""
+
+    def outflow_slopes(
+        self, compartment: str, species: int
+    ) -> tuple[list[tuple[int, np.ndarray, np.ndarray]], np.ndarray]:
+        """Derivatives of the outflow of one species by unknowns, and by concentrations outside. Collective."""
+
+    def driven_by(self, compartment: str, species: int) -> DrivenFlux:
+        """Derivative of the residual by the concentration of a species in a compartment, mol/m^3."""
 
 
 def compartment_of(boundary: Boundary) -> str:
@@ -36,7 +48,7 @@ class Compartments(BorderTerm):
     """
 
     order = 140
-    mechanisms: Mechanisms | None = None
+    mechanisms: Exchanging | None = None
 
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         super().__init__(fields, problem_data)
@@ -73,6 +85,11 @@ class Compartments(BorderTerm):
         for k, c in enumerate(given):
             if c is not None:
                 self.constants[k] = c / self._scales.concentration
+
+    def present(self) -> list[tuple[str, str, float]]:
+        """Compartment, species and present concentration, mol/m^3, of each constant."""
+        pairs = zip(self._unknowns, self.constants.tolist(), strict=True)
+        return [(name, self.fields.names[i], c * self._scales.concentration) for (name, i), c in pairs]
 
     @override
     def update(self, step: StepData) -> None:
