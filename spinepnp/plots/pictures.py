@@ -12,6 +12,7 @@ from spinepnp.case.case import Case
 from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
+from spinepnp.plots.membrane_pictures import draw_membranes
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
@@ -39,6 +40,7 @@ def draw(
     made = []
     if fields is not None and (not isinstance(fields, Path) or fields.exists()):
         made += attempt(lambda: _draw_fields(case, fields, directory))
+        made += attempt(lambda: draw_membranes(case, fields, solved, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
         drawing = draw_sweep if not over_time else draw_peaks if varied else partial(draw_trace, trace=trace)
