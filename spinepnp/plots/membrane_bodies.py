@@ -11,13 +11,7 @@ from spinepnp.case.case import Case
 from spinepnp.plots.bodies import page
 from spinepnp.plots.cells import facets, surface_of
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.membranes import (
-    VOLTAGE,
-    facets_by_boundary,
-    gates_of,
-    membranes_of,
-    over_membrane,
-)  # fmt: skip
+from spinepnp.plots.membranes import VOLTAGE, facets_by_boundary, gates_of, membranes_of, over_membrane
 from spinepnp.plots.scene import Scene
 from spinepnp.plots.style import ColourScale, fitted, level_limits
 from spinepnp.units import POTENTIAL, TIME
@@ -58,7 +52,8 @@ def body_figure(case: Case, grid: Any, time: float) -> Any:
             pieces.append(surface_of(grid, found))
             for quantity in quantities:
                 values = over_membrane(case, pieces[-1].point_data, quantity, name) if name else None
-                pieces[-1][quantity] = np.full(pieces[-1].n_points, np.nan) if values is None else values
+                found_there = np.full(pieces[-1].n_points, np.nan) if values is None else values
+                pieces[-1].point_data[quantity] = found_there.astype(float)  # of one type, or VTK would drop it
     shown = pieces[0].merge(pieces[1:], merge_points=False) if len(pieces) > 1 else pieces[0]
     limits = {quantity: (np.nanmin(shown[quantity]), np.nanmax(shown[quantity])) for quantity in quantities}
     gates = sorted(quantities[1:], key=lambda name: -np.ptp(limits[name]))[:MOST_GATES]

@@ -13,25 +13,9 @@ from spinepnp.case.case import Case
 from spinepnp.figure_style import GREY
 from spinepnp.plots.cells import facets, is_line, is_solid, read_fields, read_times, times_and_files
 from spinepnp.plots.membrane_bodies import body_figure, time_of_largest_change
-from spinepnp.plots.membranes import (
-    VOLTAGE,
-    Stretch,
-    gates_of,
-    membranes_of,
-    over_membrane,
-    stretches,
-)  # fmt: skip
+from spinepnp.plots.membranes import VOLTAGE, Stretch, gates_of, membranes_of, over_membrane, stretches
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import (
-    PLACES,
-    WIDTH,
-    level_limits,
-    line_styles,
-    new_figure,
-    set_legend,
-    set_title,
-    write,
-)  # fmt: skip
+from spinepnp.plots.style import PLACES, WIDTH, level_limits, line_styles, new_figure, set_legend, set_title, write
 from spinepnp.units import TIME
 
 #: Largest number of times that are curves; more of them are an image over place and time.
@@ -55,12 +39,14 @@ ROUNDING = 2e-6
 #: Largest height over width of the outline of a meridian that is drawn beside the curves.
 SLENDER = 12.0
 
+#: Number of points of a stretch of membrane on that outline.
+FINE = 201
+
 #: Longest line of a note below a legend, characters.
 NOTE_WIDTH = 18
 
 #: Colour of boundaries without a membrane.
 BARE = "#c8c8c8"
-
 
 #: Values of one quantity: of each part of the membranes, its stretches and their values, of shape (times, n).
 Panels = list[list[tuple[Stretch, np.ndarray]]]
@@ -86,10 +72,9 @@ def draw_membranes(case: Case, fields: Any, rows: Sequence[dict[str, Any]], dire
         return []
     last = not isinstance(fields, Path) or fields.parent == directory
     files = _files(case, rows, directory, grid, last=last)
-    if is_solid(grid):
-        figure = _body(case, files, rows) if can_render() else None
-    else:
-        figure = _along(case, grid, files)
+    if is_solid(grid) and not can_render():
+        return []
+    figure = _body(case, files, rows) if is_solid(grid) else _along(case, grid, files)
     if figure is None:
         return []
     write(figure, directory / "membrane.png")
@@ -169,7 +154,7 @@ def _without_small(found: dict[str, Panels], most: int) -> list[str]:
 
 def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tuple[Any, Any, Any]:
     """Figure with axes, shape (rows, parts), and those of the outline of a meridian beside them, or ``None``."""
-    lengths = np.array([part[-1].position[-1] - part[0].position[0] for part in parts])
+    lengths = np.array([np.diff(_ends(part))[0] for part in parts])
     widths = np.maximum(lengths / lengths.sum(), 0.2)
     high, tall = 0.9 + 2.1 * rows, np.ptp(grid.points[:, 1]) / max(2.0 * grid.points[:, 0].max(), 1e-30)
     outlined = not is_line(grid) and tall < SLENDER
@@ -190,14 +175,20 @@ def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tup
     return figure, axes, figure.add_subplot(cells[:, 0]) if outlined else None
 
 
+def _ends(part: list[Stretch]) -> tuple[float, float]:
+    """First and last position of a part, um."""
+    position = np.concatenate([stretch.position for stretch in part])
+    return float(position.min()), float(position.max())
+
+
 def _mark(axes: Any, part: list[Stretch], *, named: bool) -> None:
     """Mark where stretches meet, and name them above."""
-    low, high = part[0].position[0], part[-1].position[-1]
-    for number, stretch in enumerate(part):
-        if number:
+    low, high = _ends(part)
+    for stretch in part:
+        if len(stretch.nodes) > 1 and stretch.position[0] > low:
             axes.axvline(stretch.position[0], color=GREY, linewidth=0.8, linestyle=":")
         if named:
-            narrow = np.ptp(stretch.position) < 0.012 * len(stretch.boundary) * (high - low)
+            narrow = 0.0 < np.ptp(stretch.position) < 0.012 * len(stretch.boundary) * (high - low)
             axes.text(
                 stretch.position[[0, -1]].mean(), 1.02, stretch.boundary, fontsize=8, ha="center", va="bottom",
                 rotation=90 if narrow else 0, transform=axes.get_xaxis_transform(), parse_math=False,
@@ -210,12 +201,12 @@ def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndar
     import matplotlib.lines
 
     if len(times) > 1:
-        colours = matplotlib.colormaps[COLOURS](np.linspace(0.0, DARK, len(times)))
-        looks = {f"{time:.4g}": {"color": c, "linewidth": WIDTH} for time, c in zip(times, colours, strict=True)}
-        curves = [(look, panels[""], i) for i, look in enumerate(looks.values())]
+        names, colours = [f"{t:.4g}" for t in times], matplotlib.colormaps[COLOURS](np.linspace(0.0, DARK, len(times)))
+        looks = [{"color": colour, "linewidth": WIDTH} for colour in colours]
+        curves = [(look, panels[""], i) for i, look in enumerate(looks)]
     else:
-        looks = dict(zip(panels, line_styles(PLACES, len(panels)), strict=True))
-        curves = [(look, panels[name], 0) for name, look in looks.items()]
+        names, looks = list(panels), line_styles(PLACES, len(panels))
+        curves = [(look, of_parts, 0) for look, of_parts in zip(looks, panels.values(), strict=True)]
     for look, of_parts, time in curves:
         for axes, part in zip(row, of_parts, strict=True):
             for stretch, values in part:
@@ -227,14 +218,13 @@ def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndar
     row[0].set_ylabel(label)
     for axes in row:
         axes.grid(alpha=0.3)
-    shown = looks if first == (len(times) > 1) else {}
-    keys, names = [*shown.values()], [*shown]
+    if first != (len(times) > 1):  # the times stand beside the first row, gates beside their own
+        names, looks = [], []
+    heading = f"time ({TIME.unit})" if len(times) > 1 and names else None
     if note:
-        keys.append({"linestyle": "none"})
-        names.append(textwrap.fill(note, NOTE_WIDTH))
-    if keys:
-        heading = f"time ({TIME.unit})" if len(times) > 1 and shown else None
-        set_legend(row[-1], [matplotlib.lines.Line2D([], [], **key) for key in keys], names, heading)
+        names, looks = [*names, textwrap.fill(note, NOTE_WIDTH)], [*looks, {"linestyle": "none"}]
+    if names:
+        set_legend(row[-1], [matplotlib.lines.Line2D([], [], **look) for look in looks], names, heading)
 
 
 def _draw_image(figure: Any, row: Any, label: str, panels: Panels, times: np.ndarray) -> None:
@@ -266,9 +256,11 @@ def _draw_outline(
     pieces, colours = [], []
     for part in panels:
         for stretch, values in part:
-            points = grid.points[stretch.nodes, :2]
+            s = stretch.position
+            fine = np.linspace(s[0], s[-1], FINE)
+            points = np.column_stack([np.interp(fine, s, grid.points[stretch.nodes, i]) for i in (0, 1)])
             pieces += list(np.stack([points[:-1], points[1:]], axis=1))
-            colours += list((values[time, :-1] + values[time, 1:]) / 2.0)
+            colours += list(np.interp((fine[:-1] + fine[1:]) / 2.0, s, values[time]))
     for side in (1.0, -1.0):
         mirror = np.array([side, 1.0])
         bare = matplotlib.collections.LineCollection(
@@ -294,7 +286,7 @@ def _draw_outline(
     axes.autoscale_view()
     axes.set_xlabel("r (um)")
     axes.set_ylabel("z (um)")
-    when = f", t = {times[time]:.4g} {TIME.unit}" if len(times) > 1 else ""
+    when = f"\nat t = {times[time]:.4g} {TIME.unit}" if len(times) > 1 else ""
     figure.colorbar(drawn, ax=axes, label=f"{VOLTAGE}{when}", aspect=25)
 
 

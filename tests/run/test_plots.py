@@ -1,6 +1,5 @@
 """Pictures: curves that keep to the rows, surfaces without their inside, films on one scale, the verb `plot`."""
 
-import csv
 import json
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from spinepnp.plots.curves import pieces, smooth
 from spinepnp.plots.scene import can_render
 from support import CASES
 from support.commands import STACK, call, run_code
+from support.pictures import is_png, write_fields, write_results
 
 ALPHA = str(CASES / "spine_alpha.toml")
 
@@ -51,20 +51,6 @@ def transient(tmp_path_factory):
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return directory / "out"
-
-
-def write_results(directory, case, rows):
-    directory.mkdir(exist_ok=True)
-    (directory / "case.toml").write_text(case.to_toml())
-    with (directory / "observables.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(key for row in rows for key in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def is_png(path):
-    image = matplotlib.image.imread(path)
-    return min(image.shape[:2]) > 300 and image[..., :3].std() > 0.02
 
 
 class TestCurves:
@@ -235,19 +221,15 @@ class TestTheVerb:
             for i, t in enumerate((0.0, 1e-6, 0.5, 1.0, 2.0))
         ]
         write_results(tmp_path / "out", case, rows)
-        (tmp_path / "out" / "fields").mkdir()
-        entries = ""
+        grids = []
         for i in range(3):
             points = np.column_stack([np.linspace(0.0, 1.0, 11), np.zeros((11, 2))])
             cells = np.column_stack([np.arange(10), np.arange(1, 11)])
             grid = pyvista.UnstructuredGrid({pyvista.CellType.LINE: cells}, points)
             grid["concentration_mM.C"] = grid["concentration_mM.A"] = 167.0 + i * points[:, 0]
             grid["potential_mV"] = 6.0 * i * points[:, 0]
-            grid.save(tmp_path / "out" / "fields" / f"{i:04d}.vtu")
-            entries += f'<DataSet timestep="{i}.0" part="0" file="fields/{i:04d}.vtu"/>'
-        (tmp_path / "out" / "fields.pvd").write_text(
-            f'<?xml version="1.0"?><VTKFile type="Collection"><Collection>{entries}</Collection></VTKFile>'
-        )
+            grids.append(grid)
+        write_fields(tmp_path / "out", [0.0, 1.0, 2.0], grids)
         assert call("plot", str(tmp_path / "out")) == 0
         names = ("potential.png", "trace.png", "animation.gif")
         assert capfd.readouterr().out.split() == [str(tmp_path / "out" / name) for name in names]
