@@ -4,7 +4,8 @@ python -m benchmarks.peer_rallpack JSON       prints one line of JSON
 
 The cable of cases/rallpack_3.toml: 1 mm by 1 um, R_A = 1 Ohm m, C_M = 0.01 F/m^2, the channels `hh` of NEURON at 6.3
 degrees Celsius with the conductances and reversal potentials of the test. All of it starts at -65 mV, with the gates at
-their steady values there (finitialize), while 0.1 nA enter one end.
+their steady values there (finitialize), while 0.1 nA enter the first segment. Potentials are those of the first and of
+the last segment: the ends of a section are nodes without capacitance, at which the method of second order rings.
 """
 
 from __future__ import annotations
@@ -55,11 +56,12 @@ def spikes(segments: int, step: float, order: int, duration: float) -> dict[str,
         duration: duration, ms.
     """
     section = cable(segments)
-    clamp = h.IClamp(section(0.0))
+    places = {"base": 0.5 / segments, "top": 1.0 - 0.5 / segments}
+    clamp = h.IClamp(section(places["base"]))
     clamp.delay, clamp.dur, clamp.amp = 0.0, 2.0 * duration, CURRENT
     h.celsius, h.dt, h.secondorder, h.usetable_hh = 6.3, step, order, 0  # rates without tables
     time_ms = h.Vector().record(h._ref_t)
-    ends = {name: h.Vector().record(section(x)._ref_v) for name, x in (("base", 0.0), ("top", 1.0))}
+    ends = {name: h.Vector().record(section(x)._ref_v) for name, x in places.items()}
     h.finitialize(START)
     start = time.process_time()
     for _ in range(round(duration / step)):

@@ -22,9 +22,15 @@ from spinepnp.solvers.model.arguments import (
     check_kind,
     checked_arguments,
 )
+from spinepnp.solvers.model.membrane.rest import NO_REST
 from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
-from spinepnp.solvers.model.zero_dimensions import EXCITED, exchanged_concentrations, has_mechanisms, rest_or_reason
+from spinepnp.solvers.model.zero_dimensions import (
+    EXCITED,
+    exchanged_concentrations,
+    has_mechanisms,
+    rest_or_reason,
+)
 from spinepnp.solvers.pnp.custom_term import Term
 from spinepnp.solvers.problem.evaluation import evaluate_solution
 from spinepnp.solvers.problem.predictor import Prediction
@@ -73,6 +79,7 @@ class SteadyProblem(Problem):
     """
 
     _previous: np.ndarray | None = None
+    _why_no_rest = ""
 
     def solve(
         self,
@@ -110,10 +117,15 @@ class SteadyProblem(Problem):
         self.system.set_data(problem_data)
         if self._preconditioner is not None:
             self._preconditioner.expect_smooth_potential(prediction is not None)
-        starts = self._starts(problem_data, prediction)
-        statistics = self._solve_from_rest(starts, problem_data)
+        starts, self._why_no_rest = self._starts(problem_data, prediction), ""
+        statistics = None if prediction is not None else self._solve_from_rest(starts, problem_data)
         statistics = statistics or self._solve_excited(starts, problem_data)
-        statistics = statistics or self._solve_by_choice(starts, problem_data)
+        try:
+            statistics = statistics or self._solve_by_choice(starts, problem_data)
+        except NewtonError as error:
+            if not self._why_no_rest:
+                raise
+            raise NewtonError(f"{error} (without space: {self._why_no_rest})", error.statistics) from None
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()
@@ -219,7 +231,8 @@ class SteadyProblem(Problem):
         if not has_mechanisms(problem_data) or any(b.prescribes_potential for b in problem_data.boundaries.values()):
             return None  # the potential of a bath is that of the bulk state
         volume, areas = self.weights.total_volume * MODEL_UNIT**3, self.discretisation.areas()
-        rest, _ = on_root(self.mesh.mesh.comm, lambda: rest_or_reason(problem_data, volume, areas))
+        rest, reason = on_root(self.mesh.mesh.comm, lambda: rest_or_reason(problem_data, volume, areas))
+        self._why_no_rest = reason if reason.startswith(NO_REST) else ""
         if rest is None:
             return None
         uniform = np.append(rest.inside, rest.potential - problem_data.reference_potential)

@@ -62,3 +62,19 @@ def spinepnp(tmp_path: Path) -> Any:
         return done
 
     return run
+
+
+@pytest.fixture
+def verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Runs the command line in this process, in a temporary directory: a process of its own takes seconds to start."""
+    from spinepnp.__main__ import _run
+
+    def run(*arguments: str, exit_code: int | None = None) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(tmp_path)
+        capfd.readouterr()
+        code = _run(list(arguments), debug=False)
+        done = subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+        assert exit_code in (None, code), done.stderr
+        return done
+
+    return run

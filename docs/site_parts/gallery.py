@@ -85,6 +85,8 @@ def _entry(subject: Subject) -> str:
     lines.append(f"    ./spine validate {name}\n")
     if plan.checks:
         lines += ["| result | reference | tolerance | reason |", "|---|---|---|---|", *map(_row, plan.checks)]
+    elif plan.study is not None:
+        lines.append("A study of several solves ([studies.py](../validation/suite/studies.py)).")
     else:
         lines.append(f"Sections of `./spine gnp table`: {', '.join(plan.neurons)}.")
     return "\n".join(filter(None, lines)) + "\n"

@@ -24,8 +24,14 @@ KNOWN_TERMS = {
     "surface_charge",
 }  # fmt: skip
 
+#: Fraction of a strength that stands for zero: an ion that nothing else moves comes to rest by it.
+NEARLY_ZERO = 1e-6
+
 #: Fractions of their strength at which gated mechanisms are raised beside others, from zero.
 EXCITED = (0.25, 0.5, 0.75)
+
+#: Fractions of their strength at which pumps are raised from zero, where their full strength leads to no rest.
+PUMPING = (NEARLY_ZERO, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 #: Difference of membrane potentials that is none, V.
 SAME_POTENTIAL = 0.5e-3
@@ -48,14 +54,40 @@ def rest_of(data: ProblemData, volume: float, areas: Mapping[str, float]) -> Res
     Raises:
         RestError: there is none, or it depends on what a well-stirred cell does not have.
     """
-    raised = [found for fraction in (0.0, *EXCITED) if (found := data.excited(fraction)) is not None]
-    return find_rest(
-        well_stirred_cell(data, volume, areas), [well_stirred_cell(found, volume, areas) for found in raised]
-    )
+    raised = [found for fraction in (NEARLY_ZERO, *EXCITED) if (found := data.excited(fraction)) is not None]
+    # On the way a strong pump can use up an ion that it does not use up at rest: then it is raised first, or last.
+    before, after = ([_pumping(found, f) for f in PUMPING] for found in ((*raised, data)[0], data))
+    failures = []
+    for way in (raised, [*before, *raised], after):
+        try:
+            return find_rest(*(well_stirred_cell(found, volume, areas) for found in (data, *way)))
+        except RestError as error:
+            failures.append(error)
+    raise failures[0]
+
+
+def _pumping(data: ProblemData, fraction: float) -> ProblemData:
+    """Data with a fraction of the strengths of mechanisms that come to rest at no concentration, as pumps do."""
+    boundaries = {
+        name: boundary.model_copy(
+            update={"mechanism": tuple(m if m.determines else m.with_strength(fraction) for m in boundary.mechanisms)}
+        )
+        for name, boundary in data.boundaries.items()
+    }
+    return replace(data, boundaries=boundaries)
 
 
 def well_stirred_cell(data: ProblemData, volume: float, areas: Mapping[str, float]) -> WellStirredCell:
-    """Well-stirred cell of a case; arguments and errors as of `rest_of`."""
+    """Well-stirred cell of a case.
+
+    Args:
+        data: data of a steady state.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+
+    Raises:
+        RestError: the case has what a well-stirred cell has not.
+    """
     _refuse_unknown(data)
     electrolyte = data.electrolyte
     compartments = tuple(data.compartments)
@@ -158,7 +190,13 @@ def _totals(data: ProblemData, volume: float) -> np.ndarray:
 
 
 def rest_or_reason(data: ProblemData, volume: float, areas: Mapping[str, float]) -> tuple[Rest | None, str]:
-    """Rest of a case, or the reason why there is none; arguments as of `rest_of`."""
+    """Rest of a case, or the reason why there is none.
+
+    Args:
+        data: data of a steady state.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
     try:
         return rest_of(data, volume, areas), ""
     except (RestError, CaseError) as error:

@@ -54,6 +54,7 @@ def refuse_negative(
     Raises:
         NewtonError: names the species and its lowest value.
     """
+    _refuse_empty_compartments(system, statistics)
     names, comm = system.signature.names, weights.comm
     values = system.state.concentrations_and_potential()[: weights.owned, :-1]
     lowest, largest = minimum(comm, values), -minimum(comm, -values)
@@ -79,6 +80,22 @@ def refuse_negative(
             "coarse for the layers at its boundaries",
             replace(statistics, reason="negative_concentration"),
         )
+
+
+def _refuse_empty_compartments(system: System, statistics: NewtonStatistics) -> None:
+    """Refuse a negative concentration in a compartment.
+
+    Raises:
+        NewtonError: names the compartment, the species and its concentration.
+    """
+    for name, species, c in system.compartments.present():
+        if c < -NEGATIVE_OF_SCALE * system.step_data.scales.concentration:
+            value = format_quantity(float(f"{c:.4g}"), CONCENTRATION)
+            raise NewtonError(
+                f"the concentration of {species} in compartments.{name} is negative ({value}): mechanisms take more of "
+                "it than comes back",
+                replace(statistics, reason="negative_concentration"),
+            )
 
 
 def refuse_beyond_bounds(

@@ -161,6 +161,7 @@ def evaluate_solution(
         change_within_cell=change,
         too_steep=problem.formulation == "density" and change > largest_drop(mesh.element_degree),
         statistics=statistics,
+        membranes=_membrane_nodes(problem, problem_data),
         **_of_membranes(problem, membranes),
     )
 
@@ -171,6 +172,18 @@ def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> 
         return None
     boundary = problem_data.boundaries[name]
     return float(boundary.capacitance.value * (potential - boundary.outside_potential))
+
+
+def _membrane_nodes(problem: Problem, problem_data: ProblemData) -> dict[str, np.ndarray]:
+    """Fields of one at the nodes of a membrane, zero elsewhere, by the name in files. Collective."""
+    names = [name for name, b in problem_data.boundaries.items() if b.mechanisms or b.capacitance is not None]
+    owned, fields = problem.weights.owned, {}
+    for name in names:
+        dofs = problem.discretisation.boundary_dofs[name]
+        there = np.zeros((owned, 1))
+        there[dofs[dofs < owned]] = 1.0
+        fields[f"membrane.{name}"] = problem.system.state.nodal_with_ghosts(there)[:, 0]
+    return fields
 
 
 def _of_membranes(problem: Problem, values: MembraneValues | None) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class Predictor:
             ground_potential=ground.ground_potential,
         )
         area = self._areas[name] * MODEL_UNIT**2
-        conductance = mechanism.conductance.per_area(area) * area  # type: ignore[union-attr]  # `is_conductance`
+        conductance = mechanism.conductance_density(area) * area
         current = injector.current(conductance, boundary.outside_potential + mechanism.reversal)
         if current is None:
             return None

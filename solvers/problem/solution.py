@@ -167,6 +167,8 @@ class Solution:
         compartments: concentration of each species that a compartment exchanges, mol/m^3, by compartment and species.
         gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name
             ``gate.BOUNDARY.MECHANISM.LABEL``, each of shape (local degrees of freedom,).
+        membranes: one at the local nodes of a boundary with mechanisms or a capacitance, zero elsewhere, by the name
+            ``membrane.BOUNDARY``, each of shape (local degrees of freedom,).
     """
 
     unknowns: np.ndarray
@@ -192,6 +194,7 @@ class Solution:
     mechanisms: dict[tuple[str, str], MechanismState] = field(default_factory=dict)
     compartments: dict[str, dict[str, float]] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)
+    membranes: dict[str, np.ndarray] = field(default_factory=dict)
 
     @cached_property
     def V(self) -> fem.Function[np.float64]:
@@ -250,4 +253,5 @@ class Solution:
 
     @property
     def _fields(self) -> field_files.Fields:
-        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names, self.gates)
+        others = self.gates | self.membranes
+        return field_files.Fields(self.mesh, self.space, self.unknowns, self.electrolyte.names, others)

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from spinepnp.case.case import Case
 from spinepnp.plots.bodies import View, page
-from spinepnp.plots.cells import is_line, is_solid, read_fields
+from spinepnp.plots.cells import is_line, is_solid, read_times, times_and_files
 from spinepnp.plots.lines import profiles
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import ColourScale, fitted, level_limits, snapshot
@@ -59,14 +58,14 @@ def draw_animation(case: Case, directory: Path) -> list[Path]:
     A body is seen as in ``potential.png``, the potential at the left and the species that is injected at the right; of
     a line there are curves. What is hot in less than a two-hundredth of the volume lies beyond the scale of colours.
     """
-    series = [(time, path) for time, path in _series(directory / "fields.pvd") if path.exists()]
+    series = [(time, path) for time, path in times_and_files(directory / "fields.pvd") if path.exists()]
     if len(series) < 2:
         return []
     if case.geometry.dimension != "1d" and not can_render():
         print("no animation: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
     chosen = np.unique(np.linspace(0, len(series) - 1, min(len(series), MOST_FRAMES)).round().astype(int))
-    grid, fields = _read([series[i][1] for i in chosen])
+    grid, fields = read_times([series[i][1] for i in chosen])
     make = _film_of_line if is_line(grid) else _film_of_body
     frames = []
     with ExitStack() as at_end:
@@ -78,25 +77,6 @@ def draw_animation(case: Case, directory: Path) -> list[Path]:
     path = directory / "animation.gif"
     path.write_bytes(_gif(frames, colours))
     return [path]
-
-
-def _series(path: Path) -> list[tuple[float, Path]]:
-    """Times, in the unit of the results, and files of a ParaView collection; none where there is no such file."""
-    if not path.exists():
-        return []
-    entries = ElementTree.parse(path).iter("DataSet")
-    return [(float(entry.attrib["timestep"]), path.parent / entry.attrib["file"]) for entry in entries]
-
-
-def _read(paths: list[Path]) -> tuple[Any, dict[str, np.ndarray]]:
-    """Grid of the first file, and each array of all files, shape (files, nodes)."""
-    grid = read_fields(paths[0])
-    fields: dict[str, list[np.ndarray]] = {name: [] for name in grid.array_names}
-    for path in paths:
-        one = read_fields(path)
-        for name, values in fields.items():
-            values.append(np.asarray(one[name], dtype=np.float32))
-    return grid, {name: np.array(values) for name, values in fields.items()}
 
 
 def _film_of_line(case: Case, grid: Any, fields: dict[str, np.ndarray], _at_end: ExitStack) -> Film:

@@ -1,9 +1,11 @@
-"""Cells of a grid that pictures show: which lie at the surface, and triangles for them."""
+"""Grids that pictures show: files of them, which cells lie at the surface, and triangles for these."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -54,16 +56,30 @@ def surface(grid: Any) -> Any:
 
     VTK's own surface of curved cells has facets of the interior, too.
     """
+    if is_solid(grid):
+        return surface_of(grid, facets(grid))
+    return _triangles(grid)
+
+
+def surface_of(grid: Any, outer: np.ndarray) -> Any:
+    """Triangles (`pyvista.PolyData`) of facets of a body, with its arrays.
+
+    Args:
+        grid: grid of the body.
+        outer: nodes of the facets, as of `facets`.
+    """
     import pyvista
 
-    shown = grid
-    if is_solid(grid):
-        outer = facets(grid)
-        kind = pyvista.CellType.TRIANGLE if outer.shape[1] == 3 else pyvista.CellType.QUADRATIC_TRIANGLE
-        shown = pyvista.UnstructuredGrid({kind: outer}, grid.points)
-        shown.point_data.update(grid.point_data)
-    fineness = 1 if shown.n_cells > MANY_FACETS else 2
-    return shown.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=fineness)
+    kind = pyvista.CellType.TRIANGLE if outer.shape[1] == 3 else pyvista.CellType.QUADRATIC_TRIANGLE
+    shown = pyvista.UnstructuredGrid({kind: outer}, grid.points)
+    shown.point_data.update(grid.point_data)
+    return _triangles(shown)
+
+
+def _triangles(grid: Any) -> Any:
+    """Triangles of a grid of triangles, several for a curved one."""
+    fineness = 1 if grid.n_cells > MANY_FACETS else 2
+    return grid.extract_surface(algorithm="dataset_surface", nonlinear_subdivision=fineness)
 
 
 def read_fields(path: Path) -> Any:
@@ -77,3 +93,26 @@ def read_fields(path: Path) -> Any:
     import pyvista
 
     return pyvista.read(path)
+
+
+def times_and_files(path: Path) -> list[tuple[float, Path]]:
+    """Times, in the unit of the results, and files of a ParaView collection; none where there is no such file."""
+    if not path.exists():
+        return []
+    entries = ElementTree.parse(path).iter("DataSet")
+    return [(float(entry.attrib["timestep"]), path.parent / entry.attrib["file"]) for entry in entries]
+
+
+def read_times(fields: Sequence[Any]) -> tuple[Any, dict[str, np.ndarray]]:
+    """Grid of the first of several fields on one mesh, and each array of all, shape (fields, nodes).
+
+    Args:
+        fields: files, or grids.
+    """
+    grids = (read_fields(one) if isinstance(one, Path) else one for one in fields)
+    first = next(grids)
+    found = {name: [np.asarray(first[name], dtype=np.float32)] for name in first.array_names}
+    for grid in grids:
+        for name, values in found.items():
+            values.append(np.asarray(grid[name], dtype=np.float32))
+    return first, {name: np.array(values) for name, values in found.items()}

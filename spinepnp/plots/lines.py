@@ -20,7 +20,7 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
     order = np.argsort(grid.points[:, 0])
     x, lines = grid.points[order, 0], {}
     looks = iter(line_styles(IONS, len(grid.array_names)))
-    for name in grid.array_names:
+    for name in [name for name in grid.array_names if name.startswith(("potential", "concentration"))]:
         if name.startswith("potential"):
             (lines[name],) = upper.plot(x, grid[name][order], color=LAW)
         else:

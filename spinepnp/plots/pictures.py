@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from spinepnp.case.case import Case
 from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
+from spinepnp.plots.membrane_pictures import draw_membranes
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
@@ -38,11 +40,11 @@ def draw(
     made = []
     if fields is not None and (not isinstance(fields, Path) or fields.exists()):
         made += attempt(lambda: _draw_fields(case, fields, directory))
+        made += attempt(lambda: draw_membranes(case, fields, solved, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
-        drawing = draw_sweep if not over_time else draw_peaks if varied else draw_trace
-        shown = trace or solved if drawing is draw_trace else solved
-        made += attempt(lambda: drawing(case, shown, directory))
+        drawing = draw_sweep if not over_time else draw_peaks if varied else partial(draw_trace, trace=trace)
+        made += attempt(lambda: drawing(case, solved, directory))
     return made
 
 

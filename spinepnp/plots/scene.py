@@ -25,6 +25,9 @@ FOOT = 0.12
 #: Position of the light.
 LIGHT = (0.3, -1.0, 0.8)
 
+#: Colour where an array has no number, from 0 to 1.
+NO_NUMBER = (0.82, 0.82, 0.82, 1.0)
+
 #: Share of light from everywhere: with the next one, a cut has just the colours of the scale. A meridian has no shades.
 AMBIENT = 0.77
 
@@ -177,4 +180,5 @@ def _table(colours: str) -> Any:
 
     table = vtkLookupTable()
     table.SetTable(numpy_to_vtk(matplotlib.colormaps[colours](np.arange(256), bytes=True), deep=True))
+    table.SetNanColor(*NO_NUMBER)
     return table

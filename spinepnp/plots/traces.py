@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from spinepnp.plots.style import (
     IONS,
     OHM,
     PLACES,
+    STYLES,
     WIDTH,
     line_styles,
     new_figure,
@@ -29,8 +31,20 @@ from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME
 #: Factor over the maxima of all other potentials above which the curve of a boundary is drawn thin.
 THIN_ABOVE = 1.3
 
+#: Column of the times.
+TIME_COLUMN = f"time_{TIME.suffix}"
+
 #: Range below which a curve is drawn as constant, in the units of the results: it is rounding.
 CONSTANT_BELOW = 1e-6
+
+#: Largest number of curves of a family on one chart, and of charts of a family.
+MOST_CURVES, MOST_CHARTS = 8, 4
+
+#: Least height of a chart, and height of a line of its legend, inches.
+HEIGHT, LEGEND_LINE = 1.9, 0.205
+
+#: Longest line of a note below a legend, characters.
+NOTE_WIDTH = 22
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,7 @@ class _Chart:
         legend: names and lines of the legend.
         heading: above it.
         level: range below which there is rounding only.
+        note: below the legend: what is left out.
     """
 
     label: str
@@ -50,27 +65,38 @@ class _Chart:
     legend: dict[str, dict[str, Any]]
     heading: str | None = None
     level: float = CONSTANT_BELOW
+    note: str = ""
+
+    @property
+    def height(self) -> float:
+        """Height on the page, inches: the legend has its place beside the curves."""
+        lines = len(self.legend) + (self.heading is not None) + len(textwrap.wrap(self.note, NOTE_WIDTH))
+        return max(HEIGHT, LEGEND_LINE * (lines + 1))
 
 
-def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+def draw_trace(
+    case: Case, rows: Sequence[dict[str, Any]], directory: Path, trace: Sequence[dict[str, Any]] = ()
+) -> list[Path]:
     """Potentials, concentrations, currents and gates of a transient over time, as ``trace.png``.
 
     Args:
         case: case of the transient.
-        rows: rows of trace.csv or observables.csv.
+        rows: rows of observables.csv.
         directory: directory of the picture.
+        trace: rows of trace.csv, which has more times but not all columns; none where there is no such file.
 
     Returns:
         Path of the picture; an empty list with fewer than two times.
     """
-    times, first = np.unique(column_of(rows, f"time_{TIME.suffix}"), return_index=True)
-    rows = [rows[i] for i in first]
-    charts = [chart(case, rows) for chart in (_potentials, _concentrations, _currents, _gates)]
-    shown = [chart for chart in charts if chart.curves]
+    rows = _joined(trace or rows, rows if trace else ())
+    times = column_of(rows, TIME_COLUMN)
+    charts = [_potentials(case, rows), _concentrations(case, rows), _compartments(case, rows), _currents(case, rows)]
+    shown = [chart for chart in (*charts, *_mechanisms(case, rows), _gates(case, rows)) if chart.curves]
     if len(times) < 2 or not shown:
         return []
-    figure = new_figure(7.4, 0.9 + 1.9 * len(shown))
-    panels = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
+    heights = [chart.height for chart in shown]
+    figure = new_figure(7.4, 0.9 + sum(heights))
+    panels = figure.subplots(len(shown), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     stretches = pieces(times, *_edges(case))
     for axes, chart in zip(panels, shown, strict=True):
         _draw_chart(axes, chart, times, stretches)
@@ -80,6 +106,15 @@ def draw_trace(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     set_title(figure, case.title)
     write(figure, directory / "trace.png")
     return [directory / "trace.png"]
+
+
+def _joined(rows: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows in the order of time, one a time, with those columns of others that they lack."""
+    known = set(rows[0]) - {TIME_COLUMN} if rows else set()
+    by_time: dict[float, dict[str, Any]] = {}
+    for row in (*[{key: value for key, value in row.items() if key not in known} for row in others], *rows):
+        by_time.setdefault(float(row[TIME_COLUMN]), {}).update(row)
+    return [by_time[time] for time in sorted(by_time)]
 
 
 def _edges(case: Case) -> tuple[np.ndarray, np.ndarray]:
@@ -101,8 +136,11 @@ def _draw_chart(axes: Any, chart: _Chart, times: np.ndarray, stretches: list[sli
         axes.set_ylim(shown.mean() - 0.5, shown.mean() + 0.5)
     axes.set_ylabel(chart.label)
     axes.grid(alpha=0.3)
-    keys = [matplotlib.lines.Line2D([], [], **look) for look in chart.legend.values()]
-    set_legend(axes, keys, list(chart.legend), chart.heading)
+    looks, names = list(chart.legend.values()), list(chart.legend)
+    if chart.note:
+        looks.append({"linestyle": "none"})
+        names.append(textwrap.fill(chart.note, NOTE_WIDTH))
+    set_legend(axes, [matplotlib.lines.Line2D([], [], **look) for look in looks], names, chart.heading)
 
 
 def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) -> dict[str, np.ndarray]:
@@ -144,17 +182,104 @@ def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     return _Chart(label, curves, legend, heading, level=1e-9 * largest)
 
 
+def _compartments(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
+    """Chart of the changes of concentrations in compartments, by colour of species and style of compartment."""
+    curves, largest, compartments = {}, 0.0, list(case.compartments or ())
+    for place, name in enumerate(compartments):
+        for species, look in _ion_looks(case, place).items():
+            column = column_of(rows, f"compartments.{name}.concentration_{CONCENTRATION.suffix}.{species}")
+            if np.isfinite(column).any():
+                first = float(column[np.isfinite(column)][0])
+                curves[species if len(compartments) == 1 else f"{name}, {species}"] = (column - first, look)
+                largest = max(largest, first)
+    heading = compartments[0] if len(compartments) == 1 else "compartments"
+    label = f"change of\nconcentration ({CONCENTRATION.unit})"
+    return _family(label, curves, heading, _highest, level=1e-9 * largest)
+
+
 def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Chart of the currents of all ions together, through the boundaries that are shown."""
+    """Chart of the currents of all ions together through the boundaries that are shown, and of those into loads."""
     looks = place_styles(case)
     values = _columns(rows, case.shown_boundaries, f".current_{CURRENT.suffix}.total")
-    curves = [(column, looks[name]) for name, column in values.items()]
-    return _Chart(f"current ({CURRENT.unit})", curves, {name: looks[name] for name in values})
+    curves = {name: (column, looks[name]) for name, column in values.items()}
+    for name, column in _columns(rows, case.boundaries, f".load.current_{CURRENT.suffix}").items():
+        curves[f"{name}, out into load"] = (column, looks.get(name, {"color": OHM}) | {"linestyle": STYLES[1]})
+    return _family(f"current ({CURRENT.unit})", curves, "ions, inwards" if values else None, _highest)
+
+
+def _mechanisms(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:
+    """Charts of currents by mechanism and ion, one a boundary, by colour of species and style of mechanism."""
+    charts, highest = {}, {}
+    for place, boundary in case.boundaries.items():
+        curves = {}
+        for number, mechanism in enumerate(boundary.mechanisms):
+            for species, look in _ion_looks(case, number).items():
+                column = column_of(rows, f"{place}.{mechanism.name}.current_{CURRENT.suffix}.{species}")
+                if np.isfinite(column).any() and _highest(column) > 0.0:  # trace.csv has zeros of ions that do not pass
+                    curves[f"{mechanism.name}, {species}"] = (column, look)
+        if curves:
+            charts[place] = _family(f"current ({CURRENT.unit})", curves, f"{place}, inwards", _highest)
+            highest[place] = max(_highest(column) for column, _ in curves.values())
+    shown = _largest(highest, MOST_CHARTS)
+    found = [chart for place, chart in charts.items() if place in shown]
+    if len(found) < len(charts):
+        left = ", ".join(place for place in charts if place not in shown)
+        found[-1] = replace(found[-1], note=f"{found[-1].note} smaller currents: {left}".strip())
+    return found
 
 
 def _gates(_case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
-    """Chart of the open fractions of gates."""
-    names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\d+$", name)})
-    looks = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
-    curves = [(column, looks[name]) for name, column in _columns(rows, names, "").items()]
-    return _Chart("open fraction", curves, {name.replace(".gate", ", gate "): look for name, look in looks.items()})
+    """Chart of the open fractions of gates: of channels, and means over the membrane of those of mechanisms."""
+    names = sorted({name for row in rows for name in row if re.search(r"\.gate\.?\w+$", name)})
+    found = dict(zip(names, line_styles(PLACES, len(names)), strict=True))
+    places = {name.partition(".")[0] for name in names}
+    curves = {}
+    for name, column in _columns(rows, names, "").items():
+        owner, _, label = name.rpartition(".gate")
+        place, _, mechanism = owner.partition(".")
+        words = [place] if len(places) > 1 or not mechanism else []
+        text = ", ".join([*words, f"{mechanism} {label[1:]}" if mechanism else f"gate {label.lstrip('.')}"])
+        curves[text] = (column, found[name])
+    heading = next(iter(places)) if len(places) == 1 and all(".gate" in n.partition(".")[2] for n in names) else None
+    return _family("open fraction", curves, heading, lambda column: float(np.ptp(column[np.isfinite(column)])))
+
+
+def _ion_looks(case: Case, number: int) -> dict[str, dict[str, Any]]:
+    """Matplotlib's words for the lines of all species: their colours, and the dashes of a place of some number."""
+    names = case.electrolyte.names
+    look = {"linestyle": STYLES[number % len(STYLES)], "linewidth": WIDTH if number < len(STYLES) else WIDTH / 2.0}
+    return {name: look | {"color": IONS[i % len(IONS)]} for i, name in enumerate(names)}
+
+
+def _highest(column: np.ndarray) -> float:
+    """Largest absolute value of a column."""
+    return float(np.nanmax(np.abs(column)))
+
+
+def _largest(sizes: Mapping[str, float], count: int) -> set[str]:
+    """Names of the largest sizes."""
+    return set(sorted(sizes, key=lambda name: -sizes[name])[:count])
+
+
+def _family(
+    label: str,
+    curves: Mapping[str, tuple[np.ndarray, dict[str, Any]]],
+    heading: str | None,
+    size: Callable[[np.ndarray], float],
+    level: float = CONSTANT_BELOW,
+) -> _Chart:
+    """Chart of the largest of many curves with a note that names the others.
+
+    Args:
+        label: of the axis.
+        curves: columns and matplotlib's words for their lines, by their text in the legend.
+        heading: above the legend.
+        size: of a column, by which curves are chosen.
+        level: range below which there is rounding only.
+    """
+    shown = _largest({name: size(column) for name, (column, _) in curves.items()}, MOST_CURVES)
+    left = [name for name in curves if name not in shown]
+    note = f"smaller: {'; '.join(left)}" if left else ""
+    chosen = {name: curve for name, curve in curves.items() if name in shown}
+    legend = {name: look for name, (_, look) in chosen.items()}
+    return _Chart(label, list(chosen.values()), legend, heading, level, note)

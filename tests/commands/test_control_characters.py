@@ -63,14 +63,28 @@ def _hostile(folder):
 BYTES = re.compile(rb"[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]")
 
 
+#: Runs commands one after another with the watched screen of a process, and prints a line behind each.
+ONE_AFTER_ANOTHER = """
+import sys
+from spinepnp.__main__ import _run
+from spinepnp.runtime import stdout
+stdout.watch()
+for words in WORDS:
+    _run(words, False)
+    for stream in (sys.stdout, sys.stderr):
+        print("--- end of a command", file=stream, flush=True)
+"""
+
+
 def test_no_control_character_reaches_the_screen(tmp_path):
     """In pipes and files nothing passes: each verb that names what it was given."""
-    for what, arguments in _hostile(tmp_path).items():
-        done = subprocess.run(
-            [sys.executable, "-m", "spinepnp", *arguments], cwd=tmp_path, capture_output=True, timeout=120
-        )
-        assert not BYTES.search(done.stdout + done.stderr), what
-        assert done.stdout + done.stderr, what
+    hostile = _hostile(tmp_path)
+    code = ONE_AFTER_ANOTHER.replace("WORDS", repr([*hostile.values()]))
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, timeout=120, check=True)
+    out, error = (text.split(b"--- end of a command\n")[:-1] for text in (done.stdout, done.stderr))
+    for what, *shown in zip(hostile, out, error, strict=True):
+        assert not BYTES.search(b"".join(shown)), what
+        assert any(shown), what
 
 
 def test_a_terminal_is_left_its_colours_only(tmp_path):
@@ -110,8 +124,8 @@ def test_no_part_of_a_value_is_dropped(text, value):
     assert parse_override(text)[1] == value
 
 
-def test_what_follows_a_line_feed_is_refused(spinepnp, tmp_path):
+def test_what_follows_a_line_feed_is_refused(verb, tmp_path):
     (tmp_path / "case.toml").write_text(SMALL)
-    done = spinepnp("mesh", "case.toml", "--set", 'mesh.size="5 nm"\nmesh.order = 1')
+    done = verb("mesh", "case.toml", "--set", 'mesh.size="5 nm"\nmesh.order = 1')
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert done.stderr.startswith('error: mesh.size = ""5 nm" mesh.order = 1"')

@@ -90,26 +90,26 @@ def test_charge_of_a_ring(shape):
 
 
 @pytest.mark.parametrize("shape", ["cylinder", "ball"])
-def test_a_new_case_runs(shape, spinepnp, tmp_path):
-    made = spinepnp("new", shape, "--output", "begin.toml", exit_code=0)
+def test_a_new_case_runs(shape, verb, tmp_path):
+    made = verb("new", shape, "--output", "begin.toml", exit_code=0)
     assert made.stdout.splitlines() == ["begin.toml", "next: ./spine run begin.toml"]
-    spinepnp("run", "begin.toml", exit_code=0)
+    verb("run", "begin.toml", exit_code=0)
     summary = json.loads((tmp_path / "runs" / "begin" / "summary.json").read_text())
     assert summary["status"] == "ok"
     if shape == "cylinder":
         assert abs(summary["law"]["relative_error"]) < 2e-3
 
 
-def test_new_refuses_a_file_that_is_there(spinepnp, tmp_path):
+def test_new_refuses_a_file_that_is_there(verb, tmp_path):
     (tmp_path / "mine.toml").write_text("mine")
-    done = spinepnp("new", "cone", "--output", "mine.toml")
+    done = verb("new", "cone", "--output", "mine.toml")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--force" in done.stderr
     assert (tmp_path / "mine.toml").read_text() == "mine"
-    assert spinepnp("new", "cone", "--output", "mine.toml", "--force").returncode == 2
+    assert verb("new", "cone", "--output", "mine.toml", "--force").returncode == 2
     assert (tmp_path / "mine.toml").read_text() == "mine"
-    assert spinepnp("new", "cylinder", "--output", "new.toml").returncode == 0
-    assert spinepnp("new", "cone", "--output", "new.toml", "--force").returncode == 0
+    assert verb("new", "cylinder", "--output", "new.toml").returncode == 0
+    assert verb("new", "cone", "--output", "new.toml", "--force").returncode == 0
     assert "cone" in (tmp_path / "new.toml").read_text()
 
 
@@ -119,26 +119,26 @@ def test_new_refuses_what_it_cannot_write(tmp_path):
             templates.new_case("cone", path, force=False)
 
 
-def test_a_new_surface_goes_where_its_case_goes(spinepnp, tmp_path):
+def test_a_new_surface_goes_where_its_case_goes(verb, tmp_path):
     """Both files can be given to somebody else; the surface of the checkout is not named."""
     (tmp_path / "given").mkdir()
-    made = spinepnp("new", "surface", "--output", "given/begin.toml", exit_code=0)
+    made = verb("new", "surface", "--output", "given/begin.toml", exit_code=0)
     assert made.stdout.splitlines() == ["given/begin.toml", "given/spine.ply", "next: ./spine run given/begin.toml"]
     assert (tmp_path / "given" / "spine.ply").read_bytes() == (CASES / "surfaces" / "spine.ply").read_bytes()
     assert str(ROOT) not in (tmp_path / "given" / "begin.toml").read_text()
     (tmp_path / "given").rename(tmp_path / "theirs")
-    spinepnp("check", "theirs/begin.toml", "--json", exit_code=0)
-    assert spinepnp("new", "surface", "--output", "theirs/begin.toml", "--force").returncode == 0
+    verb("check", "theirs/begin.toml", "--json", exit_code=0)
+    assert verb("new", "surface", "--output", "theirs/begin.toml", "--force").returncode == 0
 
 
-def test_a_new_surface_replaces_no_other(spinepnp, tmp_path):
+def test_a_new_surface_replaces_no_other(verb, tmp_path):
     (tmp_path / "spine.ply").write_text("mine")
-    done = spinepnp("new", "surface", "--output", "begin.toml")
+    done = verb("new", "surface", "--output", "begin.toml")
     assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
     assert "spine.ply" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["spine.ply"]
     assert (tmp_path / "spine.ply").read_text() == "mine"
-    assert spinepnp("new", "surface", "--output", "begin.toml", "--force").returncode == 2
+    assert verb("new", "surface", "--output", "begin.toml", "--force").returncode == 2
     assert (tmp_path / "spine.ply").read_text() == "mine"
 
 
@@ -162,8 +162,8 @@ def test_a_new_surface_of_an_installed_package_says_what_is_missing(tmp_path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["begin.toml"]
 
 
-def test_an_unknown_shape_names_the_nearest(spinepnp):
-    done = spinepnp("new", "ball_nek")
+def test_an_unknown_shape_names_the_nearest(verb):
+    done = verb("new", "ball_nek")
     assert (done.returncode, len(done.stderr.splitlines()), done.stdout) == (2, 1, "")
     assert 'did you mean "ball_neck"?' in done.stderr
 
@@ -402,13 +402,13 @@ def test_part_of_the_page():
     assert "head_radius" in keys_page.part("ball_neck")
 
 
-def test_a_name_that_is_too_long_is_told_in_a_line(spinepnp):
-    done = spinepnp("new", "cylinder", "--output", "a" * 300)
+def test_a_name_that_is_too_long_is_told_in_a_line(verb):
+    done = verb("new", "cylinder", "--output", "a" * 300)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
-def test_a_validation_case_of_neurons_is_known_as_one(spinepnp):
-    done = spinepnp("run", str(CASES / "validation" / "neurons_gated.toml"), exit_code=2)
+def test_a_validation_case_of_neurons_is_known_as_one(verb):
+    done = verb("run", str(CASES / "validation" / "neurons_gated.toml"), exit_code=2)
     assert "is a validation case" in done.stderr
 
 
@@ -419,8 +419,9 @@ WORDS = [["new", "cylinder"], ["list", "keys"], ["info"], ["--help"], ["--versio
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("unbuffered", [False, True])
-@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize(
+    ("words", "unbuffered"), [*((words, False) for words in WORDS), (WORDS[0], True), (WORDS[3], True)]
+)
 def test_a_full_disk_behind_standard_output_is_one_line(words, unbuffered, tmp_path):
     command = [sys.executable, *(["-u"] if unbuffered else []), "-m", "spinepnp", *words]
     with open("/dev/full", "w") as full:
@@ -431,7 +432,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(words, unbuffered, tmp_p
     ]
 
 
-@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("words", WORDS[:3])
 def test_a_closed_pipe_is_the_quiet_end(words, tmp_path):
     reading, writing = os.pipe()
     os.close(reading)

@@ -328,6 +328,7 @@ def test_links_to_functions_have_their_names(page):
 LONG = {
     "./spine run cases/spine_alpha.toml": "test_transient_run.py",
     "./spine run cases/spine_surface.toml": "test_surface.py",
+    "./spine run cases/spine_synapse.toml": "test_synapse_case.py",
     './spine run spine.toml --set geometry.neck_radius="75 nm" --set boundaries.cap.current.value="20 pA" '
     "--output runs/thin": "test_new_list_info.py",
     "./spine plot runs/spine_alpha_5ms": "test_plots.py",
@@ -528,9 +529,9 @@ def test_errors_of_the_troubleshooting_page_are_errors_of_the_code():
 
 
 @pytest.mark.parametrize("place", ["/proc/x", "", "file"])
-def test_a_folder_that_cannot_hold_the_site_is_told_in_a_line(spinepnp, tmp_path, place):
+def test_a_folder_that_cannot_hold_the_site_is_told_in_a_line(verb, tmp_path, place):
     (tmp_path / "file").write_text("")
-    done = spinepnp("docs", "--output", place)
+    done = verb("docs", "--output", place)
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "--output" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

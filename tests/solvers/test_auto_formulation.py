@@ -163,9 +163,9 @@ def test_a_meridian_has_that_layer_too():
 # --- what is refused
 
 
-def test_more_than_22_thermal_voltages_at_a_blocking_wall_are_refused(spinepnp, tmp_path):
+def test_more_than_22_thermal_voltages_at_a_blocking_wall_are_refused(verb, tmp_path):
     (tmp_path / "case.toml").write_text(tomli_w.dumps(blocking_wall(-23.0)))
-    done = spinepnp("run", "case.toml", "--output", "out", exit_code=2)
+    done = verb("run", "case.toml", "--output", "out", exit_code=2)
     (line,) = done.stderr.strip().splitlines()
     assert "boundaries.top.potential" in line
     assert "at most 22 kT/e" in line

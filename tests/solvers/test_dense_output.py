@@ -9,7 +9,7 @@ from spinepnp.meshes import MeshOptions, generate
 from spinepnp.solvers import Boundary, Closed, Schedule, SolverOptions
 from spinepnp.solvers.time.checkpoint import pack, unpack
 from spinepnp.solvers.time.dense_output import weight_coefficients
-from spinepnp.solvers.time.peaks import peaks
+from spinepnp.solvers.time.peaks import peaks, rises
 from spinepnp.solvers.time.tableaux import ESDIRK
 from spinepnp.solvers.time.transient import TransientProblem, solve_transient
 from spinepnp.units import FARADAY
@@ -210,3 +210,13 @@ class TestPeaks:
         flat = peaks([row | {"head.potential_mV": 0.0} for row in rows])["head.potential_mV"]
         assert flat == {"value": 0.0, "time_ms": 0.0}
         assert peaks(rows[:3]) == {}
+
+    def test_times_at_which_a_potential_rises_through_zero(self):
+        """Steps of 0.3 ms: -cos(t/ms) rises at pi/2 and 5 pi/2 ms, a constant never."""
+        times = np.linspace(0.0, 9.0, 181)
+        rows = [{"time_ms": t, "a.potential_mV": -np.cos(t), "b.potential_mV": 1.0, "a.current_pA": t} for t in times]
+        found = rises(rows)
+        assert found["a.potential_mV"] == pytest.approx([0.5 * np.pi, 2.5 * np.pi], abs=1e-5)
+        assert [*found] == ["a.potential_mV", "b.potential_mV"]
+        assert not len(found["b.potential_mV"])
+        assert rises(rows[:3]) == {}

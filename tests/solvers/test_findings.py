@@ -185,20 +185,20 @@ def test_no_ions_of_a_species_are_no_error(comm):
     assert solution.ion_balance < 1e-9
 
 
-def test_a_sweep_over_words_and_quantities(spinepnp, tmp_path):
+def test_a_sweep_over_words_and_quantities(verb, tmp_path):
     salt = {"P": "10 mM", "M": "10 mM"}
     study = {"kind": "sweep", "vary": "boundaries.top.potential", "values": ["10 mV", "floating"]}
     changes = {"boundaries.top": {"potential": "floating", "concentrations": salt}, "study": study}
     path = tmp_path / "case.toml"
     path.write_text(case_of(changes).to_toml())
-    spinepnp("run", str(path), exit_code=0)
+    verb("run", str(path), exit_code=0)
     henderson = 25.26 / 3.0 * math.log(10.0)
     table = (tmp_path / "runs" / "case" / "observables.csv").read_text().splitlines()
     columns, *rows = [line.split(",") for line in table]
     assert columns[0] == "boundaries.top.potential"
     assert [row[0] for row in rows] == ["10 mV", "floating"]
     assert float(rows[1][columns.index("top.potential_mV")]) == pytest.approx(henderson, rel=5e-3)
-    assert spinepnp("run", str(path), "--resume").returncode == 0
+    assert verb("run", str(path), "--resume").returncode == 0
 
 
 def test_check_looks_at_every_value_of_a_sweep(comm, tmp_path):

@@ -91,17 +91,17 @@ def test_what_help_lists_takes_no_path(spinepnp, tmp_path, linear):
 
 
 @pytest.mark.parametrize("form", ["--set", "axes", "base"])
-def test_no_way_from_a_file_passes_by(spinepnp, tmp_path, form):
+def test_no_way_from_a_file_passes_by(verb, tmp_path, form):
     (tmp_path / "evil.py").write_text("open('executed', 'w')\nclass PC: pass\n")
     (tmp_path / "case.toml").write_text(CASE)
     evil = '{ pc_type = "python", pc_python_type = "evil.py:PC" }'
     if form == "--set":
-        done = spinepnp("run", "case.toml", "--set", f"solver.petsc={evil}", exit_code=2)
+        done = verb("run", "case.toml", "--set", f"solver.petsc={evil}", exit_code=2)
     else:
         axes = f'"solver.petsc" = [{evil}]' if form == "axes" else '"solver.max_newton" = [20]'
         base = f'set = {{ "solver.petsc" = {evil} }}' if form == "base" else ""
         (tmp_path / "sweep.toml").write_text(f'[base]\ncase = "case.toml"\n{base}\n[axes]\n{axes}\n')
-        done = spinepnp("batch", "sweep.toml", exit_code=2)
+        done = verb("batch", "sweep.toml", exit_code=2)
     assert done.stderr.startswith('error: solver.petsc.pc_type = "python": ')
     assert done.stderr.count("\n") == 1
     assert {path.name for path in tmp_path.iterdir()} <= {"evil.py", "case.toml", "sweep.toml"}

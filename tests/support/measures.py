@@ -66,6 +66,6 @@ def closes(step, before, name="top", rounding=0.0):
     assert abs(sum(now)) <= 1e-10 * max(map(abs, now)) + rounding
     position = list(step.solution.boundary).index(name)
     row = step.dense.weights(step.time) @ step.dense.totals
-    totals = Totals.of(row, len(state.current), len(step.solution.boundary))
+    totals = Totals.of(row, len(state.current), len(step.solution.boundary), len(step.solution.mechanisms))
     went = [*totals.passed[position], totals.charge[position] - before[position]]
     assert abs(sum(went)) <= 1e-10 * max(map(abs, went)) + rounding * step.time

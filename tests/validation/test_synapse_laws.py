@@ -10,6 +10,7 @@ from spinepnp.case.case import make_case
 from spinepnp.validation.laws import ElectroneutralLaw, LeakyNeckLaw, ReducedSpine, SynapseLaw, facilitation
 from spinepnp.validation.reference import table as references
 from support.commands import refusal
+from support.ions import ion
 
 SALT = ElectroneutralLaw((1, -1), (167.0, 167.0), injected=0, diffusivity=200e-12, thermal_voltage=25.26e-3)
 CYTOSOL = ElectroneutralLaw((1, 1, -1), (12.0, 155.0, 167.0), injected=0, diffusivity=200e-12, thermal_voltage=25.26e-3)
@@ -159,16 +160,12 @@ REFUSED: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("law", "geometry", "boundaries", "problem"), REFUSED)
 def test_a_law_names_what_it_needs(law, geometry, boundaries, problem):
-    ion = {"diffusivity": "200 um^2/s", "concentration": "167 mM"}
     tables = {
         "geometry": geometry or {"shape": "cylinder", "length": "1 um", "radius": "100 nm"},
-        "electrolyte": {
-            "thermal_voltage": "25.26 mV",
-            "species": [{"name": n, "valence": z, **ion} for n, z in (("C", 1), ("A", -1))],
-        },
+        "electrolyte": {"species": [ion("C", 1, 167), ion("A", -1, 167)]},
         "boundaries": {"base": {"potential": "0 mV", "concentrations": "bulk"}} | boundaries,
         "compare": {"law": law},
-    }  # fmt: skip
+    }
     error = refusal(lambda: make_case(tables))
     assert error.key == "compare.law"
     assert problem in error.problem

@@ -33,17 +33,16 @@ from spinepnp.validation.suite.plan import load_subject, load_subjects
 from spinepnp.validation.suite.run import run_validation
 from spinepnp.validation.suite.solve import refinements
 from support import CASES
-from support.commands import refusal
+from support.commands import call, refusal, refused
 
 FOLDER = CASES / "validation"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.toml"))]
 
-#: A second or two each; `./spine validate` has them all.
+#: One case of each kind, a second or less each; `./spine validate` has them all.
 QUICK = [
-    "ball_membrane", "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_100",
-    "cylinder_50", "cylinder_75", "cylinder_three_species", "cytosol", "gel", "gel_membrane", "junction", "line",
-    "line_constant_field", "line_table", "membrane", "pore_ampa", "pore_gaba", "pore_leak", "rings", "rings_channels",
-    "shell", "spine_head", "spine_head_50", "spine_head_75", "throat_confocal",
+    "box1_salt", "charged_wall", "closed_ball", "cone", "corrugated", "cylinder_50", "cytosol", "gel", "gel_membrane",
+    "junction", "line", "line_constant_field", "line_table", "membrane", "pore_ampa", "pore_gaba", "pore_leak",
+    "rings_channels", "shell", "spine_head", "throat_confocal",
 ]  # fmt: skip
 KEYS = {"case", "quantity", "reference", "value", "error", "estimate", "tolerance", "passed", "figure", "reason"}
 
@@ -81,7 +80,7 @@ def failing(subjects, comm):
 def test_every_case_can_be_read_and_refined(name):
     found = subject(name)
     if found.case is None:
-        assert found.plan.neurons
+        assert found.plan.neurons or found.plan.study
         return
     *_, (name, finer) = refinements(found.case, found.plan.finer)
     assert name == "mesh"
@@ -154,25 +153,36 @@ def test_the_estimate_of_a_transient_has_parts(comm):
     assert [v.point for v in verdicts[:2]] == ["1e-06 ms", "3e-06 ms"]
 
 
-def test_the_verb(spinepnp, tmp_path):
-    done = spinepnp("validate", "line", "--output", "out", exit_code=0)
-    assert done.stderr.startswith("[1/1] line: ok, 4 numbers")
-    assert done.stdout.startswith("1 cases, 4 numbers: all passed")
+def test_the_verb(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert call("validate", "line", "--no-figures", "--output", "out") == 0
+    told = capfd.readouterr()
+    assert told.err.startswith("[1/1] line: ok, 4 numbers")
+    assert told.out.startswith("1 cases, 4 numbers: all passed")
     assert all(row["passed"] for row in json.loads((tmp_path / "out" / "report.json").read_text()))
     (tmp_path / "file").write_text("")
     for place in ("/proc/nowhere", "file"):
-        refused = spinepnp("validate", "line", "--output", place)
-        assert (refused.returncode, refused.stdout) == (2, "")
-        assert len(refused.stderr.splitlines()) == 1
-        assert "--output" in refused.stderr
-    wrong = spinepnp("validate", "lime", exit_code=2)
-    assert len(wrong.stderr.splitlines()) == 1
-    assert "line" in wrong.stderr
+        assert "--output" in refused(capfd, "validate", "line", "--output", place)
+    assert "line" in refused(capfd, "validate", "lime")
 
 
 @pytest.mark.parametrize(
     "what",
-    ["keys", "section", "column", "unknown", "base", "tolerance", "law", "formula", "number", "both", "one", "neurons"],
+    [
+        "keys",
+        "section",
+        "column",
+        "unknown",
+        "base",
+        "tolerance",
+        "law",
+        "formula",
+        "number",
+        "both",
+        "one",
+        "neurons",
+        "study",
+    ],
 )
 def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
     text = (FOLDER / "line.toml").read_text().replace("../", f"{CASES}/")
@@ -190,6 +200,7 @@ def test_what_is_wrong_with_a_file_is_told_in_a_line(tmp_path, what):
             "cylinder_iv", "cone_neck"
         ),
         "neurons": text.replace("base ", 'neurons = ["rest"]\nbase '),
+        "study": 'title = "t"\nfigure = "-"\nstudy = "facilitatoin"\n',
         "law": text.replace('section = "cylinder"', 'law = "potential_mV"'),
     }[what]
     path = tmp_path / "bad.toml"
@@ -507,26 +518,26 @@ def test_a_report_of_something_else_stays(tmp_path, name, text):
     assert (tmp_path / name).read_text(encoding="latin-1") == text
 
 
-def test_the_verb_refuses_a_report_of_something_else(spinepnp, tmp_path):
+def test_the_verb_refuses_a_report_of_something_else(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "report.html").write_text("mine")
-    refused = spinepnp("validate", "cone", "--output", "out", "--no-figures")
-    assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (2, "", 1)
-    assert (tmp_path / "out" / "report.html").read_text() == "mine"
-    assert spinepnp("validate", "cone", "--output", "out", "--no-figures", "--force").returncode == 2
-    assert (tmp_path / "out" / "report.html").read_text() == "mine"
+    for more in ([], ["--force"]):
+        refused(capfd, "validate", "line", "--output", "out", "--no-figures", *more)
+        assert (tmp_path / "out" / "report.html").read_text() == "mine"
     for _ in range(2):  # the second time it is ours
-        spinepnp("validate", "cone", "--output", "new", "--no-figures", exit_code=0)
+        assert call("validate", "line", "--output", "new", "--no-figures") == 0
         assert "Validation of spinepnp" in (tmp_path / "new" / "report.html").read_text()
 
 
-def test_named_cases_leave_the_record_of_all_alone(spinepnp, tmp_path):
+def test_named_cases_leave_the_record_of_all_alone(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
     whole = tmp_path / "runs" / "validate"
     whole.mkdir(parents=True)
     (whole / "report.json").write_text("the record of all")
-    done = spinepnp("validate", "line", "cone", "--no-figures", exit_code=0)
+    assert call("validate", "line", "cone", "--no-figures") == 0
     assert (whole / "report.json").read_text() == "the record of all"
-    assert "runs/validate-cone-line/report.json" in done.stdout
+    assert "runs/validate-cone-line/report.json" in capfd.readouterr().out
     assert {path.name for path in (tmp_path / "runs" / "validate-cone-line").iterdir()} == {
         "report.json",
         "report.html",

@@ -301,7 +301,7 @@ def test_a_report_that_cannot_be_read_is_none(tmp_path, text):
     assert previous.read_previous(tmp_path / "nowhere") is None
 
 
-def test_the_verb_writes_the_page_and_compares(spinepnp, tmp_path):
+def test_the_verb_writes_the_page_and_compares(spinepnp, verb, tmp_path):
     spinepnp("validate", "cone", "--output", "out", exit_code=0)
     text = (tmp_path / "out" / "report.html").read_text()
     assert "some cases only" in text
@@ -310,7 +310,7 @@ def test_the_verb_writes_the_page_and_compares(spinepnp, tmp_path):
     rows = json.loads((tmp_path / "out" / "report.json").read_text())
     rows[0]["passed"] = False
     (tmp_path / "out" / "report.json").write_text(json.dumps(rows))
-    spinepnp("validate", "cone", "--output", "out", "--no-figures", exit_code=0)
+    verb("validate", "cone", "--output", "out", "--no-figures", exit_code=0)
     text = (tmp_path / "out" / "report.html").read_text()
     assert "passes now" in text
     assert "data:image/svg+xml" not in text

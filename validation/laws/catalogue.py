@@ -219,7 +219,7 @@ def synapse(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundaries
     law = SynapseLaw(
         ions=electroneutral_of(electrolyte, setting.species),
         G=G,
-        conductance=mechanism.conductance.per_area(setting.area) * setting.area,
+        conductance=mechanism.conductance_density(setting.area) * setting.area,
         reversal=boundaries[injector].outside_potential + mechanism.reversal,
         load_resistance=0.0 if ground.load is None else 1.0 / ground.load.model.conductance,
         rest=ground.ground_potential(),
@@ -251,7 +251,7 @@ def leaky_neck(geometry: Geometry, electrolyte: Electrolyte, boundaries: Boundar
         ions=ions,
         length=geometry.length,
         radius=geometry.radius,
-        conductance=mechanism.conductance.per_area(geometry.exact_area("wall")),
+        conductance=mechanism.conductance_density(geometry.exact_area("wall")),
         reversal=wall.outside_potential + mechanism.reversal - boundaries[setting.ground].ground_potential(),
     )
     potential = float(law.voltage(setting.current))

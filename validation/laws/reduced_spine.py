@@ -88,25 +88,6 @@ class ReducedSpine:
     thermal_voltage: float = 25.26e-3
     rest: float = 0.0
 
-    @classmethod
-    def of_ball_and_neck(
-        cls, head_radius: float, neck_radius: float, neck_length: float, **others: float
-    ) -> ReducedSpine:
-        """Spine of a ball and a straight neck: G = L/S + 1/(4 r), Omega of the head and a third of the neck.
-
-        The neck ends in a wide space, whose resistance of access is at least that of a disc, 1/(4 r), and at most 8 %
-        larger.
-
-        Args:
-            head_radius: radius of the ball, m.
-            neck_radius: radius r of the neck, m.
-            neck_length: length L of the neck, m.
-            others: other attributes.
-        """
-        section = np.pi * neck_radius**2
-        volume = 4.0 / 3.0 * np.pi * head_radius**3 + section * neck_length / 3.0
-        return cls(G=neck_length / section + 0.25 / neck_radius, volume=volume, **others)
-
     def neck_resistance(self, salt: ArrayLike) -> Values:
         """Resistance R(c) of the neck, Ohm, at a concentration of the head, mol/m^3, any shape."""
         rise = np.asarray(salt, dtype=float) / self.concentration - 1.0

@@ -21,6 +21,7 @@ from spinepnp.validation.suite.context import FormulaContext
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.plan import Check, Subject
 from spinepnp.validation.suite.solve import FIRST_ORDER, Row, observables, refinements
+from spinepnp.validation.suite.studies import STUDIES
 
 #: Smallest reference that errors are relative to: where the reference is zero, only zero agrees.
 SMALLEST_REFERENCE = 1e-300
@@ -89,17 +90,40 @@ def value_of(check: Check, row: Mapping[str, Any], V_T: float) -> float:
 def examine(subject: Subject, comm: Any) -> list[Verdict]:
     """Solve a case and finer ones; a verdict for each check and point, or a failed one a check. Collective."""
     start, plan = time.monotonic(), subject.plan
-    if subject.case is None:
+    if plan.study is not None:
+        assessed = _examine_study(subject, plan.study, comm)
+    elif subject.case is None:
         assessed = [_verdict_on_row(subject, row) for part in plan.neurons for row in table.rows(sections=(part,))]
     else:
         try:
             assessed = _assess_case(subject, subject.case, comm)
         except Exception as error:  # one case that breaks must not take the verdicts of all others with it
-            known = isinstance(error, CaseError | SolveError | NoConvergenceError)
-            reason = str(error) if known else f"{type(error).__name__}: {error}"
-            assessed = [_failure(subject, check, reason) for check in plan.checks]
+            assessed = [_failure(subject, check, _reason(error)) for check in plan.checks]
     seconds = time.monotonic() - start
     return [replace(verdict, seconds=seconds) for verdict in assessed]
+
+
+def _reason(error: Exception) -> str:
+    """Reason of a failure, with the kind of an error that nobody expected."""
+    known = isinstance(error, CaseError | SolveError | NoConvergenceError)
+    return str(error) if known else f"{type(error).__name__}: {error}"
+
+
+def _examine_study(subject: Subject, name: str, comm: Any) -> list[Verdict]:
+    """Verdict on each number of a study, or a failed one. Collective."""
+    of_all: dict[str, Any] = {"case": subject.name, "figure": subject.plan.figure}
+    try:
+        numbers = STUDIES[name](comm)
+    except Exception as error:  # as of a case
+        reason = _reason(error)
+        return [Verdict(**of_all, quantity=name, tolerance=0.0, passed=False, why="", verdict="differs", reason=reason)]
+    verdicts = []
+    for number in numbers:
+        deviation = (number.value - number.reference) / number.reference
+        passed = abs(deviation) <= number.tolerance and number.estimate <= number.tolerance
+        verdict = "agrees" if passed else "differs"
+        verdicts.append(Verdict(**of_all, **vars(number), error=deviation, passed=passed, verdict=verdict))
+    return verdicts
 
 
 def _verdict_on_row(subject: Subject, row: table.Row) -> Verdict:

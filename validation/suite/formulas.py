@@ -30,6 +30,7 @@ FORMULAS: dict[str, Formula] = {
     "escape": Formula(CONCENTRATION, ions.escape),
     "exchange_end": Formula(CONCENTRATION, boundaries.exchange_end),
     "exchange_wall": Formula(CONCENTRATION, boundaries.exchange_wall),
+    "ghk_rest": Formula(POTENTIAL, ions.ghk_rest),
     "ghk_synapse": Formula(CURRENT, boundaries.ghk_synapse),
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),

@@ -121,14 +121,14 @@ def cable(context: FormulaContext) -> float:
     if wall.capacitance is None or len(leaks) != 1 or not isinstance(leaks[0][1], float) or len(entering) != 1:
         raise CaseError("checks.reference.formula", "needs a capacitance, a leak with a reversal, a current at one end")
     ((end, injections),), ((conductance, reversal),) = entering.items(), leaks
-    area, species = neck.exact_measures(), electrolyte.species
+    species = electrolyte.species
     carriers = sum(s.valence**2 * electrolyte.effective_diffusivity(s) * s.concentration for s in species)
     over_current = charging_cable(
         _time(context), 2.0 * neck.radius, neck.length, electrolyte.V_T / (FARADAY * carriers),
-        1.0 / conductance.per_area(area["wall"]), wall.capacitance.value,
+        1.0 / conductance.per_area(neck.exact_area("wall")), wall.capacitance.value,
         distance=0.0 if context.place == end else neck.length,
     )  # fmt: skip
-    current = sum(injection.total(area[end]) for injection in injections)
+    current = sum(injection.total(neck.exact_area(end)) for injection in injections)
     return wall.outside_potential + reversal + current * over_current
 
 
@@ -154,7 +154,7 @@ def ghk_synapse(context: FormulaContext) -> float:
     reversal = brentq(total, -10.0 * V_T, 10.0 * V_T, xtol=1e-15)
     slope = (total(reversal - SMALL * V_T) - total(reversal + SMALL * V_T)) / (2.0 * SMALL * V_T)
     area = context.geometry(Cylinder).exact_area(context.place)
-    scale = mechanism.conductance.per_area(area) * area / slope
+    scale = mechanism.conductance_density(area) * area / slope
     block = 1.0
     V = context.potential("base.potential_mV") - context.boundary.outside_potential
     if mechanism.magnesium is not None:  # Jahr and Stevens (1990)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -40,6 +42,22 @@ def gouy_chapman(context: FormulaContext) -> float:
     return float(brentq(lambda V: membrane.value * (outside - V) - float(law.surface_charge(V)), low, high, xtol=1e-16))
 
 
+def ghk_rest(context: FormulaContext) -> float:
+    """V of a membrane that leaks ions of valence one, at rest, beside a bath (Goldman, Hodgkin and Katz)."""
+    electrolyte = context.case.electrolyte
+    (membrane,) = (b for b in context.case.boundaries.values() if b.mechanisms)
+    (leak,) = membrane.mechanisms
+    entering, leaving = 0.0, 0.0
+    for name, permeability in leak.permeability.items():
+        valence = electrolyte.species[electrolyte.index(name)].valence
+        if abs(valence) != 1:
+            raise CaseError("checks.reference.formula", "needs ions of valence one; take another formula")
+        inside, outside = electrolyte.bulk[name], membrane.outside.concentrations[name]
+        entering += permeability.value * (outside if valence > 0 else inside)
+        leaving += permeability.value * (inside if valence > 0 else outside)
+    return float(electrolyte.V_T * np.log(entering / leaving))
+
+
 def capacitor_charge(context: FormulaContext) -> float:
     """Charge per area of the ions at a capacitance in series with the layer of Gouy and Chapman, C/m^2."""
     return float(context.boundary.capacitance.value * (gouy_chapman(context) - context.boundary.outside_potential))
@@ -48,7 +66,10 @@ def capacitor_charge(context: FormulaContext) -> float:
 def sphere_capacitor(context: FormulaContext) -> float:
     """Charge per area of the ions around a sphere with a capacitance, by Debye and Hueckel, C/m^2."""
     electrolyte, membrane = context.case.electrolyte, context.boundary.capacitance
-    radius, length = context.case.geometry.obstacle.radius, electrolyte.debye_length()
+    obstacle, length = context.case.geometry.obstacle, electrolyte.debye_length()
+    if obstacle is None:
+        raise CaseError("checks.reference.formula", "needs an obstacle; take another formula")
+    radius = obstacle.radius
     layer = electrolyte.absolute_permittivity * (radius + length) / (radius * length)
     series = 1.0 / (1.0 / membrane.value + 1.0 / layer)
     return float(-series * context.boundary.outside_potential)
@@ -57,32 +78,33 @@ def sphere_capacitor(context: FormulaContext) -> float:
 def charging_head(context: FormulaContext) -> float:
     """V of a head at the end of a neck with membranes, after a step of the current into it, V.
 
-    The neck is a passive cable without leak, grounded at its base: c V_t = V_xx/r. The head is a capacitance at its
-    end, C V_t + V_x/r = I. With the modes sin(k x), cot(k L) = (C/c) k, the voltage is I r L less a sum of them.
+    The neck is a passive cable without leak, grounded at its base: c V_t = V_xx/r. The head is a capacitance C behind
+    the resistance r e of its mouth: C V_t + V_x/r = I with V = (V + e V_x) at the end of the neck. With the modes
+    sin(k x), (1 - C e k^2/c) cot(k L) = (C/c) k, the voltage is I r (L + e) less a sum of them.
     """
     case, geometry = context.case, context.geometry(BallNeck)
     _, injection = context.injection
     electrolyte, membrane = case.electrolyte, case.boundaries["wall"].capacitance.value
     carried = sum(s.valence**2 * s.concentration * electrolyte.effective_diffusivity(s) for s in electrolyte.species)
-    axial = electrolyte.V_T / (FARADAY * carried) / (np.pi * geometry.neck_radius**2)
-    wall = geometry.exact_measures()["wall"]
-    per_length, length = membrane * 2.0 * np.pi * geometry.neck_radius, geometry.neck_length
-    head = membrane * wall - per_length * length
-    # The mouth adds a quarter of its radius times pi to the neck (a disc electrode on a half space).
-    length += np.pi * geometry.neck_radius / 4.0
-    per_length *= geometry.neck_length / length
+    r, R, L = geometry.neck_radius, geometry.head_radius, geometry.neck_length
+    axial, neck = electrolyte.V_T / (FARADAY * carried) / (np.pi * r**2), membrane * 2.0 * np.pi * r
+    head = membrane * geometry.exact_measures()["wall"] - neck * L
+    # The way from the mouth to the centre: a disc on a half space, and what a ball adds to that (its Neumann function).
+    mouth = np.pi * r / 4.0 + r**2 / (4.0 * R) * np.log(2.0 * R / r)
     time = context.row[f"time_{TIME.suffix}"] * TIME.si - (injection.onset or 0.0)
-    roots = [
-        brentq(lambda y: y * np.sin(y) * head - per_length * length * np.cos(y), (n + 1e-12) * np.pi, (n + 0.5) * np.pi)
-        for n in range(MODES)
-    ]
-    k = np.array(roots) / length
-    product = np.sin(k * length) / k**2 - length * np.cos(k * length) / k
-    square = length / 2.0 - np.sin(2.0 * k * length) / (4.0 * k)
-    end = np.sin(k * length)
-    weight = (per_length * product + head * length * end) / (per_length * square + head * end**2)
-    decayed = weight * end * np.exp(-max(time, 0.0) * k**2 / (axial * per_length))
-    return float(context.current * axial * (length - decayed.sum()))
+
+    def of_mode(y: float) -> float:
+        return float((1.0 - head * mouth * (y / L) ** 2 / neck) * np.cos(y) - head / (neck * L) * y * np.sin(y))
+
+    ends = np.linspace(1e-6, MODES * np.pi, 64 * MODES)
+    changed = [(low, high) for low, high in itertools.pairwise(ends) if of_mode(low) * of_mode(high) < 0.0]
+    k = np.array([brentq(of_mode, low, high, xtol=1e-14) for low, high in changed]) / L
+    at_head = np.sin(k * L) + mouth * k * np.cos(k * L)
+    product = np.sin(k * L) / k**2 - L * np.cos(k * L) / k
+    square = L / 2.0 - np.sin(2.0 * k * L) / (4.0 * k)
+    weight = (neck * product + head * (L + mouth) * at_head) / (neck * square + head * at_head**2)
+    decayed = weight * at_head * np.exp(-max(time, 0.0) * k**2 / (axial * neck))
+    return float(context.current * axial * (L + mouth - decayed.sum()))
 
 
 def charged_membrane(context: FormulaContext) -> float:

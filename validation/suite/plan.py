@@ -20,6 +20,7 @@ from spinepnp.validation.gnp.table import SECTIONS
 from spinepnp.validation.reference import table as references
 from spinepnp.validation.suite.formulas import FORMULAS
 from spinepnp.validation.suite.one_dimension import problem_of
+from spinepnp.validation.suite.studies import STUDIES
 
 
 class Reference(Table):
@@ -139,6 +140,7 @@ class ValidationCase(Table):
         full: whether only `validate --full` solves the case.
         checks: results and their references.
         neurons: sections of `spinepnp.validation.gnp.table`, in place of a case file.
+        study: name of a study of `studies`, in place of a case file.
     """
 
     title: str
@@ -149,12 +151,15 @@ class ValidationCase(Table):
     full: bool = False
     checks: tuple[Check, ...] = ()
     neurons: tuple[str, ...] = ()
+    study: str | None = None
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> ValidationCase:
+    def _one_of_all(self) -> ValidationCase:
         of_case = [self.base is not None, bool(self.finer), bool(self.checks)]
-        if any(of_case) == bool(self.neurons) or any(of_case) != all(of_case):
-            raise ValueError("give either all of base, finer and checks, or neurons")
+        if any(of_case) + bool(self.neurons) + (self.study is not None) != 1 or any(of_case) != all(of_case):
+            raise ValueError("give all of base, finer and checks, or neurons, or study")
+        if self.study is not None and self.study not in STUDIES:
+            raise ValueError(f"no such study; {nearest(self.study, STUDIES)}")
         for section in self.neurons:
             if section not in SECTIONS:
                 raise ValueError(f"no section {section} in the table on paper 002; {nearest(section, SECTIONS)}")
@@ -168,7 +173,7 @@ class Subject:
     Attributes:
         name: name of its file, without the ending.
         plan: content of the file.
-        case: case to solve; ``None`` for neurons.
+        case: case to solve; ``None`` for neurons and studies.
     """
 
     name: str

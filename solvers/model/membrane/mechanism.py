@@ -246,6 +246,10 @@ class Mechanism(StrengthWaveform, LawKeys):
         plain = {name: getattr(constant, name) for name in StrengthWaveform.model_fields}
         return self.with_strength(self.time_profile.factor(time, inside)).model_copy(update=plain)
 
+    def conductance_density(self, area: float) -> float:
+        """Conductance per area of a boundary of an area (m^2), with all gates open, S/m^2; zero without one."""
+        return 0.0 if self.conductance is None else self.conductance.per_area(area)
+
     def membrane_current(self, electrolyte: Electrolyte, outside: Mapping[str, float], area: float) -> MembraneCurrent:
         """Current of the mechanism with all gates open, as a function of potential and concentrations.
 
@@ -267,9 +271,8 @@ class Mechanism(StrengthWaveform, LawKeys):
             maximum, rate = (None if s is None else s.per_area(area) for s in (self.maximum, self.rate))
             return NakPump(sodium=index("Na"), potassium=index("K"), maximum=maximum or 0.0, rate=rate, **of_all)
         if self.law == "ohmic":
-            assert self.conductance is not None  # `check_keys`
             return OhmicCurrent(
-                conductance=self.conductance.per_area(area),
+                conductance=self.conductance_density(area),
                 shares={index(name): share for name, share in (self.carriers or {self.species or "": 1.0}).items()},
                 reversal=self.reversal if isinstance(self.reversal, float) else None,
                 magnesium=self.magnesium,

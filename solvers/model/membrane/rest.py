@@ -15,6 +15,9 @@ import numpy as np
 from spinepnp.solvers.model.membrane.well_stirred import WellStirredCell, molar_flows, outside_of
 from spinepnp.units import CONCENTRATION, FARADAY, TIME, format_quantity
 
+#: Beginning of a reason that says that there is no rest, not only that it was not looked for.
+NO_REST = "no rest"
+
 #: Distance from the potentials outside up to which a rest is looked for, V; no membrane stands half a volt.
 FARTHEST = 0.5
 
@@ -43,7 +46,7 @@ NEAR = 0.05
 MOST_STEPS = 400
 
 #: Smallest step over the first one.
-SMALLEST_STEP = 1e-9
+SMALLEST_STEP = 1e-6
 
 #: Concentration over the ionic strength of the start below which an ion is used up, or one over which it has no bound.
 LEAST, MOST = 1e-12, 1e6
@@ -85,7 +88,7 @@ class Rest:
     others: tuple[float, ...] = ()
 
 
-def find_rest(cell: WellStirredCell, way: Sequence[WellStirredCell] = ()) -> Rest:
+def find_rest(cell: WellStirredCell, *way: WellStirredCell) -> Rest:
     """Rest of a cell.
 
     Args:
@@ -108,7 +111,7 @@ def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     for present in (*way, cell):
         found = _zeros(present, cell.inside, start)
         if not found:
-            raise RestError(f"no rest: the net current has one direction up to {FARTHEST:g} V from outside")
+            raise RestError(f"{NO_REST}: the net current has one direction up to {FARTHEST:g} V from outside")
         V = _nearest(found, V)
     assert V is not None
     return _rest(cell, V, cell.inside, start, [other for other in found if other != V])
@@ -303,7 +306,9 @@ class _Equations:
             where, c = f"in {cell.compartments[k]}", exchanged[fastest - n]
         way, bound = ("falls", "is used up") if rates[fastest] < 0.0 else ("rises", "has no bound")
         at = f"{format_quantity(_short(c), CONCENTRATION)} after {format_quantity(_short(time), TIME)}"
-        return f"no rest: {cell.names[i]} {where} {way} until it {bound} ({at}); no leak is strong enough against that"
+        return (
+            f"{NO_REST}: {cell.names[i]} {where} {way} until it {bound} ({at}); no leak is strong enough against that"
+        )
 
 
 def _short(value: float) -> float:

@@ -86,6 +86,11 @@ class Compartments(BorderTerm):
             if c is not None:
                 self.constants[k] = c / self._scales.concentration
 
+    def present(self) -> list[tuple[str, str, float]]:
+        """Compartment, species and present concentration, mol/m^3, of each constant."""
+        pairs = zip(self._unknowns, self.constants.tolist(), strict=True)
+        return [(name, self.fields.names[i], c * self._scales.concentration) for (name, i), c in pairs]
+
     @override
     def update(self, step: StepData) -> None:
         data, self._scales = step.problem_data, step.scales

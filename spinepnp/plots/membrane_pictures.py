@@ -1,0 +1,304 @@
+"""Picture of membranes: the potential over them and the open fractions of gates, by place and time."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case
+from spinepnp.figure_style import GREY
+from spinepnp.plots.cells import facets, is_line, is_solid, read_fields, read_times, times_and_files
+from spinepnp.plots.membrane_bodies import body_figure, time_of_largest_change
+from spinepnp.plots.membranes import (
+    VOLTAGE,
+    Stretch,
+    gates_of,
+    membranes_of,
+    over_membrane,
+    stretches,
+)  # fmt: skip
+from spinepnp.plots.scene import can_render
+from spinepnp.plots.style import (
+    PLACES,
+    WIDTH,
+    level_limits,
+    line_styles,
+    new_figure,
+    set_legend,
+    set_title,
+    write,
+)  # fmt: skip
+from spinepnp.units import TIME
+
+#: Largest number of times that are curves; more of them are an image over place and time.
+MOST_CURVES = 8
+
+#: Largest number of times of an image.
+MOST_TIMES = 60
+
+#: Largest number of gates that are shown over time: those that change most.
+MOST_GATES = 4
+
+#: Colours of times and of the membrane potential, and part of the scale that is dark enough for curves.
+COLOURS, DARK = "viridis", 0.88
+
+#: Colours of gates.
+GATE_COLOURS = "plasma"
+
+#: Range over the largest value below which there is rounding only: fields in time have single precision.
+ROUNDING = 2e-6
+
+#: Largest height over width of the outline of a meridian that is drawn beside the curves.
+SLENDER = 12.0
+
+#: Longest line of a note below a legend, characters.
+NOTE_WIDTH = 18
+
+#: Colour of boundaries without a membrane.
+BARE = "#c8c8c8"
+
+
+#: Values of one quantity: of each part of the membranes, its stretches and their values, of shape (times, n).
+Panels = list[list[tuple[Stretch, np.ndarray]]]
+
+
+def draw_membranes(case: Case, fields: Any, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Potential over membranes and open fractions of gates in them, as ``membrane.png``.
+
+    Along a line or the outline of a meridian there are curves, of a transient one a time, or an image over place and
+    time where there are many; a body is coloured, at the time with the largest change.
+
+    Args:
+        case: case of the run.
+        fields: of the last state: a grid, or the path of a file.
+        rows: rows of observables.csv.
+        directory: directory of the picture, and of fields in time.
+
+    Returns:
+        Path of the picture; an empty list without a membrane that has a length.
+    """
+    grid = read_fields(fields) if isinstance(fields, Path) else fields
+    if not membranes_of(case, grid):
+        return []
+    last = not isinstance(fields, Path) or fields.parent == directory
+    files = _files(case, rows, directory, grid, last=last)
+    if is_solid(grid):
+        figure = _body(case, files, rows) if can_render() else None
+    else:
+        figure = _along(case, grid, files)
+    if figure is None:
+        return []
+    write(figure, directory / "membrane.png")
+    return [directory / "membrane.png"]
+
+
+def _files(
+    case: Case, rows: Sequence[dict[str, Any]], directory: Path, grid: Any, *, last: bool
+) -> list[tuple[float, Any]]:
+    """Times, in the unit of the results, and fields: files of listed times, then the last ones where they are later."""
+    if case.study.kind != "transient":
+        return [(np.nan, grid)]
+    found: list[tuple[float, Any]] = [(time, p) for time, p in times_and_files(directory / "fields.pvd") if p.exists()]
+    end = float(rows[-1][f"time_{TIME.suffix}"]) if rows else np.nan
+    if not found or (last and end > found[-1][0]):
+        found.append((end, grid))
+    return found
+
+
+def _body(case: Case, files: list[tuple[float, Any]], rows: Sequence[dict[str, Any]]) -> Any:
+    """Figure of a body, of a transient at the time with the largest change."""
+    times = np.array([time for time, _ in files])
+    time, fields = files[time_of_largest_change(case, times, rows) if len(files) > 1 else 0]
+    return body_figure(case, read_fields(fields) if isinstance(fields, Path) else fields, time)
+
+
+def _along(case: Case, grid: Any, files: list[tuple[float, Any]]) -> Any:
+    """Figure of membranes along a line or the outline of a meridian; ``None`` where all of them are points."""
+    parts = [part for part in stretches(case, grid) if any(len(stretch.nodes) > 1 for stretch in part)]
+    if not parts:
+        return None
+    image = len(files) > MOST_CURVES
+    count = min(len(files), MOST_TIMES if image else MOST_CURVES)
+    chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, count).round().astype(int))]
+    times = np.array([time for time, _ in chosen])
+    fields = read_times([field for _, field in chosen])[1]
+    quantities = (VOLTAGE, *gates_of(grid, membranes_of(case, grid)))
+    found = {quantity: [_values(case, part, fields, quantity) for part in parts] for quantity in quantities}
+    left = _without_small(found, MOST_GATES if len(times) > 1 else MOST_CURVES)
+    shown = [(VOLTAGE.replace(" ", "\n", 1), {"": found[VOLTAGE]})]
+    if len(times) > 1:
+        shown += [(f"open fraction of\n{name}", {"": panels}) for name, panels in found.items() if name != VOLTAGE]
+    elif len(found) > 1:
+        shown.append(("open fraction", {name: panels for name, panels in found.items() if name != VOLTAGE}))
+    figure, axes, beside = _layout(case, grid, parts, len(shown))
+    note = f"smaller changes: {'; '.join(left)}" if left else ""
+    for number, (row, (label, panels)) in enumerate(zip(axes, shown, strict=True)):
+        if image:
+            _draw_image(figure, row, label, panels[""], times)
+        else:
+            _draw_curves(row, label, panels, times, note if number == len(shown) - 1 else "", first=number == 0)
+    if beside is not None:
+        _draw_outline(figure, beside, grid, parts, found[VOLTAGE], times)
+    set_title(figure, case.title or "membrane")
+    return figure
+
+
+def _values(case: Case, part: list[Stretch], fields: Any, quantity: str) -> list[tuple[Stretch, np.ndarray]]:
+    """Stretches of a part that have a quantity, with its values."""
+    found = ((stretch, over_membrane(case, fields, quantity, stretch.boundary)) for stretch in part)
+    return [(stretch, values[:, stretch.nodes]) for stretch, values in found if values is not None]
+
+
+def _range(panels: Panels) -> tuple[float, float]:
+    """Smallest and largest value."""
+    values = np.concatenate([values.ravel() for part in panels for _, values in part])
+    return float(values.min()), float(values.max())
+
+
+def _without_small(found: dict[str, Panels], most: int) -> list[str]:
+    """Take the gates that change least out of the quantities, so that some number is left; returns their names."""
+    gates = sorted((name for name in found if name != VOLTAGE), key=lambda name: -np.ptp(_range(found[name])))
+    for name in gates[most:]:
+        del found[name]
+    return gates[most:]
+
+
+def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tuple[Any, Any, Any]:
+    """Figure with axes, shape (rows, parts), and those of the outline of a meridian beside them, or ``None``."""
+    lengths = np.array([part[-1].position[-1] - part[0].position[0] for part in parts])
+    widths = np.maximum(lengths / lengths.sum(), 0.2)
+    high, tall = 0.9 + 2.1 * rows, np.ptp(grid.points[:, 1]) / max(2.0 * grid.points[:, 0].max(), 1e-30)
+    outlined = not is_line(grid) and tall < SLENDER
+    beside = float(np.clip((high - 1.2) / tall + 0.9, 2.0, 3.4)) if outlined else 0.0
+    figure = new_figure(7.4 + beside, max(high, 3.6 if outlined else 0.0))
+    inner = widths / widths.sum() * 5.6
+    cells = figure.add_gridspec(rows, len(parts) + outlined, width_ratios=[*([beside] if outlined else []), *inner])
+    axes = np.empty((rows, len(parts)), dtype=object)
+    for i in range(rows):
+        for j in range(len(parts)):
+            shared = {"sharex": axes[0, j] if i else None, "sharey": axes[i, 0] if j else None}
+            axes[i, j] = figure.add_subplot(cells[i, j + outlined], **shared)
+            axes[i, j].tick_params(labelbottom=i == rows - 1, labelleft=j == 0)
+            _mark(axes[i, j], parts[j], named=i == 0)
+    on_line = "r (um)" if case.geometry.radial else "z (um)"
+    for last in axes[-1]:
+        last.set_xlabel(on_line if is_line(grid) else "arc length along the membrane (um)")
+    return figure, axes, figure.add_subplot(cells[:, 0]) if outlined else None
+
+
+def _mark(axes: Any, part: list[Stretch], *, named: bool) -> None:
+    """Mark where stretches meet, and name them above."""
+    low, high = part[0].position[0], part[-1].position[-1]
+    for number, stretch in enumerate(part):
+        if number:
+            axes.axvline(stretch.position[0], color=GREY, linewidth=0.8, linestyle=":")
+        if named:
+            narrow = np.ptp(stretch.position) < 0.012 * len(stretch.boundary) * (high - low)
+            axes.text(
+                stretch.position[[0, -1]].mean(), 1.02, stretch.boundary, fontsize=8, ha="center", va="bottom",
+                rotation=90 if narrow else 0, transform=axes.get_xaxis_transform(), parse_math=False,
+            )  # fmt: skip
+
+
+def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndarray, note: str, *, first: bool) -> None:
+    """Draw a row of curves: one a time, or one a name at a single time, with their legend."""
+    import matplotlib
+    import matplotlib.lines
+
+    if len(times) > 1:
+        colours = matplotlib.colormaps[COLOURS](np.linspace(0.0, DARK, len(times)))
+        looks = {f"{time:.4g}": {"color": c, "linewidth": WIDTH} for time, c in zip(times, colours, strict=True)}
+        curves = [(look, panels[""], i) for i, look in enumerate(looks.values())]
+    else:
+        looks = dict(zip(panels, line_styles(PLACES, len(panels)), strict=True))
+        curves = [(look, panels[name], 0) for name, look in looks.items()]
+    for look, of_parts, time in curves:
+        for axes, part in zip(row, of_parts, strict=True):
+            for stretch, values in part:
+                point = {"marker": "o", "markersize": 4} if len(stretch.nodes) == 1 else {}
+                axes.plot(stretch.position, values[time], **look, **point)
+    low, high = np.array([_range(of_parts) for _, of_parts, _ in curves]).T
+    if np.ptp([low.min(), high.max()]) <= ROUNDING * np.abs([low.min(), high.max()]).max():
+        row[0].set_ylim(low.min() - 0.5, low.min() + 0.5)
+    row[0].set_ylabel(label)
+    for axes in row:
+        axes.grid(alpha=0.3)
+    shown = looks if first == (len(times) > 1) else {}
+    keys, names = [*shown.values()], [*shown]
+    if note:
+        keys.append({"linestyle": "none"})
+        names.append(textwrap.fill(note, NOTE_WIDTH))
+    if keys:
+        heading = f"time ({TIME.unit})" if len(times) > 1 and shown else None
+        set_legend(row[-1], [matplotlib.lines.Line2D([], [], **key) for key in keys], names, heading)
+
+
+def _draw_image(figure: Any, row: Any, label: str, panels: Panels, times: np.ndarray) -> None:
+    """Draw a row of images over place and time with their scale of colours."""
+    limits = level_limits(*_range(panels))
+    mesh = None
+    for axes, part in zip(row, panels, strict=True):
+        for stretch, values in part:
+            if len(stretch.nodes) > 1:
+                mesh = axes.pcolormesh(
+                    stretch.position, times, values, shading="gouraud", vmin=limits[0], vmax=limits[1],
+                    cmap=GATE_COLOURS if label.startswith("open") else COLOURS,
+                )  # fmt: skip
+    if mesh is not None:
+        figure.colorbar(mesh, ax=list(row), label=label, aspect=15)
+    row[0].set_ylabel(f"time ({TIME.unit})")
+
+
+def _draw_outline(
+    figure: Any, axes: Any, grid: Any, parts: list[list[Stretch]], panels: Panels, times: np.ndarray
+) -> None:
+    """Draw the outline of a meridian and its mirror image with the membrane potential, and marks of the arc length."""
+    import matplotlib.collections
+    import matplotlib.ticker
+
+    outer = facets(grid)
+    outer = outer[np.any(grid.points[outer[:, :2], 0] > 1e-9 * np.ptp(grid.points), axis=1)]
+    time = _time_of_largest_change(panels)
+    pieces, colours = [], []
+    for part in panels:
+        for stretch, values in part:
+            points = grid.points[stretch.nodes, :2]
+            pieces += list(np.stack([points[:-1], points[1:]], axis=1))
+            colours += list((values[time, :-1] + values[time, 1:]) / 2.0)
+    for side in (1.0, -1.0):
+        mirror = np.array([side, 1.0])
+        bare = matplotlib.collections.LineCollection(
+            grid.points[outer[:, :2], :2] * mirror, colors=BARE, linewidths=1.0
+        )
+        axes.add_collection(bare)
+        drawn = matplotlib.collections.LineCollection(
+            np.array(pieces) * mirror, cmap=COLOURS, linewidths=3.5, capstyle="round"
+        )
+        drawn.set_array(np.array(colours))
+        drawn.set_clim(*level_limits(min(colours), max(colours)))
+        axes.add_collection(drawn)
+    for part in parts:
+        s = np.concatenate([stretch.position for stretch in part])
+        nodes = np.concatenate([stretch.nodes for stretch in part])
+        for tick in matplotlib.ticker.MaxNLocator(5).tick_values(s[0], s[-1]):
+            if s[0] <= tick <= s[-1]:
+                place = [np.interp(tick, s, grid.points[nodes, i]) for i in (0, 1)]
+                axes.plot(*place, ".", color="black", markersize=3)
+                axes.annotate(f"{tick:g}", place, (5, 0), textcoords="offset points", fontsize=7, va="center")
+    axes.set_aspect("equal")
+    axes.margins(0.1)
+    axes.autoscale_view()
+    axes.set_xlabel("r (um)")
+    axes.set_ylabel("z (um)")
+    when = f", t = {times[time]:.4g} {TIME.unit}" if len(times) > 1 else ""
+    figure.colorbar(drawn, ax=axes, label=f"{VOLTAGE}{when}", aspect=25)
+
+
+def _time_of_largest_change(panels: Panels) -> int:
+    """Number of the time at which a quantity differs most from its first values."""
+    changes = [np.abs(values - values[0]).max(axis=1) for part in panels for _, values in part]
+    return int(np.argmax(np.max(changes, axis=0)))

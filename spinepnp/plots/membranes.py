@@ -1,0 +1,150 @@
+"""Membranes in a grid of fields: where they lie, and the potential over them and gates in them.
+
+Boundaries with mechanisms or a capacitance are marked in files of fields by arrays ``membrane.BOUNDARY``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spinepnp.case.case import Case
+from spinepnp.plots.cells import facets, is_line
+from spinepnp.units import POTENTIAL
+
+#: Beginning of the names of arrays that mark membranes, and of those of gates in them.
+MEMBRANE, GATE = "membrane.", "gate."
+
+#: Value of a mark above which a node lies on the membrane; between a node on it and one inside there is one half.
+ON_IT = 0.99
+
+#: Name of the potential over a membrane among the quantities.
+VOLTAGE = f"membrane potential ({POTENTIAL.unit})"
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Piece of a membrane that is a curve, or a point.
+
+    Attributes:
+        boundary: name of its boundary.
+        position: z, r or arc length at its nodes, rising, um, shape (n,).
+        nodes: nodes of the grid, shape (n,).
+    """
+
+    boundary: str
+    position: np.ndarray
+    nodes: np.ndarray
+
+
+def membranes_of(case: Case, grid: Any) -> list[str]:
+    """Boundaries that are marked in a grid."""
+    return [name for name in case.boundaries if f"{MEMBRANE}{name}" in grid.point_data]
+
+
+def gates_of(grid: Any, boundaries: list[str]) -> list[str]:
+    """Gates by mechanism and label, ``MECHANISM LABEL``, each once, also where several boundaries have it."""
+    found: dict[str, None] = {}
+    for boundary in boundaries:
+        start = f"{GATE}{boundary}."
+        names = (name.removeprefix(start) for name in grid.point_data if name.startswith(start))
+        found |= dict.fromkeys(name.replace(".", " ") for name in names)
+    return list(found)
+
+
+def over_membrane(case: Case, fields: Any, quantity: str, boundary: str) -> np.ndarray | None:
+    """Values of a quantity at all nodes; they mean something on the boundary only. None where it has no such gate.
+
+    Args:
+        case: case of the run.
+        fields: arrays by name: of a grid, or of several times, whose last axis is that of the nodes.
+        quantity: `VOLTAGE` or a gate of `gates_of`.
+        boundary: name of the boundary.
+    """
+    if quantity == VOLTAGE:
+        outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
+        return np.asarray(fields[f"potential_{POTENTIAL.suffix}"]) - outside
+    name = f"{GATE}{boundary}.{quantity.replace(' ', '.')}"
+    return np.asarray(fields[name]) if name in fields else None
+
+
+def facets_by_boundary(case: Case, grid: Any) -> dict[str, np.ndarray]:
+    """Outer facets of a body or of a meridian that lie on each membrane, corners first, shape (facets, nodes)."""
+    outer = facets(grid)
+    return {
+        name: outer[np.all(grid.point_data[f"{MEMBRANE}{name}"][outer] > ON_IT, axis=1)]
+        for name in membranes_of(case, grid)
+    }
+
+
+def stretches(case: Case, grid: Any) -> list[list[Stretch]]:
+    """Membranes of a line or of a meridian, by connected parts of the outline.
+
+    Positions on a line are its coordinate; on a meridian the arc length of the part from its first membrane on.
+    """
+    if is_line(grid):
+        found = []
+        for name in membranes_of(case, grid):
+            nodes = np.flatnonzero(grid.point_data[f"{MEMBRANE}{name}"] > ON_IT)
+            nodes = nodes[np.argsort(grid.points[nodes, 0])]
+            found.append(Stretch(name, grid.points[nodes, 0], nodes))
+        return [found]
+    outer, owner = facets(grid), {}
+    for name, found_there in facets_by_boundary(case, grid).items():
+        owner |= {tuple(sorted(facet[:2].tolist())): name for facet in found_there}
+    off_axis = np.any(grid.points[outer, 0] > 1e-9 * np.ptp(grid.points, axis=0).max(), axis=1)
+    parts = []
+    for chain in _chains(outer[off_axis], grid.points):
+        length = np.concatenate([[0.0], np.cumsum(_lengths(chain, grid.points))])
+        names = [owner.get(tuple(sorted(facet[:2].tolist())), "") for facet in chain]
+        held = [i for i, name in enumerate(names) if name]
+        if held:
+            parts.append(list(_pieces(chain, names, length - length[held[0]])))
+    return parts
+
+
+def _chains(edges: np.ndarray, points: np.ndarray) -> Iterator[np.ndarray]:
+    """Connected edges of an outline in a row, each from its first to its second corner; the lowest end comes first.
+
+    Args:
+        edges: corners, and the node between them where edges are curved, shape (edges, nodes).
+        points: coordinates (r, z), shape (points, 3).
+    """
+    at: dict[int, list[int]] = {}
+    for number, edge in enumerate(edges):
+        for corner in edge[:2].tolist():
+            at.setdefault(corner, []).append(number)
+    left = set(range(len(edges)))
+    while left:
+        corners = {corner for number in left for corner in edges[number, :2].tolist()}
+        ends = [corner for corner in corners if sum(number in left for number in at[corner]) == 1]
+        here = min(ends or corners, key=lambda corner: (points[corner, 1], points[corner, 0]))
+        row = []
+        while following := [number for number in at[here] if number in left]:
+            number = following[0]
+            left.remove(number)
+            edge = edges[number]
+            row.append(edge if edge[0] == here else np.array([edge[1], edge[0], *edge[2:]]))
+            here = int(row[-1][1])
+        yield np.array(row)
+
+
+def _lengths(chain: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Lengths of edges in a row, um; a curved one is taken as two straight ones."""
+    middle = points[chain[:, 2]] if chain.shape[1] > 2 else points[chain[:, :2]].mean(axis=1)
+    return np.linalg.norm(middle - points[chain[:, 0]], axis=1) + np.linalg.norm(points[chain[:, 1]] - middle, axis=1)
+
+
+def _pieces(chain: np.ndarray, names: list[str], length: np.ndarray) -> Iterator[Stretch]:
+    """Stretches of a chain: neighbouring edges of one membrane."""
+    start = 0
+    for i in range(1, len(names) + 1):
+        if i < len(names) and names[i] == names[start]:
+            continue
+        if names[start]:
+            nodes = np.append(chain[start:i, 0], chain[i - 1, 1])
+            yield Stretch(names[start], length[start : i + 1], nodes)
+        start = i

@@ -1,0 +1,76 @@
+"""Studies that a validation case may name in place of a case file: numbers of several solves, each with a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from spinepnp.units import TIME, to_unit
+from spinepnp.validation.studies.facilitation import HEADS, PulsePair
+from spinepnp.validation.suite.solve import FINER, FIRST_ORDER, TIGHTER
+
+#: Intervals of pairs of pulses, s.
+INTERVALS = (10e-3, 20e-3)
+
+
+@dataclass(frozen=True)
+class StudyNumber:
+    """One number of a study.
+
+    Attributes:
+        quantity: name of the quantity.
+        point: parameters of the solves.
+        value: result of the finest solve.
+        reference: expected number.
+        estimate: estimated error of mesh and time steps.
+        tolerance: largest relative error and estimate that pass.
+        why: reason for the tolerance.
+    """
+
+    quantity: str
+    point: str
+    value: float
+    reference: float
+    estimate: float
+    tolerance: float
+    why: str
+
+
+def facilitation(comm: Any) -> list[StudyNumber]:
+    """Facilitation of paper 000 in both heads at both intervals, by a conductance and by a current. Collective."""
+    numbers = []
+    for head, radius in HEADS.items():
+        for interval in INTERVALS:
+            coarse = PulsePair(comm, radius, interval)
+            tight = replace(coarse, tolerance=TIGHTER * coarse.tolerance)
+            solves = coarse, tight, replace(tight, size=FINER * tight.size)
+            point = f"head of {head}, {to_unit(interval, TIME):g} {TIME.unit}"
+            reduced = tight.reduced_ratio() / tight.reduced_ratio(frozen=True) - 1.0
+            numbers.append(
+                _number(
+                    "excess of the second peak by salt, 1 nS", point, [pair.facilitation() - 1.0 for pair in solves],
+                    reduced, 0.1, "the reduced law has one time constant, without the modes of neck and head",
+                )
+            )  # fmt: skip
+            numbers.append(
+                _number(
+                    "ratio of the peaks, 50 pA", point, [pair.ratio("current") for pair in solves],
+                    tight.reduced_ratio("current", frozen=True), 1e-4,
+                    "the dendrite takes the whole current at any resistance of the neck: no facilitation",
+                )
+            )  # fmt: skip
+    return numbers
+
+
+def _number(
+    quantity: str, point: str, values: list[float], reference: float, tolerance: float, why: str
+) -> StudyNumber:
+    """Number with the estimate of its error from solves with tighter steps, then with smaller cells."""
+    first, tight, fine = values
+    estimate = (abs(tight - first) + FIRST_ORDER * abs(fine - tight)) / abs(reference)
+    return StudyNumber(quantity, point, fine, reference, estimate, tolerance, why)
+
+
+#: Every study by its name in a validation case.
+STUDIES: dict[str, Callable[[Any], list[StudyNumber]]] = {"facilitation": facilitation}
