@@ -27,7 +27,7 @@ TOLERANCE = 1e-9
 
 @functools.lru_cache(maxsize=4)
 def _run(protocol: tuple[gnp.Piece, ...], wall: tuple[float, float] | None) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Numbers of a run at its samples, in mV and mM, and the times at which V rises through zero, ms.
+    """Numbers of a run, see `numbers`.
 
     Args:
         protocol: protocol of the stimulus.
@@ -49,8 +49,16 @@ def _samples(protocol: tuple[gnp.Piece, ...]) -> int:
     return round(protocol[-1].until / SAMPLE)
 
 
-def _numbers(case: Case) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Numbers of the neuron of a case; see `_run`."""
+def numbers(case: Case) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Numbers of the neuron of a case without space.
+
+    Returns:
+        V (mV) and K_i, K_o, Na_i, Na_o, Cl_i, Cl_o (mM), each at multiples of `SAMPLE`; and the times at which V rises
+        through zero, ms.
+
+    Raises:
+        CaseError: the case is no such neuron.
+    """
     boundary, parameters = case.boundaries[WALL], gnp.Parameters()
     (stimulus,) = (m for m in boundary.mechanisms if m.name == STIMULUS)
     if not isinstance(case.geometry, Ball) or stimulus.waveform != "step" or boundary.capacitance is None:
@@ -64,7 +72,7 @@ def _numbers(case: Case) -> tuple[dict[str, np.ndarray], np.ndarray]:
 
 def _at(context: FormulaContext, name: str) -> float:
     """Number of the neuron at the time of the results."""
-    values, _ = _numbers(context.case)
+    values, _ = numbers(context.case)
     return float(values[name][round(context.row[f"{TIME.name}_{TIME.suffix}"] / SAMPLE)])
 
 
@@ -81,7 +89,7 @@ def ions(context: FormulaContext) -> float:
 
 def spike(context: FormulaContext) -> float:
     """Last time, up to that of the results, at which the potential rises through zero, s; or that of its peak."""
-    values, rises = _numbers(context.case)
+    values, rises = numbers(context.case)
     if context.place == "peak":
         top = int(np.argmax(values["V"]))
         a, b, c = values["V"][top - 1 : top + 2]
