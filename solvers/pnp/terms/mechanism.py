@@ -143,7 +143,8 @@ class Mechanisms(Term):
                 entry.given = given
                 entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
                 entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
-            valence, unit = self.fields.coefficients.valence, step.step_size * step.scales.length**2 / step.scales.current
+            valence, scales = self.fields.coefficients.valence, step.scales
+            unit = step.step_size * scales.length**2 / scales.current
             entry.factors = {i: unit / valence[i] * entry.weights for i in entry.current.moved}
 
     def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
