@@ -52,7 +52,7 @@ class WallModel:
         rise, V = -1e3 * float(layer.surface_potential(density)), 1e3 * density / self.capacitance
         z, u = np.array([1.0, 1.0, -1.0]), rise / p.thermal_voltage
         excess = 2.0 * layer.debye_length * np.expm1(-0.5 * z * u) * p.surface_to_volume
-        return V - rise, V, inside / (1.0 + excess) * np.exp(-z * u)
+        return float(V - rise), float(V), inside / (1.0 + excess) * np.exp(-z * u)
 
     def slopes(self, state: np.ndarray, p_eff: float) -> np.ndarray:
         """Right-hand side dy/dt, 1/ms and mM/ms."""
