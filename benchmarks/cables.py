@@ -45,7 +45,7 @@ def rallpack(
         found = [{"status": f"skipped: {error}"}]
     found += [_own(comm, duration, tolerance) for tolerance in tolerances]
     spikes = [[row.pop(end, []) for end in ENDS] for row in found]
-    return [row | _differences(own, spikes[0]) for row, own in zip(found, spikes, strict=True)]
+    return [row | ({} if "status" in row else differences(s, spikes[0])) for row, s in zip(found, spikes, strict=True)]
 
 
 def _own(comm: Any, duration: float, tolerance: float) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _own(comm: Any, duration: float, tolerance: float) -> dict[str, Any]:
     return {"program": "spinepnp", "tolerance": tolerance, "steps": len(steps), "run_s": run_s, **named}
 
 
-def _differences(own: list[list[float]], reference: list[list[float]]) -> dict[str, Any]:
+def differences(own: list[list[float]], reference: list[list[float]]) -> dict[str, Any]:
     """Number of spikes, and largest differences of their times (ms) and of the speed from those of the reference."""
     if not own[0] or [len(end) for end in own] != [len(end) for end in reference]:
         return {"spikes": len(own[0])}

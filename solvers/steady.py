@@ -117,8 +117,8 @@ class SteadyProblem(Problem):
         self.system.set_data(problem_data)
         if self._preconditioner is not None:
             self._preconditioner.expect_smooth_potential(prediction is not None)
-        starts = self._starts(problem_data, prediction)
-        statistics = self._solve_from_rest(starts, problem_data)
+        starts, self._why_no_rest = self._starts(problem_data, prediction), ""
+        statistics = None if prediction is not None else self._solve_from_rest(starts, problem_data)
         statistics = statistics or self._solve_excited(starts, problem_data)
         try:
             statistics = statistics or self._solve_by_choice(starts, problem_data)
@@ -228,7 +228,6 @@ class SteadyProblem(Problem):
 
         Where the potential turns out to be too steep for concentrations, the state becomes the first of the starts.
         """
-        self._why_no_rest = ""
         if not has_mechanisms(problem_data) or any(b.prescribes_potential for b in problem_data.boundaries.values()):
             return None  # the potential of a bath is that of the bulk state
         volume, areas = self.weights.total_volume * MODEL_UNIT**3, self.discretisation.areas()

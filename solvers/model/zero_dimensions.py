@@ -78,7 +78,16 @@ def _pumping(data: ProblemData, fraction: float) -> ProblemData:
 
 
 def well_stirred_cell(data: ProblemData, volume: float, areas: Mapping[str, float]) -> WellStirredCell:
-    """Well-stirred cell of a case; arguments and errors as of `rest_of`."""
+    """Well-stirred cell of a case.
+
+    Args:
+        data: data of a steady state.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+
+    Raises:
+        RestError: the case has what a well-stirred cell has not.
+    """
     _refuse_unknown(data)
     electrolyte = data.electrolyte
     compartments = tuple(data.compartments)
@@ -181,7 +190,13 @@ def _totals(data: ProblemData, volume: float) -> np.ndarray:
 
 
 def rest_or_reason(data: ProblemData, volume: float, areas: Mapping[str, float]) -> tuple[Rest | None, str]:
-    """Rest of a case, or the reason why there is none; arguments as of `rest_of`."""
+    """Rest of a case, or the reason why there is none.
+
+    Args:
+        data: data of a steady state.
+        volume: volume of the domain, m^3.
+        areas: areas of the boundaries, m^2, by name.
+    """
     try:
         return rest_of(data, volume, areas), ""
     except (RestError, CaseError) as error:

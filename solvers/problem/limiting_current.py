@@ -31,7 +31,15 @@ def shown_limit(limit: float, value: float) -> float:
 def beyond_limit(
     electrolyte: Electrolyte, boundaries: Boundaries, areas: dict[str, float], injected: str, fraction: float
 ) -> CaseError:
-    """The error for currents of which only ``fraction`` can flow."""
+    """Error of currents of which only a fraction can flow.
+
+    Args:
+        electrolyte: species.
+        boundaries: conditions by boundary name.
+        areas: area of each boundary, um^2.
+        injected: name of the injected species.
+        fraction: fraction of the currents that uses it up somewhere.
+    """
     valence = electrolyte.species[electrolyte.index(injected)].valence
     injections = [
         (name, injection.total(areas[name] * MODEL_UNIT**2))

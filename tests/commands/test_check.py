@@ -1,6 +1,7 @@
 """The verb `check`, and PETSc's options on the command line."""
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -106,3 +107,21 @@ def test_petsc_options_take_their_values():
     assert ours == ["run", "case.toml", "--force"]
     assert petsc == ["-ksp_rtol", "1e-8", "-snes_monitor", "-a_b", "-1"]
     assert split(["test", "-vv", "-x"]) == (["test", "-vv", "-x"], [])
+
+
+def test_check_finds_the_rest_of_a_membrane_and_says_where_a_transient_starts(comm, capsys):
+    """The potential of Goldman, Hodgkin and Katz, with the currents of each ion; the bulk starts uncharged."""
+    transient = ("study={ kind = 'transient', duration = '1 us' }",)
+    case, facts = check_case(CASES / "membrane_rest.toml", comm, overrides=transient)
+    V = 26.64 * math.log((20 * 3 + 132 + 4 * 10) / (20 * 97 + 23 + 4 * 135))
+    assert facts["rest"]["potential_mV"] == pytest.approx(V, rel=1e-9)
+    currents = facts["rest"]["current_pA"]["wall.leak"]
+    assert sum(currents.values()) == pytest.approx(0.0, abs=1e-9 * currents["Na"])
+    print_facts(case, facts, as_json=False)
+    printed = capsys.readouterr().out
+    start = (
+        'the membrane wall starts uncharged: V_m = 0 mV at the first step; study.initial = "rest" starts at -63.36 mV'
+    )
+    assert start in printed
+    assert "rest without space: V = -63.3635 mV; inside K 97, Na 23, Cl 10, A 110 mM" in printed
+    assert "current of wall.leak into the domain: K -0.007617, Na 0.008256, Cl -0.000639, total 0 pA" in printed

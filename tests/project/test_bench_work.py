@@ -12,7 +12,7 @@ import pandas
 import pytest
 from hypothesis import given, strategies
 
-from benchmarks import page, peer, peer_cylinder, peer_environment, peer_equal, start, verdicts
+from benchmarks import cables, page, peer, peer_cylinder, peer_environment, peer_equal, start, verdicts
 from benchmarks.accuracy_problems import PROBLEMS
 from benchmarks.formulations import compared
 from benchmarks.front import front, lasting, position, time_to
@@ -129,6 +129,23 @@ def test_a_peer_that_is_missing_leaves_the_others(monkeypatch):
     assert [row["status"] for row in found] == ["ok"]
     assert found[0]["error"] < 1e-4
     assert set(found[0]) <= set(SUITES["peer"].columns)
+
+
+def test_a_cable_without_neuron_is_one_line(monkeypatch, comm):
+    monkeypatch.setenv("SPINEPNP_PEER", "off")
+    monkeypatch.setattr(peer_environment, "_store", lambda: Path("/nowhere"))
+    found = cables.rallpack(comm, 2.0, [1e-2])
+    assert found[0] == {"status": "skipped: NEURON is switched off by SPINEPNP_PEER"}
+    assert found[1]["spikes"] == 1
+    assert {name for row in found for name in row} <= set(SUITES["cable"].columns)
+
+
+def test_spikes_are_compared_one_by_one():
+    reference = [[1.0, 3.0], [2.0]]
+    assert cables.differences([[1.25, 3.0], [2.0]], reference) == {
+        "spikes": 2, "spike_error_ms": 0.25, "speed_error": 0.25,
+    }  # fmt: skip
+    assert cables.differences([[1.0], [2.0]], reference) == {"spikes": 1}
 
 
 def test_a_failing_peer_is_one_line():

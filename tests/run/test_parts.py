@@ -10,8 +10,10 @@ import spinepnp as pnp
 from spinepnp.case.case import Case
 from spinepnp.errors import CaseError, OutputError
 from spinepnp.run import checkpoints
+from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import RunOptions
 from spinepnp.run.steady import solve_case
+from spinepnp.run.summary import statements
 from spinepnp.runtime.files import fields_path, is_whole, parts_of
 from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.discretisation import Discretisation
@@ -186,3 +188,16 @@ def test_a_sweep_leaves_parts_and_solves_again_what_is_damaged(comm, folder, in_
         assert is_whole(second)
         assert is_whole(last)
     assert first.stat().st_mtime_ns == written
+
+
+def test_a_capacitance_without_its_layer_and_the_currents_of_mechanisms_are_told():
+    row = {"layers_resolved": False, "layers_unresolved": "top; wall", "wall.charge_C_per_m2": 1e-3}
+    first, second, *_ = statements([row], True)
+    assert first == "Debye layers are not resolved at top, wall: electroneutral values there at best"
+    assert second == (
+        "the charge of the capacitance of wall is C_m V_m: the layer in series with it is missing on these cells; "
+        "grade the mesh there to have it"
+    )
+    columns = {"wall.leak.current_pA.K": -2.0, "wall.leak.current_pA.Na": 2.0, "wall.leak.current_pA.total": 0.0}
+    lines = current_lines(currents_of_row({**columns, "wall.current_pA.K": -2.0, "peak.wall.potential_mV": 1.0}))
+    assert lines == ["current of wall.leak into the domain: K -2, Na 2, total 0 pA"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE
+from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, SURFACE_CHARGE, TIME
 from spinepnp.validation.suite import formulas_boundaries as boundaries
 from spinepnp.validation.suite import formulas_flow as flow
 from spinepnp.validation.suite import formulas_ions as ions
+from spinepnp.validation.suite import formulas_neurons as neurons
 from spinepnp.validation.suite import formulas_spreading as steps
 from spinepnp.validation.suite.context import Formula
 
@@ -34,6 +35,9 @@ FORMULAS: dict[str, Formula] = {
     "gouy_chapman": Formula(POTENTIAL, ions.gouy_chapman),
     "load": Formula(POTENTIAL, boundaries.load),
     "membrane": Formula(POTENTIAL, ions.membrane),
+    "neuron": Formula(POTENTIAL, neurons.potential),
+    "neuron_ions": Formula(CONCENTRATION, neurons.ions),
+    "neuron_spike": Formula(TIME, neurons.spike),
     "neck_rings": Formula(CONCENTRATION, flow.neck_rings),
     "obstacle": Formula(POTENTIAL, flow.obstacle),
     "of_bulk": Formula(CONCENTRATION, flow.of_bulk, takes_number=True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from spinepnp.case.case import Case
@@ -13,6 +14,7 @@ from spinepnp.run.steady import Model
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.model.schedule import Schedule
 from spinepnp.solvers.problem.columns import TIME_COLUMN, flatten, state_of
+from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.peaks import peaks, rises
 from spinepnp.solvers.time.traces import table
 from spinepnp.solvers.time.transient import TransientProblem
@@ -99,12 +101,14 @@ def _steady(case: Case, comm: Any) -> list[Row]:
     return rows
 
 
-def _in_time(case: Case, comm: Any) -> list[Row]:
-    """Rows of a transient, one for each of its times, each with the peaks of the whole transient and its last spikes.
+def steps_of(case: Case, comm: Any) -> Iterator[Step]:
+    """Steps of a transient, and states at its times. Collective.
 
-    The last spike of a potential is the last time, up to that of the row, at which it rises through zero.
+    Raises:
+        CaseError: bad input.
+        SolveError: the case has no solution.
     """
-    study, law, rows = case.study, case.law(), []
+    study = case.study
     assert study.times is not None
     assert study.tolerance is not None
     assert study.initial is not None
@@ -122,13 +126,21 @@ def _in_time(case: Case, comm: Any) -> list[Row]:
         compartments=case.compartments,
     )
     problem.begin(study.initial)
-    traces = []
-    for step in problem.steps(Schedule(max(study.times), study.times, study.tolerance)):
+    yield from problem.steps(Schedule(max(study.times), study.times, study.tolerance))
+    problem.destroy()
+
+
+def _in_time(case: Case, comm: Any) -> list[Row]:
+    """Rows of a transient, one for each of its times, each with the peaks of the whole transient and its last spikes.
+
+    The last spike of a potential is the last time, up to that of the row, at which it rises through zero.
+    """
+    law, rows, traces = case.law(), [], []
+    for step in steps_of(case, comm):
         traces += [] if step.interpolated else [step.trace]
-        if any(abs(step.time / time - 1.0) < SAME_TIME for time in study.times):
+        if any(abs(step.time / time - 1.0) < SAME_TIME for time in case.study.times or ()):
             row = {f"{TIME.name}_{TIME.suffix}": to_unit(step.time, TIME)}
             rows.append(row | flatten(state_of(step.solution, law)))
-    problem.destroy()
     trace, highest = table(traces), Row()
     for name, peak in peaks(trace).items():
         highest |= {f"peak.{name}": peak["value"], f"peak.{name}.{TIME_COLUMN}": peak[TIME_COLUMN]}

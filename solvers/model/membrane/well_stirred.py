@@ -37,7 +37,13 @@ class PatchMechanism:
     is_active: bool = True
 
     def steady_current(self, V: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> OpenCurrent:
-        """Currents with gates at their steady values; arguments as of `MembraneCurrent.open_current`."""
+        """Currents with gates at their steady values.
+
+        Args:
+            V: membrane potential (inside minus outside), V, shape (n,).
+            inside: concentrations inside, mol/m^3, shape (n, N).
+            outside: concentrations outside, mol/m^3, shape (N,).
+        """
         found = self.current.open_current(V, inside, outside)
         if not self.gates:
             return found

@@ -50,6 +50,7 @@ class _Entry:
         outside: concentrations outside, mol/m^3, shape (N,); those of a compartment are filled in.
         compartment: name of the compartment outside; empty for a bath.
         given: data of which the current was made.
+        factors: flux of each moved species into its equation in a step at each node, scaled, for 1 A/m^2, by its index.
     """
 
     boundary: str
@@ -65,6 +66,7 @@ class _Entry:
     outside: np.ndarray = field(init=False)
     compartment: str = ""
     given: tuple[Mechanism, Electrolyte, Mapping[str, float]] | None = None
+    factors: dict[int, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Mechanisms(Term):
 
     @override
     def update(self, step: StepData) -> None:
-        self._known, self._step_size, self._scales = None, step.step_size, step.scales
+        self._known, self._scales = None, step.scales
         data, self._zero = step.problem_data, step.zero
         if step.states is None:
             self._fixed = self._fixed_charge(data.electrolyte)
@@ -136,11 +138,14 @@ class Mechanisms(Term):
             outside = data.outside_concentrations(entry.boundary)
             entry.outside_potential = data.boundaries[entry.boundary].outside_potential
             given = (mechanism, data.electrolyte, outside)
-            if entry.given is not None and mechanism is entry.given[0] and given[1:] == entry.given[1:]:
-                continue  # as in each stage of a transient without waveforms
-            entry.given = given
-            entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
-            entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
+            # In a stage of a transient without waveforms they are those of the stage before.
+            if entry.given is None or mechanism is not entry.given[0] or given[1:] != entry.given[1:]:
+                entry.given = given
+                entry.current = mechanism.membrane_current(data.electrolyte, outside, step.areas[entry.boundary])
+                entry.outside = np.array([outside.get(name, np.nan) for name in data.electrolyte.names])
+            valence = self.fields.coefficients.valence
+            unit = step.step_size * step.scales.length**2 / step.scales.current
+            entry.factors = {i: unit / valence[i] * entry.weights for i in entry.current.moved}
 
     def _fixed_charge(self, electrolyte: Electrolyte) -> np.ndarray:
         """Fixed charge at the local nodes, scaled. Collective."""
@@ -152,15 +157,16 @@ class Mechanisms(Term):
 
     def _fluxes(self) -> list[_Flux]:
         """Currents of all mechanisms at the state."""
-        unknowns = np.column_stack([function.x.array[self._nodes] for function in self.fields.functions])
-        state = np.append(unknowns, self.compartments.constants)
-        if self._known is None or not np.array_equal(self._known[0], state):
+        at_nodes = [function.x.array[self._nodes] for function in self.fields.functions]
+        state = np.concatenate([*at_nodes, self.compartments.constants])
+        if self._known is None or not (self._known[0] == state).all():
+            unknowns = np.column_stack(at_nodes)
             seen: dict[tuple[str, bool], WallSolution] = {}
             for entry in self._entries:
                 if (side := (entry.boundary, entry.neutral)) not in seen:
-                    at_nodes = unknowns[np.searchsorted(self._nodes, entry.nodes)]
+                    own = unknowns[np.searchsorted(self._nodes, entry.nodes)]
                     fixed = self._fixed[entry.nodes] if entry.neutral else None
-                    seen[side] = wall_solution(self.fields, self._scales, at_nodes, fixed)
+                    seen[side] = wall_solution(self.fields, self._scales, own, fixed)
             fluxes = [self._flux(entry, seen[entry.boundary, entry.neutral]) for entry in self._entries]
             self._known = state, fluxes
         return self._known[1]
@@ -188,16 +194,11 @@ class Mechanisms(Term):
             open_fractions.append(m)
         return current.times(fraction, by_V), np.column_stack(open_fractions)
 
-    def _factor(self, entry: _Entry, species: int) -> np.ndarray:
-        """Scaled flux of a species into its equation at each node for a current density of 1 A/m^2."""
-        unit = self._scales.length**2 / (self.fields.coefficients.valence[species] * self._scales.current)
-        return np.asarray(unit * entry.weights)
-
     @override
     def add_residual(self, residual: np.ndarray) -> None:
         for entry, flux in zip(self._entries, self._fluxes(), strict=True):
             for s, i in enumerate(entry.current.moved):
-                residual[entry.nodes, i] -= self._step_size * self._factor(entry, i) * flux.current[:, s]
+                residual[entry.nodes, i] -= entry.factors[i] * flux.current[:, s]
 
     @override
     def add_jacobian(self, blocks: Blocks) -> None:
@@ -205,7 +206,7 @@ class Mechanisms(Term):
         last = self.fields.count
         for entry, flux in zip(self._entries, self._fluxes(), strict=True):
             for s, i in enumerate(entry.current.moved):
-                factor = self._step_size * self._factor(entry, i)
+                factor = entry.factors[i]
                 diagonals[i, last][entry.nodes] -= factor * flux.by_potential[:, s]
                 for j in range(last):
                     if (i, j) in diagonals:
@@ -272,7 +273,7 @@ class Mechanisms(Term):
         flow = np.zeros(self.fields.count)
         for entry, flux in zip(self._entries, self._fluxes(), strict=True):
             for s, i in enumerate(entry.current.moved if entry.compartment == compartment else ()):
-                flow[i] += self._step_size * float(self._factor(entry, i) @ flux.current[:, s])
+                flow[i] += float(entry.factors[i] @ flux.current[:, s])
         return reduced(self.fields.comm, flow, MPI.SUM)
 
     def outflow_slopes(
@@ -288,7 +289,7 @@ class Mechanisms(Term):
         for entry, flux in zip(self._entries, self._fluxes(), strict=True):
             if entry.compartment != compartment or species not in entry.current.moved:
                 continue
-            s, factor = entry.current.moved.index(species), self._step_size * self._factor(entry, species)
+            s, factor = entry.current.moved.index(species), entry.factors[species]
             slopes.append((self.fields.count, entry.nodes, factor * flux.by_potential[:, s]))
             slopes += [(j, entry.nodes, factor * flux.by_unknown[:, s, j]) for j in range(self.fields.count)]
             outside += factor @ flux.by_outside[:, s]
@@ -300,5 +301,6 @@ class Mechanisms(Term):
         for entry, flux in zip(self._entries, self._fluxes(), strict=True):
             for s, i in enumerate(entry.current.moved if entry.compartment == compartment else ()):
                 slope = flux.by_outside[:, s, species]
-                driven.append((i, entry.nodes, -self._step_size * self._factor(entry, i) * slope))
+                if slope.any():
+                    driven.append((i, entry.nodes, -entry.factors[i] * slope))
         return driven

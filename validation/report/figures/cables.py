@@ -30,14 +30,15 @@ PASSIVE = (0.5, 1, 2, 4, 7, 10, 15, 20, 30, 40, 60, 80, 100, 130, 160, 200, 250)
 SPIKES, PROFILES = np.arange(0.25, 35.1, 0.25), (16.5, 17.0, 17.5, 18.0)
 
 #: Places along the cable, um.
-PLACES = np.linspace(0.0, 1000.0, 101)
+PLACES = tuple(np.linspace(0.0, 1000.0, 101).tolist())
 
 
 def passive(_: Evidence, comm: Any) -> Sheet:
     """Figure of the passive cable: the potential at both ends in time."""
     changes = {"study.times": [f"{t:g} ms" for t in PASSIVE]}
     case, rows = case_of("rallpack_1", changes), solved("rallpack_1", changes, comm)
-    times, numbers = np.geomspace(0.2, PASSIVE[-1], 200), {}
+    times = np.geomspace(0.2, PASSIVE[-1], 200)
+    numbers: dict[str, float] = {}
     with style():
         canvas, (axes, errors) = panels(1, 2)
         for end, colour in zip(ENDS, (SOLVED, "#e08a00"), strict=True):
@@ -80,7 +81,7 @@ def spikes(_: Evidence, comm: Any) -> Sheet:
             numbers |= {f"last_{end}": last, f"difference_{end}": last - times[-1]}
         for t, colour in zip(PROFILES, SERIES, strict=True):
             at = int(np.argmin(np.abs(SPIKES - t)))
-            along.plot(PLACES * 1e-3, potentials(rows[at], PLACES), color=colour, label=f"{t:g} ms")
+            along.plot(1e-3 * np.array(PLACES), potentials(rows[at], PLACES), color=colour, label=f"{t:g} ms")
         axes.set(xlabel="time (ms)", ylabel="potential (mV)")
         along.set(xlabel="distance from the end where the current enters (mm)", ylabel="potential (mV)")
         axes.legend(loc="lower right")

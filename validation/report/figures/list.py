@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spinepnp.validation.report.figures import boxes, cables, field, neck, passages, rings, spine, throat
+from spinepnp.validation.report.figures import boxes, cables, field, neck, neuron, passages, rings, spine, throat
 from spinepnp.validation.report.figures.drawing import Job
 from spinepnp.validation.report.figures.gnp import GNP
 from spinepnp.validation.report.figures.overview import overview
@@ -159,6 +159,18 @@ CABLES = (
     Job("cable-spikes", "", "Spikes in a cable of ions: Rallpack 3", "", cables.spikes, ("rallpack_3",)),
 )
 
+#: Figure of the neuron of paper 002 in space.
+NEURON = (
+    Job(
+        "neuron-ball",
+        "",
+        "The neuron of paper 002 in a ball, with all ions in space",
+        "",
+        neuron.spikes,
+        ("neuron_ball_spike", "neuron_ball", "neuron_ball_local", "neuron_ball_3d"),
+    ),
+)
+
 
 def jobs(cases: Sequence[str]) -> list[Job]:
     """Jobs of all figures, in the order of the page; the overview belongs to all validation cases of this run."""
@@ -172,4 +184,5 @@ def jobs(cases: Sequence[str]) -> list[Job]:
         *FIELD,
         *PASSAGES,
         *CABLES,
+        *NEURON,
     ]
