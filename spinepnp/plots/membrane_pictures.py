@@ -254,8 +254,8 @@ def _draw_outline(
     outer = outer[np.any(grid.points[outer[:, :2], 0] > 1e-9 * np.ptp(grid.points), axis=1)]
     time = _time_of_largest_change(panels)
     pieces, colours = [], []
-    for part in panels:
-        for stretch, values in part:
+    for shown in panels:
+        for stretch, values in shown:
             s = stretch.position
             fine = np.linspace(s[0], s[-1], FINE)
             points = np.column_stack([np.interp(fine, s, grid.points[stretch.nodes, i]) for i in (0, 1)])

@@ -92,9 +92,12 @@ def stretches(case: Case, grid: Any) -> list[list[Stretch]]:
             nodes = nodes[np.argsort(grid.points[nodes, 0])]
             found.append(Stretch(name, grid.points[nodes, 0], nodes))
         return [found]
-    outer, owner = facets(grid), {}
-    for name, found_there in facets_by_boundary(case, grid).items():
-        owner |= {tuple(sorted(facet[:2].tolist())): name for facet in found_there}
+    outer = facets(grid)
+    owner = {
+        tuple(sorted(facet[:2].tolist())): name
+        for name, found_there in facets_by_boundary(case, grid).items()
+        for facet in found_there
+    }
     off_axis = np.any(grid.points[outer, 0] > 1e-9 * np.ptp(grid.points, axis=0).max(), axis=1)
     parts = []
     for chain in _chains(outer[off_axis], grid.points):

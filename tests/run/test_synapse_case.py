@@ -12,7 +12,7 @@ from support.commands import call
 
 
 def test_potassium_carries_the_charge_of_a_synapse_at_once_and_sodium_follows(tmp_path):
-    changed = ("mesh.size=80 nm", "study.duration=9 ms", "study.times=[]", "study.fields=none")
+    changed = ("mesh.size=80 nm", "study.duration=9 ms", 'study.times=["9 ms"]', "study.fields=none")
     call(
         "run", CASES / "spine_synapse.toml", "--output", tmp_path / "spine", *(w for c in changed for w in ("--set", c))
     )
