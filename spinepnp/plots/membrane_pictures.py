@@ -282,7 +282,7 @@ def _draw_outline(
                 axes.plot(*place, ".", color="black", markersize=3)
                 axes.annotate(f"{tick:g}", place, (5, 0), textcoords="offset points", fontsize=7, va="center")
     axes.set_aspect("equal")
-    axes.margins(0.1)
+    axes.margins(x=0.3, y=0.1)  # marks of the arc length stand at the right
     axes.autoscale_view()
     axes.set_xlabel("r (um)")
     axes.set_ylabel("z (um)")
