@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spinepnp.units import TIME, to_unit
-from spinepnp.validation.studies.facilitation import HEADS, PulsePair
-from spinepnp.validation.suite.solve import FINER, FIRST_ORDER, TIGHTER
 
 #: Intervals of pairs of pulses, s.
 INTERVALS = (10e-3, 20e-3)
@@ -39,6 +37,10 @@ class StudyNumber:
 
 def facilitation(comm: Any) -> list[StudyNumber]:
     """Facilitation of paper 000 in both heads at both intervals, by a conductance and by a current. Collective."""
+    # The lists of cases need the names of the studies, and no finite elements.
+    from spinepnp.validation.studies.facilitation import HEADS, PulsePair
+    from spinepnp.validation.suite.solve import FINER, TIGHTER
+
     numbers = []
     for head, radius in HEADS.items():
         for interval in INTERVALS:
@@ -67,6 +69,8 @@ def _number(
     quantity: str, point: str, values: list[float], reference: float, tolerance: float, why: str
 ) -> StudyNumber:
     """Number with the estimate of its error from solves with tighter steps, then with smaller cells."""
+    from spinepnp.validation.suite.solve import FIRST_ORDER
+
     first, tight, fine = values
     estimate = (abs(tight - first) + FIRST_ORDER * abs(fine - tight)) / abs(reference)
     return StudyNumber(quantity, point, fine, reference, estimate, tolerance, why)
