@@ -52,7 +52,9 @@ BARE = "#c8c8c8"
 Panels = list[list[tuple[Stretch, np.ndarray]]]
 
 
-def draw_membranes(case: Case, fields: Any, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+def draw_membranes(
+    case: Case, grid: Any, rows: Sequence[dict[str, Any]], directory: Path, *, last: bool = True
+) -> list[Path]:
     """Potential over membranes and open fractions of gates in them, as ``membrane.png``.
 
     Along a line or the outline of a meridian there are curves, of a transient one a time, or an image over place and
@@ -60,17 +62,16 @@ def draw_membranes(case: Case, fields: Any, rows: Sequence[dict[str, Any]], dire
 
     Args:
         case: case of the run.
-        fields: of the last state: a grid, or the path of a file.
+        grid: grid of the fields of the last state.
         rows: rows of observables.csv.
         directory: directory of the picture, and of fields in time.
+        last: whether these fields are those of the last row.
 
     Returns:
         Path of the picture; an empty list without a membrane that has a length.
     """
-    grid = read_fields(fields) if isinstance(fields, Path) else fields
     if not membranes_of(case, grid):
         return []
-    last = not isinstance(fields, Path) or fields.parent == directory
     files = _files(case, rows, directory, grid, last=last)
     if is_solid(grid) and not can_render():
         return []

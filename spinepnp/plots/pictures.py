@@ -39,8 +39,7 @@ def draw(
     solved = [row for row in rows if row.get("status") == "ok"]
     made = []
     if fields is not None and (not isinstance(fields, Path) or fields.exists()):
-        made += attempt(lambda: _draw_fields(case, fields, directory))
-        made += attempt(lambda: draw_membranes(case, fields, solved, directory))
+        made += attempt(lambda: _draw_fields(case, fields, solved, directory))
     over_time, varied = case.study.kind == "transient", case.study.vary is not None
     if over_time or varied:
         drawing = draw_sweep if not over_time else draw_peaks if varied else partial(draw_trace, trace=trace)
@@ -78,12 +77,18 @@ def attempt(work: Callable[[], list[Path]]) -> list[Path]:
         return []
 
 
-def _draw_fields(case: Case, fields: Any, directory: Path) -> list[Path]:
-    """Pictures of the last fields."""
+def _draw_fields(case: Case, fields: Any, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
+    """Pictures of the last fields, and of membranes."""
+    grid = read_fields(fields) if isinstance(fields, Path) else fields
+    last = not isinstance(fields, Path) or fields.parent == directory
+    made = attempt(lambda: _draw_potential(case, grid, directory))
+    return made + attempt(lambda: draw_membranes(case, grid, rows, directory, last=last))
+
+
+def _draw_potential(case: Case, grid: Any, directory: Path) -> list[Path]:
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
-    grid = read_fields(fields) if isinstance(fields, Path) else fields
     made = [directory / "potential.png"]
     draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
