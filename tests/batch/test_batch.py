@@ -396,10 +396,10 @@ def test_cases_that_fail_stop_no_other(tmp_path, capfd):
 def test_whatever_a_case_raises_is_its_own_failure(tmp_path, monkeypatch, capfd):
     solve = SteadyProblem.solve
 
-    def explode(self, electrolyte, boundaries, closed=None):
+    def explode(self, electrolyte, boundaries, *rest):
         if boundaries["top"].injections[0].value == pytest.approx(20e-12):
             raise RuntimeError("the sky\nfalls")
-        return solve(self, electrolyte, boundaries, closed)
+        return solve(self, electrolyte, boundaries, *rest)
 
     monkeypatch.setattr(SteadyProblem, "solve", explode)
     assert batch(tmp_path, SMALL) == 1
