@@ -81,6 +81,14 @@ def test_on_cells_that_do_not_resolve_the_layer_the_capacitance_is_that_of_the_p
     assert charge(solution) == pytest.approx(membrane_charge(solution, 0.01), rel=1e-9)
 
 
+def test_gauss_law_holds_on_curved_cells_in_space(case, comm):
+    """The integral of the potential over a curved wall is the same in the equations and in the results."""
+    body = generate(Ball(radius="7.5 um", dimension="3d"), MeshOptions(size="3 um", order=2, element_degree=1), comm)
+    solution = rest(case, body, capacitance="1 uF/cm^2")
+    assert 1e3 * solution.probes["centre"].potential == pytest.approx(gnp.Model("gnp").rest()[3], abs=1e-2)
+    assert charge(solution) == pytest.approx(membrane_charge(solution, 0.01), rel=1e-9)
+
+
 def test_laws_at_the_wall_of_the_layer_move_its_rest(case, mesh):
     """With local traces: -67.86 mV across the membrane, as without space with the layer of Gouy and Chapman."""
     solution = rest(case, mesh, "local", "1 uF/cm^2")
