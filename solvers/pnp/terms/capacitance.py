@@ -15,6 +15,8 @@ class Capacitance(UflTerm):
     """Charge on membranes, in proportion to the potential across them; kappa = C_m V_T / (F c L)."""
 
     order = 90
+    #: As in the weights of boundaries, with which results integrate the potential over a curved wall.
+    extra_degree = 2
 
     def __init__(self, fields: Fields, problem_data: ProblemData) -> None:
         self._constants = {name: (fields.constant(), fields.constant()) for name in fields.signature.membranes}
