@@ -335,7 +335,7 @@ class TransientProblem(Problem):
                 solution=solution,
                 statistics=accepted.statistics,
                 rejected=rejected,
-                listed=at_end and schedule.is_listed(target),
+                listed=schedule.is_listed(time_state.time),
                 interpolated=False,
                 dense=dense,
                 trace=tracer.trace(dense),

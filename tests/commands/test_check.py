@@ -13,6 +13,7 @@ from spinepnp.validation.reference import table as references
 from support import CASES
 
 CYLINDER = str(CASES / "cylinder_iv.toml")
+LINE = ("--set", 'geometry.dimension="1d"', "--set", 'study.values=["10 pA"]')
 
 
 def test_check_tells_limit_and_curve_of_the_cylinder(comm):
@@ -70,30 +71,28 @@ def test_check_of_every_case_is_json(comm, capsys, case):
 
 
 def test_check_from_the_command_line(spinepnp):
-    done = spinepnp("check", CYLINDER, "--json", exit_code=0)
+    done = spinepnp("check", CYLINDER, *LINE, "--json", exit_code=0)
     assert done.stderr == ""
     assert json.loads(done.stdout)["shape"] == "cylinder"
 
 
 def test_check_refuses_a_current_beyond_the_limit(verb):
-    done = verb("check", CYLINDER, "--set", 'boundaries.top.current.value="-300 pA"', exit_code=2)
+    done = verb("check", CYLINDER, *LINE, "--set", 'boundaries.top.current.value="-300 pA"', exit_code=2)
     assert done.stderr.count("\n") == 1
     assert "beyond the limiting current -202.5 pA" in done.stderr
 
 
 def test_petsc_options_of_the_command_line_reach_petsc(spinepnp):
-    only = ("--set", 'study.values=["10 pA"]', "--set", 'mesh.size="60 nm"', "--set", "mesh.grade={}")
-    done = spinepnp("run", CYLINDER, *only, "-snes_monitor", "-snes_max_fail", "5", "-log_view", exit_code=0)
+    done = spinepnp("run", CYLINDER, *LINE, "-snes_monitor", "-snes_max_fail", "5", "-log_view", exit_code=0)
     assert done.stdout.count("SNES Function norm") >= 2
     assert "Main Stage" in done.stdout
     assert "warning" not in done.stderr
 
 
 def test_a_misspelt_petsc_option_is_told(spinepnp):
-    only = ("--set", 'study.values=["10 pA"]', "--set", 'mesh.size="60 nm"', "--set", "mesh.grade={}")
-    done = spinepnp("run", "-snes_monitorr", CYLINDER, *only, exit_code=0)
+    done = spinepnp("run", "-snes_monitorr", CYLINDER, *LINE, exit_code=0)
     assert "warning: -snes_monitorr is read by no part of PETSc here" in done.stderr
-    done = spinepnp("run", CYLINDER, *only, "--force", "-snes_type", "nosuch", exit_code=2)
+    done = spinepnp("run", CYLINDER, *LINE, "--force", "-snes_type", "nosuch", exit_code=2)
     assert 'snes_type = "nosuch": PETSc has no such type' in done.stderr
 
 

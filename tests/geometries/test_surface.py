@@ -52,7 +52,7 @@ def test_formats_hold_the_same_spine(tmp_path, suffix):
 
 
 def test_refinement_and_other_sizes_keep_the_polyhedron():
-    for options in (MeshOptions(refine=1), MeshOptions(size="100 nm"), MeshOptions(size="20 nm")):
+    for options in (MeshOptions(refine=1), MeshOptions(size="100 nm"), MeshOptions(size="30 nm")):
         mesh = generate(spine_surface(SPINE_FILE), options, MPI.COMM_SELF)
         assert max(abs(error) for error in errors(mesh).values()) < 1e-12
         assert 0.5 < options.cells(mesh.geometry) / mesh.cells < 2.0

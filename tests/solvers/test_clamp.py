@@ -110,9 +110,9 @@ def test_a_small_sine_meets_the_impedance(comm, cell, frequency, periods):
         closed=None if cell == "bath" else Closed(),
     )  # fmt: skip
     times = tuple((periods - 1 + (i + 1) / samples) / frequency for i in range(samples))
+    problem.run(Schedule((periods - 1) / frequency, tolerance=1e-5))
     # Rates of what follows the clamp at once are right to (2 pi f h)^2 / 13 only: short steps.
-    schedule = Schedule(times[-1], times, fixed_step=0.5 / (samples * frequency))
-    steps = [s for s in solved(problem, schedule) if s.listed]
+    steps = [s for s in problem.steps(Schedule(times[-1], times, fixed_step=0.5 / (samples * frequency))) if s.listed]
     currents = [total(step.solution.boundary["top"]) for step in steps]
     found = 2j * np.mean(np.array(currents) * np.exp(-2j * math.pi * frequency * np.array(times)))
     law = BlockingElectrode(GAP, AREA, 200e-12, SALT.debye_length(), SALT.absolute_permittivity)
@@ -213,10 +213,10 @@ def test_third_order_in_time(comm):
         *_, last = problem.steps(Schedule(3e-7, fixed_step=2e-7 / steps))
         return last.solution.unknowns
 
-    reference = at_the_end(320)
-    errors = np.array([np.abs(at_the_end(n) - reference).max(axis=0) for n in (20, 40, 80)])
+    reference = at_the_end(240)
+    errors = np.array([np.abs(at_the_end(n) - reference).max(axis=0) for n in (40, 80)])
     errors = comm.allreduce(errors, op=np.maximum)
-    assert np.log2(errors[:-1] / errors[1:])[-1] == pytest.approx(3.0, abs=0.2)
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(3.0, abs=0.2)
 
 
 @pytest.mark.parametrize("wall", ["bath", "blocking"])

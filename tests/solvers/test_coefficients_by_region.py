@@ -48,7 +48,7 @@ def salt(dimension, degree, diffusivity, current="0.01 pA", permittivity=80, **s
     """A salt of 150 mM in a neck with a current into its top."""
     species = [{**ion(n, z, 150), "diffusivity": diffusivity} for n, z in (("C", 1), ("A", -1))]
     top = {"current": {"species": "C", "value": current}}
-    mesh = {"size": "20 nm" if dimension != "3d" else "30 nm", "element_degree": degree}
+    mesh = {"size": "20 nm" if dimension != "3d" else "40 nm", "element_degree": degree}
     electrolyte = {**USUAL, "permittivity": permittivity, "species": species}
     return case(NECK, electrolyte, {"base": BATH, "top": top}, dimension=dimension, mesh=mesh, solver=solver)
 

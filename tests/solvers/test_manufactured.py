@@ -136,20 +136,28 @@ def solve(mesh, formulation, dimension, profile):
     return np.sqrt([domain.comm.allreduce(float(v), op=MPI.SUM) for v in values])
 
 
-@pytest.mark.parametrize("formulation", ["density", "log", "nodal"])
-@pytest.mark.parametrize("degree", [1, 2])
-@pytest.mark.parametrize(
-    ("dimension", "profile"),
-    [("1d", UNIFORM), ("axisymmetric", UNIFORM), ("3d", UNIFORM), ("1d", STEPPED), ("axisymmetric", STEPPED)],
-    ids=["1d", "axisymmetric", "3d", "1d stepped", "axisymmetric stepped"],
-)
+#: Dimensions with coefficients, degrees and formulations. Quadratic logarithms have their forms in the meridian, and
+#: the measure of three dimensions is that of the densities: both together are left out.
+SETTINGS = [
+    pytest.param(dimension, profile, degree, formulation, id=f"{dimension}{name}-{degree}-{formulation}")
+    for dimension, profile, name in (
+        ("1d", UNIFORM, ""), ("axisymmetric", UNIFORM, ""), ("3d", UNIFORM, ""),
+        ("1d", STEPPED, " stepped"), ("axisymmetric", STEPPED, " stepped"),
+    )
+    for degree in (1, 2)
+    for formulation in ("density", "log", "nodal")
+    if (dimension, degree, formulation) != ("3d", 2, "log")
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("dimension", "profile", "degree", "formulation"), SETTINGS)
 def test_rates_are_those_of_theory(comm, dimension, degree, formulation, profile):
     shape = Cylinder(length="1 um", radius="500 nm", dimension=dimension)
     planes = {"grade_planes": [{"z": "400 nm"}]} if profile.planes else {}
     if dimension == "1d":
         series = [MeshOptions(size=f"{h} nm", element_degree=degree, **planes) for h in (25, 12.5)]
     else:
-        size = "200 nm" if dimension == "axisymmetric" else "220 nm"
+        size = "200 nm" if dimension == "axisymmetric" else "255 nm"
         refine = (2, 3) if dimension == "axisymmetric" else (0, 1)
         series = [MeshOptions(size=size, refine=r, element_degree=degree, **planes) for r in refine]
     errors = np.array([solve(generate(shape, options, comm), formulation, dimension, profile) for options in series])
