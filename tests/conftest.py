@@ -15,10 +15,6 @@ pytest.register_assert_rewrite("support")
 # Tests run side by side: pictures in a process of its own would take the core of another test.
 os.environ.setdefault("SPINEPNP_BACKGROUND", "off")
 
-# Ranks that wait sleep instead of polling: beside another test they have no core of their own.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
-
 # No deadline: a busy machine is no error. In CI the same examples every time.
 hypothesis.settings.register_profile("spinepnp", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("spinepnp")
