@@ -12,6 +12,10 @@ from mpi4py import MPI
 
 pytest.register_assert_rewrite("support")
 
+# The processes that tests start, some hundreds, share the bytecode of the checkout.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Tests run side by side: pictures in a process of its own would take the core of another test.
 os.environ.setdefault("SPINEPNP_BACKGROUND", "off")
 

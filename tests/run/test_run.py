@@ -348,7 +348,12 @@ class TestRanks:
             assert np.allclose(a[name], b[name], rtol=1e-9, atol=1e-12)
 
     @pytest.mark.parametrize(
-        ("arguments", "ranks"), [(["run", THREE, "--set", "geometry.dimension='1d'", *IMPOSSIBLE], 3), (["run", "nowhere.toml"], 2), (["rnu"], 3)]
+        ("arguments", "ranks"),
+        [
+            (["run", THREE, "--set", "geometry.dimension='1d'", *IMPOSSIBLE], 3),
+            (["run", "nowhere.toml"], 2),
+            (["rnu"], 3),
+        ],
     )
     def test_bad_input_is_said_once(self, tmp_path, spinepnp, mpiexec, arguments, ranks):
         done = spinepnp(*arguments, ranks=ranks, mpiexec=mpiexec, exit_code=2)
