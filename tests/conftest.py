@@ -12,12 +12,12 @@ from mpi4py import MPI
 
 pytest.register_assert_rewrite("support")
 
+# The processes that tests start, some hundreds, share the bytecode of the checkout.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Tests run side by side: pictures in a process of its own would take the core of another test.
 os.environ.setdefault("SPINEPNP_BACKGROUND", "off")
-
-# Ranks that wait sleep instead of polling: beside another test they have no core of their own.
-if "PYTEST_XDIST_WORKER" in os.environ:
-    os.environ.setdefault("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1")
 
 # No deadline: a busy machine is no error. In CI the same examples every time.
 hypothesis.settings.register_profile("spinepnp", deadline=None, derandomize=bool(os.environ.get("CI")))

@@ -10,7 +10,7 @@ import ast
 import json
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,8 @@ def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
     """Generate the pages of files, and the pages of folders, which list their files."""
     waiting = sorted(app.env.repo_files)  # type: ignore[attr-defined]
-    done = set()
+    done: set[str] = set()
+    known: dict[Any, str] = {}
     while waiting:
         path = waiting.pop()
         if path in done:
@@ -101,7 +102,21 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
             body = f"<ul>{rows}</ul>"
         else:
             body = _listing(app, file)
-        yield f"{FOLDER}/{path}", {"title": path, "body": f"<h1>{escape(path)}</h1>\n{body}"}, "page.html"
+        page = f"{FOLDER}/{path}"
+        context = {"title": path, "body": f"<h1>{escape(path)}</h1>\n{body}", "toctree": _navigation(app, page, known)}
+        yield page, context, "page.html"
+
+
+def _navigation(app: Sphinx, page: str, known: dict[Any, str]) -> Callable[..., str]:
+    """Navigation of a page of a file, made once for all pages at its depth: it takes longer than the page itself."""
+
+    def toctree(**options: Any) -> str:
+        key = page.count("/"), tuple(options.items())
+        if key not in known:
+            known[key] = app.builder._get_local_toctree(page, **options)  # type: ignore[attr-defined]
+        return known[key]
+
+    return toctree
 
 
 def _listing(app: Sphinx, file: Path) -> str:

@@ -19,6 +19,7 @@ import os
 import re
 import struct
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -52,14 +53,19 @@ def remove_dead_entries(folder: Path, age: float) -> int:
 
 def remove_damaged_entries(folder: Path) -> int:
     """Remove kernels that are missing, cut, or changed after they were made; returns their number."""
-    removed = 0
-    for mark in folder.glob(f"*{MADE_SUFFIX}"):
+    removed, files = 0, list(folder.iterdir())  # listed once: a cache holds hundreds of kernels
+    libraries = defaultdict(list)
+    for path in files:
+        if path.name.endswith("so"):
+            libraries[path.name.partition(".")[0]].append(path)
+    for mark in files:
         name = mark.name.removesuffix(MADE_SUFFIX)
+        if name == mark.name:
+            continue
         try:
-            libraries = list(folder.glob(f"{name}.*so"))
             # The mark is written last.
             made = mark.stat().st_mtime_ns
-            whole = libraries and all(is_complete(path) and path.stat().st_mtime_ns <= made for path in libraries)
+            whole = libraries[name] and all(is_complete(p) and p.stat().st_mtime_ns <= made for p in libraries[name])
         except OSError:  # another process was faster
             continue
         if not whole:

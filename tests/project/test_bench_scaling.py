@@ -13,7 +13,7 @@ PERFECT = Machine(latency=0.0, bandwidth=math.inf)
 
 
 def test_messages_are_counted_by_their_columns():
-    row = rows("messages", size="40 nm")
+    row = rows("messages", size="60 nm")
     assert set(SUITES["messages"].columns) <= set(row)
     assert row["ranks"] == 1
     # One rank has nobody to send to, and GMRES takes a norm and a projection in each iteration at least.

@@ -15,7 +15,7 @@ SCRIPTS = sorted((ROOT / "cluster").glob("*.sh"))
 SWEEP = f"""
 [base]
 case = "{CASES / "cylinder_iv.toml"}"
-set = {{ "mesh" = {{ size = "50 nm", grade = {{ top = {{ size = "0.3 nm", growth = 2.0 }} }} }} }}
+set = {{ "geometry.dimension" = "1d" }}
 [axes]
 "geometry.radius" = ["80 nm", "90 nm", "100 nm"]
 "boundaries.top.current.value" = ["10 pA", "20 pA", "30 pA", "40 pA", "50 pA"]

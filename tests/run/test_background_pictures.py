@@ -14,7 +14,8 @@ from spinepnp.plots import background
 from spinepnp.run.place import MARK
 from support.interruptions import SWEEP, TRANSIENT, of_job
 
-FAMILY = TRANSIENT + 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 pA"]\n'
+SHORT = TRANSIENT.replace("10 ms", "1 ms").replace('"2 ms", "5 ms"', '"0.5 ms"')
+FAMILY = SHORT + 'vary = "boundaries.top.current.value"\nvalues = ["20 pA", "50 pA"]\n'
 
 #: Program that holds a process for pictures until it is ended.
 HOLDER = """
@@ -42,10 +43,9 @@ def drawn(folder):
 
 
 @pytest.mark.parametrize("text", [SWEEP, FAMILY], ids=["sweep", "transients"])
-def test_pictures_are_those_of_the_run_itself(tmp_path, text):
+def test_pictures_are_those_of_the_run_itself(tmp_path, verb, text):
     (tmp_path / "case.toml").write_text(text)
-    for wanted in ("on", "off"):
-        done = run(tmp_path, wanted, wanted)
+    for done in (run(tmp_path, "on", "on"), verb("run", "case.toml", "--output", "off")):
         assert done.returncode == 0, done.stderr
         assert "could not be drawn" not in done.stderr
     pictures = drawn(tmp_path / "on")

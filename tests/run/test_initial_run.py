@@ -118,7 +118,7 @@ class TestRestart:
         assert np.allclose(grid["concentration_mM.A"], 150.0 - 135.0 * grid.points[:, 0], rtol=1e-6)
 
     def test_two_ranks(self, first, tmp_path, spinepnp, mpiexec):
-        data = tables("10 us", initial={"file": "first/fields.vtu"}, mesh={"size": "80 nm"})
+        data = tables("1 us", initial={"file": "first/fields.vtu"}, mesh={"size": "80 nm"})
         case = write(first / "ranks.toml", data | {"study": data["study"] | {"tolerance": 1e-3}})
         assert run(case, "--output", tmp_path / "out1") == 0
         spinepnp("run", str(case), "--output", "out2", ranks=2, mpiexec=mpiexec, exit_code=0)
@@ -128,7 +128,7 @@ class TestRestart:
             assert np.allclose(one[name], two[name], rtol=1e-9)
 
     def test_two_ranks_and_regions(self, tmp_path, spinepnp, mpiexec):
-        data = tables("10 us", mesh={"size": "80 nm"})
+        data = tables("1 us", "1d", mesh={"size": "80 nm"})
         case = write(tmp_path / "case.toml", data | {"study": data["study"] | {"tolerance": 1e-3}})
         assert run(case, "--output", tmp_path / "out1") == 0
         spinepnp("run", str(case), "--output", "out2", ranks=2, mpiexec=mpiexec, exit_code=0)

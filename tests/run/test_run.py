@@ -325,9 +325,9 @@ def test_interruption_keeps_what_was_solved(tmp_path, mpiexec, number, ranks):
 class TestRanks:
     def test_three_ranks_write_what_one_writes(self, tmp_path, spinepnp, mpiexec):
         """Currents are compared on the scale of the injected one, everything else relative to itself."""
-        few = ("--set", 'study.values=["10 pA", "200 pA"]')
+        few = ("--set", 'study.values=["10 pA", "200 pA"]', "--set", "mesh={size='70 nm', order=2}")
         for ranks in (1, 3):
-            words = ["run", THREE, "--output", f"out{ranks}", *COARSE, *few]
+            words = ["run", THREE, "--output", f"out{ranks}", *few]
             done = spinepnp(*words, ranks=ranks, mpiexec=mpiexec, exit_code=0)
             assert done.stdout.count("results: ") == 1
         one, three = (results(tmp_path / f"out{n}")[1].drop(columns="status") for n in (1, 3))
@@ -348,7 +348,12 @@ class TestRanks:
             assert np.allclose(a[name], b[name], rtol=1e-9, atol=1e-12)
 
     @pytest.mark.parametrize(
-        ("arguments", "ranks"), [(["run", THREE, *COARSE, *IMPOSSIBLE], 3), (["run", "nowhere.toml"], 2), (["rnu"], 3)]
+        ("arguments", "ranks"),
+        [
+            (["run", THREE, "--set", "geometry.dimension='1d'", *IMPOSSIBLE], 3),
+            (["run", "nowhere.toml"], 2),
+            (["rnu"], 3),
+        ],
     )
     def test_bad_input_is_said_once(self, tmp_path, spinepnp, mpiexec, arguments, ranks):
         done = spinepnp(*arguments, ranks=ranks, mpiexec=mpiexec, exit_code=2)
