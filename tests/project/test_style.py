@@ -1,5 +1,6 @@
 """Lint, format and types: what the project's own configuration asks for."""
 
+import re
 import subprocess
 import sys
 
@@ -19,3 +20,9 @@ def test_style(command, tmp_path):
         [sys.executable, "-m", *command, *cache], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_file_has_the_marks_of_a_merge():
+    marks = re.compile(r"^(<{7} |>{7} |={7}$)", re.MULTILINE)
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("cases/**/*.toml")]
+    assert [path for path in texts if marks.search(path.read_text())] == []
