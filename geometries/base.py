@@ -251,8 +251,8 @@ class Geometry(Table, ABC):
         """Default degree of the elements.
 
         On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions this
-        holds where walls are smooth and curved; elsewhere singular rims and thin layers cancel their gain
-        (`./spine bench accuracy`). On a line all solves are fast, and linear elements have smaller rounding errors.
+        holds where walls are smooth and curved, and where a shape moves nodes toward a singular rim; elsewhere rims and
+        thin layers cancel their gain (`./spine bench accuracy`). On a line all solves are fast, and linear elements have smaller rounding errors.
         """
         return {"3d": 2 if self.smooth else 1, "axisymmetric": 2, "1d": 1}[self.dimension]
 

@@ -20,9 +20,20 @@ from spinepnp.geometries.surfaces import Surface
 from spinepnp.geometries.wall_layers import WallLayers
 from spinepnp.units import ANGLE, Angle, Length, format_quantity
 
-#: Edge length at the window's rim over the rim's radius: the flux into the window is singular there, and its access
-#: resistance errs by about 1.5 %, halved with the edges.
-RIM_EDGE = 1.0 / 32.0
+#: Edge length at the window's rim over the rim's radius, before cells become thinner toward it (`RIM_POWER`).
+RIM_EDGE = 1.0 / 16.0
+
+#: Growth of the edge length with the distance from rims and patches: quadratic elements can follow it.
+SLOPE = 0.45
+
+#: Power of the distance from the rim by which nodes move toward it: the potential changes there with the root of the
+#: distance, so that the error of even cells is of the order of their edge over the rim's radius. With 2 the root would
+#: become linear, but curved cells could be inverted.
+RIM_POWER = 1.5
+
+#: Reach of this displacement over the distance of the rim from the nearest axis, patch, obstacle and from half the
+#: radius.
+RIM_REACH = 0.9
 
 #: Widest rim, over the radius, that can be imprinted on Gmsh's sphere: a great circle would go through its poles.
 WIDEST_RIM = 0.99
@@ -186,6 +197,40 @@ class BallWindow(Revolved):
         rim = self._at(math.pi - self._half_angle(self.window_radius))
         return [Refinement(Piece("window", rim, rim), scale * RIM_EDGE * rim[0])]
 
+    def default_degree(self) -> int:
+        """Default degree of the elements: 2, as linear ones would need ten times as many cells at the window's rim."""
+        return 2
+
+    def _rim_reach(self) -> float:
+        """Distance from the window's rim within which nodes move toward it, in model units."""
+        R, angle = self.radius / MODEL_UNIT, self._half_angle(self.window_radius)
+        nearest = [R * angle, R * self._gap(), 0.5 * R]
+        if self.obstacle is not None:
+            a, z = self._at(math.pi - angle)
+            centre = (self.obstacle.off_axis / MODEL_UNIT, self.obstacle.centre[2] / MODEL_UNIT)
+            nearest.append(math.dist((a, z), centre) - self.obstacle.radius / MODEL_UNIT)
+        return RIM_REACH * min(nearest)
+
+    def map_points(self, x: np.ndarray) -> np.ndarray:
+        """Coordinates in space of points in the coordinates of meshing: those near the window's rim move toward it.
+
+        Distances from the rim are those in depth and along the sphere, which is kept.
+
+        Args:
+            x: points, model units, shape (n, 3).
+        """
+        R, rim, reach = self.radius / MODEL_UNIT, self._half_angle(self.window_radius), self._rim_reach()
+        across, distance = np.hypot(x[:, 0], x[:, 1]), np.linalg.norm(x, axis=1)
+        along, depth = R * (np.arctan2(across, -x[:, 2]) - rim), R - distance
+        from_rim = np.hypot(along, depth)
+        near = (from_rim > 0.0) & (from_rim < reach)
+        factor = (from_rim[near] / reach) ** (RIM_POWER - 1.0)
+        angle, left = rim + factor * along[near] / R, R - factor * depth[near]
+        moved = x.copy()
+        moved[near, :2] *= (left * np.sin(angle) / across[near])[:, None]
+        moved[near, 2] = -left * np.cos(angle)
+        return moved
+
     def _patches(self) -> dict[str, tuple[float, float]]:
         """Angle of the middle from the north pole, and half angle, of window and cap, rad."""
         patches = {"window": (math.pi, self._half_angle(self.window_radius))}
@@ -195,7 +240,7 @@ class BallWindow(Revolved):
 
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
         """Refinements of the body, those of the cap turned by its angle."""
-        refinements = super().all_refinements(sizes, default)
+        refinements = [replace(found, slope=max(found.slope, SLOPE)) for found in super().all_refinements(sizes, default)]
         if self.cap_angle == 0.0 or self.cap_radius is None:
             return refinements
         R = self.radius / MODEL_UNIT
