@@ -183,6 +183,15 @@ class Geometry(Table, ABC):
             return self.map_points(np.column_stack([x[:, 0], np.zeros(len(x)), x[:, 1]]))[:, [0, 2]]
         return x
 
+    def toward_rims(self, x: np.ndarray, sizes: Sizes) -> np.ndarray:
+        """Nodes of a mesh in the coordinates of meshing, moved toward rims where fields are singular; here as they are.
+
+        Args:
+            x: nodes, model units, shape (n, dimension).
+            sizes: target edge lengths of the mesh.
+        """
+        return x
+
     def wall_layers(self, sizes: Sizes) -> list[WallLayers]:
         """Boundary layers on the walls that the case grades, where the shape can have them."""
         return []
@@ -251,8 +260,9 @@ class Geometry(Table, ABC):
         """Default degree of the elements.
 
         On a meridian quadratic elements on larger cells are faster and have a smaller error. In three dimensions this
-        holds where walls are smooth and curved, and where a shape moves nodes toward a singular rim; elsewhere rims and
-        thin layers cancel their gain (`./spine bench accuracy`). On a line all solves are fast, and linear elements have smaller rounding errors.
+        holds where walls are smooth and curved, and where nodes move toward singular rims (`toward_rims`); elsewhere
+        rims and thin layers cancel their gain (`./spine bench accuracy`). On a line all solves are fast, and linear
+        elements have smaller rounding errors.
         """
         return {"3d": 2 if self.smooth else 1, "axisymmetric": 2, "1d": 1}[self.dimension]
 

@@ -141,7 +141,7 @@ def generate(
     for _ in range(resolved.refine):
         tagged = refine(tagged, geometry, sizes)
     mesh, dim = tagged.mesh, geometry.cell_dimension
-    mesh.geometry.x[:, :dim] = geometry.map_to_body(mesh.geometry.x[:, :dim])
+    mesh.geometry.x[:, :dim] = geometry.map_to_body(geometry.toward_rims(mesh.geometry.x[:, :dim], sizes))
     quality = check_quality(mesh, tagged.signs)
     topology = mesh.topology
     made = SpineMesh(

@@ -211,24 +211,27 @@ class BallWindow(Revolved):
             nearest.append(math.dist((a, z), centre) - self.obstacle.radius / MODEL_UNIT)
         return RIM_REACH * min(nearest)
 
-    def map_points(self, x: np.ndarray) -> np.ndarray:
-        """Coordinates in space of points in the coordinates of meshing: those near the window's rim move toward it.
+    def toward_rims(self, x: np.ndarray, sizes: Sizes) -> np.ndarray:
+        """Nodes of a mesh, those near the window's rim moved toward it, in depth and along the sphere.
 
-        Distances from the rim are those in depth and along the sphere, which is kept.
+        Layers on the wall and a graded window stay as thin as the case asks.
 
         Args:
-            x: points, model units, shape (n, 3).
+            x: nodes, model units, shape (n, dimension).
+            sizes: target edge lengths of the mesh.
         """
+        if {"wall", "window"} & sizes.grade.keys():
+            return x
         R, rim, reach = self.radius / MODEL_UNIT, self._half_angle(self.window_radius), self._rim_reach()
-        across, distance = np.hypot(x[:, 0], x[:, 1]), np.linalg.norm(x, axis=1)
-        along, depth = R * (np.arctan2(across, -x[:, 2]) - rim), R - distance
+        across = np.linalg.norm(x[:, :-1], axis=1)
+        along, depth = R * (np.arctan2(across, -x[:, -1]) - rim), R - np.hypot(across, x[:, -1])
         from_rim = np.hypot(along, depth)
         near = (from_rim > 0.0) & (from_rim < reach)
         factor = (from_rim[near] / reach) ** (RIM_POWER - 1.0)
-        angle, left = rim + factor * along[near] / R, R - factor * depth[near]
+        angle, distance = rim + factor * along[near] / R, R - factor * depth[near]
         moved = x.copy()
-        moved[near, :2] *= (left * np.sin(angle) / across[near])[:, None]
-        moved[near, 2] = -left * np.cos(angle)
+        moved[near, :-1] *= (distance * np.sin(angle) / across[near])[:, None]
+        moved[near, -1] = -distance * np.cos(angle)
         return moved
 
     def _patches(self) -> dict[str, tuple[float, float]]:
@@ -240,7 +243,8 @@ class BallWindow(Revolved):
 
     def all_refinements(self, sizes: Sizes, default: float) -> list[Refinement]:
         """Refinements of the body, those of the cap turned by its angle."""
-        refinements = [replace(found, slope=max(found.slope, SLOPE)) for found in super().all_refinements(sizes, default)]
+        refinements = super().all_refinements(sizes, default)
+        refinements = [replace(refinement, slope=max(refinement.slope, SLOPE)) for refinement in refinements]
         if self.cap_angle == 0.0 or self.cap_radius is None:
             return refinements
         R = self.radius / MODEL_UNIT

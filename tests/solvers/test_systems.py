@@ -92,12 +92,12 @@ def windows(comm):
     fine = MeshOptions(size="60 nm", element_degree=2, grade={"window": GradeOptions(size="2 nm")})
     return {
         "axisymmetric": generate(shape, fine, comm),
-        "3d": generate(shape.model_copy(update={"dimension": "3d"}), MeshOptions(element_degree=1), comm),
+        "3d": generate(shape.model_copy(update={"dimension": "3d"}), MeshOptions(), comm),
     }
 
 
 @pytest.mark.parametrize("linear", ["direct", "block"])
-@pytest.mark.parametrize(("dimension", "tolerance"), [("axisymmetric", 1.5e-2), ("3d", 4e-2)])
+@pytest.mark.parametrize(("dimension", "tolerance"), [("axisymmetric", 1.5e-2), ("3d", 1.5e-2)])
 def test_a_tracer_alone_escapes_in_the_mean_time_of_the_narrow_escape_law(comm, windows, dimension, tolerance, linear):
     electrolyte = Electrolyte(species=[ion("T", 0, 0.0, source="2 mM/s")])
     data = {"window": Boundary(concentrations="absorbing")}
