@@ -104,6 +104,10 @@ class BallNeck(Revolved):
         """Height of the head's centre, m."""
         return self.neck_length + math.sqrt(self.head_radius**2 - self.neck_radius**2)
 
+    def places(self) -> dict[str, float]:
+        """Heights of the head's centre and of the middle of the neck's axis."""
+        return {"head": self.head_centre, "neck": self.neck_length / 2.0}
+
     @property
     def _fillet_centre(self) -> float:
         """Height of the centre of the fillet's arc, m; the neck's wall ends there."""

@@ -121,7 +121,9 @@ class Case(Table):
         compartments: well-stirred solutions beyond boundaries, by a name of yours.
         initial: concentrations at the start of a transient, where they are not those of the bulk.
         study: what is done with it.
-        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
+        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m; or places of the
+            shape, which move with its lengths: "head" and "neck" of a ball_neck, "middle" of necks and pores, "centre"
+            of balls.
         regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
         compare: the law with which the result is compared.
         solver: how it is solved.
@@ -136,7 +138,7 @@ class Case(Table):
     compartments: dict[str, Compartment] | None = None
     initial: Initial | None = None
     study: Study = Study()
-    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
+    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate] | str] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
@@ -167,8 +169,9 @@ class Case(Table):
     def _check_names(self) -> None:
         """Check the names of probes and regions, and the boundaries that regions exclude."""
         seen = {"volume", "law", *self.geometry.boundaries_of(self.boundaries)}
-        for name in self.probes:
+        for name, point in self.probes.items():
             check_name("probes", name, seen)
+            self.geometry.position(point, f"probes.{name}")
         for name, region in self.regions.items():
             check_name("regions", name, seen)
             for excluded in region.exclude:

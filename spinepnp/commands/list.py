@@ -80,6 +80,8 @@ def _shape(name: str, *, as_json: bool) -> None:
     for line in describe_keys(SHAPES[name], leave_out=() if entry["obstacle"] else ("obstacle",)):
         print(line)
     print(f"\nboundaries: {', '.join(entry['boundaries'])}")
+    if entry["places"]:
+        print(f"places for probes: {', '.join(entry['places'])}")
     print(f"dimensions: {', '.join(entry['dimensions'])}\na case file: ./spine new {name}")
 
 

@@ -11,14 +11,14 @@ from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si
-from spinepnp.reference.templates import named_boundaries
+from spinepnp.reference.templates import named_boundaries, places_of
 from spinepnp.validation.laws.catalogue import LAWS
 
 Entry = dict[str, Any]
 
 
 def shapes() -> list[Entry]:
-    """Every shape with its parameters and boundaries."""
+    """Every shape with its parameters, boundaries, and places for probes."""
     found = []
     for name, shape in SHAPES.items():
         own = [key for key in keys_of(shape) if key.name not in ("shape", "dimension", "obstacle")]
@@ -28,6 +28,7 @@ def shapes() -> list[Entry]:
             "parameters": [key.name for key in own if key.required],
             "options": [key.name for key in own if not key.required],
             "boundaries": named_boundaries(name),
+            "places": places_of(name),
             "dimensions": list(shape.dimensions),
             "obstacle": shape.takes_obstacle,
             "drawing": drawing_of(shape),

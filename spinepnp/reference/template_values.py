@@ -22,7 +22,7 @@ class Starter:
         sizes: keys of the shape that are set.
         ground: boundary with prescribed potential and concentrations; empty for a closed body.
         injector: boundary where the current enters.
-        probe: coordinates of a point inside, as texts.
+        probe: place of the shape by its name, or coordinates of a point inside, as texts.
         options: keys of the shape that are shown and not set.
         wall: boundary that may carry charge; empty for none.
         law: law of [compare], where one fits.
@@ -35,7 +35,7 @@ class Starter:
     sizes: dict[str, Any]
     ground: str
     injector: str
-    probe: list[str]
+    probe: str | list[str]
     options: dict[str, Any] = field(default_factory=dict)
     wall: str = "wall"
     law: str = ""

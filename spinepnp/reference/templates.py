@@ -148,6 +148,12 @@ def named_boundaries(shape: str) -> list[str]:
     return list(kind.model_validate(starter.sizes | starter.options).boundaries)
 
 
+def places_of(shape: str) -> list[str]:
+    """Places of a shape for probes."""
+    kind = SHAPES[shape]
+    return [] if "file" in kind.model_fields else list(kind.model_validate(starter_of(shape).sizes).places())
+
+
 def _lines(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from _head(shape)
     yield Line(f"title = {json.dumps(starter.title)}")
@@ -326,7 +332,9 @@ def _study(starter: Starter) -> Iterator[Line]:
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[probes]", "points by a name of yours", ("probe",)))
-    yield Line(f"middle = {as_toml(starter.probe)}", "x, y, z", ("probe",))
+    place = isinstance(starter.probe, str)
+    note = 'a place of the shape, or [x, y, z]: ["0 nm", "0 nm", "20 nm"]' if place else "x, y, z"
+    yield Line(f"{starter.probe if place else 'inside'} = {as_toml(starter.probe)}", note, ("probe",))
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
     yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:
