@@ -309,6 +309,10 @@ class Geometry(Table, ABC):
         low, high = self.body_heights(name)
         return low * MODEL_UNIT, high * MODEL_UNIT
 
+    def anatomy(self) -> dict[str, float]:
+        """Exact volumes, m^3, and lengths, m, of the parts of a spine, by name such as "head_volume"; else empty."""
+        return {}
+
     def exact_area(self, name: str) -> float:
         """Exact area of one boundary or side, m^2."""
         return self.body_measures()[name] if name in self.sides else self.exact_measures()[name]

@@ -129,6 +129,11 @@ def _deviation(value: float, reference: float) -> float:
     return value / reference - 1.0 if reference != 0.0 else math.nan
 
 
+def _of_spine(name: str) -> Callable[[Source], float | None]:
+    """Value of the exact size of a part of a spine (`Geometry.anatomy`); ``None`` of other shapes."""
+    return lambda source: source.state.mesh.geometry.anatomy().get(name)
+
+
 def _point(phrase: str) -> tuple[Column, ...]:
     return (
         Column("potential_mV", phrase.format("potential"), peak=True, printed=(1, "V(NAME)\n[mV]", ".5f")),
@@ -270,6 +275,9 @@ SUMMARY = (
     Column("mesh.vertices", "number of vertices", lambda s: s.state.mesh.vertices),
     Column("mesh.dofs", "number of unknowns", lambda s: s.solution.statistics.dofs),
     Column("mesh.volume_um3", "volume", lambda s: s.solution.volume.volume),
+    Column("mesh.head_volume_um3", "of a `ball_neck`: exact volume of the head", _of_spine("head_volume")),
+    Column("mesh.neck_volume_um3", "of a `ball_neck`: exact volume of the neck", _of_spine("neck_volume")),
+    Column("mesh.neck_length_nm", "of a `ball_neck`: length of the neck", _of_spine("neck_length")),
     Column("mesh.min_quality", "quality of the worst cell, between 0 and 1", lambda s: s.state.mesh.min_quality),
     Column("debye_length_nm", "Debye length of the bulk", lambda s: s.solution.electrolyte.debye_length(), finite),
     Column("ranks", "MPI ranks", lambda s: s.solution.statistics.ranks),

@@ -29,6 +29,7 @@ class Starter:
         grade: size and growth toward the injector, as an alternative; empty for none.
         region: two heights within the body, as texts.
         mesh: keys of [mesh] that are set.
+        living: whether the example of a living membrane is shown.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Starter:
     grade: dict[str, Any] = field(default_factory=lambda: {"size": "0.1 nm", "growth": 1.4})
     region: tuple[str, ...] = ("0.4 um", "0.6 um")
     mesh: dict[str, Any] = field(default_factory=dict)
+    living: bool = False
 
 
 #: Values of the template of each shape.
