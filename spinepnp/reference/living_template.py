@@ -17,7 +17,7 @@ LIVING = "living"
 #: Comment on the tables.
 HOW_TO = (
     "A living membrane instead of the boundaries above: a synapse, a leak, and a dendrite that takes their current. "
-    'Put "# " before each line of those boundaries, and take it away below. The case then also needs the species K, the '
+    'Put "# " before each line of those boundaries, and take it away below. It then also needs the species K, the '
     'concentrations "with the K", and the study in time instead of the steady one.'
 )
 

@@ -252,16 +252,8 @@ def test_a_waveform_says_what_cannot_have_it(capsys):
     assert said["sine"].endswith("; not of a mechanism")
     assert said["constant"].endswith("; not of a potential")
     assert "not of" not in said["biexponential"]
-    refused = {
-        "name": "a",
-        "law": "ohmic",
-        "species": "K",
-        "conductance": "1 nS",
-        "waveform": "sine",
-        "frequency": "1 Hz",
-    }
     with pytest.raises(CaseError, match="negative"):
-        Mechanism(**refused)
+        Mechanism(name="a", law="ohmic", species="K", conductance="1 nS", waveform="sine")
 
 
 def test_kinetics_tell_the_temperature_of_their_rates(capsys):

@@ -1,6 +1,7 @@
 """Values at single points: on the law, the same on any number of ranks, refused outside."""
 
 import math
+import tomllib
 
 import numpy as np
 import pytest
@@ -127,9 +128,9 @@ def test_a_place_is_the_point_with_its_coordinates(comm):
 
 def test_probes_of_all_spines_follow_them():
     for path in CASES.glob("*.toml"):
-        case = load_case(path)
-        for name, point in case.probes.items():
-            if case.geometry.shape == "ball_neck" and name in ("head", "neck"):
+        table = tomllib.loads(path.read_text())
+        for name, point in table.get("probes", {}).items():
+            if table["geometry"]["shape"] == "ball_neck" and name in ("head", "neck"):
                 assert point == name, path
 
 
