@@ -17,6 +17,7 @@ from spinepnp.case.time_checks import check_time
 from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
+from spinepnp.geometries.base import Position
 from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
@@ -169,9 +170,9 @@ class Case(Table):
     def _check_names(self) -> None:
         """Check the names of probes and regions, and the boundaries that regions exclude."""
         seen = {"volume", "law", *self.geometry.boundaries_of(self.boundaries)}
-        for name, point in self.probes.items():
+        for name in self.probes:
             check_name("probes", name, seen)
-            self.geometry.position(point, f"probes.{name}")
+            self.probe_position(name)
         for name, region in self.regions.items():
             check_name("regions", name, seen)
             for excluded in region.exclude:
@@ -181,6 +182,14 @@ class Case(Table):
                         f"no such boundary; {nearest(excluded, self.geometry.boundaries)}",
                         excluded,
                     )
+
+    def probe_position(self, name: str) -> Position:
+        """Position (x, y, z) of a probe, m, also of one that is given by a place of the shape.
+
+        Raises:
+            CaseError: the shape has no such place.
+        """
+        return self.geometry.position(self.probes[name], f"probes.{name}")
 
     @property
     def problem_data(self) -> ProblemData:

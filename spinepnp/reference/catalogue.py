@@ -12,6 +12,7 @@ from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si
 from spinepnp.reference.templates import named_boundaries, places_of
+from spinepnp.units import Table
 from spinepnp.validation.laws.catalogue import LAWS
 
 Entry = dict[str, Any]
@@ -58,7 +59,11 @@ def waveforms() -> list[Entry]:
     from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
     from spinepnp.solvers.model.terms.injection import Injection
 
-    users = {"a current": Injection, "a potential": PotentialWaveform, "a mechanism": StrengthWaveform}
+    users: dict[str, type[Table]] = {
+        "a current": Injection,
+        "a potential": PotentialWaveform,
+        "a mechanism": StrengthWaveform,
+    }
     taken = {use: get_args(table.model_fields["waveform"].annotation) for use, table in users.items()}
     return [
         {**entry, "not of": [use for use, names in taken.items() if entry["name"] not in names]}
