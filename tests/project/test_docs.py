@@ -500,6 +500,18 @@ def test_the_names_of_the_neuron_example_are_there():
         assert hasattr({"gnp": gnp, "data": data, "table": table}[module], name), f"{module}.{name}"
 
 
+def test_the_field_along_a_dendrite_has_the_charge_that_the_theory_says():
+    """A part eps r/(2 C_m lambda^2) of that of the membrane, with lambda^2 = r R_M/(2 R_A) and R_A = 1 Ohm m."""
+    case = make_case(tomllib.loads((CASES / "rallpack_1.toml").read_text()))
+    wall, r = case.boundaries["wall"], case.geometry.radius
+    square = r / wall.mechanisms[0].conductance_density(1.0) / 2.0
+    part = case.electrolyte.absolute_permittivity * r / (2.0 * wall.capacitance.value * square)
+    text = " ".join((ROOT / "docs" / "theory.md").read_text().split())
+    said = f"{float(f'{part:.0e}'):.0e}".replace("e-0", "e-")
+    assert f"of the charge of the membrane, {said} in a dendrite of 1 um" in text
+    assert square == pytest.approx(1e-3**2)
+
+
 def test_the_notebook_runs(tmp_path):
     notebook = nbformat.read(ROOT / "docs" / "notebooks" / "neck.ipynb", as_version=4)
     kept = outputs_of(notebook)
