@@ -252,7 +252,7 @@ def test_a_waveform_says_what_cannot_have_it(capsys):
     assert said["sine"].endswith("; not of a mechanism")
     assert said["constant"].endswith("; not of a potential")
     assert "not of" not in said["biexponential"]
-    with pytest.raises(CaseError, match="waveform|sine"):
+    with pytest.raises(CaseError, match=r"waveform|sine"):
         Mechanism(name="a", law="ohmic", species="K", conductance="1 nS", waveform="sine")
 
 

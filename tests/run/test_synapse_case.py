@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pandas
 import pytest
@@ -96,6 +97,9 @@ def test_a_run_shows_the_volumes_of_head_and_neck(synapse, tmp_path, capsys):
     points, summary, _ = synapse
     print_outcome(points, tmp_path)
     assert "head volume 0.113 um^3, neck volume 0.01767 um^3, neck length 1000 nm\n" in capsys.readouterr().out
+    longer = replace(points[0], case=points[0].case.with_value("geometry.neck_length", "2 um"))
+    print_outcome([points[0], longer], tmp_path)
+    assert "neck volume 0.03534 um^3, neck length 2000 nm (in the last row)\n" in capsys.readouterr().out
     found = {name: summary["mesh"][name] for name in ("head_volume_um3", "neck_volume_um3", "neck_length_nm")}
     assert found == pytest.approx(
         {"head_volume_um3": 0.1130, "neck_volume_um3": 0.01767, "neck_length_nm": 1000.0}, rel=1e-3
