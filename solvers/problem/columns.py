@@ -170,13 +170,14 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",
            lambda s: s.state.potential if s.state.has_load else None),
-    Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", None),
+    Column("gate.NUMBER", "of a transient: open fraction of a gate of a channel, by its number from 1 (only in "
+           "observables.csv)", None),
 ))  # fmt: skip
 
 MECHANISM = Group("boundaries.NAME.MECHANISM", "Mechanisms of membranes, by boundary and name.", (
     Column("current_pA.SPECIES", "current that the species carries into the domain by this mechanism"),
     Column("current_pA.total", "sum over the species", "total_current"),
-    Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number",
+    Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number from 0",
            lambda s: s.state.gate or None),
 ))  # fmt: skip
 
