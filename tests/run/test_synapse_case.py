@@ -1,4 +1,4 @@
-"""The case of a synapse on a spine: which ion carries the charge, and when; the numbers of the tutorial."""
+"""Cases of living membranes: which ion carries the charge, and when; numbers of the tutorial and of comments."""
 
 import json
 import re
@@ -16,9 +16,9 @@ from spinepnp.validation.studies.facilitation import HEADS, PulsePair
 from support import CASES, ROOT
 
 
-def solved(folder, overrides=(), removals=()):
-    """Points, summary and rows between steps of the case; no number depends on pictures and fields."""
-    case = load_case(CASES / "spine_synapse.toml", ["study.fields=none", *overrides], removals)
+def solved(folder, overrides=(), removals=(), name="spine_synapse"):
+    """Points, summary and rows between steps of a case; no number depends on pictures and fields."""
+    case = load_case(CASES / f"{name}.toml", ["study.fields=none", *overrides], removals)
     points = solve_case(case, MPI.COMM_SELF, folder, RunOptions(quiet=True, pictures=False))
     return points, json.loads((folder / "summary.json").read_text()), pandas.read_csv(folder / "trace.csv")
 
@@ -90,6 +90,16 @@ def test_a_stronger_synapse_is_that_of_the_tutorial(tmp_path, tutorial):
     assert f"{cap['time_ms']:.1f}" == f"{base['time_ms']:.1f}"
     at_cap, at_base = f"{cap['value']:.1f} mV at the cap", f"{base['value']:.1f} mV in the dendrite."
     assert f"highest at {cap['time_ms']:.1f} ms: {at_cap} and {at_base}" in tutorial
+
+
+def test_a_spike_along_a_dendrite_takes_the_time_and_the_sodium_of_its_comment(tmp_path):
+    short = ("study.duration=7 ms", 'study.times=["7 ms"]', "study.tolerance=1e-3")
+    _, summary, table = solved(tmp_path / "spike", short, name="dendrite_spike")
+    start, end = (summary["peaks"][f"{name}.potential_mV"]["time_ms"] for name in ("base", "top"))
+    sodium = table["volume.concentration_mM.Na"]
+    comment = " ".join((CASES / "dendrite_spike.toml").read_text().replace("\n#", "").split())
+    assert f"arrives at the other end {end - start:.1f} ms later" in comment
+    assert f"raises its concentration by {sodium.iloc[-1] - sodium[0]:.1f} mM" in comment
 
 
 def test_a_run_shows_the_volumes_of_head_and_neck(synapse, tmp_path, capsys):
