@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from spinepnp.errors import CaseError
+from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries.linear_mesh import LinearMesh
 from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.units import Coordinate, Length, Table
@@ -29,6 +29,12 @@ DIMENSIONS = {"3d": 3, "axisymmetric": 2, "1d": 1}
 
 #: Name of the physical group that holds all cells.
 VOLUME_NAME = "volume"
+
+#: Position (x, y, z), m.
+Position = tuple[float, float, float]
+
+#: Point by its position, or by the name of one of the places of a shape (`Geometry.places`).
+Point = str | Position
 
 #: Name of the surface of an obstacle.
 OBSTACLE_NAME = "obstacle"
@@ -216,6 +222,28 @@ class Geometry(Table, ABC):
         """Heights z, model units, of the planes within the body that its mesh follows in any case."""
         return []
 
+    def places(self) -> dict[str, float]:
+        """Heights z, m, by name, of points on the body's axis that move with its lengths, for probes."""
+        return {}
+
+    def position(self, point: Point, key: str) -> Position:
+        """Position of one of the `places` by its name, or of a point with coordinates, which is returned as it is.
+
+        Args:
+            point: name of a place, or coordinates, m.
+            key: key of the point, for the message.
+
+        Raises:
+            CaseError: the shape has no such place.
+        """
+        if not isinstance(point, str):
+            return point
+        places = self.places()
+        if point in places:
+            return 0.0, 0.0, places[point]
+        remedy = f"{nearest(point, places)}; or give" if places else "give"
+        raise CaseError(key, f'a {self.shape} has no such place; {remedy} ["0 nm", "0 nm", "500 nm"]', point)
+
     def share_layers(self, name: str) -> tuple[str, ...]:
         """Names of the boundaries that the same layers cover as one of them, that one included."""
         return (name,)
@@ -290,6 +318,10 @@ class Geometry(Table, ABC):
             return z - radius, z + radius
         low, high = self.body_heights(name)
         return low * MODEL_UNIT, high * MODEL_UNIT
+
+    def anatomy(self) -> dict[str, float]:
+        """Exact volumes, m^3, and lengths, m, of the parts of a spine, by name such as "head_volume"; else empty."""
+        return {}
 
     def exact_area(self, name: str) -> float:
         """Exact area of one boundary or side, m^2."""

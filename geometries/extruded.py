@@ -126,6 +126,10 @@ class Extruded(Geometry):
         _, length, start = self.reference()
         return start, start + length
 
+    def places(self) -> dict[str, float]:
+        """Height of the middle of the axis."""
+        return {"middle": sum(self.z_extent()) / 2.0 * MODEL_UNIT}
+
     @property
     def in_layers(self) -> bool:
         """Whether inner planes become planes of the mesh: without an obstacle."""

@@ -6,12 +6,38 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries import MODEL_UNIT, Geometry
 from spinepnp.meshes.measures import area, boundary_layer_heights, owned_cells, volume
 from spinepnp.meshes.simplices import edge_lengths, shape_quality
 from spinepnp.meshes.spine_mesh import SpineMesh
 from spinepnp.runtime.stack import MPI, coordinate_element
 from spinepnp.units import AREA, LENGTH, VOLUME, to_unit
+
+#: Kind of each quantity of `Geometry.anatomy`, by the last word of its name.
+KINDS = {"volume": VOLUME, "length": LENGTH}
+
+
+def anatomy_of(geometry: Geometry) -> dict[str, float]:
+    """Exact volumes and lengths of the parts of a spine (`Geometry.anatomy`), with units in the names."""
+    found = {name: (value, KINDS[name.rpartition("_")[2]]) for name, value in geometry.anatomy().items()}
+    return {f"{name}_{kind.suffix}": to_unit(value, kind) for name, (value, kind) in found.items()}
+
+
+def body_line(geometry: Geometry, volume: float | None) -> str:
+    """Line on a body: its volume, then the exact volumes and lengths of the parts of a spine; empty without any.
+
+    Args:
+        geometry: shape of the body.
+        volume: volume of the body or of its mesh, m^3; ``None`` where it is not known.
+    """
+    total = {} if volume is None else {"volume": volume}
+    sizes = (
+        f"{name.replace('_', ' ')} {to_unit(value, kind):.4g} {kind.unit}"
+        for name, value in (total | geometry.anatomy()).items()
+        for kind in [KINDS[name.rpartition("_")[2]]]
+    )
+    text = ", ".join(sizes)
+    return f"body: {text}" if text else ""
 
 
 def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
@@ -24,7 +50,7 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
     Returns:
         Cells, vertices, order, quality (smallest and mean), edges, and for the volume and each boundary the measure,
         the exact one and their relative difference (``None`` where it is not known); for each boundary the height of
-        the cells on it and the number of such cells in a Debye length.
+        the cells on it and the number of such cells in a Debye length. Of a spine the exact sizes of head and neck.
     """
     domain, comm = mesh.mesh, mesh.mesh.comm
     x = domain.geometry.x[owned_cells(domain)[:, : domain.topology.dim + 1]]
@@ -48,6 +74,7 @@ def describe(mesh: SpineMesh, debye_length: float) -> dict[str, Any]:
         f"volume_{VOLUME.suffix}": to_unit(meshed, VOLUME),
         f"exact_volume_{VOLUME.suffix}": to_unit(exact["volume"], VOLUME) if exact else None,
         "volume_relative_error": meshed / exact["volume"] - 1.0 if exact else None,
+        **anatomy_of(mesh.geometry),
         "boundaries": {},
     }
     for name in mesh.geometry.boundaries:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.base import Point
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
-from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
@@ -368,7 +368,7 @@ def solve_steady(
     electrolyte: ElectrolyteLike,
     boundaries: BoundariesLike,
     options: OptionsLike | None = None,
-    probes: Mapping[str, Position] | None = None,
+    probes: Mapping[str, Point] | None = None,
     closed: ClosedLike | None = None,
     regions: Mapping[str, Any] | None = None,
     terms: Iterable[Term] = (),
@@ -381,7 +381,7 @@ def solve_steady(
         electrolyte: species with bulk concentrations, and the medium.
         boundaries: boundary conditions by name.
         options: options of the solvers.
-        probes: points at which the solution is evaluated, m, by name.
+        probes: points at which the solution is evaluated, m, or places of the shape, by name.
         closed: amounts of species that no boundary prescribes.
         regions: parts of the volume whose means and extremes the solution has, by name.
         terms: terms of the user beside those of the package.

@@ -74,6 +74,10 @@ class Ball(Revolved):
         """Name of the sphere."""
         return ("wall",)
 
+    def places(self) -> dict[str, float]:
+        """Height of the ball's centre."""
+        return {"centre": 0.0}
+
     def default_size(self) -> float:
         """Default edge length: a sixth of the radius; curved cells then have the sphere's area and volume to 1e-5."""
         return SPHERE_EDGE * self.radius
@@ -173,6 +177,10 @@ class BallWindow(Revolved):
             raise CaseError("geometry.cap_angle", "puts the cap onto the window; make it smaller", angle)
         problem = "leaves no wall between cap and window_radius; make one of them smaller"
         refuse_unless(fits, "cap_radius", problem, self.cap_radius)
+
+    def places(self) -> dict[str, float]:
+        """Height of the ball's centre."""
+        return {"centre": 0.0}
 
     def default_size(self) -> float:
         """Default edge length: a sixth of the radius; window and cap get smaller edges by themselves."""

@@ -104,6 +104,10 @@ class BallNeck(Revolved):
         """Height of the head's centre, m."""
         return self.neck_length + math.sqrt(self.head_radius**2 - self.neck_radius**2)
 
+    def places(self) -> dict[str, float]:
+        """Heights of the head's centre and of the middle of the neck's axis."""
+        return {"head": self.head_centre, "neck": self.neck_length / 2.0}
+
     @property
     def _fillet_centre(self) -> float:
         """Height of the centre of the fillet's arc, m; the neck's wall ends there."""
@@ -148,6 +152,14 @@ class BallNeck(Revolved):
         """Bands of the cap and the rings on the head, rad."""
         bands = [Band(*r.theta, r.name, f"geometry.rings.{r.name}.theta") for r in self.rings if r.theta is not None]
         return bands if self.cap_radius is None else [Band(0.0, self._cap_angle, "cap"), *bands]
+
+    def anatomy(self) -> dict[str, float]:
+        """Volumes of head (with a fillet) and neck, without an obstacle in them, and length of the neck."""
+        neck = math.pi * self.neck_radius**2 * self.neck_length
+        if self.obstacle is not None and self.obstacle.centre[2] < self.neck_length:
+            neck -= 4.0 / 3.0 * math.pi * self.obstacle.radius**3
+        head = self.exact_measures()["volume"] - neck
+        return {"head_volume": head, "neck_volume": neck, "neck_length": self.neck_length}
 
     def default_size(self) -> float:
         """Default edge length: a sixth of the head's radius; neck, cap and rings get smaller edges by themselves."""

@@ -77,6 +77,10 @@ class Pore(Ringed, Revolved):
         """Heights of both sides of a bare pore; a reservoir has no such ends."""
         return {} if self.reservoir_radius else {"outside": 0.0, "inside": self.length / MODEL_UNIT}
 
+    def places(self) -> dict[str, float]:
+        """Height of the middle of the pore's axis."""
+        return {"middle": self.length / 2.0}
+
     @property
     def wall_beyond(self) -> bool:
         """Whether the membrane has faces."""

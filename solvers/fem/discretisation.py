@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.base import Point
 from spinepnp.meshes import SpineMesh, boundary_layer_heights
 from spinepnp.runtime.stack import MPI, basix, fem
 from spinepnp.solvers.fem.operators import Operators
-from spinepnp.solvers.fem.probes import Position, Probes
+from spinepnp.solvers.fem.probes import Probes
 from spinepnp.solvers.fem.subregions import RegionOnMesh
 from spinepnp.solvers.fem.weights import IntegrationWeights, minimum
 from spinepnp.solvers.model.regions import Region
@@ -22,7 +23,7 @@ class Discretisation:
 
     Args:
         mesh: distributed mesh with named boundaries.
-        probes: positions of points, m, by name.
+        probes: positions of points, m, or places of the shape, by name.
         regions: regions whose means and extremes are evaluated, by name.
         slabs: heights of the two planes of each region of fixed charge, m, by its key in the case.
         listed: boundaries for which the problem has tables: among them the side of a line is a boundary.
@@ -45,7 +46,7 @@ class Discretisation:
     def __init__(
         self,
         mesh: SpineMesh,
-        probes: dict[str, Position] | None = None,
+        probes: dict[str, Point] | None = None,
         regions: dict[str, Region] | None = None,
         slabs: dict[str, tuple[float, float]] | None = None,
         listed: Container[str] = (),

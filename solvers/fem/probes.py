@@ -9,12 +9,10 @@ import numpy as np
 
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.geometries.base import Point, Position
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.stack import MPI, cell_nodes, coordinate_element, fem, reduced
 from spinepnp.units import LENGTH, format_quantity
-
-#: Position (x, y, z), m.
-Position = tuple[float, float, float]
 
 #: Largest distance of a point outside of a cell to which it is assigned, in barycentric coordinates: the wall of a mesh
 #: of straight cells lies inside that of the body.
@@ -54,34 +52,35 @@ class Probes:
     """Points at which fields are evaluated repeatedly.
 
     Args:
-        positions: positions by name, m.
+        points: positions, m, or places of the shape (`Geometry.places`), by name.
         mesh: mesh of any dimension.
         space: scalar Lagrange space of the fields.
 
     Raises:
-        CaseError: a point lies outside of the domain.
+        CaseError: a point lies outside of the domain, or the shape has no such place.
     """
 
-    def __init__(self, positions: dict[str, Position], mesh: SpineMesh, space: fem.FunctionSpace[Any]) -> None:
+    def __init__(self, points: dict[str, Point], mesh: SpineMesh, space: fem.FunctionSpace[Any]) -> None:
         self._comm = mesh.mesh.comm
         self._local: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self.names = tuple(positions)
-        if not positions:
+        self.names = tuple(points)
+        if not points:
             return
         domain, dim = mesh.mesh, mesh.mesh.topology.dim
         element = coordinate_element(domain).basix_element
         nodes = domain.geometry.x[cell_nodes(domain)[: domain.topology.index_map(dim).size_local], :dim]
         low, high = nodes.min(axis=1), nodes.max(axis=1)
         margin = 0.1 * (high - low)
-        for name, position in positions.items():
+        for name, given in points.items():
+            position = mesh.geometry.position(given, f"probes.{name}")
             x = mesh_coordinates(position, mesh)
             near = np.flatnonzero(((low - margin <= x) & (x <= high + margin)).all(axis=1))
             depth, cell, point = -np.inf, -1, np.empty(0)
             if len(near):
-                points = _reference_points(element, nodes[near], x)
-                depths = np.minimum(points.min(axis=1), 1.0 - points.sum(axis=1))
+                reference = _reference_points(element, nodes[near], x)
+                depths = np.minimum(reference.min(axis=1), 1.0 - reference.sum(axis=1))
                 best = int(np.argmax(depths))
-                depth, cell, point = float(depths[best]), int(near[best]), points[best]
+                depth, cell, point = float(depths[best]), int(near[best]), reference[best]
             deepest, owner = self._comm.allreduce((depth, -self._comm.rank), op=MPI.MAX)
             if deepest < -OUTSIDE_TOLERANCE:
                 shown = ", ".join(format_quantity(coordinate, LENGTH) for coordinate in position)

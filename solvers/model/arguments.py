@@ -49,7 +49,7 @@ class Arguments(Table):
         boundaries: boundary conditions by name.
         closed: amounts of species that no boundary prescribes.
         solver: options of the solvers.
-        probes: points at which solutions are evaluated, m, by name.
+        probes: points at which solutions are evaluated, m, or places of the shape, by name.
         regions: parts of the volume by name.
         initial: concentrations at the start of a transient, where they are not those of the bulk.
         compartments: well-stirred solutions beyond boundaries, by name.
@@ -59,7 +59,7 @@ class Arguments(Table):
     boundaries: dict[str, Boundary]
     closed: Closed | None = None
     solver: SolverOptions = SolverOptions()
-    probes: dict[str, tuple[_Coordinate, _Coordinate, _Coordinate]] = Field(default_factory=dict)
+    probes: dict[str, tuple[_Coordinate, _Coordinate, _Coordinate] | str] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
     initial: Initial | None = None
     compartments: dict[str, Compartment] | None = None
@@ -82,7 +82,7 @@ def checked_arguments(
         boundaries: boundary conditions by name, or dictionaries of their keys.
         closed: table [closed], or a dictionary of its keys; ``None`` without one.
         options: options of the solvers, or a dictionary of them; ``None`` for the default ones.
-        probes: positions of points by name; ``None`` without points.
+        probes: positions of points, or places of the shape, by name; ``None`` without points.
         regions: regions by name, or dictionaries of their keys; ``None`` without regions.
         initial: table [initial], or a dictionary of its keys; ``None`` without one.
         compartments: compartments by name, or dictionaries of their keys; ``None`` without compartments.

@@ -129,6 +129,11 @@ def _deviation(value: float, reference: float) -> float:
     return value / reference - 1.0 if reference != 0.0 else math.nan
 
 
+def _of_spine(name: str) -> Callable[[Source], float | None]:
+    """Value of the exact size of a part of a spine (`Geometry.anatomy`); ``None`` of other shapes."""
+    return lambda source: source.state.mesh.geometry.anatomy().get(name)
+
+
 def _point(phrase: str) -> tuple[Column, ...]:
     return (
         Column("potential_mV", phrase.format("potential"), peak=True, printed=(1, "V(NAME)\n[mV]", ".5f")),
@@ -165,13 +170,14 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",
            lambda s: s.state.potential if s.state.has_load else None),
-    Column("gate.NUMBER", "of a transient: open fraction of a gate (only in observables.csv)", None),
+    Column("gate.NUMBER", "of a transient: open fraction of a gate of a channel, by its number from 1 (only in "
+           "observables.csv)", None),
 ))  # fmt: skip
 
 MECHANISM = Group("boundaries.NAME.MECHANISM", "Mechanisms of membranes, by boundary and name.", (
     Column("current_pA.SPECIES", "current that the species carries into the domain by this mechanism"),
     Column("current_pA.total", "sum over the species", "total_current"),
-    Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number",
+    Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number from 0",
            lambda s: s.state.gate or None),
 ))  # fmt: skip
 
@@ -270,6 +276,9 @@ SUMMARY = (
     Column("mesh.vertices", "number of vertices", lambda s: s.state.mesh.vertices),
     Column("mesh.dofs", "number of unknowns", lambda s: s.solution.statistics.dofs),
     Column("mesh.volume_um3", "volume", lambda s: s.solution.volume.volume),
+    Column("mesh.head_volume_um3", "of a `ball_neck`: exact volume of the head", _of_spine("head_volume")),
+    Column("mesh.neck_volume_um3", "of a `ball_neck`: exact volume of the neck", _of_spine("neck_volume")),
+    Column("mesh.neck_length_nm", "of a `ball_neck`: length of the neck", _of_spine("neck_length")),
     Column("mesh.min_quality", "quality of the worst cell, between 0 and 1", lambda s: s.state.mesh.min_quality),
     Column("debye_length_nm", "Debye length of the bulk", lambda s: s.solution.electrolyte.debye_length(), finite),
     Column("ranks", "MPI ranks", lambda s: s.solution.statistics.ranks),

@@ -30,7 +30,7 @@ def discretise(
     Args:
         mesh: distributed mesh with named boundaries.
         problem_data: data of the solve; of them only the regions and the names of the boundaries count.
-        probes: points at which fields are evaluated, m, by name.
+        probes: points at which fields are evaluated, m, or places of the shape, by name.
         regions: parts of the volume whose means and extremes are evaluated, by name.
 
     Raises:

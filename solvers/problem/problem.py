@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from spinepnp.errors import CaseError, all_ranks_arrived
+from spinepnp.geometries.base import Point
 from spinepnp.meshes import SpineMesh
 from spinepnp.runtime.memory import available_memory
 from spinepnp.runtime.stack import MPI
@@ -21,7 +22,6 @@ from spinepnp.solvers.algebra.cost import Linear, linear_solver, memory
 from spinepnp.solvers.algebra.newton import Newton
 from spinepnp.solvers.algebra.petsc import LINEAR_SOLVE_FAILED, options_set_by_user
 from spinepnp.solvers.algebra.statistics import NewtonError, NewtonStatistics
-from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.fem.weights import IntegrationWeights
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
@@ -65,7 +65,7 @@ class Problem:
         boundaries: boundary conditions by name, with waveforms and channels; values can change between solves. The wall
             of a line is a boundary where it is listed, by an empty table too.
         options: options of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
+        probes: points at which each solution is evaluated, m, or places of the shape, by name.
         closed: amounts of species that no boundary prescribes; in a transient those at the start.
         regions: parts of the volume whose means and extremes each solution has, by name.
         terms: terms of the user beside those of the package.
@@ -98,7 +98,7 @@ class Problem:
         electrolyte: ElectrolyteLike,
         boundaries: BoundariesLike,
         options: OptionsLike | None = None,
-        probes: Mapping[str, Position] | None = None,
+        probes: Mapping[str, Point] | None = None,
         closed: ClosedLike | None = None,
         regions: Mapping[str, Region | Any] | None = None,
         terms: Iterable[Term] = (),

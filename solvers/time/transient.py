@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
+from spinepnp.geometries.base import Point
 from spinepnp.meshes import SpineMesh
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
-from spinepnp.solvers.fem.probes import Position
 from spinepnp.solvers.model.arguments import (
     BoundariesLike,
     ClosedLike,
@@ -358,7 +358,7 @@ def solve_transient(
     boundaries: BoundariesLike,
     schedule: Schedule | dict[str, Any] | str,
     options: OptionsLike | None = None,
-    probes: Mapping[str, Position] | None = None,
+    probes: Mapping[str, Point] | None = None,
     closed: ClosedLike | None = None,
     initial: Literal["bulk", "steady", "rest"] = "bulk",
     regions: Mapping[str, Any] | None = None,
@@ -375,7 +375,7 @@ def solve_transient(
         boundaries: boundary conditions by name, with waveforms and channels.
         schedule: duration, times and tolerance; or a dictionary of them; or the duration alone.
         options: options of the solvers.
-        probes: points at which each solution is evaluated, m, by name.
+        probes: points at which each solution is evaluated, m, or places of the shape, by name.
         closed: amounts at the start of species that no boundary prescribes.
         initial: state at time zero, see `TransientProblem.begin`.
         regions: parts of the volume whose means and extremes each solution has, by name.

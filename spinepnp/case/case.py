@@ -17,6 +17,7 @@ from spinepnp.case.time_checks import check_time
 from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
+from spinepnp.geometries.base import Position
 from spinepnp.geometries.names import check_name
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
@@ -121,7 +122,9 @@ class Case(Table):
         compartments: well-stirred solutions beyond boundaries, by a name of yours.
         initial: concentrations at the start of a transient, where they are not those of the bulk.
         study: what is done with it.
-        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m.
+        probes: points x, y, z by a name of yours, at which the solution is given as `probes.NAME`, m; or places of the
+            shape, which move with its lengths: "head" and "neck" of a ball_neck, "middle" of necks and pores, "centre"
+            of balls.
         regions: parts of the volume by a name of yours, whose means and extremes are given as `regions.NAME`.
         compare: the law with which the result is compared.
         solver: how it is solved.
@@ -136,7 +139,7 @@ class Case(Table):
     compartments: dict[str, Compartment] | None = None
     initial: Initial | None = None
     study: Study = Study()
-    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=dict)
+    probes: dict[str, tuple[Coordinate, Coordinate, Coordinate] | str] = Field(default_factory=dict)
     regions: dict[str, Region] = Field(default_factory=dict)
     compare: Compare | None = None
     solver: SolverOptions = SolverOptions()
@@ -169,6 +172,7 @@ class Case(Table):
         seen = {"volume", "law", *self.geometry.boundaries_of(self.boundaries)}
         for name in self.probes:
             check_name("probes", name, seen)
+            self.probe_position(name)
         for name, region in self.regions.items():
             check_name("regions", name, seen)
             for excluded in region.exclude:
@@ -178,6 +182,14 @@ class Case(Table):
                         f"no such boundary; {nearest(excluded, self.geometry.boundaries)}",
                         excluded,
                     )
+
+    def probe_position(self, name: str) -> Position:
+        """Position (x, y, z) of a probe, m, also of one that is given by a place of the shape.
+
+        Raises:
+            CaseError: the shape has no such place.
+        """
+        return self.geometry.position(self.probes[name], f"probes.{name}")
 
     @property
     def problem_data(self) -> ProblemData:

@@ -19,13 +19,14 @@ from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import generate
+from spinepnp.meshes.report import anatomy_of, body_line
 from spinepnp.run.progress import print_line
 from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.cost import estimates
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.problem.columns import finite
 from spinepnp.solvers.problem.prediction import ElectroneutralPrediction, discretise
-from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, to_unit
+from spinepnp.units import CONCENTRATION, CURRENT, LENGTH, POTENTIAL, RESISTANCE, TIME, VOLUME, to_unit
 
 #: Number of points of the current-voltage curve.
 POINTS = 13
@@ -65,9 +66,11 @@ def check_case(
     try:
         of_a_node = len(case.electrolyte.species) + 1
         unknowns = discretisation.nodes * of_a_node
+        volume = discretisation.weights.total_volume * MODEL_UNIT**3
         facts = {
             "title": case.title,
             "shape": case.geometry.shape,
+            "body": {f"volume_{VOLUME.suffix}": to_unit(volume, VOLUME), **anatomy_of(case.geometry)},
             "mesh": {
                 "cells": mesh.cells,
                 "vertices": mesh.vertices,
@@ -77,7 +80,7 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
-            **rest_facts(case, discretisation.areas(), discretisation.weights.total_volume * MODEL_UNIT**3),
+            **rest_facts(case, discretisation.areas(), volume),
             **_law(case),
         }
     finally:
@@ -203,7 +206,8 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120, highlight=False, markup=False)
     if case.title:
         console.print(case.title)
-    for line in (*_lines(facts), *rest_lines(facts)):
+    volume = facts["body"][f"volume_{VOLUME.suffix}"] * VOLUME.si
+    for line in (body_line(case.geometry, volume), *_lines(facts), *rest_lines(facts)):
         console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")

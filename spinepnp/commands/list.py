@@ -80,6 +80,8 @@ def _shape(name: str, *, as_json: bool) -> None:
     for line in describe_keys(SHAPES[name], leave_out=() if entry["obstacle"] else ("obstacle",)):
         print(line)
     print(f"\nboundaries: {', '.join(entry['boundaries'])}")
+    if entry["places"]:
+        print(f"places for probes: {', '.join(entry['places'])}")
     print(f"dimensions: {', '.join(entry['dimensions'])}\na case file: ./spine new {name}")
 
 
@@ -102,9 +104,12 @@ def _description(topic: str, entry: dict[str, Any]) -> str:
         case "shapes":
             options = f" [{', '.join(entry['options'])}]" if entry["options"] else ""
             return f"{', '.join(entry['parameters'])}{options}; boundaries {', '.join(entry['boundaries'])}"
-        case "waveforms" | "channels" | "mechanisms":
+        case "waveforms" | "channels" | "mechanisms" | "gates":
             parts = [f"{what} {', '.join(entry[what])}" for what in ("needs", "may have") if entry[what]]
-            return "; ".join(parts) or "no keys of its own"
+            of = entry.get("not of")
+            return "; ".join([*(parts or ["no keys of its own"]), *([f"not of {' or '.join(of)}"] if of else [])])
+        case "kinetics" if entry["celsius"] is not None:
+            return f"{entry['title']}; rates at {entry['celsius']:g} degrees Celsius"
         case "formulas":
             return f"{entry['quantity']}: {entry['title']}"
         case "cases":

@@ -10,9 +10,10 @@ from typing import Any
 
 from spinepnp.case.case import Case, MeshCase, load_mesh_case
 from spinepnp.errors import CaseError
+from spinepnp.geometries import Geometry
 from spinepnp.meshes import SpineMesh, generate
 from spinepnp.meshes.memory import NODES_PER_CELL
-from spinepnp.meshes.report import describe
+from spinepnp.meshes.report import body_line, describe
 from spinepnp.plots.bodies import draw_mesh
 from spinepnp.plots.scene import can_render
 from spinepnp.run.directory import ResultDirectory
@@ -93,16 +94,17 @@ def _draw(case: Case | MeshCase, facts: dict[str, Any], grid: Any, path: Path) -
         draw_mesh(grid, path.with_suffix(".png"), case.title, opened=case.geometry.on_axis)
     else:
         print("no picture of the mesh: install libegl1 (or libosmesa6)", file=sys.stderr)
-    print(_table(facts))
+    print(_table(facts, case.geometry))
     print(f"results: {path.parent} ({', '.join(files)})")
 
 
-def _table(facts: dict[str, Any]) -> str:
+def _table(facts: dict[str, Any], geometry: Geometry) -> str:
     lines = [
         f"{facts['cells']} cells, {facts['vertices']} vertices, order {facts['order']}",
         f"quality: smallest {facts['min_quality']:.3f}, mean {facts['mean_quality']:.3f}; "
         f"edges {facts['shortest_edge_nm']:.4g} to {facts['longest_edge_nm']:.4g} nm",
         f"volume {facts['volume_um3']:.6g} um3{_off(facts['volume_relative_error'])}",
+        *filter(None, [body_line(geometry, None)]),
     ]
     for name, part in facts["boundaries"].items():
         layers = part["cells_per_debye_length"]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from spinepnp.case.toml import parse_toml, read_text
 from spinepnp.checkout import of_checkout
 from spinepnp.errors import CaseError
 from spinepnp.geometries import SHAPES
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of, without_si
-from spinepnp.reference.templates import named_boundaries
+from spinepnp.reference.templates import named_boundaries, places_of
+from spinepnp.units import Table
 from spinepnp.validation.laws.catalogue import LAWS
 
 Entry = dict[str, Any]
 
 
 def shapes() -> list[Entry]:
-    """Every shape with its parameters and boundaries."""
+    """Every shape with its parameters, boundaries, and places for probes."""
     found = []
     for name, shape in SHAPES.items():
         own = [key for key in keys_of(shape) if key.name not in ("shape", "dimension", "obstacle")]
@@ -28,6 +29,7 @@ def shapes() -> list[Entry]:
             "parameters": [key.name for key in own if key.required],
             "options": [key.name for key in own if not key.required],
             "boundaries": named_boundaries(name),
+            "places": places_of(name),
             "dimensions": list(shape.dimensions),
             "obstacle": shape.takes_obstacle,
             "drawing": drawing_of(shape),
@@ -51,10 +53,22 @@ def formulas() -> list[Entry]:
 
 
 def waveforms() -> list[Entry]:
-    """Waveforms of currents, and the keys of each."""
+    """Waveforms, the keys of each, and the values that cannot have it."""
     from spinepnp.solvers.model import waveforms as stimuli
+    from spinepnp.solvers.model.membrane.strength import StrengthWaveform
+    from spinepnp.solvers.model.terms.dirichlet import PotentialWaveform
+    from spinepnp.solvers.model.terms.injection import Injection
 
-    return _by_keys(stimuli.KEYS)
+    users: dict[str, type[Table]] = {
+        "a current": Injection,
+        "a potential": PotentialWaveform,
+        "a mechanism": StrengthWaveform,
+    }
+    taken = {use: get_args(table.model_fields["waveform"].annotation) for use, table in users.items()}
+    return [
+        {**entry, "not of": [use for use, names in taken.items() if entry["name"] not in names]}
+        for entry in _by_keys(stimuli.KEYS)
+    ]
 
 
 def channels() -> list[Entry]:
@@ -65,17 +79,31 @@ def channels() -> list[Entry]:
 
 
 def mechanisms() -> list[Entry]:
-    """Laws of mechanisms, and the keys of each."""
-    from spinepnp.solvers.model.membrane.mechanism import KEYS
+    """Laws of mechanisms, and the keys of each; of a waveform only the key that names it."""
+    from spinepnp.solvers.model.membrane.mechanism import COMMON_KEYS, KEYS
+    from spinepnp.solvers.model.waveforms import KEYS as WAVEFORMS
 
-    return _by_keys(KEYS)
+    of_waveforms = {key for needed, allowed in WAVEFORMS.values() for key in (*needed, *allowed)}
+    common = tuple(key for key in COMMON_KEYS if key not in of_waveforms)
+    return _by_keys({name: (needed, (*allowed, *common)) for name, (needed, allowed) in KEYS.items()})
+
+
+def gates() -> list[Entry]:
+    """Ways to give the kinetics of a gate of a mechanism, by their first key, and the keys of each."""
+    from spinepnp.solvers.model.membrane.gate import KINETICS, MechanismGate
+
+    of_all = tuple(key for key in MechanismGate.model_fields if not any(key in way for way in KINETICS))
+    return _by_keys({way[0]: (way, of_all) for way in KINETICS})
 
 
 def kinetics() -> list[Entry]:
-    """Kinetics of gates that have a name, and their sources."""
+    """Kinetics of gates that have a name, with the temperature of their rates where it is known, and their sources."""
     from spinepnp.solvers.model.membrane.kinetics import known_kinetics
 
-    return [{"name": name, "title": entry["source"]} for name, entry in known_kinetics().items()]
+    return [
+        {"name": name, "title": entry["source"], "celsius": entry.get("celsius")}
+        for name, entry in known_kinetics().items()
+    ]
 
 
 def _by_keys(keys: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> list[Entry]:
@@ -161,10 +189,17 @@ TOPICS: dict[str, tuple[Callable[[], list[Entry]], str]] = {
     "shapes": (shapes, "of [geometry]; a case file: ./spine new SHAPE; a drawing: ./spine list shapes SHAPE"),
     "laws": (laws, "of [compare], for the voltage at the injector"),
     "formulas": (formulas, "of validation cases, beside laws and tables"),
-    "waveforms": (waveforms, "of a current, a potential or a mechanism in a transient"),
+    "waveforms": (
+        waveforms,
+        "in a transient; its height is that of the value (current, potential), of a mechanism a factor of 1",
+    ),
     "channels": (channels, "laws of [[boundaries.NAME.channel]]; all need species"),
-    "mechanisms": (mechanisms, "laws of [[boundaries.NAME.mechanism]]; all need a name"),
-    "kinetics": (kinetics, "of gates of mechanisms"),
+    "mechanisms": (
+        mechanisms,
+        "laws of [[boundaries.NAME.mechanism]]; all need a name; meanings: ./spine list keys boundaries.NAME.mechanism",
+    ),
+    "gates": (gates, "of mechanisms: what gives their rates; celsius: temperature at which the rates were measured"),
+    "kinetics": (kinetics, "of gates of mechanisms, by name"),
     "cases": (cases, "./spine run FILE"),
     "sweeps": (sweeps, "./spine -n 2 batch FILE"),
     "validation": (validation, "./spine validate NAME"),

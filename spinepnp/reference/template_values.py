@@ -22,26 +22,28 @@ class Starter:
         sizes: keys of the shape that are set.
         ground: boundary with prescribed potential and concentrations; empty for a closed body.
         injector: boundary where the current enters.
-        probe: coordinates of a point inside, as texts.
+        probe: place of the shape by its name, or coordinates of a point inside, as texts.
         options: keys of the shape that are shown and not set.
         wall: boundary that may carry charge; empty for none.
         law: law of [compare], where one fits.
         grade: size and growth toward the injector, as an alternative; empty for none.
         region: two heights within the body, as texts.
         mesh: keys of [mesh] that are set.
+        living: whether the example of a living membrane is shown.
     """
 
     title: str
     sizes: dict[str, Any]
     ground: str
     injector: str
-    probe: list[str]
+    probe: str | list[str]
     options: dict[str, Any] = field(default_factory=dict)
     wall: str = "wall"
     law: str = ""
     grade: dict[str, Any] = field(default_factory=lambda: {"size": "0.1 nm", "growth": 1.4})
     region: tuple[str, ...] = ("0.4 um", "0.6 um")
     mesh: dict[str, Any] = field(default_factory=dict)
+    living: bool = False
 
 
 #: Values of the template of each shape.

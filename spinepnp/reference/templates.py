@@ -22,6 +22,7 @@ from spinepnp.geometries.rings import Ringed
 from spinepnp.geometries.shapes.ball_neck import BallNeck
 from spinepnp.meshes.options import MeshOptions
 from spinepnp.reference.describe import drawing_of, keys_of, summary_of
+from spinepnp.reference.living_template import LIVING, living_membrane
 from spinepnp.reference.template_lines import WIDTH, Line, as_toml, rows
 from spinepnp.reference.template_values import SURFACE, Starter, starter_of
 from spinepnp.runtime.ranks import rank_from_launcher
@@ -148,6 +149,12 @@ def named_boundaries(shape: str) -> list[str]:
     return list(kind.model_validate(starter.sizes | starter.options).boundaries)
 
 
+def places_of(shape: str) -> list[str]:
+    """Places of a shape for probes."""
+    kind = SHAPES[shape]
+    return [] if "file" in kind.model_fields else list(kind.model_validate(starter_of(shape).sizes).places())
+
+
 def _lines(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from _head(shape)
     yield Line(f"title = {json.dumps(starter.title)}")
@@ -215,9 +222,10 @@ def _electrolyte(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         yield from _species("P", 1, "200 um^2/s", "0.1 mM")
         return
-    yield from _species("Na", 1, "200 um^2/s", "150 mM", "12 mM")
-    yield from _species("Cl", -1, "200 um^2/s", "150 mM", "167 mM")
-    yield from _species("K", 1, "200 um^2/s", "155 mM", only=("K",))
+    with_K = ("K", LIVING) if starter.living else ("K",)
+    yield from _species("Na", 1, "200 um^2/s", "150 mM", "12 mM", with_K)
+    yield from _species("Cl", -1, "200 um^2/s", "150 mM", "167 mM", with_K)
+    yield from _species("K", 1, "200 um^2/s", "155 mM", only=with_K)
 
 
 def _no_law(starter: Starter) -> str:
@@ -225,30 +233,33 @@ def _no_law(starter: Starter) -> str:
 
 
 def _species(
-    name: str, valence: int, diffusivity: str, bulk: str, with_K: str = "", only: tuple[str, ...] = ()
+    name: str, valence: int, diffusivity: str, bulk: str, beside_K: str = "", only: tuple[str, ...] = ()
 ) -> Iterator[Line]:
-    """A species; its concentration where there is potassium, too, is an alternative."""
-    yield from (Line(""), Line("[[electrolyte.species]]", "a third one" if only else "", only))
+    """A species, of some alternatives; or one whose concentration is another one in them, where there is potassium."""
+    third = only if not beside_K else ()
+    yield from (Line(""), Line("[[electrolyte.species]]", "a third one" if third else "", third))
     values = {"name": name, "valence": valence, "diffusivity": diffusivity, "concentration": bulk}
-    yield from rows(Species, values, dict.fromkeys(values, only), {"concentration": ("K",) if with_K else ()})
-    if with_K:
-        yield Line(f'concentration = "{with_K}"', "instead, with the K below", ("K",))
+    yield from rows(Species, values, dict.fromkeys(values, third), {"concentration": only if beside_K else ()})
+    if beside_K:
+        yield Line(f'concentration = "{beside_K}"', "instead, with the K below", only)
 
 
 def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         yield from _closed(starter)
         return
-    yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting"))
+    instead = (LIVING,) if starter.living else ()
+    yield from (Line(""), Line(f"[boundaries.{starter.ground}]", "what is not listed is reflecting", (), instead))
     clamp = '{ waveform = "step", value = "10 mV", onset = "1 ms" }'
     load = '{ resistance = "200 MOhm", capacitance = "20 pF" }'
-    yield from rows(Boundary, GROUND, without={"potential": ("clamp", "load")}, notes=GROUND_NOTES)
+    without = {"potential": ("clamp", "load", *instead), "concentrations": instead}
+    yield from rows(Boundary, GROUND, without=without, notes=GROUND_NOTES)
     yield Line(f"potential = {clamp}", "instead, in a transient: a voltage clamp", ("clamp",))
     yield Line(f"load = {load}", "instead: the rest of the cell", ("load",))
-    yield from (Line(""), Line(f"[boundaries.{starter.injector}]"))
+    yield from (Line(""), Line(f"[boundaries.{starter.injector}]", "", (), instead))
     current = '{ species = "Na", value = "50 pA" }'
     alpha = '{ species = "Na", waveform = "alpha", value = "50 pA", t_peak = "5 ms" }'
-    yield Line(f"current = {current}", "positive charge that enters is positive", (), ("alpha",))
+    yield Line(f"current = {current}", "positive charge that enters is positive", (), ("alpha", *instead))
     waveforms = next(key.takes for key in keys_of(Injection) if key.name == "waveform").replace(" or ", ", ")
     drop = f"; {_no_law(starter)}" if starter.law else ""
     yield Line(f"current = {alpha}", f"instead, in a transient{drop}; waveforms: {waveforms}", ("alpha",))
@@ -258,6 +269,8 @@ def _boundaries(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
         yield from _channels()
     elif issubclass(shape, Ringed):
         yield from _ring(starter)
+    if starter.living:
+        yield from living_membrane(starter)
 
 
 def _wall(starter: Starter) -> Iterator[Line]:
@@ -309,7 +322,7 @@ def _study(starter: Starter) -> Iterator[Line]:
     if not starter.ground:
         path, values = "closed.amounts.P", ["558.4 ions", "5584 ions"]
     yield from (Line(""), Line("[study]"))
-    in_time = ("transient", *(("alpha", "clamp", "initial") if starter.ground else ()))
+    in_time = ("transient", *(("alpha", "clamp", "initial") if starter.ground else ()), *[LIVING][: starter.living])
     yield Line('kind = "steady"', "solves once", (), ("sweep", *in_time))
     yield Line("")
     sweep = {"kind": "sweep", "vary": path, "values": values}
@@ -318,6 +331,8 @@ def _study(starter: Starter) -> Iterator[Line]:
     times = {"kind": "transient", "duration": "20 ms", "times": ["1 ms", "5 ms", "20 ms"], "tolerance": 1e-3}
     only = dict.fromkeys(times, in_time)
     yield from rows(Study, times, only, notes={"kind": "instead: in time"})
+    if starter.living:
+        yield Line('initial   = "rest"', "of a living membrane: all currents through it balance", (LIVING,))
     if starter.ground:
         yield from (Line(""), Line("[[initial.region]]", "of a transient; elsewhere the bulk", ("initial",)))
         region = {"z": list(starter.region), "concentrations": {"Na": "50 mM", "Cl": "50 mM"}}
@@ -326,7 +341,9 @@ def _study(starter: Starter) -> Iterator[Line]:
 
 def _outputs(shape: type[Geometry], starter: Starter) -> Iterator[Line]:
     yield from (Line(""), Line("[probes]", "points by a name of yours", ("probe",)))
-    yield Line(f"middle = {as_toml(starter.probe)}", "x, y, z", ("probe",))
+    place = isinstance(starter.probe, str)
+    note = 'a place of the shape, or [x, y, z]: ["0 nm", "0 nm", "20 nm"]' if place else "x, y, z"
+    yield Line(f"{starter.probe if place else 'inside'} = {as_toml(starter.probe)}", note, ("probe",))
     yield from (Line(""), Line("[regions]", "parts of the volume, whose means and extremes are given", ("region",)))
     yield Line(f"slice = {as_toml(starter.region)}", "between two heights", ("region",))
     if starter.law:

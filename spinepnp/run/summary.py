@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from spinepnp.meshes.report import body_line
 from spinepnp.run.membranes import current_lines, currents_of_row
 from spinepnp.run.options import SweepPoint
 from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
@@ -41,6 +42,10 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
     if points[0].case.title:
         console.print(points[0].case.title)
     console.print(_table(points))
+    last = points[-1].case.geometry
+    body = body_line(last, None if last.files() else last.exact_measures()["volume"])
+    if body:
+        console.print(body + (" (in the last row)" if points[0].case.geometry != last else ""), soft_wrap=True)
     rows = [point.row for point in points]
     for line in (
         *statements(rows, points[0].case.electrolyte.has_ions),

@@ -39,6 +39,21 @@ def test_check_tells_limit_and_curve_of_the_cylinder(comm):
     assert facts["curve"][-1]["top.potential_mV"] == pytest.approx(table[200], rel=2e-4)
 
 
+def test_check_tells_the_volumes_of_a_body_and_of_its_parts(comm, capsys):
+    spine = check_case(CASES / "spine_synapse.toml", comm, overrides=('mesh.size="150 nm"', "mesh.element_degree=1"))
+    line = check_case(CASES / "dendrite_spike.toml", comm)
+    for case, facts in (spine, line):
+        print_facts(case, facts, as_json=False)
+    assert spine[1]["body"] == pytest.approx(
+        {"volume_um3": 0.13068, "head_volume_um3": 0.11301, "neck_volume_um3": 0.017671, "neck_length_nm": 1e3},
+        rel=1e-3,
+    )
+    assert line[1]["body"] == {"volume_um3": pytest.approx(math.pi * 0.5**2 * 1e3)}
+    of_spine, of_line = (text for text in capsys.readouterr().out.splitlines() if text.startswith("body: "))
+    assert of_spine.endswith(", head volume 0.113 um^3, neck volume 0.01767 um^3, neck length 1000 nm")
+    assert of_line == "body: volume 785.4 um^3"
+
+
 def test_check_says_why_there_is_no_electroneutral_answer(comm):
     _, facts = check_case(CASES / "pore_steady.toml", comm, overrides=('electrolyte.species.A.source="1 mM/s"',))
     assert facts["electroneutral"] is None

@@ -1,12 +1,14 @@
 """The verb `mesh`: its report against the mesh itself, on any number of ranks."""
 
 import json
+import math
 
 import numpy as np
 import pytest
 import pyvista
 
-from spinepnp.geometries import Cylinder
+from spinepnp.commands.mesh import _table
+from spinepnp.geometries import BallNeck, Cylinder
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.meshes.measures import area, volume
 from spinepnp.meshes.report import describe
@@ -50,6 +52,17 @@ def test_the_report_does_not_depend_on_the_ranks(comm):
     assert together == pytest.approx(alone, rel=1e-9)
     for name in boundaries[0]:
         assert boundaries[0][name] == pytest.approx(boundaries[1][name], rel=1e-9, abs=1e-12)
+
+
+def test_the_report_of_a_spine_has_its_head_and_its_neck():
+    spine = BallNeck(head_radius="300 nm", neck_radius="75 nm", neck_length="1 um", dimension="axisymmetric")
+    facts = describe(generate(spine, MeshOptions(size="150 nm"), MPI.COMM_SELF), 1e-9)
+    parts = {"head_volume_um3": 0.11301, "neck_volume_um3": math.pi * 0.075**2, "neck_length_nm": 1e3}
+    assert {name: facts[name] for name in parts} == pytest.approx(parts, rel=1e-4)
+    assert facts["head_volume_um3"] + facts["neck_volume_um3"] == pytest.approx(facts["exact_volume_um3"], rel=1e-12)
+    assert _table(facts, spine).splitlines()[3] == (
+        "body: head volume 0.113 um^3, neck volume 0.01767 um^3, neck length 1000 nm"
+    )
 
 
 def test_the_verb_writes_its_files_and_a_run_can_follow(tmp_path, capfd):

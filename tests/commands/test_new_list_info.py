@@ -19,6 +19,7 @@ from spinepnp.geometries import SHAPES
 from spinepnp.reference import catalogue, keys_page, schema, templates
 from spinepnp.reference.describe import keys_of, walk
 from spinepnp.reference.template_values import STARTERS
+from spinepnp.solvers import Mechanism, MechanismGate
 from spinepnp.validation.laws.catalogue import LAWS
 from support import CASES, ROOT
 from support.commands import STACK, run_code
@@ -75,6 +76,33 @@ def test_alternatives_are_chosen_by_hand_as_the_header_says():
     case = read_case(f"{head}[study]\n{edited}", "edited")
     assert case.study.kind == "sweep"
     assert len(case.points()) == 3
+
+
+@pytest.mark.parametrize("shape", ["ball_neck", "surface"])
+def test_a_living_membrane_is_chosen_by_hand_as_its_comment_says(shape):
+    text = templates.write(shape)
+    before, boundaries, block, after = re.split(
+        r"^(?=\[boundaries\.base\])|^# A living |^(?=\[study\])", text, flags=re.M
+    )
+    block = block[block.index("# [boundaries.base]") :]
+    species, third = before.split("# [[electrolyte.species]]")
+    species = re.sub(r"(?m)^(concentration.*)\n# (concentration.*)", r"# \1\n\2", species)
+    steady, sweep, transient, *rest = after.split("\n\n")
+    edited = "\n\n".join([
+        species + uncommented("# [[electrolyte.species]]" + third), re.sub("(?m)^(?=\\S)", "# ", boundaries),
+        uncommented(block), steady.replace("kind", "# kind"), sweep, uncommented(transient), *rest,
+    ])  # fmt: skip
+    case = read_case(edited, "edited")
+    assert case.to_dict() == read_case(templates.write(shape, ["living"]), "chosen").to_dict()
+    (synapse,) = case.boundaries[STARTERS[shape].injector].mechanisms
+    assert (synapse.law, synapse.waveform, set(synapse.moved)) == ("ghk", "biexponential", {"Na", "K"})
+    assert case.boundaries["wall"].mechanisms[0].law == "ghk"
+    assert (case.boundaries["base"].load.resistance, case.study.initial) == (pytest.approx(200e6), "rest")
+
+
+def uncommented(text):
+    """Text of a template whose alternatives are chosen."""
+    return re.sub("(?m)^# ", "", text)
 
 
 def test_channels_of_a_ring():
@@ -206,6 +234,35 @@ def test_lists_know_every_file():
     assert {entry["name"] for entry in catalogue.benchmarks()} >= {"solve", "batch"}
 
 
+def test_lists_have_every_key_of_a_mechanism_and_of_a_gate(capsys):
+    of_waveforms = {key for entry in catalogue.waveforms() for key in (*entry["needs"], *entry["may have"])}
+    for topic, table, elsewhere in (
+        ("mechanisms", Mechanism, of_waveforms | {"name", "law"}),
+        ("gates", MechanismGate, set()),
+    ):
+        listed = {key for entry in catalogue.TOPICS[topic][0]() for key in (*entry["needs"], *entry["may have"])}
+        assert listed == set(table.model_fields) - elsewhere
+        list_topics(topic, None, as_json=False)
+        assert all(re.search(rf"\b{key}\b", said) for said in [capsys.readouterr().out] for key in listed)
+
+
+def test_a_waveform_says_what_cannot_have_it(capsys):
+    list_topics("waveforms", None, as_json=False)
+    said = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()[1:] if line}
+    assert said["sine"].endswith("; not of a mechanism")
+    assert said["constant"].endswith("; not of a potential")
+    assert "not of" not in said["biexponential"]
+    with pytest.raises(CaseError, match=r"waveform|sine"):
+        Mechanism(name="a", law="ohmic", species="K", conductance="1 nS", waveform="sine")
+
+
+def test_kinetics_tell_the_temperature_of_their_rates(capsys):
+    list_topics("kinetics", None, as_json=False)
+    said = capsys.readouterr().out
+    assert len(re.findall(r"^  hh_.* rates at 6.3 degrees Celsius$", said, flags=re.M)) == 3
+    assert "degrees" not in re.sub("(?m)^  hh_.*$", "", said)
+
+
 def test_boundaries_are_those_of_the_shape():
     found = {entry["name"]: entry["boundaries"] for entry in catalogue.shapes()}
     assert found["cylinder"] == ["base", "top", "wall", "ring", "obstacle"]
@@ -230,6 +287,7 @@ def test_one_shape_is_drawn(capsys):
     assert "|____   ____|" in text
     assert "reservoir_radius" in text
     assert "boundaries: outside, inside, wall" in text
+    assert "places for probes: middle\n" in text
 
 
 @pytest.mark.parametrize(

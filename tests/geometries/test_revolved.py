@@ -65,6 +65,29 @@ def test_the_default_mesh_has_the_exact_measures_and_names_every_facet_once(name
     assert 0.5 < shape.estimate_cells(MeshOptions().sizes(shape)) / mesh.cells < 2.0
 
 
+def test_head_and_neck_of_a_spine_are_a_ball_without_its_cap_and_a_cylinder():
+    spine, rounded = SHAPES["spine"], SHAPES["spine with a fillet"]
+    found, depth = spine.anatomy(), 0.5 - math.sqrt(0.5**2 - 0.1**2)  # um, of the cap that the neck cuts off
+    head = 4.0 / 3.0 * math.pi * 0.5**3 - math.pi * depth**2 * (1.5 - depth) / 3.0
+    neck = math.pi * 0.1**2
+    assert found == pytest.approx(
+        {"head_volume": head * 1e-18, "neck_volume": neck * 1e-18, "neck_length": 1e-6}, rel=1e-12
+    )
+    added = rounded.exact_measures()["volume"] - spine.exact_measures()["volume"]
+    assert rounded.anatomy()["head_volume"] - found["head_volume"] == pytest.approx(added, rel=1e-9)
+    assert rounded.anatomy()["neck_volume"] == found["neck_volume"]
+    assert SHAPES["pore"].anatomy() == {}
+
+
+@pytest.mark.parametrize(("z", "part"), [("0.5 um", "neck_volume"), ("1.4 um", "head_volume")])
+def test_an_organelle_takes_its_volume_from_the_part_in_which_it_lies(z, part):
+    organelle = {"centre": ["0 nm", "0 nm", z], "radius": "50 nm"}
+    found, whole = (BallNeck(**SPINE, **more).anatomy() for more in ({"obstacle": organelle}, {}))
+    taken = {name: whole[name] - found[name] for name in whole}
+    expected = dict.fromkeys(whole, 0.0) | {part: 4.0 / 3.0 * math.pi * 50e-9**3}
+    assert taken == pytest.approx(expected, abs=1e-30)
+
+
 @pytest.mark.parametrize("name", SHAPES)
 def test_closed_measures_are_the_integrals_along_the_meridian(name):
     shape = SHAPES[name]

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nbformat
+import pandas
 import pytest
 import tomli_w
 import typer
@@ -330,6 +331,9 @@ LONG = {
     "./spine run cases/spine_alpha.toml": "test_transient_run.py",
     "./spine run cases/spine_surface.toml": "test_surface.py",
     "./spine run cases/spine_synapse.toml": "test_synapse_case.py",
+    "./spine run cases/spine_synapse.toml --output runs/stronger "
+    '--set boundaries.cap.mechanism.AMPA.conductance="2 nS" '
+    "--unset boundaries.base.load.capacitance": "test_synapse_case.py",
     './spine run spine.toml --set geometry.neck_radius="75 nm" --set boundaries.cap.current.value="20 pA" '
     "--output runs/thin": "test_new_list_info.py",
     "./spine plot runs/spine_alpha_5ms": "test_plots.py",
@@ -382,6 +386,13 @@ def test_the_tutorial_works_as_written(walked):
     peak = peaks["cap.potential_mV"]
     said_of_it = (
         f"{peak['value']:.2f} mV at the cap after {peak['time_ms']:.2f} ms, {peak['half_width_ms']:.1f} ms wide"
+    )
+    assert said_of_it in " ".join((ROOT / "docs" / "tutorial.md").read_text().split())
+    table = pandas.read_csv(folder / "runs" / "neck_synapse" / "observables.csv", index_col=0)
+    row = table.loc[200.0]
+    said_of_it = (
+        f"{row['base.load.current_pA']:.1f} pA enter, the dendrite rises to {row['base.potential_mV']:.1f} mV and the "
+        f"top of the neck to {row['top.potential_mV']:.1f} mV"
     )
     assert said_of_it in " ".join((ROOT / "docs" / "tutorial.md").read_text().split())
     # The frame of the table in README, and its last lines; its numbers are held elsewhere.
@@ -487,6 +498,18 @@ def test_the_names_of_the_neuron_example_are_there():
     assert len(found) >= 6
     for module, name in found:
         assert hasattr({"gnp": gnp, "data": data, "table": table}[module], name), f"{module}.{name}"
+
+
+def test_the_field_along_a_dendrite_has_the_charge_that_the_theory_says():
+    """A part eps r/(2 C_m lambda^2) of that of the membrane, with lambda^2 = r R_M/(2 R_A) and R_A = 1 Ohm m."""
+    case = make_case(tomllib.loads((CASES / "rallpack_1.toml").read_text()))
+    wall, r = case.boundaries["wall"], case.geometry.radius
+    square = r / wall.mechanisms[0].conductance_density(1.0) / 2.0
+    part = case.electrolyte.absolute_permittivity * r / (2.0 * wall.capacitance.value * square)
+    text = " ".join((ROOT / "docs" / "theory.md").read_text().split())
+    said = f"{float(f'{part:.0e}'):.0e}".replace("e-0", "e-")
+    assert f"of the charge of the membrane, {said} in a dendrite of 1 um" in text
+    assert square == pytest.approx(1e-3**2)
 
 
 def test_the_notebook_runs(tmp_path):

@@ -274,6 +274,10 @@ def test_mistakes_have_one_line(changes, message):
     assert "\n" not in line
 
 
+def test_gates_have_the_name_of_their_kinetics_or_their_number_from_0():
+    assert KV.gate_labels == ("rtm_n", "1")
+
+
 def test_the_example_of_the_docs_is_good():
     text = (CASES.parent / "docs" / "case-file.md").read_text()
     block = re.search(r"### Living membranes.*?```toml\n(.*?)```", text, flags=re.S)[1]

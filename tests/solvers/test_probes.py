@@ -1,13 +1,14 @@
 """Values at single points: on the law, the same on any number of ranks, refused outside."""
 
 import math
+import tomllib
 
 import numpy as np
 import pytest
 
-from spinepnp.case.case import load_case
+from spinepnp.case.case import load_case, make_case
 from spinepnp.errors import CaseError
-from spinepnp.geometries import BallNeck, Cylinder, Hyperboloid, Shell
+from spinepnp.geometries import SHAPES, BallNeck, Cylinder, Hyperboloid, Shell
 from spinepnp.meshes import MeshOptions, generate
 from spinepnp.runtime.stack import MPI, fem
 from spinepnp.solvers import solve_steady
@@ -17,6 +18,7 @@ from spinepnp.units import FARADAY
 from spinepnp.validation.reference import table as references
 from support import CASES
 from support.cases import flow
+from support.commands import refusal
 from support.ions import SALT
 
 
@@ -95,3 +97,71 @@ def test_names_of_results(comm):
     for name, message in (("top", "is taken"), ("volume", "is taken"), ("a-b.c", "must be")):
         with pytest.raises(CaseError, match=message):
             load_case(CASES / "cylinder_iv.toml", [f'probes={{"{name}"=["0 nm", "0 nm", "500 nm"]}}'])
+
+
+# --- places of a shape
+
+
+@pytest.mark.parametrize("length", [0.5, 1.0, 2.0])
+def test_a_probe_at_a_place_follows_the_lengths_of_the_shape(length):
+    changed = [f'geometry.neck_length="{length} um"', 'geometry.neck_radius="60 nm"']
+    case = load_case(CASES / "spine_synapse.toml", changed)
+    heights = {name: case.geometry.position(point, name)[2] * 1e6 for name, point in case.probes.items()}
+    assert heights == pytest.approx({"head": length + math.sqrt(0.3**2 - 0.06**2), "neck": length / 2.0}, rel=1e-12)
+
+
+def test_a_sweep_of_a_length_moves_its_probes():
+    data = load_case(CASES / "spine_head_is_a_point.toml").to_dict()
+    data["study"] |= {"vary": "geometry.neck_length", "values": ["0.5 um", "2 um"]}
+    points = make_case(data).points()
+    centres = [point.geometry.position(point.probes["head"], "head")[2] for point in points]
+    assert centres[1] - centres[0] == pytest.approx(1.5e-6, rel=1e-12)
+
+
+def test_a_place_is_the_point_with_its_coordinates(comm):
+    mesh = generate(Cylinder(length="1 um", radius="50 nm", dimension="1d"), MeshOptions(), comm)
+    points = {"place": "middle", "point": (0.0, 0.0, 0.5e-6), "quarter": (0.0, 0.0, 0.25e-6)}
+    probes = solve_steady(mesh, SALT, flow("top", "base", "50 pA"), probes=points).probes
+    assert probes["place"] == probes["point"]
+    assert probes["place"].potential != probes["quarter"].potential
+
+
+def test_probes_of_all_spines_follow_them():
+    for path in CASES.glob("*.toml"):
+        table = tomllib.loads(path.read_text())
+        for name, point in table.get("probes", {}).items():
+            if table["geometry"]["shape"] == "ball_neck" and name in ("head", "neck"):
+                assert point == name, path
+
+
+def test_places_of_shapes_lie_on_their_axis():
+    sizes = {
+        "cone": {"length": "1 um", "base_radius": "60 nm", "top_radius": "80 nm"},
+        "hyperboloid": {"a": "50 nm", "c": "100 nm", "half_length": "500 nm"},
+        "pore": {"radius": "5 nm", "length": "20 nm", "reservoir_radius": "40 nm"},
+        "ball": {"radius": "500 nm"},
+        "shell": {"inner_radius": "200 nm", "outer_radius": "500 nm"},
+    }
+    found = {name: SHAPES[name].model_validate(keys).places() for name, keys in sizes.items()}
+    assert found == {
+        "cone": {"middle": pytest.approx(0.5e-6)}, "hyperboloid": {"middle": 0.0}, "pore": {"middle": 10e-9},
+        "ball": {"centre": 0.0}, "shell": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "problem"),
+    [
+        (
+            "spine_synapse",
+            "hed",
+            'probes.a = "hed": a ball_neck has no such place; did you mean "head"? known: head, neck',
+        ),
+        ("shell_steady", "centre", 'probes.a = "centre": a shell has no such place; give ["0 nm"'),
+        ("spine_synapse", ["0 nm", "0 nm"], "probes.a.2: is missing"),
+        ("spine_synapse", 3, "probes.a = 3: must be a list"),
+    ],
+)
+def test_a_place_that_is_none_is_refused(name, point, problem):
+    data = load_case(CASES / f"{name}.toml").to_dict()
+    assert str(refusal(make_case, data | {"probes": {"a": point}})).startswith(problem)

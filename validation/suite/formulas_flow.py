@@ -71,8 +71,8 @@ def series(context: FormulaContext) -> float:
     The length over the area of each part counts by its own diffusivity.
     """
     geometry, electrolyte, (_, injection) = context.geometry(Cylinder), context.case.electrolyte, context.injection
-    probe = context.case.probes.get(context.place)
-    top = geometry.length if probe is None else probe[2]
+    at_probe = context.place in context.case.probes
+    top = context.case.probe_position(context.place)[2] if at_probe else geometry.length
     profile = electrolyte.diffusivity_profile(electrolyte.species[electrolyte.index(injection.species)])
     heights = [0.0, *(z for z in profile.planes if z < top), top]
     parts = zip(itertools.pairwise(heights), profile.values, strict=False)

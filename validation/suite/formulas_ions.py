@@ -129,7 +129,7 @@ def charged_cylinder(context: FormulaContext) -> float:
     """V at a probe far from the ends of the one charged ring or wall of a cylinder, in equilibrium with its baths."""
     electrolyte, geometry = context.case.electrolyte, context.geometry(Cylinder)
     (charge,) = (b.surface_charge for b in context.case.boundaries.values() if b.surface_charge is not None)
-    x, y, _ = context.case.probes[context.place]
+    x, y, _ = context.case.probe_position(context.place)
     valences, concentrations = zip(*((s.valence, s.concentration) for s in electrolyte.species), strict=True)
     medium = electrolyte.absolute_permittivity, electrolyte.V_T
     law = ChargedCylinderLaw(geometry.radius, charge, valences, concentrations, *medium)
@@ -212,7 +212,7 @@ def constant_field(context: FormulaContext) -> float:
 
 def constant_field_ions(context: FormulaContext) -> float:
     """Concentration of an ion at a probe in a pore, by paper 002, eq. (13)."""
-    case, ion, (*_, z) = context.case, context.species, context.case.probes[context.place]
+    case, ion, (*_, z) = context.case, context.species, context.case.probe_position(context.place)
     length = context.geometry(Pore).length
     V, c_i, c_o = _sides(context)
     return float(profile(z / length, V, c_i, c_o, ion.valence, case.electrolyte.V_T))

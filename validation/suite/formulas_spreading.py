@@ -35,13 +35,13 @@ def _concentration(context: FormulaContext, species: Species, z: float) -> float
 
 def spreading(context: FormulaContext) -> float:
     """Concentration of an uncharged species, or of an ion of the one salt, at a probe."""
-    return _concentration(context, context.species, context.case.probes[context.place][2])
+    return _concentration(context, context.species, context.case.probe_position(context.place)[2])
 
 
 def spreading_junction(context: FormulaContext) -> float:
     """V at a probe relative to the lower end of the neck, z = 0, by the law of the junction of one salt."""
     cation, anion = _salt(context)
-    below, above = (_concentration(context, cation, z) for z in (0.0, context.case.probes[context.place][2]))
+    below, above = (_concentration(context, cation, z) for z in (0.0, context.case.probe_position(context.place)[2]))
     electrolyte = context.case.electrolyte
     diffusivities = electrolyte.effective_diffusivity(cation), electrolyte.effective_diffusivity(anion)
     return binary_junction(below, above, (cation.valence, anion.valence), diffusivities, electrolyte.V_T)

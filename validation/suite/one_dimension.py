@@ -172,7 +172,8 @@ def _row(case: Case, state: Any) -> Row:
     """Results of a state by column of observables.csv, for ends and probes."""
     interval, names = _line(case)
     places = {name: x for name, x in zip(names, (interval.start, interval.stop), strict=True) if name}
-    for name, (x, y, z) in case.probes.items():
+    for name in case.probes:
+        x, y, z = case.probe_position(name)
         places[name] = z if isinstance(case.geometry, Cylinder) else math.sqrt(x**2 + y**2 + z**2)
     row: Row = {}
     for name, place in places.items():

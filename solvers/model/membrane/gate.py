@@ -43,8 +43,9 @@ class MechanismGate(Table):
         alpha: rate of opening as a formula in V - V_outside, written V, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))".
         beta: rate of closing, in the same way.
         power: number of these gates in a channel.
-        q10: factor of all rates for ten kelvin, from `celsius` to the temperature of the electrolyte.
-        celsius: temperature at which the rates are given, degrees Celsius; that of named kinetics is known.
+        q10: factor of all rates for ten kelvin: q10^((T - celsius)/10), with T the temperature of the electrolyte.
+        celsius: temperature at which the rates were measured, degrees Celsius, not that of the run; known of hh_m, hh_h
+            and hh_n.
     """
 
     kinetics: str | None = None

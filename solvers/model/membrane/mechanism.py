@@ -37,6 +37,9 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "pump": (("kind",), ("maximum", "rate")),
 }
 
+#: Keys that every law may have.
+COMMON_KEYS = ("traces", *StrengthWaveform.model_fields)
+
 #: Sum of the shares of carriers that differs from one by less is that of rounded shares.
 ROUNDING_OF_SHARES = 1e-9
 
@@ -122,7 +125,7 @@ class Mechanism(StrengthWaveform, LawKeys):
 
     @model_validator(mode="after")
     def _whole(self) -> Mechanism:
-        check_keys(self, "law", KEYS, ("name", "traces", *StrengthWaveform.model_fields))
+        check_keys(self, "law", KEYS, ("name", *COMMON_KEYS))
         self.check_waveform(tuple(LawKeys.model_fields))
         {"ohmic": self._check_ohmic, "ghk": self._check_ghk, "pump": self._check_pump}[self.law]()
         labels = self.gate_labels

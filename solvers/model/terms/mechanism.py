@@ -234,7 +234,7 @@ class Mechanisms(TermKeys):
         """A reason unless the only driver is one conductance, whose current follows from the law itself."""
         if not self.is_present(electrolyte, boundaries) or the_conductance(boundaries) is not None:
             return ""
-        return "mechanisms other than one ohmic conductance with a reversal potential, which is the only driver"
+        return "mechanisms other than one ohmic conductance without gates, which alone drives the current"
 
     @override
     def law_needs(self, electrolyte: Electrolyte, boundaries: Boundaries) -> str:
