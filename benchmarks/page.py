@@ -118,11 +118,11 @@ def write(output: Path, root: Path = ROOT) -> None:
             facts = json.loads((output / f"{name}.json").read_text(encoding="utf-8"))
             text = section(name, pandas.read_csv(output / f"{name}.csv"), facts)
             rewrite(root / "docs" / "performance.md", name, text)
-    from benchmarks.summary import summary
+    from benchmarks.summary import ratios, tasks
 
     for name, shown_as in IMAGES.items():
         if (output / name).exists():
             shutil.copyfile(output / name, root / "docs" / "images" / shown_as)
-    lines = summary(output)
-    if lines:
-        rewrite(root / "README.md", "summary", "\n".join(lines))
+    for page, name, lines in (("README.md", "tasks", tasks(output)), ("docs/performance.md", "ratios", ratios(output))):
+        if lines:
+            rewrite(root / page, name, "\n".join(lines))
