@@ -14,7 +14,7 @@ from pydantic import Field
 
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
-from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
+from spinepnp.case.toml import check_kind, missing_part, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.names import check_name
@@ -267,7 +267,18 @@ class Case(Table):
         root = self.study.vary.split(".")[0]
         if root not in VARIED:
             raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
-        return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
+        try:
+            return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
+        except CaseError:
+            missing = missing_part(self.to_dict(), self.study.vary)
+            if not missing:
+                raise
+        raise CaseError(
+            "study.vary",
+            f"leads through {missing}, which is not there; add it, vary another key, or remove study.vary "
+            "and study.values",
+            self.study.vary,
+        )
 
 
 def make_case(data: dict[str, Any]) -> Case:

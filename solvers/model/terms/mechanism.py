@@ -124,8 +124,8 @@ class Mechanisms(TermKeys):
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         _check_outside(key, boundary, electrolyte)
         seen: set[str] = set()
-        for mechanism in boundary.mechanisms:
-            check_part_name(f"{key}.mechanism.name", mechanism.name, seen)
+        for number, mechanism in enumerate(boundary.mechanisms):
+            check_part_name(f"{key}.mechanism.{number}.name", mechanism.name, seen)
             _check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
             mechanism.check_file(f"{key}.mechanism.{mechanism.name}")
         if boundary.floating and boundary.mechanisms:
