@@ -27,8 +27,8 @@ SAMPLES = 4001
 
 #: Remedies against a charge.
 REMEDY = (
-    "its mechanisms take charge of one sign that nothing replaces; make its volume larger, let ions of both signs "
-    "pass, or add a leak of chloride"
+    "nothing returns the net current of its mechanisms; make its volume larger, give constant outside.concentrations "
+    "in its place, or add a leak beside them that returns the current, of chloride for one"
 )
 
 

@@ -140,7 +140,7 @@ def test_two_sheets_that_cross_are_found_wherever_they_do(tmp_path):
         ({"patches": [{"name": "psd", "pick": "pole", "area": "9 um^2"}]}, "geometry.patches.psd", "has less area"),
         ({"patches": [{"name": "b", "cut": {"point": ["9 um"] * 3, "normal": [0, 0, 1]}}]}, "geometry.patches.b",
          "does not cut the surface"),
-        ({"patches": [BASE | PSD | {"name": "both"}]}, "geometry.patches.both", "has plane and disc, which exclude each other"),
+        ({"patches": [BASE | PSD | {"name": "both"}]}, "geometry.patches.both", "has plane and disc"),
         ({"patches": [{"name": "p", "plane": {"point": ["0 nm"] * 3, "normal": [0, 0, 0]}}]},
          "geometry.patches.p.plane.normal", "must not be zero"),
         ({"dimension": "axisymmetric"}, "geometry.dimension", "can be"),

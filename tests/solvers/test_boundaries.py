@@ -184,7 +184,7 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
         ({"current": {"species": "C"}}, "boundaries.top.current: needs either value"),
         (
             {"current": {"species": "C", "value": "1 pA", "density": "1 A/m^2"}},
-            "boundaries.top.current: has value and density",
+            "top.current: has value and density",
         ),
         ({"capacitance": {"value": "0 F/m^2"}}, "boundaries.top.capacitance.value"),
         ({"capacitance": {"value": "1 uF"}}, "boundaries.top.capacitance.value"),
