@@ -22,7 +22,7 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.compartments import Compartment, check_rest
+from spinepnp.solvers.model.compartments import Compartment
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import STEADY_START, STEADY_STARTS, Initial
@@ -30,6 +30,7 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.zero_dimensions import initial_rest
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
 
@@ -155,8 +156,7 @@ class Case(Table):
         if self.initial is not None and self.study.initial in STEADY_STARTS:
             raise CaseError("initial", STEADY_START.format(self.study.initial))
         if self.study.initial in STEADY_STARTS:
-            before = self.problem_data.initial_steady_state()
-            check_rest(before.compartments, before.electrolyte, before.boundaries)
+            initial_rest(self.problem_data).check(self.geometry, self.solver.formulation)
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
@@ -269,9 +269,9 @@ class Case(Table):
             raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
         try:
             return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
-        except CaseError:
+        except CaseError as error:
             missing = missing_part(self.to_dict(), self.study.vary)
-            if not missing:
+            if not missing or error.problem.startswith("unknown key; did you mean"):
                 raise
         raise CaseError(
             "study.vary",

@@ -85,8 +85,7 @@ def _resistance(electroneutral: ElectroneutralPrediction, before: ProblemData, r
     for (boundary, _), found in rest.currents.items():
         currents[boundary] += sum(found.values())
     drop, lowest, highest = electroneutral.resistive_drop(before, currents, rest.inside)
-    return {f"drop_{POTENTIAL.suffix}": to_unit(drop, POTENTIAL), "drop_from": lowest, "drop_to": highest,
-            "is_grounded": any(b.ground_potential() is not None for b in before.boundaries.values())}  # fmt: skip
+    return {f"drop_{POTENTIAL.suffix}": to_unit(drop, POTENTIAL), "drop_from": lowest, "drop_to": highest}
 
 
 def rest_lines(facts: dict[str, Any]) -> list[str]:
@@ -103,8 +102,10 @@ def _no_rest(facts: dict[str, Any]) -> list[str]:
     reason = facts["why_no_rest"]
     if not reason.startswith(NO_REST):
         return [f"rest without space: not found: {reason}"]
-    then = "run begins with a rest and will probably fail" if facts["rest_is_needed"] else "run starts without one"
-    return [f"warning: {NO_REST} without space{reason.removeprefix(NO_REST)}; {then}"]
+    if facts["rest_is_needed"]:
+        return [f"warning: {reason} (found without space); run looks for this rest and will probably fail"]
+    told = reason in facts.get("start", "")
+    return [] if told else [f"{reason} (found without space); run starts without one"]
 
 
 def _rest(facts: dict[str, Any]) -> list[str]:
@@ -117,7 +118,10 @@ def _rest(facts: dict[str, Any]) -> list[str]:
     else:
         what = "run starts from the rest in space" if facts["rest_is_needed"] else "run starts from the bulk"
     lines = [f"rest without space: {'; '.join(parts)}"]
-    if rest["drop_mV"] > ISOPOTENTIAL or rest["is_grounded"]:
+    if rest["drop_mV"] <= ISOPOTENTIAL:
+        small = f"{rest['drop_mV']:.1g} mV"
+        lines.append(f"that is one potential for all of the inside, whose resistance changes it by {small}; {what}")
+    else:
         lines.append(
             f"that is one potential for all of the inside, by which V can be wrong by about {rest['drop_mV']:.2g} mV: "
             "the currents below need that much over the resistance of the inside, which is left out, between "

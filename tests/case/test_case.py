@@ -142,7 +142,7 @@ BAD = [
     ("boundaries.base.current={species='Na', value='1 pA'}", "its concentration is prescribed here too"),
     ("electrolyte.species.A.concentration='160 mM'", "leave 7 mM; change a concentration, balance it by"),
     ("electrolyte.species.A.name='K'", 'electrolyte.species.2.name = "K": is used twice'),
-    ("electrolyte.species.A.valence=1.5", "electrolyte.species.2.valence = 1.5: must be an integer"),
+    ("electrolyte.species.A.valence=1.5", "electrolyte.species.A.valence = 1.5: must be an integer"),
     ("electrolyte.species.Na.diffusivity='0 um^2/s'", "a diffusivity here must be greater than zero"),
     ("electrolyte.species=[]", "electrolyte.species: must have at least one entry"),
     ("electrolyte.permittivity=nan", "electrolyte.permittivity = nan: must be a finite number"),

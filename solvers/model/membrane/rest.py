@@ -305,19 +305,10 @@ class _Equations:
                 rest = self.solve(x, self.amounts(x)[0], 0.0, ITERATIONS)
                 if rest is not None and self.is_at_rest(rest) and float(np.abs(rest - x).max()) < LONGEST:
                     return rest
-                if rest is None and change < CONVERGED and self.is_at_rest(x):
-                    raise RestError(self._why_undetermined(x))
             step *= GROWTH
             if x[1:].min() < np.log(LEAST * self.strength) or x[1:].max() > np.log(MOST * self.strength):
                 break
         raise RestError(self._why_none(x, time))
-
-    def _why_undetermined(self, x: np.ndarray) -> str:
-        """Reason why a state at rest is one of many: the species whose concentrations no flow depends on."""
-        slopes = molar_flows(self.cell, *self.state(x)).inflow_slopes
-        free = [i for i in self.active if np.isnan(self.cell.totals[i]) and not slopes[:, 1 + i].any()]
-        names = ", ".join(self.cell.names[i] for i in free) or "some ions"
-        return f"no current depends on the concentration of {names}, so that any amount of them is at rest"
 
     def _why_none(self, x: np.ndarray, time: float) -> str:
         """Reason by the concentration that changes fastest."""

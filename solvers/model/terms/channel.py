@@ -80,8 +80,8 @@ class Channels(TermKeys):
                 raise CaseError(
                     f"boundaries.{name}.channel",
                     f"lets {species} pass, which no other boundary holds: in a steady state its amount follows from "
-                    "that, and is not given; prescribe its concentration on a boundary, or set "
-                    'study.kind = "transient"',
+                    "that, and is not given; prescribe its concentration on a boundary, or begin a transient from the "
+                    "bulk",
                 )
 
     @override

@@ -156,8 +156,7 @@ class Mechanisms(TermKeys):
                 raise CaseError(
                     f"boundaries.{name}.mechanism.{mechanism.name}",
                     f"lets {species} pass, which nothing else holds: in a steady state its amount follows from that, "
-                    "and is not given; prescribe its concentration on a boundary, or set "
-                    'study.kind = "transient"',
+                    "and is not given; prescribe its concentration on a boundary, or begin a transient from the bulk",
                 )
 
     @override
