@@ -6,7 +6,7 @@ outside is larger than a cleft and takes this charge up; a compartment has no ot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from spinepnp.solvers.model.membrane.mechanism import Mechanism
 from spinepnp.solvers.model.membrane.rest import Rest, RestError, potential_without_current
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.zero_dimensions import exchanged_concentrations, well_stirred_cell
-from spinepnp.units import CONCENTRATION, FARADAY, POTENTIAL, format_quantity
+from spinepnp.units import CONCENTRATION, FARADAY, format_quantity
 
 #: Charge of a compartment over that of all its ions of either sign, from which it is told.
 LARGEST_CHARGE = 0.01
@@ -57,12 +57,18 @@ def remark_on_charge(data: ProblemData, name: str, charge: float, beginning: str
 
 
 def foreseen_charges(
-    data: ProblemData, volume: float, areas: Mapping[str, float], rest: Rest | None, duration: float | None
+    data: ProblemData,
+    volume: float,
+    areas: Mapping[str, float],
+    rest: Rest | None,
+    duration: float | None,
+    drop: Callable[[dict[str, float], np.ndarray], float],
 ) -> list[str]:
     """Remarks on compartments that will leave neutrality, before the field.
 
     At rest the charge is that of the concentrations there. In time it is that of the currents with all waveforms at
-    their height, at the potential of a bath or a load inside, without the resistance between: the largest possible.
+    their height and the concentrations of the start, at the potential of a bath or a load inside: I/(1 + R G) over the
+    resistance R of the inside, with the slope G of the current by the potential.
 
     Args:
         data: data of the study.
@@ -70,10 +76,12 @@ def foreseen_charges(
         areas: areas of the boundaries, m^2, by name.
         rest: rest without space from which the study starts or which it looks for; ``None`` without one.
         duration: duration of a transient, s; ``None`` of a steady state.
+        drop: difference of the potential in the domain, V, by currents into it, A, by boundary, and the concentrations
+            inside, mol/m^3. May be collective: ranks with the same data make the same calls.
     """
     found: dict[str, str] = {}
     if duration is not None:
-        found = _foreseen_in_time(data, volume, areas, duration)
+        found = _foreseen_in_time(data, volume, areas, duration, drop)
     if rest is not None:
         for name, exchanged in exchanged_concentrations(data, rest).items():
             charge = charge_of({**data.compartments[name].concentrations, **exchanged}, data.electrolyte)
@@ -81,7 +89,13 @@ def foreseen_charges(
     return [remark for remark in found.values() if remark]
 
 
-def _foreseen_in_time(data: ProblemData, volume: float, areas: Mapping[str, float], duration: float) -> dict[str, str]:
+def _foreseen_in_time(
+    data: ProblemData,
+    volume: float,
+    areas: Mapping[str, float],
+    duration: float,
+    drop: Callable[[dict[str, float], np.ndarray], float],
+) -> dict[str, str]:
     """Remarks by the currents of the mechanisms of each compartment at their height."""
     boundaries = {name: _at_height(boundary) for name, boundary in data.boundaries.items()}
     open_ = replace(data, boundaries=boundaries, transient=False)
@@ -92,21 +106,22 @@ def _foreseen_in_time(data: ProblemData, volume: float, areas: Mapping[str, floa
         return {}
     if not cell.is_held or V is None:  # nothing inside replaces the charge: the current ends with that of the membrane
         return {}
-    taken = dict.fromkeys(data.compartments, 0.0)
-    for patch in cell.patches:
-        if patch.compartment is None:
-            continue
+    taken, currents, slope = dict.fromkeys(data.compartments, 0.0), dict.fromkeys(data.boundaries, 0.0), 0.0
+    for patch in (p for p in cell.patches if p.compartment is not None):
         for mechanism, given in zip(patch.mechanisms, data.boundaries[patch.name].mechanisms, strict=True):
             at = np.array([V - patch.outside_potential])
-            current = mechanism.steady_current(at, cell.inside[None, :], patch.outside).current.sum() * patch.area
-            charge = float(current) * _open_time(given, duration) / FARADAY
-            taken[cell.compartments[patch.compartment]] += charge
-    held = format_quantity(float(f"{V:.3g}"), POTENTIAL)
-    how = f"within the study (by the currents at V = {held} and their height)"
+            found = mechanism.steady_current(at, cell.inside[None, :], patch.outside)
+            current = patch.area * float(found.current.sum())
+            currents[patch.name] += current
+            slope -= patch.area * float(found.by_potential.sum())
+            taken[cell.compartments[patch.compartment or 0]] += current * _open_time(given, duration) / FARADAY
+    total = sum(map(abs, currents.values()))
+    over_resistance = 1.0 + max(slope, 0.0) * drop(currents, cell.inside) / total if total else 1.0
+    how = "within the study, by its currents at their height over the resistance of the inside"
     return {
         name: remark_on_charge(
-            data, name, charge_of(c.concentrations, data.electrolyte) - taken[name] / c.volume,
-            "may leave neutrality by up to", how,
+            data, name, charge_of(c.concentrations, data.electrolyte) - taken[name] / c.volume / over_resistance,
+            "may leave neutrality by up to about", how,
         )
         for name, c in data.compartments.items()
     }  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from spinepnp.case.case import Case
 from spinepnp.geometries import MODEL_UNIT
 from spinepnp.run.membranes import current_lines
@@ -51,7 +53,11 @@ def rest_facts(case: Case, electroneutral: ElectroneutralPrediction) -> dict[str
         return facts
     before, is_needed = initial_rest(data), not data.transient or case.study.initial in STEADY_STARTS
     rest, reason = rest_or_reason(before, volume, areas)
-    charges = foreseen_charges(data, volume, areas, rest if is_needed else None, case.study.duration)
+
+    def drop(currents: dict[str, float], inside: np.ndarray) -> float:
+        return electroneutral.resistive_drop(before, currents, inside)[0]
+
+    charges = foreseen_charges(data, volume, areas, rest if is_needed else None, case.study.duration, drop)
     facts |= {"rest": None, "why_no_rest": reason or None, "rest_is_needed": is_needed, "charges": charges}
     if rest is not None:
         facts["rest"] = _of_rest(before, rest) | _resistance(electroneutral, before, rest)
