@@ -27,6 +27,9 @@ from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, to_unit
 #: Difference of the potential in the domain, mV, up to which it is one potential.
 ISOPOTENTIAL = 0.5
 
+#: Smallest difference that is printed, mV.
+NO_DROP = 0.001
+
 #: What a run of a steady study has to do with the rest without space, where the electroneutral law holds.
 AS_ELECTRONEUTRAL = "run gives the electroneutral answer above, not this"
 
@@ -125,8 +128,10 @@ def _rest(facts: dict[str, Any]) -> list[str]:
         what = "run starts from the rest in space" if facts["rest_is_needed"] else "run starts from the bulk"
     lines = [f"rest without space: {'; '.join(parts)}"]
     if rest["drop_mV"] <= ISOPOTENTIAL:
-        small = f"{rest['drop_mV']:.1g} mV"
-        lines.append(f"that is one potential for all of the inside, whose resistance changes it by {small}; {what}")
+        small = f"{max(rest['drop_mV'], NO_DROP):.1g} mV"
+        lines.append(
+            f"that is one potential for all of the inside; its resistance changes V by at most {small}; {what}"
+        )
     else:
         lines.append(
             f"that is one potential for all of the inside, by which V can be wrong by about {rest['drop_mV']:.2g} mV: "
