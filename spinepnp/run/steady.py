@@ -128,7 +128,7 @@ def solve_case(
         with ProgressBar(
             comm, len(todo), case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
         ) as progress:
-            for remark in (*remarks_of(case), *recorder.remarks):
+            for remark in (*(f"warning: {remark}" for remark in remarks_of(case)), *recorder.remarks):
                 progress.log(remark)
             for point in todo:
                 _solve_point(point, own, recorder, progress)

@@ -119,7 +119,7 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     recorder = Recorder(comm, case, options)
 
     for remark in remarks_of(case) if comm.rank == 0 and not options.quiet else ():
-        print_line(remark)
+        print_line(f"warning: {remark}")
 
     def recall(directory: ResultDirectory) -> None:
         remark = directory.check_same_case(case.to_toml()) if options.resume else ""
@@ -183,7 +183,8 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
             comm, 1, case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
         ) as progress:
             known = options.within and not options.quiet  # told above for all points
-            for remark in (*(() if known else remarks_of(case)), *recorder.remarks):
+            remarks = [] if known else [f"warning: {remark}" for remark in remarks_of(case)]
+            for remark in (*remarks, *recorder.remarks):
                 progress.log(remark)
             if case.initial is not None and not recorder.resumed:
                 on_root(comm, case.initial.check_file)

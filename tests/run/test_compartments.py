@@ -120,4 +120,4 @@ def test_run_and_check_tell_it(tmp_path, comm, capfd):
     assert math.isclose(check_case(path, comm, removals=unset)[1]["extent_nm"], 500.0)
     assert len(check_case(path, comm, removals=unset)[1]["remarks"]) == 2
     assert call("run", path, "--unset", unset[0], "--output", tmp_path / "bare") == 0
-    assert "boundaries.top.outside is used by nothing: there is no mechanism" in capfd.readouterr().err
+    assert "warning: boundaries.top.outside is used by nothing: there is no mechanism" in capfd.readouterr().err
