@@ -10,9 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from spinepnp.errors import CaseError
-from spinepnp.geometries import MODEL_UNIT
 from spinepnp.meshes import SpineMesh
-from spinepnp.runtime.communication import on_root
 from spinepnp.solvers.algebra.statistics import NewtonStatistics
 from spinepnp.solvers.algebra.step_control import StepControl
 from spinepnp.solvers.fem.dof_order import Ordering
@@ -25,24 +23,23 @@ from spinepnp.solvers.model.arguments import (
     InitialLike,
     OptionsLike,
 )
-from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.initial import STEADY_START
-from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.model.schedule import Schedule
-from spinepnp.solvers.model.zero_dimensions import initial_rest, is_membrane, uncharged_membranes
 from spinepnp.solvers.pnp.conservation import transient_balance
 from spinepnp.solvers.pnp.custom_term import Term
-from spinepnp.solvers.pnp.step_data import Stage, StateStep
 from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues, evaluate_solution
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.solvers.problem.variable_choice import is_positive
-from spinepnp.solvers.steady import SteadyProblem
 from spinepnp.solvers.time.adaptive import GROWTH, Step, TransientProgress, advance
 from spinepnp.solvers.time.dense_output import DenseOutput, Totals, dense_output, totals_of
 from spinepnp.solvers.time.dirk import StageRates, TimeState, state_at_rest
-from spinepnp.solvers.time.initial_state import InitialState, initial_state
+from spinepnp.solvers.time.start import (
+    SMALLEST_STEP,
+    remark_on_charges,
+    start_from_initial,
+    start_from_steady,
+    with_start_amounts,
+)
 from spinepnp.solvers.time.steps import StepCallback, Steps, until_stopped
 from spinepnp.solvers.time.traces import Tracer
 
@@ -51,12 +48,6 @@ FIRST_STEP = 1e-3
 
 #: Part of the names of those states that are gates of channels.
 GATE = ".gate."
-
-#: Potential beyond which the fields of an earlier run cannot fit the charges of a case, V; no bath is at one volt.
-CHARGED_FILE = 1.0
-
-#: Smallest step before the transient ends with an error, over the Debye time.
-SMALLEST_STEP = 1e-6
 
 
 class TransientProblem(Problem):
@@ -117,55 +108,19 @@ class TransientProblem(Problem):
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
-        if initial != "bulk":
-            if self.problem_data.initial is not None:
-                raise CaseError("initial", STEADY_START.format(initial))
-            problem_data = self.problem_data
-            before = initial_rest(problem_data)
-            steady = SteadyProblem(
-                self.mesh, before.electrolyte, before.boundaries, self.options, closed=before.closed, terms=self.terms,
-                compartments=before.compartments,
-            )  # fmt: skip
-            nodal = steady.solve().unknowns.copy()
-            states = steady.system.equations.states()
-            steady.destroy()
-            self.system.set_data(problem_data)
-            nodal[:, -1] -= self.system.step_data.zero
-            statistics = self._solve_potential(nodal, problem_data, self._field_charges(nodal), states)
+        if initial == "bulk":
+            statistics, self.remark = start_from_initial(self)
         else:
-            start = self._initial_state()
-            self._start_from_amounts(self.weights.integral(self.weights.volume, start.nodal[:, :-1]) * MODEL_UNIT**3)
-            self.system.set_data(self.problem_data)
-            charges = dict.fromkeys(self.boundary_names, 0.0)
-            if start.has_potential and self.signature.floating:  # their charge is that of all that has passed
-                charges = self._field_charges(start.nodal)
-            states = self.system.equations.start_states()
-            statistics = self._solve_potential(start.nodal, self.problem_data, charges, states)
+            statistics = start_from_steady(self, initial)
         time_state = state_at_rest(self, 0.0)
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
         solution = self._solution_at(self._at_end(time_state), time_state.rates, statistics)[0]
         self._values, self._dense = solution.unknowns, None
-        given = self.problem_data.initial
-        highest = max(abs(solution.volume.min_potential), abs(solution.volume.max_potential))
-        if given is not None and given.file is not None and highest > CHARGED_FILE:
-            self.remark = (
-                f"the charge of initial.file alone gives {highest:.3g} V: a surface charge may be missing here"
-            )
         if initial == "bulk":
-            self.remark = "; ".join(filter(None, [self.remark, self._of_membranes(solution)]))
+            self.remark = "; ".join(filter(None, [self.remark, remark_on_charges(self, solution)]))
         return solution
-
-    def _of_membranes(self, solution: Solution) -> str:
-        """Remark on membranes that are away from their rest at the start. Collective."""
-        data, volume, areas = self.problem_data, self.weights.total_volume * MODEL_UNIT**3, self.discretisation.areas()
-        first = {
-            name: solution.boundary[name].potential - boundary.outside_potential
-            for name, boundary in data.boundaries.items()
-            if is_membrane(boundary)
-        }
-        return on_root(self.mesh.mesh.comm, lambda: uncharged_membranes(data, first, volume, areas))
 
     @cached_property
     def ordering(self) -> Ordering:
@@ -199,7 +154,8 @@ class TransientProblem(Problem):
         self.take_terms()
         progress.control.growth = GROWTH
         self._progress, time_state = progress, progress.time_state
-        self._start_from_amounts(progress.first * Scales.of(self.problem_data.electrolyte).amount)
+        first = progress.first * Scales.of(self.problem_data.electrolyte).amount
+        self.problem_data = with_start_amounts(self.problem_data, first)
         self.system.set_data(self.problem_data)
         state = self.system.state
         state.restore(time_state.unknowns)
@@ -209,58 +165,6 @@ class TransientProblem(Problem):
         solution = self._solution_at(totals, time_state.rates, self._no_solve("resumed"))[0]
         self._values, self._dense = solution.unknowns, None
         return solution
-
-    def _initial_state(self) -> InitialState:
-        """State at time zero that is not steady. Collective."""
-        nodes = self.discretisation.space.tabulate_dof_coordinates()
-        start = initial_state(self.problem_data, self.weights, self.mesh.geometry, nodes)
-        self.remark = start.remark
-        logarithms = self.problem_data.initial is not None and self.formulation != "density"
-        if logarithms and not is_positive(self.mesh.mesh.comm, start.nodal):
-            problem = 'a concentration of zero has no logarithm; use solver.formulation = "density"'
-            raise CaseError("initial", problem)
-        return start
-
-    def _start_from_amounts(self, amounts: np.ndarray) -> None:
-        """Let the amounts of the initial state, mol, be those of a closed domain with [initial]."""
-        data = self.problem_data
-        if data.initial is not None and data.closed is not None:
-            closed = Closed.model_construct(amounts=dict(zip(self.signature.names, amounts.tolist(), strict=True)))
-            self.problem_data = replace(data, closed=closed)
-
-    def _field_charges(self, nodal: np.ndarray) -> dict[str, float]:
-        """Scaled charges on the boundaries at a solution of Poisson's equation. Collective."""
-        system = self.system
-        system.state.restore(system.state.to_unknowns(nodal))
-        return system.wall_charges(system.nodal_flux()[:, -1])
-
-    def _solve_potential(
-        self, nodal: np.ndarray, problem_data: ProblemData, charges: dict[str, float], states: np.ndarray
-    ) -> NewtonStatistics:
-        """Solve Poisson's equation for the potential of given concentrations. Collective.
-
-        It is a step that is too short for any ion to move, with all conditions of the boundaries. The charges on the
-        boundaries are scaled; `states` are those of terms. The prescribed concentrations of a floating boundary bring
-        ions into its cells, whose charge its own has to balance.
-        """
-        system, state, scales = self.system, self.system.state, self.system.step_data.scales
-        unknowns = state.to_unknowns(nodal)
-        state.restore(unknowns)
-        ionic_charge, charges = state.ionic_charge(), dict(charges)
-        for name in self.signature.floating:
-            entered = unknowns.copy()
-            system.constraints.prescribe(entered, name)
-            state.restore(entered)
-            charges[name] -= state.ionic_charge() - ionic_charge
-        system.constraints.prescribe(unknowns)
-        state.restore(unknowns)
-        state.iterate_from(unknowns)
-        state.assign(state.vector)
-        instant = SMALLEST_STEP**2 * scales.debye_time / scales.time
-        start = StateStep(states, instant * scales.time, at_start=True)
-        at_nodes, storage = replace(start, start=system.equations.nodal_states()), system.equations.fields.storage()
-        system.set_step(Stage(problem_data.at(0.0, -1.0), instant, storage, start, at_nodes, charges))
-        return self.solve_stage()
 
     def run(self, schedule: Schedule | dict[str, Any] | str, callback: StepCallback | None = None) -> Steps:
         """Solve from the present time to the end, and keep every step. Collective.
