@@ -15,6 +15,7 @@ from spinepnp.geometries.meridian import DEFAULT_SLOPE, Piece
 from spinepnp.geometries.names import check_name
 from spinepnp.geometries.revolution import BAND_EDGE
 from spinepnp.geometries.sizes import MODEL_UNIT, Grading, InnerPlane, Sizes
+from spinepnp.messages import problem_of_choice
 from spinepnp.units import Length, NonNegativeLength, Table
 
 #: Gap between two bands, over the length of their wall's meridian, below which they touch.
@@ -34,11 +35,8 @@ class WallRing(Table):
         width: extent along z, m, with `height`.
     """
 
-    #: Keys of which one says where the ring lies.
-    places: ClassVar[tuple[str, ...]] = ("z", "height")
-
-    #: Values of these keys, for messages.
-    examples: ClassVar[str] = 'z = ["0.3 um", "0.5 um"]'
+    #: Keys of which one says where the ring lies, with examples.
+    places: ClassVar[dict[str, str]] = {"z": 'z = ["0.3 um", "0.5 um"]', "height": "height and width"}
 
     name: str
     z: tuple[NonNegativeLength, NonNegativeLength] | None = None
@@ -54,8 +52,8 @@ class WallRing(Table):
         key = f"geometry.rings.{self.name}"
         if (self.height is None) != (self.width is None):
             raise CaseError(key, 'needs height = "0.5 um" and width = "50 nm" together')
-        if [getattr(self, place) for place in self.places].count(None) != len(self.places) - 1:
-            raise CaseError(key, f"needs either {self.examples}, or height and width")
+        if problem := problem_of_choice(self, self.places):
+            raise CaseError(key, problem)
 
     @property
     def on_wall(self) -> tuple[float, float] | None:
@@ -98,8 +96,8 @@ def check_names(rings: Sequence[WallRing], boundaries: tuple[str, ...]) -> None:
         CaseError: names the ring.
     """
     seen = {*boundaries, VOLUME_NAME, OBSTACLE_NAME}
-    for ring in rings:
-        check_name("geometry.rings.name", ring.name, seen)
+    for number, ring in enumerate(rings):
+        check_name(f"geometry.rings.{number}.name", ring.name, seen)
 
 
 def check_bands(bands: list[Band], length: float, place: str) -> None:

@@ -125,7 +125,7 @@ class SteadyProblem(Problem):
         except NewtonError as error:
             if not self._why_no_rest:
                 raise
-            raise NewtonError(f"{error} (without space: {self._why_no_rest})", error.statistics) from None
+            raise NewtonError(f"{self._why_no_rest} (as found without space; {error})", error.statistics) from None
         self._previous = self.system.state.concentrations_and_potential()
         # Newton's remaining residual is part of the currents, so that their sum measures the balance.
         nodal_flux = self.system.nodal_flux()

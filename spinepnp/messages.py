@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +11,61 @@ from spinepnp.errors import CaseError
 
 #: Types of values that an error line shows.
 SHOWN = (str, int, float, bool)
+
+#: Keys by which an entry of a list is found, beside its number; a name goes before a species, which several may have.
+NAMES = ("name", "species", "kinetics")
+
+
+def entry_number(entries: Sequence[Any], key: str) -> int | None:
+    """Number of the entry of a list that a key of a path names, by its number or by its name; ``None`` without one."""
+    if key.isdecimal() and int(key) < len(entries):
+        return int(key)
+    found = (i for word in NAMES for i, entry in enumerate(entries) if _word_of(entry, word) == key)
+    return next(found, None)
+
+
+def entry_key(entries: Sequence[Any], number: int, *, beside: str = "") -> str:
+    """Key of an entry of a list in a path: its name where that finds it, else its number.
+
+    Args:
+        entries: tables of the list, as plain data or checked.
+        number: number of the entry.
+        beside: key below the entry that the path goes on with: a wrong name is not named by itself.
+    """
+    words = (_word_of(entries[number], word) for word in NAMES if word != beside)
+    names = [word for word in words if isinstance(word, str) and "." not in word]
+    return next((name for name in names if entry_number(entries, name) == number), str(number))
+
+
+def entry_path(key: str, entries: Sequence[Any], number: int, *, beside: str = "") -> str:
+    """Path of an entry of a checked list, of which a single table without a name may stand without brackets.
+
+    Args:
+        key: path of the list.
+        entries: its tables.
+        number: number of the entry.
+        beside: key below the entry; see `entry_key`.
+    """
+    alone = len(entries) == 1 and _word_of(entries[0], "name") is None
+    return key if alone else f"{key}.{entry_key(entries, number, beside=beside)}"
+
+
+def problem_of_choice(table: BaseModel, ways: Mapping[str, str]) -> str:
+    """Problem of a table that needs exactly one of several keys; empty where it has one.
+
+    Args:
+        table: checked table.
+        ways: what to write for each of the keys.
+    """
+    given = [key for key in ways if getattr(table, key) is not None]
+    if not given:
+        *most, last = ways.values()
+        return f"needs either {', '.join(most)} or {last}; add one"
+    return "" if len(given) == 1 else f"has {' and '.join(given)}, which exclude each other; keep one of them"
+
+
+def _word_of(entry: Any, word: str) -> Any:
+    return entry.get(word) if isinstance(entry, dict) else getattr(entry, word, None)
 
 
 def validated[Kind: BaseModel](data: Any, kind: type[Kind], key: str = "") -> Kind:
@@ -53,11 +109,15 @@ def _key_of(error: Any, data: Any) -> tuple[str, object]:
     table = data
     location = list(error["loc"])
     for position, part in enumerate(location):
-        if (isinstance(table, dict) and part in table) or (
-            isinstance(table, list | tuple) and isinstance(part, int) and part < len(table)
-        ):
+        beside = str(location[position + 1]) if position + 1 < len(location) else ""
+        if isinstance(table, dict) and part in table:
             keys.append(str(part))
             table = table[part]
+        elif isinstance(table, list | tuple) and isinstance(part, int) and part < len(table):
+            keys.append(entry_key(table, part, beside=beside))
+            table = table[part]
+        elif isinstance(table, dict) and part == 0 and "name" in table and beside != "name":
+            keys.append(entry_key([table], 0))  # a single table in place of a list
         elif position == len(location) - 1 and error["type"] == "missing":
             keys.append(str(part))
     if error["type"] == "unknown_key":

@@ -42,8 +42,9 @@ class Ring(WallRing):
         width: extent along the neck, with `height`, m.
     """
 
-    places: ClassVar[tuple[str, ...]] = ("theta", "z", "height")
-    examples: ClassVar[str] = 'theta = ["25 deg", "35 deg"] or z = ["0.9 um", "1 um"]'
+    places: ClassVar[dict[str, str]] = {
+        "theta": 'theta = ["25 deg", "35 deg"]', "z": 'z = ["0.9 um", "1 um"]', "height": "height and width",
+    }  # fmt: skip
 
     theta: tuple[Angle, Angle] | None = None
 

@@ -20,7 +20,14 @@ from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
+from spinepnp.messages import problem_of_choice
 from spinepnp.units import LENGTH, Area, Coordinate, Length, Number, Table, format_quantity, parse_quantity
+
+#: Keys of which one says where a patch lies, with examples.
+PLACES = {
+    "plane": "plane = { point, normal }", "disc": "disc = { centre, radius }", "cut": 'cut = "auto"',
+    "pick": 'pick = "pole"',
+}  # fmt: skip
 
 #: Smallest plausible extent of a domain, m: a smaller one was given in another unit.
 SMALLEST_EXTENT = 2e-9
@@ -265,13 +272,11 @@ class ImportedSurface(Geometry):
 
     def _check_patches(self) -> None:
         seen = {UNNAMED, VOLUME_NAME}
-        for patch in self.patches:
-            check_name("geometry.patches.name", patch.name, seen)
+        for number, patch in enumerate(self.patches):
+            check_name(f"geometry.patches.{number}.name", patch.name, seen)
             key = f"geometry.patches.{patch.name}"
-            given = [word for word in ("plane", "disc", "cut", "pick") if getattr(patch, word) is not None]
-            if len(given) != 1:
-                what = 'plane = { point, normal }, disc = { centre, radius }, cut = "auto" or pick = "pole"'
-                raise CaseError(key, f"needs either of {what}")
+            if problem := problem_of_choice(patch, PLACES):
+                raise CaseError(key, problem)
             if (patch.pick is None) != (patch.area is None):
                 raise CaseError(f"{key}.area", 'belongs to pick = "pole"; give both or neither')
             for word, plane in (("plane", patch.plane), ("cut", patch.cut)):

@@ -111,10 +111,9 @@ def check_kind(boundaries: Mapping[str, Boundary], *, transient: bool) -> None:
     """
     for name, boundary in boundaries.items():
         for term in TERM_KEYS:
-            key = f"boundaries.{name}.{term.key}"
-            waveforms = [t.waveform for t in term.waveforms(boundary) if t.waveform != "constant"]
-            if waveforms and not transient:
-                problem = "goes in time, and a steady problem does not; use a TransientProblem, or drop it"
-                raise CaseError(f"{key}.waveform", problem, waveforms[0])
+            for key, table in term.waveforms_by_path(f"boundaries.{name}", boundary).items():
+                if table.waveform != "constant" and not transient:
+                    problem = "goes in time, and a steady problem does not; use a TransientProblem, or drop it"
+                    raise CaseError(f"{key}.waveform", problem, table.waveform)
             if transient and term.steady_only and term.at_boundary(boundary):
-                raise CaseError(key, "belongs to a steady state; drop it")
+                raise CaseError(f"boundaries.{name}.{term.key}", "belongs to a steady state; drop it")

@@ -288,7 +288,8 @@ class Electrolyte(_KeysOfTerms):
         """
         for position, name in enumerate(self.names):
             if name in self.names[:position]:
-                raise CaseError("electrolyte.species.name", "is used twice; give every species its own name", name)
+                key = f"electrolyte.species.{position}.name"
+                raise CaseError(key, "is used twice; give every species its own name", name)
         regions = (charged.region for charged in self.charged_regions)
         refuse_overlap("electrolyte.fixed_charge", regions, " (the sum, if both are there)")
         self.check_neutral("electrolyte.species.concentration", self.bulk)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from spinepnp.errors import CaseError, nearest, reason_of
 from spinepnp.geometries import Geometry
+from spinepnp.messages import problem_of_choice
 from spinepnp.solvers.model.closed import Closed
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.profiles import ROUNDING_OF_HEIGHTS, refuse_overlap
@@ -17,6 +18,9 @@ from spinepnp.units import CONCENTRATION, LENGTH, Concentration, Coordinate, Tab
 
 #: Endings of files of fields: those of VTK's formats.
 ENDINGS = (".vtu", ".pvtu", ".vtk", ".vtp", ".vti", ".vtr", ".vts")
+
+#: Keys of which [initial] needs one, with examples.
+SOURCES = {"region": "region (a list of tables)", "file": 'file = "runs/earlier/fields.vtu"'}
 
 #: Key of the case with the file of fields.
 FILE = "initial.file"
@@ -72,8 +76,8 @@ class Initial(Table):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Initial:
-        if (self.region is None) == (self.file is None):
-            raise ValueError('give either region (a list of tables) or file = "runs/earlier/fields.vtu"')
+        if problem := problem_of_choice(self, SOURCES):
+            raise ValueError(problem)
         return self
 
     @field_validator("file")

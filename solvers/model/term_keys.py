@@ -7,10 +7,11 @@ they mean before anything is solved; the file of the same name in `pnp/terms` ho
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 
 from spinepnp.errors import CaseError, nearest
+from spinepnp.messages import entry_path
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import Table
 
@@ -125,6 +126,11 @@ class TermKeys:
     def waveforms(self, boundary: Any) -> tuple[WaveformKeys, ...]:
         """Tables whose values may go in time."""
         return ()
+
+    def waveforms_by_path(self, key: str, boundary: Any) -> dict[str, WaveformKeys]:
+        """Tables of `waveforms` by their paths in a case; the key is that of the boundary."""
+        tables = self.waveforms(boundary)
+        return {entry_path(f"{key}.{self.key}", tables, number): table for number, table in enumerate(tables)}
 
     def at(self, boundary: Any, time: float, inside: float) -> dict[str, Any]:
         """Keys that change when the boundary is taken at a time, with their values there.
@@ -291,12 +297,12 @@ def check_passing(
         raise CaseError(where, f"its concentration is prescribed here too ({key}.concentrations); drop one", species)
 
 
-def check_each_passing(where: str, names: Iterable[str], key: str, boundary: Any, electrolyte: Any) -> None:
+def check_each_passing(word: str, entries: Sequence[Any], key: str, boundary: Any, electrolyte: Any) -> None:
     """Refuse species as `check_passing` does, and those that are listed twice.
 
     Args:
-        where: key that names the species.
-        names: their names.
+        word: key of the list below the boundary.
+        entries: tables of the list, each with a species.
         key: key of the boundary, "boundaries.NAME".
         boundary: its table.
         electrolyte: species of the case.
@@ -305,7 +311,8 @@ def check_each_passing(where: str, names: Iterable[str], key: str, boundary: Any
         CaseError: names the key and what to do.
     """
     seen: set[str] = set()
-    for name in names:
+    for number, name in enumerate(entry.species for entry in entries):
+        where = f"{entry_path(f'{key}.{word}', entries, number, beside='species')}.species"
         check_passing(where, name, key, boundary, electrolyte)
         if name in seen:
             raise CaseError(where, "is listed twice; give each species once", name)

@@ -12,11 +12,11 @@ from spinepnp.errors import CaseError
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed, amounts_of
 from spinepnp.solvers.model.compartments import enclosed_species, exchanged_species
-from spinepnp.solvers.model.membrane.rest import Rest, RestError, find_rest
+from spinepnp.solvers.model.membrane.rest import NO_REST, Rest, RestError, find_rest
 from spinepnp.solvers.model.membrane.well_stirred import Patch, PatchMechanism, WellStirredCell
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.terms import TERM_KEYS
-from spinepnp.units import POTENTIAL, format_quantity
+from spinepnp.units import FARADAY, POTENTIAL, format_quantity
 
 #: Terms of boundaries that have a meaning without space.
 KNOWN_TERMS = {
@@ -54,6 +54,7 @@ def rest_of(data: ProblemData, volume: float, areas: Mapping[str, float]) -> Res
     Raises:
         RestError: there is none, or it depends on what a well-stirred cell does not have.
     """
+    _refuse_undetermined(data)
     raised = [found for fraction in (NEARLY_ZERO, *EXCITED) if (found := data.excited(fraction)) is not None]
     # On the way a strong pump can use up an ion that it does not use up at rest: then it is raised first, or last.
     before, after = ([_pumping(found, f) for f in PUMPING] for found in ((*raised, data)[0], data))
@@ -64,6 +65,18 @@ def rest_of(data: ProblemData, volume: float, areas: Mapping[str, float]) -> Res
         except RestError as error:
             failures.append(error)
     raise failures[0]
+
+
+def _refuse_undetermined(data: ProblemData) -> None:
+    """Refuse species that pass to a bath by mechanisms alone whose currents come to rest at no concentration."""
+    to_baths = [b for b in data.boundaries.values() if b.outside is None or b.outside.compartment is None]
+    moved = {species for b in to_baths for m in b.mechanisms if m.is_active for species in m.moved}
+    free = [name for name in data.undetermined_species if name in moved]
+    if free:
+        raise RestError(
+            f"{NO_REST}: nothing tells the amount of {', '.join(free)}, because pumps and currents of a fixed reversal "
+            'come to rest at no concentration; add a mechanism that does (law = "ghk" or reversal = "nernst")'
+        )
 
 
 def _pumping(data: ProblemData, fraction: float) -> ProblemData:
@@ -222,7 +235,7 @@ def initial_rest(data: ProblemData) -> ProblemData:
 def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[str, float]) -> dict[str, float]:
     """Potentials V - V_out of membranes at the first step from the bulk, V, by boundary, as far as they are known.
 
-    A neutral inside has the potential of a bath or a load; without one that at which the membranes carry no charge.
+    The inside has the potential of a bath or a load; without one that at which the membranes carry its charge.
 
     Args:
         data: data of the transient.
@@ -240,7 +253,9 @@ def first_membrane_potentials(data: ProblemData, volume: float, areas: Mapping[s
             return {}
         if slope == 0.0:
             return {}
-        inside = -charge / slope
+        amounts = amounts_of(before.closed or Closed(), before.electrolyte, before.electrolyte.names, volume)
+        ions = sum(s.valence * amounts[s.name] for s in before.electrolyte.species)
+        inside = (FARADAY * (ions + volume * before.electrolyte.uniform_charge) - charge) / slope
     return {name: inside - b.outside_potential for name, b in before.boundaries.items() if is_membrane(b)}
 
 
@@ -269,7 +284,10 @@ def uncharged_membranes(
         at_rest = None if rest is None else rest.potential - boundary.outside_potential
         if at_rest is not None and abs(at_rest - start) < SAME_POTENTIAL:
             continue
-        how = "uncharged" if abs(start) < SAME_POTENTIAL and boundary.capacitance is not None else "away from its rest"
+        uncharged = abs(start) < SAME_POTENTIAL and boundary.capacitance is not None
+        if at_rest is None and not uncharged:  # charged on purpose
+            continue
+        how = "uncharged" if uncharged else "away from its rest"
         lines.append(f"the membrane {name} starts {how}: V_m = {_millivolts(start)} at the first step")
         if at_rest is not None:
             lines[-1] += f'; study.initial = "rest" starts at {_millivolts(at_rest)}'

@@ -7,13 +7,14 @@ docs/results.md are made from it. A new column is a number in `Solution` and one
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from spinepnp.runtime.versions import versions
+from spinepnp.solvers.model.compartment_charge import charge_of
 from spinepnp.units import KINDS, TIME, Kind, to_unit
 
 #: A `Solution`, whose module imports this one; and the page of results is made where DOLFINx is not installed.
@@ -182,7 +183,9 @@ MECHANISM = Group("boundaries.NAME.MECHANISM", "Mechanisms of membranes, by boun
 ))  # fmt: skip
 
 COMPARTMENT = Group("compartments.NAME", "Well-stirred compartments of `[compartments]`.", (
-    Column("concentration_mM.SPECIES", "concentration of a species that mechanisms exchange", lambda s: s.state),
+    Column("concentration_mM.SPECIES", "concentration of each of its species", lambda s: s.state),
+    Column("charge_mM", "charge sum z c of all its ions; zero where it is neutral",
+           lambda s: charge_of(s.state, s.solution.electrolyte)),
 ))  # fmt: skip
 
 PROBE = Group("probes.NAME", "Points of `[probes]`.", _point("{} there"))
@@ -233,6 +236,8 @@ SOLUTION = (
            "if true, electroneutral ones beside those layers at best if false"),
     Column("layers_unresolved", "boundaries, and planes of edges of fixed charge, whose layers are not resolved; `-` "
            "for none", lambda s: "; ".join(n for n, layer in s.state.layers.items() if not layer.resolved) or NOTHING),
+    Column("layers_charged", "boundaries and planes with a charged layer; `-` for none, where there is nothing to "
+           "resolve", lambda s: "; ".join(n for n, layer in s.state.layers.items() if layer.charged) or NOTHING),
     Column("relative_error", "estimated for currents and resistances: from the jumps of gradients between cells",
            then=_estimate),
     Column("formulation", "unknowns of the species: `density`, `log` or `nodal`"),
@@ -377,6 +382,15 @@ def summary_of(mesh: Any, solution: Solution, law: Any, seconds: float) -> dict[
     """
     run = SimpleNamespace(mesh=mesh, seconds=seconds)
     return values(SUMMARY, run, solution) | values(BALANCE[:1], solution, solution) | state_of(solution, law)
+
+
+def layers_of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns on Debye layers for several rows together: of a layer that is not resolved in one of them it is told."""
+    found: dict[str, Any] = {"layers_resolved": all(str(row["layers_resolved"]) == "True" for row in rows)}
+    for name in ("layers_unresolved", "layers_charged"):
+        listed = (place for row in rows for place in str(row.get(name, NOTHING)).split("; "))
+        found[name] = "; ".join(dict.fromkeys(place for place in listed if place != NOTHING)) or NOTHING
+    return found
 
 
 def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -29,6 +29,9 @@ CELLS_PER_DEBYE_LENGTH = 2.0
 #: Relative error of the potential drop up to which a layer is resolved.
 RESOLVED = 0.03
 
+#: Potential across a layer, V, that is none: rounding, far below what a mesh resolves.
+NO_DROP = 1e-9
+
 #: Bracket of the potential between a wall and the neutral solution beside it, V_T.
 LARGEST_DROP = 60.0
 
@@ -58,9 +61,14 @@ class Layer:
     error_of_flows: float = 0.0
 
     @property
+    def charged(self) -> bool:
+        """Whether a layer forms and its drop is not zero; an unknown one is taken for one that is not."""
+        return self.forms and not abs(self.drop) <= NO_DROP
+
+    @property
     def resolved(self) -> bool:
         """Whether the drop is right to 3 %, or, where it is not known, cells are finer than the Debye length."""
-        if not self.forms:
+        if not self.charged:
             return True
         if math.isfinite(self.error):
             return bool(abs(self.error) <= RESOLVED * abs(self.drop))

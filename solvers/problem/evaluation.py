@@ -162,7 +162,7 @@ def evaluate_solution(
         too_steep=problem.formulation == "density" and change > largest_drop(mesh.element_degree),
         statistics=statistics,
         membranes=_membrane_nodes(problem, problem_data),
-        **_of_membranes(problem, membranes),
+        **_of_membranes(problem, problem_data, membranes),
     )
 
 
@@ -186,12 +186,16 @@ def _membrane_nodes(problem: Problem, problem_data: ProblemData) -> dict[str, np
     return fields
 
 
-def _of_membranes(problem: Problem, values: MembraneValues | None) -> dict[str, Any]:
+def _of_membranes(problem: Problem, problem_data: ProblemData, values: MembraneValues | None) -> dict[str, Any]:
     """Mechanisms, compartments and fields of gates of a solution. Collective."""
     system, names = problem.system, problem.signature.names
     equations, mechanisms = system.equations, system.mechanisms
+    concentrations = {
+        name: {species: c.concentrations[species] for species in names if species in c.concentrations}
+        for name, c in problem_data.compartments.items()
+    }
     if mechanisms is None:
-        return {}
+        return {"compartments": concentrations}
     if values is None:
         values = MembraneValues(equations.mechanism_currents(), equations.states(), equations.nodal_states())
     means = mechanisms.gate_means(values.nodal_states)
@@ -202,11 +206,10 @@ def _of_membranes(problem: Problem, values: MembraneValues | None) -> dict[str, 
         states[key] = MechanismState({n: I for n, I in zip(names, current, strict=True) if n in moved}, means[key])
     gates = system.state.nodal_with_ghosts(values.nodal_states)
     fields = dict(zip(equations.nodal_state_names(), gates.T, strict=True))
-    concentrations: dict[str, dict[str, float]] = {}
     for name, value in zip(equations.state_names(), values.states.tolist(), strict=True):
         if name.startswith("compartments."):
             _, compartment, _, species = name.split(".")
-            concentrations.setdefault(compartment, {})[species] = value
+            concentrations[compartment][species] = value
     return {"mechanisms": states, "compartments": concentrations, "gates": fields}
 
 

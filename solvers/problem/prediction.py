@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spinepnp.geometries import MODEL_UNIT
+from spinepnp.runtime.stack import MPI
 from spinepnp.solvers.fem.discretisation import Discretisation
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
@@ -144,6 +146,35 @@ class ElectroneutralPrediction:
             currents=currents,
         )
         return debye_layers(self.discretisation, state, electrolyte, problem_data.boundaries, scales)
+
+    def resistive_drop(
+        self, problem_data: ProblemData, currents: Mapping[str, float], concentrations: np.ndarray
+    ) -> tuple[float, str, str]:
+        """Largest difference of the potential in the domain by Ohm's law at even concentrations. Collective.
+
+        Args:
+            problem_data: data of the solve, whose grounds take up the currents; without one the first boundary does.
+            currents: current into the domain, A, by boundary.
+            concentrations: concentrations inside, mol/m^3, shape (species,).
+
+        Returns:
+            The difference, V, and the boundaries with the lowest and the highest mean potential.
+        """
+        whole, electrolyte = self.discretisation, problem_data.electrolyte
+        weights, comm = whole.weights, whole.weights.comm
+        mobility = np.array([s.valence**2 * electrolyte.effective_diffusivity(s) for s in electrolyte.species])
+        conductivity = FARADAY * float(mobility @ concentrations) / electrolyte.V_T
+        grounds = [name for name, b in problem_data.boundaries.items() if b.ground_potential() is not None]
+        dofs = [whole.boundary_dofs[name] for name in grounds or list(whole.heights)[:1]]
+        predictor = Predictor(
+            whole.space, np.unique(np.concatenate(dofs)), weights.boundary, weights.area, whole.operators
+        )
+        V = predictor.flux_potential(currents) / (conductivity * MODEL_UNIT)
+        predictor.destroy()
+        lowest = comm.allreduce(float(V.min(initial=0.0)), op=MPI.MIN)
+        highest = comm.allreduce(float(V.max(initial=0.0)), op=MPI.MAX)
+        means = {n: float(weights.integral(w, V[:, None])[0]) / weights.area[n] for n, w in weights.boundary.items()}
+        return highest - lowest, min(means, key=means.__getitem__), max(means, key=means.__getitem__)
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

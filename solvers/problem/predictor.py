@@ -7,6 +7,7 @@ PNP result is compared with.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,22 +154,35 @@ class Predictor:
             SolveError: the linear solver did not converge.
         """
         if (name, profile) not in self._solutions:
-            if self._solver is None:
-                self._set_up(profile)
-            G = fem.Function(self._space)
-            right = fem.Function(self._space)
-            right.x.array[:] = self._weights[name] / self._areas[name]
-            right.x.array[self._grounded] = 0.0
-            if not self._solve(right.x.petsc_vec, G.x.petsc_vec):
-                raise SolveError(
-                    f"the electroneutral current through {name} could not be solved for within {MOST_ITERATIONS} "
-                    "iterations, and a factorisation does not fit into the memory: cells may be far thinner than wide; "
-                    "use a larger mesh.grade size or mesh.size"
-                )
-            G.x.scatter_forward()
-            G.x.array[self._grounded] = 0.0  # exactly
-            self._solutions[name, profile] = G.x.array.copy()
+            self._solutions[name, profile] = self.flux_potential({name: 1.0}, profile)
         return self._solutions[name, profile]
+
+    def flux_potential(self, totals: Mapping[str, float], profile: Profile = UNIFORM) -> np.ndarray:
+        """Sum of the functions G of several boundaries, each times its total flux. Collective.
+
+        Args:
+            totals: total flux of each boundary, by name.
+            profile: see `unit_flux`.
+
+        Raises:
+            SolveError: the linear solver did not converge.
+        """
+        if self._solver is None:
+            self._set_up(profile)
+        G = fem.Function(self._space)
+        right = fem.Function(self._space)
+        for name, total in totals.items():
+            right.x.array[:] += total * (self._weights[name] / self._areas[name])
+        right.x.array[self._grounded] = 0.0
+        if not self._solve(right.x.petsc_vec, G.x.petsc_vec):
+            raise SolveError(
+                f"the electroneutral current through {', '.join(totals)} could not be solved for within "
+                f"{MOST_ITERATIONS} iterations, and a factorisation does not fit into the memory: cells may be far "
+                "thinner than wide; use a larger mesh.grade size or mesh.size"
+            )
+        G.x.scatter_forward()
+        G.x.array[self._grounded] = 0.0  # exactly
+        return G.x.array.copy()
 
     def destroy(self) -> None:
         """Free the PETSc objects. Collective."""

@@ -164,7 +164,7 @@ class Solution:
         too_steep: whether that is more than concentrations as unknowns can follow.
         statistics: statistics of the Newton solve.
         mechanisms: currents and gates of each mechanism of a membrane, by boundary and name.
-        compartments: concentration of each species that a compartment exchanges, mol/m^3, by compartment and species.
+        compartments: concentration of each species that a compartment lists, mol/m^3, by compartment and species.
         gates: open fractions of gates at the local nodes, zero elsewhere than on their boundary, by the name
             ``gate.BOUNDARY.MECHANISM.LABEL``, each of shape (local degrees of freedom,).
         membranes: one at the local nodes of a boundary with mechanisms or a capacitance, zero elsewhere, by the name

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from spinepnp.case.study import Study
 from spinepnp.case.time_checks import check_time
-from spinepnp.case.toml import check_kind, parse_override, read_tables, read_text, set_value
+from spinepnp.case.toml import check_kind, missing_part, parse_override, read_tables, read_text, set_value
 from spinepnp.errors import CaseError, nearest
 from spinepnp.geometries import SHAPES, AnyGeometry
 from spinepnp.geometries.base import Position
@@ -23,7 +23,7 @@ from spinepnp.meshes.options import MeshOptions
 from spinepnp.messages import validated
 from spinepnp.solvers.model.boundaries import Boundary
 from spinepnp.solvers.model.closed import Closed
-from spinepnp.solvers.model.compartments import Compartment, check_rest
+from spinepnp.solvers.model.compartments import Compartment
 from spinepnp.solvers.model.default_grading import grade_layers
 from spinepnp.solvers.model.electrolyte import Electrolyte
 from spinepnp.solvers.model.initial import STEADY_START, STEADY_STARTS, Initial
@@ -31,6 +31,7 @@ from spinepnp.solvers.model.options import SolverOptions
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.regions import Region
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.model.zero_dimensions import initial_rest
 from spinepnp.units import Coordinate, Line, Table
 from spinepnp.validation.laws.catalogue import LAWS, LawValue
 
@@ -158,8 +159,7 @@ class Case(Table):
         if self.initial is not None and self.study.initial in STEADY_STARTS:
             raise CaseError("initial", STEADY_START.format(self.study.initial))
         if self.study.initial in STEADY_STARTS:
-            before = self.problem_data.initial_steady_state()
-            check_rest(before.compartments, before.electrolyte, before.boundaries)
+            initial_rest(self.problem_data).check(self.geometry, self.solver.formulation)
         self.mesh.sizes(self.geometry)
         self._check_names()
         if self.compare is not None:
@@ -279,7 +279,18 @@ class Case(Table):
         root = self.study.vary.split(".")[0]
         if root not in VARIED:
             raise CaseError("study.vary", f"cannot be varied; {nearest(root, VARIED)}", self.study.vary)
-        return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
+        try:
+            return [self.with_value(self.study.vary, value).graded() for value in self.study.values]
+        except CaseError as error:
+            missing = missing_part(self.to_dict(), self.study.vary)
+            if not missing or error.problem.startswith("unknown key; did you mean"):
+                raise
+        raise CaseError(
+            "study.vary",
+            f"leads through {missing}, which is not there; add it, vary another key, or remove study.vary "
+            "and study.values",
+            self.study.vary,
+        )
 
 
 def make_case(data: dict[str, Any]) -> Case:

@@ -29,18 +29,19 @@ def check_time(
     transient = study.kind == "transient"
     for name, boundary in boundaries.items():
         for term in TERM_KEYS:
-            tables, key = term.waveforms(boundary), f"boundaries.{name}.{term.key}"
-            waveforms = [table.waveform for table in tables if table.waveform != "constant"]
-            if waveforms and not transient:
-                raise CaseError(
-                    f"{key}.waveform",
-                    'goes in time, and the study does not; set study.kind = "transient", or drop it',
-                    waveforms[0],
-                )
-            for table in tables if transient else ():
-                table.check_pace(key, study.duration or 0.0)
+            tables = term.waveforms_by_path(f"boundaries.{name}", boundary)
+            waveforms = [table.waveform for table in tables.values() if table.waveform != "constant"]
+            for key, table in tables.items():
+                if table.waveform != "constant" and not transient:
+                    raise CaseError(
+                        f"{key}.waveform",
+                        'goes in time, and the study does not; set study.kind = "transient", or drop it',
+                        table.waveform,
+                    )
+                if transient:
+                    table.check_pace(key, study.duration or 0.0)
             if transient and term.steady_only and term.at_boundary(boundary):
-                raise CaseError(key, "belongs to a steady state; drop it")
+                raise CaseError(f"boundaries.{name}.{term.key}", "belongs to a steady state; drop it")
             if law is not None and set(waveforms) - {"step"}:
                 raise CaseError(
                     "compare.law",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spinepnp.errors import CaseError, nearest, reason_of
+from spinepnp.messages import NAMES, entry_key, entry_number
 from spinepnp.solvers.model.terms import TERM_KEYS
 
 #: Largest size of a case file, bytes: a larger file is something else.
@@ -188,29 +189,38 @@ def _ends_in_comment(text: str) -> bool:
     return True
 
 
-#: Keys by which an entry of a list is found, beside its number.
-NAMES = ("name", "species", "kinetics")
-
-
 def _item(table: Any, key: str, path: str) -> Any:
-    """The key or index by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
+    """Key or number by which ``key`` is found in a table or list (a list by number, or by its items' name)."""
     if isinstance(table, dict):
         return key
     if isinstance(table, list):
-        if key.isdecimal() and int(key) < len(table):
-            return int(key)
-        for word in NAMES:  # a name before a species, which several entries may have
-            for position, item in enumerate(table):
-                if isinstance(item, dict) and item.get(word) == key:
-                    return position
-        names = [[item[word] for word in NAMES if word in item] for item in table if isinstance(item, dict)]
-        known = [str(next(iter(found), number)) for number, found in enumerate(names)]
-        raise CaseError(path, f"no such entry; {nearest(key, known)}")
+        number = entry_number(table, key)
+        if number is None:
+            hint = _nearest_entry(table, key)
+            before, names = path.partition(f".{key}")[0], [] if _is_near(hint) else _names(table)
+            of_entry = f"; write {before}.{names[0]}.{key} for a key of an entry" if names else ""
+            raise CaseError(path, f"no such entry; {hint}{of_entry}")
+        return number
     raise CaseError(path, f'"{key}" cannot stand below a plain value')
+
+
+def _nearest_entry(entries: list[Any], key: str) -> str:
+    """Hint at the entries of a list."""
+    return nearest(key, _names(entries))
+
+
+def _names(entries: list[Any]) -> list[str]:
+    return [entry_key(entries, i) for i, entry in enumerate(entries) if isinstance(entry, dict)]
+
+
+def _is_near(hint: str) -> bool:
+    return hint.startswith("did you mean")
 
 
 def set_value(data: dict[str, Any], path: str, value: object) -> None:
     """Set the key at a dotted path, making tables on the way; a list is entered by number or by an entry's name.
+
+    The only table of a list needs neither: what is not near its name is a key of it.
 
     Args:
         data: tables, which are changed in place.
@@ -234,7 +244,7 @@ def unset_value(data: dict[str, Any], path: str) -> None:
     Raises:
         CaseError: there is no such key.
     """
-    table, item = _place(data, path)
+    table, item = _place(data, path, new=False)
     if isinstance(table, dict) and item not in table:
         raise CaseError(path, f"cannot be removed, as it is not there; {nearest(str(item), table)}")
     del table[item]
@@ -250,28 +260,57 @@ def get_value(data: dict[str, Any], path: str) -> Any:
     return table.get(item) if isinstance(table, dict) else table[item]
 
 
-def _place(data: dict[str, Any], path: str) -> tuple[Any, Any]:
-    """Table or list that holds the key at a dotted path, and that key or number; makes tables on the way."""
+def missing_part(data: dict[str, Any], path: str) -> str:
+    """Beginning of a path that leads to no table or list, without its last key; empty where all of it is there."""
+    keys = path.split(".")
+    table: Any = data
+    for number, key in enumerate(keys[:-1], 1):
+        table = _only(table, key, new=False)
+        if _is_itself(table, key):
+            continue
+        try:
+            table = table[_item(table, key, path)]
+        except (CaseError, KeyError):
+            return ".".join(keys[:number])
+    return ""
+
+
+def _place(data: dict[str, Any], path: str, *, new: bool = True) -> tuple[Any, Any]:
+    """Table or list that holds the key at a dotted path, and that key or number; makes tables on the way.
+
+    Args:
+        data: tables.
+        path: dotted path of the key.
+        new: whether the key may be one that is not there yet.
+    """
     keys = path.split(".")
     if not all(keys):
         raise CaseError(path or "study.vary", "is not a path of keys such as boundaries.top.current.value")
     table: Any = data
     for key in keys[:-1]:
-        table = _only(table, key)
+        table = _only(table, key, new=new)
         if _is_itself(table, key):
             continue
         item = _item(table, key, path)
         if isinstance(table, dict) and item not in table:
             table[item] = {}
         table = table[item]
-    table = _only(table, keys[-1])
+    table = _only(table, keys[-1], new=new)
     return table, _item(table, keys[-1], path)
 
 
-def _only(table: Any, key: str) -> Any:
-    """Only table of a list, where the key is one of its keys: a single current may stand with or without brackets."""
-    alone = isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict) and key in table[0]
-    return table[0] if alone else table
+def _only(table: Any, key: str, *, new: bool) -> Any:
+    """Only table of a list, where the key is one of its keys: a single current may stand with or without brackets.
+
+    Args:
+        table: list or another value, which is returned as it is.
+        key: key of a path.
+        new: whether the key may be one that the table has not yet: any that names no entry, and is near none.
+    """
+    if not (isinstance(table, list) and len(table) == 1 and isinstance(table[0], dict)):
+        return table
+    names_entry = key.isdecimal() or entry_number(table, key) is not None or _is_near(_nearest_entry(table, key))
+    return table[0] if key in table[0] or (new and not names_entry) else table
 
 
 def _is_itself(table: Any, key: str) -> bool:

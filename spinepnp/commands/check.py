@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case, load_case
+from spinepnp.case.remarks import remarks_of
 from spinepnp.commands.check_rest import rest_facts, rest_lines
 from spinepnp.errors import CaseError
 from spinepnp.geometries import MODEL_UNIT
@@ -33,6 +34,20 @@ POINTS = 13
 
 #: Share of the limiting currents up to which the curve goes.
 NEAR_LIMIT = 0.99
+
+#: State whose potentials the electroneutral answer gives, by the kind of the study.
+STATES = {
+    "steady": "steady state",
+    "sweep": "steady state of the case as it stands, before study.vary changes it",
+    "transient": "steady state with all waveforms at their height",
+}
+
+#: What the run has to do with the electroneutral answer, by the kind of the study.
+AS_RUN = {
+    "steady": " (run gives these, and the drops of resolved Debye layers)",
+    "sweep": " (run gives these for that value, and the drops of resolved Debye layers)",
+    "transient": "",
+}
 
 #: Largest factor of the imposed currents on the curve.
 LARGEST_FACTOR = 2.0
@@ -80,8 +95,10 @@ def check_case(
             **estimates(case.solver.linear, unknowns, case.geometry.dimension, of_a_node),
             **_scales(case, discretisation.extent()),
             **_electroneutral(electroneutral, problem_data),
-            **rest_facts(case, discretisation.areas(), volume),
+            **rest_facts(case, electroneutral),
             **_law(case),
+            "study": case.study.kind,
+            "remarks": remarks_of(case),
         }
     finally:
         electroneutral.destroy()
@@ -118,6 +135,7 @@ def _electroneutral(electroneutral: ElectroneutralPrediction, problem_data: Prob
                 "forms": layer.forms,
                 f"debye_length_{LENGTH.suffix}": finite(to_unit(layer.debye_length, LENGTH)),
                 f"cell_height_{LENGTH.suffix}": to_unit(layer.cell_height, LENGTH),
+                "charged": layer.charged,
                 "resolved": layer.resolved,
                 f"error_{POTENTIAL.suffix}": finite(to_unit(abs(layer.error), POTENTIAL)),
             }
@@ -156,6 +174,9 @@ def _law(case: Case) -> dict[str, Any]:
         return {}
     return {
         "law": {
+            "name": case.compare.law if case.compare is not None else "",
+            "injector": law.injector,
+            "ground": law.ground,
             f"potential_{POTENTIAL.suffix}": to_unit(law.potential, POTENTIAL),
             f"full_pnp_potential_{POTENTIAL.suffix}": to_unit(law.potential + law.layer_drop, POTENTIAL),
             f"resistance_{RESISTANCE.suffix}": to_unit(law.resistance, RESISTANCE),
@@ -207,7 +228,8 @@ def print_facts(case: Case, facts: dict[str, Any], *, as_json: bool) -> None:
     if case.title:
         console.print(case.title)
     volume = facts["body"][f"volume_{VOLUME.suffix}"] * VOLUME.si
-    for line in (body_line(case.geometry, volume), *_lines(facts), *rest_lines(facts)):
+    warnings = (f"warning: {remark}" for remark in facts["remarks"])
+    for line in (body_line(case.geometry, volume), *_lines(facts), *rest_lines(facts), *warnings):
         console.print(line, soft_wrap=True)
     if facts["curve"]:
         console.print("the electroneutral current-voltage curve, before any solving:")
@@ -234,6 +256,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     for name, layer in facts["layers"].items():
         if layer["forms"]:
             how = "resolved" if layer["resolved"] else "not resolved: expect the electroneutral value"
+            how = how if layer["charged"] else "no charged layer"
             if not layer["resolved"] and layer["error_mV"]:
                 how += f", off by about {layer['error_mV']:.1g} mV"
             lines.append(
@@ -242,12 +265,15 @@ def _lines(facts: dict[str, Any]) -> list[str]:
             )
     if "law" in facts:
         law = facts["law"]
-        lines.append(f"analytic law: {law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV")
+        lines.append(
+            f"analytic law {law['name']}, steady state: V({law['injector']}) - V({law['ground']}) = "
+            f"{law['potential_mV']:.5g} mV; of full PNP {law['full_pnp_potential_mV']:.5g} mV (in results: law)"
+        )
     if facts["electroneutral"] is None:
         lines.append(f"no electroneutral answer: {facts['why_not'] or 'the Debye layer fills the domain'}")
         return lines
     shown = (f"V({n}) = {v['potential_mV']:.5g} mV" for n, v in facts["electroneutral"].items())
-    lines.append("electroneutral answer: " + ", ".join(shown))
+    lines.append(f"electroneutral answer, {STATES[facts['study']]}: {', '.join(shown)}{AS_RUN[facts['study']]}")
     for name, limit in facts["limiting_currents"].items():
         known = [limit[f"{way}_pA"] for way in ("reversed", "forward") if limit[f"{way}_pA"] is not None]
         text = " and ".join(f"{value:.5g} pA" for value in known) if known else "none"

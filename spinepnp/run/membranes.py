@@ -1,12 +1,15 @@
-"""Currents of mechanisms as printed lines."""
+"""Currents of mechanisms, and charges of compartments, as printed lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from spinepnp.case.case import Case
+from spinepnp.solvers.model.compartment_charge import charge_of, remark_on_charge
+from spinepnp.solvers.problem.columns import TIME_COLUMN
 from spinepnp.solvers.problem.solution import Solution
-from spinepnp.units import CURRENT, to_unit
+from spinepnp.units import CONCENTRATION, CURRENT, TIME, parse_quantity, to_unit
 
 #: Part of the names of columns with the currents of mechanisms, between the mechanism and the species.
 CURRENT_COLUMN = ".current_pA."
@@ -46,3 +49,24 @@ def currents_of_row(row: Mapping[str, Any]) -> dict[str, dict[str, float]]:
         if between and species != "total" and place.count(".") == 1 and not place.startswith("peak."):
             found.setdefault(place, {})[species] = float(value)
     return found
+
+
+def charge_warnings(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Line on each compartment that has left neutrality, at the row where its charge is largest.
+
+    Args:
+        case: checked case.
+        rows: rows of observables.csv: of a transient all, of a steady state its own.
+    """
+    lines, data = [], case.problem_data
+    for name, compartment in data.compartments.items():
+        column = f"compartments.{name}.charge_{CONCENTRATION.suffix}"
+        start = to_unit(charge_of(compartment.concentrations, data.electrolyte), CONCENTRATION)
+        charges = [(float(row[column]), row) for row in rows if row.get(column) not in (None, "")]
+        if not charges:
+            continue
+        charge, row = max(charges, key=lambda pair: abs(pair[0] - start))
+        when = f"at {float(row[TIME_COLUMN]):.4g} {TIME.unit}" if TIME_COLUMN in row else "in the steady state"
+        charge *= parse_quantity(f"1 {CONCENTRATION.unit}", CONCENTRATION)
+        lines.append(remark_on_charge(data, name, charge, "has left neutrality by", when))
+    return [f"warning: {line}" for line in lines if line]

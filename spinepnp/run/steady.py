@@ -14,9 +14,11 @@ from typing import Any
 
 from spinepnp.case.case import Case, load_case
 from spinepnp.case.estimate import check_feasible
+from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots.background import PictureProcess
+from spinepnp.run.membranes import charge_warnings
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
@@ -126,7 +128,7 @@ def solve_case(
         with ProgressBar(
             comm, len(todo), case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
         ) as progress:
-            for remark in recorder.remarks:
+            for remark in (*(f"warning: {remark}" for remark in remarks_of(case)), *recorder.remarks):
                 progress.log(remark)
             for point in todo:
                 _solve_point(point, own, recorder, progress)
@@ -159,6 +161,8 @@ def _solve_point(point: SweepPoint, model: Model, recorder: SteadyRecorder, prog
         law = point.case.law()
         recorder.solved(point, problem, solution, law, time.monotonic() - start)
         progress.done(f"{point.name}: {describe(point.case, solution, law)}")
+        for line in charge_warnings(case, [point.row]):
+            progress.log(line)
     progress.log_to(recorder.log)
 
 

@@ -68,7 +68,9 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
         return []
     open_ = [row for row in solved if str(row["layers_resolved"]) != "True"]
     lines = []
-    if not open_:
+    if not open_ and all(row.get("layers_charged") == NOTHING for row in solved):
+        lines.append("no boundary has a charged Debye layer: electroneutral and full PNP values are the same")
+    elif not open_:
         lines.append("Debye layers are resolved: full PNP values")
     else:
         some = f" in {len(open_)} of {len(solved)} rows" if len(open_) < len(solved) else ""

@@ -12,13 +12,14 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.case.estimate import check_feasible
+from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.run.directory import Recorder, ResultDirectory
-from spinepnp.run.membranes import current_lines, currents_of
+from spinepnp.run.membranes import charge_warnings, current_lines, currents_of
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
-from spinepnp.run.progress import ProgressBar
+from spinepnp.run.progress import ProgressBar, print_line
 from spinepnp.run.transient_records import TransientRecorder
 from spinepnp.runtime import interrupts
 from spinepnp.runtime.communication import on_root
@@ -117,6 +118,9 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
     points = [SweepPoint(i, case, value) for i, value in enumerate(values)]
     recorder = Recorder(comm, case, options)
 
+    for remark in remarks_of(case) if comm.rank == 0 and not options.quiet else ():
+        print_line(f"warning: {remark}")
+
     def recall(directory: ResultDirectory) -> None:
         remark = directory.check_same_case(case.to_toml()) if options.resume else ""
         if remark and not options.quiet:
@@ -178,7 +182,9 @@ def solve_transient(point: SweepPoint, comm: Any, output: Path, options: RunOpti
         with ProgressBar(
             comm, 1, case.title or case.geometry.shape, quiet=options.quiet, tick=options.tick
         ) as progress:
-            for remark in recorder.remarks:
+            known = options.within and not options.quiet  # told above for all points
+            remarks = [] if known else [f"warning: {remark}" for remark in remarks_of(case)]
+            for remark in (*remarks, *recorder.remarks):
                 progress.log(remark)
             if case.initial is not None and not recorder.resumed:
                 on_root(comm, case.initial.check_file)
@@ -238,6 +244,8 @@ def _go(
     if finished:
         run.checkpoint()
         progress.log(f"{run.steps} steps, {run.rejected} rejected, {progress.left(1.0, 0.0)}")
+    for line in charge_warnings(case, recorder.rows):
+        progress.log(line)
     progress.log_to(recorder.log)
     recorder.end(
         problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason, pictured=not interrupted

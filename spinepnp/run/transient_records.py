@@ -287,9 +287,10 @@ class TransientRecorder(Recorder):
         self.write(write)
 
     def outcome(self) -> dict[str, Any]:
-        """Last row, with the peaks. On rank 0 only."""
+        """Last row, with the peaks and with the Debye layers of all rows. On rank 0 only."""
         highest = {f"peak.{key}": peak["value"] for key, peak in self._peaks().items()}
         last = {key: value for key, value in self.rows[-1].items() if key != "status"}
+        last |= columns.layers_of_rows(self.rows)
         return {**last, **highest, "status": self.rows[-1]["status"]}
 
     def _peaks(self) -> dict[str, dict[str, float]]:

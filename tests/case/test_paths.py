@@ -51,6 +51,25 @@ class TestPaths:
         with pytest.raises(CaseError, match="no such entry"):
             unset_value(data, "boundaries.wall.mechanism.Nav")
 
+    def test_the_only_entry_of_a_list_takes_new_keys(self):
+        """Of several entries the message says how to write it; a word that is near the name of an entry is no key."""
+        data = living(boundaries__top__mechanism__simple=None)
+        set_value(data, "boundaries.top.mechanism.magnesium", "2 mM")
+        assert make_case(data).boundaries["top"].mechanisms[0].magnesium == 2.0
+        with pytest.raises(CaseError, match=r'no such entry; did you mean "AMPA"\? known: AMPA$'):
+            set_value(data, "boundaries.top.mechanism.AMPB", "2 mM")
+        with pytest.raises(CaseError, match=r"write boundaries.wall.mechanism.leak.magnesium for a key of an entry"):
+            set_value(data, "boundaries.wall.mechanism.magnesium", "2 mM")
+
+    @pytest.mark.parametrize("removed", [AMPA, "boundaries.top.mechanism", "boundaries.top"])
+    def test_a_sweep_over_what_was_removed(self, removed):
+        data = living(study__vary=f"{AMPA}.conductance", study__values=["1 nS"])
+        unset_value(data, removed)
+        if removed == "boundaries.top":
+            unset_value(data, "compartments")
+        with pytest.raises(CaseError, match=r"study.vary = .*: leads through boundaries.top.*, which is not there"):
+            make_case(data).points()
+
     def test_an_axis_and_unset_of_a_sweep(self, tmp_path):
         (tmp_path / "living.toml").write_text(CASE.to_toml())
         (tmp_path / "sweep.toml").write_text(

@@ -1,9 +1,12 @@
 """The verb `check`, and PETSc's options on the command line."""
 
+import csv
 import json
 import math
+import tomllib
 
 import pytest
+import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +14,8 @@ from spinepnp.commands.check import check_case, print_facts
 from spinepnp.commands.petsc_options import split
 from spinepnp.validation.reference import table as references
 from support import CASES
+from support.cases import CASE
+from support.commands import call
 
 CYLINDER = str(CASES / "cylinder_iv.toml")
 LINE = ("--set", 'geometry.dimension="1d"', "--set", 'study.values=["10 pA"]')
@@ -29,6 +34,7 @@ def test_check_tells_limit_and_curve_of_the_cylinder(comm):
         "forms": True,
         "debye_length_nm": pytest.approx(0.6096, rel=1e-3),
         "cell_height_nm": pytest.approx(0.1, rel=0.05),
+        "charged": True,
         "resolved": True,
         "error_mV": pytest.approx(0.0, abs=1e-4),
     }
@@ -139,3 +145,99 @@ def test_check_finds_the_rest_of_a_membrane_and_says_where_a_transient_starts(co
     assert start in printed
     assert "rest without space: V = -63.3635 mV; inside K 97, Na 23, Cl 10, A 110 mM" in printed
     assert "current of wall.leak into the domain: K -0.007617, Na 0.008256, Cl -0.000639, total 0 pA" in printed
+
+
+def _printed(capsys, case, facts):
+    capsys.readouterr()
+    print_facts(case, facts, as_json=False)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_each_number_of_a_synapse_says_what_it_is(comm, capsys):
+    """A law of the drop, the steady state of a run, and a rest that leaves out the neck, with its error by that."""
+    line = ('geometry.dimension="1d"', 'mesh.size="50 nm"', "mesh.grade={}")
+    case, facts = check_case(CASES / "neck_synapse.toml", comm, overrides=line)
+    printed = _printed(capsys, case, facts)
+    assert any(x.startswith("analytic law synapse, steady state: V(top) - V(base) = 5.913 mV") for x in printed)
+    (steady,) = [x for x in printed if x.startswith("electroneutral answer")]
+    assert steady.startswith(
+        "electroneutral answer, steady state of the case as it stands, before study.vary changes it"
+    )
+    assert "V(top) = 16.59" in steady
+    assert "(run gives these for that value" in steady
+    resistance = 1e-6 * 25.26e-3 / (96485.332 * 2 * 200e-12 * 167.0 * math.pi * 1e-14)
+    assert facts["rest"]["drop_mV"] == pytest.approx(58.333e-12 * resistance * 1e3, rel=1e-3)
+    (rest,) = [x for x in printed if x.startswith("that is one potential for all of the inside")]
+    assert f"V can be wrong by about {facts['rest']['drop_mV']:.2g} mV" in rest
+    assert rest.endswith("left out, between base and top; run gives the electroneutral answer above, not this")
+
+
+def test_without_a_ground_the_resistance_is_that_between_the_patches(comm):
+    """A current of 10 pA along a sealed neck: in at one end, out at the other; by Ohm's law R = L V_T/(F D c A)."""
+
+    ends = (
+        "boundaries.base.load", "boundaries.base.concentrations", "boundaries.top.mechanism", "compare", "study",
+    )  # fmt: skip
+    leak = "[{name='leak', law='ghk', permeability={C='1e-3 m/s', A='1e-3 m/s'}}]"
+    bath = "{concentrations={C='167 mM', A='167 mM'}, potential='%s'}"
+    changes = (
+        'geometry.dimension="1d"', 'mesh.size="50 nm"', "mesh.grade={}", f"boundaries.base.mechanism={leak}",
+        f"boundaries.top.mechanism={leak}", f"boundaries.base.outside={bath % '-5 mV'}",
+        f"boundaries.top.outside={bath % '5 mV'}", "boundaries.base.capacitance={value='1 uF/cm^2'}",
+        "closed={}",
+    )  # fmt: skip
+    _, facts = check_case(CASES / "neck_synapse.toml", comm, overrides=changes, removals=ends)
+    rest = facts["rest"]
+    (current,) = {abs(sum(found.values())) for found in rest["current_pA"].values()} or {0.0}
+    resistance = 1e-6 * 25.26e-3 / (96485.332 * 2 * 200e-12 * 167.0 * math.pi * 1e-14)
+    assert rest["drop_mV"] == pytest.approx(current * 1e-12 * resistance * 1e3, rel=1e-3)
+    assert (rest["drop_from"], rest["drop_to"]) == ("base", "top")
+
+
+def test_where_there_is_no_rest_check_warns_that_a_run_will_probably_fail(comm, capsys):
+    """A pump that no leak makes up for, to which a run starts; one from the bulk starts without a rest."""
+    changes = ("boundaries.wall.mechanism.Kv", "boundaries.wall.mechanism.Nav", "boundaries.wall.mechanism.glutamate")
+    leak = ("boundaries.wall.mechanism.leak.permeability.K='1e-14 m/s'",)
+    for initial, ending in (("rest", "run looks for this rest and will probably fail"), ("bulk", "starts without one")):
+        start = (*leak, f'study.initial="{initial}"')
+        case, facts = check_case(CASES / "neuron_ball.toml", comm, overrides=start, removals=changes)
+        lines = [x for x in _printed(capsys, case, facts) if "no rest" in x]
+        assert len(lines) == 1
+        assert lines[0].count("no rest") == 1
+        assert "add one that comes to rest at a concentration" in lines[0]
+        if initial == "rest":
+            assert lines[0].startswith("warning: no rest: K in outside falls until it is used up (")
+            assert lines[0].endswith(ending)
+
+
+def test_numbers_beyond_reason_are_left_out(comm, capsys):
+    """Rallpack 3 carries both ions at fixed reversals: any amount of them is at rest, and none is ever used up."""
+    case, facts = check_case(CASES / "rallpack_3.toml", comm)
+    printed = " ".join(_printed(capsys, case, facts))
+    assert "nothing tells the amount of Na, Cl" in printed
+    assert "e+1" not in printed
+    assert "starts" not in facts.get("start", "")  # its membrane is charged on purpose
+
+
+def test_of_a_boundary_without_charge_no_layer_is_told(comm, capsys):
+    """An uncharged capacitor, on cells that would not resolve a layer."""
+    changes = ("boundaries.top.capacitance={value='1 uF/cm^2'}", 'geometry.dimension="1d"', "mesh.grade={}")
+    removed = ("boundaries.top.mechanism", "compare", "study")
+    case, facts = check_case(CASES / "neck_synapse.toml", comm, overrides=changes, removals=removed)
+    assert facts["layers"]["top"]["charged"] is False
+    assert any(x.startswith("layer at top: ") and x.endswith("no charged layer") for x in _printed(capsys, case, facts))
+
+
+def test_check_and_run_judge_the_layers_of_a_pulse_in_the_same_way(tmp_path, capfd):
+    """The current has ended when the run ends; that its layer was not resolved is told all the same."""
+    path, pulse = tmp_path / "pulse.toml", {"waveform": "pulse", "duration": "1 us"}
+    changed = tomllib.loads(CASE)
+    changed["boundaries"]["top"]["current"] |= pulse
+    changed["study"] = {"kind": "transient", "duration": "3 us", "times": ["3 us"], "fields": "none"}
+    path.write_text(tomli_w.dumps(changed))
+    assert call("check", path) == 0
+    assert "cells 50 nm high, not resolved" in capfd.readouterr().out
+    assert call("run", path, "--output", tmp_path / "out") == 0
+    assert "Debye layers are not resolved at top: electroneutral values there at best" in capfd.readouterr().out
+    last = list(csv.DictReader((tmp_path / "out" / "observables.csv").open()))[-1]
+    assert (last["layers_resolved"], last["layers_charged"]) == ("True", "-")

@@ -144,13 +144,13 @@ def test_planes_of_the_case_beside_rings():
         ([BAND | {"z": ["0.5 um", "0.3 um"]}], "band.z", "its smaller value first"),
         ([{"name": "a", "height": "10 nm", "width": "30 nm"}], "a.height", "must lie between"),
         ([{"name": "a", "height": "10 nm"}], "a", "needs height = .* and width"),
-        ([{"name": "a"}], "a", 'needs either z = \\["0.3 um", "0.5 um"\\], or height and width'),
-        ([BAND | {"height": "10 nm", "width": "1 nm"}], "band", "needs either z"),
-        ([BAND, BAND], "name", "is taken"),
-        ([BAND | {"name": "volume"}], "name", "is taken"),
-        ([BAND | {"name": "obstacle"}], "name", "is taken"),
-        ([BAND | {"name": "wall"}], "name", "is taken"),
-        ([BAND | {"name": "a.b"}], "name", "must be a letter"),
+        ([{"name": "a"}], "a", 'needs either z = \\["0.3 um", "0.5 um"\\] or height and width'),
+        ([BAND | {"height": "10 nm", "width": "1 nm"}], "band", "has z and height"),
+        ([BAND, BAND], "1.name", "is taken"),
+        ([BAND | {"name": "volume"}], "0.name", "is taken"),
+        ([BAND | {"name": "obstacle"}], "0.name", "is taken"),
+        ([BAND | {"name": "wall"}], "0.name", "is taken"),
+        ([BAND | {"name": "a.b"}], "0.name", "must be a letter"),
         ([{"name": "a", "z": ["0 um", "0.5 um"]}, {"name": "b", "z": ["0.5 um", "1 um"]}], "", "leave nothing of"),
     ],
 )
@@ -170,7 +170,7 @@ def test_a_line_has_no_rings(name):
 
 def test_the_ends_of_the_body_may_not_lend_their_names():
     for name, taken in (("cylinder", "base"), ("cone", "top"), ("pore", "inside")):
-        assert refusal(lambda n=name, t=taken: body(n, [BAND | {"name": t}]).check()).key == "geometry.rings.name"
+        assert refusal(lambda n=name, t=taken: body(n, [BAND | {"name": t}]).check()).key == "geometry.rings.0.name"
     neck(BAND | {"name": "inside"}).check()  # which a cylinder has not
 
 

@@ -135,7 +135,7 @@ BAD = [
     ({"boundaries": [pnp.bath()]}, "boundaries"),
     ({"boundaries": {**CONDITIONS, "tpo": pnp.bath()}}, "boundaries.tpo"),
     ({"electrolyte": "Na"}, "electrolyte"),
-    ({"electrolyte": {"species": [ion("Na", 1.5, 150)]}}, "electrolyte.species.0.valence"),
+    ({"electrolyte": {"species": [ion("Na", 1.5, 150)]}}, "electrolyte.species.Na.valence"),
     ({"electrolyte": {**SALT_KEYS, "permittivity": float("nan")}}, "electrolyte.permittivity"),
     ({"options": {"liner": "direct"}}, "solver.liner"),
     ({"options": {"tolerance": "small"}}, "solver.tolerance"),
@@ -173,7 +173,7 @@ def test_what_belongs_to_the_other_kind_of_problem_is_refused(line, problem, cha
 
 def test_the_first_of_several_mistakes_is_told_and_tables_within_tables_have_their_path():
     error = refusal(pnp.Electrolyte, species=[{"name": "Na", "valence": 1, "diffusivity": 1.0, "concentration": 2.0}])
-    assert error.key == "Electrolyte.species.0.diffusivity"
+    assert error.key == "Electrolyte.species.Na.diffusivity"
     assert "did you mean" in str(refusal(pnp.Cylinder, lenght="1 um", radius="100 nm"))
 
 

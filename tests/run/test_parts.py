@@ -198,6 +198,9 @@ def test_a_capacitance_without_its_layer_and_the_currents_of_mechanisms_are_told
         "the charge of the capacitance of wall is C_m V_m: the layer in series with it is missing on these cells; "
         "grade the mesh there to have it"
     )
+    charged = [{"layers_resolved": True, "layers_charged": place} for place in ("-", "top")]
+    assert "no boundary has a charged Debye layer" in statements(charged[:1], True)[0]
+    assert statements(charged, True)[0] == "Debye layers are resolved: full PNP values"
     columns = {"wall.leak.current_pA.K": -2.0, "wall.leak.current_pA.Na": 2.0, "wall.leak.current_pA.total": 0.0}
     lines = current_lines(currents_of_row({**columns, "wall.current_pA.K": -2.0, "peak.wall.potential_mV": 1.0}))
     assert lines == ["current of wall.leak into the domain: K -2, Na 2, total 0 pA"]

@@ -182,7 +182,10 @@ def test_the_jacobian_is_that_of_finite_differences(comm, boundary, dimension, f
         ({"capacitance": {"value": "1 F/m^2"}, "surface_charge": "1 C/m^2"}, "boundaries.top.capacitance: excludes"),
         ({"field_matched": True}, "boundaries.top.field_matched: belongs to one current"),
         ({"current": {"species": "C"}}, "boundaries.top.current: needs either value"),
-        ({"current": {"species": "C", "value": "1 pA", "density": "1 A/m^2"}}, "boundaries.top.current: needs either"),
+        (
+            {"current": {"species": "C", "value": "1 pA", "density": "1 A/m^2"}},
+            "top.current: has value and density",
+        ),
         ({"capacitance": {"value": "0 F/m^2"}}, "boundaries.top.capacitance.value"),
         ({"capacitance": {"value": "1 uF"}}, "boundaries.top.capacitance.value"),
         ({"surface_charge": "1 mV"}, "boundaries.top.surface_charge"),

@@ -297,7 +297,7 @@ ROBIN = {"species": "C", "rate": "1e-4 m/s", "outside": "100 mM"}
         ({"base": BASE, "top": {"exchange": ROBIN | {"rate": 1e-4}}}, "rate.*is text with a unit"),
         ({"base": BASE, "top": {"exchange": ROBIN | {"outside": "-1 mM"}}}, "outside.*must be zero or greater"),
         ({"base": BASE, "top": {"exchange": ROBIN | {"species": "K"}}}, "exchange.species.*no such species"),
-        ({"base": BASE, "top": {"exchange": [ROBIN, ROBIN]}}, "exchange.species.*is listed twice"),
+        ({"base": BASE, "top": {"exchange": [ROBIN, ROBIN]}}, "exchange.1.species.*is listed twice"),
         ({"base": BASE, "top": {"exchange": "Cl"}}, "exchange.*write a table such as"),
         ({"base": BASE, "top": {"flux": "Cl"}}, "flux.*write a table such as"),
         ({"base": BASE | {"exchange": ROBIN}}, "exchange.species.*its concentration is prescribed here too"),

@@ -176,7 +176,10 @@ class TestExpressions:
         ("1e400/ms", "a number in it is not finite"),
         ("-1/ms", "its value is negative at V = "),
         ("1/ms*tanh(V/(10 mV))", "its value is negative at V = "),
-        ("1/ms*exp(exp(-V/(1 mV)))", None),
+        ("1/ms*exp(exp(-V/(1 mV)))", r"its value overflows at V = -5.751 mV \(rates are checked from -150 to 150 mV\)"),
+        ("exp(1000*V/(1 mV))/ms", r"its value overflows at V = 0.25 mV"),
+        ("exp(1000*V/(1 mV))/ms - 1/ms", r"its value overflows|is negative"),
+        ("1/ms/(1 + exp(1000*V/(1 mV)))", None),
     ])  # fmt: skip
     def test_what_is_refused(self, text, message):
         if message is None:

@@ -278,8 +278,8 @@ class TestRefusals:
             (case(), "initial.region", "at least one entry"),
             (case({"z": ["0.1 um", "0.5 um"]}), "initial.region.0.concentrations", "is missing"),
             (case({"z": ["0.1 um", "0.5 um"], "c": 1}), "initial.region.0.c", "unknown key"),
-            (CASE | {"initial": {}}, "initial", "give either region"),
-            (CASE | {"initial": {"file": "a.vtu", "region": [region("0 um", "1 um")]}}, "initial", "give either"),
+            (CASE | {"initial": {}}, "initial", "needs either region"),
+            (CASE | {"initial": {"file": "a.vtu", "region": [region("0 um", "1 um")]}}, "initial", "has region and"),
             (CASE | {"initial": {"file": "a.csv"}}, "initial.file", "end in one of .vtu"),
             (case(region("0 um", "1 um"), study={"kind": "steady"}), "initial", "start of a transient"),
             (

@@ -268,7 +268,7 @@ def with_base(**keys):
         ({"load": {"resistance": "1 MOhm", "capacitance": "-1 pF"}}, r"must be zero or greater"),
         ({"load": {"capacitance": "1 pF"}}, r"base.load: needs either resistance"),
         ({"load": {}}, r"base.load: needs either resistance"),
-        ({"load": SOMA | cable()}, r"base.load: needs either resistance .* give one"),
+        ({"load": SOMA | cable()}, r"base.load: has resistance and cable, which exclude each other; keep one of them"),
         ({"load": {"capacitance": "1 pF"} | cable()}, r"base.load: capacitance is no key beside cable"),
         ({"load": {"rest": "1 mV"} | cable()}, r"base.load: rest is no key beside cable; write cable.rest"),
         ({"load": cable(arms=3)}, r"base.load.cable.arms = 3: must be 1 or 2"),

@@ -22,8 +22,11 @@ LARGEST_EXPONENT = 300.0
 #: Largest size of a potential, V, beyond which a rate stays as it is: Newton's iterates may go far.
 LARGEST_POTENTIAL = 2.0
 
-#: Size of potentials, V, up to which a rate must not be negative.
-PHYSICAL_POTENTIAL = 0.2
+#: Size of potentials, V, up to which a rate must be a number that is not negative: no membrane goes farther.
+PHYSICAL_POTENTIAL = 0.15
+
+#: Rate, 1/s, from which on an exponential has overflowed: it is `LARGEST_EXPONENT` that keeps the number finite.
+OVERFLOW = 1e100
 
 #: Points at which a formula is checked and zeros of denominators are looked for; even, so that none is at zero.
 GRID = np.linspace(-LARGEST_POTENTIAL, LARGEST_POTENTIAL, 8000)
@@ -130,7 +133,8 @@ def read_rate(text: str) -> RateExpression:
         text: formula in V with units, such as "0.07/ms * exp(-(V + 65 mV)/(20 mV))".
 
     Raises:
-        ValueError: the text is no formula of a rate, or its value is infinite or negative somewhere; says where.
+        ValueError: the text is no formula of a rate, its value is infinite, or, between -150 and 150 mV, it overflows
+            or is negative; says where.
     """
     formula = read_formula(text, GRAMMAR, {TIME.name: -1.0})
     with np.errstate(all="ignore"):
@@ -142,10 +146,27 @@ def read_rate(text: str) -> RateExpression:
     if len(bad):
         V = bad[np.argmin(np.abs(bad))]
         raise ValueError(f"its value is not finite at V = {V * 1e3:.4g} mV; change it there")
-    negative = (value < -ROUNDING * np.max(np.abs(value))) & (np.abs(GRID) < PHYSICAL_POTENTIAL)
-    if np.any(negative):
-        raise ValueError(f"its value is negative at V = {GRID[np.argmax(negative)] * 1e3:.4g} mV; a rate is not")
+    _check_physical(value)
     return rate
+
+
+def _check_physical(value: np.ndarray) -> None:
+    """Refuse a rate, 1/s, given on `GRID`, that overflows or is negative where membranes may be.
+
+    Raises:
+        ValueError: says where, and what to do.
+    """
+    there = np.abs(GRID) < PHYSICAL_POTENTIAL
+    physical = f"rates are checked from {-PHYSICAL_POTENTIAL * 1e3:g} to {PHYSICAL_POTENTIAL * 1e3:g} mV"
+    size = np.max(np.abs(value[there]))
+    for bad, problem, remedy in (
+        (np.abs(value) > OVERFLOW, "overflows", "divide V in the exponent by a larger potential"),
+        (value < -ROUNDING * size, "is negative", "change the formula there"),
+    ):
+        found = GRID[bad & there]
+        if len(found):
+            V = found[np.argmin(np.abs(found))] * 1e3
+            raise ValueError(f"its value {problem} at V = {V:.4g} mV ({physical}); {remedy}")
 
 
 def _zeros(formula: Formula) -> list[float]:

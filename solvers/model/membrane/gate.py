@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from spinepnp.errors import nearest
 from spinepnp.solvers.model.channels import Slope
+from spinepnp.solvers.model.membrane.expression import read_rate
 from spinepnp.solvers.model.membrane.kinetics import (
     ExpressionGate,
     GateKinetics,
@@ -65,6 +66,13 @@ class MechanismGate(Table):
             raise ValueError(f"no kinetics have this name; {nearest(name, known_kinetics())}")
         return name
 
+    @field_validator("alpha", "beta")
+    @classmethod
+    def _is_rate(cls, text: str | None) -> str | None:
+        if text is not None:
+            read_rate(text)
+        return text
+
     @model_validator(mode="after")
     def _whole(self) -> MechanismGate:
         given = [keys for keys in KINETICS if any(getattr(self, key) is not None for key in keys)]
@@ -78,7 +86,7 @@ class MechanismGate(Table):
             raise ValueError("celsius is for q10; give both, or drop it")
         if self.q10 is not None and self._reference is None:
             raise ValueError("q10 needs celsius, the temperature at which the rates are given; add it")
-        self._kinetics(1.0)  # formulas are read
+        self._kinetics(1.0)  # formulas are compared
         return self
 
     @property

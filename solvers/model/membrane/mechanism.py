@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from spinepnp.messages import problem_of_choice
 from spinepnp.solvers.model.membrane.currents import GhkCurrent, MembraneCurrent, NakPump, OhmicCurrent, ghk_scale
 from spinepnp.solvers.model.membrane.gate import MechanismGate
 from spinepnp.solvers.model.membrane.strength import (
@@ -39,6 +40,15 @@ KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 #: Keys that every law may have.
 COMMON_KEYS = ("traces", *StrengthWaveform.model_fields)
+
+#: Keys of which an ohmic mechanism needs one, with examples.
+CARRIERS = {"species": 'species = "K"', "carriers": "carriers = { Na = 1.2, K = -0.2 }"}
+
+#: Keys of which a pump needs one, with examples.
+PUMP_CURRENTS = {
+    "maximum": 'maximum = "1.15782 uA/cm^2"',
+    "rate": 'rate = "1 uA/cm^2" (a constant current)',
+}
 
 #: Sum of the shares of carriers that differs from one by less is that of rounded shares.
 ROUNDING_OF_SHARES = 1e-9
@@ -116,13 +126,6 @@ class Mechanism(StrengthWaveform, LawKeys):
         10.0
     """
 
-    @field_validator("waveform", mode="before")
-    @classmethod
-    def _has_one_sign(cls, value: object) -> object:
-        if value == "sine":
-            raise ValueError("would make a strength negative; take step, pulse, alpha, biexponential, ramp or table")
-        return value
-
     @model_validator(mode="after")
     def _whole(self) -> Mechanism:
         check_keys(self, "law", KEYS, ("name", *COMMON_KEYS))
@@ -134,8 +137,8 @@ class Mechanism(StrengthWaveform, LawKeys):
         return self
 
     def _check_ohmic(self) -> None:
-        if (self.species is None) == (self.carriers is None):
-            raise ValueError('needs either species = "K" or carriers = { Na = 1.2, K = -0.2 }')
+        if problem := problem_of_choice(self, CARRIERS):
+            raise ValueError(problem)
         if self.carriers is None:
             return
         if not isinstance(self.reversal, float):
@@ -159,8 +162,8 @@ class Mechanism(StrengthWaveform, LawKeys):
             raise ValueError("one of the ratios of permeabilities must be larger than zero")
 
     def _check_pump(self) -> None:
-        if (self.maximum is None) == (self.rate is None):
-            raise ValueError('a pump needs either maximum = "1.15782 uA/cm^2" or rate (a constant current)')
+        if problem := problem_of_choice(self, PUMP_CURRENTS):
+            raise ValueError(f"a pump {problem}")
 
     @property
     def time_profile(self) -> WaveformFunction:
@@ -245,9 +248,12 @@ class Mechanism(StrengthWaveform, LawKeys):
         """Mechanism with the strengths of a time, constant; ``inside`` lies in the same smooth interval, s."""
         if self.waveform == "constant":
             return self
+        return self.with_strength(self.time_profile.factor(time, inside)).constant()
+
+    def constant(self) -> Mechanism:
+        """Mechanism without its waveform: the strengths are those at its height."""
         constant = StrengthWaveform.model_construct()
-        plain = {name: getattr(constant, name) for name in StrengthWaveform.model_fields}
-        return self.with_strength(self.time_profile.factor(time, inside)).model_copy(update=plain)
+        return self.model_copy(update={name: getattr(constant, name) for name in StrengthWaveform.model_fields})
 
     def conductance_density(self, area: float) -> float:
         """Conductance per area of a boundary of an area (m^2), with all gates open, S/m^2; zero without one."""

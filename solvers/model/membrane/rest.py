@@ -18,6 +18,15 @@ from spinepnp.units import CONCENTRATION, FARADAY, TIME, format_quantity
 #: Beginning of a reason that says that there is no rest, not only that it was not looked for.
 NO_REST = "no rest"
 
+#: Remedy where there is none.
+REMEDY = (
+    "no leak is strong enough against that: weaken the mechanism that moves it, or add one that comes to rest at a "
+    'concentration (law = "ghk" or reversal = "nernst")'
+)
+
+#: Time, s, up to which it is told when a concentration leaves all bounds: no study is longer.
+LONGEST_TIME = 1e4
+
 #: Distance from the potentials outside up to which a rest is looked for, V; no membrane stands half a volt.
 FARTHEST = 0.5
 
@@ -111,7 +120,7 @@ def _held(cell: WellStirredCell, way: Sequence[WellStirredCell]) -> Rest:
     for present in (*way, cell):
         found = _zeros(present, cell.inside, start)
         if not found:
-            raise RestError(f"{NO_REST}: the net current has one direction up to {FARTHEST:g} V from outside")
+            raise RestError(f"{NO_REST}: the net current has one direction up to {FARTHEST:g} V from outside; {REMEDY}")
         V = _nearest(found, V)
     assert V is not None
     return _rest(cell, V, cell.inside, start, [other for other in found if other != V])
@@ -133,6 +142,15 @@ def _zeros(cell: WellStirredCell, inside: np.ndarray, exchanged: np.ndarray) -> 
 
     crossed = np.flatnonzero(np.sign(net[:-1]) * np.sign(net[1:]) < 0.0)
     return [float(brentq(at, grid[k], grid[k + 1], xtol=1e-15)) for k in crossed]
+
+
+def potential_without_current(cell: WellStirredCell) -> float | None:
+    """Potential of the inside at the concentrations of the start, V: that of a bath, or one without net current.
+
+    Of several the lowest one; ``None`` where the net current has one direction.
+    """
+    found = _zeros(cell, cell.inside, _first_exchanged(cell))
+    return _nearest(found, None) if found else None
 
 
 def _nearest(found: list[float], V: float | None) -> float:
@@ -305,10 +323,8 @@ class _Equations:
             k, i = cell.exchanged[fastest - n]
             where, c = f"in {cell.compartments[k]}", exchanged[fastest - n]
         way, bound = ("falls", "is used up") if rates[fastest] < 0.0 else ("rises", "has no bound")
-        at = f"{format_quantity(_short(c), CONCENTRATION)} after {format_quantity(_short(time), TIME)}"
-        return (
-            f"{NO_REST}: {cell.names[i]} {where} {way} until it {bound} ({at}); no leak is strong enough against that"
-        )
+        at = f" ({format_quantity(_short(c), CONCENTRATION)} after {format_quantity(_short(time), TIME)})"
+        return f"{NO_REST}: {cell.names[i]} {where} {way} until it {bound}{at if time < LONGEST_TIME else ''}; {REMEDY}"
 
 
 def _short(value: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from spinepnp.errors import CaseError
@@ -25,6 +25,15 @@ from spinepnp.units import (
     Quantity,
     format_quantity,
     parse_quantity,
+)
+
+#: Keys that only a sine has.
+OF_A_SINE = ("frequency", "phase")
+
+#: Problem of a sine on a strength.
+NO_SINE = (
+    "a strength takes no sine, which would make it negative; take step, pulse, alpha, biexponential, ramp or table, "
+    "and drop frequency and phase"
 )
 
 #: Kinds of strengths that are those of a whole boundary.
@@ -158,6 +167,16 @@ class StrengthWaveform(WaveformKeys):
     phase: ClassVar[None] = None  # type: ignore[misc]
 
     waveform: Literal["constant", "step", "pulse", "alpha", "biexponential", "ramp", "table"] = "constant"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_sign(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        found = "waveform" if data.get("waveform") == "sine" else next((key for key in OF_A_SINE if key in data), None)
+        if found is not None:
+            raise PydanticCustomError("wrong_entry", NO_SINE, {"key": found})
+        return data
 
     def check_file(self, key: str) -> None:
         """Read the table of the waveform, if it has one; the key is that of the mechanism.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, override
 from pydantic import field_validator
 
 from spinepnp.errors import CaseError
+from spinepnp.messages import entry_path
 from spinepnp.solvers.model.channels import Channel
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.units import Table
@@ -51,8 +52,9 @@ class Channels(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        for channel in boundary.channels:
-            check_passing(f"{key}.channel.species", channel.species, key, boundary, electrolyte, charged=True)
+        for number, channel in enumerate(boundary.channels):
+            where = entry_path(f"{key}.channel", boundary.channels, number, beside="species")
+            check_passing(f"{where}.species", channel.species, key, boundary, electrolyte, charged=True)
             if boundary.potential is not None:
                 raise CaseError(
                     f"{key}.channel", "depends on a potential that is held here; drop the potential, or give a current"
@@ -60,7 +62,8 @@ class Channels(TermKeys):
             try:
                 channel.check()
             except ValueError as error:
-                raise CaseError(f"{key}.channel.file", str(error), channel.file) from None
+                where = entry_path(f"{key}.channel", boundary.channels, number)
+                raise CaseError(f"{where}.file", str(error), channel.file) from None
 
     @override
     def check(self, data: ProblemData, geometry: Geometry) -> None:
@@ -77,8 +80,8 @@ class Channels(TermKeys):
                 raise CaseError(
                     f"boundaries.{name}.channel",
                     f"lets {species} pass, which no other boundary holds: in a steady state its amount follows from "
-                    "that, and is not given; prescribe its concentration on a boundary, or set "
-                    'study.kind = "transient"',
+                    "that, and is not given; prescribe its concentration on a boundary, or begin a transient from the "
+                    "bulk",
                 )
 
     @override

@@ -64,8 +64,7 @@ class Exchanges(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        species = [entry.species for entry in self._entries(boundary)]
-        check_each_passing(f"{key}.exchange.species", species, key, boundary, electrolyte)
+        check_each_passing("exchange", self._entries(boundary), key, boundary, electrolyte)
         unknown = "a floating potential" if boundary.floating else "a load" if boundary.load is not None else ""
         if unknown and self._ions(boundary, electrolyte):
             problem = f"of ions has no place in the net current of {unknown}; drop one of them"

@@ -53,8 +53,7 @@ class Fluxes(TermKeys):
 
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
-        species = [entry.species for entry in boundary.flux or ()]
-        check_each_passing(f"{key}.flux.species", species, key, boundary, electrolyte)
+        check_each_passing("flux", boundary.flux or (), key, boundary, electrolyte)
 
     @override
     def scaled(self, boundary: Boundary, fraction: float, electrolyte: Electrolyte, zero: float) -> dict[str, Any]:

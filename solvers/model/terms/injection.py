@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, override
 from pydantic import field_serializer, field_validator, model_validator
 
 from spinepnp.errors import CaseError
+from spinepnp.messages import entry_path, problem_of_choice
 from spinepnp.solvers.model.term_keys import TermKeys, check_passing
 from spinepnp.solvers.model.waveforms import WaveformKeys
 from spinepnp.units import Current, CurrentDensity, Table
+
+#: Keys of which a current needs one, with examples.
+SIZES = {"value": 'value = "50 pA" (the total)', "density": 'density = "100 A/m^2"'}
 
 if TYPE_CHECKING:
     from spinepnp.geometries import Geometry
@@ -47,11 +51,10 @@ class Injection(WaveformKeys, CurrentKeys):
 
     @model_validator(mode="after")
     def _whole(self) -> Injection:
-        sizes = (self.value is not None) + (self.density is not None)
-        if self.waveform == "table" and sizes:
+        if self.waveform == "table" and (self.value is not None or self.density is not None):
             raise ValueError("a table holds the current itself; drop value and density")
-        if self.waveform != "table" and sizes != 1:
-            raise ValueError('needs either value = "50 pA" (the total) or density = "100 A/m^2"')
+        if self.waveform != "table" and (problem := problem_of_choice(self, SIZES)):
+            raise ValueError(problem)
         self.check_waveform(("species", "value", "density"))
         return self
 
@@ -114,15 +117,16 @@ class Injections(TermKeys):
     @override
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         constant: set[str] = set()
-        for injection in boundary.injections:
+        for number, injection in enumerate(boundary.injections):
             species = injection.species
-            check_passing(f"{key}.current.species", species, key, boundary, electrolyte, charged=True)
+            where = entry_path(f"{key}.current", boundary.injections, number, beside="species")
+            check_passing(f"{where}.species", species, key, boundary, electrolyte, charged=True)
             if injection.waveform == "constant":
                 if species in constant:
                     problem = "is listed twice; add its currents into one value"
-                    raise CaseError(f"{key}.current.species", problem, species)
+                    raise CaseError(f"{where}.species", problem, species)
                 constant.add(species)
-            injection.check_file(f"{key}.current")
+            injection.check_file(entry_path(f"{key}.current", boundary.injections, number))
 
     @override
     def waveforms(self, boundary: Boundary) -> tuple[WaveformKeys, ...]:

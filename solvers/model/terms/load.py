@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, override
 from pydantic import Discriminator, Tag, model_validator
 
 from spinepnp.errors import CaseError
+from spinepnp.messages import problem_of_choice
 from spinepnp.solvers.model.cable import LoadModel, PassiveCable, resistor
 from spinepnp.solvers.model.term_keys import TermKeys
 from spinepnp.units import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Keys of a boundary that a load excludes beside those of other conditions of the field.
 EXCLUDED = ("current", "channel", "mechanism")
+
+#: Keys of which a load needs one, with examples.
+KINDS = {"resistance": 'resistance = "200 MOhm"', "cable": 'cable = { diameter = "1 um", ... }'}
 
 LengthOrInf = Annotated[
     Annotated[Literal["inf"], Tag("word")] | Annotated[Length, Tag("quantity")],
@@ -92,8 +96,8 @@ class Load(Table):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Load:
-        if (self.resistance is None) == (self.cable is None):
-            raise ValueError('needs either resistance = "200 MOhm" or cable = { diameter = "1 um", ... }; give one')
+        if problem := problem_of_choice(self, KINDS):
+            raise ValueError(problem)
         if self.cable is not None and self.capacitance is not None:
             raise ValueError("capacitance is no key beside cable, whose membrane has one; drop it")
         if self.cable is not None and self.rest is not None:

@@ -124,8 +124,8 @@ class Mechanisms(TermKeys):
     def check_boundary(self, key: str, boundary: Boundary, electrolyte: Electrolyte, geometry: Geometry) -> None:
         _check_outside(key, boundary, electrolyte)
         seen: set[str] = set()
-        for mechanism in boundary.mechanisms:
-            check_part_name(f"{key}.mechanism.name", mechanism.name, seen)
+        for number, mechanism in enumerate(boundary.mechanisms):
+            check_part_name(f"{key}.mechanism.{number}.name", mechanism.name, seen)
             _check_species(f"{key}.mechanism.{mechanism.name}", mechanism, key, boundary, electrolyte)
             mechanism.check_file(f"{key}.mechanism.{mechanism.name}")
         if boundary.floating and boundary.mechanisms:
@@ -156,8 +156,7 @@ class Mechanisms(TermKeys):
                 raise CaseError(
                     f"boundaries.{name}.mechanism.{mechanism.name}",
                     f"lets {species} pass, which nothing else holds: in a steady state its amount follows from that, "
-                    "and is not given; prescribe its concentration on a boundary, or set "
-                    'study.kind = "transient"',
+                    "and is not given; prescribe its concentration on a boundary, or begin a transient from the bulk",
                 )
 
     @override
