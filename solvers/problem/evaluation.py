@@ -15,6 +15,7 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
+from spinepnp.solvers.problem.neutral_potential import NeutralPotentials, membrane_names
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import (
@@ -111,7 +112,8 @@ def evaluate_solution(
             "finer mesh",
             replace(statistics, reason="unbalanced"),
         )
-    boundary, neutral = {}, {}
+    boundary, neutral, beside = {}, {}, NeutralPotentials(problem, problem_data)
+    neutral_potential = dict(zip(beside.names, beside.means(unknowns).tolist(), strict=True))
     for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
@@ -123,6 +125,7 @@ def evaluate_solution(
             displacement_floor=None if displacement is None else float(floors[name][-1]),
             has_load=name in problem.signature.loaded,
             charge=_membrane_charge(problem_data, name, float(mean[-1])),
+            neutral_potential=neutral_potential.get(name),
         )
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
@@ -176,9 +179,8 @@ def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> 
 
 def _membrane_nodes(problem: Problem, problem_data: ProblemData) -> dict[str, np.ndarray]:
     """Fields of one at the nodes of a membrane, zero elsewhere, by the name in files. Collective."""
-    names = [name for name, b in problem_data.boundaries.items() if b.mechanisms or b.capacitance is not None]
     owned, fields = problem.weights.owned, {}
-    for name in names:
+    for name in membrane_names(problem_data):
         dofs = problem.discretisation.boundary_dofs[name]
         there = np.zeros((owned, 1))
         there[dofs[dofs < owned]] = 1.0

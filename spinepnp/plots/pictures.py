@@ -14,7 +14,7 @@ from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.membrane_pictures import draw_membranes
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import new_figure, snapshot
+from spinepnp.plots.style import moment_of, new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
 from spinepnp.plots.traces import draw_trace
 from spinepnp.units import POTENTIAL
@@ -81,17 +81,18 @@ def _draw_fields(case: Case, fields: Any, rows: Sequence[dict[str, Any]], direct
     """Pictures of the last fields, and of membranes."""
     grid = read_fields(fields) if isinstance(fields, Path) else fields
     last = not isinstance(fields, Path) or fields.parent == directory
-    made = attempt(lambda: _draw_potential(case, grid, directory))
+    moment = moment_of(case, rows[-1]) if last and rows else ""
+    made = attempt(lambda: _draw_potential(case, grid, directory, moment))
     return made + attempt(lambda: draw_membranes(case, grid, rows, directory, last=last))
 
 
-def _draw_potential(case: Case, grid: Any, directory: Path) -> list[Path]:
+def _draw_potential(case: Case, grid: Any, directory: Path, moment: str) -> list[Path]:
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
     made = [directory / "potential.png"]
-    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
+    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis, moment=moment)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
         made.append(directory / "profile.png")
-        draw_profile(grid, made[1], case.title)
+        draw_profile(grid, made[1], case.title, moment)
     return made

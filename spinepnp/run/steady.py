@@ -17,6 +17,7 @@ from spinepnp.case.estimate import check_feasible
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots.background import PictureProcess
+from spinepnp.run.membranes import shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
@@ -170,8 +171,11 @@ def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
         solution: the solution.
         law: result of the law that it is compared with; ``None`` without one.
     """
-    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
-    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
+    potential = shown_potentials(case, solution)
+    parts = [
+        f"V({shown}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}{_about(solution, n)}"
+        for n, (shown, value) in zip(case.shown_boundaries, potential.items(), strict=True)
+    ]
     if law is not None:
         ground = solution.boundary[law.ground].potential
         parts.append(f"law {to_unit(law.potential + ground, POTENTIAL):.5g} {POTENTIAL.unit}")
