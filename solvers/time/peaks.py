@@ -37,18 +37,21 @@ def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
         By column: ``value`` and ``time_ms`` of the largest value. Of a potential also ``half_width_ms``, the time above
         half of its height over the value at the start of the transient, and ``rise_20_80_ms``, the time from 20 % to
         80 % of it, both next to the peak and only where the trace reaches these levels. Of the total current of a
-        synapse the value of the largest size, with its sign.
+        synapse the value of the largest size among the rows, with its sign.
     """
     if len(rows) <= ROWS_PER_STEP:
         return {}
     times = np.array([float(row[TIME_COLUMN]) for row in rows])
     found = {}
     for name in rows[0]:
-        if (has_peak(name) or is_synaptic(name, rows[0])) and rows[0][name] not in (None, ""):
+        if rows[0][name] in (None, ""):
+            continue
+        if has_peak(name):
+            found[name] = _peak(times, np.array([float(row[name]) for row in rows]), name)
+        elif is_synaptic(name, rows[0]):  # it jumps with its waveform, and a polynomial would pass beyond it
             values = np.array([float(row[name]) for row in rows])
-            sign = -1.0 if not has_peak(name) and -values.min() > values.max() else 1.0  # a current may flow outward
-            found[name] = _peak(times, sign * values, name)
-            found[name]["value"] *= sign
+            highest = int(np.argmax(np.abs(values)))
+            found[name] = {"value": float(values[highest]), TIME_COLUMN: float(times[highest])}
     return found
 
 

@@ -47,7 +47,7 @@ def test_the_moment_is_the_last_point_of_a_sweep_and_the_time(synapse, spine):
     row = {"boundaries.base.load.resistance_MOhm": "1000", "status": "ok"}
     assert style.moment_of(synapse, row) == "last point: boundaries.base.load.resistance = 1000 MOhm"
     assert style.moment_of(spine, {"time_ms": "40"}) == "t = 40 ms"
-    assert style.moment_of(load_case(CASES / "pore_ampa.toml", ["study.kind=steady"]), {}) == ""
+    assert style.moment_of(load_case(CASES / "pore_steady.toml"), {}) == ""
 
 
 @pytest.mark.parametrize(("low", "high", "flat"), [
