@@ -177,6 +177,9 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
     Column(NEUTRAL_POTENTIAL, "of a membrane: mean potential V + V_T w of the neutral solution beside its Debye layer, "
            "which mechanisms see; shown in place of `potential_mV` where cells do not resolve the layer", peak=True),
+    Column(f"neutral_potential_error_{POTENTIAL.suffix}", "estimated error of that: of the fluxes",
+           lambda s: None if s.state.neutral_potential is None else s.solution.neutral_potential_error.get(s.name),
+           _estimate),
     Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
     Column("charge_out_fC.SPECIES", "of a transient with a synapse, where the boundary is grounded or has a load: "
            "charge that the species has carried OUT since the start, int (I_0 - I) dt with the inward current I; I_0 "
@@ -336,11 +339,17 @@ def has_peak(name: str) -> bool:
     return not PEAKS.isdisjoint(name.split(".")[1:2])
 
 
-def shown_potential(row: Mapping[str, Any], name: str) -> str:
-    """Column of the potential of a place that is shown: beside a membrane whose Debye layer cells do not resolve."""
-    unresolved = name in str(row.get("layers_unresolved", "")).split("; ")
+def shown_potential(name: str, *rows: Mapping[str, Any]) -> str:
+    """Column of the potential of a place that is shown: beside a membrane whose Debye layer cells do not resolve.
+
+    Args:
+        name: name of the place.
+        rows: rows of observables.csv, of which one is enough.
+    """
     beside = f"{name}.{NEUTRAL_POTENTIAL}"
-    return beside if unresolved and row.get(beside) not in (None, "") else f"{name}.{POTENTIAL_COLUMN}"
+    unresolved = any(name in str(row.get("layers_unresolved", "")).split("; ") for row in rows)
+    known = unresolved and any(row.get(beside) not in (None, "") for row in rows)
+    return beside if known else f"{name}.{POTENTIAL_COLUMN}"
 
 
 def is_synaptic(name: str, row: Mapping[str, Any]) -> bool:

@@ -163,6 +163,7 @@ class Solution:
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated error of currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
+        neutral_potential_error: the same without the error of the Debye layer there, V: that of `neutral_potential`.
         wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
             where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
@@ -192,6 +193,7 @@ class Solution:
     layers_resolved: bool
     relative_error: float
     potential_error: dict[str, float]
+    neutral_potential_error: dict[str, float]
     wall_charge: float | None
     electroneutral: dict[str, float]
     formulation: str

@@ -44,7 +44,7 @@ def profiles(grid: Any, title: str, moment: str = "") -> tuple[Any, dict[str, An
     return figure, lines, set_title(figure, title, moment)
 
 
-def draw_profile(grid: Any, path: Path, title: str, moment: str = "") -> None:
+def draw_profile(grid: Any, path: Path, title: str, moment: str = "", at_surface: np.ndarray | None = None) -> None:
     """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline.
 
     Args:
@@ -52,6 +52,8 @@ def draw_profile(grid: Any, path: Path, title: str, moment: str = "") -> None:
         path: path of the picture (PNG).
         title: title of the picture; "profile" where it is empty.
         moment: time or point of a sweep of the fields.
+        at_surface: potential at the nodes that is shown of the wall, beside Debye layers that cells do not resolve;
+            that of the grid by default.
     """
     import pyvista
 
@@ -69,7 +71,8 @@ def draw_profile(grid: Any, path: Path, title: str, moment: str = "") -> None:
     figure = new_figure(6.4, 5.6)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
-    upper.plot(z[wall], grid[name][outer][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
+    shown, label = (grid[name], "surface") if at_surface is None else (at_surface, "surface, beside Debye layers")
+    upper.plot(z[wall], shown[outer][wall], ".", color=COMPUTED, markersize=2.5, label=label)
     lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
     show_flat(upper, *grid.get_data_range(name))
     set_title(figure, title or "profile", moment)

@@ -22,8 +22,9 @@ FINE = 201
 #: Colour of boundaries without a membrane.
 BARE = "#c8c8c8"
 
-#: Least distance of two marks of the arc length, over the larger side of the outline: nearer ones cover each other.
-APART = 0.045
+#: Least distance of two marks of the arc length across and along, over the larger side of the outline: nearer ones
+#: cover each other.
+APART = (0.16, 0.05)
 
 #: Values of one quantity: of each part of the membranes, its stretches and their values, of shape (times, n).
 Panels = list[list[tuple[Stretch, np.ndarray]]]
@@ -44,6 +45,7 @@ def draw_outline(
         label: name of the potential.
     """
     import matplotlib.collections
+    import matplotlib.ticker
 
     outer = facets(grid)
     outer = outer[np.any(grid.points[outer[:, :2], 0] > 1e-9 * np.ptp(grid.points), axis=1)]
@@ -72,6 +74,8 @@ def draw_outline(
     axes.set_aspect("equal")
     axes.margins(x=0.3, y=0.1)  # marks of the arc length stand at the right
     axes.autoscale_view()
+    axes.tick_params(axis="x", labelsize=7)
+    axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(3))
     axes.set_xlabel("r (um)")
     axes.set_ylabel("z (um)")
     when = f"\nat {at_time(times[time])}" if len(times) > 1 else ""
@@ -96,7 +100,7 @@ def _mark_lengths(axes: Any, grid: Any, parts: list[list[Stretch]]) -> None:
         nodes = np.concatenate([stretch.nodes for stretch in part])
         for tick in matplotlib.ticker.MaxNLocator(5).tick_values(s[0], s[-1]):
             place = np.array([np.interp(tick, s, grid.points[nodes, i]) for i in (0, 1)])
-            near = any(np.linalg.norm(place - other) < APART * side for other in held)
+            near = any(np.all(np.abs(place - other) < np.array(APART) * side) for other in held)
             if s[0] <= tick <= s[-1] and not near:
                 held.append(place)
                 axes.plot(*place, ".", color="black", markersize=3)

@@ -67,7 +67,7 @@ def unresolved(case: Case, rows: Sequence[dict[str, Any]]) -> set[str]:
         case: case of the run.
         rows: rows of observables.csv, numbers or as they are read.
     """
-    return {name for name in case.boundaries if rows and NEUTRAL_POTENTIAL in shown_potential(rows[-1], name)}
+    return {name for name in case.boundaries if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
 
 
 def voltage_label(beside: Iterable[str], names: Sequence[str]) -> str:
@@ -112,6 +112,21 @@ def over_membrane(
     outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
     potential = np.asarray(fields[POTENTIAL_COLUMN])[..., nodes] - outside
     return potential if beside is None else potential + _shift(case, fields, nodes, beside)
+
+
+def surface_potential(case: Case, grid: Any, beside: Iterable[str]) -> np.ndarray:
+    """Potential at the nodes, in the unit of the results; at some membranes that beside their Debye layer.
+
+    Args:
+        case: case of the run.
+        grid: grid of fields.
+        beside: names of these membranes.
+    """
+    potential, z = np.array(grid.point_data[POTENTIAL_COLUMN], dtype=float), heights(grid)
+    marks = np.array([grid.point_data[f"{MEMBRANE}{name}"] > ON_IT for name in beside])
+    nodes = np.flatnonzero(marks.any(axis=0))  # one that two membranes share is one
+    potential[nodes] += _shift(case, grid.point_data, nodes, z[nodes])
+    return potential
 
 
 def _shift(case: Case, fields: Any, nodes: Any, z: np.ndarray) -> np.ndarray:

@@ -43,9 +43,9 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     if kind is not None and case.compare is not None:
         _draw_law(axes, case, kind, x)
     for number, name in enumerate(names):
-        columns = [shown_potential(row, name) for row in rows]
-        values = np.array([float(row[column]) for row, column in zip(rows, columns, strict=True)])
-        beside = f", {BESIDE}" if any(NEUTRAL_POTENTIAL in column for column in columns) else ""
+        column = shown_potential(name, *rows)
+        values = column_of(rows, column)
+        beside = f", {BESIDE}" if NEUTRAL_POTENTIAL in column else ""
         look = marker(number, len(names)) | ({"color": COMPUTED} if len(names) == 1 else {})
         axes.plot(x, values, label=f"{pnp}, {name}{beside}", **look)
         _hold(axes, values)
@@ -115,10 +115,9 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     for axes, names, ending, label in zip(panels, places, endings, labels, strict=True):
         for number, name in enumerate(names):
             look = marker(number, len(names)) | {"color": looks[name]["color"]}
-            columns = {shown_potential(row, name) if ending == POTENTIAL_COLUMN else f"{name}.{ending}" for row in rows}
-            shown = np.nanmax([column_of(rows, f"peak.{column}") for column in columns], axis=0)
-            beside = f", {BESIDE}" if any(NEUTRAL_POTENTIAL in column for column in columns) else ""
-            axes.plot(x[order], shown[order], label=f"{name}{beside}", **look)
+            column = shown_potential(name, *rows) if ending == POTENTIAL_COLUMN else f"{name}.{ending}"
+            beside = f", {BESIDE}" if NEUTRAL_POTENTIAL in column else ""
+            axes.plot(x[order], column_of(rows, f"peak.{column}")[order], label=f"{name}{beside}", **look)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     set_legend(panels[0], *panels[0].get_legend_handles_labels())

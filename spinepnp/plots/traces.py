@@ -153,8 +153,8 @@ def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) 
 
 def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """Chart of the potentials at probes and boundaries; a boundary far above all others gets a thin line."""
-    looks, known = place_styles(case), next((row for row in rows if "layers_unresolved" in row), {})
-    columns = {name: shown_potential({**rows[0], **known}, name) for name in looks}
+    looks = place_styles(case)
+    columns = {name: shown_potential(name, *rows) for name in looks}
     words = {n: f"{n}, {BESIDE}" if NEUTRAL_POTENTIAL in column else n for n, column in columns.items()}
     values = {name: column_of(rows, column) for name, column in columns.items()}
     values = {name: column for name, column in values.items() if np.isfinite(column).any()}
@@ -218,13 +218,13 @@ def _currents_out(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:
         return []
     found = []
     for place in [n for n, b in case.boundaries.items() if b.prescribes_potential or b.load is not None][:MOST_CHARTS]:
-        curves = {}
-        for species, look in _ion_looks(case, 0).items():
-            column = -column_of(rows, f"{place}.current_{CURRENT.suffix}.{species}")
-            if np.isfinite(column).any():
-                curves[species] = (column, look)
-        total = -column_of(rows, f"{place}.current_{CURRENT.suffix}.total")
-        curves["all ions"] = (total, {"color": "black", "linestyle": STYLES[1], "linewidth": WIDTH})
+        looks = _ion_looks(case, 0) | {"total": {"color": "black", "linestyle": STYLES[1], "linewidth": WIDTH}}
+        columns = _columns(rows, (f"{place}.current_{CURRENT.suffix}.{name}" for name in looks), "")
+        curves = {
+            "all ions" if n == "total" else n: (-columns[key], looks[n])
+            for key in columns
+            for n in [key.split(".")[-1]]
+        }
         found.append(_family(f"current at the\n{place} ({CURRENT.unit})", curves, "by ion, outwards", _highest))
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.run.membranes import CURRENT_COLUMN, ROUNDING
+from spinepnp.run.membranes import CURRENT_COLUMN
 from spinepnp.solvers.problem.columns import SYNAPTIC_CURRENT
 from spinepnp.units import CHARGE, CURRENT
 
@@ -19,6 +19,9 @@ STORED = f"volume.charge_{CHARGE.suffix}"
 
 #: Sum over the sizes of its parts below which a charge has no shares in per cent: of ions that enter and leave.
 LEAST_SUM = 0.02
+
+#: Current over the largest one of an ion that is the residual of a solve.
+LEAST_CURRENT = 1e-6
 
 #: Number of steps of shares in one per cent.
 STEPS = 10
@@ -38,8 +41,7 @@ def charge_lines(row: Mapping[str, Any], start: Mapping[str, Any]) -> list[str]:
     for place, ions in synapses.items():
         peak = row.get(f"peak.{place}{SYNAPTIC_CURRENT}")
         high = "" if peak in (None, "") else f"peak {float(peak):.4g} {CURRENT.unit}, "
-        split = ", ".join(f"{name} {charge:.4g}" for name, charge in ions.items())
-        split = f" ({split})" if len(ions) > 1 else f" of {split.split()[0]}"
+        split = _ions(ions) or f" of {next(iter(ions))}"
         lines.append(f"{place}: {high}{sum(ions.values()):.4g} {CHARGE.unit} in{split}")
     entered = sum(sum(ions.values()) for ions in synapses.values())
     stored = float(row[STORED]) - float(start[STORED])
@@ -67,7 +69,7 @@ def current_shares(row: Mapping[str, Any]) -> str:
             places[boundary] = {s: I - sum(found.get(s, 0.0) for found in own) for s, I in ions.items()}
     totals = {place: sum(ions.values()) for place, ions in places.items()}
     largest = max(abs(I) for ions in places.values() for I in ions.values())
-    rounding = ROUNDING * largest
+    rounding = LEAST_CURRENT * largest
     sources = {place: total for place, total in totals.items() if total > rounding}
     entered = sum(sources.values())
     if not sources:
@@ -75,8 +77,15 @@ def current_shares(row: Mapping[str, Any]) -> str:
     listed = [place for place, total in totals.items() if total < -rounding]
     outlets = {f"out at {p}": {s: -I for s, I in places[p].items()} for p in listed if p not in mechanisms}
     others = {f"out through {p}": -totals[p] for p in listed if p in mechanisms}
-    into = ", ".join(f"{place} {I:.4g}" for place, I in sources.items())
-    return f"{entered:.4g} {CURRENT.unit} in ({into}): {_parts(outlets, others, entered, CURRENT.unit)}"
+    into = "; ".join(f"{place} {I:.4g}{_ions(places[place])}" for place, I in sources.items())
+    return f"{entered:.4g} {CURRENT.unit} in by {into}: {_parts(outlets, others, entered, CURRENT.unit)}"
+
+
+def _ions(parts: Mapping[str, float]) -> str:
+    """Parts by ion in brackets; nothing of a single ion."""
+    least = LEAST_CURRENT * max(map(abs, parts.values()))
+    shown = ", ".join(f"{name} {part:.4g}" for name, part in parts.items() if abs(part) > least)
+    return f" ({shown})" if len(parts) > 1 else ""
 
 
 def _by_place(row: Mapping[str, Any], between: str) -> dict[str, dict[str, float]]:

@@ -189,9 +189,10 @@ def _about(solution: Solution, name: str) -> str:
     """The estimated error of a potential, in brackets."""
     if name not in solution.potential_error:
         return ""
-    layer = solution.layers.get(name)
-    error = to_unit(solution.potential_error[name], POTENTIAL)
+    layer, beside = solution.layers.get(name), solution.potential_beside(name) is not None
+    errors = solution.neutral_potential_error if beside else solution.potential_error
+    error = to_unit(errors[name], POTENTIAL)
     if not math.isfinite(error):
         return " (its error is not known)"
-    why = "" if layer is None or layer.resolved else ", its Debye layer is not resolved"
+    why = "" if beside or layer is None or layer.resolved else ", its Debye layer is not resolved"
     return f" (+- {error:.1g}{why})"

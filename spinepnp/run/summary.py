@@ -35,7 +35,7 @@ def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
     columns = []
     for name in names:
         for heading, key, form in printed(PROBE):
-            shown = shown_potential(point.row, name) if key == POTENTIAL_COLUMN else f"{name}.{key}"
+            shown = shown_potential(name, point.row) if key == POTENTIAL_COLUMN else f"{name}.{key}"
             beside = f"{name}\n{BESIDE}" if shown != f"{name}.{key}" else name
             columns.append((heading.replace("NAME", beside), shown, form))
     return columns

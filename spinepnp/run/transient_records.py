@@ -296,11 +296,13 @@ class TransientRecorder(Recorder):
         """Start, changes and estimated errors of the transient. On rank 0 only."""
         first, change, error = self.rows[0], {}, {}
         for name in self.case.boundaries:
-            potential = columns.shown_potential(first, name)
-            if (of_error := f"{name}.potential_error_{POTENTIAL.suffix}") in first:
-                rows = self.trace or self.rows
-                change[name] = max(abs(float(row[potential]) - float(first[potential])) for row in rows)
-                error[name] = max(float(row[of_error]) for row in self.rows if row[of_error] not in ("", None))
+            potential = columns.shown_potential(name, *self.rows)
+            of_error = f"{potential.removesuffix(POTENTIAL.suffix)}error_{POTENTIAL.suffix}"
+            errors = [float(row[of_error]) for row in self.rows if row.get(of_error) not in ("", None)]
+            if errors:
+                values = [float(row[potential]) for row in self.trace or self.rows]
+                change[name] = max(abs(value - float(first[potential])) for value in values)
+                error[name] = max(errors)
         return Course(first, self.case.study.initial in ("steady", "rest"), change, error)
 
     def _peaks(self) -> dict[str, dict[str, float]]:

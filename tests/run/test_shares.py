@@ -70,7 +70,7 @@ def test_a_steady_state_splits_its_current():
         "base.current_pA.Na": -45.0, "base.current_pA.K": 1e-12, "base.current_pA.displacement": 3.0,
     }  # fmt: skip
     assert current_shares(row) == (
-        "50 pA in (top.AMPA 50): 90 % out at base (Na 90), 10 % out through wall.pump"
+        "50 pA in by top.AMPA 50 (Na 60, K -10): 90 % out at base (Na 90), 10 % out through wall.pump"
     )  # fmt: skip
 
 
