@@ -68,29 +68,62 @@ class ColourScale:
 
 
 def is_flat(low: float, high: float, rounding: float = ROUNDING) -> bool:
-    """Whether values between two ends are one value with rounding."""
+    """Whether values between two ends are one value with rounding.
+
+    Args:
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
     largest = max(abs(low), abs(high))
     return bool(largest < ROUNDING or high - low <= rounding * largest)
 
 
 def level_limits(low: float, high: float, rounding: float = ROUNDING) -> tuple[float, float]:
-    """Limits of a scale of colours: zero where there is rounding only, and wide around a field that is flat."""
+    """Limits of a scale of colours: zero where there is rounding only, and wide around a field that is flat.
+
+    Args:
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
     low, high = (0.0 if abs(limit) < ROUNDING else float(limit) for limit in (low, high))
     return (low, high) if not is_flat(low, high, rounding) else ((low + high - 1.0) / 2.0, (low + high + 1.0) / 2.0)
 
 
 def in_words(label: str, low: float, high: float, rounding: float = ROUNDING) -> str:
-    """Label of a scale of colours, with the value of a field that is flat."""
+    """Label of a scale of colours, with the value of a field that is flat.
+
+    Args:
+        label: name and unit of the field.
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
     return f"{label}\n{_level(low, high):.6g} everywhere" if is_flat(low, high, rounding) else label
 
 
 def scale_of(label: str, colours: str, low: float, high: float) -> ColourScale:
-    """Scale of colours of a field between two values."""
+    """Scale of colours of a field, flat where it is one value with rounding.
+
+    Args:
+        label: name and unit of the field.
+        colours: matplotlib's name of the colours.
+        low: smallest value.
+        high: largest value.
+    """
     return ColourScale(in_words(label, low, high), colours, level_limits(low, high))
 
 
 def show_flat(axes: Any, low: float, high: float, rounding: float = ROUNDING) -> None:
-    """Draw curves between two values flat, with their value in words, where they are one value with rounding."""
+    """Draw curves flat, with their value in words, where they are one value with rounding.
+
+    Args:
+        axes: axes of matplotlib.
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
     if is_flat(low, high, rounding):
         level = _level(low, high)
         axes.set_ylim(level - 0.5, level + 0.5)
@@ -148,7 +181,13 @@ def set_title(figure: Any, title: str, moment: str = "") -> Any:
 
 
 def fitted(title: str, figure: Any, moment: str = "") -> str:
-    """Title as wide as a figure, and the moment below it; see `set_title`."""
+    """Title as wide as a figure, and the moment below it.
+
+    Args:
+        title: see `set_title`.
+        figure: see `set_title`.
+        moment: see `set_title`.
+    """
     width = figure.get_figwidth()
     characters, lines = int(11.5 * width), TITLE_LINES if width >= WIDE else 2 * TITLE_LINES  # at 10 points
     wrapped = textwrap.wrap(title, characters, max_lines=lines, placeholder=" ...")
