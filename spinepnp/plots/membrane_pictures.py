@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from spinepnp.case.case import Case
-from spinepnp.figure_style import GREY
 from spinepnp.plots.cells import is_line, is_solid, read_fields, read_times, times_and_files
 from spinepnp.plots.membrane_bodies import body_figure, time_of_largest_change
+from spinepnp.plots.membrane_labels import ends, mark
 from spinepnp.plots.membrane_outline import COLOURS, ROUNDING, Panels, draw_outline
 from spinepnp.plots.membranes import (
     VOLTAGE,
@@ -192,7 +192,7 @@ def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tup
     """Figure with axes, shape (rows, parts), and those of the outline of a meridian beside them, or ``None``."""
     import matplotlib.ticker
 
-    lengths = np.array([np.diff(_ends(part))[0] for part in parts])
+    lengths = np.array([np.diff(ends(part))[0] for part in parts])
     widths = np.maximum(lengths / lengths.sum(), 0.2)
     high, tall = 0.9 + 2.1 * rows, np.ptp(grid.points[:, 1]) / max(2.0 * grid.points[:, 0].max(), 1e-30)
     outlined = not is_line(grid) and tall < SLENDER
@@ -207,31 +207,11 @@ def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tup
             axes[i, j] = figure.add_subplot(cells[i, j + outlined], **shared)
             axes[i, j].tick_params(labelbottom=i == rows - 1, labelleft=j == 0)
             axes[i, j].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(max(2, int(TICKS * inner[j]))))
-            _mark(axes[i, j], parts[j], named=i == 0)
+            mark(axes[i, j], parts[j], inner[j], named=i == 0)
     on_line = "r (um)" if case.geometry.radial else "z (um)"
     for last in axes[-1]:
         last.set_xlabel(on_line if is_line(grid) else "arc length along the membrane (um)")
     return figure, axes, figure.add_subplot(cells[:, 0]) if outlined else None
-
-
-def _ends(part: list[Stretch]) -> tuple[float, float]:
-    """First and last position of a part, um."""
-    position = np.concatenate([stretch.position for stretch in part])
-    return float(position.min()), float(position.max())
-
-
-def _mark(axes: Any, part: list[Stretch], *, named: bool) -> None:
-    """Mark where stretches meet, and name them above."""
-    low, high = _ends(part)
-    for stretch in part:
-        if len(stretch.nodes) > 1 and stretch.position[0] > low:
-            axes.axvline(stretch.position[0], color=GREY, linewidth=0.8, linestyle=":")
-        if named:
-            narrow = 0.0 < np.ptp(stretch.position) < 0.012 * len(stretch.boundary) * (high - low)
-            axes.text(
-                stretch.position[[0, -1]].mean(), 1.02, stretch.boundary, fontsize=8, ha="center", va="bottom",
-                rotation=90 if narrow else 0, transform=axes.get_xaxis_transform(), parse_math=False,
-            )  # fmt: skip
 
 
 def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndarray, note: str, *, first: bool) -> None:

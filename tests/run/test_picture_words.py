@@ -6,7 +6,7 @@ import pytest
 import pyvista
 
 from spinepnp.case.case import load_case
-from spinepnp.plots import membrane_outline, membranes, style, sweeps, traces
+from spinepnp.plots import membrane_labels, membrane_outline, membranes, style, sweeps, traces
 from spinepnp.plots.bodies import page
 from spinepnp.plots.lines import profiles
 from support import CASES
@@ -115,6 +115,21 @@ def test_marks_of_a_tiny_membrane_do_not_cover_each_other():
     assert len(places) > 3
     far = (np.abs(places[:, None] - places) >= membrane_outline.APART).any(axis=2)
     assert far[~np.eye(len(places), dtype=bool)].all()
+
+
+def test_names_of_tiny_membranes_stand_side_by_side():
+    def stretch(name, low, high):
+        return membranes.Stretch(name, np.array([low, high]), np.array([0, 1]))
+
+    part = [stretch("wall", 0.0, 0.5), stretch("ring", 0.5, 0.51), stretch("wall", 0.51, 0.52),
+            stretch("ring2", 0.52, 0.53), stretch("wall", 0.53, 1.8), stretch("cap", 1.8, 1.81)]  # fmt: skip
+    labels = membrane_labels.labels(part, 1.81 / 5.6)
+    assert [(name, upright) for _, name, upright in labels] == [
+        ("wall", False), ("ring", True), ("ring2", True), ("wall", False), ("cap", True)
+    ]  # fmt: skip
+    places = np.array([place for place, _, upright in labels if upright])
+    assert np.diff(places).min() >= membrane_labels.LINE * 1.81 / 5.6 - 1e-12
+    assert places[[0, -1]] == pytest.approx([0.505, 1.805])
 
 
 class TestBesideTheLayer:
