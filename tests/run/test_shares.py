@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from spinepnp.run.membranes import current_lines
+from spinepnp.run.membranes import current_lines, shown_potentials
 from spinepnp.run.options import Course
 from spinepnp.run.progress import FEW_STEPS, ProgressBar
 from spinepnp.run.shares import charge_lines, current_shares
 from spinepnp.run.summary import statements
+from spinepnp.solvers.problem.columns import shown_potential
 
 #: Of 10 fC that enter 9.6 leave at the base, 0.1 are stored, and 0.3 leak.
 ROW = {
@@ -81,6 +82,18 @@ def test_currents_that_are_rounding_beside_the_others_are_zero():
         "current of wall.leak into the domain (pA): K -2, Na 2, total 0",
         "current of cap.AMPA into the domain (pA): Na 0, K 0, total 0",
     ]
+
+
+def test_potentials_beside_a_layer_are_named():
+    case = SimpleNamespace(shown_boundaries=["base", "cap"])
+    beside = {"base": None, "cap": -0.0608}
+    states = {name: SimpleNamespace(potential=-0.0605) for name in beside}
+    solution = SimpleNamespace(potential_beside=beside.get, boundary=states)
+    assert shown_potentials(case, solution) == {"base": -0.0605, "cap, beside its layer": -0.0608}
+    row = {"layers_unresolved": "cap", "cap.neutral_potential_mV": -60.8}
+    assert shown_potential("cap", {"layers_unresolved": "-"}, row) == "cap.neutral_potential_mV"
+    assert shown_potential("cap", row | {"layers_unresolved": "-"}) == "cap.potential_mV"
+    assert shown_potential("base", row) == "base.potential_mV"
 
 
 class TestError:
