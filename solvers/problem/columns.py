@@ -15,13 +15,22 @@ from typing import Any, NamedTuple
 
 from spinepnp.runtime.versions import versions
 from spinepnp.solvers.model.compartment_charge import charge_of
-from spinepnp.units import KINDS, TIME, Kind, to_unit
+from spinepnp.units import CHARGE, CURRENT, KINDS, POTENTIAL, TIME, Kind, to_unit
 
 #: A `Solution`, whose module imports this one; and the page of results is made where DOLFINx is not installed.
 type Solution = Any
 
 #: Text of a column where there is nothing to name: a column of text then has text in all rows.
 NOTHING = "-"
+
+#: Column of a mean potential.
+POTENTIAL_COLUMN = f"potential_{POTENTIAL.suffix}"
+
+#: Column of the potential beside a membrane.
+NEUTRAL_POTENTIAL = f"neutral_potential_{POTENTIAL.suffix}"
+
+#: Words for that potential, which stand beside the name of its boundary.
+BESIDE = "beside its layer"
 
 #: First column of a transient.
 TIME_COLUMN = f"time_{TIME.suffix}"
@@ -114,6 +123,11 @@ def _estimate(value: float) -> float | None:
     return finite(float(f"{value:.2g}"))
 
 
+def _sum(parts: Mapping[str, float] | None) -> float | None:
+    """Sum over the species, where there are any."""
+    return sum(parts.values()) if parts is not None else None
+
+
 def _difference(source: Source) -> float:
     """Computed potential between injector and ground of a law, V."""
     law, boundary = source.state, source.solution.boundary
@@ -167,7 +181,17 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
            lambda s: s.solution.electroneutral.get(s.name), peak=True),
     Column("potential_error_mV", "estimated error of the mean potential, where it is not prescribed: of the Debye "
            "layer on these cells, and of the fluxes", lambda s: s.solution.potential_error.get(s.name), _estimate),
+    Column(NEUTRAL_POTENTIAL, "of a membrane: mean potential V + V_T w of the neutral solution beside its Debye layer, "
+           "which mechanisms see; shown in place of `potential_mV` where cells do not resolve the layer", peak=True),
+    Column(f"neutral_potential_error_{POTENTIAL.suffix}", "estimated error of that: of the fluxes",
+           lambda s: None if s.state.neutral_potential is None else s.solution.neutral_potential_error.get(s.name),
+           _estimate),
     Column("charge_C_per_m2", "of a capacitance: charge C_m (V - V_outside) of the ions beside it, mean over the area"),
+    Column("charge_out_fC.SPECIES", "of a transient with a synapse, where the boundary is grounded or has a load: "
+           "charge that the species has carried OUT since the start, int (I_0 - I) dt with the inward current I; I_0 "
+           'is that of the steady state in which the transient begins, zero with `initial = "bulk"`'),
+    Column("charge_out_fC.total", "sum over the species: charge of the ions, without displacement",
+           lambda s: _sum(s.state.charge_out)),
     Column("load.current_pA", "of a load: current of ions and displacement OUT of the domain into it", "load_current"),
     Column("load.potential_mV", "of a load: its potential, that of the boundary",
            lambda s: s.state.potential if s.state.has_load else None),
@@ -178,6 +202,10 @@ BOUNDARY = Group("boundaries.NAME", "Means are over the area of the boundary.", 
 MECHANISM = Group("boundaries.NAME.MECHANISM", "Mechanisms of membranes, by boundary and name.", (
     Column("current_pA.SPECIES", "current that the species carries into the domain by this mechanism"),
     Column("current_pA.total", "sum over the species", "total_current"),
+    Column("charge_fC.SPECIES", "of a synapse (a mechanism with a waveform) in a transient: charge that the species "
+           "has carried in since the start, int (I - I_0) dt; I_0 is the current of the steady state in which the "
+           'transient begins, zero with `initial = "bulk"`', "charge_in"),
+    Column("charge_fC.total", "sum over the species", lambda s: _sum(s.state.charge_in)),
     Column("gate.LABEL", "open fraction of a gate, mean over the area; LABEL is its `kinetics`, or its number from 0",
            lambda s: s.state.gate or None),
 ))  # fmt: skip
@@ -296,6 +324,8 @@ SUMMARY = (
     Column("steps", "of a transient: number of steps", None),
     Column("peaks.COLUMN.value", "of a transient: largest value of a potential or concentration, also between steps "
            "(of `max_...` and of a law at steps and listed times)", None),
+    Column("peaks.BOUNDARY.MECHANISM.current_pA.total.value", "of a synapse: its current of the largest size, with "
+           "its sign", None),
     Column(f"peaks.COLUMN.{TIME_COLUMN}", "time at which it was reached", None),
     Column(f"peaks.COLUMN.half_width_{TIME.suffix}", "of a potential: time around the peak above half of its height "
            "over the value at the start; only where it falls below that again", None),
@@ -311,6 +341,9 @@ STEP = (
     Column("error", "estimate of its error, over the tolerance; empty where it was rejected"),
 )
 
+#: End of the columns of the currents of mechanisms, and of the charge of those that are synapses.
+SYNAPTIC_CURRENT, SYNAPTIC_CHARGE = f".current_{CURRENT.suffix}.total", f".charge_{CHARGE.suffix}.total"
+
 #: Names of the quantities that have peaks.
 PEAKS = {column.name.split(".")[0] for group in GROUPS.values() for column in group.columns if column.peak}
 
@@ -318,6 +351,25 @@ PEAKS = {column.name.split(".")[0] for group in GROUPS.values() for column in gr
 def has_peak(name: str) -> bool:
     """Whether the largest value of a column, by its full name in a table, is reported of a transient."""
     return not PEAKS.isdisjoint(name.split(".")[1:2])
+
+
+def shown_potential(name: str, *rows: Mapping[str, Any]) -> str:
+    """Column of the potential of a place that is shown: beside a membrane whose Debye layer cells do not resolve.
+
+    Args:
+        name: name of the place.
+        rows: rows of observables.csv, of which one is enough.
+    """
+    beside = f"{name}.{NEUTRAL_POTENTIAL}"
+    unresolved = any(name in str(row.get("layers_unresolved", "")).split("; ") for row in rows)
+    known = unresolved and any(row.get(beside) not in (None, "") for row in rows)
+    return beside if known else f"{name}.{POTENTIAL_COLUMN}"
+
+
+def is_synaptic(name: str, row: Mapping[str, Any]) -> bool:
+    """Whether a column is the total current of a synapse, whose charge stands in the same row."""
+    place, current, _ = name.partition(SYNAPTIC_CURRENT)
+    return bool(current) and f"{place}{SYNAPTIC_CHARGE}" in row
 
 
 def printed(group: Group) -> list[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ from spinepnp.solvers.model.planar_layer import largest_drop
 from spinepnp.solvers.model.problem_data import ProblemData
 from spinepnp.solvers.model.scaling import Scales
 from spinepnp.solvers.problem.debye_layers import Layer, LayerState, debye_layers
+from spinepnp.solvers.problem.neutral_potential import NeutralPotentials, membrane_names
 from spinepnp.solvers.problem.predictor import Prediction
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import (
@@ -111,7 +112,8 @@ def evaluate_solution(
             "finer mesh",
             replace(statistics, reason="unbalanced"),
         )
-    boundary, neutral = {}, {}
+    boundary, neutral, beside = {}, {}, NeutralPotentials(problem, problem_data)
+    neutral_potential = dict(zip(beside.names, beside.means(unknowns).tolist(), strict=True))
     for name in problem.boundary_names:
         mean = weights.integral(weights.boundary[name], unknowns) / weights.area[name]
         boundary[name] = BoundaryState(
@@ -123,6 +125,7 @@ def evaluate_solution(
             displacement_floor=None if displacement is None else float(floors[name][-1]),
             has_load=name in problem.signature.loaded,
             charge=_membrane_charge(problem_data, name, float(mean[-1])),
+            neutral_potential=neutral_potential.get(name),
         )
         if prediction is not None:
             u = weights.integral(weights.boundary[name], prediction.u[:, None])[0] / weights.area[name]
@@ -137,6 +140,7 @@ def evaluate_solution(
     )
     layers = debye_layers(discretisation, state, electrolyte, problem_data.boundaries, scales)
     relative_error = _relative_error(problem, electrolyte, state, currents)
+    errors, errors_beside = _potential_errors(problem_data, boundary, layers, relative_error)
     change, _ = change_within_cells(discretisation.space, system.equations.fields.phi.x.array, electrolyte)
     return Solution(
         unknowns=unknowns,
@@ -153,7 +157,8 @@ def evaluate_solution(
         layers=layers,
         layers_resolved=all(layer.resolved for layer in layers.values()),
         relative_error=relative_error,
-        potential_error=_potential_errors(problem_data, boundary, layers, relative_error),
+        potential_error=errors,
+        neutral_potential_error=errors_beside,
         wall_charge=wall_charge,
         electroneutral=neutral,
         formulation=problem.formulation,
@@ -176,9 +181,8 @@ def _membrane_charge(problem_data: ProblemData, name: str, potential: float) -> 
 
 def _membrane_nodes(problem: Problem, problem_data: ProblemData) -> dict[str, np.ndarray]:
     """Fields of one at the nodes of a membrane, zero elsewhere, by the name in files. Collective."""
-    names = [name for name, b in problem_data.boundaries.items() if b.mechanisms or b.capacitance is not None]
     owned, fields = problem.weights.owned, {}
-    for name in names:
+    for name in membrane_names(problem_data):
         dofs = problem.discretisation.boundary_dofs[name]
         there = np.zeros((owned, 1))
         there[dofs[dofs < owned]] = 1.0
@@ -229,15 +233,19 @@ def _relative_error(
 
 def _potential_errors(
     problem_data: ProblemData, states: dict[str, BoundaryState], layers: dict[str, Layer], relative: float
-) -> dict[str, float]:
-    """Estimated errors, V, of potentials that are not prescribed: by Debye layers, by flows, by missing stress."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Estimated errors, V, of potentials that are not prescribed: by Debye layers, by flows, by missing stress.
+
+    Returns:
+        Errors of the mean potentials of boundaries, and of those beside the Debye layers there.
+    """
     boundaries, V_T = problem_data.boundaries, problem_data.electrolyte.V_T
     error_of_edges = V_T * sum(layer.error_of_flows for layer in layers.values())
     missing = sum(layer.missing_pressure for layer in layers.values())
     prescribed = [states[name].potential for name, b in boundaries.items() if b.prescribes_potential]
     prescribed += [b.load.resting_potential for b in boundaries.values() if b.load is not None]
     ground = prescribed[0] if prescribed else 0.0
-    errors = {}
+    errors, beside = {}, {}
     for name, state in states.items():
         if name in boundaries and boundaries[name].prescribes_potential:
             continue
@@ -245,8 +253,10 @@ def _potential_errors(
         error_of_layer = abs(layer.error) if layer is not None and layer.forms and layer.moves_potential else 0.0
         ions = sum(state.concentration[s.name] for s in problem_data.electrolyte.species if s.valence)
         error_of_stress = V_T * missing / ions if ions > 0.0 else 0.0
-        errors[name] = error_of_layer + error_of_stress + error_of_edges + relative * abs(state.potential - ground)
-    return errors
+        error_of_flows = relative * abs(state.potential - ground)
+        errors[name] = error_of_layer + error_of_stress + error_of_edges + error_of_flows
+        beside[name] = error_of_stress + error_of_edges + error_of_flows
+    return errors, beside
 
 
 def _largest_flow(currents: dict[str, np.ndarray], electrolyte: Electrolyte) -> float:

@@ -38,6 +38,9 @@ class BoundaryState(PointState):
         displacement_floor: error of the displacement current by rounding, A; ``None`` in a steady state.
         has_load: whether it has an electrical load, at whose potential it is.
         charge: charge C_m (V - V_out) of the ions that charge its capacitance, C/m^2; ``None`` without one.
+        neutral_potential: mean potential of the neutral solution beside a membrane, V; ``None`` of other boundaries.
+        charge_out: charge that each species has carried OUT since the start beyond the flow at rest, C; ``None`` but at
+            boundaries that are grounded or have a load, in a transient with a synapse.
     """
 
     area: float
@@ -47,6 +50,8 @@ class BoundaryState(PointState):
     displacement_floor: float | None = None
     has_load: bool = False
     charge: float | None = None
+    neutral_potential: float | None = None
+    charge_out: dict[str, float] | None = None
 
     @property
     def total_current(self) -> float:
@@ -71,10 +76,13 @@ class MechanismState:
     Attributes:
         current: current of each species that it moves into the domain, A, by name.
         gate: area mean of the open fraction of each gate, by label.
+        charge_in: charge that each species has carried in since the start beyond the flow at rest, C; ``None`` but of
+            synapses in a transient.
     """
 
     current: dict[str, float]
     gate: dict[str, float]
+    charge_in: dict[str, float] | None = None
 
     @property
     def total_current(self) -> float:
@@ -155,6 +163,7 @@ class Solution:
         layers_resolved: whether the potential drop of each is right to 3 %.
         relative_error: estimated error of currents and resistances, from the jumps of gradients between cells.
         potential_error: estimated error of the mean potential over each boundary where it is not prescribed, V.
+        neutral_potential_error: the same without the error of the Debye layer there, V: that of `neutral_potential`.
         wall_charge: charge per area that was spread over all walls because nothing grounds the domain, C/m^2; ``None``
             where something does.
         electroneutral: mean electroneutral potential over each boundary, V; empty where the law does not hold.
@@ -184,6 +193,7 @@ class Solution:
     layers_resolved: bool
     relative_error: float
     potential_error: dict[str, float]
+    neutral_potential_error: dict[str, float]
     wall_charge: float | None
     electroneutral: dict[str, float]
     formulation: str
@@ -195,6 +205,11 @@ class Solution:
     compartments: dict[str, dict[str, float]] = field(default_factory=dict)
     gates: dict[str, np.ndarray] = field(default_factory=dict)
     membranes: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def potential_beside(self, name: str) -> float | None:
+        """Mean potential beside the Debye layer of a membrane, V, where cells do not resolve it; else ``None``."""
+        layer = self.layers.get(name)
+        return None if layer is None or layer.resolved else self.boundary[name].neutral_potential
 
     @cached_property
     def V(self) -> fem.Function[np.float64]:

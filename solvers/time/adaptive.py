@@ -107,6 +107,8 @@ class TransientProgress:
         started: whether the present smooth interval has had its first step.
         first: amounts at the start, scaled, shape (N,).
         rounding: rounding error of an amount by all steps so far, scaled.
+        resting: currents of the steady state at the start, A, as in `TimeState.passed`; ``None`` where there is no such
+            state, or nothing is counted beyond them.
     """
 
     time_state: TimeState
@@ -115,6 +117,7 @@ class TransientProgress:
     started: bool
     first: np.ndarray
     rounding: float = 0.0
+    resting: np.ndarray | None = None
 
 
 def advance(

@@ -62,6 +62,8 @@ def pack(problem: TransientProblem) -> dict[str, np.ndarray]:
     everywhere["produced"] = time_state.produced
     if not time_state.produced.any():  # most cases produce nothing
         del everywhere["produced"], everywhere["rates_production"]
+    if progress.resting is not None:
+        everywhere["resting"] = progress.resting
     if points is not None:
         everywhere |= {f"points_{name}": getattr(points, name) for name in ("start", "totals", "rates", "floor")}
     return {name: np.asarray(value) for name, value in {**everywhere, **slices}.items()}
@@ -109,5 +111,6 @@ def unpack(problem: TransientProblem, packed: dict[str, np.ndarray]) -> Solution
             bool(known["begun"]),
             known["first"],
             float(known["rounding"]),
+            known.get("resting"),
         )
     )

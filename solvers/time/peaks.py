@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spinepnp.solvers.problem.columns import TIME_COLUMN, has_peak
+from spinepnp.solvers.problem.columns import NEUTRAL_POTENTIAL, TIME_COLUMN, has_peak, is_synaptic
 from spinepnp.solvers.time.traces import ROWS_PER_STEP
 from spinepnp.units import POTENTIAL, TIME
 
@@ -23,12 +23,12 @@ RISE_LEVELS, HALF = (0.2, 0.8), 0.5
 #: Least height of a peak, relative to its largest value, that has a width: a smaller one is rounding.
 LEAST_HEIGHT = 1e-9
 
-#: End of the columns of potentials.
-POTENTIALS = f".potential_{POTENTIAL.suffix}"
+#: Ends of the columns of potentials.
+POTENTIALS = (f".potential_{POTENTIAL.suffix}", f".{NEUTRAL_POTENTIAL}")
 
 
 def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Peaks of the potentials and concentrations of a trace.
+    """Peaks of the potentials and concentrations of a trace, and of the currents of synapses.
 
     Args:
         rows: rows of a trace of whole steps, with its start: numbers, or text as it is read.
@@ -36,16 +36,23 @@ def peaks(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     Returns:
         By column: ``value`` and ``time_ms`` of the largest value. Of a potential also ``half_width_ms``, the time above
         half of its height over the value at the start of the transient, and ``rise_20_80_ms``, the time from 20 % to
-        80 % of it, both next to the peak and only where the trace reaches these levels.
+        80 % of it, both next to the peak and only where the trace reaches these levels. Of the total current of a
+        synapse the value of the largest size among the rows, with its sign.
     """
     if len(rows) <= ROWS_PER_STEP:
         return {}
     times = np.array([float(row[TIME_COLUMN]) for row in rows])
-    return {
-        name: _peak(times, np.array([float(row[name]) for row in rows]), name)
-        for name in rows[0]
-        if has_peak(name) and rows[0][name] not in (None, "")
-    }
+    found = {}
+    for name in rows[0]:
+        if rows[0][name] in (None, ""):
+            continue
+        if has_peak(name):
+            found[name] = _peak(times, np.array([float(row[name]) for row in rows]), name)
+        elif is_synaptic(name, rows[0]):  # it jumps with its waveform, and a polynomial would pass beyond it
+            values = np.array([float(row[name]) for row in rows])
+            highest = int(np.argmax(np.abs(values)))
+            found[name] = {"value": float(values[highest]), TIME_COLUMN: float(times[highest])}
+    return found
 
 
 def _polynomials(times: np.ndarray, values: np.ndarray) -> Any:

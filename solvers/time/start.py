@@ -28,7 +28,7 @@ SMALLEST_STEP = 1e-6
 CHARGED_FILE = 1.0
 
 
-def start_from_steady(problem: Problem, initial: str) -> NewtonStatistics:
+def start_from_steady(problem: Problem, initial: str) -> tuple[NewtonStatistics, Solution]:
     """Bring a problem to the steady state before any waveform begins. Collective.
 
     Args:
@@ -36,7 +36,7 @@ def start_from_steady(problem: Problem, initial: str) -> NewtonStatistics:
         initial: "steady" or "rest", for the message.
 
     Returns:
-        Statistics of the solve for the potential at time zero.
+        Statistics of the solve for the potential at time zero, and the steady state.
 
     Raises:
         CaseError, SolveError: there is no such steady state, or initial concentrations are given beside it.
@@ -49,11 +49,12 @@ def start_from_steady(problem: Problem, initial: str) -> NewtonStatistics:
         problem.mesh, before.electrolyte, before.boundaries, problem.options, closed=before.closed, terms=problem.terms,
         compartments=before.compartments,
     ) as steady:  # fmt: skip
-        nodal = steady.solve().unknowns.copy()
+        at_rest = steady.solve()
+        nodal = at_rest.unknowns.copy()
         states = steady.system.equations.states()
     system.set_data(data)
     nodal[:, -1] -= system.step_data.zero
-    return _solve_potential(problem, nodal, _field_charges(problem, nodal), states)
+    return _solve_potential(problem, nodal, _field_charges(problem, nodal), states), at_rest
 
 
 def start_from_initial(problem: Problem) -> tuple[NewtonStatistics, str]:

@@ -31,6 +31,7 @@ from spinepnp.solvers.problem.evaluation import ROUNDING_OF_SUMS, MembraneValues
 from spinepnp.solvers.problem.problem import Problem
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.solvers.time.adaptive import GROWTH, Step, TransientProgress, advance
+from spinepnp.solvers.time.charges import ChargeCounter
 from spinepnp.solvers.time.dense_output import DenseOutput, Totals, dense_output, totals_of
 from spinepnp.solvers.time.dirk import StageRates, TimeState, state_at_rest
 from spinepnp.solvers.time.start import (
@@ -108,15 +109,18 @@ class TransientProblem(Problem):
             CaseError, SolveError: there is no such steady state, or the initial concentrations do not fit.
         """
         self.take_terms()
+        at_rest: Solution | None = None
         if initial == "bulk":
             statistics, self.remark = start_from_initial(self)
         else:
-            statistics = start_from_steady(self, initial)
+            statistics, at_rest = start_from_steady(self, initial)
         time_state = state_at_rest(self, 0.0)
         self._progress = TransientProgress(
             time_state, StepControl(0.0, 0.0, np.inf, GROWTH), 0, started=False, first=self.system.state.amounts()
         )
-        solution = self._solution_at(self._at_end(time_state), time_state.rates, statistics)[0]
+        if at_rest is not None and self.charges.synapses:
+            self._progress.resting = self.charges.resting_current(at_rest, time_state.passed.shape)
+        solution = self._solution_at(self._at_end(time_state), time_state.rates, statistics, 0.0)[0]
         self._values, self._dense = solution.unknowns, None
         if initial == "bulk":
             self.remark = "; ".join(filter(None, [self.remark, remark_on_charges(self, solution)]))
@@ -126,6 +130,20 @@ class TransientProblem(Problem):
     def ordering(self) -> Ordering:
         """Order of the degrees of freedom on any number of ranks. Collective at its first use."""
         return Ordering(self.discretisation.space, self.mesh)
+
+    @cached_property
+    def charges(self) -> ChargeCounter:
+        """Places whose charge is counted: synapses, and boundaries that are grounded or have a load."""
+        return ChargeCounter.of(self.problem_data, self.boundary_names, self.system.equations.mechanism_names())
+
+    @property
+    def resting(self) -> np.ndarray:
+        """Currents of the steady state at the start, A, as in `TimeState.passed`; zero where they are not known."""
+        known = self.progress.resting
+        return np.zeros_like(self.progress.time_state.passed) if known is None else known
+
+    def _tracer(self) -> Tracer:
+        return Tracer(self, self.charges, self.resting)
 
     @property
     def time(self) -> float:
@@ -162,7 +180,7 @@ class TransientProblem(Problem):
         state.iterate_from(time_state.unknowns)
         state.assign(state.vector)
         totals = self._at_end(time_state)
-        solution = self._solution_at(totals, time_state.rates, self._no_solve("resumed"))[0]
+        solution = self._solution_at(totals, time_state.rates, self._no_solve("resumed"), time_state.time)[0]
         self._values, self._dense = solution.unknowns, None
         return solution
 
@@ -205,7 +223,7 @@ class TransientProblem(Problem):
             self.begin()
         progress, control, debye_time = self.progress, self.progress.control, self.system.step_data.scales.debye_time
         waveforms = [w for b in self.problem_data.boundaries.values() for w in b.waveforms]
-        jumps, tracer = schedule.ends(waveforms), Tracer(self)
+        jumps, tracer = schedule.ends(waveforms), self._tracer()
         bends = {t for w in waveforms for t in w.breaks}
         control.smallest = SMALLEST_STEP * debye_time
         while not schedule.is_over(progress.time_state.time):
@@ -226,7 +244,9 @@ class TransientProblem(Problem):
             progress.started = not (at_end and jumps[target])
             # Steps of a new smooth interval are not extrapolated from the history of the last one.
             progress.time_state = time_state if progress.started else replace(time_state, history=[])
-            solution, defect = self._solution_at(self._at_end(time_state), time_state.rates, accepted.statistics)
+            solution, defect = self._solution_at(
+                self._at_end(time_state), time_state.rates, accepted.statistics, time_state.time
+            )
             self._dense = dense = dense_output(self, before, accepted, self._values, solution.unknowns)
             smooth = not (at_end and target in bends)
             progress.time_state.past = dense.past() if smooth else None
@@ -315,6 +335,7 @@ class TransientProblem(Problem):
                     nodal_states=dense.states_at_nodes(time),
                 ),
                 self._no_solve("interpolated"),
+                time,
             )
         finally:
             state.restore(last)
@@ -325,9 +346,9 @@ class TransientProblem(Problem):
         return NewtonStatistics(size, ranks, 0, 0, 0.0, 0.0, 0.0, reason)
 
     def _solution_at(
-        self, totals: Totals, rates: StageRates, statistics: NewtonStatistics
+        self, totals: Totals, rates: StageRates, statistics: NewtonStatistics, time: float
     ) -> tuple[Solution, dict[str, float]]:
-        """The solution at a time, and the defect of the balance of each species since the start, mol. Collective."""
+        """Solution at a time (s), and the defect of the balance of each species since the start, mol. Collective."""
         unit, names = self.system.step_data.scales.amount, self.boundary_names
         defect, error = transient_balance(
             amounts=totals.amounts,
@@ -349,7 +370,8 @@ class TransientProblem(Problem):
             amounts=totals.amounts * unit,
             membranes=MembraneValues(rates.current[len(names) :], rates.states, rates.nodal_states),
         )
-        return solution, dict(zip(self.signature.names, defect.tolist(), strict=True))
+        passed = totals.passed - time * self.resting
+        return self.charges.add_to(solution, passed), dict(zip(self.signature.names, defect.tolist(), strict=True))
 
 
 def solve_transient(

@@ -16,9 +16,9 @@ from spinepnp.plots.bodies import View, page
 from spinepnp.plots.cells import is_line, is_solid, read_times, times_and_files
 from spinepnp.plots.lines import profiles
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import ColourScale, fitted, level_limits, snapshot
+from spinepnp.plots.style import ColourScale, at_time, fitted, level_limits, snapshot
 from spinepnp.plots.sweeps import carrier
-from spinepnp.units import CONCENTRATION, POTENTIAL, TIME
+from spinepnp.units import CONCENTRATION, POTENTIAL
 
 #: Largest number of frames; of more fields, this many are taken at even distances.
 MOST_FRAMES = 60
@@ -72,7 +72,7 @@ def draw_animation(case: Case, directory: Path) -> list[Path]:
         figure, title, show, colours = make(case, grid, fields, at_end)
         for number, i in enumerate(chosen):
             show(number)
-            title.set_text(f"{fitted(case.title, figure)}\nt = {series[i][0]:.4g} {TIME.unit}".lstrip())
+            title.set_text(fitted(case.title, figure, at_time(series[i][0])))
             frames.append(_frame(figure))
     path = directory / "animation.gif"
     path.write_bytes(_gif(frames, colours))

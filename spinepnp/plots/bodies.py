@@ -11,7 +11,7 @@ from spinepnp.meshes.simplices import shape_quality
 from spinepnp.plots.cells import is_line, is_solid, surface
 from spinepnp.plots.lines import draw_sizes, profiles
 from spinepnp.plots.scene import Scene, directions
-from spinepnp.plots.style import ColourScale, level_limits, new_figure, set_title, write
+from spinepnp.plots.style import TITLE_LINE, ColourScale, new_figure, scale_of, set_title, write
 from spinepnp.units import POTENTIAL
 
 #: Smaller side and larger side of a picture on a page, inches.
@@ -24,7 +24,7 @@ ARROW_COLOURS = ("#e2725b", "#3c9d5d", "#1f3fd0")
 ARROW_LENGTH = 0.045
 
 
-def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) -> None:
+def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True, moment: str = "") -> None:
     """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line.
 
     Args:
@@ -32,24 +32,27 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True) ->
         path: path of the picture (PNG).
         title: title of the picture; "potential" where it is empty.
         opened: whether a body is cut open along its axis.
+        moment: time or point of a sweep of the fields.
     """
-    write(potential_figure(grid, title, opened=opened), path)
+    write(potential_figure(grid, title, opened=opened, moment=moment), path)
 
 
-def potential_figure(grid: Any, title: str, *, opened: bool) -> Any:
+def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "") -> Any:
     """Figure of `draw_potential`.
 
     Args:
         grid: grid with the potential at its points.
         title: title of the figure.
         opened: whether a body is cut open.
+        moment: time or point of a sweep of the fields.
     """
     if is_line(grid):
-        return profiles(grid, title)[0]
+        return profiles(grid, title, moment)[0]
     name = f"potential_{POTENTIAL.suffix}"
-    look = ColourScale(f"potential ({POTENTIAL.unit})", "viridis", level_limits(*grid.get_data_range(name)))
+    look = scale_of(f"potential ({POTENTIAL.unit})", "viridis", *grid.get_data_range(name))
     view = View(grid, opened=opened)
-    figure, _, _ = page([(view.picture(name, look), look)], view.extent, title or "potential", flat=view.flat)
+    shown = [(view.picture(name, look), look)]
+    figure, _, _ = page(shown, view.extent, title or "potential", flat=view.flat, moment=moment)
     view.close()
     return figure
 
@@ -115,7 +118,12 @@ class View:
 
 
 def page(
-    pictures: list[tuple[np.ndarray, ColourScale]], extent: tuple[float, ...], title: str, *, flat: bool
+    pictures: list[tuple[np.ndarray, ColourScale]],
+    extent: tuple[float, ...],
+    title: str,
+    *,
+    flat: bool,
+    moment: str = "",
 ) -> tuple[Any, list[Any], Any]:
     """Pictures of one view side by side, each with its scale of colours, and a bar that tells lengths.
 
@@ -124,6 +132,7 @@ def page(
         extent: of each in the plane of view, um: left, right, lower and upper end.
         title: above them.
         flat: whether they show a meridian.
+        moment: time or point of a sweep that they show.
 
     Returns:
         The figure, matplotlib's images in it, and the title.
@@ -148,7 +157,9 @@ def page(
             axes.set_axis_off()
             _draw_length(axes, extent)
             _draw_arrows(axes, extent)
-    return figure, images, set_title(figure, title)
+    above = set_title(figure, title, moment)
+    figure.set_figheight(figure.get_figheight() + TITLE_LINE * above.get_text().count("\n"))
+    return figure, images, above
 
 
 def _draw_length(axes: Any, extent: tuple[float, ...]) -> None:

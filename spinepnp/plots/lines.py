@@ -9,12 +9,18 @@ import numpy as np
 
 from spinepnp.figure_style import COMPUTED
 from spinepnp.plots.cells import facets, is_solid
-from spinepnp.plots.style import IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, write
+from spinepnp.plots.style import IONS, LAW, OHM, line_styles, new_figure, set_legend, set_title, show_flat, write
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 
-def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
-    """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title."""
+def profiles(grid: Any, title: str, moment: str = "") -> tuple[Any, dict[str, Any], Any]:
+    """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title.
+
+    Args:
+        grid: grid with the fields at its points.
+        title: title of the figure.
+        moment: time or point of a sweep of the fields.
+    """
     figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, sharex=True)
     order = np.argsort(grid.points[:, 0])
@@ -33,16 +39,21 @@ def profiles(grid: Any, title: str) -> tuple[Any, dict[str, Any], Any]:
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
         axes.margins(x=0.02)
-    return figure, lines, set_title(figure, title)
+        shown = np.concatenate([line.get_ydata() for line in axes.lines])
+        show_flat(axes, shown.min(), shown.max())
+    return figure, lines, set_title(figure, title, moment)
 
 
-def draw_profile(grid: Any, path: Path, title: str) -> None:
+def draw_profile(grid: Any, path: Path, title: str, moment: str = "", at_surface: np.ndarray | None = None) -> None:
     """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline.
 
     Args:
         grid: mesh with fields, as of `run.fields.gather` (PyVista, um and result units).
         path: path of the picture (PNG).
         title: title of the picture; "profile" where it is empty.
+        moment: time or point of a sweep of the fields.
+        at_surface: potential at the nodes that is shown of the wall, beside Debye layers that cells do not resolve;
+            that of the grid by default.
     """
     import pyvista
 
@@ -60,9 +71,11 @@ def draw_profile(grid: Any, path: Path, title: str) -> None:
     figure = new_figure(6.4, 5.6)
     upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
     upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
-    upper.plot(z[wall], grid[name][outer][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
+    shown, label = (grid[name], "surface") if at_surface is None else (at_surface, "surface, beside Debye layers")
+    upper.plot(z[wall], shown[outer][wall], ".", color=COMPUTED, markersize=2.5, label=label)
     lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
-    set_title(figure, title or "profile")
+    show_flat(upper, *grid.get_data_range(name))
+    set_title(figure, title or "profile", moment)
     upper.set_ylabel(f"potential ({POTENTIAL.unit})")
     upper.legend(frameon=False)
     lower.set_ylabel("radius (um)")

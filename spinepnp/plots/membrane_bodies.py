@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from spinepnp.case.case import Case
 from spinepnp.plots.bodies import page
 from spinepnp.plots.cells import facets, surface_of
 from spinepnp.plots.curves import column_of
-from spinepnp.plots.membranes import VOLTAGE, facets_by_boundary, gates_of, membranes_of, over_membrane
+from spinepnp.plots.membranes import VOLTAGE, facets_by_boundary, gates_of, membranes_of, over_membrane, voltage_label
 from spinepnp.plots.scene import Scene
-from spinepnp.plots.style import ColourScale, fitted, level_limits
+from spinepnp.plots.style import scale_of
 from spinepnp.units import POTENTIAL, TIME
 
 #: Largest number of gates that are shown, those whose open fraction varies most over the membrane.
@@ -34,13 +34,14 @@ def time_of_largest_change(case: Case, times: np.ndarray, rows: Sequence[dict[st
     return int(np.abs(means - means[:, :1]).max(axis=0).argmax())
 
 
-def body_figure(case: Case, grid: Any, time: float) -> Any:
+def body_figure(case: Case, grid: Any, moment: str = "", beside: Collection[str] = ()) -> Any:
     """Figure of the surface of a body with its membranes in colour.
 
     Args:
         case: case of the run.
         grid: grid of the fields.
-        time: their time, in the unit of the results; not a number for a steady state.
+        moment: their time or point of a sweep.
+        beside: membranes over which the potential is that beside the Debye layer.
     """
     quantities = [VOLTAGE, *gates_of(grid, membranes_of(case, grid))]
     outer, marked = facets(grid), facets_by_boundary(case, grid)
@@ -51,7 +52,8 @@ def body_figure(case: Case, grid: Any, time: float) -> Any:
         if len(found):
             pieces.append(surface_of(grid, found))
             for quantity in quantities:
-                values = over_membrane(case, pieces[-1].point_data, quantity, name) if name else None
+                z = pieces[-1].points[:, 2] if name in beside else None
+                values = over_membrane(case, pieces[-1].point_data, quantity, name, beside=z) if name else None
                 found_there = np.full(pieces[-1].n_points, np.nan) if values is None else values
                 pieces[-1].point_data[quantity] = found_there.astype(float)  # of one type, or VTK would drop it
     shown = pieces[0].merge(pieces[1:], merge_points=False) if len(pieces) > 1 else pieces[0]
@@ -60,12 +62,11 @@ def body_figure(case: Case, grid: Any, time: float) -> Any:
     scene = Scene(shown.points, flat=False)
     pictures = []
     for quantity in (VOLTAGE, *gates):
-        label, colours = (quantity, "viridis") if quantity == VOLTAGE else (f"open fraction of {quantity}", "plasma")
-        look = ColourScale(label, colours, level_limits(*limits[quantity]))
+        over = quantity == VOLTAGE
+        label = voltage_label(beside, list(marked)) if over else f"open fraction of {quantity}"
+        look = scale_of(label, "viridis" if over else "plasma", *limits[quantity])
         scene.paint(shown, quantity, look)
         pictures.append((scene.picture(), look))
-    figure, _, title = page(pictures, scene.extent, case.title or "membrane", flat=False)
+    figure, _, _ = page(pictures, scene.extent, case.title or "membrane", flat=False, moment=moment)
     scene.close()
-    if np.isfinite(time):
-        title.set_text(f"{fitted(case.title, figure)}\nt = {time:.4g} {TIME.unit}".lstrip())
     return figure

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from spinepnp.case.case import Case
-from spinepnp.figure_style import GREY
-from spinepnp.plots.cells import facets, is_line, is_solid, read_fields, read_times, times_and_files
+from spinepnp.plots.cells import is_line, is_solid, read_fields, read_times, times_and_files
 from spinepnp.plots.membrane_bodies import body_figure, time_of_largest_change
-from spinepnp.plots.membranes import VOLTAGE, Stretch, gates_of, membranes_of, over_membrane, stretches
+from spinepnp.plots.membrane_labels import ends, mark
+from spinepnp.plots.membrane_outline import COLOURS, ROUNDING, Panels, draw_outline
+from spinepnp.plots.membranes import (
+    VOLTAGE,
+    Stretch,
+    gates_of,
+    heights,
+    membranes_of,
+    over_membrane,
+    stretches,
+    unresolved,
+    voltage_label,
+)
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import PLACES, WIDTH, level_limits, line_styles, new_figure, set_legend, set_title, write
+from spinepnp.plots.style import (
+    PLACES,
+    WIDTH,
+    at_time,
+    in_words,
+    level_limits,
+    line_styles,
+    moment_of,
+    new_figure,
+    set_legend,
+    set_title,
+    show_flat,
+    write,
+)
 from spinepnp.units import TIME
 
 #: Largest number of times that are curves; more of them are an image over place and time.
@@ -27,29 +51,20 @@ MOST_TIMES = 60
 #: Largest number of gates that are shown over time: those that change most.
 MOST_GATES = 4
 
-#: Colours of times and of the membrane potential, and part of the scale that is dark enough for curves.
-COLOURS, DARK = "viridis", 0.88
+#: Part of the scale of colours of times that is dark enough for curves.
+DARK = 0.88
 
 #: Colours of gates.
 GATE_COLOURS = "plasma"
 
-#: Range over the largest value below which there is rounding only: fields in time have single precision.
-ROUNDING = 2e-6
-
 #: Largest height over width of the outline of a meridian that is drawn beside the curves.
 SLENDER = 12.0
 
-#: Number of points of a stretch of membrane on that outline.
-FINE = 201
+#: Largest number of numbers on an axis along a membrane, per inch.
+TICKS = 1.8
 
 #: Longest line of a note below a legend, characters.
 NOTE_WIDTH = 18
-
-#: Colour of boundaries without a membrane.
-BARE = "#c8c8c8"
-
-#: Values of one quantity: of each part of the membranes, its stretches and their values, of shape (times, n).
-Panels = list[list[tuple[Stretch, np.ndarray]]]
 
 
 def draw_membranes(
@@ -75,7 +90,11 @@ def draw_membranes(
     files = _files(case, rows, directory, grid, last=last)
     if is_solid(grid) and not can_render():
         return []
-    figure = _body(case, files, rows) if is_solid(grid) else _along(case, grid, files)
+    beside, moment = unresolved(case, rows), moment_of(case, rows[-1]) if last and rows else ""
+    if is_solid(grid):
+        figure = _body(case, files, rows, moment, beside)
+    else:
+        figure = _along(case, grid, files, moment if case.study.vary is not None else "", beside)
     if figure is None:
         return []
     write(figure, directory / "membrane.png")
@@ -95,14 +114,19 @@ def _files(
     return found
 
 
-def _body(case: Case, files: list[tuple[float, Any]], rows: Sequence[dict[str, Any]]) -> Any:
+def _body(
+    case: Case, files: list[tuple[float, Any]], rows: Sequence[dict[str, Any]], moment: str, beside: Collection[str]
+) -> Any:
     """Figure of a body, of a transient at the time with the largest change."""
     times = np.array([time for time, _ in files])
     time, fields = files[time_of_largest_change(case, times, rows) if len(files) > 1 else 0]
-    return body_figure(case, read_fields(fields) if isinstance(fields, Path) else fields, time)
+    grid = read_fields(fields) if isinstance(fields, Path) else fields
+    return body_figure(case, grid, at_time(time) or moment, beside)
 
 
-def _along(case: Case, grid: Any, files: list[tuple[float, Any]]) -> Any:
+def _along(
+    case: Case, grid: Any, files: list[tuple[float, Any]], moment: str = "", beside: Collection[str] = ()
+) -> Any:
     """Figure of membranes along a line or the outline of a meridian; ``None`` where all of them are points."""
     parts = [part for part in stretches(case, grid) if any(len(stretch.nodes) > 1 for stretch in part)]
     if not parts:
@@ -113,30 +137,41 @@ def _along(case: Case, grid: Any, files: list[tuple[float, Any]]) -> Any:
     times = np.array([time for time, _ in chosen])
     fields = read_times([field for _, field in chosen])[1]
     quantities = (VOLTAGE, *gates_of(grid, membranes_of(case, grid)))
-    found = {quantity: [_values(case, part, fields, quantity) for part in parts] for quantity in quantities}
+    z = heights(grid)
+    found = {quantity: [_values(case, part, fields, quantity, z, beside) for part in parts] for quantity in quantities}
+    voltage = voltage_label(beside, membranes_of(case, grid))
     left = _without_small(found, MOST_GATES if len(times) > 1 else MOST_CURVES)
-    shown = [(VOLTAGE.replace(" ", "\n", 1), {"": found[VOLTAGE]})]
+    shown = [(voltage.replace(" ", "\n", 1), {"": found[VOLTAGE]})]
     if len(times) > 1:
         shown += [(f"open fraction of\n{name}", {"": panels}) for name, panels in found.items() if name != VOLTAGE]
     elif len(found) > 1:
         shown.append(("open fraction", {name: panels for name, panels in found.items() if name != VOLTAGE}))
-    figure, axes, beside = _layout(case, grid, parts, len(shown))
+    figure, axes, outline = _layout(case, grid, parts, len(shown))
     note = f"smaller changes: {'; '.join(left)}" if left else ""
     for number, (row, (label, panels)) in enumerate(zip(axes, shown, strict=True)):
         if image:
             _draw_image(figure, row, label, panels[""], times)
         else:
             _draw_curves(row, label, panels, times, note if number == len(shown) - 1 else "", first=number == 0)
-    if beside is not None:
-        _draw_outline(figure, beside, grid, parts, found[VOLTAGE], times)
-    set_title(figure, case.title or "membrane")
+    if outline is not None:
+        draw_outline(figure, outline, grid, parts, found[VOLTAGE], times, voltage)
+    set_title(figure, case.title or "membrane", moment)
     return figure
 
 
-def _values(case: Case, part: list[Stretch], fields: Any, quantity: str) -> list[tuple[Stretch, np.ndarray]]:
+def _values(
+    case: Case, part: list[Stretch], fields: Any, quantity: str, z: np.ndarray, beside: Collection[str]
+) -> list[tuple[Stretch, np.ndarray]]:
     """Stretches of a part that have a quantity, with its values."""
-    found = ((stretch, over_membrane(case, fields, quantity, stretch.boundary)) for stretch in part)
-    return [(stretch, values[:, stretch.nodes]) for stretch, values in found if values is not None]
+    found = []
+    for stretch in part:
+        heights_there = z[stretch.nodes] if stretch.boundary in beside else None
+        values = over_membrane(
+            case, fields, quantity, stretch.boundary, nodes=stretch.nodes, beside=heights_there
+        )  # fmt: skip
+        if values is not None:
+            found.append((stretch, values))
+    return found
 
 
 def _range(panels: Panels) -> tuple[float, float]:
@@ -155,7 +190,9 @@ def _without_small(found: dict[str, Panels], most: int) -> list[str]:
 
 def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tuple[Any, Any, Any]:
     """Figure with axes, shape (rows, parts), and those of the outline of a meridian beside them, or ``None``."""
-    lengths = np.array([np.diff(_ends(part))[0] for part in parts])
+    import matplotlib.ticker
+
+    lengths = np.array([np.diff(ends(part))[0] for part in parts])
     widths = np.maximum(lengths / lengths.sum(), 0.2)
     high, tall = 0.9 + 2.1 * rows, np.ptp(grid.points[:, 1]) / max(2.0 * grid.points[:, 0].max(), 1e-30)
     outlined = not is_line(grid) and tall < SLENDER
@@ -169,31 +206,12 @@ def _layout(case: Case, grid: Any, parts: list[list[Stretch]], rows: int) -> tup
             shared = {"sharex": axes[0, j] if i else None, "sharey": axes[i, 0] if j else None}
             axes[i, j] = figure.add_subplot(cells[i, j + outlined], **shared)
             axes[i, j].tick_params(labelbottom=i == rows - 1, labelleft=j == 0)
-            _mark(axes[i, j], parts[j], named=i == 0)
+            axes[i, j].xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(max(2, int(TICKS * inner[j]))))
+            mark(axes[i, j], parts[j], inner[j], named=i == 0)
     on_line = "r (um)" if case.geometry.radial else "z (um)"
     for last in axes[-1]:
         last.set_xlabel(on_line if is_line(grid) else "arc length along the membrane (um)")
     return figure, axes, figure.add_subplot(cells[:, 0]) if outlined else None
-
-
-def _ends(part: list[Stretch]) -> tuple[float, float]:
-    """First and last position of a part, um."""
-    position = np.concatenate([stretch.position for stretch in part])
-    return float(position.min()), float(position.max())
-
-
-def _mark(axes: Any, part: list[Stretch], *, named: bool) -> None:
-    """Mark where stretches meet, and name them above."""
-    low, high = _ends(part)
-    for stretch in part:
-        if len(stretch.nodes) > 1 and stretch.position[0] > low:
-            axes.axvline(stretch.position[0], color=GREY, linewidth=0.8, linestyle=":")
-        if named:
-            narrow = 0.0 < np.ptp(stretch.position) < 0.012 * len(stretch.boundary) * (high - low)
-            axes.text(
-                stretch.position[[0, -1]].mean(), 1.02, stretch.boundary, fontsize=8, ha="center", va="bottom",
-                rotation=90 if narrow else 0, transform=axes.get_xaxis_transform(), parse_math=False,
-            )  # fmt: skip
 
 
 def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndarray, note: str, *, first: bool) -> None:
@@ -214,8 +232,7 @@ def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndar
                 point = {"marker": "o", "markersize": 4} if len(stretch.nodes) == 1 else {}
                 axes.plot(stretch.position, values[time], **look, **point)
     low, high = np.array([_range(of_parts) for _, of_parts, _ in curves]).T
-    if np.ptp([low.min(), high.max()]) <= ROUNDING * np.abs([low.min(), high.max()]).max():
-        row[0].set_ylim(low.min() - 0.5, low.min() + 0.5)
+    show_flat(row[0], low.min(), high.max(), ROUNDING)
     row[0].set_ylabel(label)
     for axes in row:
         axes.grid(alpha=0.3)
@@ -230,7 +247,7 @@ def _draw_curves(row: Any, label: str, panels: dict[str, Panels], times: np.ndar
 
 def _draw_image(figure: Any, row: Any, label: str, panels: Panels, times: np.ndarray) -> None:
     """Draw a row of images over place and time with their scale of colours."""
-    limits = level_limits(*_range(panels))
+    limits = level_limits(*_range(panels), ROUNDING)
     mesh = None
     for axes, part in zip(row, panels, strict=True):
         for stretch, values in part:
@@ -240,58 +257,5 @@ def _draw_image(figure: Any, row: Any, label: str, panels: Panels, times: np.nda
                     cmap=GATE_COLOURS if label.startswith("open") else COLOURS,
                 )  # fmt: skip
     if mesh is not None:
-        figure.colorbar(mesh, ax=list(row), label=label, aspect=15)
+        figure.colorbar(mesh, ax=list(row), label=in_words(label, *_range(panels), ROUNDING), aspect=15)
     row[0].set_ylabel(f"time ({TIME.unit})")
-
-
-def _draw_outline(
-    figure: Any, axes: Any, grid: Any, parts: list[list[Stretch]], panels: Panels, times: np.ndarray
-) -> None:
-    """Draw the outline of a meridian and its mirror image with the membrane potential, and marks of the arc length."""
-    import matplotlib.collections
-    import matplotlib.ticker
-
-    outer = facets(grid)
-    outer = outer[np.any(grid.points[outer[:, :2], 0] > 1e-9 * np.ptp(grid.points), axis=1)]
-    time = _time_of_largest_change(panels)
-    pieces, colours = [], []
-    for shown in panels:
-        for stretch, values in shown:
-            s = stretch.position
-            fine = np.linspace(s[0], s[-1], FINE)
-            points = np.column_stack([np.interp(fine, s, grid.points[stretch.nodes, i]) for i in (0, 1)])
-            pieces += list(np.stack([points[:-1], points[1:]], axis=1))
-            colours += list(np.interp((fine[:-1] + fine[1:]) / 2.0, s, values[time]))
-    for side in (1.0, -1.0):
-        mirror = np.array([side, 1.0])
-        bare = matplotlib.collections.LineCollection(
-            grid.points[outer[:, :2], :2] * mirror, colors=BARE, linewidths=1.0
-        )
-        axes.add_collection(bare)
-        drawn = matplotlib.collections.LineCollection(
-            np.array(pieces) * mirror, cmap=COLOURS, linewidths=3.5, capstyle="round"
-        )
-        drawn.set_array(np.array(colours))
-        drawn.set_clim(*level_limits(min(colours), max(colours)))
-        axes.add_collection(drawn)
-    for part in parts:
-        s = np.concatenate([stretch.position for stretch in part])
-        nodes = np.concatenate([stretch.nodes for stretch in part])
-        for tick in matplotlib.ticker.MaxNLocator(5).tick_values(s[0], s[-1]):
-            if s[0] <= tick <= s[-1]:
-                place = [np.interp(tick, s, grid.points[nodes, i]) for i in (0, 1)]
-                axes.plot(*place, ".", color="black", markersize=3)
-                axes.annotate(f"{tick:g}", place, (5, 0), textcoords="offset points", fontsize=7, va="center")
-    axes.set_aspect("equal")
-    axes.margins(x=0.3, y=0.1)  # marks of the arc length stand at the right
-    axes.autoscale_view()
-    axes.set_xlabel("r (um)")
-    axes.set_ylabel("z (um)")
-    when = f"\nat t = {times[time]:.4g} {TIME.unit}" if len(times) > 1 else ""
-    figure.colorbar(drawn, ax=axes, label=f"{VOLTAGE}{when}", aspect=25)
-
-
-def _time_of_largest_change(panels: Panels) -> int:
-    """Number of the time at which a quantity differs most from its first values."""
-    changes = [np.abs(values - values[0]).max(axis=1) for part in panels for _, values in part]
-    return int(np.argmax(np.max(changes, axis=0)))

@@ -5,21 +5,26 @@ Boundaries with mechanisms or a capacitance are marked in files of fields by arr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from spinepnp.case.case import Case
-from spinepnp.plots.cells import facets, is_line
-from spinepnp.units import POTENTIAL
+from spinepnp.plots.cells import facets, is_line, is_solid
+from spinepnp.solvers.model.membrane.traces import neutral_trace
+from spinepnp.solvers.problem.columns import NEUTRAL_POTENTIAL, POTENTIAL_COLUMN, shown_potential
+from spinepnp.units import CONCENTRATION, POTENTIAL
 
 #: Beginning of the names of arrays that mark membranes, and of those of gates in them.
 MEMBRANE, GATE = "membrane.", "gate."
 
 #: Value of a mark above which a node lies on the membrane; between a node on it and one inside there is one half.
 ON_IT = 0.99
+
+#: Length of coordinates in files of fields, m.
+LENGTH_UNIT = 1e-6
 
 #: Name of the potential over a membrane among the quantities.
 VOLTAGE = f"membrane potential ({POTENTIAL.unit})"
@@ -55,20 +60,88 @@ def gates_of(grid: Any, boundaries: list[str]) -> list[str]:
     return list(found)
 
 
-def over_membrane(case: Case, fields: Any, quantity: str, boundary: str) -> np.ndarray | None:
-    """Values of a quantity at all nodes; they mean something on the boundary only. None where it has no such gate.
+def unresolved(case: Case, rows: Sequence[dict[str, Any]]) -> set[str]:
+    """Membranes over which the potential beside the Debye layer is drawn, as cells do not resolve the layer.
+
+    Args:
+        case: case of the run.
+        rows: rows of observables.csv, numbers or as they are read.
+    """
+    return {name for name in case.boundaries if NEUTRAL_POTENTIAL in shown_potential(name, *rows)}
+
+
+def voltage_label(beside: Iterable[str], names: Sequence[str]) -> str:
+    """Name of the potential over membranes, which tells where it is that beside the Debye layer.
+
+    Args:
+        beside: membranes over which it is.
+        names: all membranes.
+    """
+    found = [name for name in names if name in beside]
+    where = "" if len(found) == len(names) else f" of {', '.join(found)}"
+    return VOLTAGE if not found else f"{VOLTAGE},\nbeside the Debye layer{where}"
+
+
+def heights(grid: Any) -> np.ndarray:
+    """Heights z of the nodes of a body, a meridian or a line, um."""
+    return np.asarray(grid.points[:, 0 if is_line(grid) else 2 if is_solid(grid) else 1])
+
+
+def over_membrane(
+    case: Case,
+    fields: Any,
+    quantity: str,
+    boundary: str,
+    *,
+    nodes: Any = slice(None),
+    beside: np.ndarray | None = None,
+) -> np.ndarray | None:
+    """Values of a quantity at nodes of a boundary. None where it has no such gate.
 
     Args:
         case: case of the run.
         fields: arrays by name: of a grid, or of several times, whose last axis is that of the nodes.
         quantity: `VOLTAGE` or a gate of `gates_of`.
         boundary: name of the boundary.
+        nodes: nodes on it.
+        beside: heights of the nodes, um, where the potential is that of the neutral solution beside the Debye layer.
     """
-    if quantity == VOLTAGE:
-        outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
-        return np.asarray(fields[f"potential_{POTENTIAL.suffix}"]) - outside
-    name = f"{GATE}{boundary}.{quantity.replace(' ', '.')}"
-    return np.asarray(fields[name]) if name in fields else None
+    if quantity != VOLTAGE:
+        name = f"{GATE}{boundary}.{quantity.replace(' ', '.')}"
+        return np.asarray(fields[name])[..., nodes] if name in fields else None
+    outside = case.boundaries[boundary].outside_potential / POTENTIAL.si
+    potential = np.asarray(fields[POTENTIAL_COLUMN])[..., nodes] - outside
+    return potential if beside is None else potential + _shift(case, fields, nodes, beside)
+
+
+def surface_potential(case: Case, grid: Any, beside: Iterable[str]) -> np.ndarray:
+    """Potential at the nodes, in the unit of the results; at some membranes that beside their Debye layer.
+
+    Args:
+        case: case of the run.
+        grid: grid of fields.
+        beside: names of these membranes.
+    """
+    potential, z = np.array(grid.point_data[POTENTIAL_COLUMN], dtype=float), heights(grid)
+    marks = np.array([grid.point_data[f"{MEMBRANE}{name}"] > ON_IT for name in beside])
+    nodes = np.flatnonzero(marks.any(axis=0))  # one that two membranes share is one
+    potential[nodes] += _shift(case, grid.point_data, nodes, z[nodes])
+    return potential
+
+
+def _shift(case: Case, fields: Any, nodes: Any, z: np.ndarray) -> np.ndarray:
+    """Potential of the neutral solution beside the Debye layer over that at the nodes, in the unit of the results."""
+    electrolyte = case.electrolyte
+    fixed = np.full(len(z), electrolyte.uniform_charge)
+    for charged in electrolyte.charged_regions:
+        low, high = np.array(charged.region) / LENGTH_UNIT
+        fixed += charged.value * ((low <= z) & (z < high))
+    name = f"concentration_{CONCENTRATION.suffix}."
+    c = np.stack([np.asarray(fields[f"{name}{s}"])[..., nodes] for s in electrolyte.names], axis=-1) * CONCENTRATION.si
+    valences = np.array([species.valence for species in electrolyte.species])
+    shape = c.shape[:-1]
+    shift = neutral_trace(c.reshape(-1, len(valences)), valences, np.broadcast_to(fixed, shape).ravel()).shift
+    return shift.reshape(shape) * electrolyte.V_T / POTENTIAL.si
 
 
 def facets_by_boundary(case: Case, grid: Any) -> dict[str, np.ndarray]:

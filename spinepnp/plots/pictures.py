@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.membrane_pictures import draw_membranes
+from spinepnp.plots.membranes import surface_potential, unresolved
 from spinepnp.plots.scene import can_render
-from spinepnp.plots.style import new_figure, snapshot
+from spinepnp.plots.style import moment_of, new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
 from spinepnp.plots.traces import draw_trace
 from spinepnp.units import POTENTIAL
@@ -81,17 +82,18 @@ def _draw_fields(case: Case, fields: Any, rows: Sequence[dict[str, Any]], direct
     """Pictures of the last fields, and of membranes."""
     grid = read_fields(fields) if isinstance(fields, Path) else fields
     last = not isinstance(fields, Path) or fields.parent == directory
-    made = attempt(lambda: _draw_potential(case, grid, directory))
+    moment = moment_of(case, rows[-1]) if last and rows else ""
+    made = attempt(lambda: _draw_potential(case, grid, directory, moment, unresolved(case, rows)))
     return made + attempt(lambda: draw_membranes(case, grid, rows, directory, last=last))
 
 
-def _draw_potential(case: Case, grid: Any, directory: Path) -> list[Path]:
+def _draw_potential(case: Case, grid: Any, directory: Path, moment: str, beside: Collection[str]) -> list[Path]:
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
     made = [directory / "potential.png"]
-    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis)
+    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis, moment=moment)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
         made.append(directory / "profile.png")
-        draw_profile(grid, made[1], case.title)
+        draw_profile(grid, made[1], case.title, moment, surface_potential(case, grid, beside) if beside else None)
     return made

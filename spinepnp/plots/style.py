@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from spinepnp.case.case import Case
 from spinepnp.figure_style import COMPUTED, GREY
 from spinepnp.runtime.files import write_atomically
+from spinepnp.units import TIME
 
 #: Colour of laws.
 LAW = "#0000a7"
@@ -32,6 +33,18 @@ STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.
 
 #: Width of curves, points.
 WIDTH = 1.6
+
+#: Range of values over the largest of them below which there is rounding only; and size of a value that is zero.
+ROUNDING = 1e-9
+
+#: Largest number of lines of a title; twice as many on a page that is not `WIDE`, inches.
+TITLE_LINES = 2
+
+#: Width of a page with long lines, inches.
+WIDE = 6.0
+
+#: Height of a line of a title, inches.
+TITLE_LINE = 0.17
 
 #: Resolution of figures, dots per inch.
 DPI = 150
@@ -54,10 +67,71 @@ class ColourScale:
     extend: Any = "neither"
 
 
-def level_limits(low: float, high: float) -> tuple[float, float]:
-    """Limits of a scale of colours: zero where there is rounding only, and never equal to each other."""
-    low, high = (0.0 if abs(limit) < 1e-9 else float(limit) for limit in (low, high))
-    return (low, high) if high - low >= 1e-12 else (low - 0.5, high + 0.5)
+def is_flat(low: float, high: float, rounding: float = ROUNDING) -> bool:
+    """Whether values between two ends are one value with rounding.
+
+    Args:
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
+    largest = max(abs(low), abs(high))
+    return bool(largest < ROUNDING or high - low <= rounding * largest)
+
+
+def level_limits(low: float, high: float, rounding: float = ROUNDING) -> tuple[float, float]:
+    """Limits of a scale of colours: zero where there is rounding only, and wide around a field that is flat.
+
+    Args:
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
+    low, high = (0.0 if abs(limit) < ROUNDING else float(limit) for limit in (low, high))
+    return (low, high) if not is_flat(low, high, rounding) else ((low + high - 1.0) / 2.0, (low + high + 1.0) / 2.0)
+
+
+def in_words(label: str, low: float, high: float, rounding: float = ROUNDING) -> str:
+    """Label of a scale of colours, with the value of a field that is flat.
+
+    Args:
+        label: name and unit of the field.
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
+    return f"{label}\n{_level(low, high):.6g} everywhere" if is_flat(low, high, rounding) else label
+
+
+def scale_of(label: str, colours: str, low: float, high: float) -> ColourScale:
+    """Scale of colours of a field, flat where it is one value with rounding.
+
+    Args:
+        label: name and unit of the field.
+        colours: matplotlib's name of the colours.
+        low: smallest value.
+        high: largest value.
+    """
+    return ColourScale(in_words(label, low, high), colours, level_limits(low, high))
+
+
+def show_flat(axes: Any, low: float, high: float, rounding: float = ROUNDING) -> None:
+    """Draw curves flat, with their value in words, where they are one value with rounding.
+
+    Args:
+        axes: axes of matplotlib.
+        low: smallest value.
+        high: largest value.
+        rounding: range over the largest value below which there is rounding only.
+    """
+    if is_flat(low, high, rounding):
+        level = _level(low, high)
+        axes.set_ylim(level - 0.5, level + 0.5)
+        axes.text(0.02, 0.95, f"{level:.6g} everywhere", transform=axes.transAxes, fontsize=8, ha="left", va="top")
+
+
+def _level(low: float, high: float) -> float:
+    return 0.0 if max(abs(low), abs(high)) < ROUNDING else (low + high) / 2.0
 
 
 def new_figure(width: float, height: float, layout: Any = "constrained") -> Any:
@@ -77,6 +151,10 @@ def snapshot(figure: Any) -> np.ndarray:
     """Picture of a figure, shape (height, width, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    for axes in figure.axes:
+        for formatter in (axes.xaxis.get_major_formatter(), axes.yaxis.get_major_formatter()):
+            if hasattr(formatter, "set_useOffset"):
+                formatter.set_useOffset(False)  # a number on an axis is its value
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]
@@ -91,15 +169,52 @@ def write(figure: Any, path: Path) -> None:
     write_atomically(path, picture.getvalue())
 
 
-def set_title(figure: Any, title: str) -> Any:
-    """Write plain text over a figure, on two lines if it is long, never beyond its sides; returns matplotlib's text."""
-    return figure.suptitle(fitted(title, figure), fontsize=10, parse_math=False)
+def set_title(figure: Any, title: str, moment: str = "") -> Any:
+    """Write plain text over a figure, never beyond its sides; returns matplotlib's text.
+
+    Args:
+        figure: figure of matplotlib.
+        title: title, on two lines or more if it is long.
+        moment: time or point of a sweep that the figure shows, on a line of its own.
+    """
+    return figure.suptitle(fitted(title, figure, moment), fontsize=10, parse_math=False)
 
 
-def fitted(title: str, figure: Any) -> str:
-    """Title in at most two lines as wide as a figure; see `set_title`."""
-    characters = int(11.5 * figure.get_figwidth())  # at 10 points
-    return "\n".join(textwrap.wrap(title, characters, max_lines=2, placeholder=" ..."))
+def fitted(title: str, figure: Any, moment: str = "") -> str:
+    """Title as wide as a figure, and the moment below it.
+
+    Args:
+        title: see `set_title`.
+        figure: see `set_title`.
+        moment: see `set_title`.
+    """
+    width = figure.get_figwidth()
+    characters, lines = int(11.5 * width), TITLE_LINES if width >= WIDE else 2 * TITLE_LINES  # at 10 points
+    wrapped = textwrap.wrap(title, characters, max_lines=lines, placeholder=" ...")
+    return "\n".join([*wrapped, *textwrap.wrap(moment, characters)])
+
+
+def moment_of(case: Case, row: Mapping[str, Any]) -> str:
+    """Words for the point of a sweep and the time that a picture shows; empty of a steady state.
+
+    Args:
+        case: case of the run.
+        row: row of observables.csv, numbers or as they are read.
+    """
+    words, study = [], case.study
+    if study.vary is not None and study.column in row:
+        value, kind = row[study.column], study.kind_of_values
+        shown = f"{float(value):g} {kind.unit}" if kind is not None else str(value)
+        words.append(f"last point: {study.vary} = {shown}")
+    time = row.get(f"time_{TIME.suffix}")
+    if study.kind == "transient" and time not in (None, ""):
+        words.append(at_time(float(time)))
+    return ", ".join(words)
+
+
+def at_time(time: float) -> str:
+    """Words for a time, in the unit of the results; empty for one that is not a number."""
+    return f"t = {time:.4g} {TIME.unit}" if np.isfinite(time) else ""
 
 
 def set_legend(axes: Any, keys: list[Any], names: list[str], heading: str | None = None) -> None:

@@ -13,7 +13,11 @@ from spinepnp.figure_style import COMPUTED
 from spinepnp.plots.curves import column_of
 from spinepnp.plots.style import LAW, OHM, new_figure, place_styles, set_legend, set_title, write
 from spinepnp.solvers.model.terms import TERM_KEYS
+from spinepnp.solvers.problem.columns import BESIDE, NEUTRAL_POTENTIAL, POTENTIAL_COLUMN, shown_potential
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, Kind, to_unit
+
+#: Markers of series.
+MARKERS = ("o", "s", "^", "D", "v", "p")
 
 
 def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> list[Path]:
@@ -38,9 +42,13 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     pnp = "3D PNP" if case.geometry.dimension == "3d" else "PNP"
     if kind is not None and case.compare is not None:
         _draw_law(axes, case, kind, x)
-    for name in names:
-        values = np.array([float(row[f"{name}.potential_{POTENTIAL.suffix}"]) for row in rows])
-        axes.plot(x, values, "o", color=COMPUTED if len(names) == 1 else None, label=f"{pnp}, {name}", zorder=3)
+    for number, name in enumerate(names):
+        column = shown_potential(name, *rows)
+        values = column_of(rows, column)
+        beside = f", {BESIDE}" if NEUTRAL_POTENTIAL in column else ""
+        look = marker(number, len(names)) | ({"color": COMPUTED} if len(names) == 1 else {})
+        axes.plot(x, values, label=f"{pnp}, {name}{beside}", **look)
+        _hold(axes, values)
     axes.set_xlabel(_varied_label(case))
     axes.set_ylabel(f"potential ({POTENTIAL.unit})")
     set_title(figure, case.title)
@@ -49,6 +57,23 @@ def draw_sweep(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     path = directory / ("iv.png" if kind is CURRENT else "sweep.png")
     write(figure, path)
     return [path]
+
+
+def marker(number: int, count: int) -> dict[str, Any]:
+    """Matplotlib's words for the markers of one of several series, all of which are seen where they coincide."""
+    size = 6.0 + 3.0 * (count - 1 - number) if count <= len(MARKERS) else 6.0
+    return {
+        "linestyle": "none", "marker": MARKERS[number % len(MARKERS)], "markersize": size, "markerfacecolor": "none",
+        "markeredgewidth": 1.5, "zorder": 3, "clip_on": False,
+    }  # fmt: skip
+
+
+def _hold(axes: Any, values: np.ndarray) -> None:
+    """Widen the limits of an axis so that they hold all values, with a margin."""
+    low, high = axes.get_ylim()
+    values, margin = values[np.isfinite(values)], 0.05 * (high - low)
+    if len(values):
+        axes.set_ylim(min(low, values.min() - margin), max(high, values.max() + margin))
 
 
 def _varied(case: Case, rows: Sequence[dict[str, Any]]) -> np.ndarray:
@@ -84,12 +109,15 @@ def draw_peaks(case: Case, rows: Sequence[dict[str, Any]], directory: Path) -> l
     figure = new_figure(7.4, 5.2)
     panels, looks, order = figure.subplots(2, sharex=True), place_styles(case), np.argsort(x)
     species = carrier(case)
-    endings = (f"potential_{POTENTIAL.suffix}", f"concentration_{CONCENTRATION.suffix}.{species}")
+    endings = (POTENTIAL_COLUMN, f"concentration_{CONCENTRATION.suffix}.{species}")
     labels = (f"peak potential ({POTENTIAL.unit})", f"peak of {species} ({CONCENTRATION.unit})")
     places = (list(looks), list(case.probes) or list(looks))
     for axes, names, ending, label in zip(panels, places, endings, labels, strict=True):
-        for name in names:
-            axes.plot(x[order], column_of(rows, f"peak.{name}.{ending}")[order], "o", label=name, **looks[name])
+        for number, name in enumerate(names):
+            look = marker(number, len(names)) | {"color": looks[name]["color"]}
+            column = shown_potential(name, *rows) if ending == POTENTIAL_COLUMN else f"{name}.{ending}"
+            beside = f", {BESIDE}" if NEUTRAL_POTENTIAL in column else ""
+            axes.plot(x[order], column_of(rows, f"peak.{column}")[order], label=f"{name}{beside}", **look)
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
     set_legend(panels[0], *panels[0].get_legend_handles_labels())

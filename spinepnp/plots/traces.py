@@ -26,6 +26,7 @@ from spinepnp.plots.style import (
     set_title,
     write,
 )  # fmt: skip
+from spinepnp.solvers.problem.columns import BESIDE, NEUTRAL_POTENTIAL, shown_potential
 from spinepnp.units import CONCENTRATION, CURRENT, POTENTIAL, TIME
 
 #: Factor over the maxima of all other potentials above which the curve of a boundary is drawn thin.
@@ -91,6 +92,7 @@ def draw_trace(
     rows = _joined(trace or rows, rows if trace else ())
     times = column_of(rows, TIME_COLUMN)
     charts = [_potentials(case, rows), _concentrations(case, rows), _compartments(case, rows), _currents(case, rows)]
+    charts += _currents_out(case, rows)
     shown = [chart for chart in (*charts, *_mechanisms(case, rows), _gates(case, rows)) if chart.curves]
     if len(times) < 2 or not shown:
         return []
@@ -152,14 +154,17 @@ def _columns(rows: Sequence[dict[str, Any]], names: Iterable[str], ending: str) 
 def _potentials(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     """Chart of the potentials at probes and boundaries; a boundary far above all others gets a thin line."""
     looks = place_styles(case)
-    values = _columns(rows, looks, f".potential_{POTENTIAL.suffix}")
+    columns = {name: shown_potential(name, *rows) for name in looks}
+    words = {n: f"{n}, {BESIDE}" if NEUTRAL_POTENTIAL in column else n for n, column in columns.items()}
+    values = {name: column_of(rows, column) for name, column in columns.items()}
+    values = {name: column for name, column in values.items() if np.isfinite(column).any()}
     highest = {name: float(np.nanmax(np.abs(column))) for name, column in values.items()}
     for name in set(values) - set(case.probes):
         others = [high for other, high in highest.items() if other != name]
         if others and highest[name] > THIN_ABOVE * max(others):
             looks[name]["linewidth"] = WIDTH / 2.0
     curves = [(column, looks[name]) for name, column in values.items()]
-    return _Chart(f"potential ({POTENTIAL.unit})", curves, {name: looks[name] for name in values})
+    return _Chart(f"potential ({POTENTIAL.unit})", curves, {words[name]: looks[name] for name in values})
 
 
 def _concentrations(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
@@ -205,6 +210,23 @@ def _currents(case: Case, rows: Sequence[dict[str, Any]]) -> _Chart:
     for name, column in _columns(rows, case.boundaries, f".load.current_{CURRENT.suffix}").items():
         curves[f"{name}, out into load"] = (column, looks.get(name, {"color": OHM}) | {"linestyle": STYLES[1]})
     return _family(f"current ({CURRENT.unit})", curves, "ions, inwards" if values else None, _highest)
+
+
+def _currents_out(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:
+    """Charts of what leaves through each boundary that is grounded or has a load, by ion, where there are membranes."""
+    if not any(boundary.mechanisms for boundary in case.boundaries.values()):
+        return []
+    found = []
+    for place in [n for n, b in case.boundaries.items() if b.prescribes_potential or b.load is not None][:MOST_CHARTS]:
+        looks = _ion_looks(case, 0) | {"total": {"color": "black", "linestyle": STYLES[1], "linewidth": WIDTH}}
+        columns = _columns(rows, (f"{place}.current_{CURRENT.suffix}.{name}" for name in looks), "")
+        curves = {
+            "all ions" if n == "total" else n: (-columns[key], looks[n])
+            for key in columns
+            for n in [key.split(".")[-1]]
+        }
+        found.append(_family(f"current at the\n{place} ({CURRENT.unit})", curves, "by ion, outwards", _highest))
+    return found
 
 
 def _mechanisms(case: Case, rows: Sequence[dict[str, Any]]) -> list[_Chart]:

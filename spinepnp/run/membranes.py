@@ -7,14 +7,14 @@ from typing import Any
 
 from spinepnp.case.case import Case
 from spinepnp.solvers.model.compartment_charge import charge_of, remark_on_charge
-from spinepnp.solvers.problem.columns import TIME_COLUMN
+from spinepnp.solvers.problem.columns import BESIDE, TIME_COLUMN
 from spinepnp.solvers.problem.solution import Solution
 from spinepnp.units import CONCENTRATION, CURRENT, TIME, parse_quantity, to_unit
 
 #: Part of the names of columns with the currents of mechanisms, between the mechanism and the species.
 CURRENT_COLUMN = ".current_pA."
 
-#: Current over the largest one of a mechanism that is rounding and residual, printed as zero.
+#: Current over the largest one of all mechanisms that is rounding and residual, printed as zero.
 ROUNDING = 1e-9
 
 
@@ -24,11 +24,12 @@ def current_lines(currents: Mapping[str, Mapping[str, float]]) -> list[str]:
     Args:
         currents: current of each moved species into the domain, pA, by "BOUNDARY.MECHANISM".
     """
-    return [f"current of {name} into the domain: {_by_ion(found)} pA" for name, found in currents.items()]
+    rounding = ROUNDING * max((abs(I) for found in currents.values() for I in found.values()), default=0.0)
+    unit = CURRENT.unit
+    return [f"current of {name} into the domain ({unit}): {_by_ion(I, rounding)}" for name, I in currents.items()]
 
 
-def _by_ion(currents: Mapping[str, float]) -> str:
-    rounding = ROUNDING * max(map(abs, currents.values()), default=0.0)
+def _by_ion(currents: Mapping[str, float], rounding: float) -> str:
     shown = {**currents, "total": sum(currents.values())} if len(currents) > 1 else currents
     return ", ".join(f"{name} {I if abs(I) > rounding else 0.0:.4g}" for name, I in shown.items())
 
@@ -70,3 +71,12 @@ def charge_warnings(case: Case, rows: Sequence[Mapping[str, Any]]) -> list[str]:
         charge *= parse_quantity(f"1 {CONCENTRATION.unit}", CONCENTRATION)
         lines.append(remark_on_charge(data, name, charge, "has left neutrality by", when))
     return [f"warning: {line}" for line in lines if line]
+
+
+def shown_potentials(case: Case, solution: Solution) -> dict[str, float]:
+    """Potentials of the boundaries that are shown, V, by their name, which tells where it is beside a Debye layer."""
+    beside = {name: solution.potential_beside(name) for name in case.shown_boundaries}
+    return {
+        name if V is None else f"{name}, {BESIDE}": solution.boundary[name].potential if V is None else V
+        for name, V in beside.items()
+    }

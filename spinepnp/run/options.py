@@ -37,6 +37,23 @@ class RunOptions:
     tick: Callable[[], None] | None = None
 
 
+@dataclass(frozen=True)
+class Course:
+    """Facts on a transient as a whole, for what is printed at its end.
+
+    Attributes:
+        start: row of observables.csv at time zero.
+        from_rest: whether it begins in a steady state.
+        change: largest change of the mean potential of each boundary since the start, mV, by name.
+        error: largest estimated error of that potential, mV, by name.
+    """
+
+    start: dict[str, Any]
+    from_rest: bool
+    change: dict[str, float]
+    error: dict[str, float]
+
+
 @dataclass
 class SweepPoint:
     """Point of a sweep (or the only one): its case, and its row or error.
@@ -47,6 +64,7 @@ class SweepPoint:
         value: value as it stands in the case file; ``None`` for a steady study.
         row: row of observables.csv; empty until the point is solved or has failed.
         failure: error of a point without solution.
+        course: facts on its transient; ``None`` of a steady state.
     """
 
     index: int
@@ -54,6 +72,7 @@ class SweepPoint:
     value: object = None
     row: dict[str, Any] = field(default_factory=dict)
     failure: SpineError | None = None
+    course: Course | None = None
 
     @property
     def name(self) -> str:

@@ -11,6 +11,13 @@ from typing import Any
 
 from spinepnp.errors import plain
 
+#: Number of steps of a smooth interval in time from which on they can tell the time left: the first ones are some 1e-9
+#: of the later ones.
+FEW_STEPS = 10
+
+#: Least part of the work that is done where the time left is told.
+LEAST_DONE = 0.01
+
 
 def print_line(line: str) -> None:
     """Print a line on standard error, for a user who waits. On one rank."""
@@ -42,7 +49,7 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         if self._speaks and not self._quiet and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as RichProgress
 
             columns = (
@@ -51,9 +58,9 @@ class ProgressBar:
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
             )
-            self._bar = RichProgress(*columns, TextColumn("left"), TimeRemainingColumn(), console=Console(stderr=True))
+            self._bar = RichProgress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True))
             self._bar.start()
-            self._task = self._bar.add_task(self._title, total=self._total)
+            self._task = self._bar.add_task(self._title, total=self._total, left="")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,12 +74,18 @@ class ProgressBar:
             self.log(line)
         self._held.clear()
 
-    def doing(self, what: str, done: float | None = None) -> None:
-        """Show a description of the work at hand, and the number of points that are done (on a terminal only)."""
+    def doing(self, what: str, done: float | None = None, left: str | None = None) -> None:
+        """Show the work at hand, on a terminal only.
+
+        Args:
+            what: description of the work.
+            done: number of points that are done; as before by default.
+            left: time left, as text; as before by default.
+        """
         if self._tick is not None:
             self._tick()
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, description=what)
+            self._bar.update(self._task, completed=done, description=what, **({} if left is None else {"left": left}))
 
     def log(self, line: str) -> None:
         """Print a plain line on the screen and keep it for the log (`log_to`)."""
@@ -92,12 +105,20 @@ class ProgressBar:
                 file.writelines(f"{line}\n" for line in self._unlogged)
             self._unlogged.clear()
 
-    def left(self, fraction: float, since: float) -> str:
-        """Time left, as text, at a fraction of a work that was begun at the fraction ``since``."""
+    def left(self, fraction: float, since: float, steps: int = FEW_STEPS) -> str:
+        """Time left, as text.
+
+        Args:
+            fraction: fraction of the work that is done.
+            since: fraction at which it was begun.
+            steps: number of steps since they were last so short that they tell nothing of those that follow.
+        """
         elapsed = time.monotonic() - self._start
         if fraction >= 1.0:
             return f"{elapsed:.1f} s in all"
-        return f"about {elapsed / max(fraction - since, 1e-9) * (1.0 - fraction):.0f} s left"
+        if steps < FEW_STEPS or fraction - since < LEAST_DONE:
+            return "time left: unknown yet"
+        return f"about {elapsed / (fraction - since) * (1.0 - fraction):.0f} s left"
 
     def done(self, line: str, *, hold: bool = False) -> None:
         """Count a finished point, and print a line on it.
@@ -108,10 +129,10 @@ class ProgressBar:
         """
         self._done += 1
         elapsed = time.monotonic() - self._start
-        left = elapsed / self._done * (self._total - self._done)
-        tail = f", about {left:.0f} s left" if self._done < self._total else f", {elapsed:.1f} s in all"
-        self._held.append(f"[{self._done}/{self._total}] {line}{tail}")
+        left = f"about {elapsed / self._done * (self._total - self._done):.0f} s left"
+        tail = left if self._done < self._total else f"{elapsed:.1f} s in all"
+        self._held.append(f"[{self._done}/{self._total}] {line}, {tail}")
         if not hold:
             self.release()
         if self._bar is not None:
-            self._bar.update(self._task, advance=1)
+            self._bar.update(self._task, advance=1, left=tail)

@@ -18,7 +18,7 @@ from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.plots.background import PictureProcess
-from spinepnp.run.membranes import charge_warnings
+from spinepnp.run.membranes import charge_warnings, shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import check_place
 from spinepnp.run.progress import ProgressBar
@@ -174,8 +174,11 @@ def describe(case: Case, solution: Solution, law: LawValue | None) -> str:
         solution: the solution.
         law: result of the law that it is compared with; ``None`` without one.
     """
-    potential = {n: to_unit(solution.boundary[n].potential, POTENTIAL) for n in case.shown_boundaries}
-    parts = [f"V({n}) = {value:.5g} {POTENTIAL.unit}{_about(solution, n)}" for n, value in potential.items()]
+    potential = shown_potentials(case, solution)
+    parts = [
+        f"V({shown}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}{_about(solution, n)}"
+        for n, (shown, value) in zip(case.shown_boundaries, potential.items(), strict=True)
+    ]
     if law is not None:
         ground = solution.boundary[law.ground].potential
         parts.append(f"law {to_unit(law.potential + ground, POTENTIAL):.5g} {POTENTIAL.unit}")
@@ -189,9 +192,10 @@ def _about(solution: Solution, name: str) -> str:
     """The estimated error of a potential, in brackets."""
     if name not in solution.potential_error:
         return ""
-    layer = solution.layers.get(name)
-    error = to_unit(solution.potential_error[name], POTENTIAL)
+    layer, beside = solution.layers.get(name), solution.potential_beside(name) is not None
+    errors = solution.neutral_potential_error if beside else solution.potential_error
+    error = to_unit(errors[name], POTENTIAL)
     if not math.isfinite(error):
         return " (its error is not known)"
-    why = "" if layer is None or layer.resolved else ", its Debye layer is not resolved"
+    why = "" if beside or layer is None or layer.resolved else ", its Debye layer is not resolved"
     return f" (+- {error:.1g}{why})"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from spinepnp.meshes.report import body_line
 from spinepnp.run.membranes import current_lines, currents_of_row
-from spinepnp.run.options import SweepPoint
-from spinepnp.solvers.problem.columns import LAW, NOTHING, PROBE, printed
+from spinepnp.run.options import Course, SweepPoint
+from spinepnp.run.shares import charge_lines, current_shares
+from spinepnp.solvers.problem.columns import BESIDE, LAW, NOTHING, POTENTIAL_COLUMN, PROBE, printed, shown_potential
 
 #: End of the columns with the species whose currents are no numbers.
 BELOW_FLOOR = ".current_below_floor"
@@ -31,7 +33,13 @@ def _columns(point: SweepPoint) -> list[tuple[str, str, str]]:
         columns = [(heading, f"law.{key}", form) for heading, key, form in printed(LAW)]
         return [(heading if solid else heading.removeprefix("3D "), key, form) for heading, key, form in columns]
     names = [*names, *point.case.probes]
-    return [(heading.replace("NAME", n), f"{n}.{key}", form) for n in names for heading, key, form in printed(PROBE)]
+    columns = []
+    for name in names:
+        for heading, key, form in printed(PROBE):
+            shown = shown_potential(name, point.row) if key == POTENTIAL_COLUMN else f"{name}.{key}"
+            beside = f"{name}\n{BESIDE}" if shown != f"{name}.{key}" else name
+            columns.append((heading.replace("NAME", beside), shown, form))
+    return columns
 
 
 def print_outcome(points: list[SweepPoint], directory: Path) -> None:
@@ -48,10 +56,10 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
         console.print(body + (" (in the last row)" if points[0].case.geometry != last else ""), soft_wrap=True)
     rows = [point.row for point in points]
     for line in (
-        *statements(rows, points[0].case.electrolyte.has_ions),
+        *statements(rows, points[0].case.electrolyte.has_ions, [point.course for point in points]),
         _lost_currents(points),
         _spread_charge(points),
-        *_currents_of_mechanisms(points),
+        *_through_mechanisms(points),
     ):
         if line:
             console.print(line, soft_wrap=True)
@@ -59,8 +67,14 @@ def print_outcome(points: list[SweepPoint], directory: Path) -> None:
     console.print(f"results: {directory}" + (f" (pictures: {pictures})" if pictures else ""))
 
 
-def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
-    """Remarks on the accuracy of rows of observables.csv: Debye layers, estimated errors, unknowns that were taken."""
+def statements(rows: list[dict[str, Any]], has_ions: bool, courses: Sequence[Course | None] = ()) -> list[str]:
+    """Remarks on the accuracy of rows of observables.csv: Debye layers, estimated errors, unknowns that were taken.
+
+    Args:
+        rows: rows of observables.csv.
+        has_ions: whether a species carries charge.
+        courses: facts on transients, one a row.
+    """
     if not has_ions:
         return ["no species carries charge: there are no Debye layers"]
     solved = [row for row in rows if "layers_resolved" in row]
@@ -82,17 +96,8 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
                 f"the charge of the capacitance of {', '.join(capacitors)} is C_m V_m: the layer in series with it is "
                 "missing on these cells; grade the mesh there to have it"
             )
-    errors = [
-        (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
-        for row in solved
-        for key in row
-        if key.endswith(".potential_error_mV") and row[key] not in ("", None)
-        for of in [key.replace(".potential_error_mV", ".potential_mV")]
-        if float(row[of])
-    ]
-    if errors:
-        relative, name, error = max(errors)
-        lines.append(f"estimated error: at most {relative:.1e} of V({name}), {error:.1g} mV")
+    of_changes = [course for course in courses if course is not None and course.from_rest]
+    lines += filter(None, [_error_of_changes(of_changes) if of_changes else _error_of_potentials(solved)])
     reasons = list(dict.fromkeys(str(row.get("formulation_reason", NOTHING)) for row in solved))
     reasons = [reason for reason in reasons if reason != NOTHING]
     if reasons:
@@ -107,6 +112,31 @@ def statements(rows: list[dict[str, Any]], has_ions: bool) -> list[str]:
             "mesh.size smaller, or leave out solver.formulation and concentrations of zero"
         )
     return lines
+
+
+def _error_of_potentials(rows: list[dict[str, Any]]) -> str:
+    """Remark on the largest estimated error of a potential, relative to it; empty without any."""
+    errors = [
+        (abs(float(row[key]) / float(row[of])), of.removesuffix(".potential_mV"), abs(float(row[key])))
+        for row in rows
+        for key in row
+        if key.endswith(".potential_error_mV") and row[key] not in ("", None)
+        for of in [key.replace(".potential_error_mV", ".potential_mV")]
+        if float(row[of])
+    ]
+    if not errors:
+        return ""
+    relative, name, error = max(errors)
+    return f"estimated error: at most {relative:.1e} of V({name}), {error:.1g} mV"
+
+
+def _error_of_changes(courses: list[Course]) -> str:
+    """Remark on the largest estimated error of a potential beside its change since rest; empty without any."""
+    errors = [(course.error[n], n, change) for course in courses for n, change in course.change.items() if change]
+    if not errors:
+        return ""
+    error, name, change = max(errors)
+    return f"estimated error: at most {error:.1g} mV of V({name}), {error / change:.1e} of its change, {change:.3g} mV"
 
 
 def _some(found: list[bool]) -> str:
@@ -139,12 +169,17 @@ def _lost_currents(points: list[SweepPoint]) -> str:
     return f"currents below their rounding floor, no numbers{_some(found)}: {listed} (floors: current_floor_pA)"
 
 
-def _currents_of_mechanisms(points: list[SweepPoint]) -> list[str]:
-    """Lines on the currents of each mechanism in the last row of steady states; none in time, where they change."""
+def _through_mechanisms(points: list[SweepPoint]) -> list[str]:
+    """Lines on what passes mechanisms: charges of a transient, currents of the last point of steady states."""
     solved = [point for point in points if point.row.get("status") == "ok"]
-    if not solved or solved[-1].case.study.kind == "transient":
+    if not solved:
         return []
-    return current_lines(currents_of_row(solved[-1].row))
+    last = solved[-1]
+    if last.case.study.kind == "transient":
+        lines = charge_lines(last.row, last.course.start) if last.course is not None else []
+    else:
+        lines = [*current_lines(currents_of_row(last.row)), *filter(None, [current_shares(last.row)])]
+    return [f"last point, {last.name}:", *lines] if lines and last.value is not None else lines
 
 
 def _spread_charge(points: list[SweepPoint]) -> str:
@@ -163,7 +198,7 @@ def _table(points: list[SweepPoint]) -> Any:
     from rich.text import Text
 
     table = Table()
-    columns = _columns(points[0])
+    columns = _columns(next((point for point in points if point.row.get("status") == "ok"), points[0]))
     for value in points[0].key.values():
         kind, path = points[0].case.study.kind_of_values, str(points[0].case.study.vary)
         heading = f"{path.removesuffix('.value')}\n[{kind.unit}]" if kind else path

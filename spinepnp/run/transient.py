@@ -16,7 +16,7 @@ from spinepnp.case.remarks import remarks_of
 from spinepnp.errors import CaseError, SingleRankError, SolveError, all_ranks_arrived
 from spinepnp.meshes import generate
 from spinepnp.run.directory import Recorder, ResultDirectory
-from spinepnp.run.membranes import charge_warnings, current_lines, currents_of
+from spinepnp.run.membranes import charge_warnings, current_lines, currents_of, shown_potentials
 from spinepnp.run.options import RunOptions, SweepPoint
 from spinepnp.run.place import holds_results
 from spinepnp.run.progress import ProgressBar, print_line
@@ -51,7 +51,7 @@ class _Run:
         self.last = first
         spent, self._seconds = recorder.spent
         self.totals = replace(first.statistics, **spent)
-        self.steps = self.rejected = 0
+        self.steps = self.rejected = self._smooth = 0
         self._duration = recorder.case.study.schedule.duration
         self._since = problem.time / self._duration
         self._start = self._said = time.monotonic()
@@ -69,21 +69,24 @@ class _Run:
         """Record a step. Collective."""
         self.last, self.rejected = step.solution, self.rejected + len(step.rejected)
         self.steps += not step.interpolated
+        if not step.interpolated:  # a jump of a waveform begins a new interval with a short step
+            self._smooth = self._smooth + 1 if self.problem.progress.started else 0
         before = [NewtonError("", self.totals)]
         spent = [NewtonError("", s) for _, _, s in step.rejected if s is not None]
         self.totals = step.statistics.after(before + spent)
         self.recorder.step(self.problem, step)
         fraction = step.time / self._duration
         where = f"t = {format_quantity(float(f'{step.time:.4g}'), TIME)}"
-        self.progress.doing(where, fraction)
+        left = self.progress.left(fraction, self._since, self._smooth)
+        self.progress.doing(where, fraction, left)
         if step.listed or time.monotonic() - self._said > LINE_EVERY:
             self._said = time.monotonic()
-            self.progress.log(f"{where}: {self._describe(step)}, {self.progress.left(fraction, self._since)}")
+            self.progress.log(f"{where}: {self._describe(step)}, {left}")
         self.progress.log_to(self.recorder.log)
 
     def _describe(self, step: Step) -> str:
         solution = step.solution
-        shown = {n: solution.boundary[n].potential for n in self.recorder.case.shown_boundaries}
+        shown = shown_potentials(self.recorder.case, solution)
         shown |= {name: state.potential for name, state in solution.probes.items()}
         parts = [f"V({n}) = {to_unit(value, POTENTIAL):.5g} {POTENTIAL.unit}" for n, value in shown.items()]
         length = format_quantity(float(f"{step.dense.end - step.dense.start:.2g}"), TIME)
@@ -136,7 +139,7 @@ def solve_transients(case: Case, comm: Any, output: Path, options: RunOptions) -
                 solve_transient(one, comm, below, replace(options, resume=options.resume and begun, within=True))
             except CaseError as error:
                 one.failure, one.row = error, {"status": f"failed: {error}"}
-            point.failure, point.row = one.failure, {**point.key, **one.row}
+            point.failure, point.row, point.course = one.failure, {**point.key, **one.row}, one.course
             recorder.write(lambda directory: _write_points(recorder, directory, points))
         on_root(comm, recorder.finish_pictures)
     finally:
@@ -251,6 +254,7 @@ def _go(
         problem, run.last, run.totals, run.seconds, INTERRUPTED if interrupted else reason, pictured=not interrupted
     )
     point.row = dict(comm.bcast(recorder.outcome() if comm.rank == 0 else None, root=0))
+    point.course = comm.bcast(recorder.course() if comm.rank == 0 else None, root=0)
     if point.failure is not None:
         point.row["status"] = "failed"
     if interrupted or comm.allreduce(pending.received, op=MPI.LOR):

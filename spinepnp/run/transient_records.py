@@ -21,7 +21,7 @@ from spinepnp.errors import CaseError
 from spinepnp.run import checkpoints
 from spinepnp.run.directory import Recorder, ResultDirectory, digest_of_case
 from spinepnp.run.growing_table import GrowingTable
-from spinepnp.run.options import RunOptions
+from spinepnp.run.options import Course, RunOptions
 from spinepnp.run.place import holds_results
 from spinepnp.runtime.communication import on_root
 from spinepnp.runtime.files import is_whole, settle, write_atomically
@@ -33,7 +33,7 @@ from spinepnp.solvers.time.adaptive import Step
 from spinepnp.solvers.time.checkpoint import on_mesh, pack
 from spinepnp.solvers.time.peaks import peaks, peaks_of_rows
 from spinepnp.solvers.time.transient import TransientProblem
-from spinepnp.units import TIME, to_unit
+from spinepnp.units import POTENTIAL, TIME, to_unit
 
 #: Format of checkpoints; those of another format are refused.
 FORMAT = 3
@@ -293,9 +293,23 @@ class TransientRecorder(Recorder):
         last |= columns.layers_of_rows(self.rows)
         return {**last, **highest, "status": self.rows[-1]["status"]}
 
+    def course(self) -> Course:
+        """Start, changes and estimated errors of the transient. On rank 0 only."""
+        first, change, error = self.rows[0], {}, {}
+        for name in self.case.boundaries:
+            potential = columns.shown_potential(name, *self.rows)
+            of_error = f"{potential.removesuffix(POTENTIAL.suffix)}error_{POTENTIAL.suffix}"
+            errors = [float(row[of_error]) for row in self.rows if row.get(of_error) not in ("", None)]
+            if errors:
+                values = [float(row[potential]) for row in self.trace or self.rows]
+                change[name] = max(abs(value - float(first[potential])) for value in values)
+                error[name] = max(errors)
+        return Course(first, self.case.study.initial in ("steady", "rest"), change, error)
+
     def _peaks(self) -> dict[str, dict[str, float]]:
         """Peaks of the trace, and of the rows where a number has no trace, in the order of the columns."""
-        names = [name for name in (self.rows[0] if self.rows else ()) if columns.has_peak(name)]
+        first = self.rows[0] if self.rows else {}
+        names = [name for name in first if columns.has_peak(name) or columns.is_synaptic(name, first)]
         traced = peaks(self.trace)
         of_rows = peaks_of_rows(self.rows, [name for name in names if name not in traced])
         found = traced | of_rows

@@ -144,7 +144,7 @@ def test_check_finds_the_rest_of_a_membrane_and_says_where_a_transient_starts(co
     )
     assert start in printed
     assert "rest without space: V = -63.3635 mV; inside K 97, Na 23, Cl 10, A 110 mM" in printed
-    assert "current of wall.leak into the domain: K -0.007617, Na 0.008256, Cl -0.000639, total 0 pA" in printed
+    assert "current of wall.leak into the domain (pA): K -0.007617, Na 0.008256, Cl -0.000639, total 0" in printed
 
 
 def _printed(capsys, case, facts):

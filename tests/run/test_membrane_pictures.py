@@ -138,10 +138,10 @@ class TestPictures:
         x, z = grid.points[:, 0], grid.points[:, 2]
         grid = with_fields(grid, -68.0 + z, {"wall": x > 2.99, "cap": z > 2.99}, ("Kv.rtm_n",))
         assert [len(facets) for facets in membranes.facets_by_boundary(spine, grid).values()] == [18, 18]
-        figure = membrane_bodies.body_figure(spine, grid, 1.5)
+        figure = membrane_bodies.body_figure(spine, grid, "t = 1.5 ms")
         assert [axes.get_ylabel() for axes in figure.axes[2:]] == [
             "membrane potential (mV)",
-            "open fraction of Kv rtm_n",
+            "open fraction of Kv rtm_n\n0.5 everywhere",
         ]
         assert "t = 1.5 ms" in figure.get_suptitle()
 

@@ -203,4 +203,4 @@ def test_a_capacitance_without_its_layer_and_the_currents_of_mechanisms_are_told
     assert statements(charged, True)[0] == "Debye layers are resolved: full PNP values"
     columns = {"wall.leak.current_pA.K": -2.0, "wall.leak.current_pA.Na": 2.0, "wall.leak.current_pA.total": 0.0}
     lines = current_lines(currents_of_row({**columns, "wall.current_pA.K": -2.0, "peak.wall.potential_mV": 1.0}))
-    assert lines == ["current of wall.leak into the domain: K -2, Na 2, total 0 pA"]
+    assert lines == ["current of wall.leak into the domain (pA): K -2, Na 2, total 0"]

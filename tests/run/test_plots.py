@@ -293,4 +293,4 @@ def test_long_titles_stay_within_the_picture():
         box = text.get_window_extent()
         assert box.x0 >= 0.0
         assert box.x1 <= figure.bbox.width
-        assert text.get_text().count("\n") == 1
+        assert text.get_text().count("\n") == 3
