@@ -55,7 +55,7 @@ def test_potassium_carries_the_charge_of_a_synapse_at_once_and_sodium_follows(sy
 
 def test_the_numbers_of_the_tutorial_are_those_of_the_run(synapse, tutorial):
     _, summary, table = synapse
-    cap, base = (summary["peaks"][f"{name}.potential_mV"] for name in ("cap", "base"))
+    cap, base = (summary["peaks"][f"{name}_mV"] for name in ("cap.neutral_potential", "base.potential"))
     first, largest, least = table.iloc[0], table.max(), table.min()
     sodium = table["head.concentration_mM.Na"]
     rise, top = sodium.max() - first["head.concentration_mM.Na"], sodium.idxmax()
@@ -65,7 +65,7 @@ def test_the_numbers_of_the_tutorial_are_those_of_the_run(synapse, tutorial):
     for said in (
         f"highest at {cap['time_ms']:.1f} ms, {cap['value']:.1f} mV, that of the dendrite (the base) at "
         f"{base['time_ms']:.1f} ms, {base['value']:.1f} mV.",
-        f"the cap rises by {cap['value'] - first['cap.potential_mV']:.1f} mV and the dendrite by "
+        f"the cap rises by {cap['value'] - first['cap.neutral_potential_mV']:.1f} mV and the dendrite by "
         f"{base['value'] - first['base.potential_mV']:.1f} mV.",
         f"up to {largest['cap.AMPA.current_pA.Na']:.1f} pA enter, while {-least['cap.AMPA.current_pA.K']:.1f} pA of "
         "potassium leave",
@@ -86,7 +86,7 @@ def test_a_stronger_synapse_is_that_of_the_tutorial(tmp_path, tutorial):
     ]
     short = ("study.duration=6 ms", 'study.times=["6 ms"]', 'boundaries.cap.mechanism.AMPA.conductance="2 nS"')
     _, summary, _ = solved(tmp_path / "stronger", short, ["boundaries.base.load.capacitance"])
-    cap, base = (summary["peaks"][f"{name}.potential_mV"] for name in ("cap", "base"))
+    cap, base = (summary["peaks"][f"{name}_mV"] for name in ("cap.neutral_potential", "base.potential"))
     assert f"{cap['time_ms']:.1f}" == f"{base['time_ms']:.1f}"
     at_cap, at_base = f"{cap['value']:.1f} mV at the cap", f"{base['value']:.1f} mV in the dendrite."
     assert f"highest at {cap['time_ms']:.1f} ms: {at_cap} and {at_base}" in tutorial
