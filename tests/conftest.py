@@ -26,7 +26,7 @@ hypothesis.settings.load_profile("spinepnp")
 _approx = pytest.approx
 
 
-def _approx_without_floor(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:  # noqa: A002
+def _approx_without_floor(expected: Any, rel: Any = None, abs: Any = None, nan_ok: bool = False) -> Any:
     """`pytest.approx` whose relative tolerance is the only one where no other is given.
 
     Its own default of 1e-12 is as large as a current of 1 pA in A: such a test could not fail.

@@ -24,7 +24,9 @@ ARROW_COLOURS = ("#e2725b", "#3c9d5d", "#1f3fd0")
 ARROW_LENGTH = 0.045
 
 
-def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True, moment: str = "") -> None:
+def draw_potential(
+    grid: Any, path: Path, title: str, *, opened: bool = True, moment: str = "", where: str = ""
+) -> None:
     """Array ``potential_mV`` on the surface of a body, cut open along its axis or not; in a meridian; along a line.
 
     Args:
@@ -33,11 +35,12 @@ def draw_potential(grid: Any, path: Path, title: str, *, opened: bool = True, mo
         title: title of the picture; "potential" where it is empty.
         opened: whether a body is cut open along its axis.
         moment: time or point of a sweep of the fields.
+        where: addition to the name of the potential, such as that it is beside Debye layers.
     """
-    write(potential_figure(grid, title, opened=opened, moment=moment), path)
+    write(potential_figure(grid, title, opened=opened, moment=moment, where=where), path)
 
 
-def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "") -> Any:
+def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "", where: str = "") -> Any:
     """Figure of `draw_potential`.
 
     Args:
@@ -45,11 +48,12 @@ def potential_figure(grid: Any, title: str, *, opened: bool, moment: str = "") -
         title: title of the figure.
         opened: whether a body is cut open.
         moment: time or point of a sweep of the fields.
+        where: addition to the name of the potential.
     """
     if is_line(grid):
-        return profiles(grid, title, moment)[0]
+        return profiles(grid, title, moment, where)[0]
     name = f"potential_{POTENTIAL.suffix}"
-    look = scale_of(f"potential ({POTENTIAL.unit})", "viridis", *grid.get_data_range(name))
+    look = scale_of(f"potential ({POTENTIAL.unit}){where}", "viridis", *grid.get_data_range(name))
     view = View(grid, opened=opened)
     shown = [(view.picture(name, look), look)]
     figure, _, _ = page(shown, view.extent, title or "potential", flat=view.flat, moment=moment)
@@ -109,7 +113,7 @@ class View:
     def picture(self, name: str, look: ColourScale) -> np.ndarray:
         """A picture of an array of the grid with lines of equal values, shape (height, width, 3)."""
         self._scene.paint(self._surface, name, look)
-        self._scene.draw_lines(self._surface.contour(np.linspace(*look.limits, 12)[1:-1], scalars=name))
+        self._scene.draw_lines(self._surface.contour(look.levels, scalars=name))
         return self._scene.picture()
 
     def close(self) -> None:
@@ -148,7 +152,10 @@ def page(
     for axes, (picture, look) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
         images.append(axes.imshow(picture, extent=extent))
         colours = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(*look.limits), look.colours)
-        figure.colorbar(colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25)
+        bar = figure.colorbar(
+            colours, ax=axes, label=look.label, extend=look.extend, shrink=0.75, aspect=25, ticks=look.levels
+        )
+        bar.ax.hlines(look.levels, *bar.ax.get_xlim(), colors="white", linewidths=0.6)  # as the lines of the picture
         if flat:
             axes.set_xlabel("r (um)")
             axes.set_ylabel("z (um)" if len(images) == 1 else "")

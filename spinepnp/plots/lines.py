@@ -13,13 +13,14 @@ from spinepnp.plots.style import IONS, LAW, OHM, line_styles, new_figure, set_le
 from spinepnp.units import CONCENTRATION, POTENTIAL
 
 
-def profiles(grid: Any, title: str, moment: str = "") -> tuple[Any, dict[str, Any], Any]:
+def profiles(grid: Any, title: str, moment: str = "", where: str = "") -> tuple[Any, dict[str, Any], Any]:
     """Potential and concentrations along a line: the figure, its lines by the name of the array, and the title.
 
     Args:
         grid: grid with the fields at its points.
         title: title of the figure.
         moment: time or point of a sweep of the fields.
+        where: addition to the name of the potential.
     """
     figure = new_figure(6.4, 6.4)
     upper, lower = figure.subplots(2, sharex=True)
@@ -32,7 +33,7 @@ def profiles(grid: Any, title: str, moment: str = "") -> tuple[Any, dict[str, An
         else:
             ion = name.partition(".")[2]
             (lines[name],) = lower.plot(x, grid[name][order], label=ion, **next(looks))
-    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
+    upper.set_ylabel(f"potential ({POTENTIAL.unit}){where}")
     lower.set_ylabel(f"concentration ({CONCENTRATION.unit})")
     lower.set_xlabel("position (um)")
     set_legend(lower, *lower.get_legend_handles_labels())
@@ -44,20 +45,21 @@ def profiles(grid: Any, title: str, moment: str = "") -> tuple[Any, dict[str, An
     return figure, lines, set_title(figure, title, moment)
 
 
-def draw_profile(grid: Any, path: Path, title: str, moment: str = "", at_surface: np.ndarray | None = None) -> None:
-    """Array ``potential_mV`` along the axis and along the wall of a body of revolution, above its outline.
+def draw_profile(grid: Any, path: Path, title: str, moment: str = "", where: str = "") -> None:
+    """Potential and each concentration along the axis and along the wall of a body of revolution, above its outline.
+
+    Each species has a panel of its own: a trace would be flat beside the salt.
 
     Args:
         grid: mesh with fields, as of `run.fields.gather` (PyVista, um and result units).
         path: path of the picture (PNG).
         title: title of the picture; "profile" where it is empty.
         moment: time or point of a sweep of the fields.
-        at_surface: potential at the nodes that is shown of the wall, beside Debye layers that cells do not resolve;
-            that of the grid by default.
+        where: addition to the name of the potential, such as that it is beside Debye layers.
     """
     import pyvista
 
-    name, solid = f"potential_{POTENTIAL.suffix}", is_solid(grid)
+    solid = is_solid(grid)
     along = 2 if solid else 1
     low, high = np.array(grid.bounds).reshape(3, 2)[along]
     ends = np.zeros((2, 3))
@@ -68,21 +70,25 @@ def draw_profile(grid: Any, path: Path, title: str, moment: str = "", at_surface
     points = grid.points[outer]
     z, radius = points[:, along], np.hypot(points[:, 0], points[:, 1]) if solid else points[:, 0]
     wall = radius > 1e-6 * (high - low)
-    figure = new_figure(6.4, 5.6)
-    upper, lower = figure.subplots(2, sharex=True, height_ratios=(3, 1))
-    upper.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
-    shown, label = (grid[name], "surface") if at_surface is None else (at_surface, "surface, beside Debye layers")
-    upper.plot(z[wall], shown[outer][wall], ".", color=COMPUTED, markersize=2.5, label=label)
-    lower.plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
-    show_flat(upper, *grid.get_data_range(name))
+    labels = {f"potential_{POTENTIAL.suffix}": f"potential ({POTENTIAL.unit}){where}"}
+    start = f"concentration_{CONCENTRATION.suffix}."
+    labels |= {n: f"{n.removeprefix(start)} ({CONCENTRATION.unit})" for n in grid.array_names if n.startswith(start)}
+    figure = new_figure(6.4, 2.9 + 1.5 * len(labels))
+    rows = figure.subplots(len(labels) + 1, sharex=True, height_ratios=[2, *[1.2] * (len(labels) - 1), 1])
+    for axes, (name, label) in zip(rows[:-1], labels.items(), strict=True):
+        axes.plot(axis.points[inside, along], axis[name][inside], color=LAW, label="axis")
+        axes.plot(z[wall], grid[name][outer][wall], ".", color=COMPUTED, markersize=2.5, label="surface")
+        show_flat(axes, *grid.get_data_range(name))
+        axes.set_ylabel(label, parse_math=False)
+    rows[-1].plot(z[wall], radius[wall], ".", color=OHM, markersize=2.5)
     set_title(figure, title or "profile", moment)
-    upper.set_ylabel(f"potential ({POTENTIAL.unit})")
-    upper.legend(frameon=False)
-    lower.set_ylabel("radius (um)")
-    lower.set_xlabel("z (um)")
-    lower.set_ylim(bottom=0.0)
-    for axes in (upper, lower):
+    rows[0].legend(frameon=False)
+    rows[-1].set_ylabel("radius (um)")
+    rows[-1].set_xlabel("z (um)")
+    rows[-1].set_ylim(bottom=0.0)
+    for axes in rows:
         axes.grid(alpha=0.3)
+    figure.align_ylabels(rows)
     write(figure, path)
 
 

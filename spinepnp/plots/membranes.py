@@ -114,19 +114,27 @@ def over_membrane(
     return potential if beside is None else potential + _shift(case, fields, nodes, beside)
 
 
-def surface_potential(case: Case, grid: Any, beside: Iterable[str]) -> np.ndarray:
-    """Potential at the nodes, in the unit of the results; at some membranes that beside their Debye layer.
+def without_layers(case: Case, grid: Any) -> Any:
+    """Grid whose potential and concentrations are those of the neutral solution at each node.
+
+    Cells that do not resolve Debye layers hold their charge in the nodes of the wall, and ring beside it; the
+    electrochemical potentials, and so the neutral solution, are smooth. The grid itself where there is none: without
+    ions of both signs.
 
     Args:
         case: case of the run.
         grid: grid of fields.
-        beside: names of these membranes.
     """
-    potential, z = np.array(grid.point_data[POTENTIAL_COLUMN], dtype=float), heights(grid)
-    marks = np.array([grid.point_data[f"{MEMBRANE}{name}"] > ON_IT for name in beside])
-    nodes = np.flatnonzero(marks.any(axis=0))  # one that two membranes share is one
-    potential[nodes] += _shift(case, grid.point_data, nodes, z[nodes])
-    return potential
+    signs = {np.sign(species.valence) for species in case.electrolyte.species}
+    if not {-1.0, 1.0} <= signs:
+        return grid
+    shift = _shift(case, grid.point_data, slice(None), heights(grid))
+    shown, V_T = grid.copy(), case.electrolyte.V_T / POTENTIAL.si
+    shown.point_data[POTENTIAL_COLUMN] = grid.point_data[POTENTIAL_COLUMN] + shift
+    for species in case.electrolyte.species:
+        name = f"concentration_{CONCENTRATION.suffix}.{species.name}"
+        shown.point_data[name] = grid.point_data[name] * np.exp(-species.valence * shift / V_T)
+    return shown
 
 
 def _shift(case: Case, fields: Any, nodes: Any, z: np.ndarray) -> np.ndarray:

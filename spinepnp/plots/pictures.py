@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from spinepnp.plots.bodies import draw_potential, potential_figure
 from spinepnp.plots.cells import read_fields
 from spinepnp.plots.lines import draw_profile
 from spinepnp.plots.membrane_pictures import draw_membranes
-from spinepnp.plots.membranes import surface_potential, unresolved
+from spinepnp.plots.membranes import without_layers
 from spinepnp.plots.scene import can_render
 from spinepnp.plots.style import moment_of, new_figure, snapshot
 from spinepnp.plots.sweeps import draw_peaks, draw_sweep
@@ -83,17 +83,22 @@ def _draw_fields(case: Case, fields: Any, rows: Sequence[dict[str, Any]], direct
     grid = read_fields(fields) if isinstance(fields, Path) else fields
     last = not isinstance(fields, Path) or fields.parent == directory
     moment = moment_of(case, rows[-1]) if last and rows else ""
-    made = attempt(lambda: _draw_potential(case, grid, directory, moment, unresolved(case, rows)))
+    resolved = not rows or str(rows[-1].get("layers_resolved", True)) == "True"
+    made = attempt(lambda: _draw_potential(case, grid, directory, moment, resolved=resolved))
     return made + attempt(lambda: draw_membranes(case, grid, rows, directory, last=last))
 
 
-def _draw_potential(case: Case, grid: Any, directory: Path, moment: str, beside: Collection[str]) -> list[Path]:
+def _draw_potential(case: Case, grid: Any, directory: Path, moment: str, *, resolved: bool) -> list[Path]:
+    """Pictures of the potential, of the neutral solution where cells do not resolve the Debye layers."""
     if case.geometry.dimension != "1d" and not can_render():
         print("no picture of the potential: install libegl1 (or libosmesa6)", file=sys.stderr)
         return []
-    made = [directory / "potential.png"]
-    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis, moment=moment)
+    made, where = [directory / "potential.png"], ""
+    if not resolved:
+        shown = without_layers(case, grid)
+        grid, where = shown, "" if shown is grid else ",\nwithout Debye layers"
+    draw_potential(grid, made[0], case.title, opened=case.geometry.on_axis, moment=moment, where=where)
     if case.geometry.on_axis and case.geometry.dimension != "1d":
         made.append(directory / "profile.png")
-        draw_profile(grid, made[1], case.title, moment, surface_potential(case, grid, beside) if beside else None)
+        draw_profile(grid, made[1], case.title, moment, where)
     return made

@@ -31,6 +31,9 @@ IONS = ("#008176", "#7b3294", "#d95f02", "#3f90da", "#a6761d", "#666666")
 #: Dashes of probes.
 STYLES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 
+#: Largest number of intervals between the lines of equal values of a picture.
+LEVELS = 14
+
 #: Width of curves, points.
 WIDTH = 1.6
 
@@ -65,6 +68,16 @@ class ColourScale:
     colours: str
     limits: tuple[float, float]
     extend: Any = "neither"
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Round values within the limits: those of lines of equal values, and of the marks of the scale."""
+        import matplotlib.ticker
+
+        low, high = self.limits
+        values = matplotlib.ticker.MaxNLocator(LEVELS, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+        margin = 1e-9 * (high - low)
+        return np.asarray(values[(values > low + margin) & (values < high - margin)])
 
 
 def is_flat(low: float, high: float, rounding: float = ROUNDING) -> bool:

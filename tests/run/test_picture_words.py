@@ -150,16 +150,22 @@ class TestBesideTheLayer:
         )
         assert found == pytest.approx(np.full((2, 2), 5.0 + 25.26 * 0.5 * np.log(170.0 / 160.0)), rel=1e-9)
 
-    def test_a_node_that_two_membranes_share_is_shifted_once(self, synapse):
+    def test_pictures_without_layers_show_the_neutral_solution_at_each_node(self, synapse):
         grid = pyvista.UnstructuredGrid({pyvista.CellType.LINE: np.array([[0, 1], [1, 2]])}, np.diag([0.0, 1.0, 2.0]))
-        fields = {"potential_mV": 5.0, "concentration_mM.C": 170.0, "concentration_mM.A": 160.0, "membrane.top": 1.0}
+        fields = {
+            "potential_mV": 5.0,
+            "concentration_mM.C": np.array([170.0, 160.0, 150.0]),
+            "concentration_mM.A": 160.0,
+        }
         for name, value in fields.items():
             grid[name] = np.full(3, value)
-        grid["membrane.base"] = np.array([0.0, 0.5, 1.0])
-        shift = 25.26 * 0.5 * np.log(170.0 / 160.0)
-        assert membranes.surface_potential(synapse, grid, ["top", "base"]) == pytest.approx(np.full(3, 5.0 + shift))
-        only = membranes.surface_potential(synapse, grid, ["base"])
-        assert only == pytest.approx(np.array([5.0, 5.0, 5.0 + shift]))
+        shown = membranes.without_layers(synapse, grid)
+        shift = 25.26 * 0.5 * np.log(np.array([170.0, 160.0, 150.0]) / 160.0)
+        assert shown["potential_mV"] == pytest.approx(5.0 + shift, rel=1e-9)
+        salt = np.sqrt(160.0 * np.array([170.0, 160.0, 150.0]))
+        assert shown["concentration_mM.C"] == pytest.approx(salt, rel=1e-9)
+        assert shown["concentration_mM.A"] == pytest.approx(salt, rel=1e-9)
+        assert (grid["potential_mV"] == 5.0).all()
 
     def test_it_is_named(self, spine):
         assert membranes.voltage_label({"cap"}, ["wall", "cap"]).endswith("beside the Debye layer of cap")
