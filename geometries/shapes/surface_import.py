@@ -17,6 +17,7 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
+from spinepnp.geometries.triangles.pieces import edge_parts, joined, separated
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
@@ -104,7 +105,9 @@ class ImportedSurface(Geometry):
              |__|             base    a patch, picked by a plane or by a disc around a point
 
     The triangles stay as they are, unless they are many: the cells are straight, and a patch follows the edges of the
-    triangles.
+    triangles. Closed pieces within the largest one (a spine apparatus, a mitochondrion), in either orientation, are holes
+    of the body: boundaries `inner_1`, `inner_2`, ... by falling volume, reflecting unless the case lists them. Pieces
+    that overlap are united.
 
     Examples:
         >>> from pathlib import Path
@@ -125,6 +128,7 @@ class ImportedSurface(Geometry):
         triangles: "keep" meshes the triangles of the file as they are; "remesh" replaces them by others of about
             `mesh.size` in thick parts and smaller ones in thin parts and at the rims of patches, with volume and areas
             kept to 1 %; "auto" remeshes surfaces of more than 12 000 triangles.
+        stray: "drop" leaves out closed pieces apart from the largest one, which are refused otherwise.
     """
 
     dimensions: ClassVar[tuple[str, ...]] = ("3d",)
@@ -137,6 +141,7 @@ class ImportedSurface(Geometry):
     unit: str
     patches: tuple[Patch, ...] = ()
     triangles: Literal["auto", "keep", "remesh"] = "auto"
+    stray: Literal["drop"] | None = None
 
     @property
     def _scale(self) -> float:
@@ -155,8 +160,19 @@ class ImportedSurface(Geometry):
 
     @property
     def _surface(self) -> Triangulation:
-        """The triangles of the file, cut and with the names of the case."""
+        """The triangles of the file, with holes for what lies within, cut and with the names of the case."""
         return _named(self, self._read())
+
+    def _arranged(self, surface: Triangulation) -> Triangulation:
+        """The surface of one body, with holes where pieces lie within the largest."""
+        if edge_parts(surface.triangles[:, :3]).max(initial=0) == 0:
+            return surface
+        from spinepnp.geometries.triangles.arranging import arranged  # with Numba, which takes its time
+
+        try:
+            return arranged(surface, None if self.stray == "drop" else 'set geometry.stray = "drop" to leave them out')
+        except ValueError as error:
+            raise CaseError("geometry.file", str(error), self.file) from None
 
     def _cut(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches that are cut into it: bases, then discs at the pole."""
@@ -164,7 +180,7 @@ class ImportedSurface(Geometry):
         if not asked or problem_of(surface) is not None:
             return surface
         surface = surface.outward()
-        anatomy, scale = find_anatomy(surface), self._scale * MODEL_UNIT
+        anatomy, scale = find_anatomy(separated(surface)[0]), self._scale * MODEL_UNIT
         for patch in sorted(asked, key=lambda one: one.cut is None):
             try:
                 if isinstance(patch.cut, Plane):
@@ -174,7 +190,9 @@ class ImportedSurface(Geometry):
                     where = (anatomy.cut, anatomy.direction)
                     surface = cut_off(surface, *where, patch.name, anatomy.tip, flat_triangles)
                 else:
-                    surface = named_disc(surface, anatomy.pole, (patch.area or 0.0) / scale**2, patch.name)[0]
+                    outer, shells = separated(surface)
+                    area = (patch.area or 0.0) / scale**2
+                    surface = joined(named_disc(outer, anatomy.pole, area, patch.name)[0], shells)
             except ValueError as error:
                 raise CaseError(f"geometry.patches.{patch.name}", str(error)) from None
         return surface
@@ -194,7 +212,7 @@ class ImportedSurface(Geometry):
 
     def name_patches(self, surface: Triangulation) -> Triangulation:
         """The surface with the patches of the case; a patch may take only triangles that have no name."""
-        surface = self._cut(surface)
+        surface = self._cut(self._arranged(surface))
         listed = [patch for patch in self.patches if patch.cut is None and patch.pick is None]
         names = (*surface.names[:-1], *(patch.name for patch in listed), UNNAMED)
         values = np.where(surface.values == len(surface.names) - 1, len(names) - 1, surface.values)
@@ -243,7 +261,7 @@ class ImportedSurface(Geometry):
         near = np.flatnonzero(distance <= patch.disc.radius / MODEL_UNIT)
         picked = np.zeros(len(x), dtype=bool)
         if len(near):
-            parts = _parts(surface.triangles[near, :3])
+            parts = edge_parts(surface.triangles[near, :3])
             picked[near[parts == parts[np.argmin(distance[near])]]] = True
         return picked
 
@@ -346,15 +364,3 @@ def _named(geometry: ImportedSurface, surface: Triangulation) -> Triangulation:
 
 def _unit(normal: tuple[float, float, float]) -> np.ndarray:
     return np.array(normal) / math.hypot(*normal)
-
-
-def _parts(triangles: np.ndarray) -> np.ndarray:
-    """Number of the connected part of each triangle; neighbours share an edge."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    _, index = np.unique(edges, axis=0, return_inverse=True)
-    owner = np.tile(np.arange(len(triangles)), 3)
-    membership = coo_array((np.ones(len(owner)), (owner, index.ravel()))).tocsr()
-    return np.asarray(connected_components(membership @ membership.T, directed=False)[1])

@@ -79,7 +79,9 @@ def side_of(surface: Triangulation, level: np.ndarray) -> np.ndarray:
 def cut_off(
     surface: Triangulation, point: np.ndarray, normal: np.ndarray, name: str, near: np.ndarray, cap: Callable[..., Any]
 ) -> Triangulation:
-    """Cut a piece off by a plane; the flat face gets a name. Only the piece around one place goes.
+    """Cut a piece off by a plane; the flat face gets a name. Only the piece around one place goes, with what it holds.
+
+    Surfaces within the body are cut by the same plane: their open ends are holes of the flat face.
 
     Args:
         surface: closed, outward oriented surface.
@@ -103,6 +105,7 @@ def cut_off(
     middle = split.corners[negative].mean(axis=1)
     goes = np.zeros(len(split.triangles), dtype=bool)
     goes[np.flatnonzero(negative)[parts == parts[cKDTree(middle).query(near)[1]]]] = True
+    goes |= _within_removed(split, negative, goes, normal, cap)
     kept = split.triangles[~goes]
     loops = boundary_loops(kept)
     rim = np.concatenate(loops)
@@ -114,6 +117,34 @@ def cut_off(
     triangles = np.vstack([kept, flat])
     values = np.concatenate([values, np.full(len(flat), len(names) - 2)])
     return compact(Triangulation(np.vstack([points, inner]), triangles, values, names))
+
+
+def _within_removed(
+    split: Triangulation, negative: np.ndarray, goes: np.ndarray, normal: np.ndarray, cap: Callable[..., Any]
+) -> np.ndarray:
+    """Mask of triangles beyond the plane of surfaces that lie within the piece that goes.
+
+    Args:
+        split: surface that is divided along the plane.
+        negative: mask of the triangles beyond the plane.
+        goes: mask of the triangles of the outer surface that go.
+        normal: unit normal of the plane.
+        cap: as for `cut_off`.
+    """
+    result = np.zeros(len(goes), dtype=bool)
+    bodies = connected_parts(split.triangles)
+    others = np.flatnonzero(negative & (bodies != bodies[np.argmax(goes)]))
+    if len(others) == 0:
+        return result
+    from spinepnp.geometries.triangles.pieces import inside_of
+
+    inner, flat = cap(split.points, boundary_loops(split.triangles[goes]), normal)
+    removed = np.vstack([split.points, inner])[np.vstack([split.triangles[goes], flat[:, ::-1]])]
+    parts = connected_parts(split.triangles[others])
+    for part in np.unique(parts):
+        members = others[parts == part]
+        result[members] = inside_of(removed, split.corners[members].mean(axis=1)).any()
+    return result
 
 
 def flat_triangles(points: np.ndarray, loops: list[np.ndarray], normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
