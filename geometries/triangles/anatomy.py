@@ -21,6 +21,9 @@ NECK_WIDTH = 1.5
 #: Distance of the cut from the end of the base, over the radius of the cross-section there.
 CUT_DEPTH = 0.7
 
+#: Distance from a given place near the base, over the length of the spine, within which its end is sought.
+AROUND = 0.15
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -63,6 +66,21 @@ def _distances(surface: Triangulation, start: int) -> np.ndarray:
     return np.asarray(dijkstra(graph.maximum(graph.T), directed=False, indices=start))
 
 
+def _far_end(surface: Triangulation) -> int:
+    """Number of the end of the surface from which most of it is far."""
+    one = int(np.argmax(_distances(surface, 0)))
+    distance, areas = _distances(surface, one), surface.areas()
+    middle = float((distance[surface.triangles[:, :3]].mean(axis=1) * areas).sum() / areas.sum())
+    return one if middle > 0.5 * distance.max() else int(np.argmax(distance))
+
+
+def _end_near(surface: Triangulation, place: np.ndarray) -> int:
+    """Number of the point that is farthest from the other end, around the one that is nearest to a place."""
+    near = _distances(surface, int(np.argmin(np.linalg.norm(surface.points - place, axis=1))))
+    opposite = _distances(surface, int(np.argmax(near)))
+    return int(np.argmax(np.where(near <= AROUND * near.max(), opposite, -1.0)))
+
+
 def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anatomy:
     """Anatomy of a closed, outward oriented surface of a spine.
 
@@ -71,16 +89,8 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
         base: place near the base; without it the end from which most of the surface is far.
     """
     points = surface.points
-    one = int(np.argmax(_distances(surface, 0)))
-    distance = _distances(surface, one)
-    other, areas = int(np.argmax(distance)), surface.areas()
-    if base is None:  # the end that is farther from the middle of the surface
-        middle = float((distance[surface.triangles[:, :3]].mean(axis=1) * areas).sum() / areas.sum())
-        start = one if middle > 0.5 * distance.max() else other
-    else:
-        start = min(one, other, key=lambda end: float(np.linalg.norm(points[end] - base)))
-    if start != one:
-        distance = _distances(surface, start)
+    start = _far_end(surface) if base is None else _end_near(surface, base)
+    distance = _distances(surface, start)
     pole = int(np.argmax(distance))
     axis, radii = _sections(surface, distance)
     positions = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(axis, axis=0), axis=1))])

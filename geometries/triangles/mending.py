@@ -53,7 +53,8 @@ class Mended:
 def mended(
     points: np.ndarray,
     triangles: np.ndarray,
-    groups: dict[str, np.ndarray] | None = None,
+    values: np.ndarray | None = None,
+    names: tuple[str, ...] = (UNNAMED,),
     refuse_stray: str | None = None,
 ) -> Mended:
     """A closed, oriented surface without intersections that encloses what the given triangles do.
@@ -61,7 +62,8 @@ def mended(
     Args:
         points: coordinates, shape (points, 3).
         triangles: corners, shape (triangles, 3).
-        groups: masks of triangles, by the names that the surface gets there, each of shape (triangles,).
+        values: index of each triangle's name in ``names``, shape (triangles,).
+        names: names of groups of triangles, `UNNAMED` last.
         refuse_stray: remedy that the refusal of pieces apart from the largest names; ``None`` drops them.
 
     Raises:
@@ -79,7 +81,7 @@ def mended(
     found += new_found
     done += new_done
     stray = tuple(piece.volume / pieces[0].volume for piece in parts.stray)
-    source = Triangulation(points, triangles, *_values(len(triangles), groups or {}))
+    source = Triangulation(points, triangles, np.zeros(len(triangles), dtype=int) if values is None else values, names)
     original = _of_pieces(closed_points, parts.outer)
     before, area = original.volume(), original.areas().sum()
     problem = problem_of(original)
@@ -151,14 +153,6 @@ def _anew(surface: Triangulation, share: float) -> Triangulation:
     if sum(piece.volume for piece in pieces[1:]) > MOST_LOST * pieces[0].volume:
         raise ValueError("falls into pieces where it is made anew; export the surface again from its labels")
     return _of_pieces(points, pieces[:1])
-
-
-def _values(number: int, groups: dict[str, np.ndarray]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Values and names of triangles by groups; the first group that has a triangle counts."""
-    values = np.full(number, len(groups))
-    for i, mask in reversed(list(enumerate(groups.values()))):
-        values[mask] = i
-    return values, (*groups, UNNAMED)
 
 
 def labelled(surface: Triangulation, source: Triangulation) -> Triangulation:
