@@ -21,7 +21,7 @@ LIST = re.compile(r"property\s+list\s+(\w+)\s+(\w+)\s+(\w+)")
 def has_labelled_faces(data: bytes) -> bool:
     """Whether the faces of a PLY file have properties beside their corners."""
     faces = _elements(data)[0].get("face", (0, []))[1]
-    return len(faces) > 1
+    return len(faces) > 2  # the list of corners has two: their number and themselves
 
 
 def read_labelled_ply(data: bytes) -> Any:
@@ -35,11 +35,12 @@ def read_labelled_ply(data: bytes) -> Any:
     elements, body, order = _elements(data)
     tables = _tables_of_text(body, elements) if order is None else _tables_of_bytes(body, elements, order)
     vertices, faces = tables["vertex"], tables["face"]
-    corners = next(name for name in faces.dtype.names or () if name.startswith("vertex_ind"))
-    counts = f"{corners} count"
+    counts, corners = next(
+        (f"{name} count", name) for name in ("vertex_indices", "vertex_index") if name in (faces.dtype.fields or ())
+    )
     if (faces[counts] != 3).any():
         raise ValueError("has faces that are no triangles; triangulate them")
-    labels = {name: [faces[name]] for name in faces.dtype.names or () if name not in (corners, counts)}
+    labels = {name: [faces[name]] for name in faces.dtype.fields or () if name not in (corners, counts)}
     points = np.column_stack([vertices[name] for name in "xyz"]).astype(float)
     return meshio.Mesh(points, [("triangle", faces[corners].astype(int))], cell_data=labels)
 

@@ -173,7 +173,7 @@ def triangulation_of(mesh: Any) -> Triangulation:
     names = tuple(sorted(set(named.values()) - {UNNAMED}))
     index = {tag: names.index(name) if name in names else len(names) for tag, name in named.items()}
     values = np.array([index.get(int(tag), len(names)) for tag in tags])
-    points, nodes = _merged(points, nodes[:, :3])
+    points, nodes = merged(points, nodes[:, :3])
     whole = (nodes[:, 0] != nodes[:, 1]) & (nodes[:, 1] != nodes[:, 2]) & (nodes[:, 2] != nodes[:, 0])
     return Triangulation(points, nodes[whole], values[whole], (*names, UNNAMED))
 
@@ -186,7 +186,7 @@ def _reordered(kind: str, nodes: np.ndarray) -> np.ndarray:
     return nodes[:, [*range(corners), *(corners + MESHIO_EDGES[kind].index(edge) for edge in BASIX_EDGES[kind])]]
 
 
-def _merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def merged(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points without repetitions, and triangles numbered in them: some formats repeat points for every triangle."""
     unique, index = np.unique(points[triangles.ravel()], axis=0, return_inverse=True)
     return unique, index.reshape(triangles.shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -17,7 +18,8 @@ from spinepnp.geometries.sizes import MODEL_UNIT, Sizes
 from spinepnp.geometries.surface_reader import read_triangulation
 from spinepnp.geometries.triangles.anatomy import find_anatomy
 from spinepnp.geometries.triangles.cutting import cut_off, flat_triangles, named_disc
-from spinepnp.geometries.triangles.pieces import edge_parts, joined, separated
+from spinepnp.geometries.triangles.pieces import edge_parts, joined, labelled, separated
+from spinepnp.geometries.triangles.spine_files import CHECKED, MORPH_SPINES, read_merged
 from spinepnp.geometries.triangles.tetrahedra import fill
 from spinepnp.geometries.triangles.thickness import bulk_size, edge_lengths
 from spinepnp.geometries.triangulation import UNNAMED, Triangulation, problem_of
@@ -79,6 +81,8 @@ class Patch(Table):
         name: name of the boundary.
         plane: picks triangles in a plane.
         disc: picks triangles near a point.
+        label: picks triangles of a group of the file: a physical name, an array of its cells that is not zero there, or
+            ARRAY=VALUE.
         cut: cuts the base off: the flat face is the patch; "auto" finds the place, normal to the axis of the spine.
         pick: "pole": a disc around the place of the head that is farthest from the base.
         area: area of that disc, m^2.
@@ -87,13 +91,14 @@ class Patch(Table):
     name: str
     plane: Plane | None = None
     disc: Disc | None = None
+    label: str | None = None
     cut: Plane | Literal["auto"] | None = None
     pick: Literal["pole"] | None = None
     area: Area | None = None
 
 
 class ImportedSurface(Geometry):
-    r"""The inside of a closed triangulated surface (STL, OBJ, PLY), or of a Gmsh mesh (msh) with physical names.
+    r"""The inside of a closed triangulated surface (STL, OBJ, PLY, OFF, VTK), or of a Gmsh mesh (msh) with names.
 
     ::
 
@@ -105,9 +110,9 @@ class ImportedSurface(Geometry):
              |__|             base    a patch, picked by a plane or by a disc around a point
 
     The triangles stay as they are, unless they are many: the cells are straight, and a patch follows the edges of the
-    triangles. Closed pieces within the largest one (a spine apparatus, a mitochondrion), in either orientation, are holes
-    of the body: boundaries `inner_1`, `inner_2`, ... by falling volume, reflecting unless the case lists them. Pieces
-    that overlap are united.
+    triangles. Closed pieces within the largest one (a spine apparatus, a mitochondrion), in either orientation, are
+    holes of the body: boundaries `inner_1`, `inner_2`, ... by falling volume, reflecting unless the case lists them.
+    Pieces that overlap are united.
 
     Examples:
         >>> from pathlib import Path
@@ -122,7 +127,8 @@ class ImportedSurface(Geometry):
         0.1667
 
     Attributes:
-        file: path of the surface (.stl, .obj, .ply, .msh), relative to the case file or to the current directory.
+        file: path of the surface (.stl, .obj, .ply, .off, .vtk, .vtu, .vtp, .msh), relative to the case file or to the
+            current directory.
         unit: unit of its coordinates, "nm" or "um".
         patches: named parts, beside those that a msh file names itself.
         triangles: "keep" meshes the triangles of the file as they are; "remesh" replaces them by others of about
@@ -153,8 +159,12 @@ class ImportedSurface(Geometry):
 
     def _read(self) -> Triangulation:
         """The triangles of the file; a `CaseError` where it cannot be read."""
+        suffix = Path(self.file).suffix.lower()
+        if suffix in MORPH_SPINES:
+            what = "holds many spines; make a surface of one by the verb: surface FILE --spine NUMBER"
+            raise CaseError("geometry.file", what, self.file)
         try:
-            return read_triangulation(self.file)
+            return read_triangulation(self.file) if suffix in CHECKED else read_merged(self.file)[0]
         except ValueError as error:
             raise CaseError("geometry.file", str(error), self.file) from None
 
@@ -255,6 +265,14 @@ class ImportedSurface(Geometry):
             normal = _unit(patch.plane.normal)
             offset = (x - np.array(patch.plane.point) / MODEL_UNIT) @ normal
             return np.asarray((np.abs(offset) < PLANE_TOLERANCE * surface.mean_edge() * self._scale).all(axis=1))
+        if patch.label is not None:
+            try:
+                found = read_merged(self.file)[1]
+                group = found.group(patch.label)
+            except ValueError as error:
+                raise CaseError(f"geometry.patches.{patch.name}.label", str(error), patch.label) from None
+            source = Triangulation(found.points, found.triangles, np.where(group, 0, 1), (patch.name, UNNAMED))
+            return labelled(surface, source).values == 0
         if patch.disc is None:  # refused by `_check_patches`
             return np.zeros(len(x), dtype=bool)
         distance = np.linalg.norm(x.mean(axis=1) - np.array(patch.disc.centre) / MODEL_UNIT, axis=1)
@@ -286,9 +304,9 @@ class ImportedSurface(Geometry):
         for patch in self.patches:
             check_name("geometry.patches.name", patch.name, seen)
             key = f"geometry.patches.{patch.name}"
-            given = [word for word in ("plane", "disc", "cut", "pick") if getattr(patch, word) is not None]
+            given = [word for word in ("plane", "disc", "label", "cut", "pick") if getattr(patch, word) is not None]
             if len(given) != 1:
-                what = 'plane = { point, normal }, disc = { centre, radius }, cut = "auto" or pick = "pole"'
+                what = 'plane = { point, normal }, disc = { centre, radius }, label, cut = "auto" or pick = "pole"'
                 raise CaseError(key, f"needs either of {what}")
             if (patch.pick is None) != (patch.area is None):
                 raise CaseError(f"{key}.area", 'belongs to pick = "pole"; give both or neither')

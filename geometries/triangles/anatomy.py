@@ -18,6 +18,9 @@ SECTIONS = 40
 #: Radius of a cross-section over that of the narrowest one up to which it belongs to the neck.
 NECK_WIDTH = 1.5
 
+#: Radius of a head over that of the widest cross-section, at least.
+HEAD_WIDTH = 0.4
+
 #: Distance of the cut from the end of the base, over the radius of the cross-section there.
 CUT_DEPTH = 0.7
 
@@ -97,8 +100,7 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
     whole = len(radii)
     first = next((i for i in range(whole) if positions[i] >= CUT_DEPTH * radii[i]), 0)
     first = min(first, whole // 4)
-    widest = first + int(np.argmax(radii[first:]))
-    narrow = first + int(np.argmin(radii[first : max(widest, first) + 1]))
+    narrow = first + _narrowest(radii[first:])
     slim = radii <= NECK_WIDTH * radii[narrow]
     last, begin = narrow, narrow
     while last + 1 < whole and slim[last + 1]:
@@ -114,6 +116,13 @@ def find_anatomy(surface: Triangulation, base: np.ndarray | None = None) -> Anat
         neck_length=float(positions[last] - positions[begin]), neck_radius=float(radii[narrow]),
         head_volume=float(head), head_area=float(surface.areas()[along].sum()), radii=radii, positions=positions,
     )  # fmt: skip
+
+
+def _narrowest(radii: np.ndarray) -> int:
+    """Number of the cross-section beyond which the spine widens most, to a head: the base may be wider than that."""
+    beyond = np.maximum.accumulate(radii[::-1])[::-1]
+    widening = np.where(beyond >= HEAD_WIDTH * radii.max(), beyond / np.maximum(radii, 1e-300), 0.0)
+    return int(np.argmax(widening))
 
 
 def _sections(surface: Triangulation, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

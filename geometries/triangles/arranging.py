@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from spinepnp.geometries.triangles.mending import labelled, whole
+from spinepnp.geometries.triangles.mending import whole
 from spinepnp.geometries.triangles.pieces import (
     edge_parts,
     joined,
+    labelled,
     list_of,
     parts_of,
     pieces_of,
@@ -58,8 +59,10 @@ def _closed(triangles: np.ndarray) -> bool:
 
 
 def _with_named_holes(surface: Triangulation, part: np.ndarray) -> Triangulation:
-    """A surface with cells whose holes have names; its facets have no direction, so the widest part is the outer one."""
-    wide = [np.linalg.norm(np.ptp(surface.points[surface.triangles[part == i]], axis=(0, 1))) for i in range(part.max() + 1)]
+    """A surface with cells, whose holes get names; its facets have no direction: the widest part is the outer one."""
+    wide = [
+        np.linalg.norm(np.ptp(surface.points[surface.triangles[part == i]], axis=(0, 1))) for i in range(part.max() + 1)
+    ]
     holes = [i for i in np.argsort(wide)[::-1][1:] if (surface.values[part == i] == len(surface.names) - 1).any()]
     named = surface.names[:-1]
     names = (*named, *shell_names(len(holes), named), UNNAMED)
@@ -67,4 +70,3 @@ def _with_named_holes(surface: Triangulation, part: np.ndarray) -> Triangulation
     for number, i in enumerate(holes):
         values[(part == i) & (surface.values == len(named))] = len(named) + number
     return replace(surface, values=values, names=names)
-

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spinepnp.geometries.triangles.pieces import Parts, Piece, list_of, parts_of, pieces_of
+from spinepnp.geometries.triangles.pieces import Parts, Piece, labelled, list_of, parts_of, pieces_of
 from spinepnp.geometries.triangles.remeshing import Target
 from spinepnp.geometries.triangles.winding import outer_surface
 from spinepnp.geometries.triangulation import SMALLEST_EDGE, UNNAMED, Triangulation, problem_of
@@ -140,7 +140,9 @@ def whole(points: np.ndarray, group: tuple[Piece, ...]) -> Triangulation:
     if len(group) > 1:
         surface = _anew(surface, UNION_SHARE)
         if surface.volume() < (1.0 - MOST_LOST) * group[0].volume:
-            raise ValueError(f"has {len(group)} pieces that touch, but hardly overlap; join them where the file is made")
+            raise ValueError(
+                f"has {len(group)} pieces that touch, but hardly overlap; join them where the file is made"
+            )
         return surface
     return surface if problem_of(surface) is None else _anew(surface, GRID_SHARE)
 
@@ -153,17 +155,6 @@ def _anew(surface: Triangulation, share: float) -> Triangulation:
     if sum(piece.volume for piece in pieces[1:]) > MOST_LOST * pieces[0].volume:
         raise ValueError("falls into pieces where it is made anew; export the surface again from its labels")
     return _of_pieces(points, pieces[:1])
-
-
-def labelled(surface: Triangulation, source: Triangulation) -> Triangulation:
-    """The surface with the name that the nearest triangle of another one has."""
-    if len(source.names) == 1:
-        return replace(surface, values=np.zeros(len(surface.triangles), dtype=int), names=source.names)
-    import pyvista
-
-    cells = pyvista.PolyData.from_regular_faces(source.points, source.triangles[:, :3])
-    nearest = np.asarray(cells.find_closest_cell(surface.corners.mean(axis=1)))
-    return replace(surface, values=source.values[nearest], names=source.names)
 
 
 def made_anew(repaired: Mended, share: float) -> Mended:

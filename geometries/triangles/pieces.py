@@ -1,6 +1,7 @@
 """Pieces of a surface: the outer one, closed surfaces within it (organelles), pieces that overlap, pieces apart.
 
-A piece within the outer one is a hole of the body, whichever way its normals point. A piece within a hole is part of it.
+A piece within the outer one is a hole of the body, whichever way its normals point. A piece within a hole belongs to
+that hole.
 """
 
 from __future__ import annotations
@@ -188,7 +189,9 @@ def joined(outer: Triangulation, shells: list[Triangulation]) -> Triangulation:
     """
     if not shells:
         return outer
-    of_shells = [tuple(shell.names[i] for i in np.unique(shell.values) if shell.names[i] != UNNAMED) for shell in shells]
+    of_shells = [
+        tuple(shell.names[i] for i in np.unique(shell.values) if shell.names[i] != UNNAMED) for shell in shells
+    ]
     known = tuple(dict.fromkeys((*outer.names[:-1], *(name for names in of_shells for name in names))))
     new = shell_names(len(shells), known)
     names = (*known, *new, UNNAMED)
@@ -221,3 +224,14 @@ def single(surface: Triangulation, piece: Piece) -> Triangulation:
     return replace(
         surface, points=surface.points[used], triangles=index.reshape(-1, 3), values=surface.values[piece.numbers]
     )
+
+
+def labelled(surface: Triangulation, source: Triangulation) -> Triangulation:
+    """The surface with the name that the nearest triangle of another one has."""
+    if len(source.names) == 1:
+        return replace(surface, values=np.zeros(len(surface.triangles), dtype=int), names=source.names)
+    import pyvista
+
+    cells = pyvista.PolyData.from_regular_faces(source.points, source.triangles[:, :3])
+    nearest = np.asarray(cells.find_closest_cell(surface.corners.mean(axis=1)))
+    return replace(surface, values=source.values[nearest], names=source.names)

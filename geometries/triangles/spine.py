@@ -29,7 +29,7 @@ class ReadySpine:
         surface: closed surface with named patches.
         anatomy: what was found along the axis.
         mended: how the surface was mended.
-        disc_radius: distance of the rim of the synapse from the pole of the head; of a label, that of a disc of its area.
+        disc_radius: distance of the rim of the synapse from the pole of the head; of a label, of a disc as large.
     """
 
     surface: Triangulation
@@ -82,7 +82,7 @@ def soundly_remeshed(surface: Triangulation, size: float) -> Triangulation:
     raise ValueError(f"cannot be remeshed: the result {problem}")
 
 
-def _whole(repaired: Mended) -> tuple[Mended, Triangulation]:
+def remeshed_whole(repaired: Mended) -> tuple[Mended, Triangulation]:
     """The mended surface, on another grid where it must be, and its remeshed form with its holes."""
     for share in (None, *OTHER_GRIDS):
         try:
@@ -107,7 +107,7 @@ def ready_spine(points: np.ndarray, triangles: np.ndarray, psd_area: float, give
     Raises:
         ValueError: a step fails; says which and why.
     """
-    repaired, whole = _whole(mended(points, triangles, given.values, given.names, given.refuse_stray))
+    repaired, whole = remeshed_whole(mended(points, triangles, given.values, given.names, given.refuse_stray))
     outer = separated(whole)[0]
     root = given.root if given.point is None else given.point
     if "base" in given.names:
@@ -131,12 +131,14 @@ def _middle(surface: Triangulation, name: str) -> np.ndarray:
     """Middle of a named patch, shape (3,)."""
     here = surface.values == surface.names.index(name) if name in surface.names else np.zeros(1, dtype=bool)
     if not here.any():
-        raise ValueError(f"loses all triangles of its label {name}, beyond the cut or within; give another label or base")
+        raise ValueError(
+            f"loses all triangles of its label {name}, beyond the cut or within; give another label or base"
+        )
     return np.asarray(np.average(surface.corners[here].mean(axis=1), axis=0, weights=surface.areas()[here]))
 
 
 def _with_plane(anatomy: Anatomy, given: Given) -> Anatomy:
-    """The anatomy with the given plane for the cut; the end of the base lies beyond it, whatever the sign of a normal."""
+    """The anatomy with the given plane for the cut, whose normal may point either way: the end of the base goes."""
     if given.point is None:
         return anatomy
     direction = anatomy.direction if given.normal is None else given.normal / np.linalg.norm(given.normal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from spinepnp.errors import reason_of
-from spinepnp.geometries.surface_reader import read_mesh, status_of, triangulation_of
+from spinepnp.geometries.surface_reader import merged, read_mesh, read_triangulation, status_of, triangulation_of
+from spinepnp.geometries.triangulation import UNNAMED, Triangulation
 
 #: Suffixes of morph-spines files.
 MORPH_SPINES = (".h5", ".hdf5")
@@ -20,8 +22,11 @@ MORPH_SPINES = (".h5", ".hdf5")
 #: Suffixes that VTK reads.
 VTK_SUFFIXES = (".vtk", ".vtu", ".vtp")
 
-#: Suffixes that meshio reads; those of the first four are checked before.
-MESHIO_SUFFIXES = (".stl", ".obj", ".ply", ".msh", ".off")
+#: Suffixes of files that are checked before meshio reads them.
+CHECKED = (".stl", ".obj", ".ply", ".msh")
+
+#: Suffixes that meshio reads.
+MESHIO_SUFFIXES = (*CHECKED, ".off")
 
 #: All suffixes.
 SUFFIXES = (*MESHIO_SUFFIXES, *VTK_SUFFIXES, *MORPH_SPINES)
@@ -142,13 +147,32 @@ def read_surface(path: Path, number: int = 0) -> SurfaceFile:
         return _checked(SurfaceFile(found["points"], found["triangles"], {}, root if len(root) else None))
     if number:
         raise ValueError(f"has one surface; spine {number} needs a morph-spines file (.h5)")
-    if suffix in MESHIO_SUFFIXES[:4]:
+    if suffix in CHECKED:
         return _checked(_of_mesh(read_mesh(str(path))))
     try:
         found = _by_vtk(path) if suffix in VTK_SUFFIXES else _by_meshio(path)
     except (Exception, SystemExit):  # readers raise anything on a damaged file, and meshio ends the program
         raise ValueError(f"is damaged, or no {suffix[1:].upper()} of triangles; export the surface again") from None
     return _checked(found)
+
+
+def read_merged(path: str) -> tuple[Triangulation, SurfaceFile]:
+    """The triangulation of a file, with equal points merged, and the file as it is.
+
+    Raises:
+        ValueError: the file cannot be read; says why.
+    """
+    status = status_of(path)
+    return _read_merged(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_merged(path: str, _changed: int, _size: int) -> tuple[Triangulation, SurfaceFile]:
+    found = read_surface(Path(path))
+    if Path(path).suffix.lower() in CHECKED:
+        return read_triangulation(path), found
+    points, triangles = merged(found.points, found.triangles)
+    return Triangulation(points, triangles, np.zeros(len(triangles), dtype=int), (UNNAMED,)), found
 
 
 def _checked(found: SurfaceFile) -> SurfaceFile:
