@@ -151,8 +151,8 @@ def _anew(surface: Triangulation, share: float) -> Triangulation:
     """The surface made anew on a grid whose spacing is a share of volume by area."""
     spacing = share * surface.volume() / float(surface.areas().sum())
     points, triangles = outer_surface(surface.points, surface.triangles, spacing)
-    pieces = pieces_of(points, triangles)
-    if sum(piece.volume for piece in pieces[1:]) > MOST_LOST * pieces[0].volume:
+    pieces = pieces_of(points, triangles) if _open_edges(triangles) == 0 else []
+    if not pieces or sum(piece.volume for piece in pieces[1:]) > MOST_LOST * pieces[0].volume:
         raise ValueError("falls into pieces where it is made anew; export the surface again from its labels")
     return _of_pieces(points, pieces[:1])
 

@@ -3,13 +3,12 @@
 import numpy as np
 
 
-def revolved(profile, around=16, tube=None):
+def revolved(profile, around=16):
     """Points and outward triangles of a body of revolution.
 
     Args:
         profile: points (r, z) from the lower end of the axis to the upper one, shape (n, 2), r = 0 at both ends.
         around: number of points on a circle, whose polygons have the area of the circles.
-        tube: place (x, y) of the axis.
     """
     r, z = np.array(profile, dtype=float).T
     angle = 2.0 * np.pi * np.arange(around) / around
@@ -25,7 +24,7 @@ def revolved(profile, around=16, tube=None):
         parts += [np.column_stack([low + i, low + j, high + j]), np.column_stack([low + i, high + j, high + i])]
     last = 1 + (count - 1) * around
     parts.append(np.column_stack([0 * i + top, last + i, last + j]))
-    return points + [*(tube or (0.0, 0.0)), 0.0], np.vstack(parts)
+    return points, np.vstack(parts)
 
 
 def spine_profile(neck=0.07, length=0.4, head=0.2, step=0.05):
@@ -50,8 +49,8 @@ def ball(middle, radius, count=8):
 def rod(low, high, radius, step=0.03):
     """Profile of a closed cylinder on the axis."""
     heights = np.linspace(low, high, 1 + round((high - low) / step))
-    ends = [[0.0, low], [0.5 * radius, low]], [[0.5 * radius, high], [0.0, high]]
-    return np.vstack([ends[0], np.column_stack([np.full(len(heights), radius), heights]), ends[1]])
+    side = np.column_stack([np.full(len(heights), radius), heights])
+    return np.vstack([[0.0, low], [0.5 * radius, low], side, [0.5 * radius, high], [0.0, high]])
 
 
 def together(*parts):
@@ -67,3 +66,69 @@ def write(path, points, triangles):
     mesh = meshio.Mesh(np.asarray(points, dtype=float), [("triangle", np.asarray(triangles, dtype=np.int32))])
     meshio.write(path, mesh)
     return path
+
+
+def volume_of(profile):
+    """Volume of the body of revolution of straight pieces."""
+    r, z = np.array(profile).T
+    return float(np.pi / 3.0 * ((r[:-1] ** 2 + r[:-1] * r[1:] + r[1:] ** 2) * np.diff(z)).sum())
+
+
+def above(profile, height):
+    """The part of a profile above a height, with a flat lower end."""
+    r, z = np.array(profile).T
+    i = int(np.flatnonzero(z >= height - 1e-12)[0])
+    rim = r[i] if z[i] - height < 1e-9 else np.interp(height, z[i - 1 : i + 1], r[i - 1 : i + 1])
+    return np.vstack([[0.0, height], [rim, height], np.column_stack([r, z])[i:]])
+
+
+def meridian_conductance(profile, holes, cap, size=0.008):
+    """G of a body of revolution from its half plane, by linear elements of our own: the flat base against the cap.
+
+    Args:
+        profile: profile of the body, its flat base first.
+        holes: profiles of what lies within, from below.
+        cap: lowest height of the injector on the profile.
+        size: edge of the elements.
+    """
+    import gmsh
+    from scipy.sparse import coo_array
+    from scipy.sparse.linalg import spsolve
+
+    r, z = np.array(profile).T
+    i = int(np.flatnonzero(z > cap + 1e-9)[0])
+    rim = [np.interp(cap, z[i - 1 : i + 1], r[i - 1 : i + 1]), cap]
+    below = np.array(profile)[:i] if z[i - 1] < cap - 1e-9 else np.array(profile)[: i - 1]
+    outer, i = np.vstack([below, rim, np.array(profile)[i:]]), len(below)
+    corners = np.vstack([outer, *(np.array(hole)[::-1] for hole in holes[::-1])])
+    gmsh.initialize(["", "-v", "0"], readConfigFiles=False, interruptible=False)
+    try:
+        geo, mesh = gmsh.model.geo, gmsh.model.mesh
+        points = [geo.addPoint(x, y, 0.0, size) for x, y in corners]
+        lines = [geo.addLine(a, b) for a, b in zip(points, [*points[1:], points[0]], strict=True)]
+        geo.addPlaneSurface([geo.addCurveLoop(lines)])
+        geo.synchronize()
+        mesh.generate(2)
+        tags, x, _ = mesh.getNodes()
+        number = np.zeros(int(tags.max()) + 1, dtype=int)
+        number[tags] = np.arange(len(tags))
+        x = x.reshape(-1, 3)[:, :2]
+        triangles = number[mesh.getElementsByType(2)[1]].reshape(-1, 3)
+        edges = [number[np.array(mesh.getElements(1, line)[2][0])].reshape(-1, 2) for line in lines]
+    finally:
+        gmsh.finalize()
+    a, b, c = (x[triangles[:, k]] for k in range(3))
+    twice = np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    slopes = np.stack([(c - b), (a - c), (b - a)], axis=1)  # gradients, turned by a right angle
+    weight = 2.0 * np.pi * x[triangles, 0].mean(axis=1) / (2.0 * twice)
+    entries = np.einsum("tid,tjd,t->tij", slopes, slopes, weight)
+    rows, columns = np.repeat(triangles, 3, axis=1).ravel(), np.tile(triangles, (1, 3)).ravel()
+    matrix = coo_array((entries.ravel(), (rows, columns)), shape=(len(x),) * 2).tocsr()
+    load = np.zeros(len(x))
+    for p, q in np.concatenate(edges[i : len(outer) - 1]):
+        length = np.linalg.norm(x[p] - x[q])
+        load[p] += np.pi / 3.0 * length * (2.0 * x[p, 0] + x[q, 0])
+        load[q] += np.pi / 3.0 * length * (x[p, 0] + 2.0 * x[q, 0])
+    load /= load.sum()
+    free = x[:, 1] > outer[0, 1] + 1e-9
+    return float(load[free] @ spsolve(matrix[free][:, free], load[free]))
